@@ -1,0 +1,1 @@
+//! Load generation shared by the benches.

@@ -1,0 +1,11 @@
+//! SIP without sockets.
+
+pub mod auth;
+pub mod ids;
+pub mod location;
+pub mod message;
+pub mod outbox;
+pub mod sdp;
+pub mod transport;
+
+pub use ids::{ConnectionId, LegId};

@@ -1,0 +1,1 @@
+//! The whole engine as one value in virtual time.

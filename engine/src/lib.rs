@@ -1,1 +1,3 @@
-//! stub
+//! A SIP session engine with the semantics of TAPI.
+
+pub mod switch;

@@ -1,0 +1,146 @@
+//! What the switch is told of its world at start and at reload: lines, trunks, routes, applications, media.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use trunkline_sip::auth::Credentials;
+use trunkline_sip::transport::Transport;
+
+use super::privilege::CallPrivilege;
+
+/// Where a line's media ends.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LineKind {
+    /// In a registered phone.
+    Phone,
+    /// In the engine.
+    Local,
+    /// In the network behind a trunk.
+    Trunk,
+}
+
+impl LineKind {
+    /// The name in configuration and API.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Phone => "phone",
+            Self::Local => "local",
+            Self::Trunk => "trunk",
+        }
+    }
+}
+
+/// A line of the configuration.
+#[derive(Clone, Debug)]
+pub struct LineSetup {
+    /// The address: `1001`.
+    pub address: Arc<str>,
+    /// The name a person reads.
+    pub name: String,
+    /// Phone or local.
+    pub kind: LineKind,
+    /// Pickup groups.
+    pub groups: Vec<String>,
+}
+
+/// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
+#[derive(Clone, Debug)]
+pub struct TrunkSetup {
+    /// The name.
+    pub name: Arc<str>,
+    /// Where calls go, in order of preference.
+    pub peers: Vec<(Transport, SocketAddr)>,
+    /// The host part of Request-URI and To: the peer as configured.
+    pub domain: String,
+    /// Answers a challenge of this peer.
+    pub credentials: Option<Arc<Credentials>>,
+    /// Calls at once, both directions.
+    pub calls_max: u32,
+}
+
+/// Where a routed call may come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RouteFrom {
+    /// Anybody.
+    Any,
+    /// Lines of the engine.
+    Line,
+    /// This trunk.
+    Trunk(Arc<str>),
+}
+
+/// Where a routed call goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RouteTo {
+    /// To the line whose address is the number.
+    Line,
+    /// Out by this trunk.
+    Trunk(Arc<str>),
+    /// Nowhere: refused with this status.
+    Reject(u16),
+}
+
+/// One route. The first whose `from` and `pattern` fit wins. A dialled address that is a line's is the last route.
+#[derive(Clone, Debug)]
+pub struct RouteSetup {
+    /// Where from.
+    pub from: RouteFrom,
+    /// What was dialled.
+    pub pattern: Regex,
+    /// Where to.
+    pub to: RouteTo,
+    /// The number to dial there, with `$1` for groups; `None`: as dialled.
+    pub number: Option<String>,
+}
+
+/// An application of the configuration.
+#[derive(Clone, Debug)]
+pub struct AppSetup {
+    /// The name.
+    pub name: Arc<str>,
+    /// Lines it opens; `*` for all.
+    pub lines: Vec<String>,
+    /// Its privilege on calls that it did not make.
+    pub privilege: CallPrivilege,
+}
+
+/// Media settings.
+#[derive(Clone, Debug)]
+pub struct MediaSetup {
+    /// The address to bind and to write into SDP; unspecified: that of the leg's signalling.
+    pub address: IpAddr,
+    /// RTP ports.
+    pub ports: RangeInclusive<u16>,
+    /// Media workers.
+    pub workers: u16,
+    /// A dead call is dropped when the far end was silent for this long; `None` never.
+    pub silent_after: Option<Duration>,
+    /// Music on hold; `None`: silence.
+    pub music: Option<Arc<[i16]>>,
+}
+
+/// Everything the switch is told.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Lines, in order.
+    pub lines: Vec<LineSetup>,
+    /// Trunks, in order.
+    pub trunks: Vec<TrunkSetup>,
+    /// Routes, in order.
+    pub routes: Vec<RouteSetup>,
+    /// Applications; [`super::ids::AppId`] is the index.
+    pub apps: Vec<AppSetup>,
+    /// Media.
+    pub media: MediaSetup,
+    /// The engine's own domain, for From and To.
+    pub domain: String,
+    /// SIP workers.
+    pub sip_workers: u16,
+    /// How long a destination may ring.
+    pub ring_max: Duration,
+    /// Calls at once; more are refused with 503.
+    pub calls_max: u32,
+}

@@ -54,9 +54,9 @@ impl Outbox {
 #[derive(Clone, Debug)]
 pub enum BindingChange {
     /// The binding was made or refreshed.
-    Put(Arc<str>, Binding),
+    Put(Arc<str>, Arc<Binding>),
     /// The binding of this line with this key is gone.
-    Remove(Arc<str>, String),
+    Remove(Arc<str>, Arc<str>),
 }
 
 /// Who sent a request, proven by digest or by the transport source: never by a header.
@@ -216,7 +216,7 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
-    /// A line's first binding came or its last one went.
+    /// A contact of a line came or went; a refresh says nothing.
     Registration {
         /// The line.
         line: Arc<str>,

@@ -1,0 +1,177 @@
+//! Writing a session description (RFC 8866 §5).
+
+use std::fmt::{self, Write};
+use std::net::IpAddr;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::parse::{RANK_AFTER_CONNECTION, RANK_AFTER_TIME, media_rank, session_rank};
+use super::{MediaDescription, Origin, SessionDescription};
+
+impl SessionDescription {
+    /// Writes it with this origin and with `address` for every unspecified address.
+    ///
+    /// The user name is a word and not `-`, because SIPp's `regexp` scenario asks for one. `c=0.0.0.0`, the hold of
+    /// RFC 2543, is never written.
+    pub fn print(&self, origin: Origin, address: IpAddr) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.printed_bytes());
+        let Origin { id, version } = origin;
+        text(&mut out, format_args!("v=0\r\no=trunkline {id} {version} IN {}\r\ns=-\r\n", Address(address)));
+        let (before_connection, rest) = split(&self.lines, session_rank, RANK_AFTER_CONNECTION);
+        let (before_time, after_time) = split(rest, session_rank, RANK_AFTER_TIME);
+        keep(&mut out, before_connection);
+        let connection = self.printed_connection(address);
+        if let Some(connection) = connection {
+            text(&mut out, format_args!("c=IN {}\r\n", Address(connection)));
+        }
+        keep(&mut out, before_time);
+        out.put_slice(b"t=0 0\r\n");
+        keep(&mut out, after_time);
+        if let Some(direction) = self.direction {
+            text(&mut out, format_args!("a={}\r\n", direction.name()));
+        }
+        for media in &self.media {
+            media.print(&mut out, connection, address);
+        }
+        out.freeze()
+    }
+
+    /// The session-level address; ours also where a section would otherwise have none.
+    fn printed_connection(&self, address: IpAddr) -> Option<IpAddr> {
+        let wanted = self.media.iter().any(|media| media.connection.is_none());
+        self.connection.map(|connection| filled(connection, address)).or_else(|| wanted.then_some(address))
+    }
+
+    fn printed_bytes(&self) -> usize {
+        let lines = |lines: &[Bytes]| lines.iter().map(|line| line.len() + 2).sum::<usize>();
+        let sections = self.media.iter().map(|media| 160 + 4 * media.formats.len() + lines(&media.lines));
+        160 + lines(&self.lines) + sections.sum::<usize>()
+    }
+}
+
+impl MediaDescription {
+    fn print(&self, out: &mut BytesMut, session: Option<IpAddr>, address: IpAddr) {
+        out.put_slice(b"m=");
+        out.put_slice(&self.kind);
+        text(out, format_args!(" {} ", self.port));
+        out.put_slice(&self.protocol);
+        for format in &self.formats {
+            out.put_u8(b' ');
+            out.put_slice(format);
+        }
+        out.put_slice(b"\r\n");
+        let (before_connection, rest) = split(&self.lines, media_rank, 1);
+        keep(out, before_connection);
+        let connection = self.connection.map(|connection| filled(connection, address));
+        if let Some(connection) = connection
+            && session != Some(connection)
+        {
+            text(out, format_args!("c=IN {}\r\n", Address(connection)));
+        }
+        keep(out, rest);
+        match self.rtcp {
+            None => {}
+            Some((port, None)) => text(out, format_args!("a=rtcp:{port}\r\n")),
+            Some((port, Some(host))) => {
+                text(out, format_args!("a=rtcp:{port} IN {}\r\n", Address(filled(host, address))));
+            }
+        }
+        if self.rtcp_mux {
+            out.put_slice(b"a=rtcp-mux\r\n");
+        }
+        if let Some(direction) = self.direction {
+            text(out, format_args!("a={}\r\n", direction.name()));
+        }
+    }
+}
+
+/// The lines below this rank, and the others. Lines that were parsed are sorted by rank.
+fn split(lines: &[Bytes], rank: fn(&[u8]) -> u8, from: u8) -> (&[Bytes], &[Bytes]) {
+    let at = lines.iter().position(|line| rank(line) >= from).unwrap_or(lines.len());
+    lines.split_at(at)
+}
+
+fn keep(out: &mut BytesMut, lines: &[Bytes]) {
+    for line in lines {
+        out.put_slice(line);
+        out.put_slice(b"\r\n");
+    }
+}
+
+fn filled(address: IpAddr, ours: IpAddr) -> IpAddr {
+    if address.is_unspecified() { ours } else { address }
+}
+
+fn text(out: &mut BytesMut, arguments: fmt::Arguments<'_>) {
+    out.write_fmt(arguments).expect("a BytesMut grows as needed");
+}
+
+/// `IP4 192.0.2.1`, `IP6 2001:db8::1`.
+struct Address(IpAddr);
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(address) => write!(f, "IP4 {address}"),
+            IpAddr::V6(address) => write!(f, "IP6 {address}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn printed(text: &str, address: &str) -> String {
+        let sdp = SessionDescription::parse(&Bytes::copy_from_slice(text.as_bytes())).unwrap();
+        let printed = sdp.print(Origin { id: 7, version: 1 }, address.parse().unwrap());
+        String::from_utf8(printed.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn lines_stand_where_the_grammar_wants_them() {
+        assert_eq!(
+            printed(
+                "v=0\no=a 1 1 IN IP4 192.0.2.9\ns=x\nt=5 6\na=x-one\nb=AS:64\ni=about\na=x-two\nc=IN IP4 192.0.2.9\n\
+                 m=audio 4000 RTP/AVP 0\na=ptime:20\na=sendonly\ni=speech\nb=AS:32\n",
+                "192.0.2.1"
+            ),
+            "v=0\r\no=trunkline 7 1 IN IP4 192.0.2.1\r\ns=-\r\ni=about\r\nc=IN IP4 192.0.2.9\r\nb=AS:64\r\nt=0 0\r\n\
+             a=x-one\r\na=x-two\r\nm=audio 4000 RTP/AVP 0\r\ni=speech\r\nb=AS:32\r\na=ptime:20\r\na=sendonly\r\n"
+        );
+    }
+
+    #[test]
+    fn unspecified_addresses_become_ours() {
+        let text = "v=0\nc=IN IP4 0.0.0.0\nm=audio 4000 RTP/AVP 0\nc=IN IP6 ::\na=rtcp:5 IN IP4 0.0.0.0\n";
+        assert_eq!(
+            printed(text, "2001:db8::1"),
+            "v=0\r\no=trunkline 7 1 IN IP6 2001:db8::1\r\ns=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\n\
+             m=audio 4000 RTP/AVP 0\r\na=rtcp:5 IN IP6 2001:db8::1\r\n"
+        );
+    }
+
+    #[test]
+    fn a_media_level_address_is_written_only_where_it_differs() {
+        let text = "v=0\nc=IN IP4 192.0.2.9\nm=audio 1 RTP/AVP 0\nc=IN IP4 192.0.2.9\nm=audio 2 RTP/AVP 0\nc=IN IP4 192.0.2.8\n";
+        assert_eq!(printed(text, "192.0.2.1").matches("c=IN").count(), 2);
+    }
+
+    #[test]
+    fn a_section_without_any_address_gets_ours() {
+        assert!(printed("v=0\nm=audio 1 RTP/AVP 0\n", "192.0.2.1").contains("c=IN IP4 192.0.2.1\r\n"));
+    }
+
+    #[test]
+    fn the_origin_pleases_the_regexp_of_sipp() {
+        let text = printed("v=0\nm=audio 1 RTP/AVP 0\n", "192.0.2.1");
+        let origin = text.lines().find_map(|line| line.strip_prefix("o=")).unwrap();
+        let words: Vec<_> = origin.split(' ').take(3).collect();
+        assert_eq!(words.len(), 3);
+        assert!(
+            words
+                .iter()
+                .all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        );
+    }
+}

@@ -29,3 +29,14 @@ pub struct Binding {
     /// When it ends.
     pub expires: Instant,
 }
+
+/// The table: which contacts each line has.
+#[derive(Debug, Default)]
+pub struct Location;
+
+impl Location {
+    /// The contacts of the line that have not expired, in the order of preference.
+    pub fn lookup(&self, _line: &str, _now: Instant) -> Vec<Arc<Binding>> {
+        Vec::new()
+    }
+}

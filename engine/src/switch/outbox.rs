@@ -1,0 +1,23 @@
+//! Everything the switch wants done.
+
+use super::ids::AppId;
+use super::message::Message;
+
+/// Commands for the agents and the relay, messages for the applications; each list in order. The caller owns it and
+/// empties it.
+#[derive(Default, Debug)]
+pub struct Outbox {
+    /// For the SIP agents; the leg names the worker.
+    pub sip: Vec<trunkline_sip::outbox::Command>,
+    /// For the media workers, by number.
+    pub media: Vec<(u16, trunkline_media::Command)>,
+    /// For the applications.
+    pub messages: Vec<(AppId, Message)>,
+}
+
+impl Outbox {
+    /// Whether nothing is to be done.
+    pub fn is_empty(&self) -> bool {
+        self.sip.is_empty() && self.media.is_empty() && self.messages.is_empty()
+    }
+}

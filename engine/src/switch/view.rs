@@ -1,0 +1,162 @@
+//! What an application can read: lines, calls, trunks and gauges as they stand, copied out of the switch.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::call_state::CallState;
+use super::ids::CallId;
+use super::operation::CallOperation;
+use super::privilege::CallPrivilege;
+use super::setup::LineKind;
+
+/// A call as one application sees it (LINECALLINFO with LINECALLSTATUS).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CallView {
+    /// dwCallID: the same for every application.
+    pub id: CallId,
+    /// The line that the call appears on.
+    pub line: Arc<str>,
+    /// The address of the line; the same text, as a line has one address.
+    pub address: Arc<str>,
+    /// The state with its mode.
+    pub state: CallState,
+    /// What this application holds.
+    pub privilege: CallPrivilege,
+    /// What this application could do at this moment: exactly what would be accepted.
+    pub features: Vec<CallOperation>,
+    /// Where the call came from.
+    pub origin: CallOrigin,
+    /// Why the call came.
+    pub reason: CallReason,
+    /// Who calls.
+    pub caller: PartyView,
+    /// Who was called.
+    pub called: PartyView,
+    /// Who answered; empty before.
+    pub connected: PartyView,
+    /// Calls that are joined with this one.
+    pub related: Vec<CallId>,
+    /// When the state was entered.
+    pub since: Instant,
+}
+
+/// A party as a person reads it.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PartyView {
+    /// The number or user part; empty where it is not known.
+    pub number: String,
+    /// The name; empty where it is not known.
+    pub name: String,
+}
+
+/// LINECALLORIGIN_.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallOrigin {
+    /// Made from this line.
+    Outbound,
+    /// Came in from another line of the engine.
+    Internal,
+    /// Came in from outside.
+    External,
+}
+
+impl CallOrigin {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Internal => "internal",
+            Self::External => "external",
+        }
+    }
+}
+
+/// LINECALLREASON_.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CallReason {
+    /// A plain call.
+    Direct,
+    /// Forwarded from a line that was busy.
+    FwdBusy,
+    /// Forwarded from a line that did not answer.
+    FwdNoAnswer,
+    /// Forwarded from a line that forwards everything.
+    FwdUncond,
+    /// Picked up.
+    Pickup,
+    /// Retrieved from a park address.
+    Unpark,
+    /// Redirected.
+    Redirect,
+    /// A call completion calls back.
+    CallCompletion,
+    /// Transferred.
+    Transfer,
+    /// A parked or held call reminds of itself.
+    Reminder,
+}
+
+impl CallReason {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::FwdBusy => "fwdbusy",
+            Self::FwdNoAnswer => "fwdnoanswer",
+            Self::FwdUncond => "fwduncond",
+            Self::Pickup => "pickup",
+            Self::Unpark => "unpark",
+            Self::Redirect => "redirect",
+            Self::CallCompletion => "callcompletion",
+            Self::Transfer => "transfer",
+            Self::Reminder => "reminder",
+        }
+    }
+}
+
+/// A line as one application sees it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LineView {
+    /// The address.
+    pub address: Arc<str>,
+    /// The name a person reads.
+    pub name: String,
+    /// Where its media ends.
+    pub kind: LineKind,
+    /// Whether it can be reached: a phone has a contact; the others always can.
+    pub registered: bool,
+    /// Number of contacts of a phone.
+    pub contacts: usize,
+    /// The calls on it that this application holds a handle to.
+    pub calls: Vec<CallId>,
+    /// What this application could do with the line: `make-call` or nothing.
+    pub features: Vec<&'static str>,
+}
+
+/// A trunk.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrunkView {
+    /// The name.
+    pub name: Arc<str>,
+    /// Host part of its addresses.
+    pub domain: String,
+    /// Calls that are up or on their way, both directions.
+    pub calls: u32,
+    /// The most there may be.
+    pub calls_max: u32,
+}
+
+/// What the switch holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Gauges {
+    /// Calls that are not idle.
+    pub calls: usize,
+    /// Idle calls that an application has not deallocated.
+    pub calls_idle: usize,
+    /// SIP legs.
+    pub legs: usize,
+    /// Media legs, those included whose closing was not confirmed.
+    pub media_legs: usize,
+    /// RTP port pairs.
+    pub media_ports_in_use: usize,
+}

@@ -37,6 +37,52 @@ pub enum CallState {
     Unknown,
 }
 
+impl CallState {
+    /// The suffix of the LINECALLSTATE_ constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Offering(_) => "offering",
+            Self::Accepted => "accepted",
+            Self::DialTone(_) => "dialtone",
+            Self::Dialing => "dialing",
+            Self::Ringback => "ringback",
+            Self::Busy(_) => "busy",
+            Self::SpecialInfo(_) => "specialinfo",
+            Self::Connected(_) => "connected",
+            Self::Proceeding => "proceeding",
+            Self::OnHold => "onhold",
+            Self::Conferenced => "conferenced",
+            Self::OnHoldPendConf => "onholdpendconf",
+            Self::OnHoldPendTransfer => "onholdpendtransfer",
+            Self::Disconnected(_) => "disconnected",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The suffix of the mode's constant in lower case, for the states that have one.
+    pub const fn mode_name(self) -> Option<&'static str> {
+        match self {
+            Self::Offering(mode) => Some(mode.name()),
+            Self::DialTone(mode) => Some(mode.name()),
+            Self::Busy(mode) => Some(mode.name()),
+            Self::SpecialInfo(mode) => Some(mode.name()),
+            Self::Connected(mode) => Some(mode.name()),
+            Self::Disconnected(mode) => Some(mode.name()),
+            Self::Idle
+            | Self::Accepted
+            | Self::Dialing
+            | Self::Ringback
+            | Self::Proceeding
+            | Self::OnHold
+            | Self::Conferenced
+            | Self::OnHoldPendConf
+            | Self::OnHoldPendTransfer
+            | Self::Unknown => None,
+        }
+    }
+}
+
 /// LINEOFFERINGMODE_.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum OfferingMode {
@@ -44,6 +90,16 @@ pub enum OfferingMode {
     Active,
     /// Offered at several stations, not alerting here.
     Inactive,
+}
+
+impl OfferingMode {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+        }
+    }
 }
 
 /// LINECONNECTEDMODE_.
@@ -59,11 +115,32 @@ pub enum ConnectedMode {
     InactiveHeld,
 }
 
+impl ConnectedMode {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Inactive => "inactive",
+            Self::ActiveHeld => "activeheld",
+            Self::InactiveHeld => "inactiveheld",
+        }
+    }
+}
+
 /// LINEDIALTONEMODE_.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum DialToneMode {
     /// Continuous.
     Normal,
+}
+
+impl DialToneMode {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+        }
+    }
 }
 
 /// LINEBUSYMODE_.
@@ -75,6 +152,16 @@ pub enum BusyMode {
     Trunk,
 }
 
+impl BusyMode {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Station => "station",
+            Self::Trunk => "trunk",
+        }
+    }
+}
+
 /// LINESPECIALINFO_.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SpecialInfo {
@@ -84,6 +171,17 @@ pub enum SpecialInfo {
     CustIrreg,
     /// Equipment irregularity.
     Reorder,
+}
+
+impl SpecialInfo {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoCircuit => "nocircuit",
+            Self::CustIrreg => "custirreg",
+            Self::Reorder => "reorder",
+        }
+    }
 }
 
 /// LINEDISCONNECTMODE_.
@@ -129,4 +227,32 @@ pub enum DisconnectMode {
     DoNotDisturb,
     /// The call was cancelled.
     Cancelled,
+}
+
+impl DisconnectMode {
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Normal => "normal",
+            Self::Unknown => "unknown",
+            Self::Reject => "reject",
+            Self::Pickup => "pickup",
+            Self::Forwarded => "forwarded",
+            Self::Busy => "busy",
+            Self::NoAnswer => "noanswer",
+            Self::BadAddress => "badaddress",
+            Self::Unreachable => "unreachable",
+            Self::Congestion => "congestion",
+            Self::Incompatible => "incompatible",
+            Self::Unavail => "unavail",
+            Self::NoDialTone => "nodialtone",
+            Self::NumberChanged => "numberchanged",
+            Self::OutOfOrder => "outoforder",
+            Self::TempFailure => "tempfailure",
+            Self::QosUnavail => "qosunavail",
+            Self::Blocked => "blocked",
+            Self::DoNotDisturb => "donotdisturb",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }

@@ -4,7 +4,20 @@
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[allow(missing_docs, reason = "each variant is the method of its name")]
 pub enum Method {
-    Invite, Ack, Bye, Cancel, Options, Register, Prack, Update, Info, Refer, Notify, Subscribe, Message, Publish,
+    Invite,
+    Ack,
+    Bye,
+    Cancel,
+    Options,
+    Register,
+    Prack,
+    Update,
+    Info,
+    Refer,
+    Notify,
+    Subscribe,
+    Message,
+    Publish,
     /// Any other token: kept as text in the message.
     Other,
 }

@@ -7,19 +7,27 @@
 //! ```
 
 mod build;
+mod escape;
 mod header;
 mod limits;
+mod list;
 mod method;
 mod name_addr;
+mod phrase;
+mod received;
 mod scan;
 mod uri;
+mod validate;
 mod via;
 
-pub use build::{Builder, request, response};
+pub use build::{Builder, request, request_named, response};
+pub use escape::{escape_user, quote_display};
 pub use header::HeaderName;
 pub use limits::Limits;
 pub use method::Method;
 pub use name_addr::NameAddr;
-pub use scan::{CSeq, Framing, Message, Malformed, StartLine};
+pub use phrase::reason_phrase;
+pub use received::{CSeq, Message, StartLine};
+pub use scan::{Framing, Malformed};
 pub use uri::{Scheme, Uri};
 pub use via::Via;

@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use super::list;
 use crate::transport::Transport;
 
 /// The scheme of a URI.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[allow(missing_docs, reason = "each variant is the scheme of its name")]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[expect(missing_docs, reason = "each variant is the scheme of its name")]
 pub enum Scheme {
-    Sip, Sips, Tel,
+    Sip,
+    Sips,
+    Tel,
     /// A scheme the engine does not route.
     Other,
 }
@@ -21,6 +24,8 @@ pub struct Uri<'a> {
     pub scheme: Scheme,
     /// The user part as sent, escaped; a tel URI's number.
     pub user: Option<&'a str>,
+    /// The password as sent, escaped.
+    pub password: Option<&'a str>,
     /// The host as sent; an IPv6 reference with its brackets. Empty for tel.
     pub host: &'a str,
     /// The port, if written.
@@ -29,13 +34,374 @@ pub struct Uri<'a> {
     headers: &'a str,
 }
 
-#[allow(missing_docs, unused_variables, clippy::todo, reason = "skeleton")]
+/// Parameters or headers of one URI that [`Uri::equals`] compares as sets; above that, only equal text is equal.
+const COMPARED_MAX: usize = 64;
+
 impl<'a> Uri<'a> {
-    pub fn parse(text: &'a str) -> Option<Self> { let u = Uri { scheme: Scheme::Sip, user: None, host: "", port: None, params: "", headers: "" }; Some(u) }
-    pub fn user_unescaped(&self) -> Cow<'a, str> { todo!() }
-    pub fn param(&self, name: &str) -> Option<&'a str> { let _ = self.params; todo!() }
-    pub fn headers(&self) -> &'a str { self.headers }
-    pub fn host_ip(&self) -> Option<IpAddr> { todo!() }
-    pub fn equals(&self, other: &Uri<'_>) -> bool { todo!() }
-    pub fn transport(&self) -> Option<Transport> { todo!() }
+    /// Reads a URI without angle brackets. `None` without a scheme, with white space or brackets inside, and for a SIP
+    /// URI whose host or port is not one (`sip:2001:db8::10`, RFC 5118 §4.2).
+    ///
+    /// What precedes the first `@` is the user part, even with `;` and `?` in it (RFC 4475 §3.1.1.9).
+    pub fn parse(text: &'a str) -> Option<Self> {
+        if text.bytes().any(|b| b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f)) {
+            return None;
+        }
+        let (name, rest) = text.split_at(memchr::memchr(b':', text.as_bytes())?);
+        let rest = &rest[1..];
+        let scheme = Scheme::parse(name)?;
+        match scheme {
+            Scheme::Sip | Scheme::Sips => Self::sip(scheme, rest),
+            Scheme::Tel => {
+                let (number, params) =
+                    rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
+                let user = (!number.is_empty()).then_some(number);
+                user.map(|_| Self { scheme, user, password: None, host: "", port: None, params, headers: "" })
+            }
+            Scheme::Other => Some(Self {
+                scheme,
+                user: None,
+                password: None,
+                host: "",
+                port: None,
+                params: "",
+                headers: "",
+            }),
+        }
+    }
+
+    fn sip(scheme: Scheme, text: &'a str) -> Option<Self> {
+        let (user, password, rest) = match memchr::memchr(b'@', text.as_bytes()) {
+            None => (None, None, text),
+            Some(at) => match text[..at].split_once(':') {
+                Some((user, password)) => (Some(user), Some(password), &text[at + 1..]),
+                None => (Some(&text[..at]), None, &text[at + 1..]),
+            },
+        };
+        let (rest, headers) = match memchr::memchr(b'?', rest.as_bytes()) {
+            Some(at) => (&rest[..at], &rest[at + 1..]),
+            None => (rest, ""),
+        };
+        let (sent_by, params) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
+        let (host, port) = host_and_port(sent_by)?;
+        Some(Self { scheme, user, password, host, port, params, headers })
+    }
+
+    /// The user part without its escapes; octets that are not UTF-8 stay escaped.
+    pub fn user_unescaped(&self) -> Cow<'a, str> {
+        self.user.map_or(Cow::Borrowed(""), unescape)
+    }
+
+    /// The value of a URI parameter; `Some("")` if it has none. Names compare without regard to case.
+    pub fn param(&self, name: &str) -> Option<&'a str> {
+        list::param(self.params, name)
+    }
+
+    /// The URI parameters in order.
+    pub fn params(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        list::params(self.params)
+    }
+
+    /// The header part as sent, escaped: `Replaces=…&Subject=…`; empty if there is none.
+    pub const fn headers(&self) -> &'a str {
+        self.headers
+    }
+
+    /// The value of a header in the header part, without its escapes (`?Replaces=…`, RFC 3891).
+    pub fn header(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.headers
+            .split('&')
+            .filter_map(|header| header.split_once('='))
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| unescape(value))
+    }
+
+    /// The host, if it is an address.
+    pub fn host_ip(&self) -> Option<IpAddr> {
+        ip(self.host)
+    }
+
+    /// Whether both name the same resource (RFC 3261 §19.1.4; tel: RFC 3966 §4, visual separators ignored).
+    pub fn equals(&self, other: &Uri<'_>) -> bool {
+        if self.scheme != other.scheme {
+            return false;
+        }
+        match self.scheme {
+            Scheme::Other => false,
+            Scheme::Tel => same_number(self.user, other.user) && same_params(self.params, other.params, &[]),
+            Scheme::Sip | Scheme::Sips => {
+                same_text(self.user, other.user)
+                    && same_text(self.password, other.password)
+                    && same_host(self.host, other.host)
+                    && self.port == other.port
+                    && same_params(self.params, other.params, ALWAYS_COMPARED)
+                    && same_headers(self.headers, other.headers)
+            }
+        }
+    }
+
+    /// The `transport` parameter, if it names one the engine speaks.
+    pub fn transport(&self) -> Option<Transport> {
+        let name = self.param("transport")?;
+        [Transport::Udp, Transport::Tcp]
+            .into_iter()
+            .find(|known| name.eq_ignore_ascii_case(known.param_name()))
+    }
+}
+
+/// Parameters that must be in both URIs or in neither (RFC 3261 §19.1.4).
+const ALWAYS_COMPARED: &[&str] = &["transport", "user", "ttl", "method", "maddr"];
+
+impl Scheme {
+    fn parse(name: &str) -> Option<Self> {
+        if name.eq_ignore_ascii_case("sip") {
+            Some(Self::Sip)
+        } else if name.eq_ignore_ascii_case("sips") {
+            Some(Self::Sips)
+        } else if name.eq_ignore_ascii_case("tel") {
+            Some(Self::Tel)
+        } else {
+            let well_formed = name.starts_with(|c: char| c.is_ascii_alphabetic())
+                && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'));
+            well_formed.then_some(Self::Other)
+        }
+    }
+}
+
+/// Host and optional port: a name, an IPv4 address or an IPv6 reference in brackets.
+pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
+    let host_len = if text.starts_with('[') {
+        let len = memchr::memchr(b']', text.as_bytes())? + 1;
+        let inside = &text.as_bytes()[1..len - 1];
+        let plausible =
+            !inside.is_empty() && inside.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
+        plausible.then_some(len)?
+    } else {
+        let len = text.bytes().position(|b| b == b':' || list::is_space(b.into())).unwrap_or(text.len());
+        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+        (len > 0 && text.as_bytes()[..len].iter().all(|&b| named(b))).then_some(len)?
+    };
+    let (host, rest) = text.split_at(host_len);
+    let rest = list::trim(rest);
+    if rest.is_empty() {
+        return Some((host, None));
+    }
+    let digits = list::trim(rest.strip_prefix(':')?);
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some((host, Some(digits.parse().ok()?)))
+}
+
+/// The address in `host`, with or without the brackets of an IPv6 reference.
+pub(super) fn ip(host: &str) -> Option<IpAddr> {
+    match host.strip_prefix('[').and_then(|inside| inside.strip_suffix(']')) {
+        Some(inside) => inside.parse().ok().map(IpAddr::V6),
+        None => host.parse().ok(),
+    }
+}
+
+/// `%HH` to octets. Octets that are not UTF-8 stay escaped, so that two different users never become one.
+fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    match String::from_utf8(octets(text)) {
+        Ok(plain) => Cow::Owned(plain),
+        Err(_) => Cow::Borrowed(text),
+    }
+}
+
+fn octets(text: &str) -> Vec<u8> {
+    let bytes = text.as_bytes();
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match escaped_octet(&bytes[at..]) {
+            Some(octet) => {
+                plain.push(octet);
+                at += 3;
+            }
+            None => {
+                plain.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    plain
+}
+
+fn escaped_octet(bytes: &[u8]) -> Option<u8> {
+    let [b'%', high, low, ..] = *bytes else { return None };
+    let digit = |b: u8| char::from(b).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+fn same_text(a: Option<&str>, b: Option<&str>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => a == b || octets(a) == octets(b),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
+    }
+}
+
+fn same_number(a: Option<&str>, b: Option<&str>) -> bool {
+    let digits = |number: Option<&str>| -> Vec<u8> {
+        let number = number.unwrap_or("").bytes();
+        number.filter(|b| !matches!(b, b'-' | b'.' | b'(' | b')')).map(|b| b.to_ascii_lowercase()).collect()
+    };
+    digits(a) == digits(b)
+}
+
+fn same_host(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || ip(a).is_some_and(|address| ip(b) == Some(address))
+}
+
+fn same_params(a: &str, b: &str, always: &[&str]) -> bool {
+    if a == b {
+        return true;
+    }
+    if list::params(a).count().max(list::params(b).count()) > COMPARED_MAX {
+        return false;
+    }
+    let same = |x: &str, y: &str| octets(x).eq_ignore_ascii_case(&octets(y));
+    let find =
+        |text, name: &str| list::params(text).find(|(found, _)| same(found, name)).map(|(_, value)| value);
+    let shared_agree =
+        list::params(a).all(|(name, value)| find(b, name).is_none_or(|other| same(value, other)));
+    shared_agree && always.iter().all(|name| find(a, name).is_some() == find(b, name).is_some())
+}
+
+fn same_headers(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    let count = a.split('&').count();
+    if count != b.split('&').count() || count > COMPARED_MAX {
+        return false;
+    }
+    let pair = |header: &str| {
+        let (name, value) = header.split_once('=').unwrap_or((header, ""));
+        (octets(name).to_ascii_lowercase(), octets(value))
+    };
+    let sorted = |text: &str| {
+        let mut pairs: Vec<_> = text.split('&').map(pair).collect();
+        pairs.sort();
+        pairs
+    };
+    sorted(a) == sorted(b)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(text: &str) -> Uri<'_> {
+        Uri::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    #[test]
+    fn every_part_of_a_sip_uri() {
+        let found =
+            uri("sip:john.doe:secret@example.com:5062;transport=TCP;lr=on?Subject=a%20b&Priority=urgent");
+        assert_eq!((found.user, found.password), (Some("john.doe"), Some("secret")));
+        assert_eq!((found.host, found.port), ("example.com", Some(5062)));
+        assert_eq!((found.transport(), found.param("LR")), (Some(Transport::Tcp), Some("on")));
+        assert_eq!(found.headers(), "Subject=a%20b&Priority=urgent");
+        assert_eq!(found.header("subject").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn the_first_at_ends_the_user_part() {
+        let found = uri("sip:user;par=u%40example.net@example.com");
+        assert_eq!((found.user, found.host), (Some("user;par=u%40example.net"), "example.com"));
+        assert_eq!(found.user_unescaped(), "user;par=u@example.net");
+        assert_eq!(found.param("par"), None);
+        let crazy =
+            uri("sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d@example.com");
+        assert_eq!(crazy.user, Some("1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*"));
+    }
+
+    #[test]
+    fn ipv6_references_keep_their_brackets() {
+        let ambiguous = uri("sip:[2001:db8::10:5070]");
+        assert_eq!((ambiguous.host, ambiguous.port), ("[2001:db8::10:5070]", None));
+        assert_eq!(uri("sip:[2001:db8::10]:5070").port, Some(5070));
+        assert_eq!(uri("sip:[::1]").host_ip(), Some("::1".parse().unwrap()));
+        assert_eq!(uri("sip:192.0.2.1").host_ip(), Some("192.0.2.1".parse().unwrap()));
+        assert_eq!(uri("sip:[2001:db8:::192.0.2.1]").host_ip(), None);
+    }
+
+    #[test]
+    fn what_is_not_a_uri() {
+        for text in [
+            "",
+            "alice",
+            "sip:",
+            "sip:a@",
+            "sip:a@b c",
+            "<sip:a@b>",
+            "sip:2001:db8::10",
+            "sip:a@h:99999",
+            "sip:a@h:+5",
+            "sip:a@h:",
+            "1sip:a",
+            "sip:a@[::1",
+            "sip:a@b@c",
+            "tel:",
+        ] {
+            assert_eq!(Uri::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_told_apart() {
+        assert_eq!(uri("tel:+1-201-555-0123;phone-context=x").user, Some("+1-201-555-0123"));
+        assert_eq!(uri("SIPS:a@b").scheme, Scheme::Sips);
+        assert_eq!(uri("soap.beep://192.0.2.103:3002").scheme, Scheme::Other);
+    }
+
+    #[test]
+    fn escaped_nul_users_differ() {
+        assert_eq!(uri("sip:%00@h").user_unescaped(), "\0");
+        assert!(!uri("sip:%00@h").equals(&uri("sip:%00%00@h")));
+        assert_eq!(uri("sip:%ff@h").user_unescaped(), "%ff");
+    }
+
+    #[test]
+    fn equal_by_rfc_3261_19_1_4() {
+        for (a, b) in [
+            ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
+            ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;newparam=5"),
+            (
+                "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
+                "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",
+            ),
+            (
+                "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
+                "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
+            ),
+            ("sip:a@[2001:db8::1]", "sip:a@[2001:DB8:0::1]"),
+            ("tel:+1-201-555-0123", "tel:+12015550123"),
+        ] {
+            assert!(uri(a).equals(&uri(b)) && uri(b).equals(&uri(a)), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn different_by_rfc_3261_19_1_4() {
+        for (a, b) in [
+            ("SIP:ALICE@AtLanTa.CoM;Transport=udp", "sip:alice@AtLanTa.CoM;Transport=UDP"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:5060"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com;transport=udp"),
+            ("sip:bob@biloxi.com", "sip:bob@biloxi.com:6000;transport=tcp"),
+            ("sip:carol@chicago.com", "sip:carol@chicago.com?Subject=next%20meeting"),
+            ("sip:carol@chicago.com;security=off", "sip:carol@chicago.com;security=on"),
+            ("sip:bob@phone21.boxesbybob.com", "sip:bob@192.0.2.4"),
+            ("sip:a@b", "sips:a@b"),
+            ("sip:b", "sip:a@b"),
+        ] {
+            assert!(!uri(a).equals(&uri(b)) && !uri(b).equals(&uri(a)), "{a} {b}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use super::{list, uri};
+
 /// One Via value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Via<'a> {
@@ -14,11 +16,91 @@ pub struct Via<'a> {
     params: &'a str,
 }
 
-#[allow(missing_docs, unused_variables, clippy::todo, reason = "skeleton")]
 impl<'a> Via<'a> {
-    pub fn parse(text: &'a str) -> Option<Self> { let v = Via { transport: "", host: "", port: None, params: "" }; Some(v) }
-    pub fn branch(&self) -> &'a str { todo!() }
-    pub fn param(&self, name: &str) -> Option<&'a str> { let _ = self.params; todo!() }
-    pub fn received(&self) -> Option<IpAddr> { todo!() }
-    pub fn rport(&self) -> Option<Option<u16>> { todo!() }
+    /// Reads one value (not a comma list), with white space anywhere the grammar has it: `SIP / 2.0 / UDP host : 5060`.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let (protocol, rest) = text.split_once('/')?;
+        let (version, rest) = rest.split_once('/')?;
+        if !list::trim(protocol).eq_ignore_ascii_case("SIP") || list::trim(version) != "2.0" {
+            return None;
+        }
+        let rest = rest.trim_start_matches(list::is_space);
+        let (transport, rest) = rest.split_at(rest.find(list::is_space)?);
+        let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let (sent_by, params) = rest.split_at(end);
+        let (host, port) = uri::host_and_port(list::trim(sent_by))?;
+        let well_formed = !transport.is_empty() && !transport.contains(';') && list::quotes_close(params);
+        well_formed.then_some(Self { transport, host, port, params })
+    }
+
+    /// The branch; `""` if there is none (RFC 2543 clients).
+    pub fn branch(&self) -> &'a str {
+        self.param("branch").unwrap_or("")
+    }
+
+    /// The value of a parameter; `Some("")` if it has none.
+    pub fn param(&self, name: &str) -> Option<&'a str> {
+        list::param(self.params, name)
+    }
+
+    /// The parameters as sent, with the leading semicolon; empty if there are none.
+    pub const fn params_text(&self) -> &'a str {
+        self.params
+    }
+
+    /// Where the request came from, as a server before us wrote it; an IPv6 address with or without brackets
+    /// (RFC 5118 §4.5).
+    pub fn received(&self) -> Option<IpAddr> {
+        uri::ip(self.param("received")?)
+    }
+
+    /// `Some(None)` for a client that asks for it, `Some(Some(port))` once filled in (RFC 3581 §3, §4).
+    pub fn rport(&self) -> Option<Option<u16>> {
+        self.param("rport").map(|port| port.parse().ok())
+    }
+
+    /// The address in sent-by, if it is no name.
+    pub fn host_ip(&self) -> Option<IpAddr> {
+        uri::ip(self.host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_form() {
+        let via = Via::parse("SIP/2.0/UDP 192.0.2.1:5062;rport;branch=z9hG4bK87asdks7").unwrap();
+        assert_eq!((via.transport, via.host, via.port), ("UDP", "192.0.2.1", Some(5062)));
+        assert_eq!((via.branch(), via.rport(), via.received()), ("z9hG4bK87asdks7", Some(None), None));
+    }
+
+    #[test]
+    fn white_space_where_the_grammar_has_it() {
+        let via = Via::parse("SIP  / 2.0  / TCP     spindle.example.com : 99  ;  branch  =   z9hG4bK9ikj8  ")
+            .unwrap();
+        assert_eq!((via.transport, via.host, via.port), ("TCP", "spindle.example.com", Some(99)));
+        assert_eq!(via.branch(), "z9hG4bK9ikj8");
+    }
+
+    #[test]
+    fn received_in_both_spellings() {
+        let with = Via::parse("SIP/2.0/UDP [2001:db8::9:1];received=[2001:db8::9:255];rport=7").unwrap();
+        let without = Via::parse("sip/2.0/UDP [2001:db8::9:1];received=2001:db8::9:255").unwrap();
+        assert_eq!(with.received(), Some("2001:db8::9:255".parse().unwrap()));
+        assert_eq!(without.received(), with.received());
+        assert_eq!((with.host, with.rport(), without.rport()), ("[2001:db8::9:1]", Some(Some(7)), None));
+    }
+
+    #[test]
+    fn ill_formed_values_are_refused() {
+        for text in
+            ["", ";", "SIP/2.0", "SIP/2.0/UDP", "SIP/2.0/UDP ;branch=1", "SIP/3.0/UDP h", "HTTP/2.0/UDP h"]
+        {
+            assert_eq!(Via::parse(text), None, "{text}");
+        }
+        assert_eq!(Via::parse("SIP/2.0/UDP h:port"), None);
+        assert_eq!(Via::parse("SIP/2.0/UDP 2001:db8::1"), None);
+    }
 }

@@ -1,8 +1,24 @@
 //! The location service (RFC 3261 §10): which contacts a line can be reached at. The one table that workers share.
+//!
+//! Three maps, always taken in this order and never the other way round:
+//!
+//! ```text
+//!  lines: line ─▶ bindings, oldest first
+//!   ├─ due: second ─▶ lines with a binding that ends in it     (one entry a line: its next)
+//!   └─ connections: stream connection ─▶ lines with a binding along it
+//! ```
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
+use dashmap::DashMap;
+use foldhash::fast::RandomState;
+use smallvec::SmallVec;
+
+use crate::ids::ConnectionId;
+use crate::outbox::{BindingChange, Event, Outbox, RegistrationChange};
 use crate::transport::Flow;
 
 /// One contact of a line. Never changed once made, so that the table, a lookup and the store share it.
@@ -30,13 +46,557 @@ pub struct Binding {
     pub expires: Instant,
 }
 
-/// The table: which contacts each line has.
-#[derive(Debug, Default)]
-pub struct Location;
+/// How much a [`Location`] holds.
+#[derive(Clone, Copy, Debug)]
+pub struct LocationLimits {
+    /// Bindings of all lines together. A new contact beyond is refused; a refresh never is.
+    pub bindings_max: usize,
+    /// Contacts of one line. A new contact beyond takes the place of the one that was refreshed longest ago.
+    pub contacts_per_line_max: usize,
+}
+
+impl LocationLimits {
+    /// Twice the 100,000 phones that one engine is built for; ten devices a person.
+    pub const DEFAULT: Self = Self { bindings_max: 200_000, contacts_per_line_max: 10 };
+}
+
+/// The table holds as many bindings as it may: answer 503.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the location table is full")]
+pub struct TableFull;
+
+/// The bindings of all lines. Shared by the workers; each change is told to the caller's [`Outbox`] exactly once,
+/// whichever worker causes it.
+#[derive(Debug)]
+pub struct Location {
+    epoch: Instant,
+    limits: LocationLimits,
+    lines: DashMap<Arc<str>, Line, RandomState>,
+    /// By whole seconds since `epoch`.
+    due: DashMap<u64, BTreeSet<Arc<str>>, RandomState>,
+    connections: DashMap<ConnectionId, BTreeSet<Arc<str>>, RandomState>,
+    len: AtomicUsize,
+    /// The least key of `due`, or less; [`NEVER`] where it is empty.
+    next_due: AtomicU64,
+}
+
+/// The contacts of one line.
+#[derive(Default, Debug)]
+struct Line {
+    /// The one refreshed longest ago first.
+    bindings: SmallVec<[Arc<Binding>; 2]>,
+    /// Its key in `due`.
+    due: Option<u64>,
+}
+
+/// One step of [`Location::edit`].
+pub(crate) enum Edit {
+    /// Makes or replaces the binding with this key.
+    Put(Binding),
+    /// Removes the binding with this key.
+    Remove(Arc<str>),
+}
+
+/// Why [`Location::edit`] changed nothing.
+#[derive(Debug)]
+pub(crate) enum EditError<E> {
+    /// The table is full.
+    Full,
+    /// The caller's own reason.
+    Refused(E),
+}
+
+const NEVER: u64 = u64::MAX;
 
 impl Location {
-    /// The contacts of the line that have not expired, in the order of preference.
-    pub fn lookup(&self, _line: &str, _now: Instant) -> Vec<Arc<Binding>> {
-        Vec::new()
+    /// An empty table. `epoch` is no later than any instant it is told of.
+    pub fn new(epoch: Instant, limits: LocationLimits) -> Self {
+        Self {
+            epoch,
+            limits,
+            lines: DashMap::default(),
+            due: DashMap::default(),
+            connections: DashMap::default(),
+            len: AtomicUsize::new(0),
+            next_due: AtomicU64::new(NEVER),
+        }
+    }
+
+    /// Where the line can be reached: by q, then the one refreshed last first (RFC 3261 §16.6). Empty where nowhere.
+    pub fn lookup(&self, line: &str, now: Instant) -> Vec<Arc<Binding>> {
+        let mut found = self.bindings(line, now);
+        found.reverse();
+        found.sort_by_key(|binding| std::cmp::Reverse(binding.q_milli));
+        found
+    }
+
+    /// The bindings of the line, the one refreshed longest ago first.
+    pub fn bindings(&self, line: &str, now: Instant) -> Vec<Arc<Binding>> {
+        let Some(line) = self.lines.get(line) else { return Vec::new() };
+        line.bindings.iter().filter(|binding| binding.expires > now).cloned().collect()
+    }
+
+    /// Whether the line has a contact.
+    pub fn is_registered(&self, line: &str, now: Instant) -> bool {
+        self.lines.get(line).is_some_and(|line| line.bindings.iter().any(|binding| binding.expires > now))
+    }
+
+    /// Bindings of all lines, those that ended within the last second included.
+    pub fn len(&self) -> usize {
+        self.len.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is no binding.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Everything, sorted by line.
+    pub fn snapshot(&self) -> Vec<(Arc<str>, Vec<Arc<Binding>>)> {
+        let mut all: Vec<_> =
+            self.lines.iter().map(|line| (Arc::clone(line.key()), line.bindings.to_vec())).collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    }
+
+    /// Takes the bindings that a store kept over a restart; those that have ended are left out.
+    ///
+    /// Connections did not survive: a request to a stream contact opens one to the address it was registered from.
+    pub fn load(&self, now: Instant, bindings: impl IntoIterator<Item = (Arc<str>, Binding)>) {
+        let mut bindings: Vec<_> =
+            bindings.into_iter().filter(|(_, binding)| binding.expires > now).collect();
+        bindings.sort_by_key(|(_, binding)| binding.expires);
+        let mut unsaid = Outbox::default();
+        for (line, mut binding) in bindings {
+            binding.flow.connection = ConnectionId::default();
+            if self.put(now, &line, binding, &mut unsaid).is_err() {
+                return;
+            }
+            unsaid.events.clear();
+            unsaid.bindings.clear();
+        }
+    }
+
+    /// Makes a binding, or replaces the one with its key.
+    ///
+    /// # Errors
+    /// [`TableFull`] for a new contact beyond [`LocationLimits::bindings_max`].
+    pub fn put(
+        &self,
+        now: Instant,
+        line: &Arc<str>,
+        binding: Binding,
+        out: &mut Outbox,
+    ) -> Result<(), TableFull> {
+        let put = |_: &[Arc<Binding>]| Ok::<_, std::convert::Infallible>(vec![Edit::Put(binding)]);
+        match self.edit(now, line, out, put) {
+            Ok(_) => Ok(()),
+            Err(EditError::Full) => Err(TableFull),
+            Err(EditError::Refused(never)) => match never {},
+        }
+    }
+
+    /// Removes one binding, if it is there.
+    pub fn remove(&self, line: &str, key: &str, out: &mut Outbox) {
+        self.sweep(line, RegistrationChange::Unregistered, |binding| &*binding.key == key, out);
+    }
+
+    /// Removes every binding along this connection: it was closed (RFC 5626 §4.2.1).
+    pub fn remove_connection(&self, connection: ConnectionId, out: &mut Outbox) {
+        let Some((_, lines)) = self.connections.remove(&connection) else { return };
+        for line in lines {
+            self.sweep(
+                &line,
+                RegistrationChange::Expired,
+                |binding| binding.flow.connection == connection,
+                out,
+            );
+        }
+    }
+
+    /// Removes every binding that has ended.
+    pub fn expire(&self, now: Instant, out: &mut Outbox) {
+        let current = now.saturating_duration_since(self.epoch).as_secs();
+        if self.next_due.load(Ordering::Acquire) > current {
+            return;
+        }
+        // Emptied before the scan, so that what others schedule meanwhile is not overwritten.
+        self.next_due.store(NEVER, Ordering::Release);
+        let seconds: Vec<u64> = self.due.iter().map(|slot| *slot.key()).collect();
+        let (mut due, later): (Vec<u64>, Vec<u64>) =
+            seconds.into_iter().partition(|second| *second <= current);
+        if let Some(next) = later.into_iter().min() {
+            self.next_due.fetch_min(next, Ordering::AcqRel);
+        }
+        due.sort_unstable();
+        for second in due {
+            let Some((_, lines)) = self.due.remove(&second) else { continue };
+            for line in lines {
+                self.sweep(&line, RegistrationChange::Expired, |binding| binding.expires <= now, out);
+            }
+        }
+    }
+
+    /// When to call [`Self::expire`]: within a second after a binding ends.
+    pub fn deadline(&self) -> Option<Instant> {
+        let second = self.next_due.load(Ordering::Acquire);
+        (second != NEVER).then(|| self.epoch + Duration::from_secs(second))
+    }
+
+    /// Changes one line in one step: `decide` sees its bindings, and either all its edits are made or none. Returns
+    /// the bindings afterwards, the one refreshed longest ago first.
+    pub(crate) fn edit<E>(
+        &self,
+        now: Instant,
+        line: &Arc<str>,
+        out: &mut Outbox,
+        decide: impl FnOnce(&[Arc<Binding>]) -> Result<Vec<Edit>, E>,
+    ) -> Result<Vec<Arc<Binding>>, EditError<E>> {
+        self.sweep(line, RegistrationChange::Expired, |binding| binding.expires <= now, out);
+        let mut entry = self.lines.entry(Arc::clone(line)).or_default();
+        let result = self.edit_line(line, &mut entry, out, decide);
+        let is_empty = entry.bindings.is_empty();
+        drop(entry);
+        if is_empty {
+            self.lines.remove_if(line, |_, line| line.bindings.is_empty());
+        }
+        result
+    }
+
+    fn edit_line<E>(
+        &self,
+        name: &Arc<str>,
+        line: &mut Line,
+        out: &mut Outbox,
+        decide: impl FnOnce(&[Arc<Binding>]) -> Result<Vec<Edit>, E>,
+    ) -> Result<Vec<Arc<Binding>>, EditError<E>> {
+        let edits = decide(&line.bindings).map_err(EditError::Refused)?;
+        let is_new = |edit: &&Edit| match edit {
+            Edit::Put(binding) => line.bindings.iter().all(|known| known.key != binding.key),
+            Edit::Remove(_) => false,
+        };
+        let grows_by = edits.iter().filter(is_new).count();
+        if grows_by > 0 && self.len() + grows_by > self.limits.bindings_max {
+            return Err(EditError::Full);
+        }
+        for edit in edits {
+            match edit {
+                Edit::Put(binding) => self.put_in(name, line, binding, out),
+                Edit::Remove(key) => {
+                    let removed = |binding: &Binding| binding.key == key;
+                    self.remove_from(name, line, RegistrationChange::Unregistered, removed, out);
+                }
+            }
+        }
+        self.schedule(name, line);
+        Ok(line.bindings.to_vec())
+    }
+
+    fn put_in(&self, name: &Arc<str>, line: &mut Line, binding: Binding, out: &mut Outbox) {
+        let binding = Arc::new(binding);
+        let known = line.bindings.iter().position(|known| known.key == binding.key);
+        let replaced = known.map(|index| line.bindings.remove(index));
+        if replaced.is_none() {
+            self.len.fetch_add(1, Ordering::Relaxed);
+        }
+        if replaced.as_ref().is_none_or(|replaced| replaced.contact != binding.contact) {
+            out.events.push(registration(name, &binding, RegistrationChange::Registered));
+        }
+        line.bindings.push(Arc::clone(&binding));
+        if let Some(replaced) = replaced {
+            self.leave_connection(name, line, replaced.flow.connection);
+        }
+        if binding.flow.connection != ConnectionId::default() {
+            self.connections.entry(binding.flow.connection).or_default().insert(Arc::clone(name));
+        }
+        out.bindings.push(BindingChange::Put(Arc::clone(name), binding));
+        if line.bindings.len() > self.limits.contacts_per_line_max {
+            let oldest = Arc::clone(&line.bindings[0].key);
+            let removed = |binding: &Binding| binding.key == oldest;
+            self.remove_from(name, line, RegistrationChange::Unregistered, removed, out);
+        }
+    }
+
+    /// Removes what `gone` names, and the line with its last binding.
+    fn sweep(
+        &self,
+        line: &str,
+        change: RegistrationChange,
+        gone: impl Fn(&Binding) -> bool,
+        out: &mut Outbox,
+    ) {
+        self.lines.remove_if_mut(line, |name, line| {
+            self.remove_from(name, line, change, gone, out);
+            self.schedule(name, line);
+            line.bindings.is_empty()
+        });
+    }
+
+    fn remove_from(
+        &self,
+        name: &Arc<str>,
+        line: &mut Line,
+        change: RegistrationChange,
+        gone: impl Fn(&Binding) -> bool,
+        out: &mut Outbox,
+    ) {
+        while let Some(index) = line.bindings.iter().position(|binding| gone(binding)) {
+            let binding = line.bindings.remove(index);
+            self.len.fetch_sub(1, Ordering::Relaxed);
+            self.leave_connection(name, line, binding.flow.connection);
+            out.events.push(registration(name, &binding, change));
+            out.bindings.push(BindingChange::Remove(Arc::clone(name), Arc::clone(&binding.key)));
+        }
+    }
+
+    /// Forgets that the line has a binding along this connection, unless another of its bindings has.
+    fn leave_connection(&self, name: &Arc<str>, line: &Line, connection: ConnectionId) {
+        let stays = line.bindings.iter().any(|binding| binding.flow.connection == connection);
+        if connection == ConnectionId::default() || stays {
+            return;
+        }
+        self.connections.remove_if_mut(&connection, |_, lines| {
+            lines.remove(name);
+            lines.is_empty()
+        });
+    }
+
+    /// Brings the line's entry in `due` up to date.
+    fn schedule(&self, name: &Arc<str>, line: &mut Line) {
+        let due = line.bindings.iter().map(|binding| self.second_after(binding.expires)).min();
+        if line.due == due {
+            return;
+        }
+        if let Some(second) = line.due {
+            self.due.remove_if_mut(&second, |_, lines| {
+                lines.remove(name);
+                lines.is_empty()
+            });
+        }
+        if let Some(second) = due {
+            self.due.entry(second).or_default().insert(Arc::clone(name));
+            self.next_due.fetch_min(second, Ordering::AcqRel);
+        }
+        line.due = due;
+    }
+
+    fn second_after(&self, instant: Instant) -> u64 {
+        let since = instant.saturating_duration_since(self.epoch);
+        since.as_secs() + u64::from(since.subsec_nanos() > 0)
+    }
+}
+
+fn registration(line: &Arc<str>, binding: &Binding, change: RegistrationChange) -> Event {
+    Event::Registration { line: Arc::clone(line), contact: binding.contact.to_string(), change }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::Transport;
+
+    struct Table {
+        location: Location,
+        start: Instant,
+        out: Outbox,
+    }
+
+    impl Table {
+        fn new() -> Self {
+            Self::limited(LocationLimits::DEFAULT)
+        }
+
+        fn limited(limits: LocationLimits) -> Self {
+            let start = Instant::now();
+            Self { location: Location::new(start, limits), start, out: Outbox::default() }
+        }
+
+        fn at(&self, seconds: u64) -> Instant {
+            self.start + Duration::from_secs(seconds)
+        }
+
+        fn put(&mut self, line: &str, binding: Binding) -> Result<(), TableFull> {
+            self.location.put(self.start, &line.into(), binding, &mut self.out)
+        }
+
+        fn binding(&self, key: &str, seconds: u64) -> Binding {
+            let address = "192.0.2.1:5060".parse().unwrap();
+            Binding {
+                key: key.into(),
+                contact: format!("sip:{key}@192.0.2.1").into(),
+                params: "".into(),
+                q_milli: 1000,
+                path: Box::default(),
+                flow: Flow {
+                    transport: Transport::Udp,
+                    local: address,
+                    remote: address,
+                    connection: ConnectionId(0),
+                },
+                call_id: "call".into(),
+                cseq: 1,
+                user_agent: "".into(),
+                expires: self.at(seconds),
+            }
+        }
+
+        fn over(&self, key: &str, connection: u64) -> Binding {
+            let mut binding = self.binding(key, 60);
+            binding.flow.transport = Transport::Tcp;
+            binding.flow.connection = ConnectionId(connection);
+            binding
+        }
+
+        fn keys(&self, line: &str, seconds: u64) -> String {
+            let found = self.location.lookup(line, self.at(seconds));
+            found.iter().map(|binding| &*binding.key).collect::<Vec<_>>().join(" ")
+        }
+
+        /// What was told since the last call: `+key` for a put, `-key` for a removal.
+        fn told(&mut self) -> String {
+            let changes = self.out.bindings.drain(..).map(|change| match change {
+                BindingChange::Put(_, binding) => format!("+{}", binding.key),
+                BindingChange::Remove(_, key) => format!("-{key}"),
+            });
+            changes.collect::<Vec<_>>().join(" ")
+        }
+
+        fn changes(&mut self) -> Vec<RegistrationChange> {
+            let changes = self.out.events.drain(..).map(|event| match event {
+                Event::Registration { change, .. } => change,
+                other => panic!("{other:?}"),
+            });
+            changes.collect()
+        }
+    }
+
+    #[test]
+    fn lookup_is_by_q_then_the_latest_first() {
+        let mut table = Table::new();
+        for (key, q_milli) in [("a", 1000), ("b", 500), ("c", 1000)] {
+            let binding = Binding { q_milli, ..table.binding(key, 60) };
+            table.put("1001", binding).unwrap();
+        }
+        assert_eq!(table.keys("1001", 0), "c a b");
+        table.put("1001", table.binding("a", 60)).unwrap();
+        assert_eq!(table.keys("1001", 0), "a c b");
+        assert_eq!(table.keys("1002", 0), "");
+    }
+
+    #[test]
+    fn a_refresh_says_nothing_but_is_stored() {
+        let mut table = Table::new();
+        table.put("1001", table.binding("a", 60)).unwrap();
+        assert_eq!(table.changes(), [RegistrationChange::Registered]);
+        table.put("1001", table.binding("a", 90)).unwrap();
+        assert_eq!((table.changes(), table.told().as_str(), table.location.len()), (vec![], "+a +a", 1));
+    }
+
+    #[test]
+    fn bindings_end_in_their_second_and_are_told_once() {
+        let mut table = Table::new();
+        for (line, key, seconds) in [("1001", "a", 60), ("1001", "b", 90), ("1002", "c", 60)] {
+            table.put(line, table.binding(key, seconds)).unwrap();
+        }
+        table.told();
+        table.changes();
+        assert_eq!(table.location.deadline(), Some(table.at(60)));
+        table.location.expire(table.at(59), &mut table.out);
+        assert_eq!(table.told(), "");
+        assert_eq!(table.keys("1001", 60), "b", "what has ended is not found, swept or not");
+        table.location.expire(table.at(60), &mut table.out);
+        assert_eq!(table.told(), "-a -c");
+        assert_eq!(table.changes(), [RegistrationChange::Expired; 2]);
+        assert_eq!((table.location.deadline(), table.location.len()), (Some(table.at(90)), 1));
+        table.location.expire(table.at(1000), &mut table.out);
+        assert_eq!(
+            (table.told().as_str(), table.location.deadline(), table.location.is_empty()),
+            ("-b", None, true)
+        );
+        assert!(table.location.lines.is_empty() && table.location.due.is_empty());
+    }
+
+    #[test]
+    fn a_refresh_moves_the_end() {
+        let mut table = Table::new();
+        table.put("1001", table.binding("a", 60)).unwrap();
+        table.put("1001", table.binding("a", 120)).unwrap();
+        table.told();
+        table.location.expire(table.at(60), &mut table.out);
+        assert_eq!((table.told().as_str(), table.keys("1001", 60).as_str()), ("", "a"));
+        assert_eq!(table.location.deadline(), Some(table.at(120)));
+        assert_eq!(table.location.due.len(), 1, "one entry a line, however often it is refreshed");
+    }
+
+    #[test]
+    fn a_closed_connection_takes_its_bindings_along() {
+        let mut table = Table::new();
+        table.put("1001", table.over("a", 7)).unwrap();
+        table.put("1001", table.over("b", 8)).unwrap();
+        table.put("1002", table.over("c", 7)).unwrap();
+        table.put("1003", table.binding("d", 60)).unwrap();
+        table.told();
+        table.location.remove_connection(ConnectionId(7), &mut table.out);
+        assert_eq!(table.told(), "-a -c");
+        table.location.remove_connection(ConnectionId(0), &mut table.out);
+        assert_eq!((table.told().as_str(), table.location.len()), ("", 2));
+    }
+
+    #[test]
+    fn a_binding_that_moved_outlives_its_old_connection() {
+        let mut table = Table::new();
+        table.put("1001", table.over("a", 7)).unwrap();
+        table.put("1001", table.over("a", 8)).unwrap();
+        table.told();
+        assert_eq!(table.location.connections.len(), 1);
+        table.location.remove_connection(ConnectionId(7), &mut table.out);
+        assert_eq!((table.told().as_str(), table.keys("1001", 0).as_str()), ("", "a"));
+        table.location.remove("1001", "a", &mut table.out);
+        assert_eq!(table.told(), "-a");
+        assert!(table.location.connections.is_empty() && table.location.due.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_contact_gives_way() {
+        let mut table = Table::new();
+        for key in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+            table.put("1001", table.binding(key, 60)).unwrap();
+        }
+        table.put("1001", table.binding("a", 60)).unwrap();
+        table.told();
+        table.put("1001", table.binding("k", 60)).unwrap();
+        assert_eq!(table.told(), "+k -b");
+        assert_eq!(table.location.len(), 10);
+    }
+
+    #[test]
+    fn a_full_table_takes_refreshes_only() {
+        let mut table = Table::limited(LocationLimits { bindings_max: 2, ..LocationLimits::DEFAULT });
+        table.put("1001", table.binding("a", 60)).unwrap();
+        table.put("1002", table.binding("b", 60)).unwrap();
+        assert_eq!(table.put("1003", table.binding("c", 60)), Err(TableFull));
+        assert_eq!(table.put("1001", table.binding("a", 90)), Ok(()));
+        assert_eq!(table.location.lines.len(), 2);
+        table.location.remove("1002", "b", &mut table.out);
+        assert_eq!(table.put("1003", table.binding("c", 60)), Ok(()));
+    }
+
+    #[test]
+    fn a_store_is_loaded_without_a_word_and_without_connections() {
+        let table = Table::new();
+        let stored =
+            [("1001", table.binding("a", 60)), ("1001", table.over("b", 7)), ("1002", table.binding("c", 1))];
+        table.location.load(table.at(2), stored.map(|(line, binding)| (line.into(), binding)));
+        assert_eq!(table.location.len(), 2);
+        let snapshot = table.location.snapshot();
+        assert_eq!(snapshot.len(), 1);
+        assert!(snapshot[0].1.iter().all(|binding| binding.flow.connection == ConnectionId::default()));
+        assert_eq!(table.location.deadline(), Some(table.at(60)));
+    }
+
+    #[test]
+    fn a_binding_is_small() {
+        // The rest of the 2 kB that 100,000 registrations may cost each is for its strings and the maps.
+        assert!(size_of::<Binding>() <= 256, "{}", size_of::<Binding>());
     }
 }

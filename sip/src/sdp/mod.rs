@@ -169,7 +169,7 @@ impl SessionDescription {
         }
         match media.rtcp {
             Some((port, address)) => {
-                let address = address.filter(|address| !address.is_unspecified()).unwrap_or(rtp.ip());
+                let address = address.filter(|address| !address.is_unspecified()).unwrap_or_else(|| rtp.ip());
                 (port != 0).then_some(SocketAddr::new(address, port))
             }
             None => Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?)),

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Runs every test: unit tests, documentation tests, scenarios in virtual time, then the daemon against real peers.
+#
+#   tests/run.sh               all
+#   tests/run.sh e2e faults    only the end-to-end tests whose name contains "faults"
+#   TRUNKLINE_FULL=1           the end-to-end load at full size: 10,000 calls each
+#
+# What the end-to-end tests need and Debian has is installed when it is missing. What cannot be had fails the run: a
+# test that is skipped silently is worth less than none.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# The profile `ci` is `release` without link-time optimisation, which each test binary would pay for.
+profile=${TRUNKLINE_PROFILE:-ci}
+
+declare -A package_of=(
+    [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
+)
+
+install_missing() {
+    local command missing=()
+    for command in "${!package_of[@]}"; do
+        command -v "$command" >/dev/null || missing+=("${package_of[$command]}")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    local root=()
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || fail "missing ${missing[*]}, and neither root nor sudo to install with"
+        root=(sudo -n)
+    fi
+    command -v apt-get >/dev/null || fail "missing ${missing[*]}, and no apt-get to install with"
+    echo "installing ${missing[*]}"
+    "${root[@]}" apt-get -qq update || fail "missing ${missing[*]}, and apt-get update failed"
+    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" \
+        || fail "could not install ${missing[*]}"
+}
+
+# Each end-to-end test lives in network namespaces of its own: fixed ports, no traces on the machine.
+check_namespaces() {
+    local unshare=(unshare --net --pid --fork --mount-proc)
+    [ "$(id -u)" = 0 ] || unshare+=(--map-root-user)
+    "${unshare[@]}" ip link set lo up \
+        || fail "this machine permits no network namespaces (${unshare[*]}); run as root or allow user namespaces"
+    "${unshare[@]}" ip link add type veth || fail "this kernel has no veth interfaces"
+}
+
+fail() {
+    echo "tests/run.sh: $*" >&2
+    exit 1
+}
+
+end_to_end() {
+    install_missing
+    check_namespaces
+    cargo build --locked --profile "$profile" -p trunkline
+    # One test at a time where load is measured, side by side where tests only wait for timers.
+    cargo test --locked --profile "$profile" -p trunkline-tests --test e2e -- --test-threads=1 "${@:-load}"
+    [ $# -gt 0 ] || cargo test --locked --profile "$profile" -p trunkline-tests --test e2e -- --test-threads=4 --skip load
+}
+
+if [ "${1:-}" = e2e ]; then
+    shift
+    end_to_end "$@"
+else
+    cargo test --locked --profile "$profile" --workspace
+    end_to_end
+fi

@@ -18,10 +18,11 @@ pub struct Via<'a> {
 
 impl<'a> Via<'a> {
     /// Reads one value (not a comma list), with white space anywhere the grammar has it: `SIP / 2.0 / UDP host : 5060`.
+    /// Any protocol and version will do: what is refused with 505 is answered by its Via all the same.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (protocol, rest) = text.split_once('/')?;
         let (version, rest) = rest.split_once('/')?;
-        if !list::trim(protocol).eq_ignore_ascii_case("SIP") || list::trim(version) != "2.0" {
+        if ![protocol, version].into_iter().all(|part| is_token(list::trim(part))) {
             return None;
         }
         let rest = rest.trim_start_matches(list::is_space);
@@ -29,7 +30,7 @@ impl<'a> Via<'a> {
         let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(end);
         let (host, port) = uri::host_and_port(list::trim(sent_by))?;
-        let well_formed = !transport.is_empty() && !transport.contains(';') && list::quotes_close(params);
+        let well_formed = is_token(transport) && list::quotes_close(params);
         well_formed.then_some(Self { transport, host, port, params })
     }
 
@@ -65,6 +66,10 @@ impl<'a> Via<'a> {
     }
 }
 
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(super::scan::is_token)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,7 +101,7 @@ mod tests {
     #[test]
     fn ill_formed_values_are_refused() {
         for text in
-            ["", ";", "SIP/2.0", "SIP/2.0/UDP", "SIP/2.0/UDP ;branch=1", "SIP/3.0/UDP h", "HTTP/2.0/UDP h"]
+            ["", ";", "SIP/2.0", "SIP/2.0/UDP", "SIP/2.0/UDP ;branch=1", "SIP//UDP h", "S P/2.0/UDP h"]
         {
             assert_eq!(Via::parse(text), None, "{text}");
         }

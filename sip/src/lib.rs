@@ -5,6 +5,7 @@ pub mod ids;
 pub mod location;
 pub mod message;
 pub mod outbox;
+pub mod registrar;
 pub mod sdp;
 pub mod transport;
 

@@ -1,3 +1,4 @@
 //! A SIP session engine with the semantics of TAPI.
 
+pub mod config;
 pub mod switch;

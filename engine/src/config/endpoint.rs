@@ -1,0 +1,130 @@
+//! `udp:192.0.2.1:5060`: a transport with an address, of a listener or of a trunk's peer.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use toml::Spanned;
+use trunkline_sip::transport::Transport;
+
+use super::section::Section;
+
+/// A peer with the addresses its host stands for.
+pub(super) struct Peer {
+    pub(super) host: String,
+    pub(super) addresses: Vec<(Transport, SocketAddr)>,
+}
+
+/// Reads a listener: transport, address, port.
+pub(super) fn listener(
+    section: &Section<'_>,
+    key: &'static str,
+    value: &Spanned<&str>,
+) -> Option<(Transport, SocketAddr)> {
+    let right = "write transport:address:port, as in \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\"";
+    let (transport, rest) = transport(section, key, value, right)?;
+    match rest.parse::<SocketAddr>() {
+        Ok(address) => Some((transport, address)),
+        Err(_) => {
+            section.refuse(key, value, format!("{rest:?} is not an address and a port"), right);
+            None
+        }
+    }
+}
+
+/// Reads a peer and resolves its host.
+pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&str>) -> Option<Peer> {
+    let right = "write transport:host:port, as in \"udp:198.51.100.7:5060\" or \"tcp:sip.example.com\"";
+    let (transport, rest) = transport(section, key, value, right)?;
+    let Some((host, port)) = host_and_port(rest) else {
+        section.refuse(key, value, format!("{rest:?} is not a host with a port"), right);
+        return None;
+    };
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    match (bare, port).to_socket_addrs() {
+        Ok(found) => {
+            let mut addresses: Vec<_> = found.map(|address| (transport, address)).collect();
+            addresses.dedup();
+            addresses.truncate(ADDRESSES_MAX);
+            if addresses.iter().any(|(_, address)| address.ip().is_unspecified()) {
+                section.refuse(key, value, format!("{host} is no address to send to"), right);
+                return None;
+            }
+            Some(Peer { host: host.to_owned(), addresses })
+        }
+        Err(error) => {
+            let right = "write an address, or a host name that this machine can resolve";
+            section.refuse(key, value, format!("host {host:?} cannot be resolved: {error}"), right);
+            None
+        }
+    }
+}
+
+fn transport<'v>(
+    section: &Section<'_>,
+    key: &'static str,
+    value: &Spanned<&'v str>,
+    right: &str,
+) -> Option<(Transport, &'v str)> {
+    let text = *value.get_ref();
+    let Some((name, rest)) = text.split_once(':') else {
+        section.refuse(key, value, format!("{text:?} names no transport"), right);
+        return None;
+    };
+    match name {
+        "udp" => Some((Transport::Udp, rest)),
+        "tcp" => Some((Transport::Tcp, rest)),
+        "tls" | "ws" | "wss" => {
+            let wrong = format!("the transport {name} is not available in this version");
+            section.refuse(key, value, wrong, "use udp or tcp");
+            None
+        }
+        _ => {
+            section.refuse(key, value, format!("{name:?} is no transport"), right);
+            None
+        }
+    }
+}
+
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; the port of SIP where none is written (RFC 3261 §19.1.2).
+fn host_and_port(text: &str) -> Option<(&str, u16)> {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
+        _ => (text, 5060),
+    };
+    let well_formed = match host.strip_prefix('[') {
+        Some(bracketed) => matches!(bracketed.strip_suffix(']').map(str::parse), Some(Ok(IpAddr::V6(_)))),
+        None => {
+            !host.is_empty()
+                && host.len() <= HOST_BYTES_MAX
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
+        }
+    };
+    well_formed.then_some((host, port))
+}
+
+/// Addresses kept of one host name.
+const ADDRESSES_MAX: usize = 8;
+
+/// The longest host name (RFC 1035 §2.3.4).
+const HOST_BYTES_MAX: usize = 253;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_may_come_with_or_without_port() {
+        assert_eq!(host_and_port("198.51.100.7:5070"), Some(("198.51.100.7", 5070)));
+        assert_eq!(host_and_port("sip.example.com"), Some(("sip.example.com", 5060)));
+        assert_eq!(host_and_port("[2001:db8::1]"), Some(("[2001:db8::1]", 5060)));
+        assert_eq!(host_and_port("[2001:db8::1]:5061"), Some(("[2001:db8::1]", 5061)));
+    }
+
+    #[test]
+    fn what_is_no_host_is_refused() {
+        for wrong in
+            ["", ":5060", "host:", "host:0", "host:65536", "2001:db8::1", "[::1", "a b", "[192.0.2.1]"]
+        {
+            assert_eq!(host_and_port(wrong), None, "{wrong}");
+        }
+    }
+}

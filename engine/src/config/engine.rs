@@ -1,0 +1,356 @@
+//! The whole file: the tables that come once, and the order in which the others are read.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+use trunkline_sip::transport::Transport;
+
+use super::lines::Addresses;
+use super::section::Section;
+use super::{
+    Api, Config, DialingLocation, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps,
+    endpoint, lines, music, routes, trunks,
+};
+
+/// Reads the file. What is wrong is in the section's report; the value is of use only where nothing is.
+pub(super) fn read(root: Section<'_>) -> Config {
+    let sip = sip(root.table("sip"));
+    let media = media(root.table("media"));
+    let api = api(root.table("api"));
+    let limits = limits(root.table("limits"));
+    let mut addresses = Addresses::default();
+    let lines =
+        root.tables("line").into_iter().filter_map(|line| lines::read(line, &mut addresses)).collect();
+    let trunk_sections = root.tables("trunk");
+    let trunks_named = trunk_sections.len();
+    let trunks: Vec<_> = trunk_sections
+        .into_iter()
+        .filter_map(|trunk| trunks::read(trunk, &mut addresses, limits.calls))
+        .collect();
+    let whole = trunks.len() == trunks_named;
+    let routes =
+        root.tables("route").into_iter().filter_map(|route| routes::read(route, &trunks, whole)).collect();
+    let open = api.listen.is_some_and(|listen| !listen.ip().is_loopback());
+    let mut apps = Vec::new();
+    for section in root.tables("app") {
+        apps.extend(apps::read(section, &apps, &addresses, open));
+    }
+    let config = Config {
+        file: None,
+        first_start: false,
+        sip,
+        media,
+        api,
+        apps,
+        store: store(root.table("store")),
+        location: location(root.table("location")),
+        lines,
+        trunks,
+        routes,
+        park: park(root.table("park")),
+        limits,
+        log: log(root.table("log")),
+    };
+    root.close();
+    config
+}
+
+fn sip(section: Section<'_>) -> Sip {
+    let listen = match section.string_or_strings("listen") {
+        Some(values) if values.is_empty() => {
+            section.refuse_key("listen", "names no listener", "write listen = [\"udp:0.0.0.0:5060\"]");
+            Vec::new()
+        }
+        Some(values) => {
+            values.iter().filter_map(|value| endpoint::listener(&section, "listen", value)).collect()
+        }
+        None => SIP_LISTEN_DEFAULT.to_vec(),
+    };
+    let domains: Vec<String> = host_names(&section, "domains");
+    let realm = section.string("realm").map(|realm| realm.into_inner().to_owned());
+    let realm = realm.or_else(|| domains.first().cloned()).unwrap_or_else(|| "trunkline".to_owned());
+    let advertise = address(&section, "advertise").filter(|advertise| {
+        if advertise.is_unspecified() {
+            section.refuse_key(
+                "advertise",
+                "is the unspecified address",
+                "write the one that phones can reach",
+            );
+        }
+        !advertise.is_unspecified()
+    });
+    let workers = workers(&section);
+    let ring_timeout_s = section.integer("ring_timeout_s", 5..=3600).unwrap_or(120);
+    section.close();
+    Sip {
+        listen,
+        domains,
+        realm,
+        advertise,
+        workers,
+        ring_timeout: Duration::from_secs(u64::from(ring_timeout_s)),
+    }
+}
+
+fn media(section: Section<'_>) -> Media {
+    let listen = address(&section, "listen").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let ports = media_ports(&section);
+    let workers = workers(&section);
+    let kernel = section.string("kernel").map_or(KernelRelay::Auto, |value| match *value.get_ref() {
+        "auto" => KernelRelay::Auto,
+        "off" => KernelRelay::Off,
+        "require" => {
+            let wrong = "the in-kernel relay is not available in this version";
+            section.refuse("kernel", &value, wrong, "write \"auto\" or \"off\"");
+            KernelRelay::Off
+        }
+        other => {
+            section.refuse("kernel", &value, format!("{other:?} is no setting"), "write \"auto\" or \"off\"");
+            KernelRelay::Off
+        }
+    });
+    let silence_timeout_s = section.integer("silence_timeout_s", 0..=86_400).unwrap_or(60);
+    let music = section.string("music").and_then(|value| {
+        let path = beside(section.report().file(), value.get_ref());
+        match music::load(&path) {
+            Ok(samples) => Some(samples),
+            Err(error) => {
+                let wrong = format!("{}: {error}", value.get_ref());
+                section.refuse(
+                    "music",
+                    &value,
+                    wrong,
+                    "name a WAV file as sox FILE -r 8000 -c 1 -b 16 music.wav makes it",
+                );
+                None
+            }
+        }
+    });
+    section.close();
+    let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
+    Media { listen, ports, workers, kernel, silence_timeout, music }
+}
+
+fn media_ports(section: &Section<'_>) -> RangeInclusive<u16> {
+    let Some(value) = section.string("ports") else { return MEDIA_PORTS_DEFAULT };
+    let right = "write FIRST-LAST, as in \"20000-29999\"";
+    let bounds = value.get_ref().split_once('-');
+    let bounds = bounds.and_then(|(first, last)| {
+        Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?))
+    });
+    let Some((first, last)) = bounds else {
+        section.refuse("ports", &value, format!("{:?} is no range of ports", value.get_ref()), right);
+        return MEDIA_PORTS_DEFAULT;
+    };
+    // RTP takes an even port and RTCP the odd one above it (RFC 3550 §11).
+    if first % 2 != 0 || last % 2 != 1 {
+        let wrong = format!("{first}-{last} does not begin even and end odd");
+        section.refuse("ports", &value, wrong, "each flow takes an even port and the odd one above it");
+    } else if first < 1024 {
+        section.refuse("ports", &value, format!("{first} is a privileged port"), "begin at 1024 or above");
+    } else if u32::from(last) + 1 < u32::from(first) + MEDIA_PORTS_MIN {
+        let right = format!("a call takes four: give at least {MEDIA_PORTS_MIN}");
+        section.refuse("ports", &value, format!("{first}-{last} is too small"), right);
+    } else {
+        return first..=last;
+    }
+    MEDIA_PORTS_DEFAULT
+}
+
+fn api(section: Section<'_>) -> Api {
+    let listen = match section.string("listen") {
+        None => Some(API_LISTEN_DEFAULT),
+        Some(value) if *value.get_ref() == "off" => None,
+        Some(value) => {
+            let parsed = value.get_ref().parse::<SocketAddr>();
+            if parsed.is_err() {
+                let right = "write address:port, as in \"127.0.0.1:8080\", or \"off\"";
+                section.refuse(
+                    "listen",
+                    &value,
+                    format!("{:?} is no address with a port", value.get_ref()),
+                    right,
+                );
+            }
+            parsed.ok()
+        }
+    };
+    let hosts = host_names(&section, "hosts");
+    let origins = section.strings("origins").unwrap_or_default();
+    for value in &origins {
+        let rest =
+            value.get_ref().strip_prefix("https://").or_else(|| value.get_ref().strip_prefix("http://"));
+        if rest.is_none_or(|rest| rest.is_empty() || rest.contains('/')) {
+            let right = "write scheme and host without a path, as in \"https://crm.example\"";
+            section.refuse("origins", value, format!("{:?} is no web origin", value.get_ref()), right);
+        }
+    }
+    let origins = origins.into_iter().map(|origin| origin.into_inner().to_ascii_lowercase()).collect();
+    section.close();
+    Api { listen, hosts, origins }
+}
+
+fn store(section: Section<'_>) -> Store {
+    let default = PathBuf::from("state.db");
+    let path = match section.string("url") {
+        None => default,
+        Some(value) => match value.get_ref().strip_prefix("sqlite:").filter(|path| !path.is_empty()) {
+            Some(path) => path.into(),
+            None => {
+                let wrong = format!("{:?} is no store of this version", value.get_ref());
+                section.refuse("url", &value, wrong, "write \"sqlite:FILE\"");
+                default
+            }
+        },
+    };
+    section.close();
+    Store { path }
+}
+
+fn location(section: Section<'_>) -> DialingLocation {
+    let digits = |key: &'static str| match section.string(key) {
+        Some(value) if value.get_ref().bytes().all(|byte| byte.is_ascii_digit()) => {
+            value.into_inner().to_owned()
+        }
+        Some(value) => {
+            section.refuse(
+                key,
+                &value,
+                format!("{:?} is no number", value.get_ref()),
+                "write digits in quotes",
+            );
+            String::new()
+        }
+        None => String::new(),
+    };
+    let location = DialingLocation {
+        country_code: section.integer("country_code", 1..=999),
+        area_code: digits("area_code"),
+        international_prefix: digits("international_prefix"),
+        long_distance_prefix: digits("long_distance_prefix"),
+    };
+    section.close();
+    location
+}
+
+fn park(section: Section<'_>) -> Park {
+    let slots = section.string("slots").and_then(|value| {
+        let bounds = value.get_ref().split_once('-');
+        let bounds = bounds.and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
+        match bounds {
+            Some((first, last)) if first <= last && last - first < PARK_SLOTS_MAX => Some(first..=last),
+            _ => {
+                let right =
+                    format!("write FIRST-LAST, as in \"701-720\", with at most {PARK_SLOTS_MAX} slots");
+                section.refuse("slots", &value, format!("{:?} is no range of slots", value.get_ref()), right);
+                None
+            }
+        }
+    });
+    let timeout_s = section.integer("timeout_s", 5..=86_400).unwrap_or(120);
+    section.close();
+    Park { slots: slots.unwrap_or(701..=720), timeout: Duration::from_secs(u64::from(timeout_s)) }
+}
+
+fn limits(section: Section<'_>) -> Limits {
+    let calls = section.integer("calls", 1..=1_000_000).unwrap_or(CALLS_DEFAULT);
+    let calls_per_second = section.integer("calls_per_second", 0..=1_000_000).filter(|rate| *rate > 0);
+    section.close();
+    Limits { calls, calls_per_second }
+}
+
+fn log(section: Section<'_>) -> Log {
+    let format = section.string("format").map_or(LogFormat::Text, |value| match *value.get_ref() {
+        "text" => LogFormat::Text,
+        "json" => LogFormat::Json,
+        other => {
+            section.refuse("format", &value, format!("{other:?} is no format"), "write \"text\" or \"json\"");
+            LogFormat::Text
+        }
+    });
+    let level = section.string("level").map_or("info", |value| {
+        let level = *value.get_ref();
+        if level.is_empty() || EnvFilter::try_new(level).is_err() {
+            let right =
+                "write error, warn, info, debug or trace, or a list as in \"info,trunkline_sip=debug\"";
+            section.refuse("level", &value, format!("{level:?} is no level"), right);
+        }
+        level
+    });
+    let level = level.to_owned();
+    section.close();
+    Log { format, level }
+}
+
+/// 0 or nothing: one a core.
+fn workers(section: &Section<'_>) -> u16 {
+    let asked = section.integer("workers", 0..=WORKERS_MAX).unwrap_or(0);
+    let workers = match asked {
+        0 => {
+            available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(WORKERS_MAX).min(WORKERS_MAX)
+        }
+        asked => asked,
+    };
+    u16::try_from(workers).expect("WORKERS_MAX fits")
+}
+
+fn address(section: &Section<'_>, key: &'static str) -> Option<IpAddr> {
+    let value = section.string(key)?;
+    let parsed = value.get_ref().parse();
+    if parsed.is_err() {
+        let right = "write one without a port, as in \"192.0.2.1\" or \"2001:db8::1\"";
+        section.refuse(key, &value, format!("{:?} is no address", value.get_ref()), right);
+    }
+    parsed.ok()
+}
+
+fn host_names(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let mut names = Vec::new();
+    for value in section.strings(key).unwrap_or_default() {
+        let text = *value.get_ref();
+        let is_name = !text.is_empty()
+            && text.len() <= 253
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-');
+        if is_name || text.parse::<IpAddr>().is_ok() {
+            names.push(text.to_ascii_lowercase());
+        } else {
+            let right = "write a name without scheme or port, as in \"pbx.example\"";
+            section.refuse(key, &value, format!("{text:?} is no host name"), right);
+        }
+    }
+    names
+}
+
+/// A file name; a relative one begins at the configuration's directory.
+fn beside(config: &Path, name: &str) -> PathBuf {
+    config.parent().unwrap_or_else(|| Path::new("")).join(name)
+}
+
+/// SIP on UDP and TCP of all addresses.
+pub(super) const SIP_LISTEN_DEFAULT: [(Transport, SocketAddr); 2] = [
+    (Transport::Udp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
+    (Transport::Tcp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
+];
+
+/// HTTP for this machine only.
+const API_LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Ten thousand ports are 2,500 calls.
+const MEDIA_PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=29_999;
+
+/// The fewest ports: four calls.
+const MEDIA_PORTS_MIN: u32 = 16;
+
+/// Calls at once where the file does not say; the media ports may end first.
+const CALLS_DEFAULT: u32 = 10_000;
+
+/// Workers of a kind.
+const WORKERS_MAX: u32 = 256;
+
+/// Park slots.
+const PARK_SLOTS_MAX: u32 = 10_000;

@@ -1,0 +1,94 @@
+//! What is wrong with a configuration, and where.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// One thing wrong in a configuration file: place, key, what is wrong, what would be right.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConfigError {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// The key with the name of its table: `line.address`. Empty where the text is no TOML.
+    pub key: String,
+    /// What is wrong.
+    pub wrong: String,
+    /// What would be right.
+    pub right: String,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": {}", self.key)?;
+        }
+        write!(f, ": {}", self.wrong)?;
+        if !self.right.is_empty() {
+            write!(f, "; {}", self.right)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// Collects everything wrong with one text, up to [`ERRORS_MAX`].
+pub(super) struct Report<'t> {
+    file: &'t Path,
+    line_starts: Vec<usize>,
+    errors: RefCell<Vec<ConfigError>>,
+}
+
+impl<'t> Report<'t> {
+    pub(super) fn new(file: &'t Path, text: &str) -> Self {
+        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { file, line_starts, errors: RefCell::default() }
+    }
+
+    /// The file that is read.
+    pub(super) fn file(&self) -> &Path {
+        self.file
+    }
+
+    /// The line, from 1, of a byte offset.
+    pub(super) fn line(&self, offset: usize) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset)
+    }
+
+    /// Notes one error at a place in the text.
+    pub(super) fn refuse(
+        &self,
+        at: &Range<usize>,
+        key: impl Into<String>,
+        wrong: impl Into<String>,
+        right: impl Into<String>,
+    ) {
+        let mut errors = self.errors.borrow_mut();
+        if errors.len() < ERRORS_MAX {
+            errors.push(ConfigError {
+                file: self.file.to_owned(),
+                line: self.line(at.start),
+                key: key.into(),
+                wrong: wrong.into(),
+                right: right.into(),
+            });
+        }
+    }
+
+    /// The errors in the order of the file.
+    pub(super) fn into_errors(self) -> Vec<ConfigError> {
+        let mut errors = self.errors.into_inner();
+        errors.sort_by_key(|error| error.line);
+        errors
+    }
+}
+
+/// Errors told at once; a file with more is not a configuration.
+const ERRORS_MAX: usize = 100;

@@ -1,0 +1,125 @@
+//! `[[line]]`: phones and lines of the engine.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use toml::Spanned;
+use trunkline_sip::auth::Algorithm;
+
+use super::secret::PASSWORD;
+use super::section::Section;
+use super::{Line, Secret};
+use crate::switch::setup::LineKind;
+
+/// The addresses of lines and trunks, each with the line of the file that names it first.
+#[derive(Default)]
+pub(super) struct Addresses(HashMap<Arc<str>, usize>);
+
+impl Addresses {
+    /// Reads an address under `key`; it must be there, be well-formed and be the first of its name.
+    pub(super) fn take(&mut self, section: &Section<'_>, key: &'static str) -> Option<Arc<str>> {
+        if !section.has(key) {
+            section.missing(key, format!("write {key} = \"…\""));
+            return None;
+        }
+        let value = section.string(key)?;
+        let text = *value.get_ref();
+        let well_formed = (1..=ADDRESS_BYTES_MAX).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-._*#".contains(&byte))
+            && text != "*";
+        if !well_formed {
+            let right = format!("write 1 to {ADDRESS_BYTES_MAX} letters, digits or + - . _ * #");
+            section.refuse(key, &value, format!("{text:?} is no address"), right);
+            return None;
+        }
+        let line = section.report().line(value.span().start);
+        if let Some(first) = self.0.get(text) {
+            let wrong = format!("{text} is used twice, first in line {first}");
+            section.refuse(key, &value, wrong, "give every line and trunk a name of its own");
+            return None;
+        }
+        let address: Arc<str> = text.into();
+        self.0.insert(Arc::clone(&address), line);
+        Some(address)
+    }
+
+    /// Whether a line or trunk has this address.
+    pub(super) fn has(&self, address: &str) -> bool {
+        self.0.contains_key(address)
+    }
+}
+
+/// Reads one line.
+pub(super) fn read(section: Section<'_>, addresses: &mut Addresses) -> Option<Line> {
+    let address = addresses.take(&section, "address");
+    let name = section.string("name").map(|name| name.into_inner().to_owned());
+    let kind = kind(&section);
+    let password = password(&section, kind);
+    let groups = section.strings("groups").unwrap_or_default();
+    let groups = groups.into_iter().map(|group| group.into_inner().to_owned()).collect();
+    let digest = digest(&section);
+    section.close();
+    let address = address?;
+    Some(Line { name: name.unwrap_or_else(|| address.to_string()), address, password, groups, digest, kind })
+}
+
+fn kind(section: &Section<'_>) -> LineKind {
+    let Some(value) = section.string("kind") else { return LineKind::Phone };
+    match *value.get_ref() {
+        "phone" => LineKind::Phone,
+        "local" => LineKind::Local,
+        other => {
+            let right = "write \"phone\", or \"local\" for a line whose media ends in the engine";
+            section.refuse("kind", &value, format!("{other:?} is no kind of line"), right);
+            LineKind::Phone
+        }
+    }
+}
+
+fn password(section: &Section<'_>, kind: LineKind) -> Option<Secret> {
+    let password = PASSWORD.read(section);
+    match kind {
+        LineKind::Phone if !PASSWORD.present(section) => {
+            section.missing("password", "a phone registers with one: write password or password_file");
+        }
+        LineKind::Local if PASSWORD.present(section) => {
+            section.refuse_key(
+                PASSWORD.written(section),
+                "a local line never registers",
+                "leave the password out",
+            );
+        }
+        LineKind::Phone | LineKind::Local | LineKind::Trunk => {}
+    }
+    password
+}
+
+fn digest(section: &Section<'_>) -> Vec<Algorithm> {
+    let Some(values) = section.strings("digest") else { return DIGEST_DEFAULT.to_vec() };
+    let mut algorithms = Vec::new();
+    for value in values {
+        match algorithm(&value) {
+            Some(algorithm) if !algorithms.contains(&algorithm) => algorithms.push(algorithm),
+            Some(_) => {}
+            None => {
+                let wrong = format!("{:?} is no digest algorithm of this version", value.get_ref());
+                section.refuse("digest", &value, wrong, "write \"SHA-256\" or \"MD5\"");
+            }
+        }
+    }
+    if algorithms.is_empty() { DIGEST_DEFAULT.to_vec() } else { algorithms }
+}
+
+fn algorithm(value: &Spanned<&str>) -> Option<Algorithm> {
+    match value.get_ref().to_ascii_uppercase().as_str() {
+        "SHA-256" => Some(Algorithm::Sha256),
+        "MD5" => Some(Algorithm::Md5),
+        _ => None,
+    }
+}
+
+/// What is offered to phones: the better first, as RFC 8760 §2.4 asks.
+pub(super) const DIGEST_DEFAULT: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+
+/// The longest address of a line or name of a trunk.
+const ADDRESS_BYTES_MAX: usize = 64;

@@ -1,0 +1,331 @@
+//! The configuration: one TOML file, or the built-in default, as checked values.
+//!
+//! ```text
+//! text ── toml ──> Section (spans kept) ── sip, parties, … ──> Config ── setup ──> switch::setup::Setup
+//!                     └── Report: every error with file, line, key, what is wrong, what would be right
+//! ```
+
+use std::fmt;
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use toml::de::DeTable;
+use trunkline_sip::auth::{Algorithm, Credentials};
+use trunkline_sip::transport::Transport;
+
+use crate::switch::privilege::CallPrivilege;
+use crate::switch::setup::{LineKind, RouteSetup};
+
+mod apps;
+mod built_in;
+mod check;
+mod endpoint;
+mod engine;
+mod error;
+mod lines;
+mod music;
+mod phone_table;
+mod routes;
+mod secret;
+mod section;
+mod setup;
+mod state_dir;
+mod trunks;
+
+pub use self::check::check;
+pub use self::error::ConfigError;
+pub use self::phone_table::phone_table;
+pub use self::setup::Account;
+pub use self::state_dir::{ADMIN_TOKEN_FILE, admin_token, state_dir};
+
+/// Everything the engine is told by its operator, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file; `None`: the built-in default.
+    pub file: Option<PathBuf>,
+    /// Whether the secrets of the built-in default were made just before.
+    pub first_start: bool,
+    /// Listeners and names of the SIP side.
+    pub sip: Sip,
+    /// The relay.
+    pub media: Media,
+    /// The HTTP API.
+    pub api: Api,
+    /// Applications; [`crate::switch::ids::AppId`] is the index.
+    pub apps: Vec<App>,
+    /// Where registrations are kept.
+    pub store: Store,
+    /// The caller's place.
+    pub location: DialingLocation,
+    /// Lines, in order.
+    pub lines: Vec<Line>,
+    /// Trunks, in order.
+    pub trunks: Vec<Trunk>,
+    /// Routes, in order.
+    pub routes: Vec<RouteSetup>,
+    /// Where calls are parked.
+    pub park: Park,
+    /// What is refused when there is too much of it.
+    pub limits: Limits,
+    /// Logs.
+    pub log: Log,
+}
+
+/// `[sip]`.
+#[derive(Clone, Debug)]
+pub struct Sip {
+    /// Listeners.
+    pub listen: Vec<(Transport, SocketAddr)>,
+    /// Names the registrar answers for, beside the engine's own addresses.
+    pub domains: Vec<String>,
+    /// The realm of digest challenges.
+    pub realm: String,
+    /// The address written into Via, Contact and SDP; `None`: the local one of the path.
+    pub advertise: Option<IpAddr>,
+    /// SIP workers.
+    pub workers: u16,
+    /// How long a destination may ring.
+    pub ring_timeout: Duration,
+}
+
+/// `[media]`.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// The address that media sockets are bound to.
+    pub listen: IpAddr,
+    /// RTP ports: begins even, ends odd.
+    pub ports: RangeInclusive<u16>,
+    /// Media workers.
+    pub workers: u16,
+    /// The in-kernel relay.
+    pub kernel: KernelRelay,
+    /// A call whose far end is silent for this long is dropped; `None`: never.
+    pub silence_timeout: Option<Duration>,
+    /// Music on hold, 8,000 samples a second; `None`: silence.
+    pub music: Option<Arc<[i16]>>,
+}
+
+/// Whether packets may be forwarded in the kernel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KernelRelay {
+    /// Where the kernel and the privileges allow it.
+    Auto,
+    /// Never.
+    Off,
+}
+
+/// `[api]`.
+#[derive(Clone, Debug)]
+pub struct Api {
+    /// The listener; `None`: no API.
+    pub listen: Option<SocketAddr>,
+    /// Names by which the API may be called, beside its addresses and `localhost`.
+    pub hosts: Vec<String>,
+    /// Web origins whose pages may open the event WebSocket, beside the API's own.
+    pub origins: Vec<String>,
+}
+
+/// `[[app]]`: one TAPI application.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The name.
+    pub name: Arc<str>,
+    /// The bearer token.
+    pub token: Secret,
+    /// Lines it opens; `*` for all.
+    pub lines: Vec<String>,
+    /// Its privilege on calls that it did not make.
+    pub privilege: CallPrivilege,
+}
+
+/// `[store]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Store {
+    /// The SQLite file, relative to the state directory.
+    pub path: PathBuf,
+}
+
+/// `[location]`: the caller's place (TAPI LINELOCATIONENTRY).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialingLocation {
+    /// Country code; `None`: numbers are taken as they are.
+    pub country_code: Option<u32>,
+    /// Area code.
+    pub area_code: String,
+    /// What is dialled before a country code.
+    pub international_prefix: String,
+    /// What is dialled before an area code.
+    pub long_distance_prefix: String,
+}
+
+/// `[[line]]`.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// The address: `1001`.
+    pub address: Arc<str>,
+    /// The name a person reads.
+    pub name: String,
+    /// What its phone registers with; `None`: a local line.
+    pub password: Option<Secret>,
+    /// Pickup groups.
+    pub groups: Vec<String>,
+    /// Challenges offered, in this order.
+    pub digest: Vec<Algorithm>,
+    /// Phone or local.
+    pub kind: LineKind,
+}
+
+/// `[[trunk]]`.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    /// The name; the address of the trunk's line.
+    pub name: Arc<str>,
+    /// Where calls go, in order of preference. Host names were resolved when the configuration was read.
+    pub peers: Vec<(Transport, SocketAddr)>,
+    /// The host of the first peer as written.
+    pub domain: String,
+    /// Whom calls are taken from without a challenge.
+    pub allow_from: Vec<IpNet>,
+    /// Answers a challenge of the peer.
+    pub credentials: Option<Arc<Credentials>>,
+    /// Calls at once, both directions.
+    pub calls_max: u32,
+}
+
+/// `[park]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Park {
+    /// Slot numbers.
+    pub slots: RangeInclusive<u32>,
+    /// When a parked call goes back to who parked it.
+    pub timeout: Duration,
+}
+
+/// `[limits]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Calls at once; more are refused with 503.
+    pub calls: u32,
+    /// Calls begun in one second; more are refused with 503. `None`: no limit.
+    pub calls_per_second: Option<u32>,
+}
+
+/// `[log]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Log {
+    /// For a person or for a machine.
+    pub format: LogFormat,
+    /// A filter of tracing-subscriber: `info`, or `info,trunkline_sip=debug`.
+    pub level: String,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LogFormat {
+    /// For a person.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A password or token. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Arc<str>);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(masked)")
+    }
+}
+
+impl Config {
+    /// Reads and checks a file.
+    ///
+    /// Host names of trunks are resolved here, once, by the system's resolver: after a change of DNS, reload.
+    ///
+    /// # Errors
+    /// Everything wrong in the file, in the order of its lines.
+    pub fn load(path: &Path) -> Result<Self, Vec<ConfigError>> {
+        let text = read_text(path)?;
+        Self::parse(path, &text)
+    }
+
+    /// The file to read: the one named, else `./trunkline.toml`, else `/etc/trunkline/trunkline.toml`; `None`: there
+    /// is none.
+    pub fn find(named: Option<&Path>) -> Option<PathBuf> {
+        match named {
+            Some(path) => Some(path.to_owned()),
+            None => SEARCHED.iter().map(PathBuf::from).find(|path| path.exists()),
+        }
+    }
+
+    /// Loads the file that [`Config::find`] finds, else the built-in default with its secrets in `state_dir`.
+    ///
+    /// # Errors
+    /// Everything wrong in the file; or that the state directory cannot be written.
+    pub fn search(named: Option<&Path>, state_dir: &Path) -> Result<Self, Vec<ConfigError>> {
+        match Self::find(named) {
+            Some(path) => Self::load(&path),
+            None => Self::built_in(state_dir),
+        }
+    }
+
+    /// Checks a text; `file` is its name in errors and the place that relative paths begin at.
+    ///
+    /// # Errors
+    /// Everything wrong in the text.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Vec<ConfigError>> {
+        let report = error::Report::new(file, text);
+        let (table, broken) = DeTable::parse_recoverable(text);
+        for error in &broken {
+            let right = "write TOML 1.0 (https://toml.io)";
+            report.refuse(&error.span().unwrap_or(0..0), "", error.message().replace('\n', ", "), right);
+        }
+        let config = engine::read(section::Section::root(table.get_ref(), &report));
+        let errors = report.into_errors();
+        if errors.is_empty() { Ok(Self { file: Some(file.to_owned()), ..config }) } else { Err(errors) }
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, Vec<ConfigError>> {
+    let refuse = |wrong: String, right: &str| {
+        Err(vec![ConfigError {
+            file: path.to_owned(),
+            line: 0,
+            key: String::new(),
+            wrong,
+            right: right.into(),
+        }])
+    };
+    match fs::metadata(path) {
+        Ok(found) if found.len() > FILE_BYTES_MAX => {
+            return refuse(format!("has {} bytes", found.len()), "a configuration has at most 64 MB");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            return refuse(format!("cannot be read: {error}"), "name a readable file with --config");
+        }
+    }
+    match fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => Ok(text),
+        Ok(Err(error)) => refuse(
+            format!("is not UTF-8 at byte {}", error.utf8_error().valid_up_to()),
+            "save the file with the encoding UTF-8",
+        ),
+        Err(error) => refuse(format!("cannot be read: {error}"), "name a readable file with --config"),
+    }
+}
+
+/// Where a configuration is looked for.
+const SEARCHED: [&str; 2] = ["trunkline.toml", "/etc/trunkline/trunkline.toml"];
+
+/// The longest configuration: some 500,000 lines of a switch.
+const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+//! `[[route]]`: which dialled numbers go where.
+
+use regex::{Regex, RegexBuilder};
+use toml::Spanned;
+
+use super::Trunk;
+use super::section::Section;
+use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo};
+
+/// Reads one route.
+pub(super) fn read(section: Section<'_>, trunks: &[Trunk], trunks_whole: bool) -> Option<RouteSetup> {
+    let trunks = Trunks { named: trunks, whole: trunks_whole };
+    let from = from(&section, &trunks);
+    let pattern = pattern(&section);
+    let to = to(&section, &trunks);
+    let number = section.string("number");
+    if let (Some(number), Some(pattern)) = (&number, &pattern) {
+        check_groups(&section, number, pattern);
+    }
+    section.close();
+    let number = number.map(|number| number.into_inner().to_owned());
+    Some(RouteSetup { from: from?, pattern: pattern?, to: to?, number })
+}
+
+/// The trunks of the file; not whole where some could not be read, so that no route is blamed for that.
+struct Trunks<'t> {
+    named: &'t [Trunk],
+    whole: bool,
+}
+
+impl Trunks<'_> {
+    fn find(
+        &self,
+        section: &Section<'_>,
+        key: &'static str,
+        value: &Spanned<&str>,
+        name: &str,
+    ) -> Option<Box<str>> {
+        if !self.whole || self.named.iter().any(|trunk| &*trunk.name == name) {
+            return Some(name.into());
+        }
+        let names: Vec<_> = self.named.iter().map(|trunk| &*trunk.name).collect();
+        let right = match names.is_empty() {
+            true => "write a [[trunk]] of that name".to_owned(),
+            false => format!("the trunks are: {}", names.join(", ")),
+        };
+        section.refuse(key, value, format!("there is no trunk {name:?}"), right);
+        None
+    }
+}
+
+fn from(section: &Section<'_>, trunks: &Trunks<'_>) -> Option<RouteFrom> {
+    if !section.has("from") {
+        return Some(RouteFrom::Any);
+    }
+    let value = section.string("from")?;
+    match *value.get_ref() {
+        "any" => Some(RouteFrom::Any),
+        "line" => Some(RouteFrom::Line),
+        other => match other.strip_prefix("trunk:") {
+            Some(name) => Some(RouteFrom::Trunk(trunks.find(section, "from", &value, name)?.into())),
+            None => {
+                let right = "write \"line\", \"trunk:NAME\" or \"any\"";
+                section.refuse("from", &value, format!("{other:?} is no place a call comes from"), right);
+                None
+            }
+        },
+    }
+}
+
+fn pattern(section: &Section<'_>) -> Option<Regex> {
+    if !section.has("match") {
+        section.missing("match", "write match = \"^0(\\\\d+)$\", or \".*\" for everything");
+        return None;
+    }
+    let value = section.string("match")?;
+    match RegexBuilder::new(value.get_ref()).size_limit(PATTERN_BYTES_MAX).build() {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let reason = error.to_string();
+            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let wrong = format!("{:?} is no regular expression: {reason}", value.get_ref());
+            section.refuse("match", &value, wrong, "write the syntax of https://docs.rs/regex");
+            None
+        }
+    }
+}
+
+fn to(section: &Section<'_>, trunks: &Trunks<'_>) -> Option<RouteTo> {
+    let right = "write \"trunk:NAME\", \"line\" or \"reject:404\" with a status from 400 to 699";
+    if !section.has("to") {
+        section.missing("to", right);
+        return None;
+    }
+    let value = section.string("to")?;
+    let text = *value.get_ref();
+    if text == "line" {
+        return Some(RouteTo::Line);
+    }
+    if let Some(name) = text.strip_prefix("trunk:") {
+        return Some(RouteTo::Trunk(trunks.find(section, "to", &value, name)?.into()));
+    }
+    let status = text.strip_prefix("reject:").and_then(|status| status.parse().ok());
+    match status.filter(|status| (400..700).contains(status)) {
+        Some(status) => Some(RouteTo::Reject(status)),
+        None => {
+            section.refuse("to", &value, format!("{text:?} is no place a call goes to"), right);
+            None
+        }
+    }
+}
+
+/// Every `$1` or `$name` of the number must be a group of the pattern: an unknown one would vanish silently.
+fn check_groups(section: &Section<'_>, number: &Spanned<&str>, pattern: &Regex) {
+    for reference in number.get_ref().split('$').skip(1).filter(|reference| !reference.is_empty()) {
+        let name: String = match reference.strip_prefix('{') {
+            Some(braced) => braced.chars().take_while(|letter| *letter != '}').collect(),
+            None => {
+                reference.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+            }
+        };
+        let known = match name.parse::<usize>() {
+            Ok(group) => group < pattern.captures_len(),
+            Err(_) => pattern.capture_names().flatten().any(|group| group == name),
+        };
+        if !known {
+            let groups = pattern.captures_len() - 1;
+            let wrong = format!("${name} is no group of match, which has {groups}");
+            section.refuse(
+                "number",
+                number,
+                wrong,
+                "put the part meant in parentheses; ${1}23 sets $1 off from digits",
+            );
+        }
+    }
+}
+
+/// The size of a compiled pattern.
+const PATTERN_BYTES_MAX: usize = 256 * 1024;

@@ -1,0 +1,195 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::switch::setup::{RouteFrom, RouteTo};
+
+const EXAMPLE: &str = include_str!("../../trunkline.example.toml");
+const MISTAKES: &str = include_str!("../../../tests/tables/config_errors.md");
+
+/// A directory of this test's own, gone when dropped.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("trunkline-config-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+fn parse(text: &str) -> Result<Config, Vec<ConfigError>> {
+    Config::parse(Path::new("t.toml"), text)
+}
+
+/// What a text is refused with, a line for each error.
+fn errors(text: &str) -> String {
+    let errors = parse(text).expect_err(text);
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_example_is_good() {
+    let config = parse(EXAMPLE).unwrap();
+    assert_eq!(
+        (config.lines.len(), config.trunks.len(), config.routes.len(), config.apps.len()),
+        (2, 1, 1, 1)
+    );
+    let trunk = &config.trunks[0];
+    assert_eq!((trunk.peers.len(), trunk.domain.as_str(), trunk.calls_max), (2, "198.51.100.7", 60));
+    assert_eq!(&*trunk.credentials.as_ref().unwrap().username, "4930123456");
+    assert_eq!(config.sip.realm, "pbx.example");
+}
+
+#[test]
+fn what_the_example_leaves_out_by_a_sign_is_the_default() {
+    // Examples without a default stand behind a sign as well.
+    let no_default = ["advertise", "music", "hosts", "origins", "realm = \"carrier"];
+    let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
+    let shown: String = EXAMPLE
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(text) if is_key(text) && !no_default.iter().any(|no| text.starts_with(no)) => text,
+            _ => line,
+        })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert_ne!(shown, EXAMPLE);
+    assert_eq!(format!("{:?}", parse(&shown).unwrap()), format!("{:?}", parse(EXAMPLE).unwrap()));
+}
+
+#[test]
+fn stock_sipp_needs_one_trunk_and_one_route() {
+    let config = parse(
+        r#"
+        [[trunk]]
+        name = "sipp"
+        peer = "udp:127.0.0.1:5070"
+        allow_from = ["127.0.0.1/32"]
+        [[route]]
+        from = "any"
+        match = ".*"
+        to = "trunk:sipp"
+        "#,
+    )
+    .unwrap();
+    let setup = config.setup();
+    assert_eq!(setup.routes[0].to, RouteTo::Trunk("sipp".into()));
+    assert_eq!(setup.routes[0].from, RouteFrom::Any);
+    assert_eq!(setup.trunks[0].peers, [(Transport::Udp, "127.0.0.1:5070".parse().unwrap())]);
+    let [(network, name)] = &config.trusted()[..] else { panic!("one network") };
+    assert!(network.contains(&"127.0.0.1".parse::<IpAddr>().unwrap()));
+    assert_eq!(&**name, "sipp");
+}
+
+#[test]
+fn an_empty_text_is_the_defaults() {
+    let config = parse("").unwrap();
+    let listen: Vec<_> =
+        config.sip.listen.iter().map(|(transport, address)| format!("{transport} {address}")).collect();
+    assert_eq!(listen, ["UDP 0.0.0.0:5060", "TCP 0.0.0.0:5060"]);
+    assert_eq!(config.api.listen, Some("127.0.0.1:8080".parse().unwrap()));
+    assert_eq!(config.media.ports, 20_000..=29_999);
+    assert!(config.sip.workers >= 1 && config.media.workers >= 1);
+}
+
+#[test]
+fn every_mistake_is_told_with_its_place_and_its_remedy() {
+    let blocks: Vec<_> = MISTAKES.split("```toml\n").skip(1).collect();
+    assert!(blocks.len() > 60, "the table is whole");
+    for block in blocks {
+        let (text, rest) = block.split_once("```\n").unwrap();
+        let told = rest.strip_prefix("```text\n").unwrap().split_once("\n```").unwrap().0;
+        assert_eq!(errors(text), told, "{text}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_told_at_once_in_order() {
+    let text = "[sip]\nworkers = 1000\nlisten = [\"tls:0.0.0.0:5061\"]\n[[line]]\naddress = \"1 1\"\n\
+                password = \"x\"\nfoo = 1\n[[route]]\nmatch = \"(\"\nto = \"trunk:none\"\n";
+    let lines: Vec<_> =
+        parse(text).unwrap_err().iter().map(|error| (error.line, error.key.clone())).collect();
+    let expected = [
+        (2, "sip.workers"),
+        (3, "sip.listen"),
+        (5, "line.address"),
+        (7, "line.foo"),
+        (9, "route.match"),
+        (10, "route.to"),
+    ];
+    assert_eq!(lines, expected.map(|(line, key)| (line, key.to_owned())));
+}
+
+#[test]
+fn the_errors_of_one_file_have_an_end() {
+    let text = "[[line]]\n".repeat(1000);
+    assert_eq!(parse(&text).unwrap_err().len(), 100);
+}
+
+#[test]
+fn a_secret_may_be_a_file_beside_the_configuration() {
+    let scratch = Scratch::new("secret");
+    fs::write(scratch.0.join("pw"), "from file\n").unwrap();
+    let text = "[[line]]\naddress = \"1001\"\npassword_file = \"pw\"\n";
+    let config = Config::parse(&scratch.0.join("t.toml"), text).unwrap();
+    assert_eq!(&*config.accounts()[0].password.0, "from file");
+    assert!(!format!("{config:?}").contains("from file"), "a secret never reaches a log");
+}
+
+#[test]
+fn the_built_in_default_keeps_its_secrets() {
+    let scratch = Scratch::new("built-in");
+    let state = scratch.0.join("state");
+    let first = Config::built_in(&state).unwrap();
+    let second = Config::built_in(&state).unwrap();
+    assert!(first.first_start && !second.first_start);
+    let passwords = |config: &Config| -> Vec<_> {
+        config
+            .accounts()
+            .iter()
+            .map(|account| (account.line.to_string(), account.password.0.to_string()))
+            .collect()
+    };
+    assert_eq!(passwords(&first), passwords(&second));
+    let mut distinct = passwords(&first);
+    assert_eq!(
+        distinct.iter().map(|(line, _)| line.as_str()).collect::<Vec<_>>(),
+        ["1001", "1002", "1003", "1004"]
+    );
+    distinct.dedup_by(|a, b| a.1 == b.1);
+    assert_eq!(distinct.len(), 4);
+    assert_eq!(admin_token(&state).as_deref(), Some(&*first.apps[0].token.0));
+    for file in [built_in::PHONES_FILE, ADMIN_TOKEN_FILE] {
+        assert_eq!(fs::metadata(state.join(file)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let table = phone_table(&first, &state);
+    for (line, password) in passwords(&first) {
+        assert!(table.contains(&format!("{line}   {password}")), "{table}");
+    }
+    assert!(table.contains(&*first.apps[0].token.0), "{table}");
+    assert_eq!(phone_table(&second, &state).lines().count(), 1, "secrets are printed once");
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_is_told() {
+    let error = &Config::built_in(Path::new("/dev/null/state")).unwrap_err()[0];
+    let right = "name a directory that the daemon may write with --state-dir";
+    assert_eq!(error.to_string(), format!("/dev/null/state/phones: Not a directory (os error 20); {right}"));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_told() {
+    let error = &Config::load(Path::new("/nonexistent/t.toml")).unwrap_err()[0];
+    assert_eq!(
+        error.to_string(),
+        "/nonexistent/t.toml: cannot be read: No such file or directory (os error 2); \
+         name a readable file with --config"
+    );
+}

@@ -1,0 +1,97 @@
+//! `[[trunk]]`: peers that calls go to and are taken from.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use toml::Spanned;
+use trunkline_sip::auth::Credentials;
+
+use super::Trunk;
+use super::endpoint;
+use super::lines::Addresses;
+use super::secret::PASSWORD;
+use super::section::Section;
+
+/// Reads one trunk. A trunk without `max_calls` may have `calls_max`.
+pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, calls_max: u32) -> Option<Trunk> {
+    let name = addresses.take(&section, "name");
+    let peers = peers(&section);
+    let allow_from = section.string_or_strings("allow_from").unwrap_or_default();
+    let allow_from = allow_from.iter().filter_map(|value| network(&section, value)).collect();
+    let credentials = credentials(&section);
+    if let Some(register) = section.boolean("register").filter(|register| *register.get_ref()) {
+        let wrong = "registering at a trunk is not available in this version";
+        section.refuse(
+            "register",
+            &register,
+            wrong,
+            "leave it out and let the peer send calls to this address",
+        );
+    }
+    let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
+    section.close();
+    let (domain, peers) = peers?;
+    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max })
+}
+
+type Peers = (String, Vec<(trunkline_sip::transport::Transport, std::net::SocketAddr)>);
+
+fn peers(section: &Section<'_>) -> Option<Peers> {
+    if !section.has("peer") {
+        section.missing("peer", "write peer = \"udp:HOST:5060\"");
+        return None;
+    }
+    let values = section.string_or_strings("peer")?;
+    if values.is_empty() || values.len() > PEERS_MAX {
+        let right = format!("write 1 to {PEERS_MAX} peers");
+        section.refuse_key("peer", &format!("has {} peers", values.len()), &right);
+        return None;
+    }
+    let found: Vec<_> = values.iter().filter_map(|value| endpoint::peer(section, "peer", value)).collect();
+    let domain = found.first()?.host.clone();
+    Some((domain, found.into_iter().flat_map(|peer| peer.addresses).collect()))
+}
+
+fn network(section: &Section<'_>, value: &Spanned<&str>) -> Option<IpNet> {
+    let text = *value.get_ref();
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Some(address.into());
+    }
+    match text.parse::<IpNet>() {
+        Ok(network) if network.trunc() == network => Some(network),
+        Ok(network) => {
+            let wrong = format!("{text} has bits set beyond its prefix");
+            section.refuse("allow_from", value, wrong, format!("write \"{}\"", network.trunc()));
+            None
+        }
+        Err(_) => {
+            let right = "write an address or a network, as in \"198.51.100.0/24\"";
+            section.refuse("allow_from", value, format!("{text:?} is no network"), right);
+            None
+        }
+    }
+}
+
+fn credentials(section: &Section<'_>) -> Option<Arc<Credentials>> {
+    let username = section.string("username");
+    let realm = section.string("realm");
+    let password = PASSWORD.read(section);
+    match (&username, PASSWORD.present(section)) {
+        (Some(_), false) => {
+            section.missing("password", "username stands without one: write password or password_file");
+        }
+        (None, true) if !section.has("username") => {
+            section.missing("username", "password stands without one");
+        }
+        _ => {}
+    }
+    Some(Arc::new(Credentials {
+        username: username?.into_inner().into(),
+        password: password?.0,
+        realm: realm.map(|realm| realm.into_inner().into()),
+    }))
+}
+
+/// Peers of one trunk.
+const PEERS_MAX: usize = 16;

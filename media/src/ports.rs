@@ -1,0 +1,149 @@
+//! Port pairs as plain values: picked without asking the kernel, so that the core never waits.
+//!
+//! ```text
+//! free ──allocate──▶ in use ──release──▶ quarantine ──5 s──▶ free
+//!                        └────set_aside──▶ quarantine ──60 s─▶ free
+//! ```
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap};
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::command::PortPair;
+
+/// How long a released pair rests, so that late packets of its last call meet no other call.
+pub const QUARANTINE: Duration = Duration::from_secs(5);
+
+/// How long a pair rests that could not be bound.
+pub const SET_ASIDE: Duration = Duration::from_secs(60);
+
+/// The pairs of a port range: free ones in random order, those in use, those at rest.
+#[derive(Debug)]
+pub struct PortPool {
+    free: Vec<PortPair>,
+    in_use: BTreeSet<PortPair>,
+    resting: BinaryHeap<Reverse<(Instant, PortPair)>>,
+    order: StdRng,
+}
+
+impl PortPool {
+    /// A pool of every even port of the range whose odd neighbour is in it too; `seed` decides the order of use.
+    /// Port 0 is never used.
+    pub fn new(range: RangeInclusive<u16>, seed: u64) -> Self {
+        let (first, last) = (u32::from(*range.start()), u32::from(*range.end()));
+        let free = (first.max(1)..last)
+            .filter(|port| port % 2 == 0)
+            .filter_map(|port| u16::try_from(port).ok().map(PortPair))
+            .collect();
+        Self { free, in_use: BTreeSet::new(), resting: BinaryHeap::new(), order: StdRng::seed_from_u64(seed) }
+    }
+
+    /// Takes a free pair; `None` when all are in use or at rest (SIP answers 503).
+    pub fn allocate(&mut self, now: Instant) -> Option<PortPair> {
+        self.wake(now);
+        if self.free.is_empty() {
+            return None;
+        }
+        let pair = self.free.swap_remove(self.order.random_range(0..self.free.len()));
+        self.in_use.insert(pair);
+        Some(pair)
+    }
+
+    /// Gives a pair back; it is free again after [`QUARANTINE`]. A pair not in use is ignored.
+    pub fn release(&mut self, now: Instant, pair: PortPair) {
+        self.rest(now + QUARANTINE, pair);
+    }
+
+    /// Puts away a pair that could not be bound; it is tried again after [`SET_ASIDE`]. A pair not in use is ignored.
+    pub fn set_aside(&mut self, now: Instant, pair: PortPair) {
+        self.rest(now + SET_ASIDE, pair);
+    }
+
+    /// How many pairs are allocated and not given back.
+    pub fn in_use(&self) -> usize {
+        self.in_use.len()
+    }
+
+    /// How many pairs the pool has in all.
+    pub fn capacity(&self) -> usize {
+        self.free.len() + self.in_use.len() + self.resting.len()
+    }
+
+    fn rest(&mut self, until: Instant, pair: PortPair) {
+        if self.in_use.remove(&pair) {
+            self.resting.push(Reverse((until, pair)));
+        }
+    }
+
+    fn wake(&mut self, now: Instant) {
+        while let Some(&Reverse((until, pair))) = self.resting.peek() {
+            if until > now {
+                break;
+            }
+            self.resting.pop();
+            self.free.push(pair);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_even_and_odd_inside_the_range() {
+        let now = Instant::now();
+        let mut pool = PortPool::new(20_001..=20_006, 1);
+        assert_eq!(pool.capacity(), 2);
+        let mut pairs = [pool.allocate(now).unwrap(), pool.allocate(now).unwrap()];
+        pairs.sort();
+        assert_eq!(pairs, [PortPair(20_002), PortPair(20_004)]);
+        assert_eq!(pool.allocate(now), None);
+        assert_eq!(pool.in_use(), 2);
+    }
+
+    #[test]
+    fn the_last_port_and_port_zero_make_no_overflow() {
+        assert_eq!(PortPool::new(65_534..=65_535, 1).capacity(), 1);
+        assert_eq!(PortPool::new(65_535..=65_535, 1).capacity(), 0);
+        assert_eq!(PortPool::new(0..=1, 1).capacity(), 0);
+        assert_eq!(PortPool::new(RangeInclusive::new(10, 9), 1).capacity(), 0);
+    }
+
+    #[test]
+    fn a_released_pair_rests_before_it_is_used_again() {
+        let now = Instant::now();
+        let mut pool = PortPool::new(20_000..=20_001, 1);
+        let pair = pool.allocate(now).unwrap();
+        pool.release(now, pair);
+        pool.release(now, pair);
+        assert_eq!((pool.in_use(), pool.capacity()), (0, 1));
+        assert_eq!(pool.allocate(now + QUARANTINE - Duration::from_millis(1)), None);
+        assert_eq!(pool.allocate(now + QUARANTINE), Some(pair));
+    }
+
+    #[test]
+    fn a_pair_that_could_not_be_bound_rests_longer() {
+        let now = Instant::now();
+        let mut pool = PortPool::new(20_000..=20_001, 1);
+        let pair = pool.allocate(now).unwrap();
+        pool.set_aside(now, pair);
+        assert_eq!(pool.allocate(now + QUARANTINE), None);
+        assert_eq!(pool.allocate(now + SET_ASIDE), Some(pair));
+    }
+
+    #[test]
+    fn the_seed_decides_the_order() {
+        let now = Instant::now();
+        let order = |seed| {
+            let mut pool = PortPool::new(20_000..=20_999, seed);
+            (0..20).map(|_| pool.allocate(now).unwrap().rtp()).collect::<Vec<_>>()
+        };
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+    }
+}

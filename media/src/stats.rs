@@ -1,5 +1,7 @@
 //! Counters of a leg; the unit of each number is in its name.
 
+use crate::rtp::Header;
+
 /// What a leg received and sent. "Received" is what came from the far end of this leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct LegStats {
@@ -13,6 +15,8 @@ pub struct LegStats {
     pub bytes_sent: u64,
     /// RTCP packets received.
     pub rtcp_received: u64,
+    /// RTCP packets sent to the far end.
+    pub rtcp_sent: u64,
     /// Packets from a source that may not speak here.
     pub foreign: u64,
     /// Packets that are neither RTP nor RTCP.
@@ -21,10 +25,215 @@ pub struct LegStats {
     pub unheard: u64,
     /// Packets that the kernel refused to send.
     pub send_failed: u64,
+    /// Packets that the kernel dropped because the worker did not fetch them in time.
+    pub kernel_dropped: u64,
     /// RFC 3550 A.3: expected less received, of the current SSRC and those before.
     pub lost: u64,
     /// Packets older than the newest, or seen twice.
     pub reordered: u64,
     /// Interarrival jitter (RFC 3550 A.8), in microseconds.
     pub jitter_us: u32,
+}
+
+/// The clock of a payload type's timestamps, in hertz (RFC 3551 table 4); `None` for dynamic types.
+pub(crate) const fn clock_hz(payload_type: u8) -> Option<u32> {
+    match payload_type {
+        0 | 3..=5 | 7..=9 | 12 | 13 | 15 | 18 => Some(8_000),
+        6 => Some(16_000),
+        10 | 11 => Some(44_100),
+        14 | 25 | 26 | 28 | 31..=34 => Some(90_000),
+        16 => Some(11_025),
+        17 => Some(22_050),
+        1 | 2 | 19..=24 | 27 | 29 | 30 | 35..=u8::MAX => None,
+    }
+}
+
+/// Sequence numbers of one direction: loss by RFC 3550 A.1 and A.3, jitter by A.8.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reception {
+    started: bool,
+    ssrc: u32,
+    highest: u16,
+    cycles: u32,
+    base: u16,
+    /// The sequence number that would prove a jump to be a restart.
+    restart_at: Option<u16>,
+    received: u64,
+    lost_before: u64,
+    reordered: u64,
+    transit: Option<u32>,
+    jitter_x16: u32,
+    jitter_hz: u32,
+}
+
+/// A.1: a jump of fewer sequence numbers is loss; of more, perhaps a restart.
+const MAX_DROPOUT: u16 = 3_000;
+/// A.1: a packet at most this old is late; an older one is perhaps a restart.
+const MAX_MISORDER: u16 = 100;
+
+impl Reception {
+    /// Counts one packet that arrived at `now_us`.
+    #[inline]
+    pub(crate) fn count(&mut self, now_us: u64, header: &Header) {
+        if !self.started || header.ssrc != self.ssrc {
+            self.restart(header);
+        } else {
+            let ahead = header.sequence.wrapping_sub(self.highest);
+            if ahead == 0 || ahead > u16::MAX - MAX_MISORDER {
+                self.reordered += 1;
+            } else if ahead < MAX_DROPOUT {
+                if header.sequence < self.highest {
+                    self.cycles = self.cycles.wrapping_add(1);
+                }
+                self.highest = header.sequence;
+            } else if self.restart_at == Some(header.sequence) {
+                self.restart(header);
+            } else {
+                self.restart_at = Some(header.sequence.wrapping_add(1));
+                return;
+            }
+        }
+        self.received += 1;
+        self.measure_jitter(now_us, header);
+    }
+
+    /// Packets expected less packets received, over all sources so far. Packets seen twice can hide losses.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost_before + self.lost_of_current()
+    }
+
+    /// Late and repeated packets.
+    pub(crate) const fn reordered(&self) -> u64 {
+        self.reordered
+    }
+
+    /// Interarrival jitter, in microseconds; 0 until a payload type with a known clock was heard.
+    pub(crate) fn jitter_us(&self) -> u32 {
+        if self.jitter_hz == 0 {
+            return 0;
+        }
+        let jitter_us = u64::from(self.jitter_x16) * 1_000_000 / 16 / u64::from(self.jitter_hz);
+        u32::try_from(jitter_us).unwrap_or(u32::MAX)
+    }
+
+    #[cold]
+    fn restart(&mut self, header: &Header) {
+        self.lost_before = self.lost();
+        self.started = true;
+        self.ssrc = header.ssrc;
+        self.base = header.sequence;
+        self.highest = header.sequence;
+        self.cycles = 0;
+        self.restart_at = None;
+        self.received = 0;
+        self.transit = None;
+    }
+
+    fn lost_of_current(&self) -> u64 {
+        if !self.started {
+            return 0;
+        }
+        let newest = (u64::from(self.cycles) << 16) + u64::from(self.highest);
+        (newest + 1).saturating_sub(u64::from(self.base)).saturating_sub(self.received)
+    }
+
+    #[inline]
+    fn measure_jitter(&mut self, now_us: u64, header: &Header) {
+        let Some(hz) = clock_hz(header.payload_type) else { return };
+        #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32 by RFC 3550 §5.1")]
+        let arrival = (now_us.wrapping_mul(u64::from(hz)) / 1_000_000) as u32;
+        let transit = arrival.wrapping_sub(header.timestamp);
+        if hz != self.jitter_hz {
+            self.jitter_hz = hz;
+            self.transit = None;
+            self.jitter_x16 = 0;
+        }
+        if let Some(before) = self.transit.replace(transit) {
+            let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
+            // A talk spurt may begin with any timestamp: what exceeds a second is no jitter.
+            if difference < hz {
+                self.jitter_x16 = self.jitter_x16 + difference - ((self.jitter_x16 + 8) >> 4);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(sequence: u16, timestamp: u32, ssrc: u32) -> Header {
+        Header {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp,
+            ssrc,
+            payload_start: 12,
+            payload_end: 172,
+        }
+    }
+
+    fn heard(sequences: &[u16]) -> Reception {
+        let mut reception = Reception::default();
+        for &sequence in sequences {
+            reception.count(0, &header(sequence, 0, 1));
+        }
+        reception
+    }
+
+    #[test]
+    fn a_gap_is_loss_until_the_late_packet_fills_it() {
+        assert_eq!(heard(&[10, 11, 14]).lost(), 2);
+        let filled = heard(&[10, 11, 14, 12, 13]);
+        assert_eq!((filled.lost(), filled.reordered()), (0, 2));
+    }
+
+    #[test]
+    fn sequence_numbers_wrap() {
+        let wrapped = heard(&[65_534, 65_535, 0, 2]);
+        assert_eq!((wrapped.lost(), wrapped.reordered()), (1, 0));
+    }
+
+    #[test]
+    fn a_repeated_packet_is_counted_as_reordered() {
+        assert_eq!(heard(&[1, 2, 2, 2]).reordered(), 2);
+    }
+
+    #[test]
+    fn two_packets_after_a_jump_are_a_restart() {
+        let reception = heard(&[100, 101, 103, 40_000, 40_001, 40_002]);
+        assert_eq!(reception.lost(), 1);
+    }
+
+    #[test]
+    fn losses_of_an_earlier_source_are_kept() {
+        let mut reception = heard(&[1, 5]);
+        reception.count(0, &header(900, 0, 2));
+        reception.count(0, &header(902, 0, 2));
+        assert_eq!(reception.lost(), 4);
+    }
+
+    #[test]
+    fn steady_arrival_has_no_jitter_and_an_alternating_one_converges() {
+        let mut steady = Reception::default();
+        let mut uneven = Reception::default();
+        for n in 0..500_u16 {
+            let at_us = u64::from(n) * 20_000;
+            let timestamp = u32::from(n).wrapping_mul(160).wrapping_add(u32::MAX - 1_000);
+            steady.count(at_us, &header(n, timestamp, 1));
+            uneven.count(at_us + u64::from(n % 2) * 5_000, &header(n, timestamp, 1));
+        }
+        assert_eq!(steady.jitter_us(), 0);
+        assert!((4_500..=5_500).contains(&uneven.jitter_us()), "{}", uneven.jitter_us());
+    }
+
+    #[test]
+    fn wild_timestamps_do_not_overflow() {
+        let mut reception = Reception::default();
+        for n in 0..1_000_u16 {
+            reception.count(u64::MAX - u64::from(n), &header(n, u32::from(n).wrapping_mul(0x9e37_79b9), 1));
+        }
+        assert!(reception.jitter_us() <= 1_000_000);
+    }
 }

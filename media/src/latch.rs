@@ -1,0 +1,391 @@
+//! Symmetric RTP (RFC 4961): which source may speak on a leg, and so where the leg may be answered.
+//!
+//! ```text
+//!            packet of the named or signalling address
+//!   Open ────────────────────────────────────────────────▶ Latched ──┐ any other source is foreign
+//!     └── inside the window: three in sequence of one SSRC ──▶       ◀┘
+//!   Latched ── 5 s of silence, then another port of the same or of a named address ──▶ Latched
+//! ```
+//!
+//! A latched source is never moved by packets of another while it speaks: that is what keeps RTP bleed out.
+
+use std::net::{IpAddr, SocketAddr};
+
+use crate::command::{PayloadTypes, Remote, SourcePolicy};
+use crate::destination::Destinations;
+use crate::rtp::Header;
+
+/// After this silence of the latched source another port of its address may be latched (a NAT that forgot its binding).
+pub(crate) const RELATCH_AFTER_US: u64 = 5_000_000;
+
+/// The same for RTCP, which is said every five seconds only (RFC 3550 §6.2).
+pub(crate) const RTCP_RELATCH_AFTER_US: u64 = 20_000_000;
+
+/// How many valid packets in sequence an unknown source must send inside the window.
+pub(crate) const PROOF_PACKETS: u8 = 3;
+
+/// How many unknown sources are watched at once; more are foreign.
+pub(crate) const CANDIDATES_MAX: usize = 4;
+
+/// A candidate that has not spoken for this long gives up its place.
+const CANDIDATE_STALE_US: u64 = 500_000;
+
+/// What the latch says of a packet's source.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Admission {
+    /// It is the latched source.
+    Known,
+    /// It was latched by this packet.
+    Latched,
+    /// It may not speak.
+    Foreign,
+}
+
+/// Which source may speak on one leg.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Latch {
+    source: Option<SocketAddr>,
+    rtcp_source: Option<SocketAddr>,
+    heard_at_us: u64,
+    rtcp_heard_at_us: u64,
+    named: [Option<IpAddr>; 2],
+    rtcp_named: Option<IpAddr>,
+    learn_until_us: Option<u64>,
+    payload_types: PayloadTypes,
+    candidates: [Option<Candidate>; CANDIDATES_MAX],
+    agreed: Option<Remote>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    source: SocketAddr,
+    ssrc: u32,
+    sequence: u16,
+    in_sequence: u8,
+    heard_at_us: u64,
+}
+
+impl Latch {
+    /// Takes what offer/answer agreed. A changed address or policy forgets the source; the same ones keep it.
+    pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote) {
+        let unchanged = self
+            .agreed
+            .is_some_and(|before| before.rtp == remote.rtp && same_trust(before.source, remote.source));
+        if !unchanged {
+            *self = Self::default();
+        }
+        let signalling = match remote.source {
+            SourcePolicy::Signalled => None,
+            SourcePolicy::Learn { signalling, window } => {
+                let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
+                self.learn_until_us = Some(now_us.saturating_add(window_us));
+                Some(signalling.to_canonical())
+            }
+        };
+        self.named = [remote.rtp.map(|rtp| rtp.ip().to_canonical()), signalling];
+        self.rtcp_named = remote.rtcp.map(|rtcp| rtcp.ip().to_canonical());
+        self.payload_types = remote.payload_types;
+        self.agreed = Some(*remote);
+    }
+
+    /// The source that speaks, if one is latched.
+    pub(crate) const fn source(&self) -> Option<SocketAddr> {
+        self.source
+    }
+
+    /// The source of RTCP, if one is latched; RTCP never decides the source of RTP.
+    pub(crate) const fn rtcp_source(&self) -> Option<SocketAddr> {
+        self.rtcp_source
+    }
+
+    /// When the latched source last spoke, or 0.
+    pub(crate) const fn heard_at_us(&self) -> u64 {
+        self.heard_at_us
+    }
+
+    /// Judges the source of a valid RTP packet.
+    #[inline]
+    pub(crate) fn admit(
+        &mut self,
+        now_us: u64,
+        from: SocketAddr,
+        header: &Header,
+        destinations: &Destinations,
+    ) -> Admission {
+        if self.source == Some(from) {
+            self.heard_at_us = now_us;
+            return Admission::Known;
+        }
+        self.judge(now_us, from, header, destinations)
+    }
+
+    /// Judges the source of a valid RTCP packet; the first of the right address is latched for RTCP alone.
+    pub(crate) fn admit_rtcp(&mut self, now_us: u64, from: SocketAddr, destinations: &Destinations) -> bool {
+        if self.source == Some(from) {
+            return true;
+        }
+        if let Some(source) = self.rtcp_source {
+            if source == from {
+                self.rtcp_heard_at_us = now_us;
+                return true;
+            }
+            if now_us.saturating_sub(self.rtcp_heard_at_us) < RTCP_RELATCH_AFTER_US {
+                return false;
+            }
+        }
+        let ip = from.ip();
+        let right = match self.source {
+            Some(source) => source.ip() == ip || self.rtcp_named == Some(ip),
+            None => self.is_named(ip) || self.rtcp_named == Some(ip),
+        };
+        if !right || !destinations.permit(from) {
+            return false;
+        }
+        self.rtcp_source = Some(from);
+        self.rtcp_heard_at_us = now_us;
+        true
+    }
+
+    #[cold]
+    fn judge(
+        &mut self,
+        now_us: u64,
+        from: SocketAddr,
+        header: &Header,
+        destinations: &Destinations,
+    ) -> Admission {
+        if !self.payload_types.contains(header.payload_type) || !destinations.permit(from) {
+            return Admission::Foreign;
+        }
+        let ip = from.ip();
+        let admitted = match self.source {
+            Some(source) => {
+                now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US
+                    && (source.ip() == ip || self.is_named(ip))
+            }
+            None => {
+                self.is_named(ip)
+                    || self.learn_until_us.is_some_and(|until_us| now_us <= until_us)
+                        && self.is_proven(now_us, from, header)
+            }
+        };
+        if !admitted {
+            return Admission::Foreign;
+        }
+        if self.source.is_some_and(|source| source.ip() != ip) {
+            self.rtcp_source = None;
+        }
+        self.source = Some(from);
+        self.heard_at_us = now_us;
+        self.candidates = [None; CANDIDATES_MAX];
+        Admission::Latched
+    }
+
+    fn is_named(&self, ip: IpAddr) -> bool {
+        self.named.contains(&Some(ip))
+    }
+
+    fn is_proven(&mut self, now_us: u64, from: SocketAddr, header: &Header) -> bool {
+        let place = self
+            .candidates
+            .iter()
+            .position(|candidate| candidate.is_some_and(|candidate| candidate.source == from))
+            .or_else(|| {
+                self.candidates.iter().position(|candidate| {
+                    candidate.is_none_or(|it| now_us.saturating_sub(it.heard_at_us) > CANDIDATE_STALE_US)
+                })
+            });
+        let Some(place) = place else { return false };
+        let in_sequence = match self.candidates[place] {
+            Some(before)
+                if before.source == from
+                    && before.ssrc == header.ssrc
+                    && before.sequence.wrapping_add(1) == header.sequence =>
+            {
+                before.in_sequence + 1
+            }
+            _ => 1,
+        };
+        self.candidates[place] = Some(Candidate {
+            source: from,
+            ssrc: header.ssrc,
+            sequence: header.sequence,
+            in_sequence,
+            heard_at_us: now_us,
+        });
+        in_sequence >= PROOF_PACKETS
+    }
+}
+
+/// Whether two policies trust the same sources; the window is only how long.
+fn same_trust(before: SourcePolicy, after: SourcePolicy) -> bool {
+    match (before, after) {
+        (SourcePolicy::Signalled, SourcePolicy::Signalled) => true,
+        (SourcePolicy::Learn { signalling: before, .. }, SourcePolicy::Learn { signalling: after, .. }) => {
+            before == after
+        }
+        (SourcePolicy::Signalled, SourcePolicy::Learn { .. })
+        | (SourcePolicy::Learn { .. }, SourcePolicy::Signalled) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Admission::{Foreign, Known, Latched};
+    use super::*;
+
+    const PHONE: &str = "192.0.2.1:4000";
+    const OTHER_PORT: &str = "192.0.2.1:4444";
+    const NAT: &str = "198.51.100.9:61000";
+    const STRANGER: &str = "203.0.113.66:9999";
+    const WINDOW: Duration = Duration::from_secs(3);
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    fn signalled(rtp: &str) -> Remote {
+        Remote {
+            rtp: Some(at(rtp)),
+            rtcp: Some(SocketAddr::new(at(rtp).ip(), at(rtp).port() + 1)),
+            source: SourcePolicy::Signalled,
+            payload_types: PayloadTypes::default().with(0).with(101),
+            own: None,
+            send: true,
+            receive: true,
+        }
+    }
+
+    fn learning(rtp: &str, signalling: &str) -> Remote {
+        let source = SourcePolicy::Learn { signalling: at(signalling).ip(), window: WINDOW };
+        Remote { source, ..signalled(rtp) }
+    }
+
+    fn agreed(remote: &Remote) -> Latch {
+        let mut latch = Latch::default();
+        latch.agree(0, remote);
+        latch
+    }
+
+    fn hear(latch: &mut Latch, now_us: u64, from: &str, sequence: u16, payload_type: u8) -> Admission {
+        let header = Header {
+            marker: false,
+            payload_type,
+            sequence,
+            timestamp: 0,
+            ssrc: 7,
+            payload_start: 12,
+            payload_end: 12,
+        };
+        latch.admit(now_us, at(from), &header, &Destinations::of_engine([], [20_000..=20_001]))
+    }
+
+    #[test]
+    fn only_the_address_that_sdp_names_may_speak() {
+        let mut latch = agreed(&signalled(PHONE));
+        for n in 0..10 {
+            assert_eq!(hear(&mut latch, 0, STRANGER, n, 0), Foreign);
+        }
+        assert_eq!(hear(&mut latch, 0, OTHER_PORT, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, 0, OTHER_PORT, 1, 0), Known);
+        assert_eq!(latch.source(), Some(at(OTHER_PORT)));
+    }
+
+    #[test]
+    fn the_first_port_stays_while_it_speaks() {
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US - 1, OTHER_PORT, 0, 0), Foreign);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US - 1, PHONE, 1, 0), Known);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US, OTHER_PORT, 0, 0), Foreign);
+    }
+
+    #[test]
+    fn after_silence_another_port_of_the_address_may_speak_but_no_stranger() {
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US, STRANGER, 0, 0), Foreign);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US, OTHER_PORT, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US, PHONE, 0, 0), Foreign);
+    }
+
+    #[test]
+    fn a_payload_type_that_was_not_agreed_latches_nothing() {
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 8), Foreign);
+        assert_eq!(hear(&mut latch, 0, PHONE, 1, 101), Latched);
+    }
+
+    #[test]
+    fn the_signalling_address_may_speak_at_once_behind_nat() {
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        assert_eq!(hear(&mut latch, 0, NAT, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, 0, "10.0.0.5:4000", 0, 0), Foreign);
+    }
+
+    #[test]
+    fn an_unknown_source_needs_three_packets_in_sequence() {
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        for (sequence, admission) in [(1, Foreign), (2, Foreign), (4, Foreign), (5, Foreign), (6, Latched)] {
+            assert_eq!(hear(&mut latch, 0, STRANGER, sequence, 0), admission);
+        }
+        assert_eq!(hear(&mut latch, 10, NAT, 0, 0), Foreign, "the first to prove itself stays");
+    }
+
+    #[test]
+    fn an_unknown_source_is_learnt_only_inside_the_window() {
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        let late_us = 3_000_001;
+        for n in 0..10 {
+            assert_eq!(hear(&mut latch, late_us, STRANGER, n, 0), Foreign);
+        }
+        assert_eq!(hear(&mut latch, late_us, NAT, 0, 0), Latched);
+    }
+
+    #[test]
+    fn sources_that_come_and_go_do_not_crowd_out_the_true_one_for_long() {
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        for n in 0..20 {
+            assert_eq!(hear(&mut latch, 0, &format!("203.0.113.{n}:9000"), 1, 0), Foreign);
+        }
+        let later_us = CANDIDATE_STALE_US + 1;
+        assert_eq!(hear(&mut latch, later_us, STRANGER, 1, 0), Foreign);
+        assert_eq!(hear(&mut latch, later_us, STRANGER, 2, 0), Foreign);
+        assert_eq!(hear(&mut latch, later_us, STRANGER, 3, 0), Latched);
+    }
+
+    #[test]
+    fn the_same_agreement_keeps_the_source_and_another_forgets_it() {
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
+        latch.agree(10, &Remote { send: false, ..signalled(PHONE) });
+        assert_eq!(latch.source(), Some(at(PHONE)));
+        latch.agree(20, &signalled("192.0.2.1:5000"));
+        assert_eq!(latch.source(), None);
+        latch.agree(30, &learning("192.0.2.1:5000", NAT));
+        assert_eq!(hear(&mut latch, 30, NAT, 0, 0), Latched);
+    }
+
+    #[test]
+    fn the_engines_own_ports_are_never_latched() {
+        let mut latch = agreed(&signalled("127.0.0.1:4000"));
+        assert_eq!(hear(&mut latch, 0, "127.0.0.1:20000", 0, 0), Foreign);
+    }
+
+    #[test]
+    fn rtcp_comes_from_the_address_of_rtp_and_never_decides_it() {
+        let anywhere = Destinations::default();
+        let mut latch = agreed(&signalled(PHONE));
+        assert!(!latch.admit_rtcp(0, at(STRANGER), &anywhere));
+        assert!(latch.admit_rtcp(0, at("192.0.2.1:4001"), &anywhere));
+        assert_eq!((latch.source(), latch.rtcp_source()), (None, Some(at("192.0.2.1:4001"))));
+        assert!(!latch.admit_rtcp(0, at("192.0.2.1:4003"), &anywhere));
+        assert!(latch.admit_rtcp(RTCP_RELATCH_AFTER_US, at("192.0.2.1:4003"), &anywhere));
+        let mut behind_nat = agreed(&learning("10.0.0.5:4000", NAT));
+        assert_eq!(hear(&mut behind_nat, 0, NAT, 0, 0), Latched);
+        assert!(!behind_nat.admit_rtcp(0, at(STRANGER), &anywhere));
+        assert!(behind_nat.admit_rtcp(0, at("198.51.100.9:61001"), &anywhere));
+    }
+}

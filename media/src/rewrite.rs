@@ -1,0 +1,159 @@
+//! One SSRC towards a far end, whoever speaks: SSRC, sequence number and timestamp continue across hold, music and transfer.
+//!
+//! Many phones stop playing when the SSRC changes in a stream. The first source that a leg hears passes unchanged; each
+//! later one is moved into the first one's numbers, one packet and the elapsed time further on.
+
+use crate::rtp::Header;
+use crate::stats::clock_hz;
+
+/// The stream that a far end has heard so far, and how the present source is moved into it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rewrite {
+    ssrc: u32,
+    started: bool,
+    highest: u16,
+    timestamp: u32,
+    sent_at_us: u64,
+    source: Option<u32>,
+    sequence_delta: u16,
+    timestamp_delta: u32,
+}
+
+/// How the present source is moved into the stream.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shift {
+    /// The SSRC of the source.
+    pub(crate) source: u32,
+    /// The SSRC that the far end knows.
+    pub(crate) ssrc: u32,
+    /// Added to the source's sequence numbers.
+    pub(crate) sequence: u16,
+    /// Added to the source's timestamps.
+    pub(crate) timestamp: u32,
+}
+
+/// The clock that is assumed for timestamps of payload types whose clock is not known, in hertz.
+const CLOCK_ASSUMED_HZ: u32 = 8_000;
+
+/// The least that timestamps move between two sources: one packet of 20 ms.
+const PACKET_US: u64 = 20_000;
+
+impl Rewrite {
+    /// Forgets the source: the next packet begins another, even if it has the same SSRC.
+    pub(crate) const fn end_source(&mut self) {
+        self.source = None;
+    }
+
+    /// The header with which the packet goes out.
+    #[inline]
+    pub(crate) fn continue_with(&mut self, now_us: u64, header: &Header) -> Header {
+        let mut turns = false;
+        if self.source != Some(header.ssrc) {
+            turns = self.started;
+            self.begin_source(now_us, header);
+        }
+        let sequence = header.sequence.wrapping_add(self.sequence_delta);
+        let timestamp = header.timestamp.wrapping_add(self.timestamp_delta);
+        if sequence.wrapping_sub(self.highest) < 1 << 15 {
+            self.highest = sequence;
+            self.timestamp = timestamp;
+            self.sent_at_us = now_us;
+        }
+        Header { marker: header.marker || turns, sequence, timestamp, ssrc: self.ssrc, ..*header }
+    }
+
+    /// How the present source is moved; `None` before its first packet.
+    pub(crate) fn shift(&self) -> Option<Shift> {
+        self.source.map(|source| Shift {
+            source,
+            ssrc: self.ssrc,
+            sequence: self.sequence_delta,
+            timestamp: self.timestamp_delta,
+        })
+    }
+
+    #[cold]
+    fn begin_source(&mut self, now_us: u64, header: &Header) {
+        if self.started {
+            let hz = u64::from(clock_hz(header.payload_type).unwrap_or(CLOCK_ASSUMED_HZ));
+            let elapsed_us = now_us.saturating_sub(self.sent_at_us).max(PACKET_US);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "timestamps are modulo 2^32 by RFC 3550 §5.1"
+            )]
+            let elapsed = (elapsed_us.wrapping_mul(hz) / 1_000_000) as u32;
+            self.sequence_delta = self.highest.wrapping_add(1).wrapping_sub(header.sequence);
+            self.timestamp_delta = self.timestamp.wrapping_add(elapsed).wrapping_sub(header.timestamp);
+        } else {
+            self.started = true;
+            self.ssrc = header.ssrc;
+            self.highest = header.sequence;
+        }
+        self.source = Some(header.ssrc);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(ssrc: u32, sequence: u16, timestamp: u32) -> Header {
+        Header {
+            marker: false,
+            payload_type: 0,
+            sequence,
+            timestamp,
+            ssrc,
+            payload_start: 12,
+            payload_end: 172,
+        }
+    }
+
+    #[test]
+    fn the_only_source_passes_unchanged() {
+        let mut rewrite = Rewrite::default();
+        assert_eq!(rewrite.continue_with(0, &header(7, 65_535, u32::MAX)), header(7, 65_535, u32::MAX));
+        for n in 0..10 {
+            let packet = header(7, n, u32::from(n) * 160);
+            assert_eq!(rewrite.continue_with(20_000, &packet), packet);
+        }
+        assert_eq!(rewrite.shift(), Some(Shift { source: 7, ssrc: 7, sequence: 0, timestamp: 0 }));
+    }
+
+    #[test]
+    fn another_source_continues_the_numbers_with_a_marker() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 100, 1_000));
+        let turned = rewrite.continue_with(20_000, &header(9, 5_000, 77));
+        assert_eq!(turned, Header { marker: true, ..header(7, 101, 1_160) });
+        let following = rewrite.continue_with(40_000, &header(9, 5_001, 237));
+        assert_eq!(following, header(7, 102, 1_320));
+    }
+
+    #[test]
+    fn timestamps_keep_the_time_of_a_pause() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 100, 1_000));
+        rewrite.end_source();
+        let back = rewrite.continue_with(1_000_000, &header(7, 150, 9_000));
+        assert_eq!((back.sequence, back.timestamp), (101, 9_000));
+    }
+
+    #[test]
+    fn a_late_packet_keeps_its_place() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 100, 0));
+        rewrite.continue_with(0, &header(9, 10, 0));
+        rewrite.continue_with(0, &header(9, 12, 320));
+        assert_eq!(rewrite.continue_with(0, &header(9, 11, 160)).sequence, 102);
+        assert_eq!(rewrite.continue_with(0, &header(7, 300, 0)).sequence, 104);
+    }
+
+    #[test]
+    fn sequence_numbers_and_timestamps_wrap() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 65_535, u32::MAX - 10));
+        let turned = rewrite.continue_with(0, &header(8, 9, 9));
+        assert_eq!((turned.sequence, turned.timestamp), (0, 149));
+    }
+}

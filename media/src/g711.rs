@@ -1,0 +1,109 @@
+//! G.711: µ-law and A-law (ITU-T G.711), sample by sample.
+
+use crate::command::Codec;
+
+/// Compresses one 16-bit sample.
+#[inline]
+pub const fn encode(codec: Codec, sample: i16) -> u8 {
+    match codec {
+        Codec::Pcmu => encode_ulaw(sample),
+        Codec::Pcma => encode_alaw(sample),
+    }
+}
+
+/// Expands one byte to a 16-bit sample.
+#[inline]
+pub const fn decode(codec: Codec, byte: u8) -> i16 {
+    match codec {
+        Codec::Pcmu => decode_ulaw(byte),
+        Codec::Pcma => decode_alaw(byte),
+    }
+}
+
+/// The bias that µ-law adds so that each segment begins at a power of two, in 16-bit samples.
+const ULAW_BIAS: u16 = 0x84;
+/// The greatest magnitude that µ-law can say, in 16-bit samples.
+const ULAW_CLIP: u16 = 32_635;
+
+#[expect(clippy::cast_possible_truncation, reason = "segment and mantissa are masked to three and four bits")]
+const fn encode_ulaw(sample: i16) -> u8 {
+    let sign = if sample < 0 { 0x80 } else { 0 };
+    let magnitude = sample.unsigned_abs();
+    let biased = (if magnitude > ULAW_CLIP { ULAW_CLIP } else { magnitude }) + ULAW_BIAS;
+    let segment = 8 - biased.leading_zeros();
+    let mantissa = (biased >> (segment + 3)) & 0x0f;
+    !(sign | (segment as u8) << 4 | mantissa as u8)
+}
+
+const fn decode_ulaw(byte: u8) -> i16 {
+    let byte = !byte;
+    let magnitude = (((((byte & 0x0f) as i16) << 3) + 0x84) << ((byte >> 4) & 7)) - 0x84;
+    if byte & 0x80 == 0 { magnitude } else { -magnitude }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "segment and mantissa are masked to three and four bits")]
+const fn encode_alaw(sample: i16) -> u8 {
+    // Thirteen bits, of which the negative ones are counted from -1.
+    let thirteen = sample >> 3;
+    let (sign, magnitude) =
+        if thirteen < 0 { (0, (!thirteen).cast_unsigned()) } else { (0x80, thirteen.cast_unsigned()) };
+    let segment = if magnitude < 32 { 0 } else { 11 - magnitude.leading_zeros() };
+    let mantissa = if segment == 0 { magnitude >> 1 } else { magnitude >> segment };
+    (sign | (segment as u8) << 4 | (mantissa & 0x0f) as u8) ^ 0x55
+}
+
+const fn decode_alaw(byte: u8) -> i16 {
+    let byte = byte ^ 0x55;
+    let segment = (byte >> 4) & 7;
+    let mantissa = ((byte & 0x0f) as i16) << 4;
+    let magnitude = if segment == 0 { mantissa + 8 } else { (mantissa + 0x108) << (segment - 1) };
+    if byte & 0x80 == 0 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_values_of_the_standard() {
+        for (sample, byte) in [
+            (0, 0xff),
+            (-1, 0x7f),
+            (32_124, 0x80),
+            (-32_124, 0x00),
+            (i16::MAX, 0x80),
+            (i16::MIN, 0x00),
+            (132, 0xef),
+        ] {
+            assert_eq!(encode(Codec::Pcmu, sample), byte, "{sample}");
+        }
+        for (sample, byte) in
+            [(0, 0xd5), (-1, 0x55), (32_256, 0xaa), (-32_256, 0x2a), (i16::MAX, 0xaa), (i16::MIN, 0x2a)]
+        {
+            assert_eq!(encode(Codec::Pcma, sample), byte, "{sample}");
+        }
+        assert_eq!((decode(Codec::Pcmu, 0xff), decode(Codec::Pcmu, 0x80)), (0, 32_124));
+        assert_eq!((decode(Codec::Pcma, 0xd5), decode(Codec::Pcma, 0xaa)), (8, 32_256));
+    }
+
+    #[test]
+    fn every_byte_survives_expansion_and_compression() {
+        for byte in 0..=u8::MAX {
+            assert_eq!(encode(Codec::Pcma, decode(Codec::Pcma, byte)), byte);
+            // µ-law has two zeros.
+            if byte != 0x7f {
+                assert_eq!(encode(Codec::Pcmu, decode(Codec::Pcmu, byte)), byte);
+            }
+        }
+    }
+
+    #[test]
+    fn the_error_is_a_small_part_of_every_sample() {
+        for sample in i16::MIN..=i16::MAX {
+            for codec in [Codec::Pcmu, Codec::Pcma] {
+                let error = (i32::from(decode(codec, encode(codec, sample))) - i32::from(sample)).abs();
+                assert!(error <= 16 + i32::from(sample).abs() / 30, "{codec:?} {sample} {error}");
+            }
+        }
+    }
+}

@@ -1,7 +1,33 @@
 //! The RTP relay.
+//!
+//! ```text
+//! far end ──▶ socket of leg A ──▶ Flow of A: may it speak? ──▶ Flow of B: whose numbers, where to ──▶ socket of B ──▶ far end
+//! ```
+//!
+//! A [`RelayWorker`] is a plain value: [`Command`]s, datagrams and time go in, datagrams and [`Event`]s come out. In tests
+//! its network is [`io::simulated`]; in the engine a [`RelayThread`] drives one over [`io::kernel`], one thread a core. Ports
+//! are picked by the caller from a [`PortPool`].
 
 pub mod command;
+mod destination;
+mod flow;
+pub mod g711;
+pub mod io;
+mod latch;
+pub mod playout;
+mod ports;
+mod rewrite;
+mod rtcp;
+pub mod rtp;
 pub mod stats;
+pub mod thread;
+pub mod wav;
+mod worker;
 
 pub use command::{Codec, Command, Event, Feed, LegId, PayloadTypes, PortPair, Remote, SourcePolicy};
+pub use destination::{Destinations, LOWEST_PORT};
+pub use flow::Channel;
+pub use ports::{PortPool, QUARANTINE, SET_ASIDE};
 pub use stats::LegStats;
+pub use thread::{RelayHandle, RelayThread};
+pub use worker::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, RelayConfig, RelayWorker};

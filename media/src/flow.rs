@@ -1,0 +1,326 @@
+//! One leg's packets: what its far end says ([`Flow::receive`]) and what is said to it ([`Flow::address`]).
+//!
+//! ```text
+//! datagram ▶ RTP or RTCP (RFC 5761) ▶ lengths ▶ latch ▶ counters ▶ Verdict
+//! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to
+//! ```
+
+use std::net::SocketAddr;
+
+use crate::command::{Codec, Remote, SourcePolicy};
+use crate::destination::{Destinations, is_local_only, is_private};
+use crate::latch::{Admission, Latch};
+use crate::rewrite::{Rewrite, Shift};
+use crate::rtcp;
+use crate::rtp::Header;
+use crate::stats::{LegStats, Reception};
+
+/// Which socket of the pair.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Channel {
+    /// The even port.
+    Rtp,
+    /// The odd port.
+    Rtcp,
+}
+
+/// What is to be done with a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    /// Audio, for whoever hears this leg.
+    Rtp {
+        header: Header,
+        /// The packet latched its source.
+        latched: bool,
+    },
+    /// A report, for whoever hears this leg.
+    Rtcp,
+    /// Nothing; the reason is counted.
+    Drop,
+}
+
+/// The media state of one leg, without sockets.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flow {
+    latch: Latch,
+    reception: Reception,
+    rewrite: Rewrite,
+    remote: Option<Remote>,
+    /// Where RTP goes, worked out when the agreement or the latch changes.
+    rtp_to: Option<SocketAddr>,
+    rtcp_to: Option<SocketAddr>,
+    pub(crate) counters: LegStats,
+}
+
+impl Flow {
+    /// Takes what offer/answer agreed.
+    pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
+        self.latch.agree(now_us, remote);
+        self.remote = Some(*remote);
+        self.find_destinations(destinations);
+    }
+
+    /// Judges and counts one datagram from the network.
+    #[inline]
+    pub(crate) fn receive(
+        &mut self,
+        now_us: u64,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &[u8],
+        destinations: &Destinations,
+    ) -> Verdict {
+        if channel == Channel::Rtcp || rtcp::is_rtcp(packet) {
+            return self.receive_rtcp(now_us, from, packet, destinations);
+        }
+        let Ok(header) = Header::read(packet) else {
+            self.counters.malformed += 1;
+            return Verdict::Drop;
+        };
+        let latched = match self.latch.admit(now_us, from, &header, destinations) {
+            Admission::Known => false,
+            Admission::Latched => {
+                self.find_destinations(destinations);
+                true
+            }
+            Admission::Foreign => {
+                self.counters.foreign += 1;
+                return Verdict::Drop;
+            }
+        };
+        self.counters.packets_received += 1;
+        self.counters.bytes_received += packet.len() as u64;
+        self.reception.count(now_us, &header);
+        Verdict::Rtp { header, latched }
+    }
+
+    /// Rewrites a packet for the far end in place; says where it goes, `None` if nowhere.
+    #[inline]
+    pub(crate) fn address(&mut self, now_us: u64, header: &Header, packet: &mut [u8]) -> Option<SocketAddr> {
+        let to = self.rtp_to?;
+        self.rewrite.continue_with(now_us, header).write(packet);
+        Some(to)
+    }
+
+    /// Where reports go, and by which socket.
+    pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
+        let to = self.rtcp_to?;
+        let channel = if Some(to) == self.rtp_peer() { Channel::Rtp } else { Channel::Rtcp };
+        Some((channel, to))
+    }
+
+    /// The leg hears something else from here on.
+    pub(crate) const fn end_source(&mut self) {
+        self.rewrite.end_source();
+    }
+
+    /// How what the leg hears is moved.
+    pub(crate) fn shift(&self) -> Option<Shift> {
+        self.rewrite.shift()
+    }
+
+    /// The payload type and codec in which the relay may speak to the far end, if it may.
+    pub(crate) fn own_codec(&self) -> Option<(u8, Codec)> {
+        self.rtp_to?;
+        self.remote.and_then(|remote| remote.own)
+    }
+
+    /// Whether the far end is expected to speak.
+    pub(crate) fn is_expected_to_speak(&self) -> bool {
+        self.remote.is_some_and(|remote| remote.receive)
+    }
+
+    /// When the far end last spoke, or 0.
+    pub(crate) const fn heard_at_us(&self) -> u64 {
+        self.latch.heard_at_us()
+    }
+
+    /// The counters with what is computed from the sequence numbers.
+    pub(crate) fn stats(&self) -> LegStats {
+        LegStats {
+            lost: self.reception.lost(),
+            reordered: self.reception.reordered(),
+            jitter_us: self.reception.jitter_us(),
+            ..self.counters
+        }
+    }
+
+    #[cold]
+    fn receive_rtcp(
+        &mut self,
+        now_us: u64,
+        from: SocketAddr,
+        packet: &[u8],
+        destinations: &Destinations,
+    ) -> Verdict {
+        if !rtcp::is_valid(packet) {
+            self.counters.malformed += 1;
+            return Verdict::Drop;
+        }
+        if !self.latch.admit_rtcp(now_us, from, destinations) {
+            self.counters.foreign += 1;
+            return Verdict::Drop;
+        }
+        self.counters.rtcp_received += 1;
+        self.find_destinations(destinations);
+        Verdict::Rtcp
+    }
+
+    /// Where RTP would go if the direction allowed it: the latched source, else the address that SDP names.
+    fn rtp_peer(&self) -> Option<SocketAddr> {
+        self.latch.source().or_else(|| self.remote.and_then(|remote| remote.rtp))
+    }
+
+    fn find_destinations(&mut self, destinations: &Destinations) {
+        let Some(remote) = self.remote else { return };
+        let trusted =
+            |to: &SocketAddr| destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source);
+        let named = remote.rtp.filter(trusted);
+        // `rtp: None` is "send nowhere", also while the latched source still speaks.
+        let allowed = remote.send && remote.rtp.is_some();
+        self.rtp_to = self.latch.source().or(named).filter(|_| allowed);
+        let muxed = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
+        self.rtcp_to = if muxed {
+            self.latch.source().or(named)
+        } else {
+            let named = remote.rtcp.filter(trusted);
+            // A far end that speaks from elsewhere than it said is behind NAT: its named RTCP address is not its own.
+            let named = named.filter(|to| self.latch.source().is_none_or(|source| source.ip() == to.ip()));
+            self.latch.rtcp_source().or(named)
+        };
+    }
+}
+
+/// Whether a named address may be sent to before it was heard. Behind NAT a stranger's private or local address is some
+/// host of ours.
+fn may_be_sent_to_unheard(to: SocketAddr, policy: SourcePolicy) -> bool {
+    match policy {
+        SourcePolicy::Signalled => true,
+        SourcePolicy::Learn { signalling, .. } => {
+            let ip = to.ip().to_canonical();
+            ip == signalling.to_canonical() || !(is_local_only(ip) || is_private(ip))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::command::PayloadTypes;
+
+    fn at(address: &str) -> SocketAddr {
+        address.parse().unwrap()
+    }
+
+    fn remote(rtp: &str, rtcp: &str) -> Remote {
+        Remote {
+            rtp: Some(at(rtp)),
+            rtcp: Some(at(rtcp)),
+            source: SourcePolicy::Signalled,
+            payload_types: PayloadTypes::default().with(0),
+            own: None,
+            send: true,
+            receive: true,
+        }
+    }
+
+    fn flow(remote: &Remote) -> Flow {
+        let mut flow = Flow::default();
+        flow.agree(0, remote, &Destinations::default());
+        flow
+    }
+
+    fn rtp(sequence: u8) -> Vec<u8> {
+        let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 7];
+        packet.resize(172, 0xff);
+        packet
+    }
+
+    fn receive(flow: &mut Flow, from: &str, packet: &[u8]) -> Verdict {
+        flow.receive(0, Channel::Rtp, at(from), packet, &Destinations::default())
+    }
+
+    fn goes_to(flow: &mut Flow) -> Option<SocketAddr> {
+        let mut packet = rtp(9);
+        let header = Header::read(&packet).unwrap();
+        flow.address(0, &header, &mut packet)
+    }
+
+    #[test]
+    fn audio_goes_to_the_named_address_until_a_source_is_latched() {
+        let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4001"));
+        assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4000")));
+        assert!(matches!(receive(&mut flow, "192.0.2.1:4040", &rtp(1)), Verdict::Rtp { latched: true, .. }));
+        assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4040")));
+    }
+
+    #[test]
+    fn nothing_goes_where_the_direction_or_the_address_forbids() {
+        let named = remote("192.0.2.1:4000", "192.0.2.1:4001");
+        assert_eq!(goes_to(&mut flow(&Remote { send: false, ..named })), None);
+        assert_eq!(goes_to(&mut flow(&Remote { rtp: None, ..named })), None);
+        assert_eq!(goes_to(&mut flow(&remote("224.0.0.1:4000", "224.0.0.1:4001"))), None);
+        assert_eq!(goes_to(&mut Flow::default()), None);
+    }
+
+    #[test]
+    fn a_strangers_private_address_is_not_sent_to_before_it_speaks() {
+        let policy = |signalling: &str| SourcePolicy::Learn {
+            signalling: signalling.parse().unwrap(),
+            window: Duration::from_secs(3),
+        };
+        for inside in [
+            "10.0.0.5:4000",
+            "127.0.0.1:4000",
+            "169.254.169.254:4000",
+            "[::ffff:127.0.0.1]:4000",
+            "[fd00::1]:4000",
+        ] {
+            let named = Remote { source: policy("198.51.100.9"), ..remote(inside, inside) };
+            let mut flow = flow(&named);
+            assert_eq!(goes_to(&mut flow), None, "{inside}");
+            receive(&mut flow, "198.51.100.9:61000", &rtp(1));
+            assert_eq!(goes_to(&mut flow), Some(at("198.51.100.9:61000")));
+        }
+        let local = Remote { source: policy("127.0.0.1"), ..remote("127.0.0.1:4000", "127.0.0.1:4001") };
+        assert_eq!(goes_to(&mut flow(&local)), Some(at("127.0.0.1:4000")));
+    }
+
+    #[test]
+    fn what_is_not_rtp_is_counted_and_dropped() {
+        let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4001"));
+        let stun = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        for bad in [&[][..], &[0x80; 11], &stun, &[0x80, 200, 0, 9]] {
+            assert_eq!(receive(&mut flow, "192.0.2.1:4000", bad), Verdict::Drop);
+        }
+        assert_eq!(flow.stats().malformed, 4);
+        assert_eq!(receive(&mut flow, "203.0.113.66:4000", &rtp(1)), Verdict::Drop);
+        assert_eq!((flow.stats().foreign, flow.stats().packets_received), (1, 0));
+    }
+
+    #[test]
+    fn reports_go_by_the_socket_that_was_agreed() {
+        let pair = flow(&remote("192.0.2.1:4000", "192.0.2.1:4001"));
+        assert_eq!(pair.rtcp_to(), Some((Channel::Rtcp, at("192.0.2.1:4001"))));
+        let mut muxed = flow(&remote("192.0.2.1:4000", "192.0.2.1:4000"));
+        assert_eq!(muxed.rtcp_to(), Some((Channel::Rtp, at("192.0.2.1:4000"))));
+        receive(&mut muxed, "192.0.2.1:4040", &rtp(1));
+        assert_eq!(muxed.rtcp_to(), Some((Channel::Rtp, at("192.0.2.1:4040"))));
+    }
+
+    #[test]
+    fn reports_behind_nat_wait_for_a_report() {
+        let source =
+            SourcePolicy::Learn { signalling: at("198.51.100.9:0").ip(), window: Duration::from_secs(3) };
+        let mut flow = flow(&Remote { source, ..remote("203.0.113.1:4000", "203.0.113.1:4001") });
+        receive(&mut flow, "198.51.100.9:61000", &rtp(1));
+        assert_eq!(flow.rtcp_to(), None);
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+        let verdict =
+            flow.receive(0, Channel::Rtcp, at("198.51.100.9:61001"), &report, &Destinations::default());
+        assert_eq!(verdict, Verdict::Rtcp);
+        assert_eq!(flow.rtcp_to(), Some((Channel::Rtcp, at("198.51.100.9:61001"))));
+    }
+}

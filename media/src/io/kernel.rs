@@ -1,0 +1,176 @@
+//! Plain non-blocking UDP sockets and one epoll: what one worker thread waits on.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
+use super::{DatagramIo, Token};
+
+/// How many ready sockets one batch has at most.
+const BATCH_SOCKETS: usize = 256;
+
+/// Receive buffer asked of the kernel, in bytes: a second of audio even where a packet is charged 1 kB.
+const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// Expedited forwarding (RFC 3246) in the DSCP bits, as voice is marked.
+const TRAFFIC_CLASS: u32 = 46 << 2;
+
+/// The token of the wake-up descriptor; no leg has this generation and slot.
+const WAKE: u64 = u64::MAX;
+
+/// The sockets of one thread.
+pub struct KernelIo {
+    epoll: Epoll,
+    wake: Arc<File>,
+    ready: Box<[ReadyEvent; BATCH_SOCKETS]>,
+    filled: usize,
+    next: usize,
+    woken: bool,
+}
+
+impl fmt::Debug for KernelIo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelIo")
+            .field("filled", &self.filled)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Wakes a thread that waits in [`KernelIo::wait`].
+#[derive(Clone, Debug)]
+pub struct Waker(Arc<File>);
+
+impl Waker {
+    /// Lets the present or the next wait return.
+    pub fn wake(&self) {
+        // Fails only when the counter is full, and then the thread is about to wake.
+        let _full = (&*self.0).write(&1_u64.to_ne_bytes()).is_err();
+    }
+}
+
+/// A bound UDP socket.
+#[derive(Debug)]
+pub struct KernelSocket {
+    udp: UdpSocket,
+    is_v6: bool,
+}
+
+impl KernelIo {
+    /// Opens the epoll and its wake-up descriptor.
+    ///
+    /// # Errors
+    /// The kernel's, when descriptors are used up.
+    pub fn open() -> io::Result<Self> {
+        let epoll = Epoll::open()?;
+        let wake = Arc::new(syscall::open_eventfd()?);
+        epoll.watch(&*wake, WAKE)?;
+        Ok(Self {
+            epoll,
+            wake,
+            ready: Box::new([NOT_READY; BATCH_SOCKETS]),
+            filled: 0,
+            next: 0,
+            woken: false,
+        })
+    }
+
+    /// What other threads wake this one with.
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.wake))
+    }
+
+    /// Waits for datagrams or a wake-up, at most for `timeout`; begins the next batch.
+    ///
+    /// # Errors
+    /// The kernel's; there is none that waiting again would cure.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.next = 0;
+        self.filled = 0;
+        self.filled = self.epoll.wait(&mut self.ready[..], timeout)?;
+        Ok(())
+    }
+
+    /// Whether somebody woke the thread since the last call; true from the batch that found it.
+    pub fn take_woken(&mut self) -> bool {
+        std::mem::take(&mut self.woken)
+    }
+}
+
+impl DatagramIo for KernelIo {
+    type Socket = KernelSocket;
+
+    fn bind(&mut self, address: SocketAddr, token: Token) -> io::Result<KernelSocket> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.set_nonblocking(true)?;
+        if address.is_ipv6() {
+            // `::` hears IPv4 too.
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.bind(&address.into())?;
+        // Both improve the service and neither is needed for it.
+        let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
+        let _best_effort = if address.is_ipv6() {
+            socket.set_tclass_v6(TRAFFIC_CLASS).is_err()
+        } else {
+            socket.set_tos_v4(TRAFFIC_CLASS).is_err()
+        };
+        let udp = UdpSocket::from(socket);
+        self.epoll.watch(&udp, token.0)?;
+        Ok(KernelSocket { udp, is_v6: address.is_ipv6() })
+    }
+
+    #[inline]
+    fn next_ready(&mut self) -> Option<Token> {
+        while self.next < self.filled {
+            let token = self.ready[self.next].u64;
+            self.next += 1;
+            if token != WAKE {
+                return Some(Token(token));
+            }
+            // Reading resets the counter; it fails only when there is nothing to reset.
+            let _reset = (&*self.wake).read(&mut [0; 8]).is_ok();
+            self.woken = true;
+        }
+        None
+    }
+
+    #[inline]
+    fn receive(&mut self, socket: &KernelSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        // An error is an earlier send's ICMP answer or nothing to be had; either way there is no datagram.
+        let (length, from) = socket.udp.recv_from(buffer).ok()?;
+        Some((length, if socket.is_v6 { canonical(from) } else { from }))
+    }
+
+    #[inline]
+    fn send(&mut self, socket: &KernelSocket, packet: &[u8], to: SocketAddr) -> bool {
+        let to = match to {
+            SocketAddr::V4(v4) if socket.is_v6 => {
+                SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
+            }
+            SocketAddr::V4(_) | SocketAddr::V6(_) => to,
+        };
+        socket.udp.send_to(packet, to).is_ok()
+    }
+
+    fn dropped(&self, socket: &KernelSocket) -> u64 {
+        syscall::receive_drops(&socket.udp).map_or(0, u64::from)
+    }
+}
+
+/// IPv4 in its own form where a socket for both families reports it mapped.
+fn canonical(from: SocketAddr) -> SocketAddr {
+    match from {
+        SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(v4.into(), v6.port()),
+            None => from,
+        },
+        SocketAddr::V4(_) => from,
+    }
+}

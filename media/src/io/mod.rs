@@ -1,0 +1,53 @@
+//! The border between the relay and the network: one trait, with a body for the kernel and one for tests.
+
+pub mod kernel;
+pub mod simulated;
+mod syscall;
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::flow::Channel;
+
+/// Names a socket of a leg in a worker: slot of the leg, its generation, and which of the pair.
+///
+/// A token outlives its leg in events that were already waiting; the generation gives it away.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Token(u64);
+
+impl Token {
+    pub(crate) fn of(generation: u32, slot: u32, channel: Channel) -> Self {
+        Self(u64::from(generation) << 32 | u64::from(slot) << 1 | u64::from(channel == Channel::Rtcp))
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the fields are 32 and 31 bits wide")]
+    pub(crate) const fn parts(self) -> (u32, u32, Channel) {
+        let channel = if self.0 & 1 == 0 { Channel::Rtp } else { Channel::Rtcp };
+        ((self.0 >> 32) as u32, self.0 as u32 >> 1, channel)
+    }
+}
+
+/// Sends and receives datagrams for a worker.
+pub trait DatagramIo {
+    /// A bound socket; dropping it closes it.
+    type Socket;
+
+    /// Binds a socket. Its readiness is named by `token`.
+    ///
+    /// # Errors
+    /// The network's, when the address is taken or foreign.
+    fn bind(&mut self, address: SocketAddr, token: Token) -> io::Result<Self::Socket>;
+
+    /// The next socket of the present batch that has something to be received.
+    fn next_ready(&mut self) -> Option<Token>;
+
+    /// Receives one datagram; `None` when there is none. A longer one is cut to the buffer.
+    fn receive(&mut self, socket: &Self::Socket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)>;
+
+    /// Sends one datagram; `false` when the network refused it.
+    fn send(&mut self, socket: &Self::Socket, packet: &[u8], to: SocketAddr) -> bool;
+
+    /// How many datagrams the network dropped because they were not fetched in time.
+    fn dropped(&self, socket: &Self::Socket) -> u64;
+}

@@ -1,0 +1,89 @@
+//! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
+#![expect(unsafe_code, reason = "epoll, eventfd and SO_MEMINFO have no safe form in the standard library")]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+/// Readiness of many sockets (`epoll(7)`), level-triggered.
+#[derive(Debug)]
+pub(crate) struct Epoll {
+    epoll: OwnedFd,
+}
+
+/// What `epoll_wait` fills: one entry for each ready socket.
+pub(crate) type ReadyEvent = libc::epoll_event;
+
+/// An entry to fill an array with.
+pub(crate) const NOT_READY: ReadyEvent = ReadyEvent { events: 0, u64: 0 };
+
+impl Epoll {
+    pub(crate) fn open() -> io::Result<Self> {
+        // SAFETY: no pointers are passed.
+        let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if epoll < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor is valid, and nobody else owns it.
+        Ok(Self { epoll: unsafe { OwnedFd::from_raw_fd(epoll) } })
+    }
+
+    /// Watches a descriptor for input, until its last copy is closed.
+    pub(crate) fn watch(&self, watched: &impl AsRawFd, token: u64) -> io::Result<()> {
+        let mut event = ReadyEvent { events: libc::EPOLLIN.cast_unsigned(), u64: token };
+        // SAFETY: `event` lives throughout the call; both descriptors are borrowed from their owners and so are open.
+        let done = unsafe {
+            libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_ADD, watched.as_raw_fd(), &raw mut event)
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Waits for input, at most for `timeout` (rounded up to milliseconds); returns how many entries were filled.
+    pub(crate) fn wait(&self, ready: &mut [ReadyEvent], timeout: Option<Duration>) -> io::Result<usize> {
+        let room = i32::try_from(ready.len()).unwrap_or(i32::MAX);
+        let timeout_ms = timeout
+            .map_or(-1, |timeout| i32::try_from(timeout.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        // SAFETY: the kernel writes at most `room` entries, which is no more than the slice has.
+        let filled =
+            unsafe { libc::epoll_wait(self.epoll.as_raw_fd(), ready.as_mut_ptr(), room, timeout_ms) };
+        if let Ok(filled) = usize::try_from(filled) {
+            return Ok(filled);
+        }
+        match io::Error::last_os_error() {
+            interrupted if interrupted.kind() == io::ErrorKind::Interrupted => Ok(0),
+            error => Err(error),
+        }
+    }
+}
+
+/// A non-blocking counter to wake a thread with (`eventfd(2)`), read and written like a file.
+pub(crate) fn open_eventfd() -> io::Result<File> {
+    // SAFETY: no pointers are passed.
+    let eventfd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    if eventfd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is valid, and nobody else owns it.
+    Ok(unsafe { File::from_raw_fd(eventfd) })
+}
+
+/// How many datagrams the kernel dropped at a socket because its buffer was full (`SO_MEMINFO`).
+pub(crate) fn receive_drops(socket: &impl AsRawFd) -> io::Result<u32> {
+    const WORDS: usize = 9;
+    const DROPS: usize = 8;
+    let mut words = [0_u32; WORDS];
+    let mut length = libc::socklen_t::try_from(size_of_val(&words)).unwrap_or(0);
+    let descriptor: RawFd = socket.as_raw_fd();
+    // SAFETY: the kernel writes at most `length` bytes, the size of `words`, and updates `length`; both outlive the call.
+    let done = unsafe {
+        libc::getsockopt(
+            descriptor,
+            libc::SOL_SOCKET,
+            libc::SO_MEMINFO,
+            words.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if done == 0 { Ok(words[DROPS]) } else { Err(io::Error::last_os_error()) }
+}

@@ -1,0 +1,167 @@
+//! A worker on a thread of its own: the driver that waits, reads the clock, and carries commands and events across.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use thiserror::Error;
+
+use crate::command::{Command, Event};
+use crate::io::kernel::{KernelIo, Waker};
+use crate::worker::{RelayConfig, RelayWorker};
+
+/// How many commands may wait for a worker. A full queue refuses ([`Refused::Full`]): the caller fails its call set-up, or
+/// tries again at its next turn; nobody waits.
+pub const COMMANDS_WAITING_MAX: usize = 4_096;
+
+/// Why a command was not taken; it comes back unharmed.
+#[derive(Debug, Error)]
+pub enum Refused {
+    /// [`COMMANDS_WAITING_MAX`] commands wait already.
+    #[error("the worker's queue is full")]
+    Full(Box<Command>),
+    /// The thread has ended.
+    #[error("the worker has ended")]
+    Ended(Box<Command>),
+}
+
+/// A running worker thread. Dropping it lets the thread close its legs and end.
+#[derive(Debug)]
+pub struct RelayThread {
+    handle: RelayHandle,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Gives commands to a worker thread from anywhere. The thread ends when the last handle is gone.
+#[derive(Clone, Debug)]
+pub struct RelayHandle {
+    // Declared in this order, so that the queue is gone before the last doorbell rings.
+    commands: SyncSender<Command>,
+    doorbell: Arc<Doorbell>,
+}
+
+/// Wakes the thread once more when the last handle is dropped.
+#[derive(Debug)]
+struct Doorbell(Waker);
+
+impl Drop for Doorbell {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
+}
+
+impl RelayThread {
+    /// Starts worker number `index`. Events are given to `on_event` on the worker's thread, which must not block.
+    ///
+    /// # Errors
+    /// The kernel's, when descriptors or threads are used up.
+    pub fn spawn(
+        index: usize,
+        config: RelayConfig,
+        on_event: Box<dyn FnMut(Event) + Send>,
+    ) -> io::Result<Self> {
+        let io = KernelIo::open()?;
+        let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
+        let handle = RelayHandle { commands: sender, doorbell: Arc::new(Doorbell(io.waker())) };
+        let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
+            let worker = RelayWorker::new(clock(), io, config);
+            Driver { worker, commands, on_event, out: Vec::new() }.run();
+        })?;
+        Ok(Self { handle, thread: Some(thread) })
+    }
+
+    /// A handle to give commands with.
+    pub fn handle(&self) -> RelayHandle {
+        self.handle.clone()
+    }
+
+    /// Waits until the thread has closed all its legs; every handle must be dropped for that.
+    pub fn join(self) {
+        let Self { handle, thread } = self;
+        drop(handle);
+        if let Some(thread) = thread {
+            // A panic outside a packet is the thread's end, and has been printed by it.
+            let _ended = thread.join().is_ok();
+        }
+    }
+}
+
+impl RelayHandle {
+    /// Puts a command into the worker's queue; never waits.
+    ///
+    /// # Errors
+    /// The queue is full or the thread has ended.
+    pub fn send(&self, command: Command) -> Result<(), Refused> {
+        self.commands.try_send(command).map_err(|refused| match refused {
+            TrySendError::Full(command) => Refused::Full(Box::new(command)),
+            TrySendError::Disconnected(command) => Refused::Ended(Box::new(command)),
+        })?;
+        self.doorbell.0.wake();
+        Ok(())
+    }
+}
+
+struct Driver {
+    worker: RelayWorker<KernelIo>,
+    commands: Receiver<Command>,
+    on_event: Box<dyn FnMut(Event) + Send>,
+    out: Vec<Event>,
+}
+
+impl Driver {
+    fn run(mut self) {
+        let mut now = clock();
+        loop {
+            let timeout = self.worker.deadline().map(|deadline| deadline.saturating_duration_since(now));
+            if self.worker.io_mut().wait(timeout).is_err() {
+                break;
+            }
+            now = clock();
+            self.turn(now);
+            let ended = self.worker.io_mut().take_woken() && self.take_commands(now);
+            self.tell();
+            if ended {
+                break;
+            }
+        }
+        self.worker.close_all(&mut self.out);
+        self.tell();
+    }
+
+    /// One batch. A panic over one packet costs the leg of that packet and no other.
+    fn turn(&mut self, now: Instant) {
+        let Self { worker, out, .. } = self;
+        let batch = AssertUnwindSafe(|| {
+            worker.handle_io(now, out);
+            worker.handle_timeout(now, out);
+        });
+        if catch_unwind(batch).is_err() {
+            self.worker.close_in_hand(&mut self.out);
+        }
+    }
+
+    /// Carries out what waits; true when no handle is left.
+    fn take_commands(&mut self, now: Instant) -> bool {
+        loop {
+            match self.commands.try_recv() {
+                Ok(command) => self.worker.command(now, command, &mut self.out),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
+            }
+        }
+    }
+
+    fn tell(&mut self) {
+        for event in self.out.drain(..) {
+            (self.on_event)(event);
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one clock of a media thread")]
+fn clock() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,572 @@
+//! The relay as one plain value: commands, datagrams and time in; datagrams and events out.
+//!
+//! ```text
+//! Command ─▶ ┌──────────────── RelayWorker ────────────────┐ ─▶ Event
+//! datagram ▶ │ token ▶ leg ▶ Flow::receive ▶ legs that hear │ ─▶ datagram
+//! now ─────▶ │ it ▶ Flow::address ▶ DatagramIo::send        │
+//!            └─────────────────────────────────────────────┘
+//! ```
+//!
+//! A worker owns its legs by `&mut`: no lock, no allocation and no log for a packet, and the clock is read by the driver, once
+//! for a batch. A call lives wholly on one worker.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::mem;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use smallvec::SmallVec;
+
+use crate::command::{Command, Event, Feed, LegId, PortPair, Remote};
+use crate::destination::Destinations;
+use crate::flow::{Channel, Flow, Verdict};
+use crate::io::simulated::Simulated;
+use crate::io::{DatagramIo, Token};
+use crate::playout::{PACKET, PACKET_BYTES, Player, Ringback};
+use crate::rtcp::{self, Streams};
+use crate::stats::LegStats;
+
+/// The longest datagram that is relayed, in bytes; longer ones are malformed.
+pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+/// How many datagrams one socket may have fetched in one batch, so that a flooded port starves no other.
+pub const PACKETS_PER_TURN: u32 = 8;
+
+/// How many legs may hear one leg.
+pub const LISTENERS_MAX: usize = 16;
+
+/// How far the 20 ms clock may fall behind before it skips, in microseconds.
+const LAG_MAX_US: u64 = 100_000;
+
+/// What a worker is made with.
+#[derive(Clone, Debug, Default)]
+pub struct RelayConfig {
+    /// Seeds SSRCs and first sequence numbers of what the relay plays.
+    pub seed: u64,
+    /// Where media may be sent.
+    pub destinations: Destinations,
+}
+
+/// The legs of one thread.
+#[derive(Debug)]
+pub struct RelayWorker<I: DatagramIo> {
+    io: I,
+    epoch: Instant,
+    destinations: Destinations,
+    slots: Vec<Slot<I::Socket>>,
+    free: Vec<u32>,
+    slot_of: HashMap<LegId, u32>,
+    silences: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    playing: Vec<u32>,
+    tick_at_us: Option<u64>,
+    ringback: Ringback,
+    chance: StdRng,
+    buffer: Box<[u8]>,
+    batch: u32,
+    in_hand: Option<u32>,
+}
+
+#[derive(Debug)]
+struct Slot<S> {
+    generation: u32,
+    leg: Option<Leg<S>>,
+}
+
+#[derive(Debug)]
+struct Leg<S> {
+    flow: Flow,
+    listeners: SmallVec<[u32; 2]>,
+    rtp: S,
+    rtcp: S,
+    /// The last batch in which the RTP socket was ready.
+    ready_in: u32,
+    hears: Hears,
+    silence: Option<Silence>,
+    id: LegId,
+    ports: PortPair,
+}
+
+#[derive(Debug)]
+enum Hears {
+    Nothing,
+    Leg(u32),
+    Player(Box<Player>),
+}
+
+/// Watches for a far end that says nothing.
+#[derive(Debug)]
+struct Silence {
+    after_us: u64,
+    /// From when on it is expected to speak.
+    since_us: u64,
+    told: bool,
+    /// Whether an entry of `silences` will look at it.
+    watched: bool,
+}
+
+impl<I: DatagramIo> RelayWorker<I> {
+    /// A worker without legs.
+    pub fn new(now: Instant, io: I, config: RelayConfig) -> Self {
+        Self {
+            io,
+            epoch: now,
+            destinations: config.destinations,
+            slots: Vec::new(),
+            free: Vec::new(),
+            slot_of: HashMap::new(),
+            silences: BinaryHeap::new(),
+            playing: Vec::new(),
+            tick_at_us: None,
+            ringback: Ringback::compose(),
+            chance: StdRng::seed_from_u64(config.seed),
+            buffer: empty_buffer(),
+            batch: 0,
+            in_hand: None,
+        }
+    }
+
+    /// The network that the worker was given.
+    pub const fn io(&self) -> &I {
+        &self.io
+    }
+
+    /// The network that the worker was given.
+    pub const fn io_mut(&mut self) -> &mut I {
+        &mut self.io
+    }
+
+    /// How many legs are open.
+    pub fn legs_open(&self) -> usize {
+        self.slot_of.len()
+    }
+
+    /// Carries out a command. One that names a leg that is not open does nothing, for its leg may have failed to open.
+    pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Event>) {
+        let now_us = self.us(now);
+        match command {
+            Command::Open { leg, ports, address, silent_after } => {
+                self.open(leg, ports, address, silent_after, out)
+            }
+            Command::Remote(leg, remote) => self.agree(now_us, leg, &remote),
+            Command::Feed(leg, feed) => self.feed(now_us, leg, &feed),
+            Command::Stats(leg) => {
+                if let Some(stats) = self.slot_of.get(&leg).and_then(|&slot| self.stats(slot)) {
+                    out.push(Event::Stats { leg, stats });
+                }
+            }
+            Command::Close(leg) => {
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.close(slot, out);
+                }
+            }
+        }
+    }
+
+    /// Relays what the sockets of the present batch have.
+    pub fn handle_io(&mut self, now: Instant, out: &mut Vec<Event>) {
+        let now_us = self.us(now);
+        let mut buffer = mem::take(&mut self.buffer);
+        if buffer.is_empty() {
+            buffer = empty_buffer();
+        }
+        self.batch = self.batch.wrapping_add(1);
+        while let Some(token) = self.io.next_ready() {
+            for _ in 0..self.turn(token) {
+                let Some(received) = self.fetch(token, &mut buffer) else { break };
+                let (length, from) = received;
+                self.relay(now_us, token, from, &mut buffer[..length], out);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// Relays one datagram that was received elsewhere.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        token: Token,
+        from: SocketAddr,
+        packet: &mut [u8],
+        out: &mut Vec<Event>,
+    ) {
+        self.relay(self.us(now), token, from, packet, out);
+    }
+
+    /// Plays and reports what is due.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
+        let now_us = self.us(now);
+        self.play_due(now_us);
+        while let Some(&Reverse((due_us, slot, generation))) = self.silences.peek() {
+            if due_us > now_us {
+                break;
+            }
+            self.silences.pop();
+            self.check_silence(now_us, slot, generation, out);
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) if nothing else happens.
+    pub fn deadline(&self) -> Option<Instant> {
+        let silence_us = self.silences.peek().map(|Reverse((due_us, ..))| *due_us);
+        let due_us = match (silence_us, self.tick_at_us) {
+            (Some(silence_us), Some(tick_us)) => silence_us.min(tick_us),
+            (one, other) => one.or(other)?,
+        };
+        Some(self.epoch + Duration::from_micros(due_us))
+    }
+
+    /// Closes every leg.
+    pub fn close_all(&mut self, out: &mut Vec<Event>) {
+        let slots: Vec<u32> = self.slot_of.values().copied().collect();
+        for slot in slots {
+            self.close(slot, out);
+        }
+    }
+
+    /// Closes the leg whose packet was in hand when a panic was caught.
+    pub(crate) fn close_in_hand(&mut self, out: &mut Vec<Event>) {
+        if let Some(slot) = self.in_hand.take() {
+            self.close(slot, out);
+        }
+    }
+
+    fn us(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.epoch);
+        since.as_secs() * 1_000_000 + u64::from(since.subsec_micros())
+    }
+
+    fn leg(&mut self, slot: u32) -> Option<&mut Leg<I::Socket>> {
+        self.slots.get_mut(slot as usize)?.leg.as_mut()
+    }
+
+    fn open(
+        &mut self,
+        id: LegId,
+        ports: PortPair,
+        address: IpAddr,
+        silent_after: Option<Duration>,
+        out: &mut Vec<Event>,
+    ) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot { generation: 0, leg: None });
+            u32::try_from(self.slots.len() - 1).expect("ports run out long before slots")
+        });
+        let generation = self.slots[slot as usize].generation;
+        let bound = if self.slot_of.contains_key(&id) {
+            None
+        } else {
+            let mut bind = |port, channel| {
+                self.io.bind(SocketAddr::new(address, port), Token::of(generation, slot, channel)).ok()
+            };
+            bind(ports.rtp(), Channel::Rtp).zip(bind(ports.rtcp(), Channel::Rtcp))
+        };
+        let Some((rtp, rtcp)) = bound else {
+            self.free.push(slot);
+            out.push(Event::OpenFailed { leg: id, ports });
+            return;
+        };
+        let silence = silent_after.map(|after| Silence {
+            after_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
+            since_us: 0,
+            told: false,
+            watched: false,
+        });
+        self.slots[slot as usize].leg = Some(Leg {
+            flow: Flow::default(),
+            listeners: SmallVec::new(),
+            rtp,
+            rtcp,
+            ready_in: self.batch,
+            hears: Hears::Nothing,
+            silence,
+            id,
+            ports,
+        });
+        self.slot_of.insert(id, slot);
+    }
+
+    fn agree(&mut self, now_us: u64, id: LegId, remote: &Remote) {
+        let Some(&slot) = self.slot_of.get(&id) else { return };
+        let place = &mut self.slots[slot as usize];
+        let Some(leg) = &mut place.leg else { return };
+        let was_expected = leg.flow.is_expected_to_speak();
+        leg.flow.agree(now_us, remote, &self.destinations);
+        if let Some(silence) = &mut leg.silence
+            && remote.receive
+            && !was_expected
+        {
+            silence.since_us = now_us;
+            silence.told = false;
+            if !mem::replace(&mut silence.watched, true) {
+                let due_us = now_us.saturating_add(silence.after_us);
+                self.silences.push(Reverse((due_us, slot, place.generation)));
+            }
+        }
+    }
+
+    fn feed(&mut self, now_us: u64, id: LegId, feed: &Feed) {
+        let Some(&slot) = self.slot_of.get(&id) else { return };
+        let source = match feed {
+            Feed::Leg(source) => self.slot_of.get(source).copied(),
+            Feed::Nothing | Feed::Silence | Feed::Ringback | Feed::Music(_) => None,
+        };
+        if let (Some(source), Some(leg)) = (source, self.leg(slot))
+            && matches!(leg.hears, Hears::Leg(heard) if heard == source)
+        {
+            return;
+        }
+        self.end_feed(slot);
+        let hears = if let Some(source) = source {
+            match self.leg(source) {
+                Some(source_leg) if source_leg.listeners.len() < LISTENERS_MAX => {
+                    source_leg.listeners.push(slot);
+                    Hears::Leg(source)
+                }
+                Some(_) | None => Hears::Nothing,
+            }
+        } else {
+            let (ssrc, sequence, timestamp): (u32, u16, u32) = self.chance.random();
+            // The first sequence number leaves room before it wraps, as RFC 3711 §3.3.1 advises.
+            let player = Player::of(feed, ssrc, sequence >> 1, timestamp);
+            player.map_or(Hears::Nothing, |player| Hears::Player(Box::new(player)))
+        };
+        if matches!(hears, Hears::Player(_)) {
+            self.playing.push(slot);
+            self.tick_at_us.get_or_insert(now_us);
+        }
+        if let Some(leg) = self.leg(slot) {
+            leg.hears = hears;
+        }
+    }
+
+    /// Lets a leg hear nothing.
+    fn end_feed(&mut self, slot: u32) {
+        let Some(leg) = self.leg(slot) else { return };
+        leg.flow.end_source();
+        match mem::replace(&mut leg.hears, Hears::Nothing) {
+            Hears::Nothing => {}
+            Hears::Leg(source) => {
+                if let Some(source) = self.leg(source) {
+                    source.listeners.retain(|listener| *listener != slot);
+                }
+            }
+            Hears::Player(_) => self.playing.retain(|playing| *playing != slot),
+        }
+    }
+
+    fn close(&mut self, slot: u32, out: &mut Vec<Event>) {
+        let Some(stats) = self.stats(slot) else { return };
+        self.end_feed(slot);
+        let place = &mut self.slots[slot as usize];
+        let Some(leg) = place.leg.take() else { return };
+        place.generation = place.generation.wrapping_add(1);
+        self.slot_of.remove(&leg.id);
+        self.free.push(slot);
+        for listener in leg.listeners {
+            if let Some(listener) = self.leg(listener) {
+                listener.hears = Hears::Nothing;
+                listener.flow.end_source();
+            }
+        }
+        out.push(Event::Closed { leg: leg.id, ports: leg.ports, stats });
+    }
+
+    fn stats(&self, slot: u32) -> Option<LegStats> {
+        let leg = self.slots.get(slot as usize)?.leg.as_ref()?;
+        let kernel_dropped = self.io.dropped(&leg.rtp) + self.io.dropped(&leg.rtcp);
+        Some(LegStats { kernel_dropped, ..leg.flow.stats() })
+    }
+
+    /// How many datagrams may be fetched from a ready socket. One that was not ready in the batch before has one as a rule,
+    /// and asking for a second would be a system call for nothing.
+    fn turn(&mut self, token: Token) -> u32 {
+        let batch = self.batch;
+        let (_, slot, channel) = token.parts();
+        match self.leg(slot) {
+            Some(leg) if channel == Channel::Rtp => {
+                let before = mem::replace(&mut leg.ready_in, batch);
+                if before == batch.wrapping_sub(1) { PACKETS_PER_TURN } else { 1 }
+            }
+            Some(_) => 1,
+            None => 0,
+        }
+    }
+
+    #[inline]
+    fn fetch(&mut self, token: Token, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        let (generation, slot, channel) = token.parts();
+        let place = self.slots.get(slot as usize).filter(|place| place.generation == generation)?;
+        let leg = place.leg.as_ref()?;
+        let socket = match channel {
+            Channel::Rtp => &leg.rtp,
+            Channel::Rtcp => &leg.rtcp,
+        };
+        self.io.receive(socket, buffer)
+    }
+
+    #[inline]
+    fn relay(
+        &mut self,
+        now_us: u64,
+        token: Token,
+        from: SocketAddr,
+        packet: &mut [u8],
+        out: &mut Vec<Event>,
+    ) {
+        let (generation, slot, channel) = token.parts();
+        self.in_hand = Some(slot);
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        if place.generation != generation {
+            return;
+        }
+        let Some(leg) = &mut place.leg else { return };
+        if packet.len() > DATAGRAM_BYTES_MAX {
+            leg.flow.counters.malformed += 1;
+            return;
+        }
+        match leg.flow.receive(now_us, channel, from, packet, &self.destinations) {
+            Verdict::Rtp { header, latched } => {
+                if latched {
+                    out.push(Event::Latched { leg: leg.id, source: from });
+                }
+                let mut heard = false;
+                let mut n = 0;
+                // By index, for the listeners are legs of the same slab.
+                while let Some(&listener) =
+                    self.slots[slot as usize].leg.as_ref().and_then(|leg| leg.listeners.get(n))
+                {
+                    n += 1;
+                    let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
+                    let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
+                    heard = true;
+                    let sent = self.io.send(&hearer.rtp, packet, to);
+                    count_sent(&mut hearer.flow.counters, packet.len(), sent);
+                }
+                if !heard && let Some(leg) = self.leg(slot) {
+                    leg.flow.counters.unheard += 1;
+                }
+            }
+            Verdict::Rtcp => self.relay_rtcp(slot, packet),
+            Verdict::Drop => {}
+        }
+    }
+
+    #[cold]
+    fn relay_rtcp(&mut self, slot: u32, compound: &[u8]) {
+        let mut translated = [0; DATAGRAM_BYTES_MAX];
+        let Some(leg) = self.leg(slot) else { return };
+        let listeners = leg.listeners.clone();
+        let heard_by_sender = match leg.hears {
+            Hears::Leg(source) => leg.flow.shift().map(|shift| (source, shift)),
+            Hears::Nothing | Hears::Player(_) => None,
+        };
+        for listener in listeners {
+            let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
+            let Some((channel, to)) = hearer.flow.rtcp_to() else { continue };
+            let streams = Streams {
+                said: hearer.flow.shift(),
+                heard: heard_by_sender.filter(|(source, _)| *source == listener).map(|(_, shift)| shift),
+            };
+            let length = rtcp::translate(compound, &streams, &mut translated);
+            if length == 0 {
+                continue;
+            }
+            let socket = match channel {
+                Channel::Rtp => &hearer.rtp,
+                Channel::Rtcp => &hearer.rtcp,
+            };
+            if self.io.send(socket, &translated[..length], to) {
+                hearer.flow.counters.rtcp_sent += 1;
+            } else {
+                hearer.flow.counters.send_failed += 1;
+            }
+        }
+    }
+
+    fn play_due(&mut self, now_us: u64) {
+        while let Some(tick_us) = self.tick_at_us.filter(|tick_us| *tick_us <= now_us) {
+            if self.playing.is_empty() {
+                self.tick_at_us = None;
+                return;
+            }
+            self.play(now_us);
+            let next_us = tick_us + PACKET.as_micros() as u64;
+            let lags = now_us.saturating_sub(next_us) > LAG_MAX_US;
+            self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
+        }
+    }
+
+    fn play(&mut self, now_us: u64) {
+        let mut packet = [0; PACKET_BYTES];
+        for &slot in &self.playing {
+            let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
+            let Hears::Player(player) = &mut leg.hears else { continue };
+            let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };
+            let header = player.play(payload_type, codec, &self.ringback, &mut packet);
+            let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
+            let sent = self.io.send(&leg.rtp, &packet, to);
+            count_sent(&mut leg.flow.counters, packet.len(), sent);
+        }
+    }
+
+    fn check_silence(&mut self, now_us: u64, slot: u32, generation: u32, out: &mut Vec<Event>) {
+        let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.generation == generation)
+        else {
+            return;
+        };
+        let Some(leg) = &mut place.leg else { return };
+        let Some(silence) = &mut leg.silence else { return };
+        if !leg.flow.is_expected_to_speak() {
+            silence.watched = false;
+            return;
+        }
+        let quiet_since_us = leg.flow.heard_at_us().max(silence.since_us);
+        let due_us = quiet_since_us.saturating_add(silence.after_us);
+        if due_us > now_us {
+            silence.told = false;
+            self.silences.push(Reverse((due_us, slot, generation)));
+            return;
+        }
+        if !silence.told {
+            silence.told = true;
+            out.push(Event::Silent { leg: leg.id });
+        }
+        // Looks again whether it spoke in between.
+        let again_us = now_us.saturating_add(silence.after_us.max(1));
+        self.silences.push(Reverse((again_us, slot, generation)));
+    }
+}
+
+impl RelayWorker<Simulated> {
+    /// Plays the network: a datagram arrives at a local port. `false` if nothing is bound there.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        local_port: u16,
+        from: SocketAddr,
+        packet: &mut [u8],
+        out: &mut Vec<Event>,
+    ) -> bool {
+        let Some(token) = self.io.token(local_port) else { return false };
+        self.handle_datagram(now, token, from, packet, out);
+        true
+    }
+}
+
+fn empty_buffer() -> Box<[u8]> {
+    // One byte more than may be relayed, so that a datagram that was cut is known by its length.
+    vec![0; DATAGRAM_BYTES_MAX + 1].into_boxed_slice()
+}
+
+#[inline]
+const fn count_sent(counters: &mut LegStats, bytes: usize, sent: bool) {
+    if sent {
+        counters.packets_sent += 1;
+        counters.bytes_sent += bytes as u64;
+    } else {
+        counters.send_failed += 1;
+    }
+}

@@ -1,0 +1,446 @@
+//! The relay in virtual time: commands and datagrams in, datagrams and events out, on a network that is a value.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use trunkline_media::io::simulated::{Sent, Simulated};
+use trunkline_media::rtp::Header;
+use trunkline_media::{
+    Codec, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair, RelayConfig,
+    RelayWorker, Remote, SourcePolicy, g711,
+};
+
+const A: LegId = LegId(1);
+const B: LegId = LegId(2);
+const A_PORTS: PortPair = PortPair(20_000);
+const B_PORTS: PortPair = PortPair(20_002);
+const ALICE: &str = "192.0.2.1:4000";
+const BOB: &str = "192.0.2.2:5000";
+
+fn at(address: &str) -> SocketAddr {
+    address.parse().unwrap()
+}
+
+fn remote(rtp: &str) -> Remote {
+    let rtp = at(rtp);
+    Remote {
+        rtp: Some(rtp),
+        rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
+        source: SourcePolicy::Signalled,
+        payload_types: PayloadTypes::default().with(0).with(8).with(101),
+        own: Some((0, Codec::Pcmu)),
+        send: true,
+        receive: true,
+    }
+}
+
+fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend((u32::from(sequence) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.resize(172, 0x55);
+    packet
+}
+
+fn header(sent: &Sent) -> Header {
+    Header::read(&sent.packet).unwrap()
+}
+
+/// A worker, its network and its time.
+struct Relay {
+    worker: RelayWorker<Simulated>,
+    now: Instant,
+    events: Vec<Event>,
+}
+
+impl Relay {
+    fn new() -> Self {
+        let now = Instant::now();
+        let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], [20_000..=20_999]) };
+        Self { worker: RelayWorker::new(now, Simulated::new(), config), now, events: Vec::new() }
+    }
+
+    /// Alice on leg A and Bob on leg B, each hearing the other.
+    fn call() -> Self {
+        let mut relay = Self::new();
+        relay.open(A, A_PORTS);
+        relay.open(B, B_PORTS);
+        relay.tell(Command::Remote(A, remote(ALICE)));
+        relay.tell(Command::Remote(B, remote(BOB)));
+        relay.tell(Command::Feed(A, Feed::Leg(B)));
+        relay.tell(Command::Feed(B, Feed::Leg(A)));
+        relay
+    }
+
+    fn open(&mut self, leg: LegId, ports: PortPair) {
+        let address = "192.0.2.100".parse().unwrap();
+        self.tell(Command::Open { leg, ports, address, silent_after: Some(Duration::from_secs(10)) });
+    }
+
+    fn tell(&mut self, command: Command) {
+        self.worker.command(self.now, command, &mut self.events);
+    }
+
+    fn arrives(&mut self, port: u16, from: &str, packet: &[u8]) -> Vec<Sent> {
+        let mut packet = packet.to_vec();
+        assert!(self.worker.receive(self.now, port, at(from), &mut packet, &mut self.events));
+        self.worker.io_mut().take_sent()
+    }
+
+    /// Moves time from deadline to deadline; returns what was sent meanwhile.
+    fn wait(&mut self, time: Duration) -> Vec<Sent> {
+        let end = self.now + time;
+        while let Some(due) = self.worker.deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.worker.handle_timeout(self.now, &mut self.events);
+        }
+        self.now = end;
+        self.worker.io_mut().take_sent()
+    }
+
+    fn stats(&mut self, leg: LegId) -> LegStats {
+        self.tell(Command::Stats(leg));
+        match self.events.pop() {
+            Some(Event::Stats { stats, .. }) => stats,
+            other => panic!("no statistics but {other:?}"),
+        }
+    }
+
+    fn silences(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event, Event::Silent { .. })).count()
+    }
+}
+
+#[test]
+fn audio_passes_both_ways_unchanged() {
+    let mut relay = Relay::call();
+    for n in 0..100 {
+        let sent = relay.arrives(20_000, ALICE, &rtp(7, n));
+        assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
+        let sent = relay.arrives(20_002, BOB, &rtp(9, n));
+        assert_eq!(sent, [Sent { local_port: 20_000, to: at(ALICE), packet: rtp(9, n) }]);
+    }
+    let stats = relay.stats(A);
+    assert_eq!((stats.packets_received, stats.packets_sent), (100, 100));
+    assert_eq!((stats.bytes_received, stats.lost, stats.unheard), (17_200, 0, 0));
+}
+
+#[test]
+fn the_answer_goes_to_where_the_far_end_speaks_from() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, "192.0.2.1:4444", &rtp(7, 1));
+    assert!(
+        matches!(relay.events[..], [Event::Latched { leg: A, source }] if source == at("192.0.2.1:4444"))
+    );
+    assert_eq!(relay.arrives(20_002, BOB, &rtp(9, 1))[0].to, at("192.0.2.1:4444"));
+}
+
+#[test]
+fn strangers_neither_speak_nor_hear() {
+    let mut relay = Relay::call();
+    for n in 0..200 {
+        assert!(relay.arrives(20_000, "127.0.0.9:6666", &rtp(66, n)).is_empty());
+        assert!(relay.arrives(20_002, "127.0.0.9:6666", &rtp(66, n)).is_empty());
+    }
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    for n in 0..200 {
+        assert!(relay.arrives(20_000, "192.0.2.1:6666", &rtp(7, n)).is_empty());
+        let sent = relay.arrives(20_002, BOB, &rtp(9, n));
+        assert_eq!(sent.iter().map(|sent| sent.to).collect::<Vec<_>>(), [at(ALICE)]);
+    }
+    assert_eq!((relay.stats(A).foreign, relay.stats(B).foreign), (400, 200));
+}
+
+#[test]
+fn music_on_hold_keeps_the_stream_that_the_phone_knows() {
+    let mut relay = Relay::call();
+    for n in 0..5 {
+        relay.arrives(20_000, ALICE, &rtp(7, n));
+    }
+    relay.tell(Command::Feed(B, Feed::Music(Arc::new([8_000; 50]))));
+    let music = relay.wait(Duration::from_millis(99));
+    assert_eq!(music.len(), 5);
+    let first = header(&music[0]);
+    assert!(first.marker);
+    assert_eq!((first.ssrc, first.sequence, first.timestamp), (7, 5, 5 * 160));
+    assert!(
+        music.iter().all(|sent| sent.to == at(BOB) && header(sent).ssrc == 7 && sent.packet.len() == 172)
+    );
+    assert!(music[4].packet[12..].iter().all(|byte| *byte == g711::encode(Codec::Pcmu, 8_000)));
+    assert!(relay.arrives(20_000, ALICE, &rtp(7, 6)).is_empty(), "held audio is not heard");
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    let back = header(&relay.arrives(20_000, ALICE, &rtp(7, 200))[0]);
+    assert_eq!((back.marker, back.ssrc, back.sequence), (true, 7, 10));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty(), "the music has stopped");
+}
+
+#[test]
+fn a_transfer_keeps_the_stream_that_the_phone_knows() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 100));
+    relay.open(LegId(3), PortPair(20_004));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    relay.tell(Command::Feed(B, Feed::Leg(LegId(3))));
+    let carol = relay.arrives(20_004, "192.0.2.3:6000", &rtp(33, 60_000));
+    assert_eq!((header(&carol[0]).ssrc, header(&carol[0]).sequence), (7, 101));
+    assert!(relay.arrives(20_000, ALICE, &rtp(7, 101)).is_empty());
+    assert_eq!(relay.stats(A).unheard, 1);
+}
+
+#[test]
+fn several_legs_may_hear_one_each_in_its_own_stream() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    relay.open(LegId(3), PortPair(20_004));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    relay.tell(Command::Feed(LegId(3), Feed::Leg(B)));
+    relay.arrives(20_002, BOB, &rtp(9, 1));
+    relay.tell(Command::Feed(LegId(3), Feed::Leg(A)));
+    let sent = relay.arrives(20_000, ALICE, &rtp(7, 2));
+    let ssrcs: Vec<_> = sent.iter().map(|sent| (sent.to, header(sent).ssrc)).collect();
+    assert_eq!(ssrcs, [(at(BOB), 7), (at("192.0.2.3:6000"), 9)]);
+}
+
+#[test]
+fn nothing_is_played_to_a_far_end_that_may_not_be_sent_to() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Feed(B, Feed::Ringback));
+    relay.tell(Command::Remote(B, Remote { send: false, ..remote(BOB) }));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty());
+    relay.tell(Command::Remote(B, Remote { own: None, ..remote(BOB) }));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty());
+    relay.tell(Command::Remote(B, remote(BOB)));
+    assert_eq!(relay.wait(Duration::from_secs(1)).len(), 50);
+}
+
+#[test]
+fn silence_is_told_once_and_again_only_after_speech() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Remote(B, Remote { receive: false, ..remote(BOB) }));
+    relay.wait(Duration::from_secs(9));
+    assert_eq!(relay.silences(), 0);
+    relay.wait(Duration::from_secs(60));
+    assert_eq!(relay.silences(), 1, "{:?}", relay.events);
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    relay.wait(Duration::from_secs(9));
+    assert_eq!(relay.silences(), 1);
+    relay.wait(Duration::from_secs(60));
+    assert_eq!(relay.silences(), 2);
+}
+
+#[test]
+fn holding_again_and_again_leaves_one_watch() {
+    let mut relay = Relay::call();
+    for _ in 0..1_000 {
+        relay.tell(Command::Remote(A, Remote { receive: false, ..remote(ALICE) }));
+        relay.tell(Command::Remote(A, remote(ALICE)));
+    }
+    relay.tell(Command::Close(B));
+    relay.wait(Duration::from_secs(11));
+    assert_eq!(relay.silences(), 1);
+}
+
+#[test]
+fn reports_are_relayed_in_the_numbers_of_the_hearer() {
+    let mut relay = Relay::call();
+    relay.arrives(20_002, BOB, &rtp(9, 1));
+    relay.tell(Command::Feed(A, Feed::Silence));
+    relay.wait(Duration::from_millis(30));
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    relay.arrives(20_002, BOB, &rtp(9, 2));
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    let mut report = vec![0x81, 201, 0, 7, 0, 0, 0, 7, 0, 0, 0, 9];
+    report.extend([0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    let sent = relay.arrives(20_001, "192.0.2.1:4001", &report);
+    assert_eq!((sent[0].local_port, sent[0].to), (20_003, at("192.0.2.2:5001")));
+    assert_eq!(
+        sent[0].packet[16..20],
+        [0, 0, 0, 2],
+        "Bob's own sequence number, not the one after the silence"
+    );
+    assert!(relay.arrives(20_001, "203.0.113.66:4001", &report).is_empty());
+    assert!(relay.arrives(20_001, "192.0.2.1:4001", &rtp(7, 3)).is_empty(), "no audio on the odd port");
+    assert_eq!((relay.stats(A).rtcp_received, relay.stats(B).rtcp_sent), (1, 1));
+}
+
+#[test]
+fn with_rtcp_mux_reports_share_the_port() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Remote(B, Remote { rtcp: Some(at(BOB)), ..remote(BOB) }));
+    let sent = relay.arrives(20_000, ALICE, &[0x80, 201, 0, 1, 0, 0, 0, 7]);
+    assert_eq!((sent[0].local_port, sent[0].to), (20_002, at(BOB)));
+}
+
+#[test]
+fn legs_that_name_each_others_ports_forward_nothing() {
+    let mut relay = Relay::new();
+    relay.open(A, A_PORTS);
+    relay.open(B, B_PORTS);
+    relay.tell(Command::Remote(A, remote("127.0.0.1:20002")));
+    relay.tell(Command::Remote(B, remote("127.0.0.1:20000")));
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    assert!(relay.arrives(20_000, "127.0.0.1:20002", &rtp(7, 1)).is_empty());
+    relay.tell(Command::Feed(A, Feed::Silence));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty());
+}
+
+#[test]
+fn a_pair_that_is_taken_is_reported_and_leaves_nothing_bound() {
+    let mut relay = Relay::new();
+    relay.worker.io_mut().take_port(20_001);
+    relay.open(A, A_PORTS);
+    assert!(matches!(relay.events[..], [Event::OpenFailed { leg: A, ports: A_PORTS }]));
+    assert_eq!((relay.worker.io().bound(), relay.worker.legs_open()), (0, 0));
+    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Close(A));
+    assert_eq!(relay.events.len(), 1);
+}
+
+#[test]
+fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    relay.events.clear();
+    relay.tell(Command::Close(A));
+    assert!(
+        matches!(&relay.events[..], [Event::Closed { leg: A, ports: A_PORTS, stats }] if stats.packets_received == 1)
+    );
+    assert_eq!(relay.worker.io().bound(), 2);
+    assert!(!relay.worker.receive(relay.now, 20_000, at(ALICE), &mut rtp(7, 2), &mut relay.events));
+    assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
+    relay.open(LegId(3), PortPair(20_004));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    assert!(relay.arrives(20_002, BOB, &rtp(9, 2)).is_empty(), "the slot's next leg hears nothing of Bob");
+    relay.tell(Command::Close(B));
+    relay.tell(Command::Close(LegId(3)));
+    assert_eq!((relay.worker.io().bound(), relay.worker.legs_open()), (0, 0));
+    assert!(relay.wait(Duration::from_secs(60)).is_empty());
+    assert_eq!(relay.worker.deadline(), None, "no timer outlives its leg");
+}
+
+#[test]
+fn a_leg_opened_twice_is_refused() {
+    let mut relay = Relay::call();
+    relay.open(A, PortPair(20_006));
+    assert!(matches!(relay.events[..], [Event::OpenFailed { leg: A, ports: PortPair(20_006) }]));
+    assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 1)).len(), 1);
+}
+
+#[test]
+fn a_datagram_beyond_the_limit_is_malformed() {
+    let mut relay = Relay::call();
+    let mut packet = rtp(7, 1);
+    packet.resize(trunkline_media::DATAGRAM_BYTES_MAX, 0);
+    assert_eq!(relay.arrives(20_000, ALICE, &packet).len(), 1);
+    packet.push(0);
+    assert!(relay.arrives(20_000, ALICE, &packet).is_empty());
+    assert_eq!(relay.stats(A).malformed, 1);
+}
+
+#[test]
+fn the_clock_of_the_players_skips_rather_than_bursts() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Feed(B, Feed::Silence));
+    relay.wait(Duration::from_millis(50));
+    relay.now += Duration::from_secs(3_600);
+    relay.worker.handle_timeout(relay.now, &mut relay.events);
+    assert!(relay.worker.io_mut().take_sent().len() < 10);
+}
+
+#[test]
+fn more_listeners_than_the_limit_hear_nothing() {
+    let mut relay = Relay::call();
+    for n in 0..30 {
+        let leg = LegId(100 + n);
+        relay.open(leg, PortPair(20_100 + u16::try_from(n).unwrap() * 2));
+        relay.tell(Command::Remote(leg, remote(BOB)));
+        relay.tell(Command::Feed(leg, Feed::Leg(A)));
+    }
+    assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 1)).len(), trunkline_media::LISTENERS_MAX);
+}
+
+/// One step of a run in which anything may happen.
+#[derive(Clone, Debug)]
+enum Step {
+    Open(u64),
+    Remote(u64, u8, bool, bool),
+    Feed(u64, u8, u64),
+    Close(u64),
+    Packet(u16, u8, Vec<u8>),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let packet = prop_oneof![
+        (0_u16..9).prop_map(|sequence| rtp(7, sequence)),
+        Just(vec![0x80, 200, 0, 6]),
+        proptest::collection::vec(any::<u8>(), 0..64),
+        proptest::collection::vec(any::<u8>(), 30).prop_map(|rest| [vec![0x81, 201, 0, 7], rest].concat()),
+    ];
+    prop_oneof![
+        (0..4_u64).prop_map(Step::Open),
+        (0..4_u64, any::<u8>(), any::<bool>(), any::<bool>())
+            .prop_map(|(leg, far, send, receive)| Step::Remote(leg, far, send, receive)),
+        (0..4_u64, any::<u8>(), 0..4_u64).prop_map(|(leg, kind, source)| Step::Feed(leg, kind, source)),
+        (0..4_u64).prop_map(Step::Close),
+        (0_u16..8, any::<u8>(), packet).prop_map(|(port, from, packet)| Step::Packet(port, from, packet)),
+        (0..20_000_u64).prop_map(Step::Wait),
+    ]
+}
+
+fn far_end(number: u8) -> String {
+    format!("192.0.2.{}:{}", number % 4 + 1, 4_000 + u16::from(number % 3))
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_nothing_goes_astray_and_nothing_is_left(steps in proptest::collection::vec(step(), 1..80)) {
+        let mut relay = Relay::new();
+        for step in steps {
+            match step {
+                Step::Open(leg) => {
+                    relay.open(LegId(leg), PortPair(20_000 + u16::try_from(leg).unwrap() * 2));
+                }
+                Step::Remote(leg, far, send, receive) => {
+                    let mut remote = Remote { send, receive, ..remote(&far_end(far)) };
+                    if far > 200 {
+                        remote.rtp = None;
+                    } else if far > 100 {
+                        let window = Duration::from_secs(3);
+                        remote.source = SourcePolicy::Learn { signalling: at(&far_end(far / 2)).ip(), window };
+                    }
+                    relay.tell(Command::Remote(LegId(leg), remote));
+                }
+                Step::Feed(leg, kind, source) => {
+                    let feed = match kind % 5 {
+                        0 => Feed::Nothing,
+                        1 => Feed::Silence,
+                        2 => Feed::Ringback,
+                        3 => Feed::Music(Arc::new([1, 2, 3])),
+                        _ => Feed::Leg(LegId(source)),
+                    };
+                    relay.tell(Command::Feed(LegId(leg), feed));
+                }
+                Step::Close(leg) => relay.tell(Command::Close(LegId(leg))),
+                Step::Packet(port, from, mut packet) => {
+                    let from = at(&far_end(from));
+                    relay.worker.receive(relay.now, 20_000 + port, from, &mut packet, &mut relay.events);
+                }
+                Step::Wait(ms) => {
+                    relay.wait(Duration::from_millis(ms));
+                }
+            }
+            for sent in relay.worker.io_mut().take_sent() {
+                prop_assert!(sent.to.ip().to_string().starts_with("192.0.2."));
+            }
+        }
+        relay.worker.close_all(&mut relay.events);
+        relay.wait(Duration::from_secs(60));
+        prop_assert_eq!((relay.worker.io().bound(), relay.worker.legs_open()), (0, 0));
+        prop_assert_eq!(relay.worker.deadline(), None);
+    }
+}

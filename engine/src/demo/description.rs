@@ -1,0 +1,242 @@
+//! The phone's own session descriptions: written plainly, read line by line.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+/// Who may send (RFC 3264 §5.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Direction {
+    /// Both.
+    SendRecv,
+    /// Only the describing side.
+    SendOnly,
+    /// Only the other side.
+    RecvOnly,
+    /// Nobody.
+    Inactive,
+}
+
+impl Direction {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::SendRecv => "sendrecv",
+            Self::SendOnly => "sendonly",
+            Self::RecvOnly => "recvonly",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    pub(super) const fn sends(self) -> bool {
+        matches!(self, Self::SendRecv | Self::SendOnly)
+    }
+
+    pub(super) const fn receives(self) -> bool {
+        matches!(self, Self::SendRecv | Self::RecvOnly)
+    }
+
+    const fn of(sends: bool, receives: bool) -> Self {
+        match (sends, receives) {
+            (true, true) => Self::SendRecv,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::RecvOnly,
+            (false, false) => Self::Inactive,
+        }
+    }
+
+    /// The answer to this offer of one who wants `own` (RFC 3264 §6.1).
+    pub(super) const fn answer(self, own: Self) -> Self {
+        Self::of(self.receives() && own.sends(), self.sends() && own.receives())
+    }
+}
+
+/// What the phone reads in the other side's description: each `m=` line, and where and how audio goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Description {
+    /// The `o=` line.
+    pub(super) origin: String,
+    /// Where to send audio; `None`: nowhere.
+    pub(super) audio: Option<SocketAddr>,
+    /// Direction of audio.
+    pub(super) direction: Direction,
+    /// Formats of audio.
+    pub(super) formats: Vec<u8>,
+    /// Media lines without `m=`.
+    media: Vec<String>,
+}
+
+const KNOWN_FORMATS: [u8; 3] = [0, 8, 101];
+
+impl Description {
+    /// Reads a description; `None` where it is none.
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let mut session = (None, None);
+        let mut audio = (None, None);
+        let mut port = 0;
+        let (mut origin, mut formats, mut media) = (String::new(), Vec::new(), Vec::new());
+        let mut in_audio = false;
+        for line in text.lines() {
+            let (kind, value) = line.split_once('=')?;
+            let level = if media.is_empty() { &mut session } else { &mut audio };
+            match kind {
+                "o" => value.clone_into(&mut origin),
+                "m" => {
+                    in_audio = value.starts_with("audio ") && port == 0;
+                    if in_audio {
+                        let mut words = value.split_whitespace().skip(1);
+                        port = words.next()?.parse().ok()?;
+                        formats = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+                    }
+                    media.push(value.to_owned());
+                }
+                "c" if media.is_empty() || in_audio => {
+                    level.0 = value.split_whitespace().nth(2)?.parse::<IpAddr>().ok();
+                }
+                "a" if media.is_empty() || in_audio => match value {
+                    "sendrecv" => level.1 = Some(Direction::SendRecv),
+                    "sendonly" => level.1 = Some(Direction::SendOnly),
+                    "recvonly" => level.1 = Some(Direction::RecvOnly),
+                    "inactive" => level.1 = Some(Direction::Inactive),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        let address: Option<IpAddr> = audio.0.or(session.0);
+        Some(Self {
+            origin,
+            audio: address.filter(|ip| !ip.is_unspecified() && port != 0).map(|ip| SocketAddr::new(ip, port)),
+            direction: audio.1.or(session.1).unwrap_or(Direction::SendRecv),
+            formats,
+            media,
+        })
+    }
+
+    /// Whether there is an audio format that the phone knows.
+    pub(super) fn fits(&self) -> bool {
+        self.formats.iter().any(|format| [0, 8].contains(format))
+    }
+}
+
+/// The phone's side of the sessions of one call.
+#[derive(Clone, Debug)]
+pub(super) struct OwnDescription {
+    user: String,
+    id: u64,
+    version: u64,
+    address: SocketAddr,
+    last: String,
+}
+
+impl OwnDescription {
+    pub(super) const fn new(user: String, id: u64, address: SocketAddr) -> Self {
+        Self { user, id, version: 0, address, last: String::new() }
+    }
+
+    /// A full offer.
+    pub(super) fn offer(&mut self, direction: Direction, black_hole: bool) -> String {
+        let media = self.audio(&KNOWN_FORMATS, direction);
+        self.write(&[media], black_hole)
+    }
+
+    /// The answer to `offer`: a line for each of its lines, formats it knows, in the offerer's order.
+    pub(super) fn answer(&mut self, offer: &Description, direction: Direction) -> String {
+        let formats: Vec<u8> =
+            offer.formats.iter().copied().filter(|format| KNOWN_FORMATS.contains(format)).collect();
+        let mut answered = false;
+        let media: Vec<String> = offer
+            .media
+            .iter()
+            .map(|line| {
+                if line.starts_with("audio ") && !answered {
+                    answered = true;
+                    return self.audio(&formats, direction);
+                }
+                let mut words = line.split_whitespace();
+                let kind = words.next().unwrap_or("audio");
+                let rest: Vec<&str> = words.skip(1).collect();
+                format!("m={kind} 0 {}\r\n", rest.join(" "))
+            })
+            .collect();
+        self.write(&media, false)
+    }
+
+    fn audio(&self, formats: &[u8], direction: Direction) -> String {
+        let mut text = format!("m=audio {} RTP/AVP", self.address.port());
+        for format in formats {
+            text.push_str(&format!(" {format}"));
+        }
+        text.push_str("\r\n");
+        for format in formats {
+            text.push_str(match format {
+                0 => "a=rtpmap:0 PCMU/8000\r\n",
+                8 => "a=rtpmap:8 PCMA/8000\r\n",
+                _ => "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n",
+            });
+        }
+        text.push_str("a=ptime:20\r\na=");
+        text.push_str(direction.name());
+        text.push_str("\r\n");
+        text
+    }
+
+    fn write(&mut self, media: &[String], black_hole: bool) -> String {
+        let ip = if black_hole { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { self.address.ip() };
+        let mut rest = format!("s=-\r\nc=IN {} {ip}\r\nt=0 0\r\n", family(ip));
+        media.iter().for_each(|section| rest.push_str(section));
+        if rest != self.last {
+            self.version += 1;
+            rest.clone_into(&mut self.last);
+        }
+        let own = self.address.ip();
+        let mut text = String::from("v=0\r\n");
+        write!(text, "o={} {} {} IN {} {own}\r\n{rest}", self.user, self.id, self.version, family(own))
+            .expect("a String takes any text");
+        text
+    }
+}
+
+const fn family(ip: IpAddr) -> &'static str {
+    match ip {
+        IpAddr::V4(_) => "IP4",
+        IpAddr::V6(_) => "IP6",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hold_is_answered_by_the_table_of_rfc_3264() {
+        use Direction::{Inactive, RecvOnly, SendOnly, SendRecv};
+        assert_eq!(SendOnly.answer(SendRecv), RecvOnly);
+        assert_eq!(RecvOnly.answer(SendRecv), SendOnly);
+        assert_eq!(Inactive.answer(SendRecv), Inactive);
+        assert_eq!(SendRecv.answer(SendOnly), SendOnly);
+        assert_eq!(SendOnly.answer(SendOnly), Inactive);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut own = OwnDescription::new("alice".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
+        let read = Description::parse(own.offer(Direction::SendOnly, false).as_bytes()).unwrap();
+        assert_eq!(
+            (read.audio, read.direction),
+            (Some("192.0.2.1:4000".parse().unwrap()), Direction::SendOnly)
+        );
+        assert_eq!(read.formats, [0, 8, 101]);
+        let hole = Description::parse(own.offer(Direction::SendRecv, true).as_bytes()).unwrap();
+        assert_eq!((hole.audio, hole.origin.as_str()), (None, "alice 5 2 IN IP4 192.0.2.1"));
+    }
+
+    #[test]
+    fn an_answer_has_a_line_for_each_line_of_the_offer() {
+        let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+                     m=video 6000 RTP/AVP 96\r\nm=audio 5000 RTP/AVP 18 8\r\na=sendonly\r\n";
+        let offer = Description::parse(offer.as_bytes()).unwrap();
+        let mut own = OwnDescription::new("bob".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
+        let answer = own.answer(&offer, Direction::RecvOnly);
+        assert!(answer.contains("m=video 0 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 8\r\n"), "{answer}");
+    }
+}

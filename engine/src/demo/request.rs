@@ -1,0 +1,343 @@
+//! The phone as client: what it asks, and the responses that come back.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rand::Rng;
+use rsip::Header;
+use trunkline_sip::message::{Message, Method};
+
+use super::call::Change;
+use super::description::{Description, Direction};
+use super::phone::{Notice, Phone, PhoneOutbox, Status};
+use super::transaction::Purpose;
+use super::wire;
+
+impl Phone {
+    pub(super) fn send_invite(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
+        let body = if self.calls[index].is_late_offer { String::new() } else { self.offer(index, false) };
+        let headers = self.calls[index].headers.clone();
+        self.send(now, index, (Method::Invite, Purpose::Invite), headers, &body, out);
+    }
+
+    pub(super) fn send_bye(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
+        self.set_status(index, Status::Over(0), out);
+        self.send(now, index, (Method::Bye, Purpose::Bye), Vec::new(), "", out);
+    }
+
+    /// Sends a request of the call: in its dialog but for the initial INVITE.
+    fn send(
+        &mut self,
+        now: Instant,
+        index: usize,
+        (method, purpose): (Method, Purpose),
+        headers: Vec<Header>,
+        body: &str,
+        out: &mut PhoneOutbox,
+    ) {
+        let branch = self.branch();
+        let via = self.via(&branch);
+        let contact = (method == Method::Invite).then(|| self.contact());
+        let to = if purpose == Purpose::Invite {
+            self.config.server
+        } else {
+            self.calls[index].dialog.next_hop(self.config.server)
+        };
+        let call = &mut self.calls[index];
+        call.dialog.cseq += 1;
+        let request = wire::request((method, call.dialog.cseq), &call.dialog, via, contact, headers, body);
+        let id = call.id;
+        self.begin(now, (branch, method), (purpose, id), (request, to), out);
+    }
+
+    /// Sends the ACK of a 2xx in the dialog that the response names, and keeps it for copies of the response.
+    fn acknowledge(&mut self, index: usize, response: &Message, body: &str, out: &mut PhoneOutbox) {
+        let mut dialog = self.calls[index].dialog.clone();
+        dialog.learn(response);
+        let branch = self.branch();
+        let via = self.via(&branch);
+        let cseq = response.cseq().number;
+        let ack = wire::request((Method::Ack, cseq), &dialog, via, None, Vec::new(), body);
+        let to = dialog.next_hop(self.config.server);
+        out.sip.push((to, ack.clone()));
+        self.calls[index].ack = Some((cseq, ack, to));
+    }
+
+    pub(super) fn hang_up_call(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
+        match self.calls[index].status {
+            Status::Calling => self.calls[index].hang_up_wanted = true,
+            Status::Ringback => self.cancel(now, index, out),
+            Status::Ringing => self.refuse_call(now, index, 486, out),
+            Status::Connected => {
+                let id = self.calls[index].id;
+                let is_open = self.served.iter().any(|served| served.call == id && served.awaits_ack());
+                if is_open {
+                    // RFC 3261 §15: the callee's BYE waits for the ACK of its 200.
+                    self.calls[index].hang_up_wanted = true;
+                } else {
+                    self.send_bye(now, index, out);
+                }
+            }
+            Status::Idle | Status::Over(_) => {}
+        }
+    }
+
+    /// The BYE that waited for an ACK.
+    pub(super) fn hang_up_if_wanted(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
+        let call = &mut self.calls[index];
+        if call.status == Status::Connected && std::mem::take(&mut call.hang_up_wanted) {
+            self.send_bye(now, index, out);
+        }
+    }
+
+    fn cancel(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
+        let id = self.calls[index].id;
+        let pending = |purpose| {
+            move |client: &&mut super::transaction::Client| {
+                client.purpose == purpose && client.call == id && !client.is_final
+            }
+        };
+        if self.clients.iter_mut().find(pending(Purpose::Cancel)).is_some() {
+            return;
+        }
+        let Some(invite) = self.clients.iter_mut().find(pending(Purpose::Invite)) else { return };
+        invite.give_up(now);
+        let (branch, to) = (invite.branch.clone(), invite.to);
+        let mut dialog = self.calls[index].dialog.clone();
+        // RFC 3261 §9.1: Request-URI, From, To, Call-ID and the number of CSeq are those of the INVITE.
+        dialog.target = target_of(&invite.request);
+        dialog.remote = dialog.remote.split(";tag=").next().unwrap_or_default().to_owned();
+        dialog.routes.clear();
+        let via = self.via(&branch);
+        let request = wire::request((Method::Cancel, dialog.cseq), &dialog, via, None, Vec::new(), "");
+        self.begin(now, (branch, Method::Cancel), (Purpose::Cancel, id), (request, to), out);
+    }
+
+    pub(super) fn change(&mut self, now: Instant, index: usize, change: Change, out: &mut PhoneOutbox) {
+        let call = &self.calls[index];
+        if call.wants.is_some() || call.status != Status::Connected {
+            return;
+        }
+        let has_offer = change == Change::Hold || !self.script.resumes_without_offer;
+        let body = if has_offer { self.offer(index, change == Change::Hold) } else { String::new() };
+        let call = &mut self.calls[index];
+        call.wants = Some(change);
+        call.holds = change == Change::Hold;
+        self.send(now, index, (Method::Invite, Purpose::Reinvite), Vec::new(), &body, out);
+    }
+
+    pub(super) fn receive_response(&mut self, now: Instant, response: &Message, out: &mut PhoneOutbox) {
+        let branch = response.via().map(|via| via.branch().to_owned()).unwrap_or_default();
+        let method = response.cseq().method;
+        let status = response.status();
+        let place = self.clients.iter().position(|client| client.branch == branch && client.method == method);
+        let Some(place) = place else {
+            return self.receive_stray(now, response, out);
+        };
+        let client = &mut self.clients[place];
+        if client.is_final {
+            if method == Method::Invite && status < 300 {
+                return self.receive_stray(now, response, out);
+            }
+            if let Some(ack) = &client.ack {
+                out.sip.push((client.to, ack.clone()));
+            }
+            return;
+        }
+        let (purpose, id) = (client.purpose, client.call);
+        if status < 200 {
+            client.proceed();
+            return self.provisional(now, purpose, id, response, out);
+        }
+        let ack = (method == Method::Invite && status >= 300).then(|| self.failure_ack(place, response));
+        if let Some(ack) = &ack {
+            out.sip.push((self.clients[place].to, ack.clone()));
+        }
+        self.clients[place].complete(now, ack);
+        let Some(index) = self.latest(|call| call.id == id) else {
+            return self.registered(now, response, out);
+        };
+        match purpose {
+            Purpose::Invite => self.invite_answered(now, index, response, out),
+            Purpose::Reinvite => self.reinvite_answered(now, index, response, out),
+            Purpose::Bye | Purpose::Cancel | Purpose::Register => {}
+        }
+    }
+
+    /// A 2xx that no open transaction waits for: a copy, or a fork's.
+    fn receive_stray(&mut self, now: Instant, response: &Message, out: &mut PhoneOutbox) {
+        let cseq = response.cseq();
+        if cseq.method != Method::Invite || !(200..300).contains(&response.status()) {
+            return;
+        }
+        let Some(index) = self.latest(|call| call.dialog.sent(response)) else { return };
+        let call = &self.calls[index];
+        if call.dialog.remote_tag != response.to_tag() {
+            self.complain("a second 200 of another dialog answers one INVITE".to_owned());
+            return;
+        }
+        if !self.script.acknowledges {
+            return;
+        }
+        let known = call.ack.as_ref().filter(|(number, _, _)| *number == cseq.number);
+        if let Some((_, ack, to)) = known {
+            out.sip.push((*to, ack.clone()));
+        } else if call.is_over() {
+            self.acknowledge(index, response, "", out);
+            self.calls[index].dialog.learn(response);
+            self.send_bye(now, index, out);
+        }
+    }
+
+    fn failure_ack(&self, place: usize, response: &Message) -> Bytes {
+        let client = &self.clients[place];
+        let call =
+            self.calls.iter().find(|call| call.id == client.call).expect("an INVITE belongs to a call");
+        let mut dialog = call.dialog.clone();
+        dialog.target = target_of(&client.request);
+        response
+            .value(trunkline_sip::message::HeaderName::To)
+            .unwrap_or_default()
+            .clone_into(&mut dialog.remote);
+        dialog.routes.clear();
+        let via = self.via(&client.branch);
+        wire::request((Method::Ack, response.cseq().number), &dialog, via, None, Vec::new(), "")
+    }
+
+    fn provisional(
+        &mut self,
+        now: Instant,
+        purpose: Purpose,
+        id: u32,
+        response: &Message,
+        out: &mut PhoneOutbox,
+    ) {
+        let Some(index) = self.latest(|call| call.id == id && purpose == Purpose::Invite) else { return };
+        if response.status() > 100 {
+            if !response.to_tag().is_empty() {
+                self.calls[index].dialog.learn(response);
+            }
+            if let Some(early) = Description::parse(response.body()) {
+                self.calls[index].remote = Some(early);
+            }
+            self.set_status(index, Status::Ringback, out);
+        }
+        if std::mem::take(&mut self.calls[index].hang_up_wanted) {
+            self.cancel(now, index, out);
+        }
+    }
+
+    fn invite_answered(&mut self, now: Instant, index: usize, response: &Message, out: &mut PhoneOutbox) {
+        let status = response.status();
+        if status < 300 {
+            return self.invite_accepted(now, index, response, out);
+        }
+        let call = &mut self.calls[index];
+        if (status == 401 || status == 407) && !call.was_challenged && !call.is_over() {
+            call.was_challenged = true;
+            let uri = call.dialog.target.clone();
+            if let Some(credentials) = self.credentials(response, Method::Invite, &uri) {
+                self.calls[index].headers.push(credentials);
+                self.calls[index].dialog.remote_tag.clear();
+                return self.send_invite(now, index, out);
+            }
+        }
+        self.set_status(index, Status::Over(status), out);
+    }
+
+    fn invite_accepted(&mut self, now: Instant, index: usize, response: &Message, out: &mut PhoneOutbox) {
+        let is_cancelled =
+            self.calls[index].is_over() || self.calls[index].hang_up_wanted || self.is_cancelling(index);
+        self.calls[index].dialog.learn(response);
+        let described = Description::parse(response.body());
+        if described.is_none() {
+            self.complain("a 200 to INVITE has no session description".to_owned());
+        }
+        let call = &mut self.calls[index];
+        let mut body = String::new();
+        if let Some(described) = described {
+            if call.is_late_offer {
+                call.direction = described.direction.answer(Direction::SendRecv);
+                body = call.own.answer(&described, call.direction);
+            }
+            call.remote = Some(described);
+        }
+        if self.script.acknowledges {
+            self.acknowledge(index, response, &body, out);
+        }
+        if is_cancelled {
+            self.calls[index].hang_up_wanted = false;
+            return self.send_bye(now, index, out);
+        }
+        self.set_status(index, Status::Connected, out);
+    }
+
+    fn is_cancelling(&self, index: usize) -> bool {
+        let id = self.calls[index].id;
+        self.clients.iter().any(|client| client.purpose == Purpose::Cancel && client.call == id)
+    }
+
+    fn reinvite_answered(&mut self, now: Instant, index: usize, response: &Message, out: &mut PhoneOutbox) {
+        let status = response.status();
+        let call = &mut self.calls[index];
+        let Some(change) = call.wants.take() else {
+            // The call ended meanwhile; only a 2xx still wants its ACK.
+            if status < 300 {
+                self.acknowledge(index, response, "", out);
+            }
+            return;
+        };
+        if status >= 300 {
+            call.holds = change == Change::Resume;
+            if status == 491 {
+                // RFC 3261 §14.1: the owner of the Call-ID waits longer.
+                let wait_ms = if call.is_caller { 2_100..=4_000 } else { 0..=2_000 };
+                let wait = Duration::from_millis(self.rng.random_range(wait_ms) / 10 * 10);
+                self.calls[index].retry_at = Some((now + wait, change));
+            } else if status == 481 || status == 408 {
+                self.set_status(index, Status::Over(status), out);
+            }
+            out.notices.push(Notice::Changed(self.calls[index].id, Err(status)));
+            return;
+        }
+        let has_offer = change == Change::Hold || !self.script.resumes_without_offer;
+        let described = Description::parse(response.body());
+        if described.is_none() {
+            self.complain("a 200 to a re-INVITE has no session description".to_owned());
+        }
+        let call = &mut self.calls[index];
+        let mut body = String::new();
+        if let Some(described) = described {
+            if !has_offer {
+                call.direction = described.direction.answer(Direction::SendRecv);
+                body = call.own.answer(&described, call.direction);
+            }
+            call.remote = Some(described);
+        }
+        self.calls[index].dialog.refresh_target(response);
+        self.acknowledge(index, response, &body, out);
+        out.notices.push(Notice::Changed(self.calls[index].id, Ok(())));
+    }
+
+    /// A request drew no final response in 64·T1.
+    pub(super) fn no_response(&mut self, now: Instant, purpose: Purpose, call: u32, out: &mut PhoneOutbox) {
+        if purpose == Purpose::Register {
+            self.registration.is_registered = false;
+            out.notices.push(Notice::RegistrationFailed(408));
+            return;
+        }
+        let Some(index) = self.latest(|known| known.id == call) else { return };
+        match purpose {
+            Purpose::Invite => self.set_status(index, Status::Over(408), out),
+            Purpose::Reinvite => self.send_bye(now, index, out),
+            Purpose::Bye | Purpose::Cancel | Purpose::Register => {}
+        }
+    }
+}
+
+/// The Request-URI of a request that we sent.
+fn target_of(request: &[u8]) -> String {
+    let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let mut words = line.split(|byte| *byte == b' ').skip(1);
+    String::from_utf8_lossy(words.next().unwrap_or_default()).into_owned()
+}

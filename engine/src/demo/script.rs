@@ -1,0 +1,78 @@
+//! What a phone does without being told: the temper of its user and the quirks of its maker.
+
+use std::time::Duration;
+
+/// What happens when an INVITE for a call comes in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnInvite {
+    /// Rings, and is answered this long after.
+    Answer(Duration),
+    /// Rings until somebody says otherwise.
+    Ring,
+    /// Rings, then refuses with this status after this long. No time: refuses without ringing.
+    Refuse(u16, Duration),
+    /// Says nothing at all to an INVITE, not even 100.
+    Silent,
+}
+
+/// How a phone writes that it holds the other side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HoldForm {
+    /// `a=sendonly` (RFC 3264 §8.4).
+    SendOnly,
+    /// `a=inactive`.
+    Inactive,
+    /// `c=IN IP4 0.0.0.0` with `a=sendrecv` (RFC 2543).
+    Unspecified,
+}
+
+/// The behaviour of a phone. Fields may be changed at any time.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Script {
+    /// What happens on an incoming call.
+    pub on_invite: OnInvite,
+    /// Answers at once when the INVITE asks for it by `Call-Info: …;answer-after=` or `Alert-Info: …;info=alert-autoanswer`.
+    pub auto_answers: bool,
+    /// Announces `Allow-Events: talk, hold` and obeys such a NOTIFY.
+    pub obeys_talk: bool,
+    /// Rings by 183 with a session description, and speaks before it is answered.
+    pub early_media: bool,
+    /// Calls without an offer: the callee is to offer in its 200.
+    pub late_offer: bool,
+    /// Sends ACK for a 2xx.
+    pub acknowledges: bool,
+    /// Refuses every re-INVITE with this status.
+    pub refuses_reinvite: Option<u16>,
+    /// How it writes hold.
+    pub hold_form: HoldForm,
+    /// Resumes by a re-INVITE without a session description.
+    pub resumes_without_offer: bool,
+    /// Registers again before the registration ends.
+    pub refreshes: bool,
+    /// Speaks in a call: one RTP packet of its voice each 20 ms.
+    pub speaks: bool,
+    /// Unplugged: hears nothing, sends nothing.
+    pub dead: bool,
+    /// Expires of a REGISTER, in seconds.
+    pub expires_s: u32,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            on_invite: OnInvite::Ring,
+            auto_answers: true,
+            obeys_talk: true,
+            early_media: false,
+            late_offer: false,
+            acknowledges: true,
+            refuses_reinvite: None,
+            hold_form: HoldForm::SendOnly,
+            resumes_without_offer: false,
+            refreshes: true,
+            speaks: true,
+            dead: false,
+            expires_s: 3600,
+        }
+    }
+}

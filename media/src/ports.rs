@@ -94,9 +94,14 @@ impl PortPool {
 mod tests {
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
+    fn beginning() -> Instant {
+        Instant::now()
+    }
+
     #[test]
     fn pairs_are_even_and_odd_inside_the_range() {
-        let now = Instant::now();
+        let now = beginning();
         let mut pool = PortPool::new(20_001..=20_006, 1);
         assert_eq!(pool.capacity(), 2);
         let mut pairs = [pool.allocate(now).unwrap(), pool.allocate(now).unwrap()];
@@ -116,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_released_pair_rests_before_it_is_used_again() {
-        let now = Instant::now();
+        let now = beginning();
         let mut pool = PortPool::new(20_000..=20_001, 1);
         let pair = pool.allocate(now).unwrap();
         pool.release(now, pair);
@@ -128,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_pair_that_could_not_be_bound_rests_longer() {
-        let now = Instant::now();
+        let now = beginning();
         let mut pool = PortPool::new(20_000..=20_001, 1);
         let pair = pool.allocate(now).unwrap();
         pool.set_aside(now, pair);
@@ -138,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_seed_decides_the_order() {
-        let now = Instant::now();
+        let now = beginning();
         let order = |seed| {
             let mut pool = PortPool::new(20_000..=20_999, seed);
             (0..20).map(|_| pool.allocate(now).unwrap().rtp()).collect::<Vec<_>>()

@@ -1,4 +1,5 @@
 //! The relay in virtual time: commands and datagrams in, datagrams and events out, on a network that is a value.
+#![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ struct Relay {
 }
 
 impl Relay {
+    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn new() -> Self {
         let now = Instant::now();
         let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], [20_000..=20_999]) };

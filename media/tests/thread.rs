@@ -1,0 +1,212 @@
+//! The relay on real sockets of the loopback interface: what the simulated network cannot show.
+#![expect(clippy::unwrap_used, reason = "a test fails by panic")]
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use trunkline_media::thread::Refused;
+use trunkline_media::{
+    Codec, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayHandle, RelayThread,
+    Remote, SourcePolicy,
+};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A relay thread and two phones on one address.
+struct Call {
+    thread: RelayThread,
+    relay: RelayHandle,
+    events: Receiver<Event>,
+    phones: [UdpSocket; 2],
+    legs: [SocketAddr; 2],
+}
+
+impl Call {
+    fn on(address: IpAddr, first_port: u16) -> Self {
+        let (sender, events) = channel();
+        let on_event = Box::new(move |event| drop(sender.send(event)));
+        let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+        let relay = thread.handle();
+        let phones = [(); 2].map(|()| {
+            let phone = UdpSocket::bind((address, 0)).unwrap();
+            phone.set_read_timeout(Some(PATIENCE)).unwrap();
+            phone
+        });
+        let ports = [PortPair(first_port), PortPair(first_port + 2)];
+        for (n, (phone, ports)) in (0..).zip(phones.iter().zip(ports)) {
+            let leg = LegId(n);
+            relay.send(Command::Open { leg, ports, address, silent_after: None }).unwrap();
+            let rtp = phone.local_addr().unwrap();
+            let remote = Remote {
+                rtp: Some(rtp),
+                rtcp: Some(rtp),
+                source: SourcePolicy::Signalled,
+                payload_types: PayloadTypes::default().with(0),
+                own: Some((0, Codec::Pcmu)),
+                send: true,
+                receive: true,
+            };
+            relay.send(Command::Remote(leg, remote)).unwrap();
+        }
+        relay.send(Command::Feed(LegId(0), Feed::Leg(LegId(1)))).unwrap();
+        relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
+        let call = Self {
+            thread,
+            relay,
+            events,
+            phones,
+            legs: ports.map(|ports| SocketAddr::new(address, ports.rtp())),
+        };
+        call.stats(LegId(0));
+        call
+    }
+
+    /// Asks for statistics: once they come, every command before is carried out.
+    fn stats(&self, leg: LegId) -> trunkline_media::LegStats {
+        self.relay.send(Command::Stats(leg)).unwrap();
+        loop {
+            if let Event::Stats { stats, .. } = self.events.recv_timeout(PATIENCE).unwrap() {
+                return stats;
+            }
+        }
+    }
+
+    fn end(self) -> Vec<Event> {
+        let Self { thread, relay, events, .. } = self;
+        drop(relay);
+        thread.join();
+        events.try_iter().collect()
+    }
+}
+
+fn rtp(sequence: u8) -> [u8; 172] {
+    let mut packet = [0x55; 172];
+    packet[..12].copy_from_slice(&[0x80, 0, 0, sequence, 0, 0, 0, sequence, 0, 0, 0, 7]);
+    packet
+}
+
+fn heard(phone: &UdpSocket) -> io::Result<(Vec<u8>, SocketAddr)> {
+    let mut buffer = [0; 2_048];
+    let (length, from) = phone.recv_from(&mut buffer)?;
+    Ok((buffer[..length].to_vec(), from))
+}
+
+fn passes_both_ways(address: &str, first_port: u16) {
+    let call = Call::on(address.parse().unwrap(), first_port);
+    for n in 0..50 {
+        for side in 0..2 {
+            call.phones[side].send_to(&rtp(n), call.legs[side]).unwrap();
+            let (packet, from) = heard(&call.phones[1 - side]).unwrap();
+            assert_eq!((&packet[..], from), (&rtp(n)[..], call.legs[1 - side]));
+        }
+    }
+    let stats = call.stats(LegId(0));
+    assert_eq!((stats.packets_received, stats.packets_sent, stats.kernel_dropped), (50, 50, 0));
+    let closed = call.end().into_iter().filter(|event| matches!(event, Event::Closed { .. })).count();
+    assert_eq!(closed, 2);
+}
+
+#[test]
+fn audio_passes_on_ipv4() {
+    passes_both_ways("127.0.0.1", 41_000);
+}
+
+#[test]
+fn audio_passes_on_ipv6() {
+    if UdpSocket::bind("[::1]:0").is_ok() {
+        passes_both_ways("::1", 41_010);
+    }
+}
+
+#[test]
+fn a_socket_for_both_families_speaks_ipv4() {
+    let Ok(_) = UdpSocket::bind("[::]:0") else { return };
+    let call = Call::on("127.0.0.1".parse().unwrap(), 41_020);
+    for (leg, ports) in [(LegId(0), PortPair(41_030)), (LegId(1), PortPair(41_032))] {
+        call.relay.send(Command::Close(leg)).unwrap();
+        call.relay
+            .send(Command::Open { leg, ports, address: "::".parse().unwrap(), silent_after: None })
+            .unwrap();
+        let rtp = call.phones[usize::try_from(leg.0).unwrap()].local_addr().unwrap();
+        let remote = Remote {
+            rtp: Some(rtp),
+            rtcp: Some(rtp),
+            source: SourcePolicy::Signalled,
+            payload_types: PayloadTypes::default().with(0),
+            own: None,
+            send: true,
+            receive: true,
+        };
+        call.relay.send(Command::Remote(leg, remote)).unwrap();
+    }
+    call.relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
+    call.stats(LegId(0));
+    call.phones[0].send_to(&rtp(1), "127.0.0.1:41030").unwrap();
+    assert_eq!(heard(&call.phones[1]).unwrap(), (rtp(1).to_vec(), "127.0.0.1:41032".parse().unwrap()));
+    call.end();
+}
+
+#[test]
+fn silence_is_played_by_the_clock() {
+    let call = Call::on("127.0.0.1".parse().unwrap(), 41_040);
+    call.relay.send(Command::Feed(LegId(0), Feed::Silence)).unwrap();
+    let packets: Vec<_> = (0..5).map(|_| heard(&call.phones[0]).unwrap().0).collect();
+    assert!(
+        packets.iter().all(|packet| packet.len() == 172 && packet[12..].iter().all(|byte| *byte == 0xff))
+    );
+    call.end();
+}
+
+#[test]
+fn a_port_that_is_taken_is_reported() {
+    let taken = UdpSocket::bind("127.0.0.1:41051").unwrap();
+    let call = Call::on("127.0.0.1".parse().unwrap(), 41_060);
+    let open = Command::Open {
+        leg: LegId(9),
+        ports: PortPair(41_050),
+        address: "127.0.0.1".parse().unwrap(),
+        silent_after: None,
+    };
+    call.relay.send(open).unwrap();
+    let event = call.events.recv_timeout(PATIENCE).unwrap();
+    assert!(matches!(event, Event::OpenFailed { leg: LegId(9), ports: PortPair(41_050) }), "{event:?}");
+    assert!(UdpSocket::bind("127.0.0.1:41050").is_ok(), "half a pair is not kept");
+    drop(taken);
+    call.end();
+}
+
+#[test]
+fn closed_legs_leave_no_socket() {
+    let bound = |port: u16| {
+        let port = format!(":{port:04X} ");
+        fs::read_to_string("/proc/net/udp").unwrap().lines().filter(|line| line.contains(&port)).count()
+    };
+    let call = Call::on("127.0.0.1".parse().unwrap(), 41_070);
+    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [1; 4]);
+    call.relay.send(Command::Close(LegId(0))).unwrap();
+    call.stats(LegId(1));
+    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [0, 0, 1, 1]);
+    call.end();
+    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [0; 4]);
+}
+
+#[test]
+fn a_full_queue_refuses_and_gives_the_command_back() {
+    let (stop, stopped) = channel::<()>();
+    let on_event = Box::new(move |_| assert!(stopped.recv().is_err()));
+    let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+    let relay = thread.handle();
+    // An event that nobody takes up stops the worker; then its queue fills.
+    let address = "127.0.0.1".parse().unwrap();
+    let open = |leg| Command::Open { leg: LegId(leg), ports: PortPair(41_080), address, silent_after: None };
+    relay.send(open(1)).unwrap();
+    relay.send(open(1)).unwrap();
+    let refused = (0..100_000).find_map(|_| relay.send(Command::Stats(LegId(2))).err());
+    assert!(matches!(refused, Some(Refused::Full(command)) if matches!(*command, Command::Stats(LegId(2)))));
+    drop(stop);
+    drop(relay);
+    thread.join();
+}

@@ -7,6 +7,8 @@ pub mod message;
 pub mod outbox;
 pub mod registrar;
 pub mod sdp;
+#[cfg(test)]
+mod testing;
 pub mod transport;
 
 pub use ids::{ConnectionId, LegId};

@@ -1,0 +1,132 @@
+//! Which of many values is due next: a heap whose entries are cheap to leave behind.
+//!
+//! A value keeps the time of its earliest entry in an [`Armed`]. Moving a deadline later costs nothing: the entry comes
+//! up, the value is not due, and it is armed again. Moving it earlier pushes a second entry; the first is then stale
+//! and is recognised by its time.
+
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
+use std::time::Instant;
+
+/// Deadlines in order of time, and of arming where times are equal: the same inputs give the same order.
+#[derive(Debug)]
+pub struct TimerQueue<K> {
+    heap: BinaryHeap<Entry<K>>,
+    sequence: u64,
+}
+
+/// The time of a value's earliest entry in the queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Armed(Option<Instant>);
+
+impl Armed {
+    /// Whether an entry that came up at this time is the one that counts. It is used up by the question.
+    pub fn is_due(&mut self, entry: Instant) -> bool {
+        let due = self.0 == Some(entry);
+        if due {
+            self.0 = None;
+        }
+        due
+    }
+}
+
+impl<K> TimerQueue<K> {
+    /// An empty queue.
+    pub const fn new() -> Self {
+        Self { heap: BinaryHeap::new(), sequence: 0 }
+    }
+
+    /// Makes sure that the value comes up at its deadline, or earlier.
+    pub fn arm(&mut self, armed: &mut Armed, deadline: Option<Instant>, key: K) {
+        let Some(at) = deadline else { return };
+        if armed.0.is_some_and(|earliest| earliest <= at) {
+            return;
+        }
+        armed.0 = Some(at);
+        self.sequence += 1;
+        self.heap.push(Entry { at, sequence: self.sequence, key });
+    }
+
+    /// When the next entry is due. It may be stale.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.heap.peek().map(|entry| entry.at)
+    }
+
+    /// The next entry that is due, with the time it was made for.
+    pub fn pop(&mut self, now: Instant) -> Option<(Instant, K)> {
+        if self.heap.peek()?.at > now {
+            return None;
+        }
+        self.heap.pop().map(|entry| (entry.at, entry.key))
+    }
+}
+
+impl<K> Default for TimerQueue<K> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[derive(Debug)]
+struct Entry<K> {
+    at: Instant,
+    sequence: u64,
+    key: K,
+}
+
+impl<K> Ord for Entry<K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.sequence).cmp(&(self.at, self.sequence))
+    }
+}
+
+impl<K> PartialOrd for Entry<K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K> PartialEq for Entry<K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl<K> Eq for Entry<K> {}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "an arbitrary origin of virtual time")]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn entries_come_in_order_of_time_then_of_arming() {
+        let start = Instant::now();
+        let mut queue = TimerQueue::new();
+        for (key, seconds) in [("late", 3), ("first", 1), ("second", 1)] {
+            queue.arm(&mut Armed::default(), Some(start + Duration::from_secs(seconds)), key);
+        }
+        assert_eq!(queue.pop(start), None);
+        let later = start + Duration::from_secs(5);
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(later)).map(|(_, key)| key).collect();
+        assert_eq!(order, ["first", "second", "late"]);
+        assert_eq!(queue.deadline(), None);
+    }
+
+    #[test]
+    fn a_deadline_moved_later_needs_no_entry_and_one_moved_earlier_makes_the_old_one_stale() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (mut queue, mut armed) = (TimerQueue::new(), Armed::default());
+        queue.arm(&mut armed, Some(at(5)), ());
+        queue.arm(&mut armed, Some(at(9)), ());
+        queue.arm(&mut armed, Some(at(2)), ());
+        let (first, ()) = queue.pop(at(9)).unwrap();
+        assert!(first == at(2) && armed.is_due(first));
+        let (second, ()) = queue.pop(at(9)).unwrap();
+        assert!(second == at(5) && !armed.is_due(second));
+        assert_eq!(queue.pop(at(9)), None);
+    }
+}

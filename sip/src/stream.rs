@@ -1,0 +1,201 @@
+//! Messages out of a byte stream (RFC 3261 §18.3, RFC 5626 §3.5.1).
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memmem;
+
+/// Cuts a stream into messages: by Content-Length, with keep-alives between them.
+#[derive(Debug, Default)]
+pub struct Framer {
+    buffer: BytesMut,
+    /// How much of the buffer holds no end of headers.
+    searched: usize,
+    is_broken: bool,
+}
+
+/// What lies in a stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Frame {
+    /// One whole message.
+    Message(Bytes),
+    /// CRLF CRLF: wants [`PONG`] back.
+    Ping,
+}
+
+/// The answer to a [`Frame::Ping`].
+pub const PONG: Bytes = Bytes::from_static(b"\r\n");
+
+/// The longest message, headers and body.
+pub const MESSAGE_BYTES_MAX: usize = 65_536;
+
+/// Why a stream cannot be read on: the connection is to be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FrameError {
+    /// Content-Length is missing where it is mandatory.
+    #[error("a message on a stream has no Content-Length")]
+    NoLength,
+    /// Content-Length is not a number, or stands twice with different values.
+    #[error("Content-Length cannot be read")]
+    BadLength,
+    /// The message is longer than [`MESSAGE_BYTES_MAX`].
+    #[error("a message is longer than {MESSAGE_BYTES_MAX} bytes")]
+    TooLong,
+}
+
+impl Framer {
+    /// A stream at its beginning.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what was read; gives what is complete. After an error nothing more comes.
+    pub fn push(&mut self, bytes: &[u8]) -> impl Iterator<Item = Result<Frame, FrameError>> + use<'_> {
+        if !self.is_broken {
+            self.buffer.extend_from_slice(bytes);
+        }
+        std::iter::from_fn(move || {
+            if self.is_broken {
+                return None;
+            }
+            let frame = self.next().transpose();
+            if matches!(frame, Some(Err(_))) {
+                self.is_broken = true;
+                self.buffer = BytesMut::new();
+            }
+            frame
+        })
+    }
+
+    /// Whether a message has begun and is not complete: a peer that stops here is slow or hostile.
+    pub fn is_partial(&self) -> bool {
+        self.buffer.iter().any(|byte| !matches!(byte, b'\r' | b'\n'))
+    }
+
+    fn next(&mut self) -> Result<Option<Frame>, FrameError> {
+        while let [first, ..] = self.buffer[..] {
+            match first {
+                b'\r' | b'\n' if self.buffer.starts_with(b"\r\n\r\n") => {
+                    self.buffer.advance(4);
+                    return Ok(Some(Frame::Ping));
+                }
+                // A keep-alive that is not complete; more of it may follow.
+                b'\r' if b"\r\n\r\n".starts_with(&self.buffer) => return Ok(None),
+                b'\r' | b'\n' => self.buffer.advance(1),
+                _ => return self.message(),
+            }
+        }
+        Ok(None)
+    }
+
+    fn message(&mut self) -> Result<Option<Frame>, FrameError> {
+        let from = self.searched.saturating_sub(4);
+        let Some(end) = end_of_headers(&self.buffer, from) else {
+            self.searched = self.buffer.len();
+            return if self.buffer.len() > MESSAGE_BYTES_MAX { Err(FrameError::TooLong) } else { Ok(None) };
+        };
+        let length = content_length(&self.buffer[..end])?;
+        let total =
+            end.checked_add(length).filter(|total| *total <= MESSAGE_BYTES_MAX).ok_or(FrameError::TooLong)?;
+        if self.buffer.len() < total {
+            // The end of the headers is found again at once.
+            self.searched = end;
+            return Ok(None);
+        }
+        self.searched = 0;
+        Ok(Some(Frame::Message(self.buffer.split_to(total).freeze())))
+    }
+}
+
+/// Where the body begins. Line ends may be bare LF.
+fn end_of_headers(buffer: &[u8], from: usize) -> Option<usize> {
+    let canonical = memmem::find(&buffer[from..], b"\r\n\r\n").map(|at| from + at + 4);
+    let bare = memmem::find(&buffer[from..], b"\n\n").map(|at| from + at + 2);
+    canonical.into_iter().chain(bare).min()
+}
+
+fn content_length(headers: &[u8]) -> Result<usize, FrameError> {
+    let mut length = None;
+    for line in headers.split(|byte| *byte == b'\n') {
+        let Some(colon) = memchr::memchr(b':', line) else { continue };
+        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
+        if !name.eq_ignore_ascii_case(b"content-length") && !name.eq_ignore_ascii_case(b"l") {
+            continue;
+        }
+        if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            return Err(FrameError::BadLength);
+        }
+        let number = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let number = number.ok_or(FrameError::TooLong)?;
+        if length.replace(number).is_some_and(|before| before != number) {
+            return Err(FrameError::BadLength);
+        }
+    }
+    length.ok_or(FrameError::NoLength)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPTIONS: &[u8] = b"OPTIONS sip:a SIP/2.0\r\nCall-ID: 1\r\nl: 0\r\n\r\n";
+    const MESSAGE: &[u8] = b"MESSAGE sip:a SIP/2.0\r\nContent-Length : 5\r\n\r\na\0\r\n\r";
+
+    fn frames(framer: &mut Framer, bytes: &[u8]) -> Vec<Result<Frame, FrameError>> {
+        framer.push(bytes).collect()
+    }
+
+    fn message(bytes: &'static [u8]) -> Result<Frame, FrameError> {
+        Ok(Frame::Message(Bytes::from_static(bytes)))
+    }
+
+    #[test]
+    fn several_messages_in_one_read() {
+        let both = [OPTIONS, MESSAGE, b"\r\n", OPTIONS].concat();
+        let expected = [message(OPTIONS), message(MESSAGE), message(OPTIONS)];
+        assert_eq!(frames(&mut Framer::new(), &both), expected);
+    }
+
+    #[test]
+    fn a_message_in_reads_of_any_size() {
+        let both = [MESSAGE, b"\r\n\r\n", OPTIONS].concat();
+        for size in 1..both.len() {
+            let mut framer = Framer::new();
+            let seen: Vec<_> = both.chunks(size).flat_map(|chunk| frames(&mut framer, chunk)).collect();
+            assert_eq!(seen, [message(MESSAGE), Ok(Frame::Ping), message(OPTIONS)], "reads of {size}");
+            assert!(!framer.is_partial());
+        }
+    }
+
+    #[test]
+    fn a_ping_is_told_apart_from_the_line_end_behind_a_message() {
+        let mut framer = Framer::new();
+        assert_eq!(frames(&mut framer, b"\r\n\r\n"), [Ok(Frame::Ping)]);
+        assert_eq!(frames(&mut framer, b"\r\n"), []);
+        assert!(!framer.is_partial());
+        assert_eq!(frames(&mut framer, OPTIONS), [message(OPTIONS)]);
+        assert_eq!(frames(&mut framer, b"OPT"), []);
+        assert!(framer.is_partial());
+    }
+
+    #[test]
+    fn a_stream_without_a_readable_length_is_given_up() {
+        let broken = |headers: &str| {
+            let mut framer = Framer::new();
+            let first = frames(&mut framer, format!("OPTIONS sip:a SIP/2.0\r\n{headers}\r\n\r\n").as_bytes());
+            assert_eq!(frames(&mut framer, OPTIONS), []);
+            first
+        };
+        assert_eq!(broken("a: b"), [Err(FrameError::NoLength)]);
+        assert_eq!(broken("Content-Length: -1"), [Err(FrameError::BadLength)]);
+        assert_eq!(broken("Content-Length: 1\r\nl: 2"), [Err(FrameError::BadLength)]);
+        assert_eq!(broken("Content-Length: 99999999999999999999999"), [Err(FrameError::TooLong)]);
+        assert_eq!(broken("Content-Length: 65536"), [Err(FrameError::TooLong)]);
+    }
+
+    #[test]
+    fn headers_that_never_end_are_given_up() {
+        let mut framer = Framer::new();
+        let line = [b'a'; 1024];
+        let errors = (0..100).flat_map(|_| frames(&mut framer, &line)).collect::<Vec<_>>();
+        assert_eq!(errors, [Err(FrameError::TooLong)]);
+    }
+}

@@ -1,0 +1,55 @@
+//! Which transaction a message belongs to (RFC 3261 §17.1.3 and §17.2.3).
+
+use smallvec::SmallVec;
+
+use crate::message::{Message, Method};
+use crate::token::{COOKIE, Token};
+
+/// A client transaction: the branch we made, and whether it is the CANCEL that shares it with an INVITE.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct ClientKey {
+    /// The random bits of the branch.
+    pub(crate) branch: u64,
+    /// Whether the request is CANCEL.
+    pub(crate) is_cancel: bool,
+}
+
+impl ClientKey {
+    /// The key of a request with this branch.
+    pub(crate) const fn new(branch: Token, method: Method) -> Self {
+        Self { branch: branch.bits, is_cancel: matches!(method, Method::Cancel) }
+    }
+
+    /// The transaction that a response answers, if the branch is one that this worker made.
+    pub(crate) fn of_response(response: &Message, worker: u16) -> Option<Self> {
+        let branch = Token::parse_branch(response.via()?.branch())?;
+        (branch.worker == worker).then(|| Self::new(branch, response.cseq().method))
+    }
+}
+
+/// A server transaction: branch, sent-by and method of a request, as bytes to compare.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct ServerKey(SmallVec<[u8; 128]>);
+
+impl ServerKey {
+    /// The key of a request; an ACK and, where `of_invite` is set, a CANCEL have the key of their INVITE.
+    ///
+    /// A branch without the magic cookie says nothing alone: then Call-ID, From tag and CSeq number belong to the key.
+    pub(crate) fn of_request(request: &Message, of_invite: bool) -> Option<Self> {
+        let via = request.via()?;
+        let mut key = SmallVec::new();
+        let method = if of_invite { "INVITE" } else { request.method_text() };
+        for part in [method, "\0", via.branch(), "\0"] {
+            key.extend_from_slice(part.as_bytes());
+        }
+        key.extend(via.host.bytes().map(|byte| byte.to_ascii_lowercase()));
+        key.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
+        if !via.branch().starts_with(COOKIE) {
+            for part in [request.call_id(), "\0", request.from_tag()] {
+                key.extend_from_slice(part.as_bytes());
+            }
+            key.extend_from_slice(&request.cseq().number.to_be_bytes());
+        }
+        Some(Self(key))
+    }
+}

@@ -1,0 +1,528 @@
+//! All transactions of one agent: found by key, driven by one queue of timers, gone when they have terminated.
+
+use std::collections::HashMap;
+use std::hash::BuildHasher;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use bytes::Bytes;
+use foldhash::quality::RandomState;
+use smallvec::SmallVec;
+
+use super::acknowledge;
+use super::client_invite::{self, ClientInvite, Verdict};
+use super::client_non_invite::{self, ClientNonInvite};
+use super::server_invite::{self, ServerInvite};
+use super::server_non_invite::{self, ServerNonInvite};
+use super::{ClientKey, ServerKey};
+use crate::ids::{ConnectionId, LegId};
+use crate::message::{Message, Method};
+use crate::outbox::{Outbox, Transmit};
+use crate::timer_queue::{Armed, TimerQueue};
+use crate::timing::Timing;
+use crate::transport::{Flow, Transport};
+
+/// How many 2xx of different forks one INVITE may draw before the rest is ignored.
+const FORKS_ACCEPTED_MAX: usize = 16;
+
+/// The transactions of one agent.
+#[derive(Debug)]
+pub(crate) struct Transactions {
+    timing: Timing,
+    hasher: RandomState,
+    clients: HashMap<ClientKey, Client, RandomState>,
+    servers: HashMap<ServerId, Server, RandomState>,
+    /// Requests outside dialogs by Call-ID, From tag and CSeq: finds the ones that came twice (RFC 3261 §8.2.2.2).
+    merged: HashMap<u64, ServerId, RandomState>,
+    timers: TimerQueue<TimerKey>,
+}
+
+/// A server transaction: the hash of its key.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct ServerId(u64);
+
+#[derive(Clone, Copy, Debug)]
+enum TimerKey {
+    Client(ClientKey),
+    Server(ServerId),
+}
+
+/// Why a request was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Purpose {
+    /// The initial INVITE of a leg.
+    Invite,
+    /// A re-INVITE.
+    Modify,
+    /// BYE.
+    Bye,
+    /// NOTIFY that the switch asked for.
+    Notify,
+    /// A request whose outcome nobody waits for: CANCEL, the BYE of a stray fork.
+    Alone,
+}
+
+/// A request we sent.
+#[derive(Debug)]
+pub(crate) struct Client {
+    machine: ClientMachine,
+    leg: LegId,
+    purpose: Purpose,
+    cancel: Cancel,
+    /// The ACK of each fork that sent a 2xx, by its tag; the first is the one that won.
+    acknowledged: SmallVec<[(Box<str>, Option<Transmit>); 1]>,
+    armed: Armed,
+}
+
+#[derive(Debug)]
+enum ClientMachine {
+    Invite(Box<ClientInvite>),
+    Other(Box<ClientNonInvite>),
+}
+
+/// Whether an INVITE is to be cancelled.
+#[derive(Debug)]
+enum Cancel {
+    No,
+    /// When the first provisional response comes (RFC 3261 §9.1); with this Reason.
+    Wanted(Option<String>),
+    Sent,
+}
+
+#[derive(Debug)]
+struct Server {
+    key: ServerKey,
+    machine: ServerMachine,
+    request: Option<Box<Message>>,
+    source: SocketAddr,
+    leg: Option<LegId>,
+    merged: Option<u64>,
+    armed: Armed,
+}
+
+#[derive(Debug)]
+enum ServerMachine {
+    Invite(Box<ServerInvite>),
+    Other(Box<ServerNonInvite>),
+}
+
+/// What a response, or the lack of one, concerns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Concern {
+    /// The transaction.
+    pub(crate) key: ClientKey,
+    /// The leg that sent the request; it may be gone.
+    pub(crate) leg: LegId,
+    /// Why it was sent.
+    pub(crate) purpose: Purpose,
+    /// [`Verdict::Deliver`], `TimedOut` or `Unsent`.
+    pub(crate) verdict: Verdict,
+    /// A 2xx of a fork after another fork's.
+    pub(crate) is_stray: bool,
+    /// Whether we asked for the end of the INVITE.
+    pub(crate) is_cancelled: bool,
+}
+
+impl Transactions {
+    pub(crate) fn new(timing: Timing) -> Self {
+        Self {
+            timing,
+            hasher: RandomState::default(),
+            clients: HashMap::default(),
+            servers: HashMap::default(),
+            merged: HashMap::default(),
+            timers: TimerQueue::new(),
+        }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.timers.deadline()
+    }
+
+    /// Lets one due transaction act. `None`: nothing is due any more.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) -> Option<Option<Concern>> {
+        let (at, key) = self.timers.pop(now)?;
+        Some(match key {
+            TimerKey::Client(key) => self.client_timeout(now, at, key, out),
+            TimerKey::Server(id) => {
+                self.server_timeout(now, at, id, out);
+                None
+            }
+        })
+    }
+
+    fn client_timeout(
+        &mut self,
+        now: Instant,
+        at: Instant,
+        key: ClientKey,
+        out: &mut Outbox,
+    ) -> Option<Concern> {
+        let client = self.clients.get_mut(&key)?;
+        if !client.armed.is_due(at) {
+            return None;
+        }
+        let verdict = match &mut client.machine {
+            ClientMachine::Invite(machine) => machine.handle(now, client_invite::Input::Timeout, out),
+            ClientMachine::Other(machine) => machine.handle(now, client_non_invite::Input::Timeout, out),
+        };
+        let concern = client.concern(key, verdict);
+        self.settle_client(key);
+        concern
+    }
+
+    fn server_timeout(&mut self, now: Instant, at: Instant, id: ServerId, out: &mut Outbox) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        if !server.armed.is_due(at) {
+            return;
+        }
+        match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                // Without an ACK there is nothing more to do for a refused INVITE.
+                let (server_invite::Verdict::Absorbed
+                | server_invite::Verdict::Deliver
+                | server_invite::Verdict::TimedOut) = machine.handle(now, server_invite::Input::Timeout, out);
+            }
+            ServerMachine::Other(machine) => machine.handle(now, server_non_invite::Input::Timeout, out),
+        }
+        self.settle_server(id);
+    }
+}
+
+/// Requests that we send.
+impl Transactions {
+    /// Sends a request in a transaction of its own.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the request")]
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        method: Method,
+        bytes: Bytes,
+        flow: Flow,
+        leg: LegId,
+        purpose: Purpose,
+        out: &mut Outbox,
+    ) {
+        let machine = if method == Method::Invite {
+            ClientMachine::Invite(Box::new(ClientInvite::new(now, bytes, flow, self.timing, out)))
+        } else {
+            ClientMachine::Other(Box::new(ClientNonInvite::new(now, bytes, flow, self.timing, out)))
+        };
+        let client = Client {
+            machine,
+            leg,
+            purpose,
+            cancel: Cancel::No,
+            acknowledged: SmallVec::new(),
+            armed: Armed::default(),
+        };
+        self.clients.insert(key, client);
+        self.settle_client(key);
+    }
+
+    /// Takes a response. `None`: it was absorbed, or nobody asked for it.
+    pub(crate) fn response(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        response: &Message,
+        out: &mut Outbox,
+    ) -> Option<Concern> {
+        let client = self.clients.get_mut(&key)?;
+        let status = response.status();
+        let mut cancel = false;
+        let verdict = match &mut client.machine {
+            ClientMachine::Invite(machine) => {
+                if response.cseq().method != Method::Invite {
+                    return None;
+                }
+                let verdict = machine.handle(now, client_invite::Input::Response(response), out);
+                cancel = matches!(client.cancel, Cancel::Wanted(_)) && machine.is_proceeding();
+                verdict
+            }
+            ClientMachine::Other(machine) => {
+                machine.handle(now, client_non_invite::Input::Response(status), out)
+            }
+        };
+        let mut concern = client.concern(key, verdict);
+        if let (Some(concern), 200..300, ClientMachine::Invite(_)) = (&mut concern, status, &client.machine) {
+            let tag = response.to_tag();
+            if let Some((_, ack)) = client.acknowledged.iter().find(|(of, _)| **of == *tag) {
+                out.transmits.extend(ack.clone());
+                return None;
+            }
+            if client.acknowledged.len() == FORKS_ACCEPTED_MAX {
+                return None;
+            }
+            concern.is_stray = !client.acknowledged.is_empty();
+            client.acknowledged.push((tag.into(), None));
+        }
+        if cancel {
+            self.cancel_now(now, key, out);
+        }
+        self.settle_client(key);
+        concern
+    }
+
+    /// Keeps the ACK of a 2xx, to be sent again whenever that 2xx comes again (RFC 3261 §13.2.2.4).
+    pub(crate) fn acknowledge(&mut self, key: ClientKey, remote_tag: &str, ack: Transmit) {
+        if let Some((_, kept)) = self
+            .clients
+            .get_mut(&key)
+            .and_then(|client| client.acknowledged.iter_mut().find(|(tag, _)| **tag == *remote_tag))
+        {
+            *kept = Some(ack);
+        }
+    }
+
+    /// Cancels an INVITE: at once if a provisional response has come, else when the first one comes.
+    pub(crate) fn cancel(&mut self, now: Instant, key: ClientKey, reason: Option<String>, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        if let (ClientMachine::Invite(machine), Cancel::No) = (&client.machine, &client.cancel) {
+            let proceeding = machine.is_proceeding();
+            client.cancel = Cancel::Wanted(reason);
+            if proceeding {
+                self.cancel_now(now, key, out);
+                self.settle_client(key);
+            }
+        }
+    }
+
+    fn cancel_now(&mut self, now: Instant, key: ClientKey, out: &mut Outbox) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let (ClientMachine::Invite(machine), Cancel::Wanted(reason)) = (&mut client.machine, &client.cancel)
+        else {
+            return;
+        };
+        let bytes = acknowledge::cancel(machine.request(), reason.as_deref());
+        machine.cancelled(now);
+        let (flow, leg) = (machine.flow(), client.leg);
+        client.cancel = Cancel::Sent;
+        let cancel = ClientKey { is_cancel: true, ..key };
+        self.send(now, cancel, Method::Cancel, bytes, flow, leg, Purpose::Alone, out);
+    }
+
+    /// Forgets an INVITE without a word: another request takes its place.
+    pub(crate) fn abandon(&mut self, key: ClientKey) {
+        self.clients.remove(&key);
+    }
+
+    /// The requests in flight to this hop, in an order that depends on nothing but the seed.
+    pub(crate) fn clients_to(&self, transport: Transport, remote: SocketAddr) -> Vec<ClientKey> {
+        self.clients_where(|flow| flow.transport == transport && flow.remote == remote)
+    }
+
+    /// The requests in flight on this connection.
+    pub(crate) fn clients_on(&self, connection: ConnectionId) -> Vec<ClientKey> {
+        self.clients_where(|flow| flow.connection == connection)
+    }
+
+    fn clients_where(&self, matches: impl Fn(Flow) -> bool) -> Vec<ClientKey> {
+        let mut keys: Vec<_> =
+            self.clients.iter().filter(|(_, client)| matches(client.flow())).map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Tells a request that its transport failed.
+    pub(crate) fn fail(&mut self, now: Instant, key: ClientKey, out: &mut Outbox) -> Option<Concern> {
+        let client = self.clients.get_mut(&key)?;
+        let verdict = match &mut client.machine {
+            ClientMachine::Invite(machine) => machine.handle(now, client_invite::Input::TransportFailed, out),
+            ClientMachine::Other(machine) => {
+                machine.handle(now, client_non_invite::Input::TransportFailed, out)
+            }
+        };
+        let concern = client.concern(key, verdict);
+        self.settle_client(key);
+        concern
+    }
+
+    fn settle_client(&mut self, key: ClientKey) {
+        let Some(client) = self.clients.get_mut(&key) else { return };
+        let (terminated, deadline) = match &client.machine {
+            ClientMachine::Invite(machine) => (machine.is_terminated(), machine.deadline()),
+            ClientMachine::Other(machine) => (machine.is_terminated(), machine.deadline()),
+        };
+        if terminated {
+            self.clients.remove(&key);
+        } else {
+            self.timers.arm(&mut client.armed, deadline, TimerKey::Client(key));
+        }
+    }
+}
+
+/// Requests that we received.
+impl Transactions {
+    /// The transaction that a key names, whether it exists or not.
+    pub(crate) fn server_id(&self, key: &ServerKey) -> ServerId {
+        ServerId(self.hasher.hash_one(key))
+    }
+
+    /// Whether the request belongs to a transaction that exists. If it does, it was absorbed and perhaps answered again.
+    pub(crate) fn absorb(&mut self, now: Instant, id: ServerId, key: &ServerKey, out: &mut Outbox) -> bool {
+        let Some(server) = self.servers.get_mut(&id).filter(|server| server.key == *key) else {
+            return false;
+        };
+        match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                matches!(
+                    machine.handle(now, server_invite::Input::Request, out),
+                    server_invite::Verdict::Absorbed
+                )
+            }
+            ServerMachine::Other(machine) => {
+                machine.handle(now, server_non_invite::Input::Request, out);
+                true
+            }
+        }
+    }
+
+    /// Whether an ACK belongs to a refused INVITE. If not, it is the session's.
+    pub(crate) fn acknowledged(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        key: &ServerKey,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(server) = self.servers.get_mut(&id).filter(|server| server.key == *key) else {
+            return false;
+        };
+        let ServerMachine::Invite(machine) = &mut server.machine else { return true };
+        let verdict = machine.handle(now, server_invite::Input::Ack, out);
+        self.settle_server(id);
+        verdict != server_invite::Verdict::Deliver
+    }
+
+    /// The INVITE that a CANCEL is for: its leg, if it is not answered yet.
+    pub(crate) fn cancelled(&self, id: ServerId, key: &ServerKey) -> Option<Option<LegId>> {
+        let server = self.servers.get(&id).filter(|server| server.key == *key)?;
+        Some(match &server.machine {
+            ServerMachine::Invite(machine) if machine.is_proceeding() => server.leg,
+            ServerMachine::Invite(_) | ServerMachine::Other(_) => None,
+        })
+    }
+
+    /// Whether a request without To tag is one that came by another way already (RFC 3261 §8.2.2.2).
+    pub(crate) fn is_merged(&self, request: &Message) -> bool {
+        self.merged.contains_key(&self.merge_hash(request))
+    }
+
+    fn merge_hash(&self, request: &Message) -> u64 {
+        self.hasher.hash_one((
+            request.call_id(),
+            request.from_tag(),
+            request.cseq().number,
+            request.method_text(),
+        ))
+    }
+
+    /// Begins the transaction of a request. `flow` is where responses go; `source` is where it came from.
+    pub(crate) fn begin(
+        &mut self,
+        id: ServerId,
+        key: ServerKey,
+        request: Message,
+        flow: Flow,
+        source: SocketAddr,
+        leg: Option<LegId>,
+    ) {
+        let machine = if request.method() == Method::Invite {
+            ServerMachine::Invite(Box::new(ServerInvite::new(flow, self.timing)))
+        } else {
+            ServerMachine::Other(Box::new(ServerNonInvite::new(flow, self.timing)))
+        };
+        let merged = request.to_tag().is_empty().then(|| self.merge_hash(&request));
+        if let Some(hash) = merged {
+            self.merged.insert(hash, id);
+        }
+        let request = Some(Box::new(request));
+        let server = Server { key, machine, request, source, leg, merged, armed: Armed::default() };
+        self.servers.insert(id, server);
+    }
+
+    /// The request of a transaction that is not finally answered, and where it came from.
+    pub(crate) fn request(&self, id: ServerId) -> Option<(&Message, SocketAddr)> {
+        let server = self.servers.get(&id)?;
+        Some((server.request.as_deref()?, server.source))
+    }
+
+    /// Where the responses of a transaction go.
+    pub(crate) fn response_flow(&self, id: ServerId) -> Option<Flow> {
+        Some(match &self.servers.get(&id)?.machine {
+            ServerMachine::Invite(machine) => machine.flow(),
+            ServerMachine::Other(machine) => machine.flow(),
+        })
+    }
+
+    /// Answers.
+    pub(crate) fn respond(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        status: u16,
+        bytes: Bytes,
+        out: &mut Outbox,
+    ) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        match &mut server.machine {
+            ServerMachine::Invite(machine) => {
+                let (server_invite::Verdict::Absorbed
+                | server_invite::Verdict::Deliver
+                | server_invite::Verdict::TimedOut) =
+                    machine.handle(now, server_invite::Input::Response(status, bytes), out);
+            }
+            ServerMachine::Other(machine) => {
+                machine.handle(now, server_non_invite::Input::Response(status, bytes), out);
+            }
+        }
+        if status >= 200 {
+            server.request = None;
+        }
+        self.settle_server(id);
+    }
+
+    fn settle_server(&mut self, id: ServerId) {
+        let Some(server) = self.servers.get_mut(&id) else { return };
+        let (terminated, deadline) = match &server.machine {
+            ServerMachine::Invite(machine) => (machine.is_terminated(), machine.deadline()),
+            ServerMachine::Other(machine) => (machine.is_terminated(), machine.deadline()),
+        };
+        if terminated {
+            if let Some(hash) = server.merged {
+                self.merged.remove(&hash);
+            }
+            self.servers.remove(&id);
+        } else {
+            self.timers.arm(&mut server.armed, deadline, TimerKey::Server(id));
+        }
+    }
+}
+
+impl Client {
+    fn concern(&self, key: ClientKey, verdict: Verdict) -> Option<Concern> {
+        (verdict != Verdict::Absorbed).then_some(Concern {
+            key,
+            leg: self.leg,
+            purpose: self.purpose,
+            verdict,
+            is_stray: false,
+            is_cancelled: !matches!(self.cancel, Cancel::No),
+        })
+    }
+
+    fn flow(&self) -> Flow {
+        match &self.machine {
+            ClientMachine::Invite(machine) => machine.flow(),
+            ClientMachine::Other(machine) => machine.flow(),
+        }
+    }
+}

@@ -358,7 +358,7 @@ mod tests {
         }
 
         fn limited(limits: LocationLimits) -> Self {
-            let start = crate::testing::start();
+            let start = Instant::now();
             let address = "192.0.2.1:5060".parse().unwrap();
             let connection = ConnectionId::default();
             let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection };

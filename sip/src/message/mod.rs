@@ -7,7 +7,6 @@
 //! ```
 
 mod build;
-mod chars;
 mod escape;
 mod header;
 mod limits;

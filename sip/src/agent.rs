@@ -1,0 +1,364 @@
+//! The whole SIP stack as one value: bytes, commands and the clock go in, an [`Outbox`] comes out.
+//!
+//! ```text
+//!   bytes ─▶ message ─▶ transaction ─▶ (known dialog) ─▶ session ─▶ events
+//!                           │ absorbed        └ none: peer, checks ─▶ a leg, the registrar, a refusal
+//!   command ─▶ session ─▶ transaction ─▶ bytes
+//!   due timer ─▶ transaction or session
+//! ```
+
+mod config;
+mod outside;
+mod peer;
+mod register;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{AgentConfig, Capacity, Gauges};
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::{Buf, Bytes};
+use foldhash::quality::RandomState;
+
+use crate::auth::Challenger;
+use crate::directory::Directory;
+use crate::endpoint::{Arrival, Endpoint};
+use crate::ids::{ConnectionId, LegId};
+use crate::location::Location;
+use crate::message::{Framing, Message, Method};
+use crate::outbox::{Cause, CauseKind, Command, Event, Outbox};
+use crate::session::Leg;
+use crate::timer_queue::TimerQueue;
+use crate::token::Token;
+use crate::transaction::client_invite::Verdict;
+use crate::transaction::{ClientKey, Concern, Purpose, ServerKey};
+use crate::transport::Flow;
+
+/// The longest junk that is taken for a keep-alive: nothing that short is SIP.
+const KEEP_ALIVE_BYTES_MAX: usize = 8;
+
+/// Serials of legs that call in have this bit; the switch numbers its own legs without it.
+const INCOMING_SERIAL: u64 = 1 << 47;
+
+/// The SIP stack of one worker.
+#[derive(Debug)]
+pub struct Agent {
+    endpoint: Endpoint,
+    legs: HashMap<LegId, Box<Leg>, RandomState>,
+    /// Legs by our tag: unique here, so that Call-ID and remote tag need only be checked.
+    tags: HashMap<Token, LegId, RandomState>,
+    timers: TimerQueue<LegId>,
+    location: Arc<Location>,
+    challenger: Arc<Challenger>,
+    epoch: Instant,
+    serial: u64,
+}
+
+impl Agent {
+    /// An agent without calls. The same seed, inputs and times give the same outputs, byte for byte; `epoch` is the origin of
+    /// the times that it writes into nonces.
+    pub fn new(
+        config: AgentConfig,
+        directory: Arc<Directory>,
+        location: Arc<Location>,
+        challenger: Arc<Challenger>,
+        seed: [u8; 32],
+        epoch: Instant,
+    ) -> Self {
+        Self {
+            endpoint: Endpoint::new(config, directory, seed),
+            legs: HashMap::default(),
+            tags: HashMap::default(),
+            timers: TimerQueue::new(),
+            location,
+            challenger,
+            epoch,
+            serial: 0,
+        }
+    }
+
+    /// Replaces lines and trunks. Calls and registrations go on.
+    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+        self.endpoint.directory = directory;
+    }
+
+    /// Which of `workers` a message belongs to, by a look at its bytes. Any bytes have one.
+    pub fn worker_for(bytes: &[u8], workers: u16) -> u16 {
+        worker::worker_for(bytes, workers)
+    }
+
+    /// Takes one message: a datagram, or one message cut out of a stream.
+    pub fn receive(&mut self, now: Instant, flow: Flow, mut bytes: Bytes, out: &mut Outbox) {
+        let padding = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+        bytes.advance(padding);
+        if bytes.len() <= KEEP_ALIVE_BYTES_MAX {
+            return;
+        }
+        let framing = if flow.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
+        let limits = self.endpoint.config.limits;
+        let Ok(message) = Message::scan(bytes, framing, &limits) else {
+            // Nothing that could be answered; on a stream nothing after it can be trusted either.
+            if flow.transport.is_reliable() {
+                out.close.push(flow.connection);
+            }
+            return;
+        };
+        match (message.validate(&limits), message.is_request()) {
+            (Ok(()), true) => self.request(now, message, flow, out),
+            (Ok(()), false) => self.response(now, &message, flow, out),
+            (Err(malformed), true) if message.answerable() && message.method() != Method::Ack => {
+                self.endpoint.reply_stateless(&message, flow, malformed.status, out, |reply| {
+                    crate::endpoint::allow(reply.reason(malformed.reason))
+                });
+            }
+            (Err(_), _) => {}
+        }
+    }
+
+    /// Obeys a command of the switch. A command for a leg that is over is ignored: its last event is on its way.
+    pub fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
+        let id = command.leg();
+        let command = match command {
+            Command::Invite(id, invite) => return self.invite(now, id, invite, out),
+            command @ (Command::Progress(..)
+            | Command::Answer(..)
+            | Command::Reject(..)
+            | Command::Offer(..)
+            | Command::AnswerOffer(..)
+            | Command::RefuseOffer(..)
+            | Command::Notify(..)
+            | Command::End(..)) => command,
+        };
+        self.with_leg(id, out, |leg, endpoint, out| match command {
+            Command::Invite(..) => {}
+            Command::Progress(_, status, sdp) => leg.progress(now, status, sdp.as_deref(), endpoint, out),
+            Command::Answer(_, sdp) => leg.answer(now, sdp.as_deref(), endpoint, out),
+            Command::Reject(_, status, headers) => leg.reject(now, status, &headers, endpoint, out),
+            Command::Offer(_, sdp) => leg.offer(now, sdp, endpoint, out),
+            Command::AnswerOffer(_, sdp) => leg.answer_offer(now, &sdp, endpoint, out),
+            Command::RefuseOffer(_, status) => leg.refuse_offer(now, status, endpoint, out),
+            Command::Notify(_, event) => leg.notify(now, event, endpoint, out),
+            Command::End(_, reason) => leg.end(now, reason, endpoint, out),
+        });
+    }
+
+    fn invite(&mut self, now: Instant, id: LegId, invite: Box<crate::outbox::Invite>, out: &mut Outbox) {
+        let is_taken = self.legs.contains_key(&id) || id.worker() != self.endpoint.config.worker;
+        if is_taken || self.is_full() {
+            let cause = Cause { status: 503, kind: CauseKind::Unreachable, ..Cause::default() };
+            let failed = Event::Failed { leg: id, cause, retry_after_s: None, redirect: Vec::new() };
+            if !self.legs.contains_key(&id) {
+                out.events.push(failed);
+            }
+            return;
+        }
+        let leg = Leg::invite(now, id, invite, &mut self.endpoint, out);
+        self.admit(leg);
+    }
+
+    /// A connection is gone: its registrations go with it, and so do requests that wait on it.
+    pub fn connection_closed(&mut self, now: Instant, connection: ConnectionId, out: &mut Outbox) {
+        if connection == ConnectionId::default() {
+            return;
+        }
+        self.drop_bindings(connection, out);
+        for key in self.endpoint.transactions.clients_on(connection) {
+            self.fail(now, key, out);
+        }
+        let mut ids: Vec<LegId> = self.legs.keys().copied().collect();
+        ids.sort_unstable();
+        for id in ids {
+            self.with_leg(id, out, |leg, endpoint, out| {
+                leg.connection_closed(now, connection, endpoint, out)
+            });
+        }
+    }
+
+    /// What was sent by this flow did not arrive: the connection was refused, or ICMP said so.
+    pub fn transport_failed(&mut self, now: Instant, flow: Flow, out: &mut Outbox) {
+        for key in self.endpoint.transactions.clients_to(flow.transport, flow.remote) {
+            self.fail(now, key, out);
+        }
+    }
+
+    fn fail(&mut self, now: Instant, key: ClientKey, out: &mut Outbox) {
+        if let Some(concern) = self.endpoint.transactions.fail(now, key, out) {
+            self.concern(now, concern, None, out);
+        }
+    }
+
+    /// Lets everything act that is due.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(concern) = self.endpoint.transactions.handle_timeout(now, out) {
+            if let Some(concern) = concern {
+                self.concern(now, concern, None, out);
+            }
+        }
+        while let Some((at, id)) = self.timers.pop(now) {
+            self.with_leg(id, out, |leg, endpoint, out| {
+                if leg.armed.is_due(at) {
+                    leg.handle_timeout(now, endpoint, out);
+                }
+            });
+        }
+        self.expire_bindings(now, out);
+    }
+
+    /// When to call [`Self::handle_timeout`] if nothing happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
+        own.chain(self.bindings_deadline()).min()
+    }
+
+    /// How much state there is.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            transactions: self.endpoint.transactions.len(),
+            dialogs: self.legs.values().filter(|leg| leg.has_dialog()).count(),
+            legs: self.legs.len(),
+        }
+    }
+}
+
+/// Messages to their transactions and legs.
+impl Agent {
+    fn response(&mut self, now: Instant, response: &Message, flow: Flow, out: &mut Outbox) {
+        let Some(key) = ClientKey::of_response(response, self.endpoint.config.worker) else { return };
+        if let Some(concern) = self.endpoint.transactions.response(now, key, response, out) {
+            self.concern(now, concern, Some((response, flow)), out);
+        }
+    }
+
+    /// Brings what became of a request to the leg that sent it. A 2xx to an INVITE whose leg is gone is released.
+    fn concern(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        out: &mut Outbox,
+    ) {
+        let accepted = answer.filter(|(response, _)| {
+            concern.verdict == Verdict::Deliver && (200..300).contains(&response.status())
+        });
+        let is_alive = self.legs.contains_key(&concern.leg);
+        match (concern.purpose, accepted) {
+            (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
+                self.endpoint.release(now, concern.key, response, flow, concern.leg, out);
+            }
+            (Purpose::Modify, Some((response, flow))) if concern.is_stray || !is_alive => {
+                self.endpoint.acknowledge_late(concern.key, response, flow, out);
+            }
+            (_, _) if concern.is_stray => {}
+            (_, _) => self.with_leg(concern.leg, out, |leg, endpoint, out| {
+                leg.outcome(now, concern, answer, endpoint, out);
+            }),
+        }
+    }
+
+    fn request(&mut self, now: Instant, message: Message, flow: Flow, out: &mut Outbox) {
+        let method = message.method();
+        let Some(key) = ServerKey::of_request(&message, method == Method::Ack) else { return };
+        let id = self.endpoint.transactions.server_id(&key);
+        match method {
+            Method::Ack => {
+                if !self.endpoint.transactions.acknowledged(now, id, &key, out) {
+                    if let Some(leg) = self.leg_of(&message) {
+                        self.with_leg(leg, out, |leg, endpoint, out| {
+                            leg.acknowledged(now, &message, endpoint, out)
+                        });
+                    }
+                }
+            }
+            _ if self.endpoint.transactions.absorb(now, id, &key, out) => {}
+            Method::Cancel => self.cancel(now, Arrival { message, flow, id, key }, out),
+            Method::Invite
+            | Method::Bye
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Update
+            | Method::Info
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish
+            | Method::Other => {
+                let arrival = Arrival { message, flow, id, key };
+                match self.leg_of(&arrival.message) {
+                    Some(leg) => {
+                        self.with_leg(leg, out, |leg, endpoint, out| leg.request(now, arrival, endpoint, out))
+                    }
+                    None if arrival.message.to_tag().is_empty() => self.outside(now, arrival, out),
+                    None => self.orphan(now, arrival, out),
+                }
+            }
+        }
+    }
+
+    /// CANCEL: answered 200 if it finds an INVITE, whatever became of that (RFC 3261 §9.2).
+    fn cancel(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let invite = ServerKey::of_request(&arrival.message, true);
+        let found = invite.and_then(|key| {
+            let id = self.endpoint.transactions.server_id(&key);
+            self.endpoint.transactions.cancelled(id, &key)
+        });
+        let Some(leg) = found else {
+            return self.endpoint.reply(now, arrival, 481, None, out, |reply| reply);
+        };
+        let tag = leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.tag);
+        let cancel = arrival.message.clone();
+        self.endpoint.reply(now, arrival, 200, tag, out, |reply| reply);
+        if let Some(leg) = leg {
+            self.with_leg(leg, out, |leg, endpoint, out| leg.cancelled(now, &cancel, endpoint, out));
+        }
+    }
+
+    /// The leg whose dialog a request is in: our tag finds it, Call-ID and the peer's tag must agree.
+    fn leg_of(&self, request: &Message) -> Option<LegId> {
+        let id = *self.tags.get(&Token::parse(request.to_tag())?)?;
+        let leg = self.legs.get(&id)?;
+        leg.matches(request.call_id(), request.from_tag()).then_some(id)
+    }
+
+    /// Does something to a leg, then arms its timers, or forgets it if it is over.
+    fn with_leg(
+        &mut self,
+        id: LegId,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Leg, &mut Endpoint, &mut Outbox),
+    ) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        act(leg, &mut self.endpoint, out);
+        if leg.is_over() {
+            let tag = leg.tag;
+            self.tags.remove(&tag);
+            self.legs.remove(&id);
+        } else {
+            let deadline = leg.deadline();
+            self.timers.arm(&mut leg.armed, deadline, id);
+        }
+    }
+
+    fn admit(&mut self, mut leg: Leg) {
+        let (id, deadline) = (leg.id, leg.deadline());
+        self.timers.arm(&mut leg.armed, deadline, id);
+        self.tags.insert(leg.tag, id);
+        self.legs.insert(id, Box::new(leg));
+    }
+
+    fn is_full(&self) -> bool {
+        let capacity = self.endpoint.config.capacity;
+        self.legs.len() >= capacity.legs || self.endpoint.transactions.len() >= capacity.transactions
+    }
+
+    fn next_serial(&mut self) -> LegId {
+        self.serial = (self.serial + 1) & (INCOMING_SERIAL - 1);
+        LegId::new(self.endpoint.config.worker, INCOMING_SERIAL | self.serial)
+    }
+}

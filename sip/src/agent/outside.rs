@@ -1,0 +1,146 @@
+//! Requests outside any dialog: who sent them, whether they can be served, what begins with them (RFC 3261 §8.2).
+
+use std::time::Instant;
+
+use super::Agent;
+use super::peer::Identity;
+use crate::endpoint::{self, ACCEPT, Arrival, SUPPORTED};
+use crate::message::{HeaderName, Message, Method, Uri};
+use crate::outbox::{IncomingCall, Outbox, Peer};
+use crate::session::{self, Leg, cause};
+
+/// Seconds after which a caller may try again that was turned away for lack of room.
+const RETRY_AFTER_S: u32 = 5;
+
+/// What an INVITE says about hops where it says nothing.
+const MAX_FORWARDS: u8 = 70;
+
+impl Agent {
+    /// A request without To tag.
+    pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        match arrival.message.method() {
+            Method::Invite => self.incoming(now, arrival, out),
+            Method::Register => self.register(now, arrival, out),
+            Method::Options => self.refuse(&arrival, 200, out, endpoint::capabilities),
+            Method::Message | Method::Subscribe | Method::Publish | Method::Notify | Method::Refer => {
+                self.unserved(now, &arrival, out);
+            }
+            Method::Bye => self.orphan(now, arrival, out),
+            Method::Prack | Method::Update | Method::Info => self.refuse(&arrival, 481, out, |reply| reply),
+            Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
+            Method::Ack | Method::Cancel => {}
+        }
+    }
+
+    /// A request with a To tag that is in no dialog of ours, or a BYE without one.
+    pub(super) fn orphan(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let is_trunk = || self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some();
+        let is_bye = arrival.message.method() == Method::Bye;
+        if is_bye && self.endpoint.config.reply_200_to_orphan_bye && is_trunk() {
+            return self.endpoint.reply(now, arrival, 200, None, out, |reply| reply);
+        }
+        self.refuse(&arrival, 481, out, |reply| reply);
+    }
+
+    /// Methods that are for known peers only, and not served to them either.
+    fn unserved(&mut self, now: Instant, arrival: &Arrival, out: &mut Outbox) {
+        if self.admit_peer(now, arrival, out).is_none() {
+            return;
+        }
+        match arrival.message.method() {
+            Method::Subscribe | Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
+            Method::Notify => self.refuse(arrival, 481, out, |reply| reply),
+            _ => self.refuse(arrival, 405, out, endpoint::allow),
+        }
+    }
+
+    fn incoming(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let Some(Identity { peer, from_user }) = self.admit_peer(now, &arrival, out) else { return };
+        let message = &arrival.message;
+        if message.max_forwards() == Some(0) {
+            return self.refuse(&arrival, 483, out, |reply| reply);
+        }
+        if self.endpoint.transactions.is_merged(message) {
+            return self.refuse(&arrival, 482, out, |reply| reply);
+        }
+        let unsupported = unsupported(message);
+        if !unsupported.is_empty() {
+            return self
+                .refuse(&arrival, 420, out, |reply| reply.header(HeaderName::Unsupported, unsupported));
+        }
+        if !is_readable(message) {
+            return self.refuse(&arrival, 415, out, |reply| reply.header(HeaderName::Accept, ACCEPT));
+        }
+        let offer = match session::offered(message) {
+            Ok(offer) => offer,
+            Err(error) => return self.refuse(&arrival, error.status(), out, |reply| reply),
+        };
+        if self.is_full() {
+            return self
+                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        }
+        let Some(uri) = Uri::parse(message.request_uri()) else {
+            return self.refuse(&arrival, 416, out, |reply| reply);
+        };
+        let mut from = cause::party(message.from());
+        if let Some(user) = from_user {
+            from.user = user;
+        }
+        let call = IncomingCall {
+            peer,
+            flow: arrival.flow,
+            dialled: uri.user_unescaped().into_owned(),
+            domain: uri.host.to_owned(),
+            from,
+            to: cause::party(message.to()),
+            max_forwards: message
+                .max_forwards()
+                .map_or(MAX_FORWARDS, |hops| u8::try_from(hops).unwrap_or(MAX_FORWARDS)),
+            offer,
+            supports_100rel: message.has_option(HeaderName::Supported, "100rel"),
+        };
+        let id = self.next_serial();
+        let leg = Leg::incoming(now, id, arrival, Box::new(call), &mut self.endpoint, out);
+        self.admit(leg);
+    }
+
+    /// Refuses, or answers, without keeping state: whatever anyone can send must cost nothing.
+    pub(super) fn refuse(
+        &self,
+        arrival: &Arrival,
+        status: u16,
+        out: &mut Outbox,
+        complete: impl FnOnce(crate::message::Builder) -> crate::message::Builder,
+    ) {
+        self.endpoint.reply_stateless(&arrival.message, arrival.flow, status, out, complete);
+    }
+}
+
+impl Identity {
+    /// A trunk speaks for whom it likes.
+    pub(super) const fn trunk(name: std::sync::Arc<str>) -> Self {
+        Self { peer: Peer::Trunk(name), from_user: None }
+    }
+}
+
+/// The options that are required of us and that we do not have, as the value of Unsupported.
+fn unsupported(message: &Message) -> String {
+    let mut tags: Vec<&str> = Vec::new();
+    for name in [HeaderName::Require, HeaderName::ProxyRequire] {
+        tags.extend(
+            message.values(name).filter(|tag| !tag.is_empty() && !tag.eq_ignore_ascii_case(SUPPORTED)),
+        );
+    }
+    tags.join(", ")
+}
+
+/// Whether the body is of a type and coding that we read, or need not be read.
+fn is_readable(message: &Message) -> bool {
+    let is_optional = message
+        .value(HeaderName::ContentDisposition)
+        .is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional"));
+    let is_plain = message
+        .value(HeaderName::ContentEncoding)
+        .is_none_or(|coding| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity"));
+    message.body().is_empty() || is_optional || session::is_sdp(message) && is_plain
+}

@@ -1,0 +1,89 @@
+//! Who may call and who may register: the lines with their passwords, the trunks with their addresses.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use foldhash::quality::RandomState;
+use ipnet::IpNet;
+
+use crate::auth::Algorithm;
+
+/// A line that proves itself by a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The password.
+    pub password: Arc<str>,
+    /// The algorithms to offer, in order of preference.
+    pub algorithms: Vec<Algorithm>,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Account({:?}, masked)", self.algorithms)
+    }
+}
+
+/// A trunk that proves itself by its source address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrustedTrunk {
+    /// Its name in the configuration.
+    pub name: Arc<str>,
+    /// Whom calls are taken from without a challenge.
+    pub allow_from: Vec<IpNet>,
+}
+
+/// All that an agent must know to say who sent a request. Replaced as a whole on reload.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// The lines by name.
+    pub accounts: HashMap<Arc<str>, Account, RandomState>,
+    /// The trunks, in the order of the configuration.
+    pub trunks: Vec<TrustedTrunk>,
+    /// The digest realm.
+    pub realm: Arc<str>,
+}
+
+impl Directory {
+    /// The line with this name, and its name as the directory keeps it.
+    pub fn account(&self, line: &str) -> Option<(&Arc<str>, &Account)> {
+        self.accounts.get_key_value(line)
+    }
+
+    /// The first trunk that calls are taken from at this address.
+    pub fn trunk_at(&self, source: IpAddr) -> Option<&Arc<str>> {
+        let source = source.to_canonical();
+        let trunk =
+            self.trunks.iter().find(|trunk| trunk.allow_from.iter().any(|net| net.contains(&source)))?;
+        Some(&trunk.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_trunk_that_contains_the_source_is_meant() {
+        let trunk = |name: &str, nets: &[&str]| TrustedTrunk {
+            name: name.into(),
+            allow_from: nets.iter().map(|net| net.parse().unwrap()).collect(),
+        };
+        let directory = Directory {
+            trunks: vec![trunk("one", &["192.0.2.0/25"]), trunk("two", &["192.0.2.0/24", "2001:db8::/32"])],
+            ..Directory::default()
+        };
+        let at = |source: &str| directory.trunk_at(source.parse().unwrap()).map(AsRef::as_ref);
+        assert_eq!(at("192.0.2.1"), Some("one"));
+        assert_eq!(at("192.0.2.200"), Some("two"));
+        assert_eq!(at("::ffff:192.0.2.200"), Some("two"));
+        assert_eq!(at("2001:db8::9"), Some("two"));
+        assert_eq!(at("198.51.100.1"), None);
+    }
+
+    #[test]
+    fn a_password_is_never_printed() {
+        let account = Account { password: "secret".into(), algorithms: vec![Algorithm::Md5] };
+        assert!(!format!("{account:?}").contains("secret"));
+    }
+}

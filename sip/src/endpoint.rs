@@ -1,0 +1,358 @@
+//! What every session needs from its agent: an identity on each path, randomness, transactions.
+
+use std::fmt;
+use std::hash::BuildHasher;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use foldhash::quality::FixedState;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::agent::AgentConfig;
+use crate::auth::Credentials;
+use crate::dialog::Dialog;
+use crate::directory::Directory;
+use crate::ids::LegId;
+use crate::message::{Builder, HeaderName, Message, Method, request, response};
+use crate::outbox::{Outbox, Transmit};
+use crate::token::{COOKIE, Token};
+use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
+use crate::transport::{Flow, Transport};
+
+/// What this stage of the engine serves (RFC 3261 §20.5).
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
+/// Extensions that may be required of us.
+pub(crate) const SUPPORTED: &str = "path";
+/// Bodies we read.
+pub(crate) const ACCEPT: &str = "application/sdp";
+/// The media type of a session description.
+pub(crate) const SDP: &str = "application/sdp";
+
+/// The common ground of all sessions of one agent.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) config: AgentConfig,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) transactions: Transactions,
+    random: StdRng,
+    /// Tags of stateless responses: the same request gets the same tag (RFC 3261 §8.2.7).
+    stateless: FixedState,
+}
+
+/// A request that has no transaction yet.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) message: Message,
+    /// Where it came from.
+    pub(crate) flow: Flow,
+    pub(crate) id: ServerId,
+    pub(crate) key: ServerKey,
+}
+
+impl Endpoint {
+    pub(crate) fn new(config: AgentConfig, directory: Arc<Directory>, seed: [u8; 32]) -> Self {
+        let mut random = StdRng::from_seed(seed);
+        let stateless = FixedState::with_seed(random.random());
+        let transactions = Transactions::new(config.timing);
+        Self { config, directory, transactions, random, stateless }
+    }
+
+    /// A tag or branch.
+    pub(crate) fn token(&mut self) -> Token {
+        Token::draw(self.config.worker, &mut self.random)
+    }
+
+    /// Uniformly random, `low` to `high` inclusive.
+    pub(crate) fn between(&mut self, low: u32, high: u32) -> u32 {
+        self.random.random_range(low..=high)
+    }
+
+    /// Our address on a path, as others are to see it.
+    pub(crate) fn address(&self, flow: Flow) -> SocketAddr {
+        let listener = |ip: Option<IpAddr>| {
+            self.config
+                .listeners
+                .iter()
+                .filter(|(transport, _)| *transport == flow.transport)
+                .map(|(_, address)| *address)
+                .find(|address| ip.is_none_or(|ip| address.ip() == ip || address.ip().is_unspecified()))
+        };
+        let known = listener(Some(flow.local.ip())).or_else(|| listener(None));
+        let ip = match (self.config.advertise, known) {
+            (Some(advertised), _) => advertised,
+            (None, Some(known)) if flow.local.ip().is_unspecified() => known.ip(),
+            (None, _) => flow.local.ip(),
+        };
+        // The near port of a stream that we opened is ephemeral: nobody can connect to it.
+        let port = match known {
+            Some(known) if flow.transport.is_reliable() || flow.local.port() == 0 => known.port(),
+            _ => flow.local.port(),
+        };
+        SocketAddr::new(ip, port)
+    }
+
+    /// Whether a stream can be offered instead of a datagram that would be too long.
+    pub(crate) fn stream_listener(&self) -> Option<SocketAddr> {
+        let (_, address) =
+            self.config.listeners.iter().find(|(transport, _)| *transport == Transport::Tcp)?;
+        Some(*address)
+    }
+
+    /// Whether this address is one of ours.
+    pub(crate) fn is_own_address(&self, host: IpAddr, flow: Flow) -> bool {
+        let is_listener = |(_, address): &(Transport, SocketAddr)| address.ip() == host;
+        host == flow.local.ip()
+            || self.config.advertise == Some(host)
+            || self.config.listeners.iter().any(is_listener)
+    }
+
+    /// Contact of ours on a path.
+    pub(crate) fn contact<'a>(&self, flow: Flow, user: &'a str) -> Contact<'a> {
+        Contact { user, address: self.address(flow), transport: flow.transport }
+    }
+
+    /// Begins a request inside a dialog: everything up to the headers of its method.
+    pub(crate) fn request(
+        &self,
+        dialog: &Dialog,
+        method: Method,
+        cseq: u32,
+        flow: Flow,
+        branch: Token,
+    ) -> Builder {
+        let routed = dialog.routed();
+        let (call_id, local, remote) = dialog.identity();
+        let mut builder = request(method, routed.uri)
+            .header(HeaderName::Via, self.via(flow, branch))
+            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::From, local)
+            .header(HeaderName::To, remote)
+            .header(HeaderName::CallId, call_id)
+            .header(HeaderName::CSeq, format_args!("{cseq} {}", method.name()));
+        for route in routed.route {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        match routed.last {
+            Some(last) => builder.header(HeaderName::Route, format_args!("<{last}>")),
+            None => builder,
+        }
+    }
+
+    /// Via of ours. It always asks for `rport` (RFC 3581).
+    pub(crate) fn via(&self, flow: Flow, branch: Token) -> Via {
+        Via { transport: flow.transport, address: self.address(flow), branch }
+    }
+
+    /// Sends the BYE of a dialog.
+    pub(crate) fn bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        reason: Option<&str>,
+        leg: LegId,
+        purpose: Purpose,
+        out: &mut Outbox,
+    ) {
+        dialog.terminate();
+        let (flow, branch, cseq) = (dialog.hop(), self.token(), dialog.sequence().advance());
+        let mut bye = self.request(dialog, Method::Bye, cseq, flow, branch);
+        if let Some(reason) = reason {
+            bye = bye.header(HeaderName::Reason, reason);
+        }
+        let key = ClientKey::new(branch, Method::Bye);
+        self.transactions.send(now, key, Method::Bye, bye.finish(), flow, leg, purpose, out);
+    }
+
+    /// Sends the ACK to a 2xx and keeps it, should the 2xx come again.
+    pub(crate) fn acknowledge(
+        &mut self,
+        dialog: &Dialog,
+        key: ClientKey,
+        cseq: u32,
+        body: Option<&[u8]>,
+        out: &mut Outbox,
+    ) {
+        let (flow, branch) = (dialog.hop(), self.token());
+        let ack = self.request(dialog, Method::Ack, cseq, flow, branch);
+        let bytes = match body {
+            Some(body) => ack.body(SDP, body),
+            None => ack.finish(),
+        };
+        let ack = Transmit { flow, bytes };
+        self.transactions.acknowledge(key, dialog.remote_tag(), ack.clone());
+        out.transmits.push(ack);
+    }
+
+    /// Acknowledges a 2xx to a re-INVITE of a session that is over.
+    pub(crate) fn acknowledge_late(
+        &mut self,
+        key: ClientKey,
+        response: &Message,
+        flow: Flow,
+        out: &mut Outbox,
+    ) {
+        let dialog = Dialog::of_response(response, response.to().map_or("", |to| to.uri), flow);
+        self.acknowledge(&dialog, key, response.cseq().number, None, out);
+    }
+
+    /// A 2xx that nobody wants, from a fork that lost or after a CANCEL: ACK, then BYE (RFC 3261 §13.2.2.4).
+    pub(crate) fn release(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        response: &Message,
+        flow: Flow,
+        leg: LegId,
+        out: &mut Outbox,
+    ) {
+        let mut dialog = Dialog::of_response(response, response.to().map_or("", |to| to.uri), flow);
+        self.acknowledge(&dialog, key, response.cseq().number, None, out);
+        self.bye(now, &mut dialog, None, leg, Purpose::Alone, out);
+    }
+
+    /// Answers a request in a transaction that is over at once.
+    pub(crate) fn reply(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        status: u16,
+        tag: Option<Token>,
+        out: &mut Outbox,
+        complete: impl FnOnce(Builder) -> Builder,
+    ) {
+        let Arrival { message, flow, id, key } = arrival;
+        let mut builder = response(&message, status, flow.remote);
+        if let Some(tag) = tag {
+            builder = builder.to_tag(&tag.to_string());
+        }
+        let bytes = complete(builder).finish();
+        let to = response_flow(&message, flow);
+        let is_remembered = message.method() == Method::Invite || !to.transport.is_reliable();
+        if is_remembered && self.transactions.len() < self.config.capacity.transactions {
+            self.transactions.begin(id, key, message, to, flow.remote, None);
+            self.transactions.respond(now, id, status, bytes, out);
+        } else {
+            out.transmits.push(Transmit { flow: to, bytes });
+        }
+    }
+
+    /// Answers a request without remembering it (RFC 3261 §8.2.7): the request again gets the same response again.
+    pub(crate) fn reply_stateless(
+        &self,
+        message: &Message,
+        flow: Flow,
+        status: u16,
+        out: &mut Outbox,
+        complete: impl FnOnce(Builder) -> Builder,
+    ) {
+        let branch = message.via().map_or("", |via| via.branch());
+        let bits =
+            self.stateless.hash_one((message.call_id(), message.from_tag(), message.cseq().number, branch));
+        let tag = Token { worker: self.config.worker, bits };
+        let builder = response(message, status, flow.remote).to_tag(&tag.to_string());
+        out.transmits
+            .push(Transmit { flow: response_flow(message, flow), bytes: complete(builder).finish() });
+    }
+
+    /// Begins a response to a request that has a transaction.
+    pub(crate) fn response(&self, id: ServerId, status: u16, tag: Token) -> Option<Builder> {
+        let (request, source) = self.transactions.request(id)?;
+        Some(response(request, status, source).to_tag(&tag.to_string()))
+    }
+
+    /// The 100 to a request that has a transaction.
+    pub(crate) fn trying(&self, id: ServerId) -> Bytes {
+        self.transactions
+            .request(id)
+            .map(|(request, source)| response(request, 100, source).finish())
+            .unwrap_or_default()
+    }
+
+    /// Credentials for a challenge, as the header that carries them.
+    pub(crate) fn authorization(
+        &mut self,
+        _challenge: &Message,
+        _method: Method,
+        _uri: &str,
+        _credentials: &Credentials,
+    ) -> Option<(HeaderName, String)> {
+        None
+    }
+
+    /// Begins the transaction of a request.
+    pub(crate) fn begin(&mut self, arrival: Arrival, leg: LegId) -> ServerId {
+        let Arrival { message, flow, id, key } = arrival;
+        let to = response_flow(&message, flow);
+        self.transactions.begin(id, key, message, to, flow.remote, Some(leg));
+        id
+    }
+}
+
+/// What an OPTIONS is answered with (RFC 3261 §11.2).
+pub(crate) fn capabilities(reply: Builder) -> Builder {
+    reply
+        .header(HeaderName::Allow, ALLOW)
+        .header(HeaderName::Accept, ACCEPT)
+        .header(HeaderName::Supported, SUPPORTED)
+}
+
+/// What a 405 must carry.
+pub(crate) fn allow(reply: Builder) -> Builder {
+    reply.header(HeaderName::Allow, ALLOW)
+}
+
+/// What a 489 must carry (RFC 6665 §8.3.2).
+pub(crate) fn allow_events(reply: Builder) -> Builder {
+    reply.header(HeaderName::AllowEvents, "talk")
+}
+
+/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source address, at the
+/// source port if the request asks for it, at the port of sent-by if not.
+pub(crate) fn response_flow(request: &Message, flow: Flow) -> Flow {
+    let Some(via) = request.via() else { return flow };
+    if flow.transport.is_reliable() || via.rport().is_some() {
+        return flow;
+    }
+    Flow { remote: SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060)), ..flow }
+}
+
+/// A Via value of ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Via {
+    transport: Transport,
+    address: SocketAddr,
+    branch: Token,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { transport, address, branch } = self;
+        write!(f, "SIP/2.0/{} {address};rport;branch={COOKIE}{branch}", transport.via_name())
+    }
+}
+
+/// A Contact value of ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contact<'a> {
+    /// Escaped.
+    user: &'a str,
+    address: SocketAddr,
+    transport: Transport,
+}
+
+impl fmt::Display for Contact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<sip:")?;
+        if !self.user.is_empty() {
+            write!(f, "{}@", self.user)?;
+        }
+        write!(f, "{}", self.address)?;
+        match self.transport {
+            Transport::Udp => f.write_str(">"),
+            Transport::Tcp => write!(f, ";transport={}>", self.transport.param_name()),
+        }
+    }
+}

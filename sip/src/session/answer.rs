@@ -1,0 +1,238 @@
+//! As UAS: their INVITE, our responses, their ACK (RFC 3261 §13.3).
+
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::{Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged, cause, description};
+use crate::dialog::Dialog;
+use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
+use crate::ids::LegId;
+use crate::message::{Builder, HeaderName, Message, Uri, response};
+use crate::outbox::{CauseKind, Event, IncomingCall, Outbox, Transmit};
+use crate::sdp::SessionDescription;
+use crate::transaction::ServerId;
+
+impl Leg {
+    /// Takes an INVITE that passed every check: answers 100 and tells the owner.
+    pub(crate) fn incoming(
+        now: Instant,
+        id: LegId,
+        arrival: Arrival,
+        call: Box<IncomingCall>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> Self {
+        let message = &arrival.message;
+        let incoming = Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None };
+        let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), "", endpoint);
+        leg.user = Uri::parse(message.request_uri()).and_then(|uri| uri.user).unwrap_or_default().into();
+        let cseq = endpoint.between(1, 0xffff);
+        leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
+        let trying = response(message, 100, arrival.flow.remote).finish();
+        let server = endpoint.begin(arrival, id);
+        endpoint.transactions.respond(now, server, 100, trying, out);
+        out.events.push(Event::Incoming(id, call));
+        leg
+    }
+
+    /// Sends a provisional response, 101 to 199.
+    pub(crate) fn progress(
+        &mut self,
+        now: Instant,
+        status: u16,
+        description: Option<&SessionDescription>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        if !(101..200).contains(&status) {
+            return;
+        }
+        let Some(response) = self.dialog_response(server, status, endpoint) else { return };
+        let response = match description {
+            Some(description) => response.body(SDP, &self.print_answer(server, description, endpoint)),
+            None => response.finish(),
+        };
+        endpoint.transactions.respond(now, server, status, response.clone(), out);
+        if let Stage::Incoming(incoming) = &mut self.stage {
+            incoming.progress = Some(Progress { status, response, repeat_at: now + PROGRESS_INTERVAL });
+        }
+    }
+
+    pub(super) fn repeat_progress(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Incoming(Incoming { server, progress: Some(progress), .. }) = &mut self.stage else {
+            return;
+        };
+        if progress.repeat_at <= now {
+            progress.repeat_at = now + PROGRESS_INTERVAL;
+            endpoint.transactions.respond(now, *server, progress.status, progress.response.clone(), out);
+        }
+    }
+
+    /// Answers with 200: the description is the answer, or our offer if the INVITE had none. Without a description the one of
+    /// the last provisional response stands.
+    pub(crate) fn answer(
+        &mut self,
+        now: Instant,
+        description: Option<&SessionDescription>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Incoming(Incoming { server, has_offer, .. }) = self.stage else { return };
+        let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+        let body = match description {
+            Some(description) => self.print_answer(server, description, endpoint),
+            None => self.local.last().clone(),
+        };
+        let response = if body.is_empty() { response.finish() } else { response.body(SDP, &body) };
+        self.stage = Stage::Established;
+        if let Some(dialog) = &mut self.dialog {
+            dialog.confirm();
+        }
+        let is_offer = !has_offer && !body.is_empty();
+        self.accept(now, server, response, true, is_offer, endpoint, out);
+    }
+
+    /// Sends a 2xx to an INVITE, initial or not, and repeats it until the ACK.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the response")]
+    pub(super) fn accept(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        response: Bytes,
+        is_initial: bool,
+        is_offer: bool,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let timing = endpoint.config.timing;
+        let cseq = endpoint.transactions.request(server).map(|(request, _)| request.cseq().number);
+        if let (Some(cseq), Some(flow)) = (cseq, endpoint.transactions.response_flow(server)) {
+            self.unacknowledged.push(Unacknowledged {
+                cseq,
+                response: Transmit { flow, bytes: response.clone() },
+                is_initial,
+                is_offer,
+                interval: timing.t1,
+                repeat_at: now + timing.t1,
+                give_up_at: now + timing.timeout(),
+            });
+        }
+        endpoint.transactions.respond(now, server, 200, response, out);
+    }
+
+    pub(super) fn repeat_unacknowledged(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let timing = endpoint.config.timing;
+        let mut is_lost = false;
+        for waiting in &mut self.unacknowledged {
+            if waiting.give_up_at <= now {
+                is_lost = true;
+            } else if waiting.repeat_at <= now {
+                out.transmits.push(waiting.response.clone());
+                waiting.interval = timing.backed_off(waiting.interval);
+                waiting.repeat_at = now + waiting.interval;
+            }
+        }
+        if is_lost {
+            self.unacknowledged.clear();
+            self.not_acknowledged(now, endpoint, out);
+        }
+    }
+
+    /// Takes the ACK to a 2xx of ours.
+    pub(crate) fn acknowledged(
+        &mut self,
+        now: Instant,
+        ack: &Message,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let number = ack.cseq().number;
+        let Some(index) = self.unacknowledged.iter().position(|waiting| waiting.cseq == number) else {
+            return;
+        };
+        let waiting = self.unacknowledged.remove(index);
+        if let Stage::Leaving(reason) = &mut self.stage {
+            let reason = reason.take();
+            return self.hang_up(now, reason.as_deref(), endpoint, out);
+        }
+        let answer = if waiting.is_offer { description::preview(ack) } else { None };
+        if waiting.is_initial {
+            out.events.push(Event::Established { leg: self.id, answer });
+        } else if waiting.is_offer {
+            out.events.push(Event::OfferAnswered { leg: self.id, sdp: answer });
+        }
+        self.resume(now, endpoint, out);
+    }
+
+    /// Refuses with a final status of 300 or more.
+    pub(crate) fn reject(
+        &mut self,
+        now: Instant,
+        status: u16,
+        headers: &[(&'static str, String)],
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        let status = if (300..700).contains(&status) { status } else { 500 };
+        self.refuse(now, server, status, headers, endpoint, out);
+        self.stage = Stage::Over;
+        self.ended(cause::local(CauseKind::Local, status), out);
+    }
+
+    /// Sends a final response of 300 or more to an INVITE or UPDATE of the peer.
+    pub(super) fn refuse(
+        &self,
+        now: Instant,
+        server: ServerId,
+        status: u16,
+        headers: &[(&'static str, String)],
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Some(mut response) = endpoint.response(server, status, self.tag) else { return };
+        for (name, value) in headers {
+            response = response.raw(name, value);
+        }
+        endpoint.transactions.respond(now, server, status, response.finish(), out);
+    }
+
+    /// Begins a response that makes or keeps the dialog: Record-Route copied, our Contact, what we can do.
+    pub(super) fn dialog_response(
+        &self,
+        server: ServerId,
+        status: u16,
+        endpoint: &Endpoint,
+    ) -> Option<Builder> {
+        let (request, _) = endpoint.transactions.request(server)?;
+        let flow = endpoint.transactions.response_flow(server)?;
+        let response = endpoint
+            .response(server, status, self.tag)?
+            .copy(request, HeaderName::RecordRoute)
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user));
+        Some(if status < 200 {
+            response
+        } else {
+            response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED)
+        })
+    }
+
+    /// Writes the answer to the offer of this request, or our offer where it has none.
+    pub(super) fn print_answer(
+        &mut self,
+        server: ServerId,
+        description: &SessionDescription,
+        endpoint: &Endpoint,
+    ) -> Bytes {
+        let Some(flow) = endpoint.transactions.response_flow(server) else { return Bytes::new() };
+        let body = self.local.print(description, Self::media_address(endpoint, flow));
+        if let Some((request, _)) = endpoint.transactions.request(server) {
+            if description::is_sdp(request) && !request.body().is_empty() {
+                self.local.answers(request.body_bytes());
+            }
+        }
+        body
+    }
+}

@@ -1,0 +1,249 @@
+//! The end of a leg, by either side (RFC 3261 §9, §15).
+
+use std::time::Instant;
+
+use super::{Exchange, Incoming, Leg, Stage, cause, description};
+use crate::endpoint::{Arrival, Endpoint};
+use crate::message::{HeaderName, Message, Method};
+use crate::outbox::{Cause, CauseKind, Event, Outbox};
+use crate::transaction::client_invite::Verdict;
+use crate::transaction::{ClientKey, Concern, Purpose};
+use crate::transport::Flow;
+
+/// Our end.
+impl Leg {
+    /// Ends the leg however its state demands. `reason` is the value of a Reason header.
+    pub(crate) fn end(
+        &mut self,
+        now: Instant,
+        reason: Option<String>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        match &mut self.stage {
+            Stage::Incoming(Incoming { server, .. }) => {
+                let (server, headers) = (*server, reason.map(|reason| ("Reason", reason)));
+                self.refuse(now, server, 480, headers.as_slice(), endpoint, out);
+                self.stage = Stage::Over;
+            }
+            Stage::Calling(calling) => {
+                endpoint.transactions.cancel(now, calling.key, reason, out);
+                self.stage = Stage::Over;
+            }
+            Stage::Offered { key, cseq, offer } => {
+                let (key, cseq) = (*key, *cseq);
+                if let Some(dialog) = &self.dialog {
+                    let address = Self::media_address(endpoint, dialog.flow());
+                    let body = self.local.print(&description::rejecting(offer), address);
+                    endpoint.acknowledge(dialog, key, cseq, Some(&body), out);
+                }
+                self.hang_up(now, reason.as_deref(), endpoint, out);
+            }
+            Stage::Established => {
+                self.refuse_open_offer(now, endpoint, out);
+                if self.unacknowledged.iter().any(|waiting| waiting.is_initial) {
+                    self.stage = Stage::Leaving(reason);
+                } else {
+                    self.hang_up(now, reason.as_deref(), endpoint, out);
+                }
+            }
+            Stage::Leaving(_) | Stage::Closing | Stage::Over => return,
+        }
+        self.ended(cause::local(CauseKind::Local, 0), out);
+    }
+
+    /// Sends BYE. The leg stays until it is answered.
+    pub(super) fn hang_up(
+        &mut self,
+        now: Instant,
+        reason: Option<&str>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        self.refuse_open_offer(now, endpoint, out);
+        self.unacknowledged.clear();
+        self.queued = None;
+        self.stage = Stage::Closing;
+        match &mut self.dialog {
+            Some(dialog) => endpoint.bye(now, dialog, reason, self.id, Purpose::Bye, out),
+            None => self.stage = Stage::Over,
+        }
+    }
+
+    /// Our 2xx drew no ACK in 64·T1 (RFC 3261 §13.3.1.4).
+    pub(super) fn not_acknowledged(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        match &mut self.stage {
+            Stage::Established => {
+                self.ended(cause::local(CauseKind::NoAck, 0), out);
+                self.hang_up(now, None, endpoint, out);
+            }
+            Stage::Leaving(reason) => {
+                let reason = reason.take();
+                self.hang_up(now, reason.as_deref(), endpoint, out);
+            }
+            Stage::Incoming(_) | Stage::Calling(_) | Stage::Offered { .. } | Stage::Closing | Stage::Over => {
+            }
+        }
+    }
+
+    /// The stream that an unanswered INVITE came by is closed.
+    pub(super) fn lose(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        self.refuse(now, server, 480, &[], endpoint, out);
+        self.stage = Stage::Over;
+        self.ended(cause::local(CauseKind::Lost, 0), out);
+    }
+
+    /// A re-INVITE or UPDATE of theirs that is not answered goes with the session.
+    fn refuse_open_offer(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        if let Exchange::RemoteOffer { server, .. } = std::mem::replace(&mut self.exchange, Exchange::Stable)
+        {
+            self.refuse(now, server, 487, &[], endpoint, out);
+        }
+    }
+}
+
+/// Their end.
+impl Leg {
+    /// BYE: answered at once, in any state (RFC 3261 §15.1.2).
+    pub(super) fn bye(&mut self, now: Instant, arrival: Arrival, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let cause = cause::of_message(&arrival.message, CauseKind::Bye);
+        endpoint.reply(now, arrival, 200, Some(self.tag), out, |reply| reply);
+        self.refuse_open_offer(now, endpoint, out);
+        if let Some(dialog) = &mut self.dialog {
+            dialog.terminate();
+        }
+        match &self.stage {
+            Stage::Incoming(Incoming { server, .. }) => {
+                let server = *server;
+                self.refuse(now, server, 487, &[], endpoint, out);
+                self.ended(cause, out);
+            }
+            // The callee's BYE overtook its own 2xx: that will meet an ACK and a BYE.
+            Stage::Calling(calling) => {
+                endpoint.transactions.cancel(now, calling.key, None, out);
+                out.events.push(Event::Failed {
+                    leg: self.id,
+                    cause,
+                    retry_after_s: None,
+                    redirect: Vec::new(),
+                });
+            }
+            Stage::Offered { .. } | Stage::Established => self.ended(cause, out),
+            // The owner knows; what waits for the answer to our own BYE is the transaction.
+            Stage::Leaving(_) | Stage::Closing | Stage::Over => {}
+        }
+        self.stage = Stage::Over;
+    }
+
+    /// CANCEL of an INVITE that is not answered, initial or not: 487 (RFC 3261 §9.2). The CANCEL itself is answered.
+    pub(crate) fn cancelled(
+        &mut self,
+        now: Instant,
+        cancel: &Message,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if let Stage::Incoming(Incoming { server, .. }) = self.stage {
+            self.refuse(now, server, 487, &[], endpoint, out);
+            self.stage = Stage::Over;
+            self.ended(Cause { status: 0, ..cause::of_message(cancel, CauseKind::Cancel) }, out);
+        } else {
+            self.refuse_open_offer(now, endpoint, out);
+        }
+    }
+}
+
+/// Requests inside the dialog, and what became of ours.
+impl Leg {
+    /// A request of the peer inside the dialog, other than ACK and CANCEL.
+    pub(crate) fn request(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let tag = Some(self.tag);
+        let method = arrival.message.method();
+        if let Some(dialog) = &mut self.dialog {
+            if dialog.receive(&arrival.message, arrival.flow).is_err() {
+                return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
+            }
+        }
+        let has_offer = description::is_sdp(&arrival.message) && !arrival.message.body().is_empty();
+        match method {
+            Method::Bye => self.bye(now, arrival, endpoint, out),
+            Method::Invite => self.remote_offer(now, arrival, endpoint, out),
+            Method::Update if has_offer => self.remote_offer(now, arrival, endpoint, out),
+            Method::Update => {
+                let contact = endpoint.contact(arrival.flow, &self.user).to_string();
+                endpoint
+                    .reply(now, arrival, 200, tag, out, |reply| reply.header(HeaderName::Contact, contact));
+            }
+            Method::Options => endpoint.reply(now, arrival, 200, tag, out, crate::endpoint::capabilities),
+            Method::Info => endpoint.reply(now, arrival, 200, tag, out, |reply| reply),
+            Method::Notify | Method::Prack => endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
+            Method::Subscribe => endpoint.reply(now, arrival, 489, tag, out, crate::endpoint::allow_events),
+            Method::Refer | Method::Message | Method::Publish | Method::Register => {
+                endpoint.reply(now, arrival, 405, tag, out, crate::endpoint::allow);
+            }
+            Method::Other => endpoint.reply(now, arrival, 501, tag, out, crate::endpoint::allow),
+            Method::Ack | Method::Cancel => {}
+        }
+    }
+
+    /// Sends NOTIFY with this event package and no body: the phone answers or holds by itself.
+    pub(crate) fn notify(
+        &mut self,
+        now: Instant,
+        event: &'static str,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let dialog = match &mut self.stage {
+            Stage::Calling(calling) => calling.forks.last_mut().map(|fork| &mut fork.dialog),
+            Stage::Established | Stage::Offered { .. } => self.dialog.as_mut(),
+            Stage::Incoming(_) | Stage::Leaving(_) | Stage::Closing | Stage::Over => None,
+        };
+        let Some(dialog) = dialog else {
+            return out.events.push(Event::Notified { leg: self.id, status: 481 });
+        };
+        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let bytes = endpoint
+            .request(dialog, Method::Notify, cseq, flow, branch)
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Event, event)
+            .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
+            .finish();
+        let key = ClientKey::new(branch, Method::Notify);
+        endpoint.transactions.send(now, key, Method::Notify, bytes, flow, self.id, Purpose::Notify, out);
+    }
+
+    /// What became of a request of ours.
+    pub(crate) fn outcome(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let status = match (&answer, concern.verdict) {
+            (Some((response, _)), _) => response.status(),
+            (None, Verdict::Unsent) => 503,
+            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
+        };
+        match concern.purpose {
+            Purpose::Invite => self.invited(now, concern, answer, endpoint, out),
+            Purpose::Modify => self.modified(now, concern, answer, endpoint, out),
+            Purpose::Bye if status >= 200 => self.stage = Stage::Over,
+            Purpose::Notify if status >= 200 => {
+                if !matches!(self.stage, Stage::Closing | Stage::Leaving(_)) {
+                    out.events.push(Event::Notified { leg: self.id, status });
+                }
+            }
+            Purpose::Bye | Purpose::Notify | Purpose::Alone => {}
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! As UAC: our INVITE and what comes back (RFC 3261 §13.2).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description};
+use crate::dialog::{Dialog, RouteSet};
+use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
+use crate::ids::{ConnectionId, LegId};
+use crate::message::{HeaderName, Message, Method, NameAddr, request};
+use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
+use crate::sdp::SessionDescription;
+use crate::token::Token;
+use crate::transaction::client_invite::Verdict;
+use crate::transaction::{ClientKey, Concern, Purpose};
+use crate::transport::{Flow, Transport};
+
+/// Above this a request leaves by a stream if it can (RFC 3261 §18.1.1).
+const DATAGRAM_BYTES_MAX: usize = 1300;
+
+/// How many Contacts of a 3xx are reported.
+const REDIRECTS_MAX: usize = 16;
+
+impl Leg {
+    /// Sends an INVITE.
+    pub(crate) fn invite(
+        now: Instant,
+        id: LegId,
+        invite: Box<Invite>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> Self {
+        let call_id = format!("{}{}", endpoint.token(), endpoint.token());
+        let user = invite.from.user.clone();
+        let calling = Calling {
+            key: ClientKey { branch: 0, is_cancel: false },
+            flow: invite.target.flow,
+            call_id,
+            cseq: endpoint.between(1, 0xffff),
+            forks: SmallVec::new(),
+            give_up_at: now + invite.timeout,
+            is_authorized: false,
+            is_diverted: false,
+            has_response: false,
+            invite,
+        };
+        let mut leg = Self::new(id, Role::Uac, Stage::Calling(Box::new(calling)), &user, endpoint);
+        leg.send_invite(now, None, endpoint, out);
+        leg
+    }
+
+    /// Sends the INVITE of a leg that is `Calling`: first, again with credentials, or again by another transport.
+    fn send_invite(
+        &mut self,
+        now: Instant,
+        authorization: Option<(HeaderName, String)>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Calling(calling) = &mut self.stage else { return };
+        let address = Self::media_address(endpoint, calling.flow);
+        let body = calling.invite.offer.as_deref().map(|offer| self.local.print(offer, address));
+        let mut branch = endpoint.token();
+        let text = InviteText { user: &self.user, tag: self.tag, authorization, body };
+        let mut bytes = text.write(calling, branch, endpoint);
+        let is_long = calling.flow.transport == Transport::Udp && bytes.len() > DATAGRAM_BYTES_MAX;
+        if let (true, Some(listener), false) = (is_long, endpoint.stream_listener(), calling.is_diverted) {
+            calling.is_diverted = true;
+            calling.flow.transport = Transport::Tcp;
+            calling.flow.local.set_port(listener.port());
+            calling.flow.connection = ConnectionId::default();
+            branch = endpoint.token();
+            bytes = text.write(calling, branch, endpoint);
+        }
+        calling.key = ClientKey::new(branch, Method::Invite);
+        let (key, flow) = (calling.key, calling.flow);
+        endpoint.transactions.send(now, key, Method::Invite, bytes, flow, self.id, Purpose::Invite, out);
+    }
+
+    /// Takes the outcome of the initial INVITE, or a step towards it.
+    pub(super) fn invited(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let key = concern.key;
+        let Stage::Calling(calling) = &mut self.stage else {
+            if let Some((response, flow)) =
+                answer.filter(|(response, _)| (200..300).contains(&response.status()))
+            {
+                endpoint.release(now, key, response, flow, self.id, out);
+            }
+            return;
+        };
+        if calling.key != key {
+            return;
+        }
+        let Some((response, flow)) = answer else {
+            return self.unreachable(now, concern.verdict, endpoint, out);
+        };
+        calling.has_response = true;
+        match response.status() {
+            0..=100 => {}
+            101..200 => self.provisional(response, flow, out),
+            200..300 => self.answered(now, key, response, flow, endpoint, out),
+            401 | 407 if self.authorize(now, response, endpoint, out) => {}
+            300.. => {
+                let redirect = if response.status() < 400 {
+                    response.contacts().take(REDIRECTS_MAX).map(|contact| contact.uri.to_owned()).collect()
+                } else {
+                    Vec::new()
+                };
+                let cause = cause::of_message(response, CauseKind::Status);
+                self.failed(cause, cause::retry_after_s(response), redirect, out);
+            }
+        }
+    }
+
+    fn provisional(&mut self, response: &Message, flow: Flow, out: &mut Outbox) {
+        let Stage::Calling(calling) = &mut self.stage else { return };
+        let sdp = description::preview(response);
+        let tag = response.to_tag();
+        if let Some(fork) = calling.forks.iter_mut().find(|fork| fork.dialog.remote_tag() == tag) {
+            fork.dialog.update(response, flow);
+            if sdp.is_some() {
+                fork.preview.clone_from(&sdp);
+            }
+        } else if calling.forks.len() < FORKS_MAX {
+            let dialog = Dialog::of_response(response, &calling.invite.target.uri, flow);
+            calling.forks.push(Fork { dialog, preview: sdp.clone() });
+        }
+        let talk = response.has_option(HeaderName::AllowEvents, "talk");
+        out.events.push(Event::Progress { leg: self.id, status: response.status(), sdp, talk });
+    }
+
+    fn answered(
+        &mut self,
+        now: Instant,
+        key: ClientKey,
+        response: &Message,
+        flow: Flow,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Calling(calling) = &mut self.stage else { return };
+        let tag = response.to_tag();
+        let winner = calling.forks.iter().position(|fork| fork.dialog.remote_tag() == tag);
+        let (mut dialog, preview) = match winner {
+            Some(index) => {
+                let fork = calling.forks.swap_remove(index);
+                (fork.dialog, fork.preview)
+            }
+            None => (Dialog::of_response(response, &calling.invite.target.uri, flow), None),
+        };
+        dialog.update(response, flow);
+        let had_offer = calling.invite.offer.is_some();
+        let cseq = response.cseq().number;
+        let Ok(sdp) = description::offered(response) else {
+            endpoint.acknowledge(&dialog, key, cseq, None, out);
+            endpoint.bye(now, &mut dialog, None, self.id, Purpose::Bye, out);
+            self.dialog = Some(dialog);
+            self.failed(cause::local(CauseKind::Status, 488), None, Vec::new(), out);
+            self.stage = Stage::Closing;
+            return;
+        };
+        let sdp = if had_offer { sdp.or(preview) } else { sdp };
+        let is_offer = !had_offer && sdp.is_some();
+        match &sdp {
+            Some(offer) if is_offer => self.stage = Stage::Offered { key, cseq, offer: offer.clone() },
+            Some(_) | None => {
+                endpoint.acknowledge(&dialog, key, cseq, None, out);
+                self.stage = Stage::Established;
+            }
+        }
+        self.dialog = Some(dialog);
+        let connected = Self::connected(response, flow, endpoint);
+        out.events.push(Event::Answered { leg: self.id, sdp, is_offer, connected });
+        self.resume(now, endpoint, out);
+    }
+
+    /// The connected party: P-Asserted-Identity counts from a trusted peer only (RFC 3325 §5).
+    fn connected(response: &Message, flow: Flow, endpoint: &Endpoint) -> Party {
+        let asserted = response
+            .values(HeaderName::PAssertedIdentity)
+            .next()
+            .filter(|_| endpoint.directory.trunk_at(flow.remote.ip()).is_some())
+            .and_then(NameAddr::parse);
+        cause::party(asserted.or_else(|| response.to()))
+    }
+
+    /// Answers the offer in the 2xx to our INVITE: the answer goes into the ACK.
+    pub(super) fn answer_in_ack(
+        &mut self,
+        now: Instant,
+        description: &SessionDescription,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let (&Stage::Offered { key, cseq, .. }, Some(dialog)) = (&self.stage, &self.dialog) else { return };
+        let body = self.local.print(description, Self::media_address(endpoint, dialog.flow()));
+        endpoint.acknowledge(dialog, key, cseq, Some(&body), out);
+        self.stage = Stage::Established;
+        self.resume(now, endpoint, out);
+    }
+
+    /// Answers a challenge once, with credentials that belong to this peer and realm. `false`: it stands as a failure.
+    fn authorize(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> bool {
+        let Stage::Calling(calling) = &mut self.stage else { return false };
+        let Some(credentials) = calling.invite.credentials.as_ref().map(Arc::clone) else { return false };
+        if calling.is_authorized {
+            return false;
+        }
+        let Some(authorization) =
+            endpoint.authorization(response, Method::Invite, &calling.invite.target.uri, &credentials)
+        else {
+            return false;
+        };
+        calling.is_authorized = true;
+        calling.cseq += 1;
+        calling.forks.clear();
+        self.send_invite(now, Some(authorization), endpoint, out);
+        true
+    }
+
+    fn unreachable(&mut self, now: Instant, verdict: Verdict, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Calling(calling) = &mut self.stage else { return };
+        let is_unsent = verdict == Verdict::Unsent;
+        if is_unsent
+            && calling.is_diverted
+            && calling.flow.transport == Transport::Tcp
+            && !calling.has_response
+        {
+            calling.flow = calling.invite.target.flow;
+            return self.send_invite(now, None, endpoint, out);
+        }
+        let status = if is_unsent { 503 } else { 408 };
+        self.failed(cause::local(CauseKind::Unreachable, status), None, Vec::new(), out);
+    }
+
+    /// No final response in the time that the owner gave.
+    pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Calling(calling) = &self.stage else { return };
+        let kind = if calling.has_response { CauseKind::Status } else { CauseKind::Unreachable };
+        endpoint.transactions.cancel(now, calling.key, None, out);
+        self.failed(cause::local(kind, 408), None, Vec::new(), out);
+    }
+
+    fn failed(&mut self, cause: Cause, retry_after_s: Option<u32>, redirect: Vec<String>, out: &mut Outbox) {
+        self.stage = Stage::Over;
+        out.events.push(Event::Failed { leg: self.id, cause, retry_after_s, redirect });
+    }
+}
+
+/// What an INVITE says beside the facts of its attempt.
+struct InviteText<'a> {
+    user: &'a str,
+    tag: Token,
+    authorization: Option<(HeaderName, String)>,
+    body: Option<Bytes>,
+}
+
+impl InviteText<'_> {
+    fn write(&self, calling: &Calling, branch: Token, endpoint: &Endpoint) -> Bytes {
+        let Calling { invite, flow, call_id, cseq, .. } = calling;
+        let routes = RouteSet::preloaded(&invite.target.route);
+        let routed = routes.apply(&invite.target.uri);
+        let host = endpoint.address(*flow).ip().to_string();
+        let from = cause::name_addr(&invite.from, &host);
+        let mut builder = request(Method::Invite, routed.uri)
+            .header(HeaderName::Via, endpoint.via(*flow, branch))
+            .header(HeaderName::MaxForwards, invite.max_forwards)
+            .header(HeaderName::From, format_args!("{from};tag={}", self.tag))
+            .header(HeaderName::To, cause::name_addr(&invite.to, &host))
+            .header(HeaderName::CallId, call_id)
+            .header(HeaderName::CSeq, format_args!("{cseq} INVITE"))
+            .header(HeaderName::Contact, endpoint.contact(*flow, self.user))
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, SUPPORTED)
+            .header(HeaderName::UserAgent, &endpoint.config.user_agent);
+        for route in routed.route {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        if let Some(last) = routed.last {
+            builder = builder.header(HeaderName::Route, format_args!("<{last}>"));
+        }
+        for (name, value) in &invite.headers {
+            builder = builder.raw(name, value);
+        }
+        if let Some((name, value)) = &self.authorization {
+            builder = builder.header(*name, value);
+        }
+        match &self.body {
+            Some(body) => builder.body(SDP, body),
+            None => builder.finish(),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The INVITE usage of a dialog, by verb: `invite` and `answer` make it, `modify` changes it, `close` ends it.
+//!
+//! ```text
+//!  as UAS  Incoming ──Answer──▶ Established (its 2xx repeated until the ACK) ──BYE──▶ Closing ──▶ Over
+//!              └──Reject, CANCEL────────────────────────────────────────────────────────────▶
+//!  as UAC  Calling ──2xx──▶ (Offered: the 2xx wants an answer) ──▶ Established ──BYE──▶ Closing ──▶ Over
+//!              └──300-699, CANCEL───────────────────────────────────────────────────────────▶
+//! ```
+//!
+//! A leg is told to its owner as over as soon as it is: `Closing` is only the wait for the answer to our BYE.
+
+mod answer;
+mod close;
+mod description;
+mod invite;
+mod modify;
+
+pub(crate) mod cause;
+
+pub(crate) use description::{is_sdp, offered};
+
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::dialog::Dialog;
+use crate::endpoint::Endpoint;
+use crate::ids::{ConnectionId, LegId};
+use crate::message::escape_user;
+use crate::outbox::{Cause, Event, Invite, Outbox, Transmit};
+use crate::sdp::SessionDescription;
+use crate::timer_queue::Armed;
+use crate::token::Token;
+use crate::transaction::{ClientKey, ServerId};
+use crate::transport::Flow;
+
+use description::LocalDescription;
+
+/// How many early dialogs one INVITE may make before the rest is ignored.
+const FORKS_MAX: usize = 16;
+
+/// One leg.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    /// Our tag: it alone names the leg.
+    pub(crate) tag: Token,
+    /// When the leg's own timers fire.
+    pub(crate) armed: Armed,
+    role: Role,
+    stage: Stage,
+    dialog: Option<Dialog>,
+    local: LocalDescription,
+    exchange: Exchange,
+    unacknowledged: SmallVec<[Unacknowledged; 1]>,
+    /// An offer of ours that has to wait.
+    queued: Option<Box<SessionDescription>>,
+    /// The user part of our Contact, escaped.
+    user: Box<str>,
+}
+
+/// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Role {
+    Uac,
+    Uas,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Their INVITE is not answered.
+    Incoming(Incoming),
+    /// Our INVITE is not answered.
+    Calling(Box<Calling>),
+    /// Their 2xx carried an offer; the ACK waits for our answer.
+    Offered { key: ClientKey, cseq: u32, offer: Box<SessionDescription> },
+    /// There is a session.
+    Established,
+    /// The owner wants out, but our 2xx is not acknowledged: BYE follows then (RFC 3261 §15), with this Reason.
+    Leaving(Option<String>),
+    /// BYE is sent.
+    Closing,
+    /// Nothing is left to do.
+    Over,
+}
+
+#[derive(Debug)]
+struct Incoming {
+    server: ServerId,
+    has_offer: bool,
+    /// The last provisional response above 100, sent again every minute (RFC 3261 §13.3.1.1).
+    progress: Option<Progress>,
+}
+
+#[derive(Debug)]
+struct Progress {
+    status: u16,
+    response: Bytes,
+    repeat_at: Instant,
+}
+
+/// How often a provisional response is repeated, for the Timer C of proxies.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+struct Calling {
+    invite: Box<Invite>,
+    key: ClientKey,
+    flow: Flow,
+    call_id: String,
+    cseq: u32,
+    forks: SmallVec<[Fork; 1]>,
+    give_up_at: Instant,
+    /// Whether a challenge was answered.
+    is_authorized: bool,
+    /// Whether the request went by a stream only because of its length.
+    is_diverted: bool,
+    has_response: bool,
+}
+
+#[derive(Debug)]
+struct Fork {
+    dialog: Dialog,
+    /// The description in a provisional response, for a 2xx without one.
+    preview: Option<Box<SessionDescription>>,
+}
+
+/// Offer and answer inside the session (RFC 3264): at most one offer is open.
+#[derive(Debug)]
+enum Exchange {
+    Stable,
+    /// Our re-INVITE is on its way.
+    LocalOffer {
+        description: Box<SessionDescription>,
+    },
+    /// It met another one and will be sent again (RFC 3261 §14.1).
+    Retry {
+        at: Instant,
+        description: Box<SessionDescription>,
+    },
+    /// Their re-INVITE or UPDATE waits for our answer.
+    RemoteOffer {
+        server: ServerId,
+        has_offer: bool,
+        is_update: bool,
+    },
+}
+
+/// A 2xx of ours without its ACK: repeated from T1 to T2, given up after 64·T1, on any transport (RFC 3261 §13.3.1.4).
+#[derive(Debug)]
+struct Unacknowledged {
+    cseq: u32,
+    response: Transmit,
+    is_initial: bool,
+    /// Whether the ACK is to bring the answer.
+    is_offer: bool,
+    interval: Duration,
+    repeat_at: Instant,
+    give_up_at: Instant,
+}
+
+impl Leg {
+    fn new(id: LegId, role: Role, stage: Stage, user: &str, endpoint: &mut Endpoint) -> Self {
+        // The session id is a number that some peers keep in 32 bits.
+        let session = u64::from(endpoint.between(1, 0x7fff_ffff));
+        Self {
+            id,
+            tag: endpoint.token(),
+            armed: Armed::default(),
+            role,
+            stage,
+            dialog: None,
+            local: LocalDescription::new(session),
+            exchange: Exchange::Stable,
+            unacknowledged: SmallVec::new(),
+            queued: None,
+            user: escape_user(user).into(),
+        }
+    }
+
+    /// Whether it can be forgotten.
+    pub(crate) const fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over)
+    }
+
+    /// Whether there is a dialog.
+    pub(crate) fn has_dialog(&self) -> bool {
+        self.dialog.is_some() || matches!(&self.stage, Stage::Calling(calling) if !calling.forks.is_empty())
+    }
+
+    /// When to call [`Self::handle_timeout`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let unacknowledged =
+            self.unacknowledged.iter().map(|waiting| waiting.repeat_at.min(waiting.give_up_at));
+        let stage = match &self.stage {
+            Stage::Incoming(incoming) => incoming.progress.as_ref().map(|progress| progress.repeat_at),
+            Stage::Calling(calling) => Some(calling.give_up_at),
+            Stage::Offered { .. } | Stage::Established | Stage::Leaving(_) | Stage::Closing | Stage::Over => {
+                None
+            }
+        };
+        let retry = match &self.exchange {
+            Exchange::Retry { at, .. } => Some(*at),
+            Exchange::Stable | Exchange::LocalOffer { .. } | Exchange::RemoteOffer { .. } => None,
+        };
+        unacknowledged.chain(stage).chain(retry).min()
+    }
+
+    /// Lets the leg's own timers act.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        match &self.stage {
+            Stage::Incoming(_) => self.repeat_progress(now, endpoint, out),
+            Stage::Calling(calling) if calling.give_up_at <= now => self.give_up(now, endpoint, out),
+            Stage::Calling(_)
+            | Stage::Offered { .. }
+            | Stage::Established
+            | Stage::Leaving(_)
+            | Stage::Closing
+            | Stage::Over => {}
+        }
+        self.repeat_unacknowledged(now, endpoint, out);
+        self.retry_offer(now, endpoint, out);
+    }
+
+    /// Whether a message with these identities belongs to the leg.
+    pub(crate) fn matches(&self, call_id: &str, remote_tag: &str) -> bool {
+        match (&self.dialog, &self.stage) {
+            (Some(dialog), _) => dialog.matches(call_id, remote_tag),
+            (None, Stage::Calling(calling)) => {
+                calling.call_id == call_id
+                    && (calling.forks.is_empty()
+                        || calling.forks.iter().any(|fork| fork.dialog.remote_tag() == remote_tag))
+            }
+            (None, _) => false,
+        }
+    }
+
+    /// A connection closed: what waits on it is over, what is established goes on by another (RFC 3261 §18.4).
+    pub(crate) fn connection_closed(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if let Stage::Incoming(incoming) = &self.stage {
+            let flow = endpoint.transactions.response_flow(incoming.server);
+            if flow.is_some_and(|flow| flow.connection == connection) {
+                self.lose(now, endpoint, out);
+            }
+        } else if let Some(dialog) = &mut self.dialog {
+            dialog.disconnect(connection);
+        }
+    }
+
+    /// The address to write into a description that leaves by this flow.
+    fn media_address(endpoint: &Endpoint, flow: Flow) -> IpAddr {
+        endpoint.address(flow).ip()
+    }
+
+    /// Tells the owner that the leg is over.
+    fn ended(&self, cause: Cause, out: &mut Outbox) {
+        out.events.push(Event::Ended { leg: self.id, cause });
+    }
+}

@@ -1,0 +1,255 @@
+//! Changing a session: re-INVITE and UPDATE in both directions, with glare (RFC 3261 §14, RFC 3311, RFC 6141).
+
+use std::time::{Duration, Instant};
+
+use super::{Exchange, Leg, Role, Stage, cause, description};
+use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
+use crate::message::{HeaderName, Message, Method};
+use crate::outbox::{CauseKind, Event, Outbox};
+use crate::sdp::SessionDescription;
+use crate::transaction::client_invite::Verdict;
+use crate::transaction::{ClientKey, Concern, Purpose};
+use crate::transport::Flow;
+
+/// Our offers.
+impl Leg {
+    /// Offers a change by re-INVITE: at once, or when the offers and the ACK before it are settled. Of several that wait, the
+    /// last one goes.
+    pub(crate) fn offer(
+        &mut self,
+        now: Instant,
+        description: Box<SessionDescription>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        self.queued = Some(description);
+        self.resume(now, endpoint, out);
+    }
+
+    /// Sends the offer that waits, if nothing stands in its way any more.
+    pub(super) fn resume(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let is_free = matches!((&self.stage, &self.exchange), (Stage::Established, Exchange::Stable));
+        if !is_free || !self.unacknowledged.is_empty() {
+            return;
+        }
+        if let Some(description) = self.queued.take() {
+            self.send_offer(now, description, endpoint, out);
+        }
+    }
+
+    fn send_offer(
+        &mut self,
+        now: Instant,
+        description: Box<SessionDescription>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Some(dialog) = &mut self.dialog else { return };
+        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let body = self.local.print(&description, Self::media_address(endpoint, flow));
+        let bytes = endpoint
+            .request(dialog, Method::Invite, cseq, flow, branch)
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, SUPPORTED)
+            .body(SDP, &body);
+        self.exchange = Exchange::LocalOffer { description };
+        let key = ClientKey::new(branch, Method::Invite);
+        endpoint.transactions.send(now, key, Method::Invite, bytes, flow, self.id, Purpose::Modify, out);
+    }
+
+    /// Takes the outcome of our re-INVITE.
+    pub(super) fn modified(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let status = match (&answer, concern.verdict) {
+            (Some((response, _)), _) => response.status(),
+            (None, Verdict::Unsent) => 503,
+            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
+        };
+        if status < 200 {
+            return;
+        }
+        let Some(dialog) = &mut self.dialog else { return };
+        if let Some((response, flow)) = answer.filter(|_| status < 300) {
+            dialog.update(response, flow);
+            endpoint.acknowledge(dialog, concern.key, response.cseq().number, None, out);
+        }
+        let Exchange::LocalOffer { description } = std::mem::replace(&mut self.exchange, Exchange::Stable)
+        else {
+            return;
+        };
+        if !matches!(self.stage, Stage::Established) {
+            return;
+        }
+        match status {
+            0..300 => {
+                let sdp = answer.and_then(|(response, _)| description::preview(response));
+                out.events.push(Event::OfferAnswered { leg: self.id, sdp });
+            }
+            491 => {
+                let wait_ms = 10
+                    * match self.role {
+                        Role::Uac => endpoint.between(210, 400),
+                        Role::Uas => endpoint.between(0, 200),
+                    };
+                let at = now + Duration::from_millis(u64::from(wait_ms));
+                self.exchange = Exchange::Retry { at, description };
+            }
+            408 | 481 => return self.lost(now, status, endpoint, out),
+            _ if answer.is_none() => return self.lost(now, status, endpoint, out),
+            _ => out.events.push(Event::OfferRefused { leg: self.id, status }),
+        }
+        self.resume(now, endpoint, out);
+    }
+
+    /// Sends the offer again that met another one; a newer offer takes its place.
+    pub(super) fn retry_offer(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        if !matches!(&self.exchange, Exchange::Retry { at, .. } if *at <= now) {
+            return;
+        }
+        if let Exchange::Retry { description, .. } = std::mem::replace(&mut self.exchange, Exchange::Stable) {
+            self.queued.get_or_insert(description);
+        }
+        self.resume(now, endpoint, out);
+    }
+}
+
+/// Their offers.
+impl Leg {
+    /// A re-INVITE, or an UPDATE with an offer, whose CSeq is in order.
+    pub(super) fn remote_offer(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let tag = Some(self.tag);
+        let is_update = arrival.message.method() == Method::Update;
+        match self.obstacle() {
+            Some(Obstacle::OfferOfOurs) => return endpoint.reply(now, arrival, 491, tag, out, |reply| reply),
+            Some(Obstacle::OfferOfTheirs) => {
+                let after_s = endpoint.between(0, 10);
+                return endpoint.reply(now, arrival, 500, tag, out, |reply| {
+                    reply.header(HeaderName::RetryAfter, after_s)
+                });
+            }
+            Some(Obstacle::NoSession) => return endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
+            None => {}
+        }
+        let sdp = match description::offered(&arrival.message) {
+            Ok(sdp) => sdp,
+            Err(error) => return endpoint.reply(now, arrival, error.status(), tag, out, |reply| reply),
+        };
+        let refresh = match &sdp {
+            Some(_) => self.local.refresh(arrival.message.body()).cloned(),
+            None => None,
+        };
+        let has_offer = sdp.is_some();
+        let server = endpoint.begin(arrival, self.id);
+        self.exchange = self.take_retry();
+        if let Some(body) = refresh {
+            let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+            let response = response.body(SDP, &body);
+            if is_update {
+                endpoint.transactions.respond(now, server, 200, response, out);
+            } else {
+                self.accept(now, server, response, false, false, endpoint, out);
+            }
+            return;
+        }
+        if !is_update {
+            let trying = endpoint.trying(server);
+            endpoint.transactions.respond(now, server, 100, trying, out);
+        }
+        self.exchange = Exchange::RemoteOffer { server, has_offer, is_update };
+        out.events.push(Event::Offer { leg: self.id, sdp });
+    }
+
+    /// An offer of ours that waits for its second try goes back to the queue: theirs comes first.
+    fn take_retry(&mut self) -> Exchange {
+        if let Exchange::Retry { description, .. } = std::mem::replace(&mut self.exchange, Exchange::Stable) {
+            self.queued.get_or_insert(description);
+        }
+        Exchange::Stable
+    }
+
+    fn obstacle(&self) -> Option<Obstacle> {
+        match (&self.stage, &self.exchange) {
+            (Stage::Calling(_) | Stage::Offered { .. }, _) => Some(Obstacle::OfferOfOurs),
+            (Stage::Incoming(_), _) => Some(Obstacle::OfferOfTheirs),
+            (Stage::Leaving(_) | Stage::Closing | Stage::Over, _) => Some(Obstacle::NoSession),
+            (Stage::Established, Exchange::LocalOffer { .. }) => Some(Obstacle::OfferOfOurs),
+            (Stage::Established, Exchange::RemoteOffer { .. }) => Some(Obstacle::OfferOfTheirs),
+            (Stage::Established, Exchange::Stable | Exchange::Retry { .. }) => {
+                self.unacknowledged.iter().any(|waiting| waiting.is_offer).then_some(Obstacle::OfferOfOurs)
+            }
+        }
+    }
+
+    /// Answers their offer, or sends ours where they asked for one, or answers the offer in their 2xx.
+    pub(crate) fn answer_offer(
+        &mut self,
+        now: Instant,
+        description: &SessionDescription,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if matches!(self.stage, Stage::Offered { .. }) {
+            return self.answer_in_ack(now, description, endpoint, out);
+        }
+        let Exchange::RemoteOffer { server, has_offer, is_update } = self.exchange else { return };
+        self.exchange = Exchange::Stable;
+        let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+        let body = self.print_answer(server, description, endpoint);
+        let response = response.body(SDP, &body);
+        if is_update {
+            endpoint.transactions.respond(now, server, 200, response, out);
+            self.resume(now, endpoint, out);
+        } else {
+            self.accept(now, server, response, false, !has_offer, endpoint, out);
+        }
+    }
+
+    /// Refuses their offer: the session stays as it was. An offer in a 2xx is answered with every stream rejected, and the
+    /// call ends (RFC 3261 §13.2.2.4).
+    pub(crate) fn refuse_offer(
+        &mut self,
+        now: Instant,
+        status: u16,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if matches!(self.stage, Stage::Offered { .. }) {
+            return self.end(now, None, endpoint, out);
+        }
+        let Exchange::RemoteOffer { server, .. } = self.exchange else { return };
+        self.exchange = Exchange::Stable;
+        let status = if (300..700).contains(&status) { status } else { 488 };
+        self.refuse(now, server, status, &[], endpoint, out);
+        self.resume(now, endpoint, out);
+    }
+
+    /// The dialog is gone on the other side.
+    fn lost(&mut self, now: Instant, status: u16, endpoint: &mut Endpoint, out: &mut Outbox) {
+        self.ended(cause::local(CauseKind::Lost, status), out);
+        self.hang_up(now, None, endpoint, out);
+    }
+}
+
+/// Why an offer of theirs cannot be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Obstacle {
+    /// 491.
+    OfferOfOurs,
+    /// 500 with Retry-After.
+    OfferOfTheirs,
+    /// 481.
+    NoSession,
+}

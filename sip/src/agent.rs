@@ -55,13 +55,12 @@ pub struct Agent {
     timers: TimerQueue<LegId>,
     location: Arc<Location>,
     challenger: Arc<Challenger>,
-    epoch: Instant,
     serial: u64,
 }
 
 impl Agent {
-    /// An agent without calls. The same seed, inputs and times give the same outputs, byte for byte; `epoch` is the origin of
-    /// the times that it writes into nonces.
+    /// An agent without calls. The same seed, inputs and times give the same outputs, byte for byte. `epoch` is the zero of the
+    /// clock that sequence numbers begin with (RFC 3261 §8.1.1.5).
     pub fn new(
         config: AgentConfig,
         directory: Arc<Directory>,
@@ -71,13 +70,12 @@ impl Agent {
         epoch: Instant,
     ) -> Self {
         Self {
-            endpoint: Endpoint::new(config, directory, seed),
+            endpoint: Endpoint::new(config, directory, seed, epoch),
             legs: HashMap::default(),
             tags: HashMap::default(),
             timers: TimerQueue::new(),
             location,
             challenger,
-            epoch,
             serial: 0,
         }
     }

@@ -38,6 +38,7 @@ pub(crate) struct Endpoint {
     pub(crate) directory: Arc<Directory>,
     pub(crate) transactions: Transactions,
     random: StdRng,
+    epoch: Instant,
     /// Tags of stateless responses: the same request gets the same tag (RFC 3261 §8.2.7).
     stateless: FixedState,
 }
@@ -53,16 +54,27 @@ pub(crate) struct Arrival {
 }
 
 impl Endpoint {
-    pub(crate) fn new(config: AgentConfig, directory: Arc<Directory>, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(
+        config: AgentConfig,
+        directory: Arc<Directory>,
+        seed: [u8; 32],
+        epoch: Instant,
+    ) -> Self {
         let mut random = StdRng::from_seed(seed);
         let stateless = FixedState::with_seed(random.random());
         let transactions = Transactions::new(config.timing);
-        Self { config, directory, transactions, random, stateless }
+        Self { config, directory, transactions, random, epoch, stateless }
     }
 
     /// A tag or branch.
     pub(crate) fn token(&mut self) -> Token {
         Token::draw(self.config.worker, &mut self.random)
+    }
+
+    /// The first sequence number of a dialog: the seconds of a clock (RFC 3261 §8.1.1.5).
+    pub(crate) fn first_cseq(&self, now: Instant) -> u32 {
+        let seconds = now.saturating_duration_since(self.epoch).as_secs() & 0x3fff_ffff;
+        1 + u32::try_from(seconds).unwrap_or_default()
     }
 
     /// Uniformly random, `low` to `high` inclusive.

@@ -28,7 +28,9 @@ pub mod transport;
 
 mod endpoint;
 mod session;
+#[cfg(test)]
+mod testing;
 
 pub use agent::{Agent, AgentConfig, Capacity, Gauges};
-pub use directory::{Account, Directory, TrustedTrunk};
+pub use directory::{Directory, TrustedTrunk};
 pub use ids::{ConnectionId, LegId};

@@ -407,7 +407,7 @@ mod tests {
         }
 
         fn limited(limits: LocationLimits) -> Self {
-            let start = Instant::now();
+            let start = crate::testing::start();
             Self { location: Location::new(start, limits), start, out: Outbox::default() }
         }
 
@@ -462,9 +462,9 @@ mod tests {
         }
 
         fn changes(&mut self) -> Vec<RegistrationChange> {
-            let changes = self.out.events.drain(..).map(|event| match event {
-                Event::Registration { change, .. } => change,
-                other => panic!("{other:?}"),
+            let changes = self.out.events.drain(..).map(|event| {
+                let Event::Registration { change, .. } = event else { panic!("{event:?}") };
+                change
             });
             changes.collect()
         }

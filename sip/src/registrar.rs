@@ -358,7 +358,7 @@ mod tests {
         }
 
         fn limited(limits: LocationLimits) -> Self {
-            let start = Instant::now();
+            let start = crate::testing::start();
             let address = "192.0.2.1:5060".parse().unwrap();
             let connection = ConnectionId::default();
             let flow = Flow { transport: Transport::Udp, local: address, remote: address, connection };

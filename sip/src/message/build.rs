@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
-use super::scan::is_token;
-use super::{HeaderName, Message, Method, NameAddr, Via, list, reason_phrase};
+use super::{HeaderName, Message, Method, NameAddr, Via, chars, list, reason_phrase};
 
 /// A message being written. What it is given is copied at once; control characters in it become spaces.
 #[derive(Debug)]
@@ -97,7 +96,7 @@ impl Builder {
 
     /// Writes a header line under a name of the caller's; what is no token in it becomes `-`.
     pub fn raw(mut self, name: &str, value: impl Display) -> Self {
-        self.buffer.extend(name.bytes().map(|b| if is_token(b) { b } else { b'-' }));
+        self.buffer.extend(name.bytes().map(token_or_dash));
         self.buffer.extend_from_slice(b": ");
         write!(Clean(&mut self.buffer), "{value}")
             .expect("writing to memory, and a Display that does not fail");
@@ -113,7 +112,7 @@ impl Builder {
                 continue;
             }
             if name == HeaderName::Other {
-                self.buffer.extend(sent_name.iter().map(|&b| if is_token(b) { b } else { b'-' }));
+                self.buffer.extend(sent_name.iter().copied().map(token_or_dash));
             } else {
                 self.buffer.extend_from_slice(name.name().as_bytes());
             }
@@ -238,6 +237,10 @@ impl Builder {
             }
         }
     }
+}
+
+fn token_or_dash(b: u8) -> u8 {
+    if chars::is_token(&[b]) { b } else { b'-' }
 }
 
 /// Appends text with control characters, the tab apart, as spaces.

@@ -72,73 +72,13 @@ impl HeaderName {
     ///
     /// Length, first and last letter single out at most one known name, so one comparison decides.
     pub fn parse(name: &[u8]) -> Self {
-        let (Some(first), Some(last)) = (name.first(), name.last()) else { return Self::Other };
+        let (Some(&first), Some(&last)) = (name.first(), name.last()) else { return Self::Other };
         if name.len() == 1 {
             return Self::parse_compact(first | 0x20);
         }
-        let candidate = match (name.len(), first | 0x20, last | 0x20) {
-            (3, b'v', b'a') => Self::Via,
-            (4, b'f', b'm') => Self::From,
-            (2, b't', b'o') => Self::To,
-            (7, b'c', b'd') => Self::CallId,
-            (4, b'c', b'q') => Self::CSeq,
-            (7, b'c', b't') => Self::Contact,
-            (12, b'm', b's') => Self::MaxForwards,
-            (5, b'r', b'e') => Self::Route,
-            (12, b'r', b'e') => Self::RecordRoute,
-            (12, b'c', b'e') => Self::ContentType,
-            (14, b'c', b'h') => Self::ContentLength,
-            (16, b'c', b'g') => Self::ContentEncoding,
-            (19, b'c', b'n') => Self::ContentDisposition,
-            (7, b'e', b's') => Self::Expires,
-            (11, b'm', b's') => Self::MinExpires,
-            (5, b'a', b'w') => Self::Allow,
-            (9, b's', b'd') => Self::Supported,
-            (7, b'r', b'e') => Self::Require,
-            (13, b'p', b'e') => Self::ProxyRequire,
-            (11, b'u', b'd') => Self::Unsupported,
-            (6, b'a', b't') => Self::Accept,
-            (13, b'a', b'n') => Self::Authorization,
-            (19, b'p', b'n') => Self::ProxyAuthorization,
-            (16, b'w', b'e') => Self::WwwAuthenticate,
-            (18, b'p', b'e') => Self::ProxyAuthenticate,
-            (5, b'e', b't') => Self::Event,
-            (12, b'a', b's') => Self::AllowEvents,
-            (18, b's', b'e') => Self::SubscriptionState,
-            (8, b'r', b'o') => Self::ReferTo,
-            (11, b'r', b'y') => Self::ReferredBy,
-            (8, b'r', b's') => Self::Replaces,
-            (4, b'j', b'n') => Self::Join,
-            (11, b'r', b'r') => Self::RetryAfter,
-            (6, b'r', b'n') => Self::Reason,
-            (10, b'u', b't') => Self::UserAgent,
-            (6, b's', b'r') => Self::Server,
-            (4, b'p', b'h') => Self::Path,
-            (4, b'd', b'e') => Self::Date,
-            (9, b'd', b'n') => Self::Diversion,
-            (12, b'h', b'o') => Self::HistoryInfo,
-            (19, b'p', b'y') => Self::PAssertedIdentity,
-            (20, b'p', b'y') => Self::PPreferredIdentity,
-            (15, b'r', b'd') => Self::RemotePartyId,
-            (7, b'p', b'y') => Self::Privacy,
-            (10, b'a', b'o') => Self::AlertInfo,
-            (9, b'c', b'o') => Self::CallInfo,
-            (11, b'a', b'e') => Self::AnswerMode,
-            (4, b'r', b'q') => Self::RSeq,
-            (4, b'r', b'k') => Self::RAck,
-            (15, b's', b's') => Self::SessionExpires,
-            (6, b'm', b'e') => Self::MinSe,
-            (7, b'w', b'g') => Self::Warning,
-            (12, b'u', b'r') => Self::UserToUser,
-            (10, b's', b'd') => Self::SessionId,
-            (8, b'i', b'y') => Self::Identity,
-            (7, b's', b't') => Self::Subject,
-            (9, b't', b'p') => Self::Timestamp,
-            (12, b'o', b'n') => Self::Organization,
-            (10, b'f', b'r') => Self::FlowTimer,
-            _ => return Self::Other,
-        };
-        if candidate.name().as_bytes().eq_ignore_ascii_case(name) { candidate } else { Self::Other }
+        let candidate = SLOTS[slot(name.len(), first, last)];
+        let long_form = candidate.name().as_bytes();
+        if long_form == name || long_form.eq_ignore_ascii_case(name) { candidate } else { Self::Other }
     }
 
     const fn parse_compact(letter: u8) -> Self {
@@ -230,74 +170,98 @@ impl HeaderName {
     }
 }
 
+/// Where [`SLOTS`] has the only name of this length with these letters at its ends.
+const fn slot(len: usize, first: u8, last: u8) -> usize {
+    (len + 29 * (first & 31) as usize + 11 * (last & 31) as usize) % SLOTS_LEN
+}
+
+const SLOTS_LEN: usize = 256;
+
+static SLOTS: [HeaderName; SLOTS_LEN] = {
+    let mut slots = [HeaderName::Other; SLOTS_LEN];
+    let mut index = 0;
+    while index < KNOWN.len() {
+        let name = KNOWN[index].name().as_bytes();
+        let at = slot(name.len(), name[0], name[name.len() - 1]);
+        assert!(
+            matches!(slots[at], HeaderName::Other),
+            "two header names share a slot: choose other factors"
+        );
+        slots[at] = KNOWN[index];
+        index += 1;
+    }
+    slots
+};
+
+const KNOWN: &[HeaderName] = &[
+    HeaderName::Via,
+    HeaderName::From,
+    HeaderName::To,
+    HeaderName::CallId,
+    HeaderName::CSeq,
+    HeaderName::Contact,
+    HeaderName::MaxForwards,
+    HeaderName::Route,
+    HeaderName::RecordRoute,
+    HeaderName::ContentType,
+    HeaderName::ContentLength,
+    HeaderName::ContentEncoding,
+    HeaderName::ContentDisposition,
+    HeaderName::Expires,
+    HeaderName::MinExpires,
+    HeaderName::Allow,
+    HeaderName::Supported,
+    HeaderName::Require,
+    HeaderName::ProxyRequire,
+    HeaderName::Unsupported,
+    HeaderName::Accept,
+    HeaderName::Authorization,
+    HeaderName::ProxyAuthorization,
+    HeaderName::WwwAuthenticate,
+    HeaderName::ProxyAuthenticate,
+    HeaderName::Event,
+    HeaderName::AllowEvents,
+    HeaderName::SubscriptionState,
+    HeaderName::ReferTo,
+    HeaderName::ReferredBy,
+    HeaderName::Replaces,
+    HeaderName::Join,
+    HeaderName::RetryAfter,
+    HeaderName::Reason,
+    HeaderName::UserAgent,
+    HeaderName::Server,
+    HeaderName::Path,
+    HeaderName::Date,
+    HeaderName::Diversion,
+    HeaderName::HistoryInfo,
+    HeaderName::PAssertedIdentity,
+    HeaderName::PPreferredIdentity,
+    HeaderName::RemotePartyId,
+    HeaderName::Privacy,
+    HeaderName::AlertInfo,
+    HeaderName::CallInfo,
+    HeaderName::AnswerMode,
+    HeaderName::RSeq,
+    HeaderName::RAck,
+    HeaderName::SessionExpires,
+    HeaderName::MinSe,
+    HeaderName::Warning,
+    HeaderName::UserToUser,
+    HeaderName::SessionId,
+    HeaderName::Identity,
+    HeaderName::Subject,
+    HeaderName::Timestamp,
+    HeaderName::Organization,
+    HeaderName::FlowTimer,
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const KNOWN: &[HeaderName] = &[
-        HeaderName::Via,
-        HeaderName::From,
-        HeaderName::To,
-        HeaderName::CallId,
-        HeaderName::CSeq,
-        HeaderName::Contact,
-        HeaderName::MaxForwards,
-        HeaderName::Route,
-        HeaderName::RecordRoute,
-        HeaderName::ContentType,
-        HeaderName::ContentLength,
-        HeaderName::ContentEncoding,
-        HeaderName::ContentDisposition,
-        HeaderName::Expires,
-        HeaderName::MinExpires,
-        HeaderName::Allow,
-        HeaderName::Supported,
-        HeaderName::Require,
-        HeaderName::ProxyRequire,
-        HeaderName::Unsupported,
-        HeaderName::Accept,
-        HeaderName::Authorization,
-        HeaderName::ProxyAuthorization,
-        HeaderName::WwwAuthenticate,
-        HeaderName::ProxyAuthenticate,
-        HeaderName::Event,
-        HeaderName::AllowEvents,
-        HeaderName::SubscriptionState,
-        HeaderName::ReferTo,
-        HeaderName::ReferredBy,
-        HeaderName::Replaces,
-        HeaderName::Join,
-        HeaderName::RetryAfter,
-        HeaderName::Reason,
-        HeaderName::UserAgent,
-        HeaderName::Server,
-        HeaderName::Path,
-        HeaderName::Date,
-        HeaderName::Diversion,
-        HeaderName::HistoryInfo,
-        HeaderName::PAssertedIdentity,
-        HeaderName::PPreferredIdentity,
-        HeaderName::RemotePartyId,
-        HeaderName::Privacy,
-        HeaderName::AlertInfo,
-        HeaderName::CallInfo,
-        HeaderName::AnswerMode,
-        HeaderName::RSeq,
-        HeaderName::RAck,
-        HeaderName::SessionExpires,
-        HeaderName::MinSe,
-        HeaderName::Warning,
-        HeaderName::UserToUser,
-        HeaderName::SessionId,
-        HeaderName::Identity,
-        HeaderName::Subject,
-        HeaderName::Timestamp,
-        HeaderName::Organization,
-        HeaderName::FlowTimer,
-    ];
-
     #[test]
     fn every_long_form_reads_back_in_any_case() {
+        assert_eq!(KNOWN.len(), HeaderName::Other as usize);
         for &known in KNOWN {
             assert_eq!(HeaderName::parse(known.name().as_bytes()), known);
             assert_eq!(HeaderName::parse(known.name().to_uppercase().as_bytes()), known);

@@ -126,12 +126,25 @@ fn param_end(bytes: &[u8], from: usize) -> usize {
 
 /// Without the white space of RFC 3261 §25.1 (LWS with the line ends of folds) at both ends.
 pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches(is_space)
+    let bytes = text.as_bytes();
+    let (mut start, mut end) = (0, bytes.len());
+    while start < end && is_space(bytes[start]) {
+        start += 1;
+    }
+    while start < end && is_space(bytes[end - 1]) {
+        end -= 1;
+    }
+    &text[start..end]
 }
 
 /// White space between elements: space, tab, and the line ends of folds.
-pub(super) const fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
+pub(super) const fn is_space(b: u8) -> bool {
+    matches!(b, b' ' | b'\t' | b'\r' | b'\n')
+}
+
+/// Where the first white space is.
+pub(super) fn find_space(text: &str) -> Option<usize> {
+    text.bytes().position(is_space)
 }
 
 #[cfg(test)]

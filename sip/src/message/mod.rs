@@ -7,6 +7,7 @@
 //! ```
 
 mod build;
+mod chars;
 mod escape;
 mod header;
 mod limits;

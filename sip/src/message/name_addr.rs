@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Uri, list};
+use super::{Uri, chars, list};
 
 /// One value of From, To, Contact, Route, Record-Route, Path …
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +43,7 @@ impl<'a> NameAddr<'a> {
         let (uri, rest) = inside.split_at(memchr::memchr(b'>', inside.as_bytes())?);
         let params = list::trim(&rest[1..]);
         let well_formed = !uri.is_empty()
-            && !uri.bytes().any(|b| b <= b' ' || b == b'<')
+            && !chars::any(uri.as_bytes(), chars::NOT_IN_URI)
             && (params.is_empty() || params.starts_with(';'))
             && list::quotes_close(params);
         well_formed.then_some(Self { display, uri, params })
@@ -51,7 +51,8 @@ impl<'a> NameAddr<'a> {
 
     fn bare(uri: &'a str, params: &'a str) -> Option<Self> {
         let well_formed = !uri.is_empty()
-            && !uri.bytes().any(|b| b <= b' ' || matches!(b, b'?' | b'"' | b',' | b'>'))
+            && !chars::any(uri.as_bytes(), chars::NOT_IN_URI)
+            && !uri.contains(['?', ','])
             && list::quotes_close(params);
         well_formed.then_some(Self { display: "", uri, params })
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::scan::{Line, Lines, Readable, Start, decimal, is_token};
-use super::{HeaderName, Malformed, Method, NameAddr, Via, list};
+use super::scan::{Line, Lines, Readable, Start, decimal};
+use super::{HeaderName, Malformed, Method, NameAddr, Via, chars, list};
 
 /// The first line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,11 +45,11 @@ impl<'a> CSeq<'a> {
     /// Reads `number LWS method`. `None` beyond 32 bits and for a method that is no token.
     pub fn parse(text: &'a str) -> Option<Self> {
         let text = list::trim(text);
-        let (number, method_text) = text.split_at(text.find(list::is_space)?);
+        let (number, method_text) = text.split_at(list::find_space(text)?);
         let method_text = list::trim(method_text);
         let number = u32::try_from(decimal(number.as_bytes())?).ok()?;
         let method = Method::parse(method_text.as_bytes());
-        let well_formed = method != Method::Other || method_text.bytes().all(is_token);
+        let well_formed = method != Method::Other || chars::is_token(method_text.as_bytes());
         well_formed.then_some(Self { number, method, method_text })
     }
 }

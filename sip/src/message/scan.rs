@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{HeaderName, Limits, Message, Method};
+use super::{HeaderName, Limits, Message, Method, chars};
 
 /// How the end of a message is known.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ pub(super) enum Start {
 /// offset holds in them.
 #[derive(Debug)]
 pub(super) struct Readable {
-    /// Line ends of folds, and stray CR, are spaces.
+    /// Line ends of folds are spaces.
     pub(super) unfolded: Box<[u8]>,
     /// And each octet that is not UTF-8 is a question mark.
     pub(super) utf8: Box<str>,
@@ -89,7 +89,7 @@ impl Message {
         if u32::try_from(bytes.len()).is_err() {
             return Err(Malformed { status: 413, reason: "Message Too Large" });
         }
-        let mut scanner = Scanner { raw: &bytes, at: 0, line_ends: 0, defect: None, folded: false };
+        let mut scanner = Scanner { raw: &bytes, at: 0, defect: None, folded: false };
         if bytes.len() > limits.message_bytes_max {
             scanner.defect(Malformed { status: 413, reason: "Message Too Large" });
         }
@@ -106,8 +106,6 @@ impl Message {
 struct Scanner<'a> {
     raw: &'a [u8],
     at: usize,
-    /// Carriage returns that were part of a line end.
-    line_ends: usize,
     defect: Option<Malformed>,
     folded: bool,
 }
@@ -125,7 +123,6 @@ impl Scanner<'_> {
         self.at = end + 1;
         if end > start && self.raw[end - 1] == b'\r' {
             end -= 1;
-            self.line_ends += 1;
         }
         Some(start..end)
     }
@@ -133,7 +130,6 @@ impl Scanner<'_> {
     fn start_line(&mut self) -> Result<Start, Malformed> {
         let leading = self.raw.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         self.at = leading;
-        self.line_ends = memchr::memchr_iter(b'\r', &self.raw[..leading]).count();
         let Some(line) = self.next_line() else {
             return Err(Malformed::bad_request("Bad Start Line"));
         };
@@ -161,11 +157,11 @@ impl Scanner<'_> {
             self.defect(Malformed { status: 505, reason: "Version Not Supported" });
         }
         let method = Method::parse(&text[..method_len]);
-        if method == Method::Other && !text[..method_len].iter().all(|&b| is_token(b)) {
+        if method == Method::Other && !chars::is_token(&text[..method_len]) {
             self.defect(Malformed::bad_request("Bad Method"));
         }
         let uri = line.start + method_len + 1..line.start + version_at;
-        if self.raw[uri.clone()].iter().any(|&b| b <= b' ' || b == 0x7f) || uri.is_empty() {
+        if uri.is_empty() || chars::any(&self.raw[uri.clone()], chars::BLANK_OR_CONTROL) {
             self.defect(Malformed::bad_request("Bad Request-URI"));
         }
         let uri = narrow(trim(self.raw, uri));
@@ -300,10 +296,7 @@ impl Scanner<'_> {
 
     fn readable(&self, header_end: usize) -> Option<Arc<Readable>> {
         let header = &self.raw[..header_end];
-        let in_place = !self.folded
-            && std::str::from_utf8(header).is_ok()
-            && memchr::memchr_iter(b'\r', header).count() == self.line_ends;
-        if in_place {
+        if !self.folded && (header.is_ascii() || std::str::from_utf8(header).is_ok()) {
             return None;
         }
         let space = |&b: &u8| if matches!(b, b'\r' | b'\n') { b' ' } else { b };
@@ -325,12 +318,6 @@ pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0_u64, |number, digit| {
         digit.is_ascii_digit().then(|| number.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
     })
-}
-
-/// Whether the octet may stand in a token (RFC 3261 §25.1).
-pub(super) const fn is_token(b: u8) -> bool {
-    b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
 }
 
 fn starts_with_sip(text: &[u8]) -> bool {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::list;
+use super::{chars, list};
 use crate::transport::Transport;
 
 /// The scheme of a URI.
@@ -43,7 +43,7 @@ impl<'a> Uri<'a> {
     ///
     /// What precedes the first `@` is the user part, even with `;` and `?` in it (RFC 4475 §3.1.1.9).
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.bytes().any(|b| b <= b' ' || matches!(b, b'<' | b'>' | b'"' | 0x7f)) {
+        if chars::any(text.as_bytes(), chars::NOT_IN_URI) {
             return None;
         }
         let (name, rest) = text.split_at(memchr::memchr(b':', text.as_bytes())?);
@@ -176,15 +176,14 @@ pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
             !inside.is_empty() && inside.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));
         plausible.then_some(len)?
     } else {
-        let len = text.bytes().position(|b| b == b':' || list::is_space(b.into())).unwrap_or(text.len());
-        let named = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-        (len > 0 && text.as_bytes()[..len].iter().all(|&b| named(b))).then_some(len)?
+        let len = chars::prefix_len(text.as_bytes(), chars::HOST);
+        (len > 0).then_some(len)?
     };
     let (host, rest) = text.split_at(host_len);
-    let rest = list::trim(rest);
     if rest.is_empty() {
         return Some((host, None));
     }
+    let rest = list::trim(rest);
     let digits = list::trim(rest.strip_prefix(':')?);
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;

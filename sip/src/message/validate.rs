@@ -2,7 +2,7 @@
 
 use super::received::CSeq;
 use super::scan::decimal;
-use super::{HeaderName, Limits, Malformed, Message, Method, NameAddr, Scheme, Uri, Via};
+use super::{HeaderName, Limits, Malformed, Message, Method, NameAddr, Scheme, Uri, Via, chars};
 
 impl Message {
     /// Checks syntax and presence of what every message needs; a request without Max-Forwards, branch, From tag or
@@ -21,7 +21,7 @@ impl Message {
         self.octets_are_utf8(HeaderName::From, from, "Bad From")?;
         let to = self.to().ok_or(Malformed::bad_request("Bad To"))?;
         self.octets_are_utf8(HeaderName::To, to, "Bad To")?;
-        if self.call_id().is_empty() || self.call_id().contains([' ', '\t']) {
+        if self.call_id().is_empty() || chars::any(self.call_id().as_bytes(), chars::BLANK_OR_CONTROL) {
             return Err(Malformed::bad_request("Bad Call-ID"));
         }
         let cseq =

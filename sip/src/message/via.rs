@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{list, uri};
+use super::{chars, list, uri};
 
 /// One Via value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,18 +20,25 @@ impl<'a> Via<'a> {
     /// Reads one value (not a comma list), with white space anywhere the grammar has it: `SIP / 2.0 / UDP host : 5060`.
     /// Any protocol and version will do: what is refused with 505 is answered by its Via all the same.
     pub fn parse(text: &'a str) -> Option<Self> {
-        let (protocol, rest) = text.split_once('/')?;
-        let (version, rest) = rest.split_once('/')?;
-        if ![protocol, version].into_iter().all(|part| is_token(list::trim(part))) {
-            return None;
-        }
-        let rest = rest.trim_start_matches(list::is_space);
-        let (transport, rest) = rest.split_at(rest.find(list::is_space)?);
+        let rest = match text.strip_prefix("SIP/2.0/") {
+            Some(rest) => rest,
+            None => Self::behind_version(text)?,
+        };
+        let rest = list::trim(rest);
+        let (transport, rest) = rest.split_at(list::find_space(rest)?);
         let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(end);
         let (host, port) = uri::host_and_port(list::trim(sent_by))?;
-        let well_formed = is_token(transport) && list::quotes_close(params);
+        let well_formed = chars::is_token(transport.as_bytes()) && list::quotes_close(params);
         well_formed.then_some(Self { transport, host, port, params })
+    }
+
+    /// What follows `protocol / version /`.
+    fn behind_version(text: &str) -> Option<&str> {
+        let (protocol, rest) = text.split_once('/')?;
+        let (version, rest) = rest.split_once('/')?;
+        let tokens = [protocol, version].into_iter().all(|part| chars::is_token(list::trim(part).as_bytes()));
+        tokens.then_some(rest)
     }
 
     /// The branch; `""` if there is none (RFC 2543 clients).
@@ -64,10 +71,6 @@ impl<'a> Via<'a> {
     pub fn host_ip(&self) -> Option<IpAddr> {
         uri::ip(self.host)
     }
-}
-
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(super::scan::is_token)
 }
 
 #[cfg(test)]

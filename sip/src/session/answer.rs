@@ -27,7 +27,7 @@ impl Leg {
         let incoming = Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None };
         let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), "", endpoint);
         leg.user = Uri::parse(message.request_uri()).and_then(|uri| uri.user).unwrap_or_default().into();
-        let cseq = endpoint.between(1, 0xffff);
+        let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
         let trying = response(message, 100, arrival.flow.remote).finish();
         let server = endpoint.begin(arrival, id);

@@ -39,7 +39,7 @@ impl Leg {
             key: ClientKey { branch: 0, is_cancel: false },
             flow: invite.target.flow,
             call_id,
-            cseq: endpoint.between(1, 0xffff),
+            cseq: endpoint.first_cseq(now),
             forks: SmallVec::new(),
             give_up_at: now + invite.timeout,
             is_authorized: false,

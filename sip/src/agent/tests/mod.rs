@@ -10,19 +10,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Agent, AgentConfig, Gauges};
-use crate::auth::Challenger;
+use crate::auth::{Challenger, NONCE_LIFETIME};
 use crate::directory::{Directory, TrustedTrunk};
 use crate::ids::{ConnectionId, LegId};
 use crate::location::{Location, LocationLimits};
 use crate::outbox::{Command, Event, Invite, Outbox, Party, Target};
 use crate::sdp::SessionDescription;
+use crate::testing::start;
 use crate::transport::{Flow, Transport};
-
-/// The origin of virtual time.
-#[expect(clippy::disallowed_methods, reason = "an arbitrary origin of virtual time")]
-fn origin() -> Instant {
-    Instant::now()
-}
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -45,7 +40,8 @@ fn agent(address: SocketAddr, directory: Directory, seed: u8, start: Instant) ->
         ..AgentConfig::default()
     };
     let location = Arc::new(Location::new(start, LocationLimits::DEFAULT));
-    Agent::new(config, Arc::new(directory), location, Arc::new(Challenger), [seed; 32], start)
+    let challenger = Challenger::new([7; 32], start, Arc::clone(&directory.realm), NONCE_LIFETIME);
+    Agent::new(config, Arc::new(directory), location, Arc::new(challenger), [seed; 32], start)
 }
 
 /// A description with one PCMU stream at this port, to be filled with the engine's address.
@@ -93,7 +89,7 @@ struct Network {
 impl Network {
     /// Two agents, at 192.0.2.1 and 192.0.2.2, who trust each other.
     fn of_two() -> Self {
-        let now = origin();
+        let now = start();
         let addresses = ["192.0.2.1:5060", "192.0.2.2:5060"].map(|address| address.parse().unwrap());
         let agents = addresses
             .into_iter()

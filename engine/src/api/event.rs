@@ -1,0 +1,209 @@
+//! A message of the switch as one line of the event stream.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::operate::Done;
+use super::problem::Problem;
+use crate::handle::Delivery;
+use crate::switch::Message;
+
+/// One event. `seq` grows by one with each; a client that was away resumes with `?after=SEQ`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Event {
+    /// Its number.
+    seq: u64,
+    /// What happened.
+    #[serde(flatten)]
+    kind: Kind,
+}
+
+/// The types of events, with what each carries.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+enum Kind {
+    /// LINE_REPLY: a request is over, with what its HTTP answer would have said.
+    Reply {
+        /// Which request.
+        request: u32,
+        /// How it ended well.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        result: Option<Done>,
+        /// How it ended badly.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Problem>,
+    },
+    /// LINE_APPNEWCALL: this application was given a handle.
+    NewCall {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// The privilege given.
+        privilege: &'static str,
+    },
+    /// LINE_CALLSTATE.
+    CallState {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// LINECALLSTATE_.
+        state: &'static str,
+        /// The mode of the state.
+        state_mode: Option<&'static str>,
+        /// The privilege just given.
+        privilege: Option<&'static str>,
+    },
+    /// LINE_CALLINFO.
+    CallInfo {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// LINECALLINFOSTATE_.
+        changed: &'static str,
+    },
+    /// LINE_ADDRESSSTATE with LINEADDRESSSTATE_NUMCALLS.
+    AddressState {
+        /// The line.
+        line: String,
+        /// Calls that are neither idle nor on hold.
+        num_active_calls: u16,
+        /// Calls on hold.
+        num_on_hold_calls: u16,
+        /// Calls on hold pending transfer or conference.
+        num_on_hold_pend_calls: u16,
+    },
+    /// A phone registered, unregistered or expired.
+    Registration {
+        /// The line.
+        line: String,
+        /// The Contact URI.
+        contact: String,
+        /// `registered`, `unregistered` or `expired`.
+        change: &'static str,
+    },
+    /// The client was too slow or away for too long: read the state again. `seq` is the last that is lost.
+    Lost {
+        /// The first that is lost.
+        from: u64,
+        /// The last that is lost.
+        to: u64,
+    },
+}
+
+impl From<Delivery> for Event {
+    fn from(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::Message { seq, message } => Self { seq, kind: Kind::from(&*message) },
+            Delivery::Lost { from, to } => Self { seq: to, kind: Kind::Lost { from, to } },
+        }
+    }
+}
+
+impl From<&Message> for Kind {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Reply { request, reply } => {
+                let request = request.0;
+                match reply {
+                    Ok(outcome) => Self::Reply { request, result: Some((*outcome).into()), problem: None },
+                    Err(refusal) => {
+                        Self::Reply { request, result: None, problem: Some(refusal.clone().into()) }
+                    }
+                }
+            }
+            Message::NewCall { call, line, privilege } => {
+                Self::NewCall { call: call.to_string(), line: line.to_string(), privilege: privilege.name() }
+            }
+            Message::CallState { call, line, state, privilege } => Self::CallState {
+                call: call.to_string(),
+                line: line.to_string(),
+                state: state.name(),
+                state_mode: state.mode_name(),
+                privilege: privilege.map(|privilege| privilege.name()),
+            },
+            Message::CallInfo { call, line, changed } => {
+                Self::CallInfo { call: call.to_string(), line: line.to_string(), changed }
+            }
+            Message::AddressState { line, calls: [active, on_hold, on_hold_pend] } => Self::AddressState {
+                line: line.to_string(),
+                num_active_calls: *active,
+                num_on_hold_calls: *on_hold,
+                num_on_hold_pend_calls: *on_hold_pend,
+            },
+            Message::Registration { line, contact, change } => {
+                Self::Registration { line: line.to_string(), contact: contact.clone(), change }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::switch::{
+        CallId, CallOperation, CallPrivilege, CallState, LineError, OfferingMode, Outcome, Refusal, RequestId,
+    };
+
+    fn event(message: Message) -> Value {
+        serde_json::to_value(Event::from(Delivery::Message { seq: 7, message: Arc::new(message) })).unwrap()
+    }
+
+    #[test]
+    fn each_message_reads_as_its_line_constant() {
+        let (call, line) = (CallId(3), Arc::<str>::from("1001"));
+        let state = CallState::Offering(OfferingMode::Active);
+        let privilege = CallPrivilege::Owner;
+        assert_eq!(
+            event(Message::CallState { call, line: line.clone(), state, privilege: Some(privilege) }),
+            json!({"seq": 7, "type": "call-state", "call": "c3", "line": "1001", "state": "offering",
+                   "state_mode": "active", "privilege": "owner"})
+        );
+        assert_eq!(
+            event(Message::NewCall { call, line: line.clone(), privilege }),
+            json!({"seq": 7, "type": "new-call", "call": "c3", "line": "1001", "privilege": "owner"})
+        );
+        assert_eq!(
+            event(Message::CallInfo { call, line: line.clone(), changed: "connectedid" }),
+            json!({"seq": 7, "type": "call-info", "call": "c3", "line": "1001", "changed": "connectedid"})
+        );
+        assert_eq!(
+            event(Message::AddressState { line: line.clone(), calls: [1, 2, 3] }),
+            json!({"seq": 7, "type": "address-state", "line": "1001", "num_active_calls": 1,
+                   "num_on_hold_calls": 2, "num_on_hold_pend_calls": 3})
+        );
+        assert_eq!(
+            event(Message::Registration { line, contact: "sip:a@b".into(), change: "expired" }),
+            json!({"seq": 7, "type": "registration", "line": "1001", "contact": "sip:a@b", "change": "expired"})
+        );
+    }
+
+    #[test]
+    fn a_reply_says_what_its_http_answer_would_have_said() {
+        let request = RequestId(5);
+        assert_eq!(
+            event(Message::Reply { request, reply: Ok(Outcome::Call(CallId(3))) }),
+            json!({"seq": 7, "type": "reply", "request": 5, "result": {"call": "c3"}})
+        );
+        let refusal = Refusal {
+            error: LineError::InvalCallState,
+            state: Some(CallState::OnHold),
+            allowed: vec![CallOperation::Unhold],
+        };
+        let reply = event(Message::Reply { request, reply: Err(refusal.clone()) });
+        assert_eq!(reply["problem"], serde_json::to_value(Problem::from(refusal)).unwrap());
+        assert_eq!(reply["problem"]["code"], "invalcallstate");
+    }
+
+    #[test]
+    fn what_was_lost_is_told_with_the_number_to_go_on_from() {
+        let lost = serde_json::to_value(Event::from(Delivery::Lost { from: 2, to: 9 })).unwrap();
+        assert_eq!(lost, json!({"seq": 9, "type": "lost", "from": 2, "to": 9}));
+    }
+}

@@ -1,0 +1,83 @@
+//! For those who watch the daemon: `/metrics`, `/livez`, `/readyz`. No token, as they tell no person's affairs.
+
+use std::fmt;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use super::Shared;
+use crate::handle::MetricsSnapshot;
+
+/// The gauges and counters in OpenMetrics text.
+pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
+    let mut registry = Registry::with_prefix("trunkline");
+    registry.register_collector(Box::new(Numbers(shared.engine.metrics())));
+    let mut body = String::new();
+    text::encode(&mut body, &registry).expect("a String takes everything");
+    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
+}
+
+/// Whether the process answers at all.
+pub(super) async fn livez() -> &'static str {
+    "ok\n"
+}
+
+/// Whether calls are taken: 503 before all sockets are bound, and while the daemon drains.
+pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
+    match shared.engine.is_ready() {
+        true => "ready\n".into_response(),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
+    }
+}
+
+/// The numbers of one moment.
+#[derive(Debug)]
+struct Numbers(MetricsSnapshot);
+
+impl Collector for Numbers {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (name, help, value) in gauges(&self.0) {
+            let gauge = ConstGauge::new(value.min(i64::MAX as u64) as i64);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        for (name, help, value) in counters(&self.0) {
+            let counter = ConstCounter::new(value);
+            counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+type Number = (&'static str, &'static str, u64);
+
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
+    [
+        ("calls", "TAPI calls that are not idle.", numbers.calls),
+        ("legs", "SIP legs of calls.", numbers.legs),
+        ("sip_dialogs", "SIP dialogs, early ones included.", numbers.sip_dialogs),
+        ("sip_transactions", "SIP transactions in any state.", numbers.sip_transactions),
+        ("media_ports_in_use", "RTP and RTCP ports bound or in quarantine.", numbers.media_ports_in_use),
+        ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
+        ("registrations", "Contacts of phones.", numbers.registrations),
+        ("connections", "SIP stream connections.", numbers.connections),
+    ]
+}
+
+/// The encoder appends `_total`.
+fn counters(numbers: &MetricsSnapshot) -> [Number; 6] {
+    [
+        ("calls_begun", "Calls.", numbers.calls_total),
+        ("refused", "SIP requests refused for want of valid credentials.", numbers.refused_total),
+        ("mailbox_drops", "Datagrams dropped between workers.", numbers.mailbox_drops_total),
+        ("panics", "Panics caught.", numbers.panics_total),
+        ("send_errors", "Datagrams that the kernel refused.", numbers.send_errors_total),
+        ("store_errors", "Registrations that could not be stored.", numbers.store_errors_total),
+    ]
+}

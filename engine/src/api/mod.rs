@@ -1,0 +1,115 @@
+//! The HTTP API: JSON over HTTP/1.1, events over a WebSocket. One bearer token is one TAPI application.
+//!
+//! ```text
+//! request ── serve (time, size) ── guard (Host, Origin) ── Caller (token) ── read │ operate │ events ── Engine
+//! ```
+
+mod access;
+mod event;
+mod events;
+mod health;
+mod openapi;
+mod operate;
+mod problem;
+mod read;
+mod serve;
+mod shape;
+mod timestamp;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tokio::sync::{Semaphore, watch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use self::access::Access;
+use self::access::Caller;
+use self::problem::Problem;
+pub use self::serve::serve;
+use crate::handle::Engine;
+
+/// What the handlers share.
+struct State {
+    engine: Engine,
+    access: Access,
+    anchor: timestamp::Anchor,
+    /// Places for event streams.
+    sockets: Arc<Semaphore>,
+    /// Becomes true when the server stops.
+    closing: watch::Sender<bool>,
+}
+
+type Shared = Arc<State>;
+
+impl State {
+    fn new(engine: Engine, access: Access) -> Self {
+        Self {
+            engine,
+            access,
+            anchor: timestamp::Anchor::new(),
+            sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
+            closing: watch::Sender::new(false),
+        }
+    }
+}
+
+/// The API as a service, without the server's own limits on time and connections: see [`serve`].
+pub fn router(engine: Engine, access: Access) -> Router {
+    routes(Arc::new(State::new(engine, access)))
+}
+
+fn routes(shared: Shared) -> Router {
+    let (router, document) = OpenApiRouter::with_openapi(openapi::document())
+        .routes(routes!(read::lines))
+        .routes(routes!(read::line))
+        .routes(routes!(read::calls))
+        .routes(routes!(read::call))
+        .routes(routes!(read::registrations))
+        .routes(routes!(read::trunks))
+        .routes(routes!(read::parked))
+        .routes(routes!(events::events))
+        .split_for_parts();
+    let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
+    let serve_document = move || {
+        let document = Arc::clone(&document);
+        async move { ([("content-type", "application/json")], document.to_string()) }
+    };
+    router
+        .route("/v1/lines/{line}/{operation}", post(operate::line))
+        .route(
+            "/v1/calls/{call}/get-conf-related-calls",
+            get(operate::conf_related_calls).post(operate::conf_related_calls),
+        )
+        .route("/v1/calls/{call}/{operation}", post(operate::call))
+        .route("/v1/openapi.json", get(serve_document))
+        .route("/metrics", get(health::metrics))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn_with_state(Arc::clone(&shared), access::guard))
+        .with_state(shared)
+}
+
+/// Waits until the server stops.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    // An error says that the server is gone altogether.
+    drop(closing.wait_for(|closing| *closing).await);
+}
+
+async fn unknown_path(_: Caller) -> Problem {
+    Problem::http(StatusCode::NOT_FOUND, "There is nothing here; /v1/openapi.json tells what there is.")
+}
+
+async fn unknown_method(_: Caller) -> Problem {
+    Problem::http(StatusCode::METHOD_NOT_ALLOWED, "Read with GET, operate with POST; see /v1/openapi.json.")
+}
+
+/// The longest body of a request.
+const BODY_BYTES_MAX: usize = 1024 * 1024;

@@ -1,0 +1,226 @@
+//! Errors as `application/problem+json` (RFC 9457), each with a code and a sentence that a person can act on.
+
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::switch::{CallState, LineError, Refusal};
+
+/// An error as it is answered.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    /// The reason phrase of the HTTP status.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// The LINEERR_ constant's suffix in lower case; without TAPI's word for it, the HTTP reason in kebab case.
+    code: &'static str,
+    /// What is wrong and what would be allowed, as a sentence.
+    detail: String,
+    /// The state of the call that the operation was refused in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+    /// The mode of that state.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_mode: Option<&'static str>,
+    /// Operations that this application could do with the call at that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed: Option<Vec<&'static str>>,
+}
+
+impl Problem {
+    /// An error that TAPI has a word for, with a sentence of its own.
+    pub(super) fn line_error(error: LineError, detail: impl Into<String>) -> Self {
+        Self::with(status(error), error.name(), detail)
+    }
+
+    /// Nobody may do this without a token.
+    pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::with(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// An error of HTTP itself.
+    pub(super) fn http(status: StatusCode, detail: impl Into<String>) -> Self {
+        let code = match status {
+            StatusCode::FORBIDDEN => "forbidden",
+            StatusCode::NOT_FOUND => "not-found",
+            StatusCode::METHOD_NOT_ALLOWED => "method-not-allowed",
+            StatusCode::REQUEST_TIMEOUT => "request-timeout",
+            StatusCode::PAYLOAD_TOO_LARGE => "content-too-large",
+            StatusCode::MISDIRECTED_REQUEST => "misdirected-request",
+            StatusCode::UPGRADE_REQUIRED => "upgrade-required",
+            StatusCode::GATEWAY_TIMEOUT => "gateway-timeout",
+            _ => "bad-request",
+        };
+        Self::with(status, code, detail)
+    }
+
+    /// An argument that cannot be: 400 where the text is no JSON, 422 where its meaning is wrong.
+    pub(super) fn invalid(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self::with(status, LineError::InvalParam.name(), detail)
+    }
+
+    fn with(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code,
+            detail: detail.into(),
+            state: None,
+            state_mode: None,
+            allowed: None,
+        }
+    }
+}
+
+impl From<LineError> for Problem {
+    fn from(error: LineError) -> Self {
+        Self::line_error(error, sentence(error))
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { error, state, allowed } = refusal;
+        let allowed: Vec<_> = allowed.into_iter().map(|operation| operation.name()).collect();
+        let mut problem = Self::from(error);
+        if let Some(state) = state {
+            problem.detail += &format!(" The call is {}.", state_text(state));
+            problem.detail += &match allowed.is_empty() {
+                true => " This application can do nothing with it.".to_owned(),
+                false => format!(" Allowed: {}.", allowed.join(", ")),
+            };
+            problem.state = Some(state.name());
+            problem.state_mode = state.mode_name();
+            problem.allowed = Some(allowed);
+        }
+        problem
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::to_vec(&self).expect("a problem has string keys only");
+        let content_type = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(CONTENT_TYPE, content_type)], body).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"trunkline\""));
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        response
+    }
+}
+
+fn state_text(state: CallState) -> String {
+    match state.mode_name() {
+        Some(mode) => format!("{} ({mode})", state.name()),
+        None => state.name().to_owned(),
+    }
+}
+
+/// The HTTP status of each LINEERR_. Printed in tests/tables/http_status.md.
+pub(super) const fn status(error: LineError) -> StatusCode {
+    match error {
+        LineError::AddressBlocked | LineError::NotOwner => StatusCode::FORBIDDEN,
+        LineError::InvalCallHandle | LineError::InvalLineHandle => StatusCode::NOT_FOUND,
+        LineError::CallUnavail
+        | LineError::Disconnected
+        | LineError::InUse
+        | LineError::InvalCallState
+        | LineError::InvalLineState
+        | LineError::NotRegistered => StatusCode::CONFLICT,
+        LineError::InvalAddress | LineError::InvalParam => StatusCode::UNPROCESSABLE_ENTITY,
+        LineError::OperationUnavail => StatusCode::NOT_IMPLEMENTED,
+        LineError::OperationFailed => StatusCode::BAD_GATEWAY,
+        LineError::ResourceUnavail | LineError::Uninitialized => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+const fn sentence(error: LineError) -> &'static str {
+    match error {
+        LineError::AddressBlocked => "This address may not be dialled from here.",
+        LineError::CallUnavail => "The line can take no further call.",
+        LineError::Disconnected => "The far side ended the call meanwhile.",
+        LineError::InUse => "The line is in use.",
+        LineError::InvalAddress => "The destination cannot be dialled: no line, route or trunk takes it.",
+        LineError::InvalCallHandle => {
+            "This application has no handle to such a call; GET /v1/calls lists those it has."
+        }
+        LineError::InvalCallState => "The call is in a state in which this cannot be done.",
+        LineError::InvalLineHandle => {
+            "This application opens no such line; GET /v1/lines lists those it opens."
+        }
+        LineError::InvalLineState => "No phone is registered for the line, or it is out of service.",
+        LineError::InvalParam => "An argument has a value that it cannot have.",
+        LineError::NotOwner => "This needs owner privilege.",
+        LineError::NotRegistered => "Nothing is registered that could do this.",
+        LineError::OperationFailed => "The far side or the network refused.",
+        LineError::OperationUnavail => "This operation is not available here.",
+        LineError::ResourceUnavail => "A limit is reached; try again later.",
+        LineError::Uninitialized => "The engine is stopping.",
+    }
+}
+
+/// When a refused client may try again, in seconds.
+const RETRY_AFTER_S: &str = "1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::{CallOperation, ConnectedMode};
+
+    #[test]
+    fn the_table_of_statuses_is_as_documented() {
+        let mut table = String::from(
+            "# The HTTP status of each LINEERR_\n\n| code | status | what the answer says first |\n|---|---|---|\n",
+        );
+        for error in ALL {
+            let status = status(error);
+            table += &format!("| {} | {} | {} |\n", error.name(), status, sentence(error));
+        }
+        assert_eq!(table, include_str!("../../../tests/tables/http_status.md"));
+    }
+
+    #[test]
+    fn a_refusal_says_what_would_have_been_allowed() {
+        let problem = Problem::from(Refusal {
+            error: LineError::InvalCallState,
+            state: Some(CallState::Connected(ConnectedMode::Active)),
+            allowed: vec![CallOperation::Drop, CallOperation::Hold],
+        });
+        let text = "The call is in a state in which this cannot be done. The call is connected (active). \
+                    Allowed: drop, hold.";
+        assert_eq!(
+            serde_json::to_value(&problem).unwrap(),
+            serde_json::json!({
+                "title": "Conflict", "status": 409, "code": "invalcallstate", "detail": text,
+                "state": "connected", "state_mode": "active", "allowed": ["drop", "hold"],
+            })
+        );
+    }
+
+    const ALL: [LineError; 16] = [
+        LineError::AddressBlocked,
+        LineError::CallUnavail,
+        LineError::Disconnected,
+        LineError::InUse,
+        LineError::InvalAddress,
+        LineError::InvalCallHandle,
+        LineError::InvalCallState,
+        LineError::InvalLineHandle,
+        LineError::InvalLineState,
+        LineError::InvalParam,
+        LineError::NotOwner,
+        LineError::NotRegistered,
+        LineError::OperationFailed,
+        LineError::OperationUnavail,
+        LineError::ResourceUnavail,
+        LineError::Uninitialized,
+    ];
+}

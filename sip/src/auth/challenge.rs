@@ -1,12 +1,14 @@
 //! The server's side: challenges, and judging what comes back (RFC 3261 §22.1, §22.4; RFC 8760 §2.3).
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Algorithm;
 use super::digest::{Digest, Hex};
-use super::nonce::{NONCES_MAX, Nonces};
+use super::guesses::Guesses;
+use super::nonce::{NONCE_LIFETIME, NONCES_MAX, Nonces};
 use super::params::{Params, quoted};
 use crate::message::Uri;
 
@@ -34,6 +36,8 @@ pub struct Attempt<'a> {
     pub method: &'a str,
     /// The Request-URI as sent.
     pub uri: &'a str,
+    /// Where it came from: guesses are counted by source.
+    pub source: IpAddr,
 }
 
 /// What credentials are worth.
@@ -48,7 +52,8 @@ pub enum Verdict {
     Stale,
     /// There are none for this realm: challenge.
     Missing,
-    /// The password, the user, the algorithm or the request is another one: challenge or refuse, and count it.
+    /// The password, the user, the algorithm or the request is another one, or this source has guessed too often
+    /// ([`GUESSES_MAX`](super::GUESSES_MAX)) to be heard: challenge or refuse.
     Wrong {
         /// The user that was named, cut to 64 bytes.
         username: String,
@@ -60,6 +65,7 @@ pub enum Verdict {
 pub struct Challenger {
     realm: Arc<str>,
     nonces: Nonces,
+    guesses: Guesses,
     /// Stands in for the password of a user who does not exist.
     no_password: String,
 }
@@ -74,11 +80,14 @@ impl std::fmt::Debug for Challenger {
 const USERNAME_BYTES_MAX: usize = 64;
 
 impl Challenger {
-    /// `key` is random and for this process only; a nonce is taken for `nonce_lifetime` (see
-    /// [`NONCE_LIFETIME`](super::NONCE_LIFETIME)).
-    pub fn new(key: [u8; 32], epoch: Instant, realm: impl Into<Arc<str>>, nonce_lifetime: Duration) -> Self {
-        let no_password = Hex::of(&key).as_str().to_owned();
-        Self { realm: realm.into(), nonces: Nonces::new(key, epoch, nonce_lifetime, NONCES_MAX), no_password }
+    /// `key` is random and for this process only. A nonce is taken for [`NONCE_LIFETIME`].
+    pub fn new(key: [u8; 32], epoch: Instant, realm: impl Into<Arc<str>>) -> Self {
+        Self {
+            realm: realm.into(),
+            nonces: Nonces::new(key, epoch, NONCE_LIFETIME, NONCES_MAX),
+            guesses: Guesses::new(),
+            no_password: Hex::of(&key).as_str().to_owned(),
+        }
     }
 
     /// The realm.
@@ -119,6 +128,13 @@ impl Challenger {
             let end = username.floor_char_boundary(USERNAME_BYTES_MAX);
             Verdict::Wrong { username: username[..end].to_owned() }
         };
+        if !self.guesses.permits(now, attempt.source, &username) {
+            return wrong();
+        }
+        let wrong = || {
+            self.guesses.wrong(now, attempt.source, &username);
+            wrong()
+        };
         let Some(answer) = Answer::read(&params) else { return wrong() };
         let account = self.account(&username, attempt.uri, lookup);
         let password = account.as_ref().map_or(&*self.no_password, |account| &account.password);
@@ -128,6 +144,7 @@ impl Challenger {
         if !is_right || !is_allowed || !is_same_target(&answer.uri, attempt.uri) {
             return wrong();
         }
+        self.guesses.right(attempt.source, &username);
         if self.nonces.accept(now, &self.realm, &answer.nonce, answer.count) {
             Verdict::Ok { line: account.line }
         } else {
@@ -233,14 +250,18 @@ fn is_same_target(named: &str, requested: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
-    use super::super::{ClientAuth, Credentials, NONCE_LIFETIME};
+    use super::super::{ClientAuth, Credentials, GUESSES_MAX};
     use super::*;
     use crate::testing;
 
     const URI: &str = "sip:pbx.example";
-    const REGISTER: Attempt<'_> = Attempt { method: "REGISTER", uri: URI };
+    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const REGISTER: Attempt<'_> = Attempt { method: "REGISTER", uri: URI, source: HOME };
 
     struct Server {
         challenger: Challenger,
@@ -250,7 +271,12 @@ mod tests {
     impl Server {
         fn new() -> Self {
             let start = testing::start();
-            Self { challenger: Challenger::new([3; 32], start, "pbx.example", NONCE_LIFETIME), start }
+            Self { challenger: Challenger::new([3; 32], start, "pbx.example"), start }
+        }
+
+        /// The same, but nothing was guessed yet.
+        fn anew(&self) -> Self {
+            Self { challenger: Challenger::new([3; 32], self.start, "pbx.example"), start: self.start }
         }
 
         fn at(&self, seconds: u64) -> Instant {
@@ -360,10 +386,8 @@ mod tests {
         let bad = answered(&server, Algorithm::Sha256, "1001", "guess");
         assert_eq!(server.verify(301, REGISTER, &right), Verdict::Stale);
         assert_eq!(server.verify(301, REGISTER, &bad), wrong("1001"));
-        let restarted = Server {
-            challenger: Challenger::new([4; 32], server.start, "pbx.example", NONCE_LIFETIME),
-            ..server
-        };
+        let restarted =
+            Server { challenger: Challenger::new([4; 32], server.start, "pbx.example"), ..server };
         assert_eq!(restarted.verify(1, REGISTER, &right), Verdict::Stale);
         assert_eq!(restarted.verify(1, REGISTER, &bad), wrong("1001"));
     }
@@ -382,6 +406,21 @@ mod tests {
             server.verify(1, REGISTER, &answered(&server, Algorithm::Sha256, "nobody", &fake)),
             wrong("nobody")
         );
+    }
+
+    #[test]
+    fn after_too_many_guesses_not_even_the_right_password_is_heard() {
+        let server = Server::new();
+        for guess in 0..GUESSES_MAX {
+            let value = answered(&server, Algorithm::Sha256, &format!("10{guess:02}"), "guess");
+            assert!(matches!(server.verify(1, REGISTER, &value), Verdict::Wrong { .. }));
+        }
+        let right = answered(&server, Algorithm::Sha256, "1001", "secret");
+        assert_eq!(server.verify(1, REGISTER, &right), wrong("1001"));
+        let elsewhere = Attempt { source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), ..REGISTER };
+        assert_eq!(server.verify(1, elsewhere, &right), ok("1001"));
+        let right = answered(&server, Algorithm::Sha256, "1001", "secret");
+        assert_eq!(server.verify(61, REGISTER, &right), ok("1001"));
     }
 
     #[test]
@@ -422,11 +461,12 @@ mod tests {
         ];
         for (value, name) in cases {
             assert_ne!(value, sha256, "{name}");
+            let server = &server.anew();
             assert_eq!(server.verify(1, REGISTER, &value), wrong("1002"), "{name}");
         }
-        let invite = Attempt { method: "INVITE", uri: URI };
+        let invite = Attempt { method: "INVITE", ..REGISTER };
         assert_eq!(server.verify(1, invite, &sha256), wrong("1002"), "other method");
-        let elsewhere = Attempt { method: "REGISTER", uri: "sip:other.example" };
+        let elsewhere = Attempt { uri: "sip:other.example", ..REGISTER };
         assert_eq!(server.verify(1, elsewhere, &sha256), wrong("1002"), "other request");
         assert_eq!(server.verify(1, REGISTER, &sha256), ok("1002"), "untouched");
     }

@@ -9,6 +9,7 @@
 
 mod challenge;
 mod digest;
+mod guesses;
 mod nonce;
 mod params;
 mod response;
@@ -16,6 +17,7 @@ mod response;
 use std::sync::Arc;
 
 pub use challenge::{Account, Attempt, Challenger, Verdict};
+pub use guesses::{GUESS_WINDOW, GUESSERS_MAX, GUESSES_MAX, PROVEN_MAX};
 pub use nonce::{NONCE_LIFETIME, NONCES_MAX};
 pub use response::{ATTEMPTS_MAX, ClientAuth};
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Agent, AgentConfig, Gauges};
-use crate::auth::{Challenger, NONCE_LIFETIME};
+use crate::auth::Challenger;
 use crate::directory::{Directory, TrustedTrunk};
 use crate::ids::{ConnectionId, LegId};
 use crate::location::{Location, LocationLimits};
@@ -40,7 +40,7 @@ fn agent(address: SocketAddr, directory: Directory, seed: u8, start: Instant) ->
         ..AgentConfig::default()
     };
     let location = Arc::new(Location::new(start, LocationLimits::DEFAULT));
-    let challenger = Challenger::new([7; 32], start, Arc::clone(&directory.realm), NONCE_LIFETIME);
+    let challenger = Challenger::new([7; 32], start, Arc::clone(&directory.realm));
     Agent::new(config, Arc::new(directory), location, Arc::new(challenger), [seed; 32], start)
 }
 

@@ -69,7 +69,7 @@ const KNOWN_FORMATS: [u8; 3] = [0, 8, 101];
 impl Description {
     /// Reads a description; `None` where it is none.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(body).ok()?;
+        let text = std::str::from_utf8(body).ok().filter(|text| text.starts_with("v=0"))?;
         let mut session = (None, None);
         let mut audio = (None, None);
         let mut port = 0;
@@ -110,6 +110,11 @@ impl Description {
             formats,
             media,
         })
+    }
+
+    /// Whether the describing side holds the other, in any of the historic forms.
+    pub(super) const fn holds(&self) -> bool {
+        !self.direction.receives() || self.audio.is_none()
     }
 
     /// Whether there is an audio format that the phone knows.

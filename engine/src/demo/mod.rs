@@ -10,6 +10,9 @@ mod registration;
 mod request;
 mod script;
 mod serve;
+mod stream;
+#[cfg(test)]
+mod tests;
 mod transaction;
 mod voice;
 mod wire;

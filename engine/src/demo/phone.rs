@@ -11,10 +11,11 @@ use trunkline_sip::message::{Framing, Limits, Message, Method};
 use trunkline_sip::transport::Transport;
 
 use super::call::{Call, Change};
-use super::description::{Direction, OwnDescription};
+use super::description::{Description, Direction, OwnDescription};
 use super::dialog::Dialog;
 use super::registration::Registration;
 use super::script::{HoldForm, Script};
+use super::stream::Stream;
 use super::transaction::{Client, Due, Purpose, Served};
 use super::voice::{Heard, Voice};
 use super::wire;
@@ -112,6 +113,7 @@ pub struct Phone {
     pub(super) served: Vec<Served>,
     pub(super) heard: Heard,
     voice: Voice,
+    stream: Stream,
     call_serial: u32,
     complaints: Vec<String>,
 }
@@ -132,6 +134,7 @@ impl Phone {
             served: Vec::new(),
             heard: Heard::default(),
             voice,
+            stream: Stream::default(),
             call_serial: 0,
             complaints: Vec::new(),
         }
@@ -154,10 +157,7 @@ impl Phone {
 
     /// Whether the other side holds the latest call.
     pub fn is_held(&self) -> bool {
-        self.calls
-            .last()
-            .and_then(|call| call.remote.as_ref())
-            .is_some_and(|remote| !remote.direction.sends())
+        self.calls.last().and_then(|call| call.remote.as_ref()).is_some_and(Description::holds)
     }
 
     /// Whether it is registered, as far as it knows.
@@ -204,6 +204,14 @@ impl Phone {
             self.receive_response(now, &message, out);
         }
         self.mind_the_voice(now);
+    }
+
+    /// Takes a piece of its connection, which may hold any part of any number of messages.
+    pub fn receive_stream(&mut self, now: Instant, from: SocketAddr, piece: &[u8], out: &mut PhoneOutbox) {
+        self.stream.push(piece);
+        while let Some(message) = self.stream.next() {
+            self.receive(now, from, &message, out);
+        }
     }
 
     /// Takes one RTP packet.

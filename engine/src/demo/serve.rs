@@ -287,12 +287,12 @@ impl Phone {
         if offer.as_ref().is_some_and(|offer| !offer.fits()) {
             return self.respond(now, from, request, id, (488, ""), &[], out);
         }
-        let was_held = self.calls[index].remote.as_ref().is_some_and(|remote| !remote.direction.sends());
+        let was_held = self.calls[index].remote.as_ref().is_some_and(Description::holds);
         let call = &mut self.calls[index];
         call.dialog.refresh_target(request);
         call.is_late_offer = offer.is_none();
         if let Some(offer) = offer {
-            let is_held = !offer.direction.sends();
+            let is_held = offer.holds();
             call.remote = Some(offer);
             if is_held != was_held {
                 out.notices.push(Notice::Held(id, is_held));

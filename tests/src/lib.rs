@@ -1,1 +1,24 @@
-//! The whole engine as one value in virtual time.
+//! The whole engine as one value in virtual time: agents, switch and relay, with scripted phones, applications and a network
+//! that can be as bad as a seed makes it.
+//!
+//! A scenario drives [`Lab`], lets time pass, and reads a ladder. The same seed gives the same bytes, so that a failure, which
+//! prints `SIM_SEED=…`, can be run again.
+
+pub mod app;
+mod drive;
+pub mod lab;
+pub mod ladder;
+pub mod network;
+pub mod plan;
+
+use std::sync::LazyLock;
+use std::time::Instant;
+
+pub use lab::Lab;
+pub use plan::Plan;
+
+/// The moment at which every lab begins.
+pub fn epoch() -> Instant {
+    static EPOCH: LazyLock<Instant> = LazyLock::new(Instant::now);
+    *EPOCH
+}

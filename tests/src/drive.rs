@@ -1,0 +1,452 @@
+//! What the drivers do in the daemon, in virtual time: carry bytes, events and commands, and wake what is due.
+
+use std::collections::VecDeque;
+use std::hash::Hasher;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use ipnet::IpNet;
+use trunkline::demo::PhoneOutbox;
+use trunkline::switch::{AppId, Operation, RequestId};
+use trunkline_sip::auth::{Account, Algorithm, Challenger};
+use trunkline_sip::ids::ConnectionId;
+use trunkline_sip::location::Location;
+use trunkline_sip::outbox::{Command, Event, Outbox};
+use trunkline_sip::stream::{Frame, Framer, PONG};
+use trunkline_sip::transport::{Flow, Transport};
+use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
+
+use crate::Lab;
+use crate::lab::password_of;
+use crate::plan::{DOMAIN, ENGINE, PHONES, Plan, TRUNKS, address_of};
+
+/// More steps than this without time passing are a loop.
+const STEPS_AT_ONCE_MAX: u32 = 100_000;
+
+/// Something on its way.
+#[derive(Clone, Debug)]
+pub(crate) enum Parcel {
+    /// A SIP datagram.
+    Sip { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+    /// An RTP or RTCP datagram.
+    Rtp { from: SocketAddr, to: SocketAddr, bytes: Bytes },
+    /// A piece of a stream.
+    Stream { connection: u64, to_engine: bool, bytes: Bytes },
+    /// A message that another worker or a stream received.
+    HandOver { worker: u16, flow: Flow, bytes: Bytes },
+    /// From a worker to the switch.
+    SipEvent(Box<Event>),
+    /// From the relay to the switch.
+    MediaEvent(Box<trunkline_media::Event>),
+    /// From the switch to a worker.
+    SipCommand(Box<Command>),
+    /// From the switch to the relay.
+    MediaCommand(Box<trunkline_media::Command>),
+    /// From an application to the switch.
+    Request(AppId, RequestId, Box<Operation>),
+}
+
+/// Who listens at an address outside the engine.
+#[derive(Debug)]
+pub(crate) enum Socket {
+    /// The SIP side of a phone.
+    Sip(usize),
+    /// The RTP side of a phone.
+    Rtp(usize),
+    /// A stranger, and what came for it.
+    Stranger(&'static str, VecDeque<Bytes>),
+}
+
+/// A TCP connection between a phone and the engine.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    seat: usize,
+    remote: SocketAddr,
+    framer: Framer,
+    is_open: bool,
+}
+
+const TO_SWITCH: u64 = 1;
+const TO_RELAY: u64 = 2;
+const RELAY_TO_SWITCH: u64 = 3;
+const TO_WORKER: u64 = 1_000;
+const STREAM: u64 = 1_000_000;
+
+/// An agent of the lab.
+pub(crate) fn agent(
+    plan: &Plan,
+    worker: u16,
+    (location, challenger): (&Arc<Location>, &Arc<Challenger>),
+    seed: [u8; 32],
+    now: Instant,
+) -> Agent {
+    let trunk = |(place, name): (usize, &&str)| TrustedTrunk {
+        name: (*name).into(),
+        allow_from: vec![IpNet::from(address_of(PHONES.len() + place).ip())],
+    };
+    let mut directory = Directory {
+        trunks: TRUNKS.iter().enumerate().map(trunk).collect(),
+        realm: DOMAIN.into(),
+        ..Directory::default()
+    };
+    for (_, number) in PHONES {
+        directory.add_line(Account {
+            line: number.into(),
+            password: password_of(number).into(),
+            algorithms: [Algorithm::Sha256, Algorithm::Md5].into(),
+        });
+    }
+    let config = AgentConfig {
+        worker,
+        workers: plan.workers,
+        domains: vec![DOMAIN.to_owned()],
+        listeners: vec![(Transport::Udp, ENGINE), (Transport::Tcp, ENGINE)],
+        ..AgentConfig::default()
+    };
+    Agent::new(config, Arc::new(directory), Arc::clone(location), Arc::clone(challenger), seed, now)
+}
+
+impl Lab {
+    /// Lets this much time pass.
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.step(until) {}
+    }
+
+    /// Lets this many milliseconds pass.
+    pub fn run_ms(&mut self, time_ms: u64) {
+        self.run(Duration::from_millis(time_ms));
+    }
+
+    /// Lets time pass until the condition holds, at most this long; whether it did.
+    pub fn run_until(&mut self, time: Duration, mut holds: impl FnMut(&mut Self) -> bool) -> bool {
+        let until = self.now + time;
+        loop {
+            if holds(self) {
+                return true;
+            }
+            if !self.step(until) {
+                return false;
+            }
+        }
+    }
+
+    /// One step; `false` when `until` is reached.
+    fn step(&mut self, until: Instant) -> bool {
+        let due = self.network.deadline().into_iter().chain(self.wakes()).min();
+        let Some(at) = due.filter(|at| *at <= until) else {
+            self.now = self.now.max(until);
+            return false;
+        };
+        if at > self.now {
+            self.now = at;
+            self.steps_at_once = 0;
+        }
+        self.steps_at_once += 1;
+        assert!(self.steps_at_once < STEPS_AT_ONCE_MAX, "time stands still");
+        match self.network.take_due(self.now) {
+            Some(parcel) => self.deliver(parcel),
+            None => self.wake(),
+        }
+        true
+    }
+
+    fn wakes(&self) -> impl Iterator<Item = Instant> {
+        let agents = self.agents.iter().filter_map(Agent::deadline);
+        let phones = self.seats.iter().filter_map(|seat| seat.phone.deadline());
+        agents.chain(phones).chain(self.switch.deadline()).chain(self.relay.deadline())
+    }
+
+    fn wake(&mut self) {
+        let now = self.now;
+        for worker in 0..self.agents.len() {
+            if self.agents[worker].deadline().is_some_and(|at| at <= now) {
+                self.agent(worker, |agent, out| agent.handle_timeout(now, out));
+            }
+        }
+        if self.switch.deadline().is_some_and(|at| at <= now) {
+            self.switched(|switch, out| switch.handle_timeout(now, out));
+        }
+        if self.relay.deadline().is_some_and(|at| at <= now) {
+            let mut events = Vec::new();
+            self.relay.handle_timeout(now, &mut events);
+            self.relayed(events);
+        }
+        for index in 0..self.seats.len() {
+            if self.seats[index].phone.deadline().is_some_and(|at| at <= now) {
+                let mut out = PhoneOutbox::default();
+                self.seats[index].phone.handle_timeout(now, &mut out);
+                self.deliver_phone(index, out);
+            }
+        }
+    }
+
+    fn deliver(&mut self, parcel: Parcel) {
+        let now = self.now;
+        match parcel {
+            Parcel::Sip { from, to, bytes } if to == ENGINE => {
+                let flow = Flow {
+                    transport: Transport::Udp,
+                    local: ENGINE,
+                    remote: from,
+                    connection: ConnectionId::default(),
+                };
+                let owner = Agent::worker_for(&bytes, self.workers());
+                // The kernel gives a datagram to any worker's socket; the one it is for gets it handed over.
+                let first = self.network.below(self.agents.len());
+                if usize::from(owner) == first {
+                    self.agent(first, |agent, out| agent.receive(now, flow, bytes, out));
+                } else {
+                    let parcel = Parcel::HandOver { worker: owner, flow, bytes };
+                    self.network.mailbox(now, TO_WORKER + u64::from(owner), parcel);
+                }
+            }
+            Parcel::Sip { from, to, bytes } => self.deliver_sip(from, to, bytes),
+            Parcel::Rtp { from, to, bytes } => self.deliver_rtp(from, to, &bytes),
+            Parcel::Stream { connection, to_engine: true, bytes } => self.deliver_stream(connection, &bytes),
+            Parcel::Stream { connection, to_engine: false, bytes } => {
+                let seat = self.connections[&connection].seat;
+                let mut out = PhoneOutbox::default();
+                self.seats[seat].phone.receive_stream(now, ENGINE, &bytes, &mut out);
+                self.deliver_phone(seat, out);
+            }
+            Parcel::HandOver { worker, flow, bytes } => {
+                self.agent(usize::from(worker), |agent, out| agent.receive(now, flow, bytes, out));
+            }
+            Parcel::SipEvent(event) => self.switched(|switch, out| switch.sip(now, *event, out)),
+            Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
+            Parcel::SipCommand(command) => {
+                let worker = usize::from(command.leg().worker());
+                self.agent(worker, |agent, out| agent.command(now, *command, out));
+            }
+            Parcel::MediaCommand(command) => {
+                let mut events = Vec::new();
+                self.relay.command(now, *command, &mut events);
+                self.relayed(events);
+            }
+            Parcel::Request(app, request, operation) => {
+                self.switched(|switch, out| switch.request(now, app, request, *operation, out));
+            }
+        }
+    }
+
+    fn deliver_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+        match self.sockets.get_mut(&to) {
+            Some(Socket::Sip(index)) => {
+                let index = *index;
+                let mut out = PhoneOutbox::default();
+                self.seats[index].phone.receive(self.now, from, &bytes, &mut out);
+                self.deliver_phone(index, out);
+            }
+            Some(Socket::Stranger(_, inbox)) => inbox.push_back(bytes),
+            Some(Socket::Rtp(_)) | None => {}
+        }
+    }
+
+    fn deliver_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        if to.ip() == ENGINE.ip() {
+            let mut events = Vec::new();
+            let mut packet = bytes.to_vec();
+            self.relay.receive(self.now, to.port(), from, &mut packet, &mut events);
+            self.relayed(events);
+        } else if let Some(Socket::Rtp(index)) = self.sockets.get(&to) {
+            self.seats[*index].phone.receive_rtp(from, bytes);
+        }
+    }
+
+    fn deliver_stream(&mut self, connection: u64, bytes: &Bytes) {
+        let now = self.now;
+        let workers = self.workers();
+        let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
+        let flow = Flow {
+            transport: Transport::Tcp,
+            local: ENGINE,
+            remote: known.remote,
+            connection: ConnectionId(connection),
+        };
+        let frames: Vec<_> = known.framer.push(bytes).collect();
+        for frame in frames {
+            match frame {
+                Ok(Frame::Message(bytes)) => {
+                    let worker = Agent::worker_for(&bytes, workers);
+                    let parcel = Parcel::HandOver { worker, flow, bytes };
+                    self.network.mailbox(now, TO_WORKER + u64::from(worker), parcel);
+                }
+                Ok(Frame::Ping) => self.write(connection, false, &PONG),
+                Err(_) => self.close(connection),
+            }
+        }
+    }
+
+    /// Carries what a phone sent.
+    pub(crate) fn deliver_phone(&mut self, index: usize, out: PhoneOutbox) {
+        let config = self.seats[index].phone.config();
+        let (from, media, transport) = (config.address, config.media, config.transport);
+        for (to, bytes) in out.sip {
+            match transport {
+                Transport::Udp => self.send_sip(from, to, bytes),
+                Transport::Tcp => {
+                    let connection = self.connection_of(index);
+                    self.write(connection, true, &bytes);
+                }
+            }
+        }
+        for packet in out.rtp {
+            self.send_rtp(media, packet.to, packet.bytes);
+        }
+    }
+
+    /// Closes the connection of a phone, as when its cable is pulled and put back.
+    pub fn disconnect(&mut self, name: &str) {
+        let index = self.seat(name);
+        if let Some(connection) = self.seats[index].connection {
+            self.close(connection);
+        }
+    }
+
+    fn close(&mut self, connection: u64) {
+        let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
+        known.is_open = false;
+        self.seats[known.seat].connection.take_if(|current| *current == connection);
+        let now = self.now;
+        for worker in 0..self.agents.len() {
+            self.agent(worker, |agent, out| agent.connection_closed(now, ConnectionId(connection), out));
+        }
+    }
+
+    fn connection_of(&mut self, seat: usize) -> u64 {
+        if let Some(connection) = self.seats[seat].connection {
+            return connection;
+        }
+        self.connection_serial += 1;
+        let connection = self.connection_serial;
+        let address = self.seats[seat].phone.config().address;
+        let port = 40_000 + u16::try_from(connection).expect("a lab has few connections");
+        let remote = SocketAddr::new(address.ip(), port);
+        self.connections
+            .insert(connection, Connection { seat, remote, framer: Framer::new(), is_open: true });
+        self.seats[seat].connection = Some(connection);
+        connection
+    }
+
+    /// Writes a message into a connection, in pieces of random size.
+    fn write(&mut self, connection: u64, to_engine: bool, bytes: &Bytes) {
+        let phone = self.seats[self.connections[&connection].seat].phone.config().address;
+        let (from, to) = if to_engine { (phone, ENGINE) } else { (ENGINE, phone) };
+        self.record(from, to, bytes);
+        let channel = STREAM + connection * 2 + u64::from(to_engine);
+        let mut rest = bytes.clone();
+        while !rest.is_empty() {
+            let piece = rest.split_to(1 + self.network.below(rest.len()));
+            self.network.stream(self.now, channel, Parcel::Stream { connection, to_engine, bytes: piece });
+        }
+    }
+
+    pub(crate) fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+        self.record(from, to, &bytes);
+        self.network.datagram(self.now, Parcel::Sip { from, to, bytes });
+    }
+
+    fn send_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+        self.hash(from, to, &bytes);
+        self.network.datagram(self.now, Parcel::Rtp { from, to, bytes });
+    }
+
+    /// An application's request, on its way to the switch.
+    pub(crate) fn ask(&mut self, app: AppId, request: RequestId, operation: Operation) {
+        self.network.mailbox(self.now, TO_SWITCH, Parcel::Request(app, request, Box::new(operation)));
+    }
+
+    fn agent(&mut self, worker: usize, run: impl FnOnce(&mut Agent, &mut Outbox)) {
+        let mut out = Outbox::default();
+        run(&mut self.agents[worker], &mut out);
+        for transmit in out.transmits {
+            self.transmit(transmit.flow, transmit.bytes);
+        }
+        for event in out.events {
+            self.network.mailbox(self.now, TO_SWITCH, Parcel::SipEvent(Box::new(event)));
+        }
+        for connection in out.close {
+            self.close(connection.0);
+        }
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        match flow.transport {
+            Transport::Udp => self.send_sip(ENGINE, flow.remote, bytes),
+            Transport::Tcp => {
+                let is_it = |known: &(&u64, &Connection)| {
+                    known.1.is_open && (*known.0 == flow.connection.0 || known.1.remote == flow.remote)
+                };
+                let known = self.connections.iter().find(is_it).map(|(connection, _)| *connection);
+                let reachable = match self.sockets.get(&flow.remote) {
+                    Some(Socket::Sip(index)) if known.is_none() => Some(*index),
+                    Some(Socket::Sip(_) | Socket::Rtp(_) | Socket::Stranger(..)) | None => None,
+                };
+                let opened = reachable.map(|index| self.connection_of(index));
+                match known.or(opened) {
+                    Some(connection) => self.write(connection, false, &bytes),
+                    None => {
+                        let now = self.now;
+                        for worker in 0..self.agents.len() {
+                            self.agent(worker, |agent, out| agent.transport_failed(now, flow, out));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn switched(&mut self, run: impl FnOnce(&mut trunkline::switch::Switch, &mut trunkline::switch::Outbox)) {
+        let mut out = trunkline::switch::Outbox::default();
+        run(&mut self.switch, &mut out);
+        for (_, command) in out.media {
+            self.network.mailbox(self.now, TO_RELAY, Parcel::MediaCommand(Box::new(command)));
+        }
+        for command in out.sip {
+            let channel = TO_WORKER + u64::from(command.leg().worker());
+            self.network.mailbox(self.now, channel, Parcel::SipCommand(Box::new(command)));
+        }
+        for (app, message) in out.messages {
+            self.apps[usize::try_from(app.0).expect("a lab has few applications")].tell(message);
+        }
+    }
+
+    fn relayed(&mut self, events: Vec<trunkline_media::Event>) {
+        for event in events {
+            self.network.mailbox(self.now, RELAY_TO_SWITCH, Parcel::MediaEvent(Box::new(event)));
+        }
+        for sent in self.relay.io_mut().take_sent() {
+            let from = SocketAddr::new(ENGINE.ip(), sent.local_port);
+            self.send_rtp(from, sent.to, Bytes::from(sent.packet));
+        }
+    }
+
+    /// Takes away bindings whose phones cannot do it themselves any more.
+    pub(crate) fn forget_bindings(&mut self) {
+        let mut out = Outbox::default();
+        for (line, bindings) in self.location.snapshot() {
+            for binding in bindings {
+                self.location.remove(&line, &binding.key, &mut out);
+            }
+        }
+    }
+
+    fn record(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        self.hash(from, to, bytes);
+        self.ladder.record((self.now - crate::epoch()).as_millis(), from, to, bytes);
+    }
+
+    fn hash(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        self.hasher.write_u128((self.now - crate::epoch()).as_micros());
+        self.hasher.write(from.to_string().as_bytes());
+        self.hasher.write(to.to_string().as_bytes());
+        self.hasher.write(bytes);
+    }
+
+    fn workers(&self) -> u16 {
+        u16::try_from(self.agents.len()).expect("a lab has few workers")
+    }
+}

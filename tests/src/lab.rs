@@ -1,0 +1,514 @@
+//! The lab: what a scenario holds in its hand.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::Hasher;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use trunkline::demo::{Heard, Phone, PhoneConfig, PhoneOutbox, Status};
+use trunkline::switch::{AppId, CallId, CallView, LineError, Operation, Reply, RequestId, Switch};
+use trunkline_media::io::simulated::Simulated;
+use trunkline_media::{Destinations, QUARANTINE, RelayConfig, RelayWorker};
+use trunkline_sip::Agent;
+use trunkline_sip::auth::{Challenger, NONCE_LIFETIME};
+use trunkline_sip::location::{Location, LocationLimits};
+use trunkline_sip::transport::Transport;
+
+use crate::app::{App, call_of};
+use crate::drive::{Parcel, Socket};
+use crate::epoch;
+use crate::ladder::Ladder;
+use crate::network::{Network, Quality};
+use crate::plan::{APPS, DOMAIN, ENGINE, PHONES, Plan, TRUNKS, address_of};
+
+/// 64·T1: how long a transaction may outlive its call.
+pub const T1_64: Duration = Duration::from_secs(32);
+
+/// The whole engine, its phones and its applications, in virtual time.
+#[derive(Debug)]
+pub struct Lab {
+    pub(crate) seed: u64,
+    pub(crate) now: Instant,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) location: Arc<Location>,
+    pub(crate) switch: Switch,
+    pub(crate) relay: RelayWorker<Simulated>,
+    pub(crate) seats: Vec<Seat>,
+    pub(crate) sockets: BTreeMap<SocketAddr, Socket>,
+    pub(crate) apps: Vec<App>,
+    pub(crate) network: Network<Parcel>,
+    pub(crate) ladder: Ladder,
+    pub(crate) hasher: DefaultHasher,
+    pub(crate) connections: BTreeMap<u64, crate::drive::Connection>,
+    pub(crate) connection_serial: u64,
+    pub(crate) requests: u32,
+    /// Steps taken without time passing, to find a loop.
+    pub(crate) steps_at_once: u32,
+}
+
+/// A phone and where it sits.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    pub(crate) name: &'static str,
+    pub(crate) phone: Phone,
+    pub(crate) connection: Option<u64>,
+}
+
+impl Lab {
+    /// The usual lab with this seed: one worker, a good network, nobody registered.
+    pub fn seeded(seed: u64) -> Self {
+        Plan::seeded(seed).build()
+    }
+
+    /// The usual lab with these phones registered and the ladder empty.
+    pub fn registered(seed: u64, phones: &[&str]) -> Self {
+        Plan::seeded(seed).build().with_registered(phones)
+    }
+
+    pub(crate) fn new(plan: Plan) -> Self {
+        let mut rng = StdRng::seed_from_u64(plan.seed);
+        let now = epoch();
+        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN, NONCE_LIFETIME));
+        let agents = (0..plan.workers)
+            .map(|worker| crate::drive::agent(&plan, worker, (&location, &challenger), rng.random(), now))
+            .collect();
+        let switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
+        let ports = plan.setup.media.ports.clone();
+        let relay = RelayWorker::new(
+            now,
+            Simulated::new(),
+            RelayConfig {
+                seed: rng.random(),
+                destinations: Destinations::of_engine([ENGINE.ip()], [5060..=5060, ports]),
+            },
+        );
+        let mut ladder = Ladder::default();
+        ladder.name(ENGINE, "engine");
+        let phones = PHONES.iter().map(|(name, number)| (*name, *number, true));
+        let trunks = TRUNKS.iter().map(|name| (*name, *name, false));
+        let mut seats = Vec::new();
+        let mut sockets = BTreeMap::new();
+        for (index, (name, user, is_phone)) in phones.chain(trunks).enumerate() {
+            let address = address_of(index);
+            let media = SocketAddr::new(address.ip(), 4_000);
+            let transport = if plan.tcp.contains(name) { Transport::Tcp } else { Transport::Udp };
+            let config = PhoneConfig {
+                user: user.to_owned(),
+                password: is_phone.then(|| password_of(user)),
+                address,
+                media,
+                server: ENGINE,
+                domain: DOMAIN.to_owned(),
+                transport,
+                seed: rng.random(),
+            };
+            ladder.name(address, name);
+            sockets.insert(address, Socket::Sip(index));
+            sockets.insert(media, Socket::Rtp(index));
+            seats.push(Seat { name, phone: Phone::new(config), connection: None });
+        }
+        Self {
+            seed: plan.seed,
+            now,
+            agents,
+            location,
+            switch,
+            relay,
+            seats,
+            sockets,
+            apps: APPS.iter().map(|_| App::default()).collect(),
+            network: Network::new(StdRng::from_rng(&mut rng)),
+            ladder,
+            hasher: DefaultHasher::new(),
+            connections: BTreeMap::new(),
+            connection_serial: 0,
+            requests: 0,
+            steps_at_once: 0,
+        }
+    }
+
+    /// Registers these phones over a good network, then forgets the ladder.
+    pub fn with_registered(mut self, phones: &[&str]) -> Self {
+        for name in phones {
+            self.register(name);
+        }
+        self.run_ms(200);
+        for name in phones {
+            assert!(self.phone(name).is_registered(), "{name} could not register\n{}", self.ladder.tail(10));
+        }
+        self.ladder.forget();
+        self.apps.iter_mut().for_each(|app| drop(app.take(&[])));
+        self
+    }
+
+    /// Makes the network lose this many datagrams of a million.
+    pub fn loss_ppm(mut self, loss_ppm: u32) -> Self {
+        self.network.quality.loss_ppm = loss_ppm;
+        self
+    }
+
+    /// Sets how bad the network is.
+    pub const fn set_quality(&mut self, quality: Quality) {
+        self.network.quality = quality;
+    }
+
+    /// A phone or trunk by name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn phone(&mut self, name: &str) -> &mut Phone {
+        let index = self.seat(name);
+        &mut self.seats[index].phone
+    }
+
+    /// The status of the latest call of a phone.
+    pub fn status(&self, name: &str) -> Status {
+        self.seats[self.seat(name)].phone.status()
+    }
+
+    /// The phone registers.
+    pub fn register(&mut self, name: &str) {
+        self.does(name, |phone, now, out| phone.register(now, out));
+    }
+
+    /// The phone calls.
+    pub fn call(&mut self, name: &str, to: &str) {
+        self.does(name, |phone, now, out| {
+            phone.call(now, to, out);
+        });
+    }
+
+    /// The phone answers.
+    pub fn answer(&mut self, name: &str) {
+        self.does(name, Phone::answer);
+    }
+
+    /// The phone hangs up.
+    pub fn hang_up(&mut self, name: &str) {
+        self.does(name, Phone::hang_up);
+    }
+
+    /// The phone holds.
+    pub fn hold(&mut self, name: &str) {
+        self.does(name, Phone::hold);
+    }
+
+    /// The phone resumes.
+    pub fn resume(&mut self, name: &str) {
+        self.does(name, Phone::resume);
+    }
+
+    /// The phone refuses.
+    pub fn refuse(&mut self, name: &str, status: u16) {
+        self.does(name, |phone, now, out| phone.refuse(now, status, out));
+    }
+
+    /// The phone does anything else.
+    pub fn does(&mut self, name: &str, deed: impl FnOnce(&mut Phone, Instant, &mut PhoneOutbox)) {
+        let index = self.seat(name);
+        let mut out = PhoneOutbox::default();
+        deed(&mut self.seats[index].phone, self.now, &mut out);
+        self.deliver_phone(index, out);
+    }
+
+    /// Two phones, one calling the other, the call answered after a second and up for another.
+    pub fn connected_call(&mut self, caller: &str, callee: &str) {
+        let number = self.phone(callee).config().user.clone();
+        self.call(caller, &number);
+        self.run_ms(1_000);
+        self.answer(callee);
+        self.run_ms(1_000);
+        let statuses = (self.status(caller), self.status(callee));
+        assert_eq!(statuses, (Status::Connected, Status::Connected), "no call\n{}", self.ladder.tail(20));
+        self.ladder.forget();
+        self.apps.iter_mut().for_each(|app| drop(app.take(&[])));
+    }
+
+    /// An address that is nobody's: what is sent from it is a stranger's.
+    pub fn stranger(&mut self, name: &'static str, address: &str) {
+        let address: SocketAddr = address.parse().expect("the address is written in the scenario");
+        self.ladder.name(address, name);
+        self.sockets.insert(address, Socket::Stranger(name, VecDeque::new()));
+    }
+
+    /// The stranger sends a datagram. `\n` becomes CRLF, leading blanks of lines are dropped.
+    pub fn sends(&mut self, name: &str, text: &str) {
+        let text: String =
+            text.trim_start().lines().map(|line| format!("{}\r\n", line.trim_start())).collect();
+        self.sends_bytes(name, Bytes::from(text));
+    }
+
+    /// The stranger sends these bytes.
+    pub fn sends_bytes(&mut self, name: &str, bytes: Bytes) {
+        let is_named = |socket: &Socket| matches!(socket, Socket::Stranger(known, _) if *known == name);
+        let (&from, _) =
+            self.sockets.iter().find(|(_, socket)| is_named(socket)).expect("a stranger of this name");
+        self.send_sip(from, ENGINE, bytes);
+    }
+
+    /// What the stranger received since the last look, as text.
+    pub fn received(&mut self, name: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for socket in self.sockets.values_mut() {
+            match socket {
+                Socket::Stranger(known, inbox) if *known == name => {
+                    found.extend(inbox.drain(..).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
+                }
+                Socket::Stranger(..) | Socket::Rtp(_) | Socket::Sip(_) => {}
+            }
+        }
+        found
+    }
+
+    /// An application asks.
+    pub fn request(&mut self, app: &str, operation: Operation) -> RequestId {
+        self.requests += 1;
+        let request = RequestId(self.requests);
+        self.ask(app_id(app), request, operation);
+        request
+    }
+
+    /// An application asks and a little time passes.
+    ///
+    /// # Panics
+    /// If no reply came.
+    pub fn asks(&mut self, app: &str, operation: Operation) -> Reply {
+        let request = self.request(app, operation);
+        self.run_ms(300);
+        self.reply(app, request).unwrap_or_else(|| panic!("no reply\n{}", self.ladder.tail(20)))
+    }
+
+    /// The same, and it must succeed.
+    pub fn does_ask(&mut self, app: &str, operation: Operation) {
+        let reply = self.asks(app, operation.clone());
+        assert!(reply.is_ok(), "{operation:?} was refused: {reply:?}");
+    }
+
+    /// An application makes a call.
+    ///
+    /// # Panics
+    /// If it was refused.
+    pub fn make_call(&mut self, app: &str, line: &str, to: &str) -> CallId {
+        let reply = self.asks(app, Operation::MakeCall { line: line.into(), to: to.to_owned() });
+        call_of(&reply).unwrap_or_else(|| panic!("make-call was refused: {reply:?}"))
+    }
+
+    /// The reply to a request, if it came.
+    pub fn reply(&self, app: &str, request: RequestId) -> Option<Reply> {
+        self.apps[place_of(app)].reply(request).cloned()
+    }
+
+    /// The error of an operation that must be refused.
+    pub fn refusal(&mut self, app: &str, operation: Operation) -> LineError {
+        self.asks(app, operation).expect_err("it must be refused").error
+    }
+
+    /// The calls that an application sees.
+    pub fn calls(&self, app: &str) -> Vec<CallView> {
+        self.switch.calls(app_id(app))
+    }
+
+    /// The one call that an application sees on a line and that is not idle.
+    ///
+    /// # Panics
+    /// If there is none, or more.
+    pub fn call_on(&self, app: &str, line: &str) -> CallView {
+        let on_line =
+            |call: &CallView| &*call.line == line && call.state != trunkline::switch::CallState::Idle;
+        let mut calls: Vec<CallView> = self.calls(app).into_iter().filter(on_line).collect();
+        assert_eq!(calls.len(), 1, "calls on {line}: {calls:?}");
+        calls.remove(0)
+    }
+
+    /// The switch.
+    pub const fn switch(&self) -> &Switch {
+        &self.switch
+    }
+
+    /// The ladder.
+    pub const fn ladder(&mut self) -> &mut Ladder {
+        &mut self.ladder
+    }
+
+    /// Compares the ladder since the last time.
+    ///
+    /// # Panics
+    /// If it differs.
+    #[track_caller]
+    pub fn expect_ladder(&mut self, expected: &str) {
+        if let Err(report) = self.ladder.expect(expected) {
+            panic!("{report}");
+        }
+    }
+
+    /// Compares what an application was told since the last time: replies, calls and states.
+    ///
+    /// # Panics
+    /// If it differs.
+    #[track_caller]
+    pub fn expect_messages(&mut self, app: &str, expected: &str) {
+        let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let kinds = ["call-info", "address-state", "registration"];
+        let named: Vec<&str> =
+            kinds.into_iter().filter(|kind| expected.iter().any(|line| line.contains(kind))).collect();
+        let told = self.apps[place_of(app)].take(&named);
+        assert_eq!(told, expected, "\n{app} was told:\n  {}", told.join("\n  "));
+    }
+
+    /// Compares the states of calls on a line that an application was told of, and leaves them for later.
+    ///
+    /// # Panics
+    /// If they differ.
+    #[track_caller]
+    pub fn expect_states(&self, app: &str, line: &str, expected: &str) {
+        let expected: Vec<&str> = expected.split(',').map(str::trim).collect();
+        assert_eq!(self.apps[place_of(app)].states(line), expected, "states of {line}");
+    }
+
+    /// What a phone hears in this time.
+    pub fn hears(&mut self, name: &str, time: Duration) -> Heard {
+        self.phone(name).listen();
+        self.run(time);
+        self.phone(name).heard().clone()
+    }
+
+    /// Whether two phones hear each other, and nothing else, for a second.
+    #[track_caller]
+    pub fn expect_talk(&mut self, one: &str, other: &str) {
+        let users = [self.phone(one).config().user.clone(), self.phone(other).config().user.clone()];
+        self.phone(one).listen();
+        self.phone(other).listen();
+        self.run_ms(1_000);
+        for (listener, speaker) in [(one, &users[1]), (other, &users[0])] {
+            let heard = self.phone(listener).heard().clone();
+            assert!(heard.voice(speaker) >= 45, "{listener} hears too little: {heard:?}");
+            assert_eq!(
+                (heard.total(), heard.foreign),
+                (heard.voice(speaker), 0),
+                "{listener} hears more: {heard:?}"
+            );
+        }
+    }
+
+    /// Every call is over everywhere.
+    #[track_caller]
+    pub fn expect_quiet(&self) {
+        for seat in &self.seats {
+            for (call, status) in seat.phone.statuses() {
+                let is_over = seat.phone.script.dead || matches!(status, Status::Idle | Status::Over(_));
+                assert!(is_over, "call {call} of {} is {status:?}\n{}", seat.name, self.ladder.tail(30));
+            }
+        }
+    }
+
+    /// Lets the applications deallocate their idle calls, waits for every timer, and asserts that the engine holds nothing.
+    ///
+    /// # Panics
+    /// If anything is left: a call, leg, transaction, dialog, port or timer; or if a phone had to complain.
+    #[track_caller]
+    pub fn nothing_left(&mut self) {
+        self.set_quality(Quality::GOOD);
+        self.run(2 * T1_64 + Duration::from_secs(10));
+        self.expect_quiet();
+        self.deallocate_all();
+        for index in 0..self.seats.len() {
+            self.seats[index].phone.script.refreshes = false;
+            if self.seats[index].phone.is_registered() {
+                let name = self.seats[index].name;
+                self.does(name, |phone, now, out| phone.unregister(now, out));
+            }
+        }
+        self.run(2 * T1_64 + QUARANTINE);
+        self.forget_bindings();
+        self.run(Duration::from_secs(1));
+        self.expect_nothing();
+    }
+
+    fn deallocate_all(&mut self) {
+        for app in APPS {
+            for call in self.calls(app) {
+                assert_eq!(
+                    call.state,
+                    trunkline::switch::CallState::Idle,
+                    "{call:?}\n{}",
+                    self.ladder.tail(30)
+                );
+                self.does_ask(app, Operation::DeallocateCall(call.id));
+            }
+        }
+    }
+
+    #[track_caller]
+    fn expect_nothing(&self) {
+        for (worker, agent) in self.agents.iter().enumerate() {
+            let gauges = agent.gauges();
+            let left = (gauges.transactions, gauges.dialogs, gauges.legs);
+            assert_eq!(
+                left,
+                (0, 0, 0),
+                "worker {worker} holds transactions, dialogs, legs\n{}",
+                self.ladder.tail(30)
+            );
+            let wake = agent.deadline().map(|at| at - self.now);
+            assert_eq!(wake, None, "worker {worker} has a timer left");
+        }
+        let gauges = self.switch.gauges();
+        assert_eq!(
+            gauges,
+            trunkline::switch::Gauges::default(),
+            "the switch holds\n{}",
+            self.ladder.tail(30)
+        );
+        assert_eq!(self.switch.deadline().map(|at| at - self.now), None, "the switch has a timer left");
+        assert_eq!((self.relay.legs_open(), self.relay.io().bound()), (0, 0), "the relay holds legs, ports");
+        for seat in &self.seats {
+            let complaints = seat.phone.complaints();
+            assert!(
+                complaints.is_empty(),
+                "{} complains: {complaints:#?}\n{}",
+                seat.name,
+                self.ladder.tail(30)
+            );
+        }
+    }
+
+    /// Hash of every byte sent so far, with its time and its way.
+    pub fn fingerprint(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    pub(crate) fn seat(&self, name: &str) -> usize {
+        let place = self.seats.iter().position(|seat| seat.name == name);
+        place.unwrap_or_else(|| panic!("no phone is called {name}"))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("SIM_SEED={}\nthe ladder's end:\n{}", self.seed, self.ladder.tail(60));
+            for (name, app) in APPS.iter().zip(&self.apps) {
+                eprintln!("{name} was told:\n{}", app.tail(30));
+            }
+        }
+    }
+}
+
+/// The password of a line.
+pub(crate) fn password_of(line: &str) -> String {
+    format!("secret-{line}")
+}
+
+fn place_of(app: &str) -> usize {
+    APPS.iter().position(|name| *name == app).unwrap_or_else(|| panic!("no application is called {app}"))
+}
+
+fn app_id(app: &str) -> AppId {
+    AppId(u32::try_from(place_of(app)).expect("a lab has few applications"))
+}

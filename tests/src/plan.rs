@@ -1,0 +1,136 @@
+//! What a lab is built from: four phones, two trunks, two applications, and what a scenario changes about them.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use regex::Regex;
+use trunkline::switch::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use trunkline::switch::{CallPrivilege, LineKind, Setup};
+use trunkline_sip::transport::Transport;
+
+use crate::Lab;
+
+/// The engine's domain.
+pub const DOMAIN: &str = "pbx.example";
+/// The engine's address.
+pub const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
+/// Phones by name: each is the line with this number.
+pub const PHONES: [(&str, &str); 4] =
+    [("alice", "1001"), ("bob", "1002"), ("carol", "1003"), ("dave", "1004")];
+/// A line whose media ends in the engine.
+pub const LOCAL_LINE: &str = "2001";
+/// Trunks, each with a phone of its name behind it. `0…` dialled by a line goes to the first, `9…` from the first to the second.
+pub const TRUNKS: [&str; 2] = ["carrier", "overseas"];
+/// Applications: the first owns, the second watches.
+pub const APPS: [&str; 2] = ["crm", "wall"];
+
+/// The parts of a lab before it is built.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Everything random comes from it.
+    pub seed: u64,
+    /// SIP workers.
+    pub workers: u16,
+    /// Phones that speak TCP.
+    pub tcp: BTreeSet<&'static str>,
+    /// The switch's set-up.
+    pub setup: Setup,
+}
+
+impl Plan {
+    /// The usual parts.
+    pub fn seeded(seed: u64) -> Self {
+        Self { seed, workers: 1, tcp: BTreeSet::new(), setup: setup() }
+    }
+
+    /// With this many SIP workers.
+    pub const fn workers(mut self, workers: u16) -> Self {
+        self.workers = workers;
+        self.setup.sip_workers = workers;
+        self
+    }
+
+    /// This phone speaks TCP.
+    pub fn tcp(mut self, phone: &'static str) -> Self {
+        self.tcp.insert(phone);
+        self
+    }
+
+    /// With a changed set-up.
+    pub fn with(mut self, change: impl FnOnce(&mut Setup)) -> Self {
+        change(&mut self.setup);
+        self
+    }
+
+    /// Builds it.
+    pub fn build(self) -> Lab {
+        Lab::new(self)
+    }
+}
+
+/// Where the SIP side of a phone is.
+pub fn address_of(index: usize) -> SocketAddr {
+    let host = u8::try_from(index + 1).expect("a lab has few phones");
+    SocketAddr::from(([10, 0, 1, host], 5060))
+}
+
+fn setup() -> Setup {
+    let line = |address: &str, kind| LineSetup {
+        address: address.into(),
+        name: format!("Line {address}"),
+        kind,
+        groups: Vec::new(),
+    };
+    let mut lines: Vec<LineSetup> = PHONES.iter().map(|(_, number)| line(number, LineKind::Phone)).collect();
+    lines.push(line(LOCAL_LINE, LineKind::Local));
+    let trunk = |place: usize, name: &&str| {
+        let address = address_of(PHONES.len() + place);
+        TrunkSetup {
+            name: (*name).into(),
+            peers: vec![(Transport::Udp, address)],
+            domain: address.to_string(),
+            credentials: None,
+            calls_max: 4,
+        }
+    };
+    let route = |from, pattern: &str, to, number: Option<&str>| RouteSetup {
+        from,
+        pattern: Regex::new(pattern).expect("the pattern is written here"),
+        to,
+        number: number.map(str::to_owned),
+    };
+    let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".to_owned()], privilege };
+    Setup {
+        lines,
+        trunks: TRUNKS.iter().enumerate().map(|(place, name)| trunk(place, name)).collect(),
+        routes: vec![
+            route(RouteFrom::Line, r"^0(\d+)$", RouteTo::Trunk(TRUNKS[0].into()), Some("$1")),
+            route(
+                RouteFrom::Trunk(TRUNKS[0].into()),
+                r"^9(\d+)$",
+                RouteTo::Trunk(TRUNKS[1].into()),
+                Some("$1"),
+            ),
+            route(RouteFrom::Any, r"^666$", RouteTo::Reject(403), None),
+        ],
+        apps: vec![app(APPS[0], CallPrivilege::Owner), app(APPS[1], CallPrivilege::Monitor)],
+        media: MediaSetup {
+            address: ENGINE.ip(),
+            ports: 20_000..=20_399,
+            workers: 1,
+            silent_after: Some(Duration::from_secs(30)),
+            music: Some(music()),
+        },
+        domain: DOMAIN.to_owned(),
+        sip_workers: 1,
+        ring_max: Duration::from_secs(60),
+        calls_max: 100,
+    }
+}
+
+/// One second of a tone that is never zero.
+fn music() -> Arc<[i16]> {
+    (0..8_000).map(|sample| if sample / 8 % 2 == 0 { 8_000 } else { -8_000 }).collect()
+}

@@ -1,6 +1,7 @@
 //! Session descriptions (RFC 8866) as an engine in the middle needs them: what it must change is typed, every other
 //! line is kept as it was and where it was.
 
+mod bridge;
 mod codec;
 mod offer_answer;
 mod parse;
@@ -10,11 +11,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
 
-pub use codec::Codec;
-pub use offer_answer::{
-    Agreed, ENGINE_CODECS, Glare, NoOffer, OfferAnswer, answer_from_other_leg, answer_locally, full_offer,
-    hold_answer, offer_for_other_leg,
+pub use bridge::{
+    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
 };
+pub use codec::Codec;
+pub use offer_answer::{Agreed, Glare, NoOffer, OfferAnswer};
 pub use parse::{BODY_BYTES_MAX, CANDIDATES_MAX, FORMATS_MAX, LINES_MAX, MEDIA_MAX};
 
 /// The address that stands for "the engine's own on this leg" until the agent prints the description.
@@ -150,13 +151,14 @@ impl SessionDescription {
         self.media.get(index)?.connection.or(self.connection)
     }
 
-    /// Where RTP of section `index` is to be sent, if it is accepted and has an address.
+    /// Where RTP of section `index` is to be sent, if it is accepted and has an address. An IPv4 address in IPv6 dress
+    /// (RFC 5118 §4.10) comes without it.
     ///
     /// The address is what the peer claims: whether it may be sent to is for the relay to decide.
     pub fn rtp(&self, index: usize) -> Option<SocketAddr> {
         let port = self.media.get(index)?.port;
         let address = self.connection(index)?;
-        (port != 0 && !address.is_unspecified()).then_some(SocketAddr::new(address, port))
+        (port != 0 && !address.is_unspecified()).then_some(SocketAddr::new(address.to_canonical(), port))
     }
 
     /// Where RTCP of section `index` is to be sent: on the RTP port (RFC 5761), where `a=rtcp` says (RFC 3605), else on
@@ -170,7 +172,7 @@ impl SessionDescription {
         match media.rtcp {
             Some((port, address)) => {
                 let address = address.filter(|address| !address.is_unspecified()).unwrap_or_else(|| rtp.ip());
-                (port != 0).then_some(SocketAddr::new(address, port))
+                (port != 0).then_some(SocketAddr::new(address.to_canonical(), port))
             }
             None => Some(SocketAddr::new(rtp.ip(), rtp.port().checked_add(1)?)),
         }

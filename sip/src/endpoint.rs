@@ -12,11 +12,10 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::agent::AgentConfig;
-use crate::auth::Credentials;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
 use crate::ids::LegId;
-use crate::message::{Builder, HeaderName, Message, Method, request, response};
+use crate::message::{Builder, HeaderName, Message, Method, Uri, request, response};
 use crate::outbox::{Outbox, Transmit};
 use crate::token::{COOKIE, Token};
 use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
@@ -113,12 +112,24 @@ impl Endpoint {
         Some(*address)
     }
 
-    /// Whether this address is one of ours.
-    pub(crate) fn is_own_address(&self, host: IpAddr, flow: Flow) -> bool {
-        let is_listener = |(_, address): &(Transport, SocketAddr)| address.ip() == host;
+    /// Whether a Request-URI names us: a domain of ours, or one of our addresses.
+    pub(crate) fn serves(&self, uri: &Uri<'_>, flow: Flow) -> bool {
+        let is_domain = || self.config.domains.iter().any(|domain| domain.eq_ignore_ascii_case(uri.host));
+        uri.host_ip().is_some_and(|ip| self.is_own_address(ip, flow)) || is_domain()
+    }
+
+    /// Whether a URI leads back to us.
+    pub(crate) fn is_own(&self, uri: &Uri<'_>, flow: Flow) -> bool {
+        let port = uri.port.unwrap_or(5060);
+        let is_own_port = flow.local.port() == port
+            || self.config.listeners.iter().any(|(_, address)| address.port() == port);
+        is_own_port && uri.host_ip().is_some_and(|ip| self.is_own_address(ip, flow))
+    }
+
+    fn is_own_address(&self, host: IpAddr, flow: Flow) -> bool {
         host == flow.local.ip()
             || self.config.advertise == Some(host)
-            || self.config.listeners.iter().any(is_listener)
+            || self.config.listeners.iter().any(|(_, address)| address.ip() == host)
     }
 
     /// Contact of ours on a path.
@@ -158,12 +169,12 @@ impl Endpoint {
         Via { transport: flow.transport, address: self.address(flow), branch }
     }
 
-    /// Sends the BYE of a dialog.
+    /// Sends the BYE of a dialog, with further headers.
     pub(crate) fn bye(
         &mut self,
         now: Instant,
         dialog: &mut Dialog,
-        reason: Option<&str>,
+        headers: &[(HeaderName, String)],
         leg: LegId,
         purpose: Purpose,
         out: &mut Outbox,
@@ -171,8 +182,8 @@ impl Endpoint {
         dialog.terminate();
         let (flow, branch, cseq) = (dialog.hop(), self.token(), dialog.sequence().advance());
         let mut bye = self.request(dialog, Method::Bye, cseq, flow, branch);
-        if let Some(reason) = reason {
-            bye = bye.header(HeaderName::Reason, reason);
+        for (name, value) in headers {
+            bye = bye.header(*name, value);
         }
         let key = ClientKey::new(branch, Method::Bye);
         self.transactions.send(now, key, Method::Bye, bye.finish(), flow, leg, purpose, out);
@@ -222,7 +233,7 @@ impl Endpoint {
     ) {
         let mut dialog = Dialog::of_response(response, response.to().map_or("", |to| to.uri), flow);
         self.acknowledge(&dialog, key, response.cseq().number, None, out);
-        self.bye(now, &mut dialog, None, leg, Purpose::Alone, out);
+        self.bye(now, &mut dialog, &[], leg, Purpose::Alone, out);
     }
 
     /// Answers a request in a transaction that is over at once.
@@ -249,6 +260,19 @@ impl Endpoint {
         } else {
             out.transmits.push(Transmit { flow: to, bytes });
         }
+    }
+
+    /// As [`Self::reply`], with a To tag of no dialog.
+    pub(crate) fn reply_tagged(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        status: u16,
+        out: &mut Outbox,
+        complete: impl FnOnce(Builder) -> Builder,
+    ) {
+        let tag = self.token();
+        self.reply(now, arrival, status, Some(tag), out, complete);
     }
 
     /// Answers a request without remembering it (RFC 3261 §8.2.7): the request again gets the same response again.
@@ -281,17 +305,6 @@ impl Endpoint {
             .request(id)
             .map(|(request, source)| response(request, 100, source).finish())
             .unwrap_or_default()
-    }
-
-    /// Credentials for a challenge, as the header that carries them.
-    pub(crate) fn authorization(
-        &mut self,
-        _challenge: &Message,
-        _method: Method,
-        _uri: &str,
-        _credentials: &Credentials,
-    ) -> Option<(HeaderName, String)> {
-        None
     }
 
     /// Begins the transaction of a request.

@@ -46,7 +46,10 @@ pub struct Outbox {
 impl Outbox {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.transmits.is_empty() && self.events.is_empty() && self.bindings.is_empty() && self.close.is_empty()
+        self.transmits.is_empty()
+            && self.events.is_empty()
+            && self.bindings.is_empty()
+            && self.close.is_empty()
     }
 }
 

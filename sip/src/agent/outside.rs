@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use super::Agent;
-use super::peer::Identity;
 use crate::endpoint::{self, ACCEPT, Arrival, SUPPORTED};
 use crate::message::{HeaderName, Message, Method, Uri};
-use crate::outbox::{IncomingCall, Outbox, Peer};
+use crate::outbox::{IncomingCall, Outbox};
 use crate::session::{self, Leg, cause};
 
 /// Seconds after which a caller may try again that was turned away for lack of room.
-const RETRY_AFTER_S: u32 = 5;
+pub(super) const RETRY_AFTER_S: u32 = 5;
 
 /// What an INVITE says about hops where it says nothing.
 const MAX_FORWARDS: u8 = 70;
@@ -55,7 +54,7 @@ impl Agent {
     }
 
     fn incoming(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
-        let Some(Identity { peer, from_user }) = self.admit_peer(now, &arrival, out) else { return };
+        let Some(peer) = self.admit_peer(now, &arrival, out) else { return };
         let message = &arrival.message;
         if message.max_forwards() == Some(0) {
             return self.refuse(&arrival, 483, out, |reply| reply);
@@ -82,16 +81,12 @@ impl Agent {
         let Some(uri) = Uri::parse(message.request_uri()) else {
             return self.refuse(&arrival, 416, out, |reply| reply);
         };
-        let mut from = cause::party(message.from());
-        if let Some(user) = from_user {
-            from.user = user;
-        }
         let call = IncomingCall {
             peer,
             flow: arrival.flow,
             dialled: uri.user_unescaped().into_owned(),
             domain: uri.host.to_owned(),
-            from,
+            from: cause::party(message.from()),
             to: cause::party(message.to()),
             max_forwards: message
                 .max_forwards()
@@ -113,13 +108,6 @@ impl Agent {
         complete: impl FnOnce(crate::message::Builder) -> crate::message::Builder,
     ) {
         self.endpoint.reply_stateless(&arrival.message, arrival.flow, status, out, complete);
-    }
-}
-
-impl Identity {
-    /// A trunk speaks for whom it likes.
-    pub(super) const fn trunk(name: std::sync::Arc<str>) -> Self {
-        Self { peer: Peer::Trunk(name), from_user: None }
     }
 }
 

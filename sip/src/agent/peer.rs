@@ -4,42 +4,77 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
+use crate::auth::{Algorithm, Attempt, Verdict};
 use crate::endpoint::Arrival;
+use crate::message::{HeaderName, NameAddr};
 use crate::outbox::{Event, Outbox, Peer};
 
-/// A sender that is known.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Identity {
-    pub(super) peer: Peer,
-    /// The user that From may name: that of the credentials.
-    pub(super) from_user: Option<String>,
-}
+/// What a user is challenged with who does not exist, or does not say who it is.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
 /// How much of a user name is reported.
 const USER_BYTES_MAX: usize = 64;
 
 impl Agent {
     /// Says who sent a request, or answers it: with a challenge, or with 403.
-    pub(super) fn admit_peer(
-        &mut self,
-        _now: Instant,
-        arrival: &Arrival,
-        out: &mut Outbox,
-    ) -> Option<Identity> {
+    pub(super) fn admit_peer(&self, now: Instant, arrival: &Arrival, out: &mut Outbox) -> Option<Peer> {
         if let Some(trunk) = self.endpoint.directory.trunk_at(arrival.flow.remote.ip()) {
-            return Some(Identity::trunk(Arc::clone(trunk)));
+            return Some(Peer::Trunk(Arc::clone(trunk)));
         }
-        self.refuse(arrival, 403, out, |reply| reply);
-        self.refused(arrival, 403, out);
+        let user = user(arrival.message.from());
+        let line = self.authenticate(now, arrival, &user, out)?;
+        if user != *line {
+            self.refuse(arrival, 403, out, |reply| reply);
+            self.report_refused(arrival, user, 403, out);
+            return None;
+        }
+        Some(Peer::Line(line))
+    }
+
+    /// The line whose password the request proves, or a challenge. `user` is whom the request is about.
+    pub(super) fn authenticate(
+        &self,
+        now: Instant,
+        arrival: &Arrival,
+        user: &str,
+        out: &mut Outbox,
+    ) -> Option<Arc<str>> {
+        let message = &arrival.message;
+        let directory = &self.endpoint.directory;
+        let attempt = Attempt { method: message.method_text(), uri: message.request_uri() };
+        let values =
+            message.lines(HeaderName::Authorization).chain(message.lines(HeaderName::ProxyAuthorization));
+        let is_stale = match self
+            .challenger
+            .verify(now, attempt, values, |name| directory.accounts.get(name).cloned())
+        {
+            Verdict::Ok { line } => return Some(line),
+            Verdict::Stale => true,
+            Verdict::Missing => false,
+            Verdict::Wrong { username } => {
+                self.refuse(arrival, 403, out, |reply| reply);
+                self.report_refused(arrival, username, 403, out);
+                return None;
+            }
+        };
+        let algorithms = directory.accounts.get(user).map_or(&ALGORITHMS[..], |account| &account.algorithms);
+        let challenges = self.challenger.challenge(now, algorithms, is_stale);
+        self.refuse(arrival, 401, out, |reply| {
+            challenges.iter().fold(reply, |reply, value| reply.header(HeaderName::WwwAuthenticate, value))
+        });
         None
     }
 
     /// Tells for the log that a request was turned away.
-    pub(super) fn refused(&self, arrival: &Arrival, status: u16, out: &mut Outbox) {
-        let from = arrival.message.from().and_then(|from| from.parsed_uri());
-        let mut user = from.map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default();
+    pub(super) fn report_refused(&self, arrival: &Arrival, mut user: String, status: u16, out: &mut Outbox) {
         user.truncate(user.floor_char_boundary(USER_BYTES_MAX));
         let method = arrival.message.method().name();
         out.events.push(Event::Refused { flow: arrival.flow, method, user, status });
     }
+}
+
+/// The user part of a From or To value, unescaped.
+pub(super) fn user(value: Option<NameAddr<'_>>) -> String {
+    let uri = value.and_then(|value| value.parsed_uri());
+    uri.map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default()
 }

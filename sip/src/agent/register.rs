@@ -2,15 +2,55 @@
 
 use std::time::Instant;
 
-use super::Agent;
+use super::{Agent, outside::RETRY_AFTER_S, peer};
 use crate::endpoint::Arrival;
 use crate::ids::ConnectionId;
+use crate::message::{HeaderName, Uri};
 use crate::outbox::Outbox;
+use crate::registrar::{Registered, Registrar, Registration};
 
 impl Agent {
-    /// Serves a REGISTER.
-    pub(super) fn register(&mut self, _now: Instant, arrival: Arrival, out: &mut Outbox) {
-        self.refuse(&arrival, 403, out, |reply| reply);
+    /// Serves a REGISTER: is the domain ours, who asks, may it register this line, then the registrar.
+    pub(super) fn register(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let message = &arrival.message;
+        let line = peer::user(message.to());
+        let is_line = self.endpoint.directory.accounts.contains_key(&*line);
+        if !is_line && self.endpoint.config.reply_200_to_trunk_register && self.is_trunk(&arrival) {
+            return self.register_trunk(now, arrival, out);
+        }
+        let is_ours =
+            Uri::parse(message.request_uri()).is_some_and(|uri| self.endpoint.serves(&uri, arrival.flow));
+        if !is_ours {
+            return self.refuse(&arrival, 404, out, |reply| reply);
+        }
+        let Some(proven) = self.authenticate(now, &arrival, &line, out) else { return };
+        if *proven != *line {
+            self.refuse(&arrival, 403, out, |reply| reply);
+            return self.report_refused(&arrival, line, 403, out);
+        }
+        if self.is_full() {
+            return self
+                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        }
+        let registration = Registration { request: message, line: &proven, flow: arrival.flow };
+        let is_own = |uri: &Uri<'_>| self.endpoint.is_own(uri, arrival.flow);
+        let Registered { status, headers } =
+            Registrar::DEFAULT.register(now, registration, &self.location, is_own, out);
+        self.endpoint.reply_tagged(now, arrival, status, out, |reply| {
+            headers.iter().fold(reply, |reply, (name, value)| reply.raw(name, value))
+        });
+    }
+
+    fn is_trunk(&self, arrival: &Arrival) -> bool {
+        self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some()
+    }
+
+    /// A trunk that registers although it is known by its address: what it says is echoed, nothing is kept.
+    fn register_trunk(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let request = arrival.message.clone();
+        self.endpoint.reply_tagged(now, arrival, 200, out, |reply| {
+            reply.copy(&request, HeaderName::Contact).copy(&request, HeaderName::Expires)
+        });
     }
 
     /// A stream closed: nobody can be reached by it.

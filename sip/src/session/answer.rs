@@ -155,7 +155,7 @@ impl Leg {
         let waiting = self.unacknowledged.remove(index);
         if let Stage::Leaving(reason) = &mut self.stage {
             let reason = reason.take();
-            return self.hang_up(now, reason.as_deref(), endpoint, out);
+            return self.hang_up(now, reason, endpoint, out);
         }
         let answer = if waiting.is_offer { description::preview(ack) } else { None };
         if waiting.is_initial {

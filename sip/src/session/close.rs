@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::{Exchange, Incoming, Leg, Stage, cause, description};
 use crate::endpoint::{Arrival, Endpoint};
 use crate::message::{HeaderName, Message, Method};
@@ -37,14 +39,14 @@ impl Leg {
                     let body = self.local.print(&description::rejecting(offer), address);
                     endpoint.acknowledge(dialog, key, cseq, Some(&body), out);
                 }
-                self.hang_up(now, reason.as_deref(), endpoint, out);
+                self.hang_up(now, reason, endpoint, out);
             }
             Stage::Established => {
                 self.refuse_open_offer(now, endpoint, out);
                 if self.unacknowledged.iter().any(|waiting| waiting.is_initial) {
                     self.stage = Stage::Leaving(reason);
                 } else {
-                    self.hang_up(now, reason.as_deref(), endpoint, out);
+                    self.hang_up(now, reason, endpoint, out);
                 }
             }
             Stage::Leaving(_) | Stage::Closing | Stage::Over => return,
@@ -56,7 +58,7 @@ impl Leg {
     pub(super) fn hang_up(
         &mut self,
         now: Instant,
-        reason: Option<&str>,
+        reason: Option<String>,
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
@@ -64,8 +66,40 @@ impl Leg {
         self.unacknowledged.clear();
         self.queued = None;
         self.stage = Stage::Closing;
-        match &mut self.dialog {
-            Some(dialog) => endpoint.bye(now, dialog, reason, self.id, Purpose::Bye, out),
+        if self.dialog.is_none() {
+            self.stage = Stage::Over;
+            return;
+        }
+        let reason = reason.map(|reason| (HeaderName::Reason, reason));
+        let authorization = self.authorization(Method::Bye, endpoint);
+        self.send_bye(now, reason.into_iter().chain(authorization).collect(), endpoint, out);
+    }
+
+    fn send_bye(
+        &mut self,
+        now: Instant,
+        headers: SmallVec<[(HeaderName, String); 2]>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if let Some(dialog) = &mut self.dialog {
+            endpoint.bye(now, dialog, &headers, self.id, Purpose::Bye, out);
+        }
+    }
+
+    /// Takes the final response to our BYE: a challenge is answered, anything else is the end.
+    fn closed(
+        &mut self,
+        now: Instant,
+        response: Option<&Message>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let uri = self.target().unwrap_or_default();
+        let authorization =
+            response.and_then(|response| self.answer_challenge(response, Method::Bye, &uri, endpoint));
+        match authorization {
+            Some(authorization) => self.send_bye(now, smallvec![authorization], endpoint, out),
             None => self.stage = Stage::Over,
         }
     }
@@ -79,7 +113,7 @@ impl Leg {
             }
             Stage::Leaving(reason) => {
                 let reason = reason.take();
-                self.hang_up(now, reason.as_deref(), endpoint, out);
+                self.hang_up(now, reason, endpoint, out);
             }
             Stage::Incoming(_) | Stage::Calling(_) | Stage::Offered { .. } | Stage::Closing | Stage::Over => {
             }
@@ -237,7 +271,9 @@ impl Leg {
         match concern.purpose {
             Purpose::Invite => self.invited(now, concern, answer, endpoint, out),
             Purpose::Modify => self.modified(now, concern, answer, endpoint, out),
-            Purpose::Bye if status >= 200 => self.stage = Stage::Over,
+            Purpose::Bye if status >= 200 => {
+                self.closed(now, answer.map(|(response, _)| response), endpoint, out)
+            }
             Purpose::Notify if status >= 200 => {
                 if !matches!(self.stage, Stage::Closing | Stage::Leaving(_)) {
                     out.events.push(Event::Notified { leg: self.id, status });

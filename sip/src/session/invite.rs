@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description};
+use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
@@ -42,7 +43,6 @@ impl Leg {
             cseq: endpoint.first_cseq(now),
             forks: SmallVec::new(),
             give_up_at: now + invite.timeout,
-            is_authorized: false,
             is_diverted: false,
             has_response: false,
             invite,
@@ -148,6 +148,9 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
+        if let Some(auth) = &mut self.auth {
+            auth.accepted();
+        }
         let Stage::Calling(calling) = &mut self.stage else { return };
         let tag = response.to_tag();
         let winner = calling.forks.iter().position(|fork| fork.dialog.remote_tag() == tag);
@@ -163,7 +166,7 @@ impl Leg {
         let cseq = response.cseq().number;
         let Ok(sdp) = description::offered(response) else {
             endpoint.acknowledge(&dialog, key, cseq, None, out);
-            endpoint.bye(now, &mut dialog, None, self.id, Purpose::Bye, out);
+            endpoint.bye(now, &mut dialog, &[], self.id, Purpose::Bye, out);
             self.dialog = Some(dialog);
             self.failed(cause::local(CauseKind::Status, 488), None, Vec::new(), out);
             self.stage = Stage::Closing;
@@ -209,7 +212,7 @@ impl Leg {
         self.resume(now, endpoint, out);
     }
 
-    /// Answers a challenge once, with credentials that belong to this peer and realm. `false`: it stands as a failure.
+    /// Answers a challenge with credentials that belong to this peer and realm. `false`: it stands as a failure.
     fn authorize(
         &mut self,
         now: Instant,
@@ -218,18 +221,18 @@ impl Leg {
         out: &mut Outbox,
     ) -> bool {
         let Stage::Calling(calling) = &mut self.stage else { return false };
-        let Some(credentials) = calling.invite.credentials.as_ref().map(Arc::clone) else { return false };
-        if calling.is_authorized {
-            return false;
+        if self.auth.is_none() {
+            let credentials = calling.invite.credentials.as_ref();
+            self.auth = credentials.map(|credentials| Box::new(ClientAuth::new(Arc::clone(credentials))));
         }
-        let Some(authorization) =
-            endpoint.authorization(response, Method::Invite, &calling.invite.target.uri, &credentials)
-        else {
+        let uri = calling.invite.target.uri.clone();
+        let Some(authorization) = self.answer_challenge(response, Method::Invite, &uri, endpoint) else {
             return false;
         };
-        calling.is_authorized = true;
-        calling.cseq += 1;
-        calling.forks.clear();
+        if let Stage::Calling(calling) = &mut self.stage {
+            calling.cseq += 1;
+            calling.forks.clear();
+        }
         self.send_invite(now, Some(authorization), endpoint, out);
         true
     }

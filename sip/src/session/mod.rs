@@ -25,10 +25,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::ids::{ConnectionId, LegId};
-use crate::message::escape_user;
+use crate::message::{HeaderName, Message, Method, escape_user};
 use crate::outbox::{Cause, Event, Invite, Outbox, Transmit};
 use crate::sdp::SessionDescription;
 use crate::timer_queue::Armed;
@@ -59,6 +60,8 @@ pub(crate) struct Leg {
     queued: Option<Box<SessionDescription>>,
     /// The user part of our Contact, escaped.
     user: Box<str>,
+    /// Answers the challenges of this peer, and of no other.
+    auth: Option<Box<ClientAuth>>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -113,8 +116,6 @@ struct Calling {
     cseq: u32,
     forks: SmallVec<[Fork; 1]>,
     give_up_at: Instant,
-    /// Whether a challenge was answered.
-    is_authorized: bool,
     /// Whether the request went by a stream only because of its length.
     is_diverted: bool,
     has_response: bool,
@@ -177,6 +178,7 @@ impl Leg {
             unacknowledged: SmallVec::new(),
             queued: None,
             user: escape_user(user).into(),
+            auth: None,
         }
     }
 
@@ -253,6 +255,31 @@ impl Leg {
         } else if let Some(dialog) = &mut self.dialog {
             dialog.disconnect(connection);
         }
+    }
+
+    /// Credentials for a request inside the dialog, where the peer has asked for them before (RFC 3261 §22.2).
+    fn authorization(&mut self, method: Method, endpoint: &mut Endpoint) -> Option<(HeaderName, String)> {
+        let auth = self.auth.as_mut()?;
+        let uri = self.dialog.as_ref()?.routed().uri;
+        auth.header(method.name(), uri, &endpoint.token().to_string())
+    }
+
+    /// The answer to a challenge: the header to send the request again with.
+    fn answer_challenge(
+        &mut self,
+        response: &Message,
+        method: Method,
+        uri: &str,
+        endpoint: &mut Endpoint,
+    ) -> Option<(HeaderName, String)> {
+        let challenges = match response.status() {
+            401 => HeaderName::WwwAuthenticate,
+            407 => HeaderName::ProxyAuthenticate,
+            _ => return None,
+        };
+        let cnonce = endpoint.token().to_string();
+        let auth = self.auth.as_mut()?;
+        auth.answer(response.status(), response.lines(challenges), method.name(), uri, &cnonce)
     }
 
     /// The address to write into a description that leaves by this flow.

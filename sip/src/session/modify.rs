@@ -33,14 +33,21 @@ impl Leg {
             return;
         }
         if let Some(description) = self.queued.take() {
-            self.send_offer(now, description, endpoint, out);
+            let authorization = self.authorization(Method::Invite, endpoint);
+            self.send_offer(now, description, authorization, endpoint, out);
         }
+    }
+
+    /// The Request-URI of our next request.
+    pub(super) fn target(&self) -> Option<String> {
+        self.dialog.as_ref().map(|dialog| dialog.routed().uri.to_owned())
     }
 
     fn send_offer(
         &mut self,
         now: Instant,
         description: Box<SessionDescription>,
+        authorization: Option<(HeaderName, String)>,
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
@@ -51,8 +58,11 @@ impl Leg {
             .request(dialog, Method::Invite, cseq, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
             .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, SUPPORTED)
-            .body(SDP, &body);
+            .header(HeaderName::Supported, SUPPORTED);
+        let bytes = match authorization {
+            Some((name, value)) => bytes.header(name, value).body(SDP, &body),
+            None => bytes.body(SDP, &body),
+        };
         self.exchange = Exchange::LocalOffer { description };
         let key = ClientKey::new(branch, Method::Invite);
         endpoint.transactions.send(now, key, Method::Invite, bytes, flow, self.id, Purpose::Modify, out);
@@ -86,6 +96,13 @@ impl Leg {
         };
         if !matches!(self.stage, Stage::Established) {
             return;
+        }
+        if let (401 | 407, Some((response, _)), Some(uri)) = (status, answer, self.target()) {
+            if let Some(authorization) = self.answer_challenge(response, Method::Invite, &uri, endpoint) {
+                return self.send_offer(now, description, Some(authorization), endpoint, out);
+            }
+        } else if let Some(auth) = &mut self.auth {
+            auth.accepted();
         }
         match status {
             0..300 => {

@@ -20,3 +20,6 @@ pub use server_non_invite::ServerNonInvite;
 
 pub(crate) use key::{ClientKey, ServerKey};
 pub(crate) use table::{Concern, Purpose, ServerId, Transactions};
+
+#[cfg(test)]
+mod tests;

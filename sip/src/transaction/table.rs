@@ -309,11 +309,6 @@ impl Transactions {
         self.send(now, cancel, Method::Cancel, bytes, flow, leg, Purpose::Alone, out);
     }
 
-    /// Forgets an INVITE without a word: another request takes its place.
-    pub(crate) fn abandon(&mut self, key: ClientKey) {
-        self.clients.remove(&key);
-    }
-
     /// The requests in flight to this hop, in an order that depends on nothing but the seed.
     pub(crate) fn clients_to(&self, transport: Transport, remote: SocketAddr) -> Vec<ClientKey> {
         self.clients_where(|flow| flow.transport == transport && flow.remote == remote)

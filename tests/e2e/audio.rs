@@ -1,0 +1,105 @@
+//! Finding a tone: in a recording, or in RTP as captured.
+
+use std::f64::consts::TAU;
+use std::fs;
+use std::path::Path;
+
+/// Samples of one channel.
+#[derive(Clone, Debug)]
+pub(crate) struct Audio {
+    /// Samples a second.
+    pub(crate) rate_hz: u32,
+    /// The samples, linear.
+    pub(crate) samples: Vec<i16>,
+}
+
+impl Audio {
+    /// Reads a WAV file of 16-bit samples, also one whose header was never completed since its writer still runs.
+    pub(crate) fn read(path: &Path) -> Self {
+        let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(bytes.len() >= 44 && &bytes[..4] == b"RIFF", "{} is no WAV file", path.display());
+        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        let channels = usize::from(u16::from_le_bytes([bytes[22], bytes[23]]));
+        let data = bytes.windows(4).position(|name| name == b"data").expect("a data chunk") + 8;
+        let samples =
+            bytes[data..].chunks_exact(2 * channels).map(|frame| i16::from_le_bytes([frame[0], frame[1]]));
+        Self { rate_hz: word(24), samples: samples.collect() }
+    }
+
+    /// Writes a WAV file with a tone.
+    pub(crate) fn write_tone(path: &Path, tone_hz: f64, seconds: u32) {
+        let rate_hz = 8000_u32;
+        let samples: Vec<u8> = (0..rate_hz * seconds)
+            .flat_map(|n| {
+                let value = (TAU * tone_hz * f64::from(n) / f64::from(rate_hz)).sin() * 10_000.0;
+                (value as i16).to_le_bytes()
+            })
+            .collect();
+        let length = u32::try_from(samples.len()).expect("a short file");
+        let mut file = Vec::new();
+        file.extend(b"RIFF");
+        file.extend((36 + length).to_le_bytes());
+        file.extend(b"WAVEfmt ");
+        file.extend(16_u32.to_le_bytes());
+        file.extend([1, 0, 1, 0]);
+        file.extend(rate_hz.to_le_bytes());
+        file.extend((2 * rate_hz).to_le_bytes());
+        file.extend([2, 0, 16, 0]);
+        file.extend(b"data");
+        file.extend(length.to_le_bytes());
+        file.extend(samples);
+        fs::write(path, file).expect("a directory of ours");
+    }
+
+    /// Seconds in which this tone is loud and nearly all there is.
+    pub(crate) fn seconds_of_tone(&self, tone_hz: f64) -> f64 {
+        let window = self.rate_hz as usize / WINDOWS_A_SECOND;
+        let with_tone = self.samples.chunks_exact(window).filter(|samples| {
+            let power = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / window as f64;
+            power.sqrt() > LOUD && power_at(samples, self.rate_hz, tone_hz) > PURE * power
+        });
+        with_tone.count() as f64 / WINDOWS_A_SECOND as f64
+    }
+
+    /// Seconds altogether.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(self.rate_hz)
+    }
+}
+
+/// A G.711 µ-law octet as a linear sample (ITU-T G.711 table 2a).
+pub(crate) fn from_ulaw(octet: u8) -> i16 {
+    let octet = !octet;
+    let magnitude = ((i16::from(octet & 0x0F) << 3) + 0x84) << ((octet & 0x70) >> 4);
+    if octet & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude }
+}
+
+/// The mean power of one frequency, by Goertzel's algorithm.
+fn power_at(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
+    let coefficient = 2.0 * (TAU * tone_hz / f64::from(rate_hz)).cos();
+    let (last, before) = samples.iter().fold((0.0_f64, 0.0_f64), |(last, before), &sample| {
+        (f64::from(sample) + coefficient * last - before, last)
+    });
+    let n = samples.len() as f64;
+    2.0 * (last * last + before * before - coefficient * last * before) / (n * n)
+}
+
+/// Short enough that the edge of a tone costs little, long enough to tell 440 Hz from 400.
+const WINDOWS_A_SECOND: usize = 10;
+/// RMS from which a window is not silence.
+const LOUD: f64 = 500.0;
+/// Share of the power that a pure tone has in its own frequency, with room for µ-law and the windows' edges.
+const PURE: f64 = 0.8;
+
+#[test]
+fn a_tone_is_found_and_silence_is_not() {
+    let path = crate::daemon::Directory::create();
+    let file = path.path().join("tone.wav");
+    Audio::write_tone(&file, 440.0, 2);
+    let tone = Audio::read(&file);
+    assert_eq!((tone.rate_hz, tone.seconds()), (8000, 2.0));
+    assert_eq!((tone.seconds_of_tone(440.0), tone.seconds_of_tone(500.0)), (2.0, 0.0));
+    let silence = Audio { rate_hz: 8000, samples: vec![0; 8000] };
+    assert_eq!(silence.seconds_of_tone(440.0), 0.0);
+    assert_eq!((from_ulaw(0xFF), from_ulaw(0x00), from_ulaw(0x80)), (0, -32_124, 32_124));
+}

@@ -1,0 +1,160 @@
+//! baresip as a desk phone: it plays a tone, records what it hears, and is steered over its control socket.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::audio::Audio;
+use crate::network::{daemon_address, phone_address, spawn_on_host};
+use crate::process::Process;
+
+/// A phone on a host of its own.
+pub(crate) struct Baresip {
+    process: Process,
+    directory: PathBuf,
+    control: TcpStream,
+    received: Vec<u8>,
+}
+
+/// Who picks up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// The test.
+    Manual,
+    /// The phone, at once.
+    Auto,
+}
+
+impl Baresip {
+    /// Starts phone number `phone` with this account, on the daemon's side of its link as registrar.
+    /// `parameters` are those of its registrar's URI: `;transport=tcp`.
+    pub(crate) fn start(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        parameters: &str,
+        answer: Answer,
+    ) -> Self {
+        let directory = directory.join(format!("baresip-{account}"));
+        fs::create_dir_all(&directory).expect("a directory of ours");
+        let config = CONFIG.replace("{directory}", directory.to_str().expect("paths here are UTF-8"));
+        let mode = if answer == Answer::Auto { "auto" } else { "manual" };
+        let line = format!(
+            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=60;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1\n",
+            daemon_address(phone)
+        );
+        for (file, text) in [("config", config.as_str()), ("accounts", &line), ("contacts", "")] {
+            fs::write(directory.join(file), text).expect("a directory of ours");
+        }
+        let mut command = Command::new("baresip");
+        command.args(["-4", "-f"]).arg(&directory);
+        let mut process = spawn_on_host(phone, &format!("baresip {account}"), &command);
+        process.wait_for(Duration::from_secs(10), |_, line| line.contains("baresip is ready"));
+        let address = SocketAddr::from((phone_address(phone), 4444));
+        let control = TcpStream::connect(address).expect("the control socket listens");
+        Self { process, directory, control, received: Vec::new() }
+    }
+
+    /// Gives a command: `dial`, `hold`, `resume`, `hangup`, `accept`.
+    pub(crate) fn command(&mut self, command: &str, parameters: &str) {
+        let text = json!({"command": command, "params": parameters, "token": command}).to_string();
+        write!(self.control, "{}:{text},", text.len()).expect("the phone runs");
+        let answer = self.wait(Duration::from_secs(5), |message| message["token"] == command);
+        assert_eq!(answer["ok"], true, "the phone refuses {command}: {answer}");
+    }
+
+    /// Blocks until an event of this type: `CALL_ESTABLISHED`.
+    pub(crate) fn expect(&mut self, event: &str, within: Duration) -> Value {
+        self.wait(within, |message| message["type"] == event)
+    }
+
+    /// Whether a call has come in that nobody waited for.
+    pub(crate) fn rings(&mut self) -> bool {
+        self.receive(Duration::from_millis(300));
+        while let Some(message) = self.next_received() {
+            if message["type"] == "CALL_INCOMING" {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Seconds for which the other side's tone is in what this phone recorded, over all its calls.
+    pub(crate) fn heard_tone(&self, tone_hz: f64) -> f64 {
+        let files = fs::read_dir(&self.directory).expect("a directory of ours").filter_map(Result::ok);
+        let heard = files.map(|file| file.path()).filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
+        heard.map(|path| Audio::read(&path).seconds_of_tone(tone_hz)).sum()
+    }
+
+    fn wait(&mut self, within: Duration, fits: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + within;
+        loop {
+            while let Some(message) = self.next_received() {
+                if fits(&message) {
+                    return message;
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the phone did not say so within {within:?}");
+            self.receive(left);
+        }
+    }
+
+    fn receive(&mut self, within: Duration) {
+        self.control.set_read_timeout(Some(within)).expect("a timeout can be set");
+        let mut buffer = [0; 4096];
+        match self.control.read(&mut buffer) {
+            Ok(0) => panic!("the phone ended: {}", self.process.wait_exit(Duration::from_secs(5))),
+            Ok(length) => self.received.extend(&buffer[..length]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(error) => panic!("the phone's control socket: {error}"),
+        }
+    }
+
+    /// Takes one netstring (`12:hello world!,`) off what was received.
+    fn next_received(&mut self) -> Option<Value> {
+        let colon = self.received.iter().position(|&octet| octet == b':')?;
+        let length: usize =
+            String::from_utf8_lossy(&self.received[..colon]).trim().parse().expect("a netstring");
+        let end = colon + 1 + length;
+        if self.received.len() <= end {
+            return None;
+        }
+        let message = serde_json::from_slice(&self.received[colon + 1..end]).expect("the phone speaks JSON");
+        self.received.drain(..=end);
+        Some(message)
+    }
+}
+
+/// The tone that each phone plays.
+pub(crate) const TONE_HZ: f64 = 440.0;
+
+/// `ausine` knows only 48 kHz and two channels.
+const CONFIG: &str = "\
+poll_method epoll
+sip_listen 0.0.0.0:5060
+audio_source ausine,440
+ausrc_srate 48000
+ausrc_channels 2
+audio_txmode poll
+audio_buffer 20-160
+rtp_tos 184
+rtp_stats no
+statmode_default off
+module_path /usr/lib/baresip/modules
+module g711.so
+module ausine.so
+module sndfile.so
+module_tmp uuid.so
+module_tmp account.so
+module_app menu.so
+module ctrl_tcp.so
+ctrl_tcp_listen 0.0.0.0:4444
+snd_path {directory}
+";

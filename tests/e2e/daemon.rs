@@ -1,0 +1,144 @@
+//! The daemon under test, with a directory of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use std::{env, fs, process, thread};
+
+use crate::http;
+use crate::process::{Process, Stream, wait_until};
+
+/// Where the HTTP API listens.
+pub(crate) const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
+
+/// A running `trunkline serve`.
+pub(crate) struct Daemon {
+    /// The process.
+    pub(crate) process: Process,
+    directory: PathBuf,
+    descriptors: usize,
+}
+
+impl Daemon {
+    /// Starts it with this configuration and waits for `ready`.
+    pub(crate) fn start(directory: &Path, config: &str) -> Self {
+        fs::write(directory.join("trunkline.toml"), config).expect("a directory of ours");
+        let process = serve(directory);
+        let mut daemon = Self { process, directory: directory.to_owned(), descriptors: 0 };
+        // The first request may open what stays open.
+        daemon.metric("trunkline_calls");
+        daemon.descriptors = count_descriptors(daemon.process.id());
+        daemon
+    }
+
+    /// Kills it as a power cut would and starts it again on the same state.
+    pub(crate) fn power_cut(&mut self) {
+        self.process.kill();
+        self.process = serve(&self.directory);
+    }
+
+    /// A gauge or counter of `/metrics`, all its labels added up. Zero where it is absent.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        metric(name).unwrap_or_default()
+    }
+
+    /// Waits until a gauge has this value.
+    pub(crate) fn expect_metric(&mut self, name: &str, value: f64, within: Duration) {
+        wait_until(&mut self.process, within, || match metric(name) {
+            Some(found) if found == value => Ok(()),
+            found => Err(format!("{name} is {found:?}, not {value}")),
+        });
+    }
+
+    /// Waits until no call, dialog, transaction or media port is left, and the process holds as many descriptors as
+    /// after its start. Transactions live for 64 × T1 = 32 s at most (RFC 3261 §17).
+    pub(crate) fn expect_nothing_left(&mut self) {
+        let (id, before) = (self.process.id(), self.descriptors);
+        wait_until(&mut self.process, CLEAR_WITHIN, || {
+            for gauge in GAUGES {
+                match metric(gauge) {
+                    Some(0.0) => {}
+                    Some(value) => return Err(format!("{gauge} is {value}")),
+                    None => panic!("/metrics has no {gauge}"),
+                }
+            }
+            match count_descriptors(id) {
+                open if open > before => Err(format!("{open} descriptors, {before} after the start")),
+                _ => Ok(()),
+            }
+        });
+    }
+}
+
+/// The daemon's executable, beside this test's.
+pub(crate) fn executable() -> PathBuf {
+    let test = env::current_exe().expect("this program has a path");
+    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE/deps/e2e-…");
+    let path = profile.join("trunkline");
+    assert!(path.is_file(), "{} is missing: tests/run.sh builds it", path.display());
+    path
+}
+
+/// A directory of a test's own; kept when the test fails.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    /// Makes it, empty.
+    pub(crate) fn create() -> Self {
+        let test = env::var("TRUNKLINE_E2E_INSIDE").unwrap_or_else(|_| process::id().to_string());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test.replace("::", "-"));
+        if path.exists() {
+            fs::remove_dir_all(&path).expect("a directory of ours");
+        }
+        fs::create_dir_all(&path).expect("the target directory is writable");
+        Self(path)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("---- files of this test: {}", self.0.display());
+        } else if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("cannot remove {}: {error}", self.0.display());
+        }
+    }
+}
+
+fn serve(directory: &Path) -> Process {
+    let mut command = Command::new(executable());
+    command.current_dir(directory).args(["serve", "--config", "trunkline.toml", "--state-dir", "state"]);
+    let mut process = Process::spawn("trunkline", &mut command);
+    process.wait_for(READY_WITHIN, |stream, line| stream == Stream::Stdout && line == "ready");
+    process
+}
+
+fn metric(name: &str) -> Option<f64> {
+    let text = http::get("/metrics", None).text;
+    let values: Vec<f64> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(name))
+        .filter(|rest| rest.starts_with([' ', '{']))
+        .filter_map(|rest| rest.rsplit(' ').next()?.parse().ok())
+        .collect();
+    (!values.is_empty()).then(|| values.iter().sum())
+}
+
+fn count_descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
+const GAUGES: [&str; 4] = [
+    "trunkline_calls",
+    "trunkline_sip_dialogs",
+    "trunkline_sip_transactions",
+    "trunkline_media_ports_in_use",
+];
+const READY_WITHIN: Duration = Duration::from_secs(20);
+const CLEAR_WITHIN: Duration = Duration::from_secs(40);

@@ -1,0 +1,22 @@
+//! The daemon against real peers: SIPp, baresip, linphonec and tshark over real sockets.
+//!
+//! Each test runs in network namespaces of its own ([`network::alone`]): standard ports, no neighbour disturbed, nothing
+//! left on the machine whatever happens. Nothing here sleeps: a test blocks on the line, event or packet it waits for,
+//! with a deadline. `tests/run.sh` builds the daemon, sees that the peers are installed, and runs these.
+
+mod audio;
+mod baresip;
+mod capture;
+mod daemon;
+mod http;
+mod linphonec;
+mod network;
+mod process;
+mod sipp;
+
+mod api;
+mod command_line;
+mod faults;
+mod load;
+mod phones;
+mod registration;

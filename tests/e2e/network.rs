@@ -1,0 +1,93 @@
+//! Networks of a test's own: one namespace for the test and the daemon, one for each phone.
+//!
+//! ```text
+//!   test, daemon, SIPp            lo 127.0.0.1
+//!      │ tl1 10.77.1.1      │ tl2 10.77.2.1
+//!      │ veth               │ veth
+//!   phone 1 10.77.1.2    phone 2 10.77.2.2     default route by the daemon's side
+//! ```
+//! A namespace lives as long as a process in it, and the processes of a test die with it, so there is nothing to remove.
+
+use std::any::type_name_of_val;
+use std::ffi::OsStr;
+use std::net::Ipv4Addr;
+use std::os::unix::fs::MetadataExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use std::{env, fs};
+
+use crate::process::{Process, Stream};
+
+/// Runs a test in a network and process namespace of its own: this program again, for this one test.
+pub(crate) fn alone<F: FnOnce()>(test: F) {
+    // The path of the closure: `e2e::load::udp::{{closure}}`.
+    let path = type_name_of_val(&test);
+    let name =
+        path.split_once("::").and_then(|(_, rest)| rest.rsplit_once("::")).expect("a closure in a test").0;
+    if env::var_os(INSIDE).is_some() {
+        run("ip", &["link", "set", "lo", "up"]);
+        return test();
+    }
+    let mut inside = Command::new("unshare");
+    inside.args(["--net", "--pid", "--fork", "--kill-child", "--mount-proc"]);
+    if fs::metadata("/proc/self").expect("/proc is mounted").uid() != 0 {
+        inside.arg("--map-root-user");
+    }
+    let status = inside
+        .arg(env::current_exe().expect("this program has a path"))
+        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .env(INSIDE, name)
+        // Only the harness' own report: the test speaks on standard error.
+        .stdout(Stdio::null())
+        .status()
+        .expect("unshare is installed");
+    assert!(status.success(), "{name} failed, see above");
+}
+
+/// The daemon's address on the link to a phone.
+pub(crate) const fn daemon_address(phone: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, phone, 1)
+}
+
+/// A phone's address.
+pub(crate) const fn phone_address(phone: u8) -> Ipv4Addr {
+    Ipv4Addr::new(10, 77, phone, 2)
+}
+
+/// The daemon's interface on the link to a phone.
+pub(crate) fn interface(phone: u8) -> String {
+    format!("tl{phone}")
+}
+
+/// Starts a program on a host of its own, which knows only the daemon's side as its router.
+pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process {
+    let script = format!(
+        "echo host; read -r linked; ip link set lo up && ip link set eth0 up \
+         && ip addr add {}/24 dev eth0 && ip route add default via {} && exec \"$@\"",
+        phone_address(phone),
+        daemon_address(phone)
+    );
+    let mut host = Command::new("unshare");
+    host.args(["--net", "sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
+    host.envs(command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    if let Some(directory) = command.get_current_dir() {
+        host.current_dir(directory);
+    }
+    let mut process = Process::spawn(name, &mut host);
+    process.wait_for(Duration::from_secs(5), |stream, line| stream == Stream::Stdout && line == "host");
+    let (link, id) = (interface(phone), process.id().to_string());
+    run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &id]);
+    run("ip", &["addr", "add", &format!("{}/24", daemon_address(phone)), "dev", &link]);
+    run("ip", &["link", "set", &link, "up"]);
+    process.type_line("linked");
+    process
+}
+
+/// Runs a command to its end.
+pub(crate) fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) {
+    let status = Command::new(program).args(arguments).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} failed");
+}
+
+/// Set in the environment of a test that is in its own network.
+const INSIDE: &str = "TRUNKLINE_E2E_INSIDE";

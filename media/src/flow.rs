@@ -39,24 +39,48 @@ pub(crate) enum Verdict {
     Drop,
 }
 
-/// The media state of one leg, without sockets.
+/// The media state of one leg, without sockets. A packet touches [`Inbound`] of one leg and [`Outbound`] of another, so each
+/// lies together; what is rarely wanted is put aside.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Flow {
+    inbound: Inbound,
+    outbound: Outbound,
+    aside: Box<Aside>,
+}
+
+/// What the far end says.
+#[derive(Clone, Debug, Default)]
+struct Inbound {
     latch: Latch,
     reception: Reception,
-    rewrite: Rewrite,
-    remote: Option<Remote>,
+    packets: u64,
+    bytes: u64,
+    unheard: u64,
+}
+
+/// What is said to the far end.
+#[derive(Clone, Debug, Default)]
+struct Outbound {
     /// Where RTP goes, worked out when the agreement or the latch changes.
-    rtp_to: Option<SocketAddr>,
+    to: Option<SocketAddr>,
+    rewrite: Rewrite,
+    packets: u64,
+    bytes: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Aside {
+    remote: Option<Remote>,
     rtcp_to: Option<SocketAddr>,
-    pub(crate) counters: LegStats,
+    counters: LegStats,
 }
 
 impl Flow {
     /// Takes what offer/answer agreed.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
-        self.latch.agree(now_us, remote);
-        self.remote = Some(*remote);
+        self.inbound.latch.agree(now_us, remote);
+        self.aside.remote = Some(*remote);
         self.find_destinations(destinations);
     }
 
@@ -74,74 +98,110 @@ impl Flow {
             return self.receive_rtcp(now_us, from, packet, destinations);
         }
         let Ok(header) = Header::read(packet) else {
-            self.counters.malformed += 1;
+            self.count_malformed();
             return Verdict::Drop;
         };
-        let latched = match self.latch.admit(now_us, from, &header, destinations) {
-            Admission::Known => false,
-            Admission::Latched => {
-                self.find_destinations(destinations);
-                true
-            }
-            Admission::Foreign => {
-                self.counters.foreign += 1;
-                return Verdict::Drop;
-            }
-        };
-        self.counters.packets_received += 1;
-        self.counters.bytes_received += packet.len() as u64;
-        self.reception.count(now_us, &header);
+        let inbound = &mut self.inbound;
+        let admission = inbound.latch.admit(now_us, from, &header, destinations);
+        if admission == Admission::Foreign {
+            self.aside.counters.foreign += 1;
+            return Verdict::Drop;
+        }
+        inbound.packets += 1;
+        inbound.bytes += packet.len() as u64;
+        inbound.reception.count(now_us, &header);
+        let latched = admission == Admission::Latched;
+        if latched {
+            self.find_destinations(destinations);
+        }
         Verdict::Rtp { header, latched }
     }
 
     /// Rewrites a packet for the far end in place; says where it goes, `None` if nowhere.
     #[inline]
     pub(crate) fn address(&mut self, now_us: u64, header: &Header, packet: &mut [u8]) -> Option<SocketAddr> {
-        let to = self.rtp_to?;
-        self.rewrite.continue_with(now_us, header).write(packet);
+        let to = self.outbound.to?;
+        self.outbound.rewrite.continue_with(now_us, header).write(packet);
         Some(to)
     }
 
     /// Where reports go, and by which socket.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
-        let to = self.rtcp_to?;
+        let to = self.aside.rtcp_to?;
         let channel = if Some(to) == self.rtp_peer() { Channel::Rtp } else { Channel::Rtcp };
         Some((channel, to))
     }
 
     /// The leg hears something else from here on.
     pub(crate) const fn end_source(&mut self) {
-        self.rewrite.end_source();
+        self.outbound.rewrite.end_source();
     }
 
     /// How what the leg hears is moved.
     pub(crate) fn shift(&self) -> Option<Shift> {
-        self.rewrite.shift()
+        self.outbound.rewrite.shift()
     }
 
     /// The payload type and codec in which the relay may speak to the far end, if it may.
     pub(crate) fn own_codec(&self) -> Option<(u8, Codec)> {
-        self.rtp_to?;
-        self.remote.and_then(|remote| remote.own)
+        self.outbound.to?;
+        self.aside.remote.and_then(|remote| remote.own)
     }
 
     /// Whether the far end is expected to speak.
     pub(crate) fn is_expected_to_speak(&self) -> bool {
-        self.remote.is_some_and(|remote| remote.receive)
+        self.aside.remote.is_some_and(|remote| remote.receive)
     }
 
     /// When the far end last spoke, or 0.
     pub(crate) const fn heard_at_us(&self) -> u64 {
-        self.latch.heard_at_us()
+        self.inbound.latch.heard_at_us()
+    }
+
+    /// Counts a packet to the far end by whether the network took it.
+    #[inline]
+    pub(crate) fn count_sent(&mut self, bytes: usize, sent: bool) {
+        if sent {
+            self.outbound.packets += 1;
+            self.outbound.bytes += bytes as u64;
+        } else {
+            self.aside.counters.send_failed += 1;
+        }
+    }
+
+    /// Counts a report to the far end.
+    pub(crate) fn count_report_sent(&mut self, sent: bool) {
+        if sent {
+            self.aside.counters.rtcp_sent += 1;
+        } else {
+            self.aside.counters.send_failed += 1;
+        }
+    }
+
+    /// Counts a packet of the far end that nobody heard.
+    #[inline]
+    pub(crate) const fn count_unheard(&mut self) {
+        self.inbound.unheard += 1;
+    }
+
+    /// Counts a datagram that is neither RTP nor RTCP.
+    #[cold]
+    pub(crate) fn count_malformed(&mut self) {
+        self.aside.counters.malformed += 1;
     }
 
     /// The counters with what is computed from the sequence numbers.
     pub(crate) fn stats(&self) -> LegStats {
         LegStats {
-            lost: self.reception.lost(),
-            reordered: self.reception.reordered(),
-            jitter_us: self.reception.jitter_us(),
-            ..self.counters
+            packets_received: self.inbound.packets,
+            bytes_received: self.inbound.bytes,
+            packets_sent: self.outbound.packets,
+            bytes_sent: self.outbound.bytes,
+            unheard: self.inbound.unheard,
+            lost: self.inbound.reception.lost(),
+            reordered: self.inbound.reception.reordered(),
+            jitter_us: self.inbound.reception.jitter_us(),
+            ..self.aside.counters
         }
     }
 
@@ -154,39 +214,40 @@ impl Flow {
         destinations: &Destinations,
     ) -> Verdict {
         if !rtcp::is_valid(packet) {
-            self.counters.malformed += 1;
+            self.count_malformed();
             return Verdict::Drop;
         }
-        if !self.latch.admit_rtcp(now_us, from, destinations) {
-            self.counters.foreign += 1;
+        if !self.inbound.latch.admit_rtcp(now_us, from, destinations) {
+            self.aside.counters.foreign += 1;
             return Verdict::Drop;
         }
-        self.counters.rtcp_received += 1;
+        self.aside.counters.rtcp_received += 1;
         self.find_destinations(destinations);
         Verdict::Rtcp
     }
 
     /// Where RTP would go if the direction allowed it: the latched source, else the address that SDP names.
     fn rtp_peer(&self) -> Option<SocketAddr> {
-        self.latch.source().or_else(|| self.remote.and_then(|remote| remote.rtp))
+        self.inbound.latch.source().or_else(|| self.aside.remote.and_then(|remote| remote.rtp))
     }
 
     fn find_destinations(&mut self, destinations: &Destinations) {
-        let Some(remote) = self.remote else { return };
+        let latch = &self.inbound.latch;
+        let Some(remote) = self.aside.remote else { return };
         let trusted =
             |to: &SocketAddr| destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source);
         let named = remote.rtp.filter(trusted);
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
         let allowed = remote.send && remote.rtp.is_some();
-        self.rtp_to = self.latch.source().or(named).filter(|_| allowed);
+        self.outbound.to = latch.source().or(named).filter(|_| allowed);
         let muxed = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
-        self.rtcp_to = if muxed {
-            self.latch.source().or(named)
+        self.aside.rtcp_to = if muxed {
+            latch.source().or(named)
         } else {
             let named = remote.rtcp.filter(trusted);
             // A far end that speaks from elsewhere than it said is behind NAT: its named RTCP address is not its own.
-            let named = named.filter(|to| self.latch.source().is_none_or(|source| source.ip() == to.ip()));
-            self.latch.rtcp_source().or(named)
+            let named = named.filter(|to| latch.source().is_none_or(|source| source.ip() == to.ip()));
+            latch.rtcp_source().or(named)
         };
     }
 }

@@ -41,12 +41,18 @@ pub(crate) enum Admission {
     Foreign,
 }
 
-/// Which source may speak on one leg.
+/// Which source may speak on one leg. What every packet needs is here, the rest is put aside.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Latch {
     source: Option<SocketAddr>,
-    rtcp_source: Option<SocketAddr>,
     heard_at_us: u64,
+    trust: Box<Trust>,
+}
+
+/// What was agreed, and what is known of sources that are not latched.
+#[derive(Clone, Debug, Default)]
+struct Trust {
+    rtcp_source: Option<SocketAddr>,
     rtcp_heard_at_us: u64,
     named: [Option<IpAddr>; 2],
     rtcp_named: Option<IpAddr>,
@@ -69,6 +75,7 @@ impl Latch {
     /// Takes what offer/answer agreed. A changed address or policy forgets the source; the same ones keep it.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote) {
         let unchanged = self
+            .trust
             .agreed
             .is_some_and(|before| before.rtp == remote.rtp && same_trust(before.source, remote.source));
         if !unchanged {
@@ -78,14 +85,14 @@ impl Latch {
             SourcePolicy::Signalled => None,
             SourcePolicy::Learn { signalling, window } => {
                 let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-                self.learn_until_us = Some(now_us.saturating_add(window_us));
+                self.trust.learn_until_us = Some(now_us.saturating_add(window_us));
                 Some(signalling.to_canonical())
             }
         };
-        self.named = [remote.rtp.map(|rtp| rtp.ip().to_canonical()), signalling];
-        self.rtcp_named = remote.rtcp.map(|rtcp| rtcp.ip().to_canonical());
-        self.payload_types = remote.payload_types;
-        self.agreed = Some(*remote);
+        self.trust.named = [remote.rtp.map(|rtp| rtp.ip().to_canonical()), signalling];
+        self.trust.rtcp_named = remote.rtcp.map(|rtcp| rtcp.ip().to_canonical());
+        self.trust.payload_types = remote.payload_types;
+        self.trust.agreed = Some(*remote);
     }
 
     /// The source that speaks, if one is latched.
@@ -94,8 +101,8 @@ impl Latch {
     }
 
     /// The source of RTCP, if one is latched; RTCP never decides the source of RTP.
-    pub(crate) const fn rtcp_source(&self) -> Option<SocketAddr> {
-        self.rtcp_source
+    pub(crate) fn rtcp_source(&self) -> Option<SocketAddr> {
+        self.trust.rtcp_source
     }
 
     /// When the latched source last spoke, or 0.
@@ -121,28 +128,29 @@ impl Latch {
 
     /// Judges the source of a valid RTCP packet; the first of the right address is latched for RTCP alone.
     pub(crate) fn admit_rtcp(&mut self, now_us: u64, from: SocketAddr, destinations: &Destinations) -> bool {
+        let trust = &mut *self.trust;
         if self.source == Some(from) {
             return true;
         }
-        if let Some(source) = self.rtcp_source {
+        if let Some(source) = trust.rtcp_source {
             if source == from {
-                self.rtcp_heard_at_us = now_us;
+                trust.rtcp_heard_at_us = now_us;
                 return true;
             }
-            if now_us.saturating_sub(self.rtcp_heard_at_us) < RTCP_RELATCH_AFTER_US {
+            if now_us.saturating_sub(trust.rtcp_heard_at_us) < RTCP_RELATCH_AFTER_US {
                 return false;
             }
         }
         let ip = from.ip();
         let right = match self.source {
-            Some(source) => source.ip() == ip || self.rtcp_named == Some(ip),
-            None => self.is_named(ip) || self.rtcp_named == Some(ip),
+            Some(source) => source.ip() == ip || trust.rtcp_named == Some(ip),
+            None => trust.names(ip) || trust.rtcp_named == Some(ip),
         };
         if !right || !destinations.permit(from) {
             return false;
         }
-        self.rtcp_source = Some(from);
-        self.rtcp_heard_at_us = now_us;
+        trust.rtcp_source = Some(from);
+        trust.rtcp_heard_at_us = now_us;
         true
     }
 
@@ -154,49 +162,52 @@ impl Latch {
         header: &Header,
         destinations: &Destinations,
     ) -> Admission {
-        if !self.payload_types.contains(header.payload_type) || !destinations.permit(from) {
+        if !destinations.permit(from) {
             return Admission::Foreign;
         }
+        let trust = &mut *self.trust;
         let ip = from.ip();
         let admitted = match self.source {
             Some(source) => {
                 now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US
-                    && (source.ip() == ip || self.is_named(ip))
+                    && (source.ip() == ip || trust.names(ip))
             }
-            None => {
-                self.is_named(ip)
-                    || self.learn_until_us.is_some_and(|until_us| now_us <= until_us)
-                        && self.is_proven(now_us, from, header)
-            }
+            None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, header),
         };
         if !admitted {
             return Admission::Foreign;
         }
         if self.source.is_some_and(|source| source.ip() != ip) {
-            self.rtcp_source = None;
+            trust.rtcp_source = None;
         }
+        trust.candidates = [None; CANDIDATES_MAX];
         self.source = Some(from);
         self.heard_at_us = now_us;
-        self.candidates = [None; CANDIDATES_MAX];
         Admission::Latched
     }
+}
 
-    fn is_named(&self, ip: IpAddr) -> bool {
+impl Trust {
+    fn names(&self, ip: IpAddr) -> bool {
         self.named.contains(&Some(ip))
     }
 
-    fn is_proven(&mut self, now_us: u64, from: SocketAddr, header: &Header) -> bool {
-        let place = self
-            .candidates
-            .iter()
-            .position(|candidate| candidate.is_some_and(|candidate| candidate.source == from))
-            .or_else(|| {
-                self.candidates.iter().position(|candidate| {
-                    candidate.is_none_or(|it| now_us.saturating_sub(it.heard_at_us) > CANDIDATE_STALE_US)
-                })
-            });
+    fn may_learn(&self, now_us: u64) -> bool {
+        self.learn_until_us.is_some_and(|until_us| now_us <= until_us)
+    }
+
+    fn proves_itself(&mut self, now_us: u64, from: SocketAddr, header: &Header) -> bool {
+        if !self.payload_types.contains(header.payload_type) {
+            return false;
+        }
+        let is_known = |it: &Option<Candidate>| it.is_some_and(|candidate| candidate.source == from);
+        let is_free = |it: &Option<Candidate>| {
+            it.is_none_or(|candidate| now_us.saturating_sub(candidate.heard_at_us) > CANDIDATE_STALE_US)
+        };
+        let candidates = &mut self.candidates;
+        let place = candidates.iter().position(is_known).or_else(|| candidates.iter().position(is_free));
         let Some(place) = place else { return false };
-        let in_sequence = match self.candidates[place] {
+        let in_sequence = match candidates[place] {
             Some(before)
                 if before.source == from
                     && before.ssrc == header.ssrc
@@ -206,13 +217,9 @@ impl Latch {
             }
             _ => 1,
         };
-        self.candidates[place] = Some(Candidate {
-            source: from,
-            ssrc: header.ssrc,
-            sequence: header.sequence,
-            in_sequence,
-            heard_at_us: now_us,
-        });
+        let (ssrc, sequence) = (header.ssrc, header.sequence);
+        candidates[place] =
+            Some(Candidate { source: from, ssrc, sequence, in_sequence, heard_at_us: now_us });
         in_sequence >= PROOF_PACKETS
     }
 }
@@ -312,10 +319,12 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_type_that_was_not_agreed_latches_nothing() {
-        let mut latch = agreed(&signalled(PHONE));
-        assert_eq!(hear(&mut latch, 0, PHONE, 0, 8), Foreign);
-        assert_eq!(hear(&mut latch, 0, PHONE, 1, 101), Latched);
+    fn a_payload_type_that_was_not_agreed_proves_nothing() {
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        for n in 0..10 {
+            assert_eq!(hear(&mut latch, 0, STRANGER, n, 8), Foreign);
+        }
+        assert_eq!(hear(&mut latch, 0, NAT, 0, 8), Latched, "a named source is believed whatever it says");
     }
 
     #[test]

@@ -51,8 +51,7 @@ pub(crate) const fn clock_hz(payload_type: u8) -> Option<u32> {
 /// Sequence numbers of one direction: loss by RFC 3550 A.1 and A.3, jitter by A.8.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Reception {
-    started: bool,
-    ssrc: u32,
+    ssrc: Option<u32>,
     highest: u16,
     cycles: u32,
     base: u16,
@@ -75,7 +74,7 @@ impl Reception {
     /// Counts one packet that arrived at `now_us`.
     #[inline]
     pub(crate) fn count(&mut self, now_us: u64, header: &Header) {
-        if !self.started || header.ssrc != self.ssrc {
+        if self.ssrc != Some(header.ssrc) {
             self.restart(header);
         } else {
             let ahead = header.sequence.wrapping_sub(self.highest);
@@ -119,8 +118,7 @@ impl Reception {
     #[cold]
     fn restart(&mut self, header: &Header) {
         self.lost_before = self.lost();
-        self.started = true;
-        self.ssrc = header.ssrc;
+        self.ssrc = Some(header.ssrc);
         self.base = header.sequence;
         self.highest = header.sequence;
         self.cycles = 0;
@@ -130,7 +128,7 @@ impl Reception {
     }
 
     fn lost_of_current(&self) -> u64 {
-        if !self.started {
+        if self.ssrc.is_none() {
             return 0;
         }
         let newest = (u64::from(self.cycles) << 16) + u64::from(self.highest);

@@ -69,21 +69,24 @@ pub struct RelayWorker<I: DatagramIo> {
     in_hand: Option<u32>,
 }
 
+/// Begins on a cache line, and its parts follow in the order in which a packet needs them.
 #[derive(Debug)]
+#[repr(C, align(64))]
 struct Slot<S> {
     generation: u32,
     leg: Option<Leg<S>>,
 }
 
 #[derive(Debug)]
+#[repr(C)]
 struct Leg<S> {
-    flow: Flow,
-    listeners: SmallVec<[u32; 2]>,
-    rtp: S,
-    rtcp: S,
     /// The last batch in which the RTP socket was ready.
     ready_in: u32,
+    rtp: S,
+    listeners: SmallVec<[u32; 2]>,
+    flow: Flow,
     hears: Hears,
+    rtcp: S,
     silence: Option<Silence>,
     id: LegId,
     ports: PortPair,
@@ -424,7 +427,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
         let Some(leg) = &mut place.leg else { return };
         if packet.len() > DATAGRAM_BYTES_MAX {
-            leg.flow.counters.malformed += 1;
+            leg.flow.count_malformed();
             return;
         }
         match leg.flow.receive(now_us, channel, from, packet, &self.destinations) {
@@ -443,10 +446,10 @@ impl<I: DatagramIo> RelayWorker<I> {
                     let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
                     heard = true;
                     let sent = self.io.send(&hearer.rtp, packet, to);
-                    count_sent(&mut hearer.flow.counters, packet.len(), sent);
+                    hearer.flow.count_sent(packet.len(), sent);
                 }
                 if !heard && let Some(leg) = self.leg(slot) {
-                    leg.flow.counters.unheard += 1;
+                    leg.flow.count_unheard();
                 }
             }
             Verdict::Rtcp => self.relay_rtcp(slot, packet),
@@ -478,11 +481,8 @@ impl<I: DatagramIo> RelayWorker<I> {
                 Channel::Rtp => &hearer.rtp,
                 Channel::Rtcp => &hearer.rtcp,
             };
-            if self.io.send(socket, &translated[..length], to) {
-                hearer.flow.counters.rtcp_sent += 1;
-            } else {
-                hearer.flow.counters.send_failed += 1;
-            }
+            let sent = self.io.send(socket, &translated[..length], to);
+            hearer.flow.count_report_sent(sent);
         }
     }
 
@@ -508,7 +508,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             let header = player.play(payload_type, codec, &self.ringback, &mut packet);
             let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
             let sent = self.io.send(&leg.rtp, &packet, to);
-            count_sent(&mut leg.flow.counters, packet.len(), sent);
+            leg.flow.count_sent(packet.len(), sent);
         }
     }
 
@@ -559,14 +559,4 @@ impl RelayWorker<Simulated> {
 fn empty_buffer() -> Box<[u8]> {
     // One byte more than may be relayed, so that a datagram that was cut is known by its length.
     vec![0; DATAGRAM_BYTES_MAX + 1].into_boxed_slice()
-}
-
-#[inline]
-const fn count_sent(counters: &mut LegStats, bytes: usize, sent: bool) {
-    if sent {
-        counters.packets_sent += 1;
-        counters.bytes_sent += bytes as u64;
-    } else {
-        counters.send_failed += 1;
-    }
 }

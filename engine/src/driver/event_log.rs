@@ -1,0 +1,155 @@
+//! What each application was told, numbered, so that a reader that was away can go on where it stopped.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::switch::ids::AppId;
+use crate::switch::message::Message;
+
+/// Messages kept for each application. A reader that is further behind is told how many it lost.
+pub const KEPT_MESSAGES: usize = 16_384;
+
+/// The logs of all applications.
+#[derive(Debug)]
+pub(crate) struct EventLog {
+    apps: Vec<Arc<AppLog>>,
+}
+
+#[derive(Debug)]
+struct AppLog {
+    kept: Mutex<Kept>,
+    newest: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// Sequence number of the oldest message that is kept.
+    first: u64,
+    messages: VecDeque<Arc<Message>>,
+}
+
+impl EventLog {
+    pub(crate) fn new(apps: usize) -> Self {
+        let log = || AppLog {
+            kept: Mutex::new(Kept { first: 1, messages: VecDeque::new() }),
+            newest: watch::Sender::new(0),
+        };
+        Self { apps: (0..apps).map(|_| Arc::new(log())).collect() }
+    }
+
+    /// Appends a message for one application.
+    pub(crate) fn append(&self, app: AppId, message: Message) {
+        let Some(log) = self.apps.get(app.0 as usize) else { return };
+        let newest = {
+            let mut kept = log.lock();
+            if kept.messages.len() == KEPT_MESSAGES {
+                kept.messages.pop_front();
+                kept.first += 1;
+            }
+            kept.messages.push_back(Arc::new(message));
+            kept.first + kept.messages.len() as u64 - 1
+        };
+        log.newest.send_replace(newest);
+    }
+
+    /// Reads one application's messages after a sequence number; `None`: from here on.
+    pub(crate) fn subscribe(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
+        let log = self.apps.get(app.0 as usize)?;
+        let newest = log.newest.subscribe();
+        let after = after.unwrap_or(*log.newest.borrow());
+        Some(Subscription { log: Arc::clone(log), next: after + 1, newest })
+    }
+}
+
+impl AppLog {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a subscription yields.
+#[derive(Clone, Debug)]
+pub enum Delivery {
+    /// The next message.
+    Message {
+        /// Its number: one more than that of the message before.
+        seq: u64,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// Messages that are kept no longer: the reader was too slow or away for too long.
+    Lost {
+        /// The first that is lost.
+        from: u64,
+        /// The last that is lost.
+        to: u64,
+    },
+}
+
+/// A reader of one application's messages.
+#[derive(Debug)]
+pub struct Subscription {
+    log: Arc<AppLog>,
+    next: u64,
+    newest: watch::Receiver<u64>,
+}
+
+impl Subscription {
+    /// The next message, waiting for it. `None` once the engine has stopped. Safe to cancel.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        loop {
+            if let Some(delivery) = self.poll_kept() {
+                return Some(delivery);
+            }
+            self.newest.changed().await.ok()?;
+        }
+    }
+
+    fn poll_kept(&mut self) -> Option<Delivery> {
+        let kept = self.log.lock();
+        if self.next < kept.first {
+            let from = self.next;
+            self.next = kept.first;
+            return Some(Delivery::Lost { from, to: kept.first - 1 });
+        }
+        let offset = usize::try_from(self.next - kept.first).ok()?;
+        let message = Arc::clone(kept.messages.get(offset)?);
+        self.next += 1;
+        Some(Delivery::Message { seq: self.next - 1, message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::ids::{CallId, RequestId};
+    use crate::switch::operation::Outcome;
+
+    fn message(n: u64) -> Message {
+        Message::Reply { request: RequestId(1), reply: Ok(Outcome::Call(CallId(n))) }
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_was_away_goes_on_where_it_stopped() {
+        let log = EventLog::new(1);
+        for n in 0..3 {
+            log.append(AppId(0), message(n));
+        }
+        let mut reader = log.subscribe(AppId(0), Some(1)).expect("the application exists");
+        assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 2, .. })));
+        assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 3, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_too_slow_is_told_what_it_lost() {
+        let log = EventLog::new(1);
+        let mut reader = log.subscribe(AppId(0), None).expect("the application exists");
+        for n in 0..KEPT_MESSAGES as u64 + 5 {
+            log.append(AppId(0), message(n));
+        }
+        assert!(matches!(reader.next().await, Some(Delivery::Lost { from: 1, to: 5 })));
+        assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 6, .. })));
+    }
+}

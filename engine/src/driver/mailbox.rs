@@ -1,0 +1,81 @@
+//! Bounded mailboxes between threads, without a way to deadlock.
+//!
+//! A thread that finds its neighbour's mailbox full keeps what it wanted to send in its own [`Outlet`], goes on reading
+//! its own mailbox, and reads nothing from the network until the outlet is empty: pressure ends up in the kernel's socket
+//! buffers, where UDP drops and TCP slows down.
+
+use std::collections::VecDeque;
+
+use tokio::sync::mpsc;
+
+/// Inputs that wait for a SIP worker. Full: a datagram that another worker received is dropped (and will be
+/// retransmitted), a stream's reader waits, the switch keeps its command in its outlet.
+pub(crate) const WORKER_MAILBOX: usize = 8_192;
+
+/// Inputs that wait for the switch. Full: a worker keeps its event in its outlet and stops reading its sockets, an
+/// application's request is refused with RESOURCEUNAVAIL.
+pub(crate) const SWITCH_MAILBOX: usize = 16_384;
+
+/// The sending end of a mailbox with what did not fit.
+#[derive(Debug)]
+pub(crate) struct Outlet<T> {
+    sender: mpsc::Sender<T>,
+    waiting: VecDeque<T>,
+}
+
+impl<T> Outlet<T> {
+    pub(crate) fn new(sender: mpsc::Sender<T>) -> Self {
+        Self { sender, waiting: VecDeque::new() }
+    }
+
+    /// Sends, or keeps for later. The order is kept.
+    pub(crate) fn push(&mut self, item: T) {
+        if self.waiting.is_empty() {
+            match self.sender.try_send(item) {
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => {}
+                Err(mpsc::error::TrySendError::Full(item)) => self.waiting.push_back(item),
+            }
+        } else {
+            self.waiting.push_back(item);
+        }
+    }
+
+    /// Whether something did not fit.
+    pub(crate) fn is_blocked(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Waits for room and sends what waits. Returns at once when nothing does; safe to cancel.
+    pub(crate) async fn flush(&mut self) {
+        while !self.waiting.is_empty() {
+            let Ok(permit) = self.sender.reserve().await else {
+                self.waiting.clear();
+                return;
+            };
+            if let Some(item) = self.waiting.pop_front() {
+                permit.send(item);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_does_not_fit_is_kept_in_order() {
+        let (sender, mut receiver) = mpsc::channel(2);
+        let mut outlet = Outlet::new(sender);
+        for n in 0..5 {
+            outlet.push(n);
+        }
+        assert!(outlet.is_blocked());
+        assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(0), Ok(1)));
+        let (_, rest) = tokio::join!(outlet.flush(), async {
+            [receiver.recv().await, receiver.recv().await, receiver.recv().await]
+        });
+        assert_eq!(rest, [Some(2), Some(3), Some(4)]);
+        assert!(!outlet.is_blocked());
+    }
+}

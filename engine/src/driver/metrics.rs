@@ -1,0 +1,124 @@
+//! Gauges and counters of the running engine: written by the drivers, read by anybody.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use trunkline_sip::agent::Gauges as AgentGauges;
+
+/// Something that is counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Counter {
+    /// Datagrams dropped since a worker's mailbox was full.
+    MailboxDrops,
+    /// Panics caught.
+    Panics,
+    /// Datagrams that the kernel refused.
+    SendErrors,
+    /// Binding changes that the store could not keep.
+    StoreErrors,
+    /// Requests refused for want of valid credentials.
+    Refused,
+    /// Calls that came into being.
+    Calls,
+}
+
+const COUNTERS: usize = 6;
+
+/// All numbers. One writer each for the gauges, any for the counters.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    counters: [AtomicU64; COUNTERS],
+    agents: Vec<AgentCells>,
+    calls: AtomicU64,
+    legs: AtomicU64,
+    media_ports_in_use: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct AgentCells {
+    transactions: AtomicU64,
+    dialogs: AtomicU64,
+}
+
+/// The numbers at one moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MetricsSnapshot {
+    /// TAPI calls that are not idle.
+    pub calls: u64,
+    /// SIP legs that the switch holds.
+    pub legs: u64,
+    /// SIP dialogs, early ones included.
+    pub sip_dialogs: u64,
+    /// SIP transactions of any state.
+    pub sip_transactions: u64,
+    /// RTP and RTCP ports that are bound or in quarantine.
+    pub media_ports_in_use: u64,
+    /// SIP subscriptions.
+    pub subscriptions: u64,
+    /// Bindings of the location table.
+    pub registrations: u64,
+    /// Stream connections.
+    pub connections: u64,
+    /// Calls since the start.
+    pub calls_total: u64,
+    /// Refused for want of valid credentials, since the start.
+    pub refused_total: u64,
+    /// Datagrams dropped between workers, since the start.
+    pub mailbox_drops_total: u64,
+    /// Panics caught, since the start.
+    pub panics_total: u64,
+    /// Datagrams that the kernel refused, since the start.
+    pub send_errors_total: u64,
+    /// Binding changes that the store could not keep, since the start.
+    pub store_errors_total: u64,
+}
+
+impl Metrics {
+    pub(crate) fn new(workers: u16) -> Self {
+        Self {
+            counters: Default::default(),
+            agents: (0..workers).map(|_| AgentCells::default()).collect(),
+            calls: AtomicU64::new(0),
+            legs: AtomicU64::new(0),
+            media_ports_in_use: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn count(&self, counter: Counter) {
+        self.counters[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_agent(&self, worker: u16, gauges: AgentGauges) {
+        let Some(cells) = self.agents.get(usize::from(worker)) else { return };
+        cells.transactions.store(gauges.transactions as u64, Ordering::Relaxed);
+        cells.dialogs.store(gauges.dialogs as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_switch(&self, calls: u64, legs: u64, media_ports_in_use: u64) {
+        self.calls.store(calls, Ordering::Relaxed);
+        self.legs.store(legs, Ordering::Relaxed);
+        self.media_ports_in_use.store(media_ports_in_use, Ordering::Relaxed);
+    }
+
+    pub(crate) fn snapshot(&self, registrations: u64, connections: u64) -> MetricsSnapshot {
+        let sum = |cell: fn(&AgentCells) -> &AtomicU64| {
+            self.agents.iter().map(|cells| cell(cells).load(Ordering::Relaxed)).sum()
+        };
+        let counted = |counter: Counter| self.counters[counter as usize].load(Ordering::Relaxed);
+        MetricsSnapshot {
+            calls: self.calls.load(Ordering::Relaxed),
+            legs: self.legs.load(Ordering::Relaxed),
+            sip_dialogs: sum(|cells| &cells.dialogs),
+            sip_transactions: sum(|cells| &cells.transactions),
+            media_ports_in_use: self.media_ports_in_use.load(Ordering::Relaxed),
+            subscriptions: 0,
+            registrations,
+            connections,
+            calls_total: counted(Counter::Calls),
+            refused_total: counted(Counter::Refused),
+            mailbox_drops_total: counted(Counter::MailboxDrops),
+            panics_total: counted(Counter::Panics),
+            send_errors_total: counted(Counter::SendErrors),
+            store_errors_total: counted(Counter::StoreErrors),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! The drivers: threads, sockets, clocks, files. They wait; what a protocol says is the cores' business.
+//!
+//! ```text
+//!  sip-0 … sip-n   one Agent each, its own UDP sockets, a current-thread runtime        worker.rs
+//!  switch          the Switch, one mailbox                                              switch.rs
+//!  media-0 … -n    the RelayWorkers, each with its own epoll, outside tokio             trunkline_media
+//!  store           SQLite, written behind                                               store.rs
+//!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
+//! ```
+
+pub(crate) mod clock;
+pub(crate) mod event_log;
+mod mailbox;
+pub(crate) mod metrics;
+mod notify;
+mod relay;
+mod routing_table;
+mod start;
+mod store;
+pub(crate) mod stream;
+pub(crate) mod switch;
+mod udp;
+mod worker;
+
+pub use notify::notify_service_manager;
+pub use start::{Running, StartError};
+pub use store::StoreError;

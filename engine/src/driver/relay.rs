@@ -1,0 +1,55 @@
+//! The media threads as the switch reaches them.
+
+use std::collections::VecDeque;
+use std::io;
+
+use tokio::sync::mpsc;
+use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
+use trunkline_media::{Command, Event, RelayConfig};
+
+use super::switch::SwitchInput;
+
+/// The way to the media threads, with the commands that their queues had no room for.
+#[derive(Debug)]
+pub(crate) struct Relays {
+    relays: Vec<(RelayHandle, VecDeque<Command>)>,
+}
+
+impl Relays {
+    /// Starts `count` media threads that report to the switch.
+    ///
+    /// # Errors
+    /// The kernel's, when descriptors or threads are used up.
+    pub(crate) fn spawn(
+        count: u16,
+        switch: &mpsc::Sender<SwitchInput>,
+    ) -> io::Result<(Self, Vec<RelayThread>)> {
+        let start = |index| {
+            let switch = switch.clone();
+            // The switch never waits for a media thread, so that this wait, when its mailbox is full, ends.
+            let report = move |event: Event| drop(switch.blocking_send(SwitchInput::Media(event)));
+            RelayThread::spawn(usize::from(index), RelayConfig::default(), Box::new(report))
+        };
+        let threads = (0..count.max(1)).map(start).collect::<io::Result<Vec<_>>>()?;
+        let relays = threads.iter().map(|thread| (thread.handle(), VecDeque::new())).collect();
+        Ok((Self { relays }, threads))
+    }
+
+    /// Sends a command to one thread. The order is kept.
+    pub(crate) fn push(&mut self, worker: u16, command: Command) {
+        let count = self.relays.len();
+        let (relay, waiting) = &mut self.relays[usize::from(worker) % count];
+        waiting.push_back(command);
+        while let Some(command) = waiting.pop_front() {
+            match relay.send(command) {
+                Ok(()) => {}
+                Err(Refused::Full(command)) => {
+                    waiting.push_front(*command);
+                    return;
+                }
+                // The engine stops.
+                Err(Refused::Ended(_)) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! Starting, reloading and stopping an engine.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use trunkline_media::thread::RelayThread;
+use trunkline_sip::agent::{Agent, AgentConfig};
+use trunkline_sip::auth::{Account, Challenger};
+use trunkline_sip::directory::{Directory, TrustedTrunk};
+use trunkline_sip::location::{Location, LocationLimits};
+use trunkline_sip::transport::Transport;
+
+use super::event_log::EventLog;
+use super::mailbox::SWITCH_MAILBOX;
+use super::metrics::Metrics;
+use super::relay::Relays;
+use super::store::{Store, StoreError};
+use super::stream::{self, Connections};
+use super::switch::{self as switch_loop, SwitchInput, Waiting};
+use super::worker::{self, Workers};
+use super::{clock, udp};
+use crate::config::{self, Config};
+use crate::handle::{AppIdentity, Engine, Shared};
+use crate::switch::Switch;
+use crate::switch::ids::AppId;
+
+/// How often a draining engine looks whether its last call has ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(50);
+
+/// Why an engine did not start or reload.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// An address could not be bound.
+    #[error("cannot listen on {transport} {address}: {error}")]
+    Listen {
+        /// `UDP` or `TCP`.
+        transport: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// A thread could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
+    /// The state directory or the file in it cannot be used.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// The state directory cannot be made.
+    #[error("{path}: {error}")]
+    StateDirectory {
+        /// The directory.
+        path: String,
+        /// What the kernel says.
+        error: io::Error,
+    },
+    /// The kernel gave no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(String),
+    /// The reload changes what only a restart can change.
+    #[error("{0} cannot change while the engine runs: restart it")]
+    NeedsRestart(&'static str),
+}
+
+/// An engine with its threads.
+#[derive(Debug)]
+pub struct Running {
+    engine: Engine,
+    shared: Arc<Shared>,
+    workers: Workers,
+    threads: Vec<JoinHandle<()>>,
+    media: Vec<RelayThread>,
+    accepting: Vec<AbortHandle>,
+    config: Config,
+}
+
+impl Running {
+    /// Binds the sockets, loads the registrations that were kept, and starts the threads. The caller's tokio runtime
+    /// serves the TCP connections.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start(config: Config, state_directory: &Path) -> Result<Self, StartError> {
+        let runtime = Handle::current();
+        let now = clock::now();
+        let count = config.sip.workers;
+        let metrics = Arc::new(Metrics::new(count));
+        std::fs::create_dir_all(state_directory).map_err(|error| StartError::StateDirectory {
+            path: state_directory.display().to_string(),
+            error,
+        })?;
+
+        let (store, kept, store_thread) =
+            Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
+        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        location.load(now, kept);
+
+        let sockets = bind_udp(&config, count)?;
+        let listeners = bind_tcp(&config)?;
+        let (workers, mailboxes) = Workers::new(count, Arc::clone(&metrics));
+        let connections = Connections::new(runtime.clone(), workers.clone());
+        let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
+        let directory = Arc::new(directory(&config));
+        let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
+        let events = Arc::new(EventLog::new(config.apps.len()));
+        let waiting = Arc::new(Waiting::new());
+
+        let mut threads = vec![store_thread];
+        let (relays, media) =
+            Relays::spawn(config.media.workers, &switch_sender).map_err(StartError::Thread)?;
+        threads.push(
+            switch_loop::spawn(switch_loop::Parts {
+                switch: Switch::new(config.setup(), Arc::clone(&location), seed()?, now),
+                mailbox: switch_mailbox,
+                workers: workers.clone(),
+                relays,
+                events: Arc::clone(&events),
+                waiting: Arc::clone(&waiting),
+                metrics: Arc::clone(&metrics),
+            })
+            .map_err(StartError::Thread)?,
+        );
+        for ((index, mailbox), sockets) in (0..count).zip(mailboxes).zip(sockets) {
+            let agent = Agent::new(
+                agent_config(&config, index, count),
+                Arc::clone(&directory),
+                Arc::clone(&location),
+                Arc::clone(&challenger),
+                seed()?,
+                now,
+            );
+            let parts = worker::Parts {
+                index,
+                agent,
+                sockets,
+                mailbox,
+                workers: workers.clone(),
+                connections: connections.clone(),
+                switch: switch_sender.clone(),
+                store: store.clone(),
+                metrics: Arc::clone(&metrics),
+            };
+            threads.push(worker::spawn(parts).map_err(StartError::Thread)?);
+        }
+        let accept = |listener| runtime.spawn(connections.clone().accept(listener)).abort_handle();
+        let accepting = listeners.into_iter().map(accept).collect();
+
+        let shared = Arc::new(Shared {
+            switch: switch_sender,
+            waiting,
+            events,
+            location,
+            metrics,
+            connections,
+            apps: ArcSwap::from_pointee(apps(&config)),
+            next_request: AtomicU32::new(0),
+            ready: AtomicBool::new(true),
+        });
+        let engine = Engine::new(Arc::clone(&shared));
+        Ok(Self { engine, shared, workers, threads, media, accepting, config })
+    }
+
+    /// The handle to the running engine.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Takes a changed configuration, all or nothing. Calls that are up stay as they are.
+    ///
+    /// # Errors
+    /// [`StartError::NeedsRestart`] when listeners, worker counts, media ports or the set of applications change.
+    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
+        if let Some(what) = needs_restart(&self.config, &config) {
+            return Err(StartError::NeedsRestart(what));
+        }
+        let setup = Box::new(config.setup());
+        // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
+        drop(self.shared.switch.send(SwitchInput::Reconfigure(setup)).await);
+        self.workers.directory(&Arc::new(directory(&config)));
+        self.shared.apps.store(Arc::new(apps(&config)));
+        self.config = config;
+        Ok(())
+    }
+
+    /// Refuses calls from here on and waits until the last one has ended, or for `at_most`.
+    pub async fn drain(&self, at_most: Duration) {
+        self.shared.ready.store(false, Ordering::Release);
+        drop(self.shared.switch.send(SwitchInput::Drain).await);
+        let idle = async {
+            while self.engine.view(|switch| switch.gauges().calls).await.is_ok_and(|calls| calls > 0) {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        // Calls that outlast the wait are ended by the stop.
+        drop(tokio::time::timeout(at_most, idle).await);
+    }
+
+    /// Stops the threads and waits for them; what the store gathered is written.
+    pub async fn stop(self) {
+        let Self { engine, shared, workers, threads, media, accepting, .. } = self;
+        shared.ready.store(false, Ordering::Release);
+        for listener in accepting {
+            listener.abort();
+        }
+        workers.stop();
+        drop(shared.switch.send(SwitchInput::Stop).await);
+        drop((engine, shared, workers));
+        let join = move || {
+            for thread in threads {
+                if thread.join().is_err() {
+                    tracing::error!("a thread ended by a panic");
+                }
+            }
+            for thread in media {
+                thread.join();
+            }
+        };
+        drop(tokio::task::spawn_blocking(join).await);
+    }
+}
+
+fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {
+    AgentConfig {
+        worker,
+        workers,
+        domains: config.sip.domains.clone(),
+        listeners: config.sip.listen.clone(),
+        advertise: config.sip.advertise,
+        user_agent: concat!("Trunkline/", env!("CARGO_PKG_VERSION")).to_owned(),
+        ..AgentConfig::default()
+    }
+}
+
+/// The sockets of every worker: one per UDP listener and worker.
+fn bind_udp(config: &Config, workers: u16) -> Result<Vec<Vec<std::net::UdpSocket>>, StartError> {
+    let bind =
+        |address| udp::bind(address).map_err(|error| StartError::Listen { transport: "UDP", address, error });
+    let addresses: Vec<_> = listeners(config, Transport::Udp).collect();
+    // Shared ports would let a second engine steal half of the messages: only an exclusive bind tells that one runs.
+    for address in addresses.iter().copied() {
+        std::net::UdpSocket::bind(address).map_err(|error| StartError::Listen {
+            transport: "UDP",
+            address,
+            error,
+        })?;
+    }
+    (0..workers).map(|_| addresses.iter().copied().map(bind).collect()).collect()
+}
+
+fn bind_tcp(config: &Config) -> Result<Vec<TcpListener>, StartError> {
+    listeners(config, Transport::Tcp)
+        .map(|address| {
+            stream::bind(address).and_then(TcpListener::from_std).map_err(|error| StartError::Listen {
+                transport: "TCP",
+                address,
+                error,
+            })
+        })
+        .collect()
+}
+
+fn listeners(config: &Config, transport: Transport) -> impl Iterator<Item = SocketAddr> {
+    config.sip.listen.iter().filter(move |(of, _)| *of == transport).map(|(_, address)| *address)
+}
+
+/// Who may register and whom calls are taken from.
+fn directory(config: &Config) -> Directory {
+    let trunks = config
+        .trunks
+        .iter()
+        .map(|trunk| TrustedTrunk { name: Arc::clone(&trunk.name), allow_from: trunk.allow_from.clone() });
+    let mut directory = Directory {
+        trunks: trunks.collect(),
+        realm: config.sip.realm.as_str().into(),
+        ..Directory::default()
+    };
+    for account in config.accounts() {
+        directory.add_line(Account {
+            line: account.line,
+            password: account.password.0,
+            algorithms: account.algorithms.into(),
+        });
+    }
+    directory
+}
+
+fn apps(config: &Config) -> Vec<AppIdentity> {
+    let identity = |(id, app): (u32, &config::App)| AppIdentity {
+        id: AppId(id),
+        name: Arc::clone(&app.name),
+        token: Arc::clone(&app.token.0),
+    };
+    (0..).zip(&config.apps).map(identity).collect()
+}
+
+/// What differs between two configurations that a running engine cannot change.
+fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
+    let names = |config: &Config| config.apps.iter().map(|app| Arc::clone(&app.name)).collect::<Vec<_>>();
+    let differs = [
+        ("sip.listen", running.sip.listen != wanted.sip.listen),
+        ("sip.workers", running.sip.workers != wanted.sip.workers),
+        ("sip.domains", running.sip.domains != wanted.sip.domains),
+        ("sip.realm", running.sip.realm != wanted.sip.realm),
+        ("sip.advertise", running.sip.advertise != wanted.sip.advertise),
+        ("media.listen", running.media.listen != wanted.media.listen),
+        ("media.ports", running.media.ports != wanted.media.ports),
+        ("media.workers", running.media.workers != wanted.media.workers),
+        ("api.listen", running.api.listen != wanted.api.listen),
+        ("store.url", running.store != wanted.store),
+        ("the list of applications", names(running) != names(wanted)),
+    ];
+    differs.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
+}
+
+fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| StartError::Random(error.to_string()))?;
+    Ok(seed)
+}

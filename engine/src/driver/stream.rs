@@ -1,0 +1,239 @@
+//! TCP: listeners, connections, and the table by which a message finds the connection that it must leave by.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use trunkline_sip::ids::ConnectionId;
+use trunkline_sip::stream::{Frame, Framer, PONG};
+use trunkline_sip::transport::{Flow, Transport};
+
+use super::worker::{WorkerInput, Workers};
+
+/// Connections at once. Full: a further one is closed at once.
+pub(crate) const CONNECTIONS_MAX: usize = 10_000;
+
+/// Connections at once from one address. Full: a further one is closed at once.
+pub(crate) const CONNECTIONS_PER_SOURCE_MAX: usize = 1_000;
+
+/// Messages that wait to be written to one connection. Full: the peer does not read, the connection is closed.
+const WRITE_QUEUE: usize = 1_024;
+
+/// A new connection must send its first octet within this time.
+const FIRST_MESSAGE: Duration = Duration::from_secs(10);
+
+/// A connection without traffic is closed after this time: longer than a registration and Timer B together.
+const IDLE: Duration = Duration::from_secs(7_200 + 64);
+
+/// A message that has begun must be complete within this time.
+const REST_OF_MESSAGE: Duration = Duration::from_secs(10);
+
+/// A message must be written within this time.
+const WRITE: Duration = Duration::from_secs(5);
+
+/// A connection must be made within this time.
+const CONNECT: Duration = Duration::from_secs(4);
+
+/// All connections. Clones share them.
+#[derive(Clone, Debug)]
+pub(crate) struct Connections {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    runtime: Handle,
+    workers: Workers,
+    next: AtomicU64,
+    writers: DashMap<ConnectionId, mpsc::Sender<Bytes>>,
+    by_remote: DashMap<SocketAddr, ConnectionId>,
+    per_source: DashMap<IpAddr, usize>,
+}
+
+impl Connections {
+    pub(crate) fn new(runtime: Handle, workers: Workers) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                runtime,
+                workers,
+                next: AtomicU64::new(1),
+                writers: DashMap::new(),
+                by_remote: DashMap::new(),
+                per_source: DashMap::new(),
+            }),
+        }
+    }
+
+    /// Connections that are open.
+    pub(crate) fn len(&self) -> usize {
+        self.shared.writers.len()
+    }
+
+    /// Accepts on a listener until the task is dropped.
+    pub(crate) async fn accept(self, listener: TcpListener) {
+        loop {
+            let Ok((stream, remote)) = listener.accept().await else {
+                // Out of descriptors: wait for one to come back rather than spin.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            if self.may_open(remote.ip()) {
+                self.run(stream, remote, None);
+            }
+        }
+    }
+
+    /// Sends by the flow's connection, else by one to the same address, else by a new one.
+    pub(crate) fn send(&self, flow: Flow, bytes: Bytes) {
+        let known = self.shared.by_remote.get(&flow.remote).map(|id| *id);
+        for id in [Some(flow.connection), known].into_iter().flatten() {
+            let Some(writer) = self.shared.writers.get(&id).map(|writer| writer.clone()) else { continue };
+            match writer.try_send(bytes.clone()) {
+                Ok(()) => return,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    self.close(id);
+                    return;
+                }
+                Err(mpsc::error::TrySendError::Closed(_)) => {}
+            }
+        }
+        self.open(flow, bytes);
+    }
+
+    /// Closes a connection: what waits to be written is dropped with it.
+    pub(crate) fn close(&self, id: ConnectionId) {
+        self.shared.writers.remove(&id);
+    }
+
+    fn may_open(&self, source: IpAddr) -> bool {
+        self.len() < CONNECTIONS_MAX
+            && self.shared.per_source.get(&source).is_none_or(|count| *count < CONNECTIONS_PER_SOURCE_MAX)
+    }
+
+    fn open(&self, flow: Flow, bytes: Bytes) {
+        if !self.may_open(flow.remote.ip()) {
+            self.shared.workers.transport_failed(flow);
+            return;
+        }
+        let connections = self.clone();
+        self.shared.runtime.spawn(async move {
+            match timeout(CONNECT, TcpStream::connect(flow.remote)).await {
+                Ok(Ok(stream)) => {
+                    let id = connections.run(stream, flow.remote, Some(flow.local));
+                    if let Some(writer) = connections.shared.writers.get(&id) {
+                        // The queue of a new connection is empty.
+                        drop(writer.try_send(bytes));
+                    }
+                }
+                Ok(Err(_)) | Err(_) => connections.shared.workers.transport_failed(flow),
+            }
+        });
+    }
+
+    /// Runs a connection. `local`: what to call the engine's end of one that it opened itself: its listener, not the port
+    /// that the kernel chose.
+    fn run(&self, stream: TcpStream, remote: SocketAddr, local: Option<SocketAddr>) -> ConnectionId {
+        let id = ConnectionId(self.shared.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, receiver) = mpsc::channel(WRITE_QUEUE);
+        self.shared.writers.insert(id, sender.clone());
+        self.shared.by_remote.insert(remote, id);
+        *self.shared.per_source.entry(remote.ip()).or_insert(0) += 1;
+        let local = local.or_else(|| stream.local_addr().ok());
+        let connections = self.clone();
+        self.shared.runtime.spawn(async move {
+            // A small message must not wait for a larger one.
+            drop(stream.set_nodelay(true));
+            if let Some(local) = local {
+                let flow = Flow { transport: Transport::Tcp, local, remote, connection: id };
+                let (reader, writer) = stream.into_split();
+                let writing = write_all(writer, receiver);
+                let reading = connections.read(reader, flow, sender.downgrade());
+                drop(sender);
+                // Either end is the end of the connection.
+                tokio::select! { () = reading => {}, () = writing => {} }
+            }
+            connections.forget(id, remote);
+        });
+        id
+    }
+
+    async fn read(
+        &self,
+        mut reader: tokio::net::tcp::OwnedReadHalf,
+        flow: Flow,
+        writer: mpsc::WeakSender<Bytes>,
+    ) {
+        let mut framer = Framer::new();
+        let mut buffer = vec![0; 16_384];
+        let mut wait = FIRST_MESSAGE;
+        loop {
+            let Ok(Ok(read @ 1..)) = timeout(wait, reader.read(&mut buffer)).await else { return };
+            let mut frames = framer.push(&buffer[..read]);
+            let mut pinged = false;
+            loop {
+                match frames.next() {
+                    Some(Ok(Frame::Message(message))) => {
+                        self.shared.workers.deliver(WorkerInput::Message(flow, message)).await;
+                    }
+                    Some(Ok(Frame::Ping)) => pinged = true,
+                    Some(Err(error)) => {
+                        tracing::debug!(remote = %flow.remote, %error, "a connection was closed");
+                        return;
+                    }
+                    None => break,
+                }
+            }
+            drop(frames);
+            if pinged && let Some(writer) = writer.upgrade() {
+                // A full queue needs no pong: there is traffic.
+                drop(writer.try_send(PONG));
+            }
+            wait = if framer.is_partial() { REST_OF_MESSAGE } else { IDLE };
+        }
+    }
+
+    fn forget(&self, id: ConnectionId, remote: SocketAddr) {
+        self.shared.writers.remove(&id);
+        self.shared.by_remote.remove_if(&remote, |_, known| *known == id);
+        if let Some(mut count) = self.shared.per_source.get_mut(&remote.ip()) {
+            *count = count.saturating_sub(1);
+        }
+        self.shared.per_source.remove_if(&remote.ip(), |_, count| *count == 0);
+        self.shared.workers.connection_closed(id);
+    }
+}
+
+async fn write_all(mut writer: OwnedWriteHalf, mut queue: mpsc::Receiver<Bytes>) {
+    while let Some(bytes) = queue.recv().await {
+        let Ok(Ok(())) = timeout(WRITE, writer.write_all(&bytes)).await else { return };
+    }
+    // The peer learns of the end even if it does not read.
+    drop(timeout(WRITE, writer.shutdown()).await);
+}
+
+/// Binds a listener.
+///
+/// # Errors
+/// What the kernel says.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let domain = socket2::Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, socket2::Type::STREAM, Some(socket2::Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(1_024)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}

@@ -1,0 +1,111 @@
+//! UDP sockets of the SIP workers: one per listener and worker, all on the same port.
+
+use std::io;
+use std::net::SocketAddr;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use trunkline_sip::transport::Flow;
+
+/// Receive buffer asked of the kernel: a burst of subscriptions after a power cut fits.
+const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
+
+/// Datagrams taken from one socket before the others get their turn.
+pub(crate) const BATCH: usize = 64;
+
+/// Binds one worker's socket of a listener. All workers' sockets share the port (SO_REUSEPORT): the kernel spreads
+/// senders over them.
+///
+/// # Errors
+/// What the kernel says: the address is in use, is not ours, or needs a privilege.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_reuse_port(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A smaller buffer than asked for is no reason not to start.
+    drop(socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES));
+    socket.bind(&address.into())?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// The sockets of one worker.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    sockets: Vec<(SocketAddr, UdpSocket)>,
+}
+
+impl Sockets {
+    /// Takes sockets made by [`bind`] into this thread's runtime.
+    pub(crate) fn adopt(bound: Vec<std::net::UdpSocket>) -> io::Result<Self> {
+        let adopt = |socket: std::net::UdpSocket| {
+            let address = socket.local_addr()?;
+            Ok((address, UdpSocket::from_std(socket)?))
+        };
+        Ok(Self { sockets: bound.into_iter().map(adopt).collect::<io::Result<_>>()? })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// The bound address of socket `index`.
+    pub(crate) fn address(&self, index: usize) -> SocketAddr {
+        self.sockets[index].0
+    }
+
+    /// Waits until some socket may have something to read.
+    pub(crate) async fn readable(&self) {
+        if self.sockets.is_empty() {
+            return std::future::pending().await;
+        }
+        std::future::poll_fn(|context| {
+            let ready = self.sockets.iter().any(|(_, socket)| socket.poll_recv_ready(context).is_ready());
+            if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
+
+    /// The next datagram of socket `index`, if one waits.
+    pub(crate) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+        loop {
+            match self.sockets[index].1.try_recv_from(buffer) {
+                Ok(received) => return Some(received),
+                // An ICMP error for an earlier datagram: Timer B or F will tell the transaction.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends one datagram by the socket that the flow names, else by one of the same family. A full send buffer drops
+    /// it, as a network would; anything else is the caller's to know.
+    pub(crate) fn send(&self, flow: &Flow, bytes: &[u8]) -> io::Result<()> {
+        let fits = |(address, _): &&(SocketAddr, UdpSocket)| {
+            address.port() == flow.local.port()
+                && (address.ip() == flow.local.ip() || is_any_of_family(address, flow))
+        };
+        let same_family =
+            |(address, _): &&(SocketAddr, UdpSocket)| address.is_ipv4() == flow.remote.is_ipv4();
+        let Some((_, socket)) =
+            self.sockets.iter().find(fits).or_else(|| self.sockets.iter().find(same_family))
+        else {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        };
+        match socket.try_send_to(bytes, flow.remote) {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            // The error belongs to an earlier datagram: try once more.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                socket.try_send_to(bytes, flow.remote).map(drop)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_any_of_family(address: &SocketAddr, flow: &Flow) -> bool {
+    address.ip().is_unspecified() && address.is_ipv4() == flow.remote.is_ipv4()
+}

@@ -1,0 +1,324 @@
+//! The loop of a SIP worker: sockets and mailbox in, one [`Agent`], transmits and events out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use trunkline_sip::agent::Agent;
+use trunkline_sip::directory::Directory;
+use trunkline_sip::ids::ConnectionId;
+use trunkline_sip::message::Limits;
+use trunkline_sip::outbox::{Command, Outbox};
+use trunkline_sip::transport::{Flow, Transport};
+
+use super::clock;
+use super::mailbox::{Outlet, WORKER_MAILBOX};
+use super::metrics::{Counter, Metrics};
+use super::routing_table::RoutingTable;
+use super::store::Store;
+use super::stream::Connections;
+use super::switch::SwitchInput;
+use super::udp::{self, Sockets};
+
+/// Inputs taken from the mailbox before the sockets get their turn.
+const MAILBOX_BATCH: usize = 128;
+
+/// What reaches a worker through its mailbox.
+#[derive(Debug)]
+pub(crate) enum WorkerInput {
+    /// A message that another worker or a stream received.
+    Message(Flow, Bytes),
+    /// What the switch wants.
+    Command(Command),
+    /// A connection is gone.
+    ConnectionClosed(ConnectionId),
+    /// A message could not be sent.
+    TransportFailed(Flow),
+    /// The accounts and trusted sources changed.
+    Directory(Arc<Directory>),
+    /// The end.
+    Stop,
+}
+
+/// The mailboxes of all workers, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Workers {
+    mailboxes: Arc<[mpsc::Sender<WorkerInput>]>,
+    metrics: Arc<Metrics>,
+}
+
+impl Workers {
+    /// The mailboxes and their receiving ends.
+    pub(crate) fn new(count: u16, metrics: Arc<Metrics>) -> (Self, Vec<mpsc::Receiver<WorkerInput>>) {
+        let (mailboxes, receivers): (Vec<_>, Vec<_>) =
+            (0..count).map(|_| mpsc::channel(WORKER_MAILBOX)).unzip();
+        (Self { mailboxes: mailboxes.into(), metrics }, receivers)
+    }
+
+    pub(crate) fn count(&self) -> u16 {
+        u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX)
+    }
+
+    /// The mailbox of one worker, for the switch.
+    pub(crate) fn mailbox(&self, worker: u16) -> mpsc::Sender<WorkerInput> {
+        self.mailboxes[usize::from(worker) % self.mailboxes.len()].clone()
+    }
+
+    /// Delivers a stream's message to the worker that owns it, waiting for room.
+    pub(crate) async fn deliver(&self, input: WorkerInput) {
+        let WorkerInput::Message(_, bytes) = &input else { return };
+        let worker = Agent::worker_for(bytes, self.count());
+        // A closed mailbox means that the engine stops.
+        drop(self.mailbox(worker).send(input).await);
+    }
+
+    /// Hands a datagram over to another worker. A full mailbox drops it: it will be retransmitted.
+    fn hand_over(&self, worker: u16, flow: Flow, bytes: Bytes) {
+        if self.mailbox(worker).try_send(WorkerInput::Message(flow, bytes)).is_err() {
+            self.metrics.count(Counter::MailboxDrops);
+        }
+    }
+
+    pub(crate) fn connection_closed(&self, id: ConnectionId) {
+        self.tell_all(|| WorkerInput::ConnectionClosed(id));
+    }
+
+    pub(crate) fn transport_failed(&self, flow: Flow) {
+        self.tell_all(|| WorkerInput::TransportFailed(flow));
+    }
+
+    pub(crate) fn directory(&self, directory: &Arc<Directory>) {
+        self.tell_all(|| WorkerInput::Directory(Arc::clone(directory)));
+    }
+
+    pub(crate) fn stop(&self) {
+        self.tell_all(|| WorkerInput::Stop);
+    }
+
+    /// Any worker may have a transaction on the connection. What does not fit waits in a task of its own.
+    fn tell_all(&self, input: impl Fn() -> WorkerInput) {
+        for mailbox in self.mailboxes.iter() {
+            if let Err(mpsc::error::TrySendError::Full(input)) = mailbox.try_send(input()) {
+                let mailbox = mailbox.clone();
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(async move { drop(mailbox.send(input).await) });
+                } else {
+                    self.metrics.count(Counter::MailboxDrops);
+                }
+            }
+        }
+    }
+}
+
+/// What a worker is made of.
+pub(crate) struct Parts {
+    pub(crate) index: u16,
+    pub(crate) agent: Agent,
+    pub(crate) sockets: Vec<std::net::UdpSocket>,
+    pub(crate) mailbox: mpsc::Receiver<WorkerInput>,
+    pub(crate) workers: Workers,
+    pub(crate) connections: Connections,
+    pub(crate) switch: mpsc::Sender<SwitchInput>,
+    pub(crate) store: Store,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Starts a worker's thread.
+///
+/// # Errors
+/// What the kernel says when it cannot make one.
+pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("sip-{}", parts.index)).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                match Worker::new(parts) {
+                    Ok(worker) => worker.run().await,
+                    Err(error) => tracing::error!(%error, "a SIP worker cannot use its sockets"),
+                }
+            }),
+            Err(error) => tracing::error!(%error, "a SIP worker has no runtime"),
+        }
+    })
+}
+
+struct Worker {
+    index: u16,
+    agent: Agent,
+    sockets: Sockets,
+    mailbox: mpsc::Receiver<WorkerInput>,
+    workers: Workers,
+    connections: Connections,
+    switch: Outlet<SwitchInput>,
+    store: Store,
+    metrics: Arc<Metrics>,
+    routes: RoutingTable,
+    out: Outbox,
+    buffer: Box<[u8]>,
+}
+
+impl Worker {
+    fn new(parts: Parts) -> io::Result<Self> {
+        let Parts { index, agent, sockets, mailbox, workers, connections, switch, store, metrics } = parts;
+        Ok(Self {
+            index,
+            agent,
+            sockets: Sockets::adopt(sockets)?,
+            mailbox,
+            workers,
+            connections,
+            switch: Outlet::new(switch),
+            store,
+            metrics,
+            routes: RoutingTable::new(clock::now()),
+            out: Outbox::default(),
+            buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
+        })
+    }
+
+    async fn run(mut self) {
+        let mut inputs = Vec::with_capacity(MAILBOX_BATCH);
+        loop {
+            let wake = self.agent.deadline();
+            tokio::select! {
+                biased;
+                () = self.switch.flush(), if self.switch.is_blocked() => {}
+                count = self.mailbox.recv_many(&mut inputs, MAILBOX_BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                }
+                () = self.sockets.readable(), if !self.switch.is_blocked() => {}
+                () = sleep_until(wake) => {}
+            }
+            let now = clock::now();
+            for input in inputs.drain(..) {
+                if matches!(input, WorkerInput::Stop) {
+                    return;
+                }
+                self.take(now, input);
+            }
+            if !self.switch.is_blocked() {
+                self.read_sockets(now);
+            }
+            if self.agent.deadline().is_some_and(|deadline| deadline <= now) {
+                self.guarded(None, |agent, out| agent.handle_timeout(now, out));
+            }
+            self.publish_gauges();
+        }
+    }
+
+    fn take(&mut self, now: Instant, input: WorkerInput) {
+        match input {
+            WorkerInput::Message(flow, bytes) => self.receive(now, flow, bytes),
+            WorkerInput::Command(mut command) => {
+                self.complete_flow(now, &mut command);
+                self.guarded(None, |agent, out| agent.command(now, command, out));
+            }
+            WorkerInput::ConnectionClosed(id) => {
+                self.guarded(None, |agent, out| agent.connection_closed(now, id, out));
+            }
+            WorkerInput::TransportFailed(flow) => {
+                self.guarded(None, |agent, out| agent.transport_failed(now, flow, out));
+            }
+            WorkerInput::Directory(directory) => self.agent.set_directory(directory),
+            WorkerInput::Stop => {}
+        }
+    }
+
+    fn read_sockets(&mut self, now: Instant) {
+        for index in 0..self.sockets.len() {
+            for _ in 0..udp::BATCH {
+                let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
+                let address = self.sockets.address(index);
+                let local = self.local_for(now, address, remote);
+                let flow =
+                    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
+                let bytes = &self.buffer[..length];
+                let worker = Agent::worker_for(bytes, self.workers.count());
+                let bytes = Bytes::copy_from_slice(bytes);
+                if worker == self.index {
+                    self.receive(now, flow, bytes);
+                } else {
+                    self.workers.hand_over(worker, flow, bytes);
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+        let input = bytes.clone();
+        self.guarded(Some(&input), |agent, out| agent.receive(now, flow, bytes, out));
+    }
+
+    /// The engine's own address on a flow: the listener's, or where that is any address, the one the kernel would use.
+    fn local_for(&mut self, now: Instant, listener: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        if listener.ip().is_unspecified() {
+            SocketAddr::new(self.routes.source_for(now, remote.ip()), listener.port())
+        } else {
+            listener
+        }
+    }
+
+    /// The switch names a destination; the routing table says from which of our addresses it is reached.
+    fn complete_flow(&mut self, now: Instant, command: &mut Command) {
+        if let Command::Invite(_, invite) = command {
+            let flow = &mut invite.target.flow;
+            if flow.local.ip().is_unspecified() {
+                flow.local.set_ip(self.routes.source_for(now, flow.remote.ip()));
+            }
+        }
+    }
+
+    /// Runs the agent on one input. A panic costs that input, is counted, and is logged with the input that caused it.
+    fn guarded(&mut self, input: Option<&Bytes>, run: impl FnOnce(&mut Agent, &mut Outbox)) {
+        let (agent, out) = (&mut self.agent, &mut self.out);
+        if catch_unwind(AssertUnwindSafe(|| run(agent, out))).is_err() {
+            self.metrics.count(Counter::Panics);
+            let input = input.map(|bytes| bytes.escape_ascii().to_string());
+            tracing::error!(worker = self.index, input, "a message could not be handled");
+        }
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        for transmit in self.out.transmits.drain(..) {
+            match transmit.flow.transport {
+                Transport::Udp => {
+                    if let Err(error) = self.sockets.send(&transmit.flow, &transmit.bytes) {
+                        self.metrics.count(Counter::SendErrors);
+                        tracing::debug!(remote = %transmit.flow.remote, %error, "a datagram was not sent");
+                    }
+                }
+                Transport::Tcp => self.connections.send(transmit.flow, transmit.bytes),
+            }
+        }
+        for event in self.out.events.drain(..) {
+            self.switch.push(SwitchInput::Sip(event));
+        }
+        for change in self.out.bindings.drain(..) {
+            self.store.push(change);
+        }
+        for id in self.out.close.drain(..) {
+            self.connections.close(id);
+        }
+    }
+
+    fn publish_gauges(&self) {
+        let gauges = self.agent.gauges();
+        self.metrics.set_agent(self.index, gauges);
+    }
+}
+
+/// Waits until the instant; forever where there is none.
+pub(crate) async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,183 @@
+//! The running engine and the applications that use it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+use trunkline_sip::location::Location;
+
+use super::Line;
+use crate::driver::event_log::{EventLog, Subscription};
+use crate::driver::metrics::{Metrics, MetricsSnapshot};
+use crate::driver::stream::Connections;
+use crate::driver::switch::{SwitchInput, Waiting};
+use crate::switch::Switch;
+use crate::switch::error::LineError;
+use crate::switch::ids::{AppId, RequestId};
+use crate::switch::operation::{Operation, Reply};
+
+/// A running engine. Clones are the same engine.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What the handles of one engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) switch: mpsc::Sender<SwitchInput>,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) events: Arc<EventLog>,
+    pub(crate) location: Arc<Location>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) connections: Connections,
+    pub(crate) apps: ArcSwap<Vec<AppIdentity>>,
+    pub(crate) next_request: AtomicU32,
+    pub(crate) ready: AtomicBool,
+}
+
+/// One TAPI application as the API knows it.
+#[derive(Clone)]
+pub struct AppIdentity {
+    /// Its number.
+    pub id: AppId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its bearer token.
+    pub token: Arc<str>,
+}
+
+impl std::fmt::Debug for AppIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "AppIdentity({}, {}, masked)", self.id.0, self.name)
+    }
+}
+
+impl Engine {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// The application of this name.
+    ///
+    /// # Errors
+    /// [`LineError::Uninitialized`] when the configuration names no such application.
+    pub fn app(&self, name: &str) -> Result<App, LineError> {
+        let apps = self.apps();
+        let app = apps.iter().find(|app| &*app.name == name).ok_or(LineError::Uninitialized)?;
+        Ok(App { engine: self.clone(), id: app.id })
+    }
+
+    /// Sends an operation and waits for its LINE_REPLY.
+    ///
+    /// # Errors
+    /// What the switch refuses it with; [`LineError::ResourceUnavail`] when too many requests wait already,
+    /// [`LineError::Uninitialized`] when the engine has stopped.
+    pub async fn request(&self, app: AppId, operation: Operation) -> Reply {
+        let request = self.next_request();
+        let (sender, reply) = oneshot::channel();
+        self.shared.waiting.insert(request, sender);
+        if let Err(error) = self.send(SwitchInput::Request(app, request, operation)) {
+            self.shared.waiting.remove(&request);
+            return Err(error.into());
+        }
+        reply.await.unwrap_or_else(|_| Err(LineError::Uninitialized.into()))
+    }
+
+    /// Sends an operation without waiting: the LINE_REPLY comes as an event.
+    ///
+    /// # Errors
+    /// [`LineError::ResourceUnavail`] when too many requests wait already, [`LineError::Uninitialized`] when the engine
+    /// has stopped.
+    pub fn submit(&self, app: AppId, operation: Operation) -> Result<RequestId, LineError> {
+        let request = self.next_request();
+        self.send(SwitchInput::Request(app, request, operation))?;
+        Ok(request)
+    }
+
+    /// Reads the switch's state on its own thread, between two inputs.
+    ///
+    /// # Errors
+    /// [`LineError::ResourceUnavail`] when the switch is overloaded, [`LineError::Uninitialized`] when it has stopped.
+    pub async fn view<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Switch) -> R + Send + 'static,
+    ) -> Result<R, LineError> {
+        let (sender, result) = oneshot::channel();
+        let reader = Box::new(move |switch: &Switch| drop(sender.send(read(switch))));
+        self.send(SwitchInput::View(reader))?;
+        result.await.map_err(|_| LineError::Uninitialized)
+    }
+
+    /// The messages of an application after a sequence number; `None`: from here on. An application that does not exist
+    /// has none.
+    pub fn events(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
+        self.shared.events.subscribe(app, after)
+    }
+
+    /// Who is registered where.
+    pub fn location(&self) -> &Arc<Location> {
+        &self.shared.location
+    }
+
+    /// Gauges and counters.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        let registrations = self.shared.location.len() as u64;
+        self.shared.metrics.snapshot(registrations, self.shared.connections.len() as u64)
+    }
+
+    /// The applications of the configuration.
+    pub fn apps(&self) -> Arc<Vec<AppIdentity>> {
+        self.shared.apps.load_full()
+    }
+
+    /// Whether the engine takes calls: all sockets are bound, and it does not drain.
+    pub fn is_ready(&self) -> bool {
+        self.shared.ready.load(Ordering::Acquire)
+    }
+
+    fn next_request(&self) -> RequestId {
+        // TAPI's request ids are positive and below 2^31.
+        let number = self.shared.next_request.fetch_add(1, Ordering::Relaxed);
+        RequestId(number % 0x7fff_ffff + 1)
+    }
+
+    fn send(&self, input: SwitchInput) -> Result<(), LineError> {
+        self.shared.switch.try_send(input).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => LineError::ResourceUnavail,
+            mpsc::error::TrySendError::Closed(_) => LineError::Uninitialized,
+        })
+    }
+}
+
+/// One application: the holder of handles and privileges.
+#[derive(Clone, Debug)]
+pub struct App {
+    engine: Engine,
+    id: AppId,
+}
+
+impl App {
+    /// A line by its address. Whether it exists, and is this application's, shows when it is used.
+    pub fn line(&self, address: &str) -> Line {
+        Line::new(self.clone(), address.into())
+    }
+
+    /// What the application is told, from here on.
+    pub fn events(&self) -> Option<Subscription> {
+        self.engine.events(self.id, None)
+    }
+
+    pub(crate) async fn request(&self, operation: Operation) -> Reply {
+        self.engine.request(self.id, operation).await
+    }
+
+    pub(crate) fn id(&self) -> AppId {
+        self.id
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+}

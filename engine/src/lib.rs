@@ -1,5 +1,44 @@
-//! A SIP session engine with the semantics of TAPI.
+//! A SIP session engine whose call control is TAPI.
+//!
+//! An application holds an [`Engine`], opens an [`App`], takes a [`Line`] and makes a [`Call`]. Each method sends one
+//! TAPI operation to the [`switch`] and awaits its LINE_REPLY; what happens to calls comes as [`Message`]s.
+//!
+//! ```text
+//!  app.line("1001").make_call("1002")
+//!     │ Operation::MakeCall                                      ┌ LINE_REPLY
+//!     ▼                                                          │
+//!  Switch ── INVITE, auto-answer ──▶ 1001   200 ──▶ INVITE ──▶ 1002   LINE_CALLSTATE dialing … connected
+//! ```
 
+pub mod api;
+pub mod cli;
 pub mod config;
 pub mod demo;
+mod driver;
+mod handle;
+mod serve;
 pub mod switch;
+
+pub use config::Config;
+pub use driver::{Running, StartError, StoreError};
+pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, Subscription};
+pub use switch::call_state::CallState;
+pub use switch::error::LineError;
+pub use switch::ids::{AppId, CallId, RequestId};
+pub use switch::message::Message;
+pub use switch::operation::{CallOperation, Operation, Outcome, Refusal, Reply};
+pub use switch::privilege::CallPrivilege;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command};
+
+/// Runs the command that the command line names; `serve` where it names none.
+pub async fn run(cli: Cli) -> ExitCode {
+    match cli.command() {
+        Command::Serve(serve) => serve::serve(serve.config.as_deref(), serve.state_dir.as_deref()).await,
+        Command::Check(check) => serve::check(check.config.as_deref()),
+        Command::Demo => demo::run().await,
+        Command::Ctl(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,2 +1,19 @@
-//! stub
-fn main() {}
+//! The daemon `trunkline` and its commands.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use trunkline::cli::Cli;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Nothing is set up that could log.
+            drop(std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("no runtime: {error}\n")));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(trunkline::run(cli))
+}

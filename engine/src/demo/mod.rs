@@ -8,8 +8,10 @@ mod dialog;
 mod phone;
 mod registration;
 mod request;
+mod run;
 mod script;
 mod serve;
+mod stage;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -18,5 +20,6 @@ mod voice;
 mod wire;
 
 pub use phone::{Notice, Phone, PhoneConfig, PhoneOutbox, RtpDatagram, Status};
+pub use run::run;
 pub use script::{HoldForm, OnInvite, Script};
 pub use voice::{Heard, Sound};

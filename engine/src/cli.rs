@@ -1,0 +1,171 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// A SIP session engine with the semantics of TAPI.
+#[derive(Parser, Debug)]
+#[command(name = "trunkline", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+impl Cli {
+    /// What to do: `serve` where nothing is named.
+    pub fn command(self) -> Command {
+        self.command.unwrap_or(Command::Serve(self.serve))
+    }
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the daemon (the default).
+    Serve(Serve),
+    /// Say what is wrong with a configuration: exit status 0 or 2.
+    Check(Check),
+    /// Play a call between two scripted phones and print its ladder.
+    Demo,
+    /// Speak to a running daemon.
+    Ctl(Ctl),
+}
+
+/// `trunkline serve`.
+#[derive(Args, Debug)]
+pub struct Serve {
+    /// The configuration. Default: ./trunkline.toml, else /etc/trunkline/trunkline.toml, else four phones with random
+    /// passwords.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where registrations and made passwords are kept. Default: $STATE_DIRECTORY, else ./trunkline-state.
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// `trunkline check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The configuration. Default: as serve looks for it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// `trunkline ctl`.
+#[derive(Args, Debug)]
+pub struct Ctl {
+    /// The daemon's API. Default: $TRUNKLINE_URL, else http://127.0.0.1:8080.
+    #[arg(long, global = true)]
+    pub url: Option<String>,
+    /// The application's token. Default: $TRUNKLINE_TOKEN, else that of the built-in application.
+    #[arg(long, global = true, conflicts_with = "token_file")]
+    pub token: Option<String>,
+    /// A file with the token: no other user of this machine can read it there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Where the daemon keeps the token of the built-in application.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print the API's JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to ask.
+    #[command(subcommand)]
+    pub ask: Ask,
+}
+
+/// What to ask of a daemon.
+#[derive(Subcommand, Clone, PartialEq, Eq, Debug)]
+pub enum Ask {
+    /// List lines.
+    Lines {
+        /// Only this one.
+        line: Option<String>,
+    },
+    /// List calls.
+    Calls {
+        /// Only this one.
+        call: Option<String>,
+    },
+    /// List where phones are registered.
+    Registrations,
+    /// List trunks.
+    Trunks,
+    /// List parked calls.
+    Parked,
+    /// Call a number from a line: its phone rings first.
+    MakeCall {
+        /// The line that calls.
+        line: String,
+        /// The number to call.
+        to: String,
+    },
+    /// Take responsibility for an offered call.
+    Accept(OneCall),
+    /// Answer an offered call.
+    Answer(OneCall),
+    /// End a call.
+    Drop(OneCall),
+    /// Give a handle to a call back.
+    DeallocateCall(OneCall),
+    /// Put a call on hold.
+    Hold(OneCall),
+    /// Retrieve a call from hold.
+    Unhold(OneCall),
+    /// Print events as they happen.
+    Watch {
+        /// Begin behind this event, not with the next one.
+        #[arg(long, value_name = "SEQ")]
+        after: Option<u64>,
+    },
+}
+
+/// The call that is meant.
+#[derive(Args, Clone, PartialEq, Eq, Debug)]
+pub struct OneCall {
+    /// Its id, as in c42.
+    pub call: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn command(line: &str) -> Command {
+        Cli::try_parse_from(line.split(' ')).unwrap().command()
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command_definition().debug_assert();
+    }
+
+    impl Cli {
+        fn command_definition() -> clap::Command {
+            <Self as CommandFactory>::command()
+        }
+    }
+
+    #[test]
+    fn serve_is_what_is_done_without_a_word() {
+        let Command::Serve(Serve { config: None, state_dir: None }) = command("trunkline") else { panic!() };
+        for line in ["trunkline --config a.toml", "trunkline serve --config a.toml"] {
+            let Command::Serve(Serve { config: Some(config), .. }) = command(line) else { panic!("{line}") };
+            assert_eq!(config, PathBuf::from("a.toml"));
+        }
+    }
+
+    #[test]
+    fn ctl_takes_its_options_before_and_after_the_word() {
+        for line in ["trunkline ctl --json make-call 1001 1002", "trunkline ctl make-call 1001 1002 --json"] {
+            let Command::Ctl(ctl) = command(line) else { panic!("{line}") };
+            assert!(ctl.json);
+            assert_eq!(ctl.ask, Ask::MakeCall { line: "1001".into(), to: "1002".into() });
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The daemon: configuration, engine, HTTP, signals.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::api;
+use crate::config::{self, Config, ConfigError, LogFormat};
+use crate::driver::{Running, notify_service_manager};
+
+/// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
+const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// Serves until a signal says otherwise.
+pub async fn serve(named: Option<&Path>, state_directory: Option<&Path>) -> ExitCode {
+    let state_directory = config::state_dir(state_directory);
+    let config = match Config::search(named, &state_directory) {
+        Ok(config) => config,
+        Err(errors) => return refuse(&errors),
+    };
+    start_log(&config);
+    let table = config::phone_table(&config, &state_directory);
+    match run(config, named.map(Path::to_owned), &state_directory, table).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Says whether a configuration is good. Exit code 0 or 2.
+pub fn check(named: Option<&Path>) -> ExitCode {
+    match config::check(named) {
+        Ok(text) => {
+            say(&text);
+            ExitCode::SUCCESS
+        }
+        Err(text) => {
+            complain(&text);
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(
+    config: Config,
+    named: Option<PathBuf>,
+    state_directory: &Path,
+    table: String,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
+    let mut running = Running::start(config, state_directory)?;
+    let (stop_api, mut stopped) = watch::channel(());
+    let api = match api_listen {
+        Some(address) => {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|error| format!("cannot listen on HTTP {address}: {error}"))?;
+            let stopped = async move { drop(stopped.changed().await) };
+            Some(tokio::spawn(api::serve(listener, running.engine().clone(), access, stopped)))
+        }
+        None => None,
+    };
+    say(&table);
+    say("ready\n");
+    notify_service_manager("READY=1");
+
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => reload(&mut running, named.as_deref(), state_directory).await,
+        }
+    }
+    notify_service_manager("STOPPING=1");
+    tracing::info!("no calls are taken any more; waiting for those that are up");
+    tokio::select! {
+        () = running.drain(DRAIN_AT_MOST) => {}
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    drop(stop_api);
+    if let Some(api) = api {
+        api.await??;
+    }
+    running.stop().await;
+    Ok(())
+}
+
+async fn reload(running: &mut Running, named: Option<&Path>, state_directory: &Path) {
+    notify_service_manager("RELOADING=1");
+    match Config::search(named, state_directory) {
+        Ok(config) => match running.reload(config).await {
+            Ok(()) => tracing::info!("the configuration was loaded again"),
+            Err(error) => tracing::error!("nothing was changed: {error}"),
+        },
+        Err(errors) => {
+            for error in errors {
+                tracing::error!("nothing was changed: {error}");
+            }
+        }
+    }
+    notify_service_manager("READY=1");
+}
+
+fn refuse(errors: &[ConfigError]) -> ExitCode {
+    for error in errors {
+        complain(&format!("{error}\n"));
+    }
+    ExitCode::from(2)
+}
+
+/// Logs go to standard error: standard output holds the phone table and `ready`.
+fn start_log(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(&config.log.level));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+/// Writes to standard output, at once. A reader that went away is no reason to stop.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+}
+
+/// Writes to standard error.
+pub(crate) fn complain(text: &str) {
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}

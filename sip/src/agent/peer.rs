@@ -41,7 +41,11 @@ impl Agent {
     ) -> Option<Arc<str>> {
         let message = &arrival.message;
         let directory = &self.endpoint.directory;
-        let attempt = Attempt { method: message.method_text(), uri: message.request_uri() };
+        let attempt = Attempt {
+            method: message.method_text(),
+            uri: message.request_uri(),
+            source: arrival.flow.remote.ip(),
+        };
         let values =
             message.lines(HeaderName::Authorization).chain(message.lines(HeaderName::ProxyAuthorization));
         let is_stale = match self

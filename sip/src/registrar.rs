@@ -206,8 +206,13 @@ fn edits(
             edits.extend(found.map(|binding| Edit::Remove(Arc::clone(&binding.key))));
             continue;
         }
-        let key = match (found, &contact.instance_key) {
-            (Some(binding), _) => Arc::clone(&binding.key),
+        // A phone may name one contact in two spellings of its URI: the later one counts.
+        let named_before = edits.iter().find_map(|edit| match edit {
+            Edit::Put(binding) if is_of(binding, contact) => Some(&binding.key),
+            Edit::Put(_) | Edit::Remove(_) => None,
+        });
+        let key = match (found.map(|binding| &binding.key).or(named_before), &contact.instance_key) {
+            (Some(key), _) => Arc::clone(key),
             (None, Some(key)) => key.as_str().into(),
             (None, None) => contact.value.uri.into(),
         };
@@ -521,6 +526,9 @@ mod tests {
         office.register("Contact: <sip:%61@host;transport=TCP>");
         assert_eq!(office.found(), "sip:%61@host;transport=TCP");
         assert_eq!(office.told(), "+sip:a@HOST;transport=tcp +sip:a@HOST;transport=tcp");
+        let mut office = Office::new();
+        let answer = office.register("Contact: <sip:a@HOST>;q=0.1, <sip:b@host>, <sip:a@host>;q=0.2");
+        assert_eq!(contacts(&answer), ["<sip:b@host>;expires=3600", "<sip:a@host>;q=0.200;expires=3600"]);
     }
 
     #[test]

@@ -142,13 +142,7 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        Cli::command_definition().debug_assert();
-    }
-
-    impl Cli {
-        fn command_definition() -> clap::Command {
-            <Self as CommandFactory>::command()
-        }
+        <Cli as CommandFactory>::command().debug_assert();
     }
 
     #[test]

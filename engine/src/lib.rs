@@ -13,6 +13,7 @@
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod ctl;
 pub mod demo;
 mod driver;
 mod handle;
@@ -39,6 +40,12 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve::serve(serve.config.as_deref(), serve.state_dir.as_deref()).await,
         Command::Check(check) => serve::check(check.config.as_deref()),
         Command::Demo => demo::run().await,
-        Command::Ctl(_) => ExitCode::FAILURE,
+        Command::Ctl(ctl) => match ctl::run(ctl).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                serve::complain(&format!("trunkline: {error}\n"));
+                ExitCode::FAILURE
+            }
+        },
     }
 }

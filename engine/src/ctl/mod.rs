@@ -1,0 +1,144 @@
+//! `trunkline ctl`: a person's way to a running daemon, over its HTTP API.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+
+use serde_json::{Value, json};
+
+use self::client::Client;
+use crate::cli::{Ask, Ctl, OneCall};
+use crate::config;
+
+mod client;
+mod table;
+mod watch;
+
+/// Why `ctl` has nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum CtlError {
+    /// The URL is none that `ctl` can speak to.
+    #[error("{0}: write http://HOST:PORT")]
+    Url(String),
+    /// No token was found.
+    #[error("no token: give --token-file FILE, set TRUNKLINE_TOKEN, or name the daemon's --state-dir")]
+    NoToken,
+    /// The file of the token cannot be read.
+    #[error("{0}")]
+    TokenFile(io::Error),
+    /// Nobody answers.
+    #[error("no daemon answers at {0}: {1}")]
+    Unreachable(String, io::Error),
+    /// What answers is no daemon of ours.
+    #[error("the answer is not that of a trunkline: {0}")]
+    Foreign(String),
+    /// The daemon refused.
+    #[error("{code}: {detail}")]
+    Refused {
+        /// The LINEERR_ suffix.
+        code: String,
+        /// What would have been allowed.
+        detail: String,
+    },
+    /// Output cannot be written.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+/// Asks the daemon and prints its answer on standard output: a table, or with `--json` the API's own text.
+///
+/// # Errors
+/// The daemon cannot be asked, or refuses.
+pub async fn run(ctl: Ctl) -> Result<(), CtlError> {
+    let client = Client::new(&url(&ctl), token(&ctl)?)?;
+    let mut out = io::stdout();
+    match run_to(&client, ctl.ask, ctl.json, &mut out).await {
+        // `ctl watch | head` ends here, and well.
+        Err(CtlError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done,
+    }
+}
+
+async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> Result<(), CtlError> {
+    let answer = match &ask {
+        Ask::Lines { line } => client.get(&path("lines", line.as_deref())).await?,
+        Ask::Calls { call } => client.get(&path("calls", call.as_deref())).await?,
+        Ask::Registrations => client.get("/v1/registrations").await?,
+        Ask::Trunks => client.get("/v1/trunks").await?,
+        Ask::Parked => client.get("/v1/parked").await?,
+        Ask::MakeCall { line, to } => {
+            client.post(&format!("{}/make-call", path("lines", Some(line))), &json!({ "to": to })).await?
+        }
+        Ask::Accept(call) => operate(client, call, "accept").await?,
+        Ask::Answer(call) => operate(client, call, "answer").await?,
+        Ask::Drop(call) => operate(client, call, "drop").await?,
+        Ask::DeallocateCall(call) => operate(client, call, "deallocate-call").await?,
+        Ask::Hold(call) => operate(client, call, "hold").await?,
+        Ask::Unhold(call) => operate(client, call, "unhold").await?,
+        Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
+    };
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &answer).map_err(io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        out.write_all(table::text(&ask, &answer).as_bytes())?;
+    }
+    Ok(())
+}
+
+async fn operate(client: &Client, call: &OneCall, operation: &str) -> Result<Value, CtlError> {
+    client.post(&format!("{}/{operation}", path("calls", Some(&call.call))), &json!({})).await
+}
+
+/// `/v1/lines`, or `/v1/lines/1001` with whatever is in the name encoded (RFC 3986 §2.1).
+fn path(list: &str, one: Option<&str>) -> String {
+    let mut path = format!("/v1/{list}");
+    if let Some(one) = one {
+        path.push('/');
+        for byte in one.bytes() {
+            match byte {
+                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                    path.push(char::from(byte))
+                }
+                _ => path += &format!("%{byte:02X}"),
+            }
+        }
+    }
+    path
+}
+
+fn url(ctl: &Ctl) -> String {
+    let given = ctl.url.clone().or_else(|| env::var("TRUNKLINE_URL").ok());
+    given.unwrap_or_else(|| "http://127.0.0.1:8080".to_owned())
+}
+
+fn token(ctl: &Ctl) -> Result<String, CtlError> {
+    if let Some(token) = &ctl.token {
+        return Ok(token.clone());
+    }
+    if let Some(file) = &ctl.token_file {
+        let text = fs::read_to_string(file).map_err(CtlError::TokenFile)?;
+        return Ok(text.trim().to_owned());
+    }
+    let kept = || config::admin_token(&config::state_dir(ctl.state_dir.as_deref()));
+    env::var("TRUNKLINE_TOKEN").ok().filter(|token| !token.is_empty()).or_else(kept).ok_or(CtlError::NoToken)
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_place_in_the_path() {
+        assert_eq!(path("lines", Some("1001")), "/v1/lines/1001");
+        assert_eq!(path("calls", Some("../x?a b")), "/v1/calls/..%2Fx%3Fa%20b");
+        assert_eq!(path("calls", None), "/v1/calls");
+    }
+
+    #[test]
+    fn only_plain_http_is_spoken() {
+        assert!(Client::new("http://[::1]:8080/", "t".into()).is_ok());
+        for wrong in ["https://pbx.example", "pbx.example:8080", "http://", "http://a/b", ""] {
+            assert!(matches!(Client::new(wrong, "t".into()), Err(CtlError::Url(_))), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! JSON as tables for people.
+
+use serde_json::Value;
+
+use crate::cli::Ask;
+
+/// An answer as text that ends with a line break.
+pub(super) fn text(ask: &Ask, answer: &Value) -> String {
+    match ask {
+        Ask::Lines { .. } => table(LINE, answer),
+        Ask::Calls { .. } | Ask::Parked => table(CALL, answer),
+        Ask::Registrations => table(REGISTRATION, answer),
+        Ask::Trunks => table(TRUNK, answer),
+        Ask::MakeCall { .. }
+        | Ask::Accept(_)
+        | Ask::Answer(_)
+        | Ask::Drop(_)
+        | Ask::DeallocateCall(_)
+        | Ask::Hold(_)
+        | Ask::Unhold(_)
+        | Ask::Watch { .. } => match answer.get("call") {
+            Some(call) => format!("call {}\n", cell(call)),
+            None => "done\n".to_owned(),
+        },
+    }
+}
+
+/// The rows of a list, or the one row of an object, under the titles of its columns.
+fn table(columns: &[Column], answer: &Value) -> String {
+    let rows = match answer.as_array() {
+        Some(rows) => rows.iter().collect(),
+        None => vec![answer],
+    };
+    if rows.is_empty() {
+        return "none\n".to_owned();
+    }
+    let titles = columns.iter().map(|column| column.title.to_owned()).collect();
+    let mut lines: Vec<Vec<String>> = vec![titles];
+    lines.extend(rows.iter().map(|row| columns.iter().map(|column| column.cell(row)).collect()));
+    let widths: Vec<_> = (0..columns.len())
+        .map(|column| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default())
+        .collect();
+    let mut text = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}"));
+        text += cells.collect::<Vec<_>>().join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+struct Column {
+    title: &'static str,
+    /// JSON pointers (RFC 6901): those that are there are shown side by side.
+    fields: &'static [&'static str],
+}
+
+impl Column {
+    fn cell(&self, row: &Value) -> String {
+        let cells = self.fields.iter().filter_map(|field| row.pointer(field)).map(cell);
+        cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// A value as a person reads it. Control characters are shown as what they are: a phone chooses its own name, and a
+/// terminal would obey them.
+pub(super) fn cell(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(" "),
+        Value::Object(_) => value.to_string(),
+    };
+    text.chars()
+        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
+}
+
+const LINE: &[Column] = &[
+    Column { title: "LINE", fields: &["/address"] },
+    Column { title: "NAME", fields: &["/name"] },
+    Column { title: "KIND", fields: &["/kind"] },
+    Column { title: "REGISTERED", fields: &["/registered"] },
+    Column { title: "CALLS", fields: &["/calls"] },
+    Column { title: "FEATURES", fields: &["/features"] },
+];
+
+const CALL: &[Column] = &[
+    Column { title: "CALL", fields: &["/id"] },
+    Column { title: "LINE", fields: &["/line"] },
+    Column { title: "STATE", fields: &["/state", "/state_mode"] },
+    Column { title: "SINCE", fields: &["/since"] },
+    Column { title: "CALLER", fields: &["/caller/number", "/caller/name"] },
+    Column { title: "CALLED", fields: &["/called/number", "/called/name"] },
+    Column { title: "PRIVILEGE", fields: &["/privilege"] },
+    Column { title: "FEATURES", fields: &["/features"] },
+];
+
+const REGISTRATION: &[Column] = &[
+    Column { title: "LINE", fields: &["/line"] },
+    Column { title: "CONTACT", fields: &["/contact"] },
+    Column { title: "FROM", fields: &["/transport", "/remote"] },
+    Column { title: "SECONDS LEFT", fields: &["/expires_s"] },
+    Column { title: "PHONE", fields: &["/user_agent"] },
+];
+
+const TRUNK: &[Column] = &[
+    Column { title: "TRUNK", fields: &["/name"] },
+    Column { title: "PEER", fields: &["/domain"] },
+    Column { title: "CALLS", fields: &["/calls"] },
+    Column { title: "MOST", fields: &["/max_calls"] },
+];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_is_a_table_with_columns_as_wide_as_needed() {
+        let answer = json!([
+            {"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60},
+            {"name": "b", "domain": "192.0.2.1", "calls": 0, "max_calls": 10000},
+        ]);
+        assert_eq!(
+            text(&Ask::Trunks, &answer),
+            "TRUNK    PEER         CALLS  MOST\n\
+             carrier  sip.example  3      60\n\
+             b        192.0.2.1    0      10000\n"
+        );
+        assert_eq!(text(&Ask::Trunks, &json!([])), "none\n");
+    }
+
+    #[test]
+    fn a_terminal_is_not_told_what_to_do_by_a_phone() {
+        assert_eq!(cell(&json!("a\u{1b}[2Jb\n\u{9b}")), "a\\u{1b}[2Jb\\n\\u{9b}");
+    }
+}

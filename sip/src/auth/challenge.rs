@@ -569,6 +569,31 @@ mod tests {
 
     proptest! {
         #[test]
+        fn both_sides_agree_on_every_name_and_realm(
+            username in "[ -~\u{e4}]{1,20}",
+            password in "[ -~\u{e4}]{0,20}",
+            realm in "[ -~\u{e4}]{1,20}",
+            algorithm in prop::sample::select(vec![Algorithm::Md5, Algorithm::Sha256]),
+        ) {
+            let start = testing::start();
+            let challenger = Challenger::new([3; 32], start, &*realm);
+            let challenge = challenger.challenge(start, &[algorithm], false).remove(0);
+            let credentials = Credentials {
+                username: (&*username).into(),
+                password: (&*password).into(),
+                realm: Some((&*realm).into()),
+            };
+            let mut client = ClientAuth::new(Arc::new(credentials));
+            let (_, value) = client.answer(401, [&*challenge], "REGISTER", URI, "c").unwrap();
+            let lookup = |name: &str| (name == username).then(|| Account {
+                line: name.into(),
+                password: (&*password).into(),
+                algorithms: [algorithm].into(),
+            });
+            prop_assert_eq!(challenger.verify(start, REGISTER, [&*value], lookup), ok(&username));
+        }
+
+        #[test]
         fn no_damage_is_taken_for_the_truth(at in 0usize..400, with in "[ -~\u{e4}]{0,3}", len in 0usize..4) {
             let server = Server::new();
             let right = answered(&server, Algorithm::Sha256, "1001", "secret");

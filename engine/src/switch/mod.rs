@@ -1,48 +1,149 @@
 //! The switch: lines, calls, routes and applications with the semantics of TAPI, as one value on one thread.
+//!
+//! ```text
+//!  Operation ─▶ feature (may it?) ─▶ request ─┐                        ┌─▶ Command for a SIP agent
+//!  sip Event ─▶ inbound, connect, hold ───────┼─▶ calls, legs, rings ──┼─▶ Command for a media worker
+//!  media Event ─▶ media ──────────────────────┤   report::advance      └─▶ Message for an application
+//!  time ─▶ timers ────────────────────────────┘
+//! ```
+//!
+//! - A [`Call`] is one connection end at a line's address. A conversation is two calls, joined: the calling side and the
+//!   called side, each with its own state. A trunk is a line too, so a call that passes through is a call on each trunk.
+//! - A call moves only by a [`CallReport`]: [`advance`] is the whole table.
+//! - What follows from the states is not kept but computed after each input ([`Switch::settle`]): what each leg hears,
+//!   who holds whom, what may be cleared.
+//!
+//! A call that is over stays readable: one that an application owns and acted on (made, accepted, answered, held) stays
+//! DISCONNECTED or BUSY until that application drops it, at most [`timers::CLEAR`]; every other one is cleared at once.
+//! An idle call stays until every handle is deallocated, at most [`owner::IDLE_CALLS_MAX`] for one application.
 
 pub mod call_state;
 pub mod error;
+pub mod feature;
 pub mod ids;
 pub mod message;
 pub mod operation;
 pub mod outbox;
 pub mod privilege;
+pub mod report;
 pub mod setup;
 pub mod view;
 
+mod adopt;
+mod auto_answer;
+mod call;
+mod connect;
+mod hold;
+mod inbound;
+mod leg;
+mod line;
+mod media;
+mod outbound;
+mod owner;
+mod read;
+mod release;
+mod request;
+mod ring;
+mod route;
+mod session;
+mod status;
+mod timers;
+
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use trunkline_media::Event as MediaEvent;
+use trunkline_sip::LegId;
 use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use error::LineError;
+pub use feature::{Standing, permit};
 pub use ids::{AppId, CallId, RequestId};
 pub use message::Message;
 pub use operation::{CallOperation, Operation, Outcome, Refusal, Reply};
 pub use outbox::Outbox;
 pub use privilege::CallPrivilege;
+pub use report::{CallReport, advance};
 pub use setup::{LineKind, Setup};
 pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, PartyView, TrunkView};
+
+use call::Call;
+use leg::{Leg, LegPhase};
+use line::Lines;
+use media::{MediaPlane, Reopened};
+use owner::App;
+use release::Parting;
+use session::FarEnd;
+use status::Failure;
+use timers::{CLEAR, Timer, Timers};
 
 /// The switch. It computes and nothing else: time comes in as `now`, everything to be done goes into the [`Outbox`].
 #[derive(Debug)]
 pub struct Switch {
     setup: Setup,
     location: Arc<Location>,
+    rng: StdRng,
+    lines: Lines,
+    apps: Vec<App>,
+    calls: BTreeMap<CallId, Call>,
+    legs: BTreeMap<LegId, Leg>,
+    media: MediaPlane,
+    timers: Timers,
+    /// Calls whose consequences have not been drawn.
+    dirty: BTreeSet<CallId>,
+    /// Calling sides that are up or on their way.
+    conversations: u32,
+    last_call: u64,
+    next_leg: u64,
+    sip_worker: u16,
+    draining: bool,
+    /// The time of the last input.
+    now: Instant,
 }
 
-#[expect(clippy::todo, unused_variables, reason = "signatures first")]
 impl Switch {
     /// A switch without calls. `seed` feeds its random numbers, `epoch` is the first `now`.
     pub fn new(setup: Setup, location: Arc<Location>, seed: [u8; 32], epoch: Instant) -> Self {
-        Self { setup, location }
+        let mut rng = StdRng::from_seed(seed);
+        let lines = Lines::new(&setup);
+        let apps = setup.apps.iter().map(|app| App::new(Arc::clone(&app.name))).collect();
+        let media = MediaPlane::new(&setup.media, rng.random());
+        Self {
+            setup,
+            location,
+            rng,
+            lines,
+            apps,
+            calls: BTreeMap::new(),
+            legs: BTreeMap::new(),
+            media,
+            timers: Timers::default(),
+            dirty: BTreeSet::new(),
+            conversations: 0,
+            last_call: 0,
+            next_leg: 0,
+            sip_worker: 0,
+            draining: false,
+            now: epoch,
+        }
     }
 
-    /// Takes a changed set-up. Calls that are up stay as they are.
+    /// Takes a changed set-up. Calls that are up stay as they are; handles follow the names of applications, and those of
+    /// an application that is gone are released. The range of media ports stays that of the start.
     pub fn reconfigure(&mut self, now: Instant, setup: Setup, out: &mut Outbox) {
-        todo!()
+        self.now = now;
+        self.adopt(setup);
+        self.settle(now, out);
     }
 
     /// Takes an application's request. Exactly one [`Message::Reply`] follows, at once or later.
@@ -54,61 +155,169 @@ impl Switch {
         operation: Operation,
         out: &mut Outbox,
     ) {
-        todo!()
+        self.now = now;
+        self.operate(now, app, request, operation, out);
+        self.settle(now, out);
     }
 
     /// Takes what a SIP agent tells.
     pub fn sip(&mut self, now: Instant, event: SipEvent, out: &mut Outbox) {
-        todo!()
+        self.now = now;
+        self.sip_event(now, event, out);
+        self.settle(now, out);
     }
 
     /// Takes what a media worker tells.
-    pub fn media(&mut self, now: Instant, event: trunkline_media::Event, out: &mut Outbox) {
-        todo!()
+    pub fn media(&mut self, now: Instant, event: MediaEvent, out: &mut Outbox) {
+        self.now = now;
+        match event {
+            MediaEvent::Closed { leg, ports, stats: _ } => self.media.closed(now, LegId(leg.0), ports),
+            MediaEvent::OpenFailed { leg, ports } => {
+                let leg = LegId(leg.0);
+                let reopened = self.media.open_failed(now, leg, ports, &self.setup.media, out);
+                self.reopened(now, leg, reopened, out);
+            }
+            MediaEvent::Silent { leg } => self.silent(now, LegId(leg.0), out),
+            MediaEvent::Latched { .. } | MediaEvent::Stats { .. } => {}
+        }
+        self.settle(now, out);
     }
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
-        todo!()
+        self.now = now;
+        while let Some((call, timer)) = self.timers.take_due(now) {
+            match timer {
+                Timer::Guard => self.finish_pending(call, Err(LineError::OperationFailed), out),
+                Timer::RingStep => self.ring_step(now, call, out),
+                Timer::Ring => self.nobody_answered(now, call, out),
+                Timer::Refresh => self.refresh(now, call, out),
+                Timer::Clear => self.drop_call(now, call, out),
+            }
+            self.settle(now, out);
+        }
     }
 
     /// When to call [`Self::handle_timeout`] if nothing arrives before.
     pub fn deadline(&self) -> Option<Instant> {
-        todo!()
+        self.timers.deadline()
     }
 
-    /// Takes no more calls (503 with Retry-After); calls that are up go on.
-    pub fn drain(&mut self, now: Instant, out: &mut Outbox) {
-        todo!()
+    /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.
+    pub fn drain(&mut self, now: Instant, _out: &mut Outbox) {
+        self.now = now;
+        self.draining = true;
     }
 
-    /// The lines that the application opens, in the order of the configuration, trunks last.
-    pub fn lines(&self, app: AppId) -> Vec<LineView> {
-        todo!()
+    fn next_call(&mut self) -> CallId {
+        self.last_call += 1;
+        CallId(self.last_call)
     }
 
-    /// One line.
-    pub fn line(&self, app: AppId, address: &str) -> Option<LineView> {
-        todo!()
+    /// Draws the consequences of an input: who is held, what is heard, what is cleared, what is forgotten.
+    fn settle(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(id) = self.dirty.pop_first() {
+            self.settle_hold(now, id, out);
+            let peer = self.calls.get(&id).and_then(|call| call.peer);
+            if let Some(peer) = peer {
+                self.settle_hold(now, peer, out);
+                self.tell_feeds(peer, out);
+            }
+            self.tell_feeds(id, out);
+            self.settle_end(now, id, out);
+            self.forget_if_unheld(id);
+        }
     }
 
-    /// The calls that the application holds a handle to.
-    pub fn calls(&self, app: AppId) -> Vec<CallView> {
-        todo!()
+    fn settle_hold(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let held = call.held_by_app || call.held_by_station;
+        let own = match (call.state, held) {
+            (CallState::Connected(_), true) => Some(CallReport::Held),
+            (CallState::OnHold, false) => Some(CallReport::Retrieved),
+            _ => None,
+        };
+        if let Some(report) = own {
+            self.report(now, id, report, out);
+        }
+        let Some(call) = self.calls.get(&id) else { return };
+        let peer = call.peer.and_then(|peer| self.calls.get(&peer));
+        let remote = peer.is_some_and(Call::holds)
+            || self.network_holds(call)
+            || peer.is_some_and(|peer| self.network_holds(peer));
+        let report = if remote { CallReport::RemoteHeld } else { CallReport::RemoteRetrieved };
+        self.report(now, id, report, out);
     }
 
-    /// One call.
-    pub fn call(&self, app: AppId, call: CallId) -> Option<CallView> {
-        todo!()
+    /// Whether this is a trunk's call and the network behind it holds us.
+    fn network_holds(&self, call: &Call) -> bool {
+        let far_end = call.leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.far_end);
+        call.kind == LineKind::Trunk && far_end.is_some_and(|far_end| far_end != FarEnd::Listens)
     }
 
-    /// The trunks, in the order of the configuration.
-    pub fn trunks(&self) -> Vec<TrunkView> {
-        todo!()
+    /// A call that is over is cleared, unless an application that owns it took part in it.
+    fn settle_end(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let over =
+            matches!(call.state, CallState::Busy(_) | CallState::SpecialInfo(_) | CallState::Disconnected(_));
+        if !over {
+            return;
+        }
+        if !(call.claimed && call.is_owned()) {
+            self.drop_call(now, id, out);
+        } else if !self.timers.runs(id, Timer::Clear) {
+            self.timers.start(id, Timer::Clear, now + CLEAR);
+        }
     }
 
-    /// What the switch holds.
-    pub fn gauges(&self) -> Gauges {
-        todo!()
+    fn ring_step(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
+        let tried = std::mem::take(&mut ring.branches);
+        ring.early = None;
+        for leg in tried {
+            self.end_leg(leg, 480, None, out);
+        }
+        self.ring_next(now, id, out);
+    }
+
+    fn nobody_answered(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let own_phone = call.dial.is_some();
+        let mode = if own_phone { DisconnectMode::Unavail } else { DisconnectMode::NoAnswer };
+        let parting = Parting::because(&Failure::no_answer());
+        self.over(now, id, CallReport::Disconnected(mode), &parting, out);
+    }
+
+    fn silent(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
+        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Up) else { return };
+        let id = entry.call;
+        let talking = |call: &Call| matches!(call.state, CallState::Connected(_) | CallState::OnHold);
+        if self.calls.get(&id).is_some_and(talking) {
+            self.media_lost(now, id, DisconnectMode::QosUnavail, out);
+        }
+    }
+
+    fn reopened(&mut self, now: Instant, leg: LegId, reopened: Reopened, out: &mut Outbox) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let id = entry.call;
+        self.dirty.insert(id);
+        match reopened {
+            Reopened::Unknown => {}
+            Reopened::Moved => {
+                entry.moved = entry.ours.is_some();
+                self.describe_moved(leg, out);
+            }
+            Reopened::Failed => {
+                let failure = Failure::local(503);
+                let ring = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut());
+                let branch = ring.is_some_and(|ring| ring.remove(leg));
+                if branch {
+                    self.end_leg(leg, 503, None, out);
+                    self.branch_failed(now, id, failure, out);
+                } else {
+                    self.media_lost(now, id, DisconnectMode::TempFailure, out);
+                }
+            }
+        }
     }
 }

@@ -1,0 +1,281 @@
+//! How two sides come together: the called side answers, the caller is answered, and each leg hears what it should.
+//!
+//! ```text
+//!   caller            switch                      station
+//!     │ Incoming ───────▶│ Invite(offer of caller) ─▶│
+//!     │◀─ Progress 180 ──│◀──────── Progress 180 ────│   both calls: Ringing
+//!     │◀─ Answer ────────│◀──────── Answered ────────│   both calls: Answered, other branches: End
+//!     │ Established ────▶│                           │
+//! ```
+
+use std::time::Instant;
+
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Command, Party};
+use trunkline_sip::sdp::SessionDescription;
+
+use super::Switch;
+use super::call_state::DisconnectMode;
+use super::ids::CallId;
+use super::leg::{Leg, LegPhase};
+use super::media::Heard;
+use super::outbox::Outbox;
+use super::release::Parting;
+use super::report::CallReport;
+use super::session::{self, FarEnd, Place};
+use super::setup::LineKind;
+use super::status::{COMPLETED_ELSEWHERE, Failure};
+use super::timers::Timer;
+use super::view::PartyView;
+
+impl Switch {
+    /// A station that we called answered.
+    pub(super) fn answered(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        sdp: Option<Box<SessionDescription>>,
+        is_offer: bool,
+        connected: &Party,
+        out: &mut Outbox,
+    ) {
+        let place = self.place(leg);
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            // A leg that the switch does not know must not stay up.
+            out.sip.push(Command::End(leg, None));
+            return;
+        };
+        if entry.phase != LegPhase::Inviting {
+            return;
+        }
+        entry.phase = LegPhase::Up;
+        let id = entry.call;
+        // RFC 6337: a 200 without SDP leaves the description of the 18x in force.
+        if let Some(sdp) = sdp {
+            entry.theirs = Some(sdp);
+        }
+        let mut usable = entry.theirs.as_ref().is_some_and(|theirs| session::audio(theirs).is_some());
+        if let (true, Some(offer)) = (is_offer && usable, &entry.theirs) {
+            let answer = place.and_then(|place| session::own_answer(offer, place));
+            usable = answer.is_some();
+            if let Some(answer) = answer.map(Box::new) {
+                entry.ours = Some(answer.clone());
+                out.sip.push(Command::AnswerOffer(leg, answer));
+            }
+        }
+        let ringing = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut());
+        let is_branch = ringing.is_some_and(|ring| ring.remove(leg));
+        if !is_branch || !usable {
+            self.end_leg(leg, 488, Some("SIP;cause=488"), out);
+            if is_branch {
+                self.branch_failed(now, id, Failure::local(488), out);
+            }
+            return;
+        }
+        self.tell_relay(leg, out);
+        self.station_answered(now, id, leg, connected, out);
+        self.describe_moved(leg, out);
+    }
+
+    fn station_answered(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        leg: LegId,
+        connected: &Party,
+        out: &mut Outbox,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let others = call.ring.take().map(|ring| ring.branches).unwrap_or_default();
+        call.leg = Some(leg);
+        let (dial, peer) = (call.dial.take(), call.peer);
+        self.dirty.insert(id);
+        for timer in [Timer::Ring, Timer::RingStep] {
+            self.timers.stop(id, timer);
+        }
+        for other in others {
+            self.end_leg(other, 487, Some(COMPLETED_ELSEWHERE), out);
+        }
+        if let Some(dialled) = dial {
+            self.dial(now, id, &dialled, out);
+            return;
+        }
+        self.finish_pending(id, Ok(()), out);
+        self.report(now, id, CallReport::Answered, out);
+        match peer {
+            Some(caller) => {
+                self.name_connected(id, caller, connected, out);
+                self.answer_caller(now, caller, id, out);
+            }
+            None => {
+                if let Some(call) = self.calls.get_mut(&id) {
+                    call.connected = party(connected, &call.called);
+                }
+                self.tell_info(id, "connectedid", None, out);
+            }
+        }
+    }
+
+    /// Answers the caller after the called side did.
+    pub(super) fn answer_caller(&mut self, now: Instant, caller: CallId, callee: CallId, out: &mut Outbox) {
+        self.timers.stop(caller, Timer::Refresh);
+        self.dirty.insert(caller);
+        let station = self.calls.get(&callee).and_then(|call| call.leg);
+        let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
+        let leg = self.calls.get(&caller).and_then(|call| call.leg);
+        let place = leg.and_then(|leg| self.place(leg));
+        let entry = leg.and_then(|leg| self.legs.get_mut(&leg));
+        if let Some(entry) = entry.filter(|entry| entry.phase == LegPhase::Offered) {
+            let leg = entry.id;
+            let described = place.and_then(|place| describe(entry, theirs.as_deref(), place));
+            let Some(described) = described.map(Box::new) else {
+                let parting = Parting::because(&Failure::local(488));
+                let report = CallReport::Disconnected(DisconnectMode::Incompatible);
+                self.over(now, callee, report, &parting, out);
+                return;
+            };
+            entry.ours = Some(described.clone());
+            entry.phase = LegPhase::Answered;
+            out.sip.push(Command::Answer(leg, Some(described)));
+            self.tell_relay(leg, out);
+        }
+        self.report(now, caller, CallReport::Answered, out);
+    }
+
+    /// Our 200 was acknowledged.
+    pub(super) fn established(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        answer: Option<Box<SessionDescription>>,
+        out: &mut Outbox,
+    ) {
+        let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Answered) else {
+            return;
+        };
+        entry.phase = LegPhase::Up;
+        let id = entry.call;
+        let late = entry.theirs.is_none();
+        if late {
+            entry.theirs = answer.filter(|answer| session::audio(answer).is_some());
+        }
+        if late && entry.theirs.is_none() {
+            let parting = Parting::because(&Failure::local(488));
+            self.over(now, id, CallReport::Disconnected(DisconnectMode::Incompatible), &parting, out);
+            return;
+        }
+        self.tell_relay(leg, out);
+        self.describe_moved(leg, out);
+        self.align_partner(leg, out);
+    }
+
+    /// The port of a leg changed after it was described: it is described anew.
+    pub(super) fn describe_moved(&mut self, leg: LegId, out: &mut Outbox) {
+        let place = self.place(leg);
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        if !entry.moved || entry.phase != LegPhase::Up || entry.offered.is_some() {
+            return;
+        }
+        let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
+        let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
+        entry.moved = false;
+        entry.offered = Some(offer.clone());
+        out.sip.push(Command::Offer(leg, offer));
+    }
+
+    /// Where the engine is on this leg.
+    pub(super) fn place(&self, leg: LegId) -> Option<Place> {
+        Some(Place { port: self.media.port(leg)?, address: self.setup.media.address })
+    }
+
+    /// Tells the relay what was agreed, as far as it was.
+    pub(super) fn tell_relay(&mut self, leg: LegId, out: &mut Outbox) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
+            self.media.set_remote(leg, session::remote(theirs, ours, entry.signalling), out);
+        }
+    }
+
+    /// Says again what each leg of the call ought to hear.
+    pub(super) fn tell_feeds(&mut self, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let heard: Vec<_> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
+        for (leg, heard) in heard {
+            self.media.set_heard(leg, heard, &self.setup.media, out);
+        }
+    }
+
+    /// What a leg hears, by the states of the two calls and nothing else.
+    fn heard(&self, leg: LegId) -> Heard {
+        let Some(entry) = self.legs.get(&leg) else { return Heard::Nothing };
+        let Some(call) = self.calls.get(&entry.call) else { return Heard::Nothing };
+        let peer = call.peer.and_then(|peer| self.calls.get(&peer));
+        match entry.phase {
+            LegPhase::Ending => return Heard::Nothing,
+            LegPhase::Inviting => {
+                // The branch whose early media is heard hears the caller in turn.
+                let early = call.ring.as_ref().and_then(|ring| ring.early) == Some(leg);
+                return peer.and_then(|peer| peer.leg).filter(|_| early).map_or(Heard::Nothing, Heard::Leg);
+            }
+            LegPhase::Offered => {
+                let early = peer.and_then(|peer| peer.ring.as_ref()?.early);
+                return early.filter(|_| entry.ours.is_some()).map_or(Heard::Nothing, Heard::Leg);
+            }
+            LegPhase::Answered | LegPhase::Up => {}
+        }
+        if call.held_by_station {
+            return Heard::Nothing;
+        }
+        if call.held_by_app {
+            // A trunk's station is the engine itself: it is the network behind that is held.
+            return if call.kind == LineKind::Trunk { Heard::Music } else { Heard::Silence };
+        }
+        let Some(peer) = peer else { return Heard::Silence };
+        if peer.holds() {
+            return Heard::Music;
+        }
+        let station = peer.leg.and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.is_up());
+        match (station, &peer.ring) {
+            (Some(station), _) if station.far_end == FarEnd::HoldsSilently => Heard::Music,
+            (Some(station), _) => Heard::Leg(station.id),
+            (None, Some(ring)) => match ring.early {
+                Some(early) => Heard::Leg(early),
+                None if ring.rang => Heard::Ringback,
+                None => Heard::Silence,
+            },
+            (None, None) => Heard::Silence,
+        }
+    }
+
+    fn name_connected(&mut self, callee: CallId, caller: CallId, connected: &Party, out: &mut Outbox) {
+        let calling = self.calls.get(&caller).map(|call| call.caller.clone()).unwrap_or_default();
+        if let Some(call) = self.calls.get_mut(&callee) {
+            call.connected = calling;
+        }
+        let called = self.calls.get(&callee).map(|call| call.called.clone()).unwrap_or_default();
+        if let Some(call) = self.calls.get_mut(&caller) {
+            call.connected = party(connected, &called);
+        }
+        self.tell_info(callee, "connectedid", None, out);
+        self.tell_info(caller, "connectedid", None, out);
+    }
+}
+
+/// What the caller's leg is answered with: an answer to its offer, or an offer where it made none.
+fn describe(leg: &Leg, station: Option<&SessionDescription>, place: Place) -> Option<SessionDescription> {
+    match (&leg.theirs, station) {
+        // What was said in a provisional response is said again (RFC 3261 §13.2.1).
+        (Some(_), _) if leg.ours.is_some() => leg.ours.as_deref().cloned(),
+        (Some(offer), Some(station)) => session::answer(offer, station, place),
+        (Some(offer), None) => session::own_answer(offer, place),
+        (None, Some(station)) => session::offer(station, place),
+        (None, None) => Some(session::own_offer(None, place)),
+    }
+}
+
+/// The connected party as the network names it, else as it was called.
+fn party(connected: &Party, called: &PartyView) -> PartyView {
+    let number = if connected.user.is_empty() { &called.number } else { &connected.user };
+    let name = if connected.name.is_empty() { &called.name } else { &connected.name };
+    PartyView { number: number.clone(), name: name.clone() }
+}

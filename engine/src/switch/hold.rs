@@ -1,0 +1,143 @@
+//! Hold and retrieve, by an application or at the handset, and every other change of a session.
+//!
+//! - `lineHold` changes what the engine connects and sends nothing: the other side hears music, the own side silence.
+//! - A phone that offers sendonly, inactive or `c=0.0.0.0` holds its own call: that call is ONHOLD, the other one
+//!   CONNECTED (ACTIVEHELD) and hears music. Its retrieval lifts `lineHold` too: the person at the handset decides.
+//! - A network behind a trunk that offers the same is the remote party, not a station of ours: the trunk's call and the
+//!   call joined with it are CONNECTED (ACTIVEHELD); neither is ONHOLD (TAPI LINECONNECTEDMODE_ACTIVEHELD).
+
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::Command;
+use trunkline_sip::sdp::SessionDescription;
+
+use super::Switch;
+use super::call::Wish;
+use super::leg::{Leg, LegPhase};
+use super::outbox::Outbox;
+use super::session::{self, FarEnd};
+use super::setup::LineKind;
+
+impl Switch {
+    /// The far end of a leg wants the session changed, or asks for our offer.
+    pub(super) fn offered(&mut self, leg: LegId, sdp: Option<Box<SessionDescription>>, out: &mut Outbox) {
+        let place = self.place(leg);
+        let partner = self.partner(leg).and_then(|partner| self.legs.get(&partner)?.theirs.clone());
+        let Some(entry) = self.legs.get_mut(&leg) else {
+            out.sip.push(Command::RefuseOffer(leg, 481));
+            return;
+        };
+        if entry.phase == LegPhase::Ending {
+            return;
+        }
+        let Some(place) = place.filter(|_| entry.is_up() && entry.offered.is_none()) else {
+            out.sip.push(Command::RefuseOffer(leg, 491));
+            return;
+        };
+        let Some(offer) = sdp else {
+            // RFC 3261 §14.2: a fresh and full offer, of what the other side can do.
+            let aligned = entry
+                .ours
+                .as_ref()
+                .zip(partner)
+                .and_then(|(ours, partner)| session::aligned_offer(ours, &partner, place));
+            let ours = aligned.unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
+            let ours = Box::new(ours);
+            entry.offered = Some(ours.clone());
+            entry.asked = true;
+            out.sip.push(Command::AnswerOffer(leg, ours));
+            return;
+        };
+        let answer = session::answer_again(&offer, entry.ours.as_deref(), place);
+        let Some(answer) = answer.filter(|_| session::audio(&offer).is_some()).map(Box::new) else {
+            out.sip.push(Command::RefuseOffer(leg, 488));
+            return;
+        };
+        entry.theirs = Some(offer);
+        entry.ours = Some(answer.clone());
+        out.sip.push(Command::AnswerOffer(leg, answer));
+        self.session_changed(leg, out);
+        self.align_partner(leg, out);
+    }
+
+    /// The far end answered our offer.
+    pub(super) fn offer_answered(
+        &mut self,
+        leg: LegId,
+        sdp: Option<Box<SessionDescription>>,
+        out: &mut Outbox,
+    ) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(offered) = entry.offered.take() else { return };
+        let asked = std::mem::take(&mut entry.asked);
+        let Some(answer) = sdp.filter(|sdp| session::audio(sdp).is_some()) else { return };
+        entry.theirs = Some(answer);
+        entry.ours = Some(offered);
+        self.session_changed(leg, out);
+        if asked {
+            self.align_partner(leg, out);
+        }
+        self.describe_moved(leg, out);
+    }
+
+    /// Our offer was refused: the session is as it was.
+    pub(super) fn offer_refused(&mut self, leg: LegId) {
+        if let Some(entry) = self.legs.get_mut(&leg) {
+            entry.offered = None;
+            entry.asked = false;
+        }
+    }
+
+    /// Offers the other side's leg what was agreed on this one, where that leg may send what this one cannot hear.
+    pub(super) fn align_partner(&mut self, leg: LegId, out: &mut Outbox) {
+        let Some(partner) = self.partner(leg) else { return };
+        let place = self.place(partner);
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let Some(ours) = agreed(entry) else { return };
+        let Some(other) = self.legs.get(&partner) else { return };
+        let Some(theirs) = agreed(other) else { return };
+        if other.phase != LegPhase::Up || other.offered.is_some() || session::covers(&theirs, &ours) {
+            return;
+        }
+        let current = other.ours.as_deref();
+        let offer =
+            current.zip(place).and_then(|(current, place)| session::aligned_offer(current, &ours, place));
+        let Some(offer) = offer.map(Box::new) else { return };
+        if let Some(other) = self.legs.get_mut(&partner) {
+            other.offered = Some(offer.clone());
+        }
+        out.sip.push(Command::Offer(partner, offer));
+    }
+
+    /// The leg that this one talks with.
+    fn partner(&self, leg: LegId) -> Option<LegId> {
+        let call = self.calls.get(&self.legs.get(&leg)?.call)?;
+        self.calls.get(&call.peer?)?.leg
+    }
+
+    fn session_changed(&mut self, leg: LegId, out: &mut Outbox) {
+        self.tell_relay(leg, out);
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let far_end = entry.theirs.as_ref().map(|theirs| session::far_end(theirs)).unwrap_or_default();
+        entry.far_end = far_end;
+        let id = entry.call;
+        self.dirty.insert(id);
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if call.kind == LineKind::Trunk {
+            return;
+        }
+        let holds = far_end != FarEnd::Listens;
+        if call.held_by_station && !holds {
+            call.held_by_app = false;
+        }
+        call.held_by_station = holds;
+        let retrieving = call.pending.is_some_and(|pending| pending.wish == Wish::Retrieve);
+        if retrieving && !holds {
+            self.finish_pending(id, Ok(()), out);
+        }
+    }
+}
+
+/// What both ends of a leg described: its speech codecs are those that either may send.
+fn agreed(leg: &Leg) -> Option<SessionDescription> {
+    session::common(leg.theirs.as_deref()?, leg.ours.as_deref()?)
+}

@@ -1,0 +1,333 @@
+//! What the agents tell: calls that come in, progress, refusals, ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::Rng;
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Command, Event, IncomingCall, Peer, RegistrationChange};
+use trunkline_sip::sdp::SessionDescription;
+
+use super::Switch;
+use super::call::{Call, Wish};
+use super::call_state::{CallState, OfferingMode};
+use super::error::LineError;
+use super::ids::CallId;
+use super::leg::{Leg, LegPhase};
+use super::message::Message;
+use super::operation::Outcome;
+use super::outbox::Outbox;
+use super::privilege::CallPrivilege;
+use super::release::Parting;
+use super::report::CallReport;
+use super::session;
+use super::setup::LineKind;
+use super::status::{Failure, RETRY_AFTER_S};
+use super::timers::{REFRESH, Timer};
+use super::view::{CallOrigin, CallReason, PartyView};
+
+impl Switch {
+    pub(super) fn sip_event(&mut self, now: Instant, event: Event, out: &mut Outbox) {
+        match event {
+            Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
+            Event::Progress { leg, status, sdp, talk } => self.progress(now, leg, status, sdp, talk, out),
+            Event::Answered { leg, sdp, is_offer, connected } => {
+                self.answered(now, leg, sdp, is_offer, &connected, out);
+            }
+            Event::Established { leg, answer } => self.established(now, leg, answer, out),
+            Event::Offer { leg, sdp } => self.offered(leg, sdp, out),
+            Event::OfferAnswered { leg, sdp } => self.offer_answered(leg, sdp, out),
+            Event::OfferRefused { leg, status: _ } => self.offer_refused(leg),
+            Event::Notified { leg, status } => self.notified(now, leg, status, out),
+            Event::Failed { leg, cause, retry_after_s, redirect: _ } => {
+                let retry_after = retry_after_s.is_some();
+                self.leg_over(now, leg, Failure { retry_after, ..Failure::of(cause, false) }, out);
+            }
+            Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
+            Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
+            Event::Refused { .. } => {}
+        }
+    }
+
+    fn incoming(&mut self, now: Instant, leg: LegId, invite: IncomingCall, out: &mut Outbox) {
+        if self.legs.contains_key(&leg) {
+            return;
+        }
+        if let Err(status) = self.admit(now, leg, &invite, out) {
+            self.media.close(leg, out);
+            out.sip.push(Command::Reject(leg, status, self.refusal_headers(status, None)));
+        }
+    }
+
+    /// Takes the call in and dials; or says with which status it is refused without a trace.
+    fn admit(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        invite: &IncomingCall,
+        out: &mut Outbox,
+    ) -> Result<(), u16> {
+        if self.draining || self.conversations >= self.setup.calls_max {
+            return Err(503);
+        }
+        let max_forwards = invite.max_forwards.checked_sub(1).ok_or(483_u16)?;
+        let (Peer::Line(address) | Peer::Trunk(address)) = &invite.peer;
+        let line = self.lines.get(address).ok_or(403_u16)?;
+        let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
+        if self.trunk(&address).is_some_and(|trunk| self.is_full(trunk)) {
+            return Err(503);
+        }
+        if invite.offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
+            return Err(488);
+        }
+        let media_worker = self.media.choose_worker(&self.setup.media);
+        self.media.open(now, leg, media_worker, &self.setup.media, out).ok_or(503_u16)?;
+
+        let id = self.next_call();
+        let mut entry = Leg::new(leg, id, LegPhase::Offered, invite.flow.remote.ip());
+        entry.theirs.clone_from(&invite.offer);
+        self.legs.insert(leg, entry);
+        let inbound = kind == LineKind::Trunk;
+        let caller_name =
+            if invite.from.name.is_empty() && !inbound { name } else { invite.from.name.clone() };
+        let number = if inbound { invite.from.user.clone() } else { address.to_string() };
+        let call = Call {
+            id,
+            line: address,
+            kind,
+            state: if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing },
+            since: now,
+            origin: if inbound { CallOrigin::External } else { CallOrigin::Outbound },
+            reason: CallReason::Direct,
+            caller: PartyView { number, name: caller_name },
+            called: PartyView { number: invite.dialled.clone(), name: String::new() },
+            connected: PartyView::default(),
+            calls: true,
+            peer: None,
+            leg: Some(leg),
+            ring: None,
+            dial: None,
+            max_forwards,
+            media_worker,
+            handles: Vec::new(),
+            made: false,
+            claimed: false,
+            held_by_app: false,
+            held_by_station: false,
+            pending: None,
+        };
+        self.introduce(call, None, out);
+        self.dial(now, id, &invite.dialled, out);
+        Ok(())
+    }
+
+    /// Header lines of a refusal: when to try again, and why.
+    pub(super) fn refusal_headers(
+        &mut self,
+        status: u16,
+        reason: Option<&str>,
+    ) -> Vec<(&'static str, String)> {
+        let mut headers = Vec::new();
+        if status == 503 {
+            headers.push(("Retry-After", self.rng.random_range(RETRY_AFTER_S).to_string()));
+        }
+        if let Some(reason) = reason {
+            headers.push(("Reason", reason.to_owned()));
+        }
+        headers
+    }
+
+    /// A provisional response of a station that we call.
+    fn progress(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        status: u16,
+        sdp: Option<Box<SessionDescription>>,
+        talk: bool,
+        out: &mut Outbox,
+    ) {
+        let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Inviting) else {
+            return;
+        };
+        let sdp = sdp.filter(|sdp| session::audio(sdp).is_some());
+        let early = sdp.is_some();
+        // 183 without SDP says nothing; 181, 182 and 199 are not relayed.
+        let alerted = status == 180 || (status == 183 && early);
+        entry.talk |= talk;
+        entry.rang |= alerted;
+        if early {
+            entry.theirs = sdp;
+        }
+        let id = entry.call;
+        if early {
+            self.tell_relay(leg, out);
+        }
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(ring) = call.ring.as_mut() else { return };
+        ring.rang |= alerted;
+        if early && ring.early.is_none() {
+            ring.early = Some(leg);
+        }
+        let heard = ring.early == Some(leg);
+        self.dirty.insert(id);
+        // The own phone of a make-call is alerted: the call stays in dialing.
+        if call.dial.is_some() || !alerted {
+            return;
+        }
+        let peer = call.peer;
+        self.report(now, id, CallReport::Ringing, out);
+        if let Some(caller) = peer {
+            self.alert_caller(now, caller, status, leg, heard && early, out);
+        }
+    }
+
+    /// Tells the caller that it rings, with the early media of `station` if it has some.
+    fn alert_caller(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        status: u16,
+        station: LegId,
+        early: bool,
+        out: &mut Outbox,
+    ) {
+        self.report(now, caller, CallReport::Ringing, out);
+        self.dirty.insert(caller);
+        let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
+        let place = self.place(leg);
+        let theirs = self.legs.get(&station).and_then(|station| station.theirs.clone()).filter(|_| early);
+        let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
+            return;
+        };
+        let described = match (&entry.theirs, &theirs, place) {
+            // What was described once is not described differently (RFC 3261 §13.2.1).
+            (Some(offer), Some(theirs), Some(place)) if entry.ours.is_none() => {
+                session::answer(offer, theirs, place)
+            }
+            (_, _, _) => None,
+        };
+        let status = match (&described, status) {
+            (Some(_), status) => status,
+            (None, 180) if entry.provisional.is_none() => 180,
+            (None, _) => return,
+        };
+        entry.provisional = Some(status);
+        if let Some(described) = described {
+            entry.ours = Some(Box::new(described));
+        }
+        out.sip.push(Command::Progress(leg, status, entry.ours.clone()));
+        self.tell_relay(leg, out);
+        self.timers.start(caller, Timer::Refresh, now + REFRESH);
+    }
+
+    /// Sends 180 to the caller because an application accepted the call.
+    pub(super) fn ring_caller(&mut self, now: Instant, caller: CallId, out: &mut Outbox) {
+        self.report(now, caller, CallReport::Ringing, out);
+        let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
+        let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
+            return;
+        };
+        if entry.provisional.is_none() {
+            entry.provisional = Some(180);
+            out.sip.push(Command::Progress(leg, 180, None));
+            self.timers.start(caller, Timer::Refresh, now + REFRESH);
+        }
+    }
+
+    /// Repeats the last provisional response (RFC 3261 §13.3.1.1).
+    pub(super) fn refresh(&mut self, now: Instant, caller: CallId, out: &mut Outbox) {
+        let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
+        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
+            return;
+        };
+        if let Some(status) = entry.provisional {
+            out.sip.push(Command::Progress(leg, status, entry.ours.clone()));
+            self.timers.start(caller, Timer::Refresh, now + REFRESH);
+        }
+    }
+
+    /// A branch of an attempt failed: the next is tried, or the attempt has failed.
+    pub(super) fn branch_failed(&mut self, now: Instant, id: CallId, failure: Failure, out: &mut Outbox) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let trunk = call.kind == LineKind::Trunk;
+        let Some(ring) = call.ring.as_mut() else { return };
+        ring.note(failure);
+        // 6xx speaks for the person, not for the device; a trunk's next peer is only asked in place of a dead one.
+        let stop = if trunk {
+            ring.rang || !failure.is_of_the_peer()
+        } else {
+            (600..700).contains(&failure.cause.status)
+        };
+        if stop {
+            ring.waiting.clear();
+            let others = std::mem::take(&mut ring.branches);
+            for other in others {
+                self.end_leg(other, 480, None, out);
+            }
+            self.ring_over(now, id, out);
+        } else if ring.branches.is_empty() {
+            self.ring_next(now, id, out);
+        }
+    }
+
+    /// Nobody answered.
+    pub(super) fn ring_over(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(ring) = call.ring.take() else { return };
+        let failure = ring.failure.unwrap_or_else(|| Failure::local(480));
+        let failure = Failure { rang: failure.rang || ring.rang, ..failure };
+        let refused = failure.cause.status != 0 && !failure.ours;
+        let report = match call.kind {
+            // The own phone refused: the destination was never called.
+            _ if call.dial.is_some() => CallReport::Disconnected(super::DisconnectMode::Unavail),
+            // The station refused: a drop by the handset.
+            LineKind::Phone | LineKind::Local if refused => CallReport::Cleared,
+            LineKind::Phone | LineKind::Local => CallReport::Disconnected(failure.mode()),
+            LineKind::Trunk => failure.report(),
+        };
+        self.over(now, id, report, &Parting::because(&failure), out);
+    }
+
+    /// The station was asked by NOTIFY and said so.
+    fn notified(&mut self, now: Instant, leg: LegId, status: u16, out: &mut Outbox) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let id = entry.call;
+        if (200..300).contains(&status) {
+            return;
+        }
+        entry.talk = false;
+        self.dirty.insert(id);
+        let Some(pending) = self.calls.get(&id).and_then(|call| call.pending) else { return };
+        match pending.wish {
+            Wish::Answer => self.ring_anew(now, id, out),
+            Wish::Retrieve => self.finish_pending(id, Err(LineError::OperationFailed), out),
+        }
+    }
+
+    /// Answers the request that waits for the station, if there is one.
+    pub(super) fn finish_pending(&mut self, id: CallId, result: Result<(), LineError>, out: &mut Outbox) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let Some(pending) = call.pending.take() else { return };
+        self.timers.stop(id, Timer::Guard);
+        self.dirty.insert(id);
+        let reply = match result {
+            Ok(()) => Ok(Outcome::Done),
+            Err(error) => Err(self.refusal(id, pending.app, error)),
+        };
+        out.messages.push((pending.app, Message::Reply { request: pending.request, reply }));
+    }
+
+    fn registration(&self, line: &str, contact: &str, change: RegistrationChange, out: &mut Outbox) {
+        let Some(line) = self.lines.get(line) else { return };
+        let change = match change {
+            RegistrationChange::Registered => "registered",
+            RegistrationChange::Unregistered => "unregistered",
+            RegistrationChange::Expired => "expired",
+        };
+        for (app, _) in line.watchers.iter().filter(|(_, privilege)| *privilege != CallPrivilege::None) {
+            let line = Arc::clone(&line.address);
+            out.messages.push((*app, Message::Registration { line, contact: contact.to_owned(), change }));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! SIP legs as the switch knows them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use trunkline_sip::LegId;
+use trunkline_sip::location::Binding;
+use trunkline_sip::sdp::SessionDescription;
+
+use super::ids::CallId;
+use super::session::FarEnd;
+
+/// How far a leg is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum LegPhase {
+    /// It called in and has no final response.
+    Offered,
+    /// We called and have no final response.
+    Inviting,
+    /// We answered it and wait for the ACK.
+    Answered,
+    /// It is confirmed.
+    Up,
+    /// We ended it and wait for the agent to say so.
+    Ending,
+}
+
+/// One leg.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) id: LegId,
+    pub(super) call: CallId,
+    pub(super) phase: LegPhase,
+    /// Where its messages come from.
+    pub(super) signalling: IpAddr,
+    /// The far end's last description.
+    pub(super) theirs: Option<Box<SessionDescription>>,
+    /// What we described last.
+    pub(super) ours: Option<Box<SessionDescription>>,
+    /// The contact of the phone, where we called it.
+    pub(super) binding: Option<Arc<Binding>>,
+    /// Whether the phone can be asked by `NOTIFY Event: talk`.
+    pub(super) talk: bool,
+    /// Whether it was alerted.
+    pub(super) rang: bool,
+    /// How the far end holds.
+    pub(super) far_end: FarEnd,
+    /// Our offer that waits for an answer.
+    pub(super) offered: Option<Box<SessionDescription>>,
+    /// Whether the far end asked for that offer.
+    pub(super) asked: bool,
+    /// Whether our port moved after it was described.
+    pub(super) moved: bool,
+    /// The last provisional response sent.
+    pub(super) provisional: Option<u16>,
+}
+
+impl Leg {
+    /// A leg that has said nothing.
+    pub(super) const fn new(id: LegId, call: CallId, phase: LegPhase, signalling: IpAddr) -> Self {
+        Self {
+            id,
+            call,
+            phase,
+            signalling,
+            theirs: None,
+            ours: None,
+            binding: None,
+            talk: false,
+            rang: false,
+            far_end: FarEnd::Listens,
+            offered: None,
+            asked: false,
+            moved: false,
+            provisional: None,
+        }
+    }
+
+    /// Whether speech can flow.
+    pub(super) const fn is_up(&self) -> bool {
+        matches!(self.phase, LegPhase::Answered | LegPhase::Up)
+    }
+}

@@ -1,0 +1,158 @@
+//! Lines: their addresses, who watches them, and how many calls are on them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::call_state::CallState;
+use super::ids::{AppId, CallId};
+use super::privilege::CallPrivilege;
+use super::setup::{AppSetup, LineKind, Setup};
+
+/// One line. A trunk is a line too, with its name as address.
+#[derive(Debug)]
+pub(super) struct Line {
+    pub(super) address: Arc<str>,
+    pub(super) name: String,
+    pub(super) kind: LineKind,
+    /// The applications that open it, in the order of the configuration.
+    pub(super) watchers: Vec<(AppId, CallPrivilege)>,
+    pub(super) calls: BTreeSet<CallId>,
+    /// Active, on hold, on pending hold (LINEADDRESSSTATUS).
+    pub(super) counts: [u16; 3],
+    /// Calls that are up or on their way: neither idle nor merely waiting to be cleared.
+    pub(super) occupied: u32,
+}
+
+impl Line {
+    /// Counts a call's change of state; whether a counter that applications see changed.
+    pub(super) fn count(&mut self, from: CallState, to: CallState) -> bool {
+        let before = self.counts;
+        if let Some(counter) = counter(from) {
+            self.counts[counter] = self.counts[counter].saturating_sub(1);
+        }
+        if let Some(counter) = counter(to) {
+            self.counts[counter] = self.counts[counter].saturating_add(1);
+        }
+        self.occupied = (self.occupied + u32::from(occupies(to))).saturating_sub(u32::from(occupies(from)));
+        before != self.counts
+    }
+}
+
+/// Whether a call in this state takes up a channel.
+pub(super) const fn occupies(state: CallState) -> bool {
+    !matches!(
+        state,
+        CallState::Idle | CallState::Disconnected(_) | CallState::Busy(_) | CallState::SpecialInfo(_)
+    )
+}
+
+/// LINEADDRESSSTATUS: everything that is neither idle nor held is active.
+const fn counter(state: CallState) -> Option<usize> {
+    match state {
+        CallState::Idle => None,
+        CallState::OnHold => Some(1),
+        CallState::OnHoldPendConf | CallState::OnHoldPendTransfer => Some(2),
+        CallState::Offering(_)
+        | CallState::Accepted
+        | CallState::DialTone(_)
+        | CallState::Dialing
+        | CallState::Ringback
+        | CallState::Busy(_)
+        | CallState::SpecialInfo(_)
+        | CallState::Connected(_)
+        | CallState::Proceeding
+        | CallState::Conferenced
+        | CallState::Disconnected(_)
+        | CallState::Unknown => Some(0),
+    }
+}
+
+/// All lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    by_address: BTreeMap<Arc<str>, Line>,
+    /// Addresses in the order of the configuration, trunks last.
+    order: Vec<Arc<str>>,
+}
+
+impl Lines {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let stations = setup.lines.iter().map(|line| (&line.address, line.name.clone(), line.kind));
+        let trunks = setup.trunks.iter().map(|trunk| (&trunk.name, trunk.name.to_string(), LineKind::Trunk));
+        let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new() };
+        for (address, name, kind) in stations.chain(trunks) {
+            let line = Line {
+                address: Arc::clone(address),
+                name,
+                kind,
+                watchers: watchers(&setup.apps, address),
+                calls: BTreeSet::new(),
+                counts: [0; 3],
+                occupied: 0,
+            };
+            if lines.by_address.insert(Arc::clone(address), line).is_none() {
+                lines.order.push(Arc::clone(address));
+            }
+        }
+        lines
+    }
+
+    pub(super) fn get(&self, address: &str) -> Option<&Line> {
+        self.by_address.get(address)
+    }
+
+    pub(super) fn get_mut(&mut self, address: &str) -> Option<&mut Line> {
+        self.by_address.get_mut(address)
+    }
+
+    /// All of them, in the order of the configuration, trunks last.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Line> {
+        self.order.iter().filter_map(|address| self.get(address))
+    }
+}
+
+fn watchers(apps: &[AppSetup], address: &str) -> Vec<(AppId, CallPrivilege)> {
+    (0..)
+        .zip(apps)
+        .filter(|(_, app)| app.lines.iter().any(|line| line == "*" || line == address))
+        .map(|(index, app)| (AppId(index), app.privilege))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::call_state::{ConnectedMode, DisconnectMode};
+    use crate::switch::rig;
+
+    const CONNECTED: CallState = CallState::Connected(ConnectedMode::Active);
+
+    #[test]
+    fn held_calls_are_counted_apart() {
+        let mut lines = Lines::new(&rig::setup());
+        let line = lines.get_mut("1001").unwrap();
+        assert!(line.count(CallState::Idle, CONNECTED));
+        assert!(line.count(CONNECTED, CallState::OnHold));
+        assert_eq!((line.counts, line.occupied), ([0, 1, 0], 1));
+        assert!(line.count(CallState::OnHold, CallState::OnHoldPendTransfer));
+        assert_eq!(line.counts, [0, 0, 1]);
+        assert!(line.count(CallState::OnHoldPendTransfer, CallState::Idle));
+        assert_eq!((line.counts, line.occupied), ([0, 0, 0], 0));
+    }
+
+    #[test]
+    fn a_disconnected_call_counts_as_active_but_takes_no_channel() {
+        let mut lines = Lines::new(&rig::setup());
+        let line = lines.get_mut("1001").unwrap();
+        line.count(CallState::Idle, CONNECTED);
+        assert!(!line.count(CONNECTED, CallState::Disconnected(DisconnectMode::Normal)));
+        assert_eq!((line.counts, line.occupied), ([1, 0, 0], 0));
+    }
+
+    #[test]
+    fn trunks_come_last() {
+        let lines = Lines::new(&rig::setup());
+        let order: Vec<_> = lines.iter().map(|line| &*line.address).collect();
+        assert_eq!(order, ["1001", "1002", "1003", "carrier"]);
+    }
+}

@@ -1,0 +1,358 @@
+//! Calling stations: the INVITEs for a dialled address, to the contacts of a phone or the peers of a trunk.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trunkline_sip::ConnectionId;
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Command, Invite, Party, Target};
+use trunkline_sip::sdp::SessionDescription;
+use trunkline_sip::transport::{Flow, Transport};
+
+use super::Switch;
+use super::call::Call;
+use super::call_state::{CallState, OfferingMode};
+use super::ids::CallId;
+use super::leg::{Leg, LegPhase};
+use super::outbox::Outbox;
+use super::privilege::CallPrivilege;
+use super::report::CallReport;
+use super::ring::{Candidate, Invitation, Ring, groups};
+use super::route::{Destination, Source, resolve};
+use super::session::{self, Place};
+use super::setup::{LineKind, TrunkSetup};
+use super::status::Failure;
+use super::timers::{RING_STEP, Timer};
+use super::view::{CallOrigin, CallReason, PartyView};
+
+/// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
+const BACKSTOP: Duration = Duration::from_secs(10);
+
+/// Serial numbers of legs that the switch makes have this bit; those of the agents do not.
+const OURS: u64 = 1 << 47;
+
+impl Switch {
+    /// Calls the dialled address for this caller, whose leg, if it has one, is known.
+    pub(super) fn dial(&mut self, now: Instant, caller: CallId, dialled: &str, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&caller) else { return };
+        let from_trunk = call.kind == LineKind::Trunk;
+        let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
+        match resolve(&self.setup.routes, &self.lines, source, dialled) {
+            Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
+            Ok(Destination::Trunk(trunk, number)) => self.call_trunk(now, caller, &trunk, &number, out),
+            Err(status) => self.fail(now, caller, &Failure::local(status), out),
+        }
+    }
+
+    fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
+        let Some(line) = self.lines.get(address) else { return };
+        let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
+        let owned = line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner);
+        let groups = groups(&self.location.lookup(&address, now));
+        let reachable = if kind == LineKind::Local { owned } else { !groups.is_empty() };
+        if !reachable {
+            self.fail(now, caller, &Failure::local(480), out);
+            return;
+        }
+        let called = PartyView { number: address.to_string(), name };
+        let offering = CallState::Offering(OfferingMode::Active);
+        let Some(callee) = self.called_side(now, caller, &address, kind, offering, called, out) else {
+            return;
+        };
+        self.report(now, caller, CallReport::Dialed, out);
+        self.timers.start(callee, Timer::Ring, now + self.setup.ring_max);
+        if kind == LineKind::Phone {
+            let to =
+                Party { user: address.to_string(), host: self.setup.domain.clone(), name: String::new() };
+            let from_host = self.setup.domain.clone();
+            self.start_ring(now, callee, Some(caller), to, from_host, groups, out);
+        }
+    }
+
+    fn call_trunk(&mut self, now: Instant, caller: CallId, name: &str, number: &str, out: &mut Outbox) {
+        let Some(trunk) = self.trunk(name) else {
+            self.fail(now, caller, &Failure::local(404), out);
+            return;
+        };
+        if self.is_full(trunk) {
+            self.fail(now, caller, &Failure::no_channel(), out);
+            return;
+        }
+        let address = Arc::clone(&trunk.name);
+        let called = PartyView { number: number.to_owned(), name: String::new() };
+        let Some(callee) =
+            self.called_side(now, caller, &address, LineKind::Trunk, CallState::Dialing, called, out)
+        else {
+            return;
+        };
+        self.report(now, caller, CallReport::Dialed, out);
+        self.ring_trunk(now, callee, Some(caller), name, number, out);
+    }
+
+    /// Rings a trunk for a call on its line.
+    pub(super) fn ring_trunk(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        caller: Option<CallId>,
+        name: &str,
+        number: &str,
+        out: &mut Outbox,
+    ) {
+        let Some(trunk) = self.trunk(name) else { return };
+        let groups = peers(trunk, number);
+        let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };
+        // A trunk that the engine is a customer of knows it by the trunk's own domain.
+        let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
+        let from_host = from.clone();
+        self.report(now, id, CallReport::Dialed, out);
+        self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
+        self.start_ring(now, id, caller, to, from_host, groups, out);
+    }
+
+    /// Makes the call on the called line and joins it with the caller's.
+    #[expect(clippy::too_many_arguments, reason = "what a call is made of")]
+    fn called_side(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        line: &Arc<str>,
+        kind: LineKind,
+        state: CallState,
+        called: PartyView,
+        out: &mut Outbox,
+    ) -> Option<CallId> {
+        let calling = self.calls.get(&caller)?;
+        let origin = match (kind, calling.kind) {
+            (LineKind::Trunk, _) => CallOrigin::Outbound,
+            (LineKind::Phone | LineKind::Local, LineKind::Trunk) => CallOrigin::External,
+            (LineKind::Phone | LineKind::Local, LineKind::Phone | LineKind::Local) => CallOrigin::Internal,
+        };
+        let from = calling.caller.clone();
+        let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
+        let id = self.next_call();
+        let call = Call {
+            id,
+            line: Arc::clone(line),
+            kind,
+            state,
+            since: now,
+            origin,
+            reason: CallReason::Direct,
+            caller: from,
+            called,
+            connected: PartyView::default(),
+            calls: false,
+            peer: Some(caller),
+            leg: None,
+            ring: None,
+            dial: None,
+            max_forwards,
+            media_worker,
+            handles: Vec::new(),
+            made: false,
+            claimed: false,
+            held_by_app: false,
+            held_by_station: false,
+            pending: None,
+        };
+        if let Some(calling) = self.calls.get_mut(&caller) {
+            calling.peer = Some(id);
+        }
+        Some(self.introduce(call, None, out))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what an invitation is made of")]
+    fn start_ring(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        caller: Option<CallId>,
+        to: Party,
+        from_host: String,
+        groups: VecDeque<Vec<Candidate>>,
+        out: &mut Outbox,
+    ) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let from =
+            Party { user: call.caller.number.clone(), host: from_host, name: call.caller.name.clone() };
+        let max_forwards = call.max_forwards;
+        let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
+        let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
+        let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
+        let invitation = Invitation { from, to, max_forwards, credentials: None, offer, worker };
+        self.ring(now, id, invitation, groups, out);
+    }
+
+    /// Starts an attempt.
+    pub(super) fn ring(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        mut invitation: Invitation,
+        groups: VecDeque<Vec<Candidate>>,
+        out: &mut Outbox,
+    ) {
+        let Some(call) = self.calls.get(&id) else { return };
+        invitation.credentials = self.trunk(&call.line).and_then(|trunk| trunk.credentials.clone());
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.ring = Some(Ring::new(invitation, groups));
+        }
+        self.ring_next(now, id, out);
+    }
+
+    /// Tries the next group; when there is none and nothing rings, the attempt has failed.
+    pub(super) fn ring_next(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        loop {
+            let Some(call) = self.calls.get_mut(&id) else { return };
+            let kind = call.kind;
+            let Some(ring) = call.ring.as_mut() else { return };
+            let Some(group) = ring.waiting.pop_front() else { break };
+            let more = !ring.waiting.is_empty();
+            let mut invited = false;
+            for candidate in group {
+                match self.invite(now, id, candidate, out) {
+                    Ok(()) => invited = true,
+                    Err(failure) => self.note(id, failure),
+                }
+            }
+            if invited {
+                if more && kind == LineKind::Phone {
+                    self.timers.start(id, Timer::RingStep, now + RING_STEP);
+                }
+                return;
+            }
+        }
+        self.ring_over(now, id, out);
+    }
+
+    /// Sends one INVITE.
+    pub(super) fn invite(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        candidate: Candidate,
+        out: &mut Outbox,
+    ) -> Result<(), Failure> {
+        let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
+        let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
+        let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
+        let leg = LegId::new(invitation.worker, OURS | self.next_leg);
+        self.next_leg = (self.next_leg + 1) % OURS;
+        let opened = self.media.open(now, leg, media_worker, &self.setup.media, out);
+        let ports = opened.ok_or_else(|| Failure::local(503))?;
+        let place = Place { port: ports.rtp(), address: self.setup.media.address };
+        let Some(offer) = offer(invitation.offer.as_deref(), place) else {
+            self.media.close(leg, out);
+            return Err(Failure::local(488));
+        };
+        let offer = Box::new(offer);
+        let mut entry = Leg::new(leg, id, LegPhase::Inviting, candidate.target.flow.remote.ip());
+        entry.ours = Some(offer.clone());
+        entry.binding = candidate.binding;
+        self.legs.insert(leg, entry);
+        if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
+            ring.branches.push(leg);
+        }
+        self.dirty.insert(id);
+        let invite = Invite {
+            target: candidate.target,
+            from: invitation.from,
+            to: invitation.to,
+            offer: Some(offer),
+            max_forwards: invitation.max_forwards,
+            headers: candidate.headers,
+            credentials: invitation.credentials,
+            timeout: self.setup.ring_max + BACKSTOP,
+        };
+        out.sip.push(Command::Invite(leg, Box::new(invite)));
+        Ok(())
+    }
+
+    pub(super) fn next_sip_worker(&mut self) -> u16 {
+        let worker = self.sip_worker % self.setup.sip_workers.max(1);
+        self.sip_worker = worker + 1;
+        worker
+    }
+
+    pub(super) fn trunk(&self, name: &str) -> Option<&TrunkSetup> {
+        self.setup.trunks.iter().find(|trunk| *trunk.name == *name)
+    }
+
+    /// Whether the trunk has as many calls as it may.
+    pub(super) fn is_full(&self, trunk: &TrunkSetup) -> bool {
+        self.lines.get(&trunk.name).is_none_or(|line| line.occupied >= trunk.calls_max)
+    }
+
+    fn note(&mut self, id: CallId, failure: Failure) {
+        if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
+            ring.note(failure);
+        }
+    }
+}
+
+fn offer(from: Option<&SessionDescription>, place: Place) -> Option<SessionDescription> {
+    match from {
+        Some(from) => session::offer(from, place),
+        None => Some(session::own_offer(None, place)),
+    }
+}
+
+/// The peers of a trunk, one after the other.
+fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>> {
+    let candidate = |&(transport, remote): &(Transport, SocketAddr)| {
+        let target = Target {
+            uri: request_uri(number, &trunk.domain, transport),
+            flow: Flow { transport, local: unspecified(remote), remote, connection: ConnectionId::default() },
+            route: Vec::new(),
+        };
+        vec![Candidate { target, binding: None, headers: Vec::new() }]
+    };
+    trunk.peers.iter().map(candidate).collect()
+}
+
+fn request_uri(number: &str, domain: &str, transport: Transport) -> String {
+    let user = if number.is_empty() { String::new() } else { format!("{}@", escaped(number)) };
+    match transport {
+        Transport::Udp => format!("sip:{user}{domain}"),
+        Transport::Tcp => format!("sip:{user}{domain};transport={}", transport.param_name()),
+    }
+}
+
+/// RFC 3261 §25.1: what a user part may hold as it is; everything else is written as `%XX`.
+fn escaped(user: &str) -> String {
+    user.bytes().fold(String::with_capacity(user.len()), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            text.push_str(&format!("%{byte:02X}"));
+        }
+        text
+    })
+}
+
+/// The driver asks the routing table which local address leads there.
+const fn unspecified(remote: SocketAddr) -> SocketAddr {
+    match remote {
+        SocketAddr::V4(_) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
+        SocketAddr::V6(_) => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_part_is_escaped() {
+        assert_eq!(request_uri("*21#", "carrier.example", Transport::Udp), "sip:*21%23@carrier.example");
+        assert_eq!(request_uri("a b\r\n", "h", Transport::Tcp), "sip:a%20b%0D%0A@h;transport=tcp");
+    }
+
+    #[test]
+    fn a_number_that_is_empty_leaves_no_at_sign() {
+        assert_eq!(request_uri("", "carrier.example", Transport::Udp), "sip:carrier.example");
+    }
+}

@@ -1,0 +1,106 @@
+//! The read side: copies of what is, as one application may see it.
+
+use std::sync::Arc;
+
+use super::Switch;
+use super::call::Call;
+use super::call_state::CallState;
+use super::ids::{AppId, CallId};
+use super::line::Line;
+use super::setup::LineKind;
+use super::view::{CallView, Gauges, LineView, TrunkView};
+
+impl Switch {
+    /// The lines that the application opens, in the order of the configuration, trunks last.
+    pub fn lines(&self, app: AppId) -> Vec<LineView> {
+        self.lines.iter().filter_map(|line| self.line_view(app, line)).collect()
+    }
+
+    /// One line that the application opens.
+    pub fn line(&self, app: AppId, address: &str) -> Option<LineView> {
+        self.line_view(app, self.lines.get(address)?)
+    }
+
+    /// The calls that the application holds a handle to, oldest first.
+    pub fn calls(&self, app: AppId) -> Vec<CallView> {
+        let handles = usize::try_from(app.0).ok().and_then(|index| self.apps.get(index));
+        let handles = handles.into_iter().flat_map(|app| app.handles.iter());
+        handles.filter_map(|id| self.call(app, *id)).collect()
+    }
+
+    /// One call that the application holds a handle to.
+    pub fn call(&self, app: AppId, call: CallId) -> Option<CallView> {
+        let call = self.calls.get(&call)?;
+        call.handles.iter().any(|(holder, _)| *holder == app).then(|| self.call_view(app, call))
+    }
+
+    /// The trunks, in the order of the configuration.
+    pub fn trunks(&self) -> Vec<TrunkView> {
+        let trunks = self.setup.trunks.iter();
+        trunks
+            .map(|trunk| TrunkView {
+                name: Arc::clone(&trunk.name),
+                domain: trunk.domain.clone(),
+                calls: self.lines.get(&trunk.name).map_or(0, |line| line.occupied),
+                calls_max: trunk.calls_max,
+            })
+            .collect()
+    }
+
+    /// What the switch holds.
+    pub fn gauges(&self) -> Gauges {
+        let idle = self.calls.values().filter(|call| call.state == CallState::Idle).count();
+        Gauges {
+            calls: self.calls.len() - idle,
+            calls_idle: idle,
+            legs: self.legs.len(),
+            media_legs: self.media.legs(),
+            media_ports_in_use: self.media.ports_in_use(),
+        }
+    }
+
+    fn line_view(&self, app: AppId, line: &Line) -> Option<LineView> {
+        line.watchers.iter().find(|(watcher, _)| *watcher == app)?;
+        let contacts = match line.kind {
+            LineKind::Phone => self.location.lookup(&line.address, self.now).len(),
+            LineKind::Local | LineKind::Trunk => 0,
+        };
+        let registered = line.kind != LineKind::Phone || contacts > 0;
+        let held = |id: &&CallId| {
+            self.calls.get(id).is_some_and(|call| call.handles.iter().any(|(holder, _)| *holder == app))
+        };
+        let can_call = self.can_make_call(line, registered);
+        Some(LineView {
+            address: Arc::clone(&line.address),
+            name: line.name.clone(),
+            kind: line.kind,
+            registered,
+            contacts,
+            calls: line.calls.iter().filter(held).copied().collect(),
+            features: can_call.then_some("make-call").into_iter().collect(),
+        })
+    }
+
+    fn can_make_call(&self, line: &Line, registered: bool) -> bool {
+        let full = self.trunk(&line.address).is_some_and(|trunk| self.is_full(trunk));
+        registered && !full && !self.draining && self.conversations < self.setup.calls_max
+    }
+
+    fn call_view(&self, app: AppId, call: &Call) -> CallView {
+        CallView {
+            id: call.id,
+            line: Arc::clone(&call.line),
+            address: Arc::clone(&call.line),
+            state: call.state,
+            privilege: call.privilege(app),
+            features: self.standing(app, call).features(),
+            origin: call.origin,
+            reason: call.reason,
+            caller: call.caller.clone(),
+            called: call.called.clone(),
+            connected: call.connected.clone(),
+            related: call.peer.into_iter().collect(),
+            since: call.since,
+        }
+    }
+}

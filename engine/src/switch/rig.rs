@@ -1,0 +1,363 @@
+//! The test rig: a switch between agents and a relay that only write down what they are told.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trunkline_media::{Command as MediaCommand, Event as MediaEvent, Feed, LegStats, Remote};
+use trunkline_sip::location::{Binding, Location, LocationLimits};
+use trunkline_sip::outbox::{
+    Cause, CauseKind, Command, Event, IncomingCall, Invite, Outbox as SipOutbox, Party, Peer,
+};
+use trunkline_sip::sdp::SessionDescription;
+use trunkline_sip::transport::{Flow, Transport};
+use trunkline_sip::{ConnectionId, LegId};
+
+use super::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use super::*;
+
+/// The first application of the configuration: owner of all lines.
+pub(super) const CRM: AppId = AppId(0);
+/// The second: monitor of all lines.
+pub(super) const WALLBOARD: AppId = AppId(1);
+
+/// What most phones offer.
+pub(super) const USUAL: &str = "0 8 101";
+
+/// Where virtual time begins.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an Instant can only be had from the clock; tests never look again"
+)]
+pub(super) fn epoch() -> Instant {
+    Instant::now()
+}
+
+pub(super) fn setup() -> Setup {
+    let line = |address: &str, kind| LineSetup {
+        address: address.into(),
+        name: format!("Line {address}"),
+        kind,
+        groups: Vec::new(),
+    };
+    let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".into()], privilege };
+    let route = RouteSetup {
+        from: RouteFrom::Any,
+        pattern: regex::Regex::new(r"^0(\d+)$").unwrap(),
+        to: RouteTo::Trunk("carrier".into()),
+        number: Some("$1".into()),
+    };
+    Setup {
+        lines: vec![
+            line("1001", LineKind::Phone),
+            line("1002", LineKind::Phone),
+            line("1003", LineKind::Local),
+        ],
+        trunks: vec![TrunkSetup {
+            name: "carrier".into(),
+            peers: vec![(Transport::Udp, peer(7)), (Transport::Udp, peer(8))],
+            domain: "carrier.example".into(),
+            credentials: None,
+            calls_max: 4,
+        }],
+        routes: vec![route],
+        apps: vec![app("crm", CallPrivilege::Owner), app("wallboard", CallPrivilege::Monitor)],
+        media: MediaSetup {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            ports: 20_000..=20_099,
+            workers: 2,
+            silent_after: None,
+            music: Some(vec![0; 160].into()),
+        },
+        domain: "pbx.example".into(),
+        sip_workers: 2,
+        ring_max: Duration::from_secs(60),
+        calls_max: 8,
+    }
+}
+
+fn peer(last: u8) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, last], 5060))
+}
+
+fn flow(remote: SocketAddr) -> Flow {
+    let local = SocketAddr::from(([192, 0, 2, 1], 5060));
+    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() }
+}
+
+pub(super) fn binding(contact: &str, q_milli: u16) -> Arc<Binding> {
+    Arc::new(binding_until(contact, q_milli, epoch() + Duration::from_secs(3600)))
+}
+
+fn binding_until(contact: &str, q_milli: u16, expires: Instant) -> Binding {
+    Binding {
+        key: contact.into(),
+        contact: contact.into(),
+        params: "".into(),
+        q_milli,
+        path: Box::default(),
+        flow: flow(SocketAddr::from(([10, 0, 0, 9], 5060))),
+        call_id: "registration".into(),
+        cseq: 1,
+        user_agent: "Snom".into(),
+        expires,
+    }
+}
+
+/// A description with these formats of a far end at this address, with further lines.
+pub(super) fn sdp_at(host: &str, port: u16, formats: &str, lines: &str) -> Box<SessionDescription> {
+    let text = format!(
+        "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP {formats}\r\n\
+         a=rtpmap:101 telephone-event/8000\r\n{lines}"
+    );
+    Box::new(SessionDescription::parse(&Bytes::from(text)).unwrap())
+}
+
+pub(super) fn sdp(formats: &str) -> Box<SessionDescription> {
+    sdp_at("198.51.100.7", 4000, formats, "")
+}
+
+/// The switch, and everything that it asked for.
+pub(super) struct Rig {
+    pub(super) switch: Switch,
+    pub(super) location: Arc<Location>,
+    pub(super) now: Instant,
+    /// Since the last look.
+    pub(super) sip: Vec<Command>,
+    pub(super) messages: Vec<(AppId, Message)>,
+    /// What the relay was told last of each leg.
+    pub(super) remotes: BTreeMap<LegId, Remote>,
+    pub(super) feeds: BTreeMap<LegId, String>,
+    /// Media legs that are open, with their ports and worker.
+    pub(super) open: BTreeMap<LegId, (u16, trunkline_media::PortPair)>,
+    next_leg: u64,
+    next_request: u32,
+}
+
+impl Rig {
+    pub(super) fn new() -> Self {
+        Self::with(setup())
+    }
+
+    pub(super) fn with(setup: Setup) -> Self {
+        let now = epoch();
+        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        let switch = Switch::new(setup, Arc::clone(&location), [7; 32], now);
+        Self {
+            switch,
+            location,
+            now,
+            sip: Vec::new(),
+            messages: Vec::new(),
+            remotes: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            open: BTreeMap::new(),
+            next_leg: 0,
+            next_request: 0,
+        }
+    }
+
+    pub(super) fn register(&mut self, line: &str, contact: &str, q_milli: u16) {
+        let binding = binding_until(contact, q_milli, self.now + Duration::from_secs(86_400));
+        self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();
+    }
+
+    fn take(&mut self, out: Outbox) {
+        self.sip.extend(out.sip);
+        self.messages.extend(out.messages);
+        for (worker, command) in out.media {
+            match command {
+                MediaCommand::Open { leg, ports, .. } => {
+                    self.open.insert(LegId(leg.0), (worker, ports));
+                }
+                MediaCommand::Remote(leg, remote) => {
+                    self.remotes.insert(LegId(leg.0), remote);
+                }
+                MediaCommand::Feed(leg, feed) => {
+                    let feed = match feed {
+                        Feed::Nothing => "nothing".to_owned(),
+                        Feed::Leg(leg) => format!("leg {leg:?}", leg = LegId(leg.0)),
+                        Feed::Silence => "silence".to_owned(),
+                        Feed::Ringback => "ringback".to_owned(),
+                        Feed::Music(_) => "music".to_owned(),
+                    };
+                    self.feeds.insert(LegId(leg.0), feed);
+                }
+                MediaCommand::Close(leg) => {
+                    let id = LegId(leg.0);
+                    let (_, ports) = self.open.remove(&id).expect("only what is open is closed");
+                    self.feeds.remove(&id);
+                    self.remotes.remove(&id);
+                    let mut out = Outbox::default();
+                    let stats = LegStats::default();
+                    self.switch.media(self.now, MediaEvent::Closed { leg, ports, stats }, &mut out);
+                    self.take(out);
+                }
+                MediaCommand::Stats(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        let mut out = Outbox::default();
+        self.switch.sip(self.now, event, &mut out);
+        self.take(out);
+    }
+
+    pub(super) fn tell_media(&mut self, event: MediaEvent) {
+        let mut out = Outbox::default();
+        self.switch.media(self.now, event, &mut out);
+        self.take(out);
+    }
+
+    pub(super) fn pass(&mut self, time: Duration) {
+        self.now += time;
+        let mut out = Outbox::default();
+        self.switch.handle_timeout(self.now, &mut out);
+        self.take(out);
+    }
+
+    pub(super) fn ask(&mut self, app: AppId, operation: Operation) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        let mut out = Outbox::default();
+        self.switch.request(self.now, app, request, operation, &mut out);
+        self.take(out);
+        request
+    }
+
+    /// Asks, and takes the reply that came at once.
+    pub(super) fn request(&mut self, app: AppId, operation: Operation) -> Reply {
+        let request = self.ask(app, operation);
+        self.reply(request).expect("a reply at once")
+    }
+
+    pub(super) fn reply(&self, wanted: RequestId) -> Option<Reply> {
+        let mut replies = self.messages.iter().filter_map(|(_, message)| match message {
+            Message::Reply { request, reply } if *request == wanted => Some(reply.clone()),
+            _ => None,
+        });
+        let reply = replies.next();
+        assert_eq!(replies.next(), None, "one reply for one request");
+        reply
+    }
+
+    /// A call comes in.
+    pub(super) fn call_in(&mut self, peer: Peer, dialled: &str, offer: Option<&str>) -> LegId {
+        let leg = LegId::new(1, self.next_leg);
+        self.next_leg += 1;
+        let (Peer::Line(user) | Peer::Trunk(user)) = &peer;
+        let from = Party { user: user.to_string(), host: "pbx.example".into(), name: String::new() };
+        let remote = match &peer {
+            Peer::Line(_) => SocketAddr::from(([10, 0, 0, 5], 5060)),
+            Peer::Trunk(_) => self::peer(7),
+        };
+        let call = IncomingCall {
+            peer,
+            flow: flow(remote),
+            dialled: dialled.to_owned(),
+            domain: "pbx.example".into(),
+            from,
+            to: Party { user: dialled.to_owned(), host: "pbx.example".into(), name: String::new() },
+            max_forwards: 70,
+            offer: offer.map(sdp),
+            supports_100rel: false,
+        };
+        self.tell(Event::Incoming(leg, Box::new(call)));
+        leg
+    }
+
+    /// The next INVITE that was asked for.
+    pub(super) fn invited(&mut self) -> (LegId, Box<Invite>) {
+        let at = self.sip.iter().position(|command| matches!(command, Command::Invite(..)));
+        match self.sip.remove(at.expect("an INVITE")) {
+            Command::Invite(leg, invite) => (leg, invite),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(super) fn progress(&mut self, leg: LegId, status: u16, description: Option<&str>) {
+        self.tell(Event::Progress { leg, status, sdp: description.map(sdp), talk: false });
+    }
+
+    pub(super) fn answer(&mut self, leg: LegId, formats: &str) {
+        let connected = Party::default();
+        self.tell(Event::Answered { leg, sdp: Some(sdp(formats)), is_offer: false, connected });
+    }
+
+    pub(super) fn refuse(&mut self, leg: LegId, status: u16) {
+        let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
+        self.tell(Event::Failed { leg, cause, retry_after_s: None, redirect: Vec::new() });
+    }
+
+    pub(super) fn hang_up(&mut self, leg: LegId) {
+        self.end(leg, CauseKind::Bye);
+    }
+
+    pub(super) fn end(&mut self, leg: LegId, kind: CauseKind) {
+        self.tell(Event::Ended { leg, cause: Cause { kind, ..Cause::default() } });
+    }
+
+    /// The commands since the last look, short: `answer 1000000000000`. Legs that the switch ended are confirmed.
+    pub(super) fn commands(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        for command in std::mem::take(&mut self.sip) {
+            let leg = command.leg();
+            let text = match &command {
+                Command::Invite(..) => "invite".to_owned(),
+                Command::Progress(_, status, sdp) => {
+                    format!("progress {status}{}", if sdp.is_some() { " sdp" } else { "" })
+                }
+                Command::Answer(..) => "answer".to_owned(),
+                Command::Reject(_, status, _) => format!("reject {status}"),
+                Command::Offer(..) => "offer".to_owned(),
+                Command::AnswerOffer(..) => "answer offer".to_owned(),
+                Command::RefuseOffer(_, status) => format!("refuse offer {status}"),
+                Command::Notify(_, event) => format!("notify {event}"),
+                Command::End(..) => "end".to_owned(),
+            };
+            said.push(format!("{text} {leg}"));
+            if matches!(command, Command::End(..) | Command::Reject(..)) {
+                self.end(leg, CauseKind::Local);
+            }
+        }
+        said
+    }
+
+    /// The states that an application heard of since the last look: `c1 connected/active`.
+    pub(super) fn states(&mut self, app: AppId) -> Vec<String> {
+        let (mine, others) = std::mem::take(&mut self.messages).into_iter().partition(|(to, _)| *to == app);
+        self.messages = others;
+        let mine: Vec<(AppId, Message)> = mine;
+        mine.into_iter()
+            .filter_map(|(_, message)| match message {
+                Message::CallState { call, state, .. } => {
+                    let mode = state.mode_name().map(|mode| format!("/{mode}")).unwrap_or_default();
+                    Some(format!("{call} {}{mode}", state.name()))
+                }
+                Message::Reply { reply, .. } => Some(match reply {
+                    Ok(_) => "reply".to_owned(),
+                    Err(refusal) => format!("reply {}", refusal.error),
+                }),
+                Message::NewCall { call, privilege, .. } => Some(format!("{call} new {}", privilege.name())),
+                Message::CallInfo { .. } | Message::AddressState { .. } | Message::Registration { .. } => {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn state(&self, call: u64) -> CallState {
+        self.switch.call(CRM, CallId(call)).expect("the call is there").state
+    }
+
+    /// Nothing is left but idle calls.
+    pub(super) fn assert_quiet(&mut self) {
+        self.commands();
+        let gauges = self.switch.gauges();
+        assert_eq!(Gauges { calls_idle: 0, ..gauges }, Gauges::default());
+        assert_eq!(self.switch.conversations, 0);
+        assert!(self.open.is_empty());
+    }
+}

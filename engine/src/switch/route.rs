@@ -1,0 +1,116 @@
+//! Where a dialled address leads.
+
+use std::sync::Arc;
+
+use super::line::Lines;
+use super::setup::{LineKind, RouteFrom, RouteSetup, RouteTo};
+
+/// A dialled address that is longer leads nowhere.
+pub(super) const DIALLED_BYTES_MAX: usize = 128;
+
+/// Where the call comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Source<'a> {
+    /// A line of the engine.
+    Line,
+    /// This trunk.
+    Trunk(&'a str),
+}
+
+/// Where it goes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Destination {
+    /// To this line.
+    Line(Arc<str>),
+    /// Out by this trunk, to this number.
+    Trunk(Arc<str>, String),
+}
+
+/// The first route that fits; else the line of this address; else 404.
+pub(super) fn resolve(
+    routes: &[RouteSetup],
+    lines: &Lines,
+    source: Source<'_>,
+    dialled: &str,
+) -> Result<Destination, u16> {
+    const NOT_FOUND: u16 = 404;
+    if dialled.len() > DIALLED_BYTES_MAX {
+        return Err(NOT_FOUND);
+    }
+    let station = |address: &str| {
+        let line = lines.get(address).filter(|line| line.kind != LineKind::Trunk);
+        line.map(|line| Destination::Line(Arc::clone(&line.address))).ok_or(NOT_FOUND)
+    };
+    let found = routes.iter().filter(|route| is_from(&route.from, source)).find_map(|route| {
+        let groups = route.pattern.captures(dialled)?;
+        let number = route.number.as_ref().map_or_else(
+            || dialled.to_owned(),
+            |number| {
+                let mut expanded = String::new();
+                groups.expand(number, &mut expanded);
+                expanded
+            },
+        );
+        Some((route, number))
+    });
+    let Some((route, number)) = found else { return station(dialled) };
+    match &route.to {
+        RouteTo::Line => station(&number),
+        RouteTo::Trunk(name) => Ok(Destination::Trunk(Arc::clone(name), number)),
+        RouteTo::Reject(status) => Err(*status),
+    }
+}
+
+fn is_from(from: &RouteFrom, source: Source<'_>) -> bool {
+    match (from, source) {
+        (RouteFrom::Any, _) | (RouteFrom::Line, Source::Line) => true,
+        (RouteFrom::Trunk(name), Source::Trunk(trunk)) => **name == *trunk,
+        (RouteFrom::Line, Source::Trunk(_)) | (RouteFrom::Trunk(_), Source::Line) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use regex::Regex;
+
+    use super::*;
+    use crate::switch::rig;
+
+    fn route(from: RouteFrom, pattern: &str, to: RouteTo, number: Option<&str>) -> RouteSetup {
+        RouteSetup { from, pattern: Regex::new(pattern).unwrap(), to, number: number.map(str::to_owned) }
+    }
+
+    fn lines() -> Lines {
+        Lines::new(&rig::setup())
+    }
+
+    #[test]
+    fn groups_go_into_the_number() {
+        let routes = [route(RouteFrom::Line, r"^0(\d+)$", RouteTo::Trunk("carrier".into()), Some("+49$1"))];
+        let found = resolve(&routes, &lines(), Source::Line, "030123");
+        assert_eq!(found, Ok(Destination::Trunk("carrier".into(), "+4930123".into())));
+    }
+
+    #[test]
+    fn the_first_route_that_fits_wins() {
+        let routes = [
+            route(RouteFrom::Any, "^0190", RouteTo::Reject(403), None),
+            route(RouteFrom::Any, "^0", RouteTo::Trunk("carrier".into()), None),
+        ];
+        assert_eq!(resolve(&routes, &lines(), Source::Line, "01901"), Err(403));
+    }
+
+    #[test]
+    fn a_route_of_lines_is_not_for_trunks() {
+        let routes = [route(RouteFrom::Line, "", RouteTo::Reject(403), None)];
+        let found = resolve(&routes, &lines(), Source::Trunk("carrier"), "1001");
+        assert_eq!(found, Ok(Destination::Line("1001".into())));
+    }
+
+    #[test]
+    fn what_is_no_line_is_not_found_and_a_trunk_is_no_destination() {
+        assert_eq!(resolve(&[], &lines(), Source::Line, "9"), Err(404));
+        assert_eq!(resolve(&[], &lines(), Source::Line, "carrier"), Err(404));
+        assert_eq!(resolve(&[], &lines(), Source::Line, &"1".repeat(DIALLED_BYTES_MAX + 1)), Err(404));
+    }
+}

@@ -1,0 +1,222 @@
+//! The session descriptions of a call: what the engine writes into them, and what it reads from them for the relay.
+//!
+//! One audio section of a description is relayed; every other section is rejected with port 0.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use trunkline_media::{Codec, PayloadTypes, Remote, SourcePolicy};
+use trunkline_sip::sdp::{Direction, MediaDescription, SessionDescription};
+use trunkline_sip::sdp::{
+    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
+};
+
+/// How long after an offer or answer an unknown source may be learnt where NAT is seen.
+pub(super) const LEARNING_WINDOW: Duration = Duration::from_secs(3);
+
+/// The engine's own place in a description: the RTP port, and the address where it is not that of the signalling.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) port: u16,
+    pub(super) address: IpAddr,
+}
+
+/// What the far end of a leg does with our speech.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum FarEnd {
+    /// It listens.
+    #[default]
+    Listens,
+    /// It holds us and sends (its own music).
+    HoldsAndSends,
+    /// It holds us and is silent.
+    HoldsSilently,
+}
+
+/// Which section is relayed: the first audio section with a port and at least one format.
+pub(super) fn audio(description: &SessionDescription) -> Option<usize> {
+    description
+        .media
+        .iter()
+        .position(|media| media.is_audio() && media.port != 0 && !media.formats.is_empty())
+}
+
+/// The offer for the other leg of a call.
+pub(super) fn offer(from: &SessionDescription, place: Place) -> Option<SessionDescription> {
+    let ports = ports(from, place)?;
+    Some(placed(offer_for_other_leg(from, &ports), place))
+}
+
+/// The offer that brings a leg to what its partner agreed: the sections of `current` (what we last described on this
+/// leg), the formats of `partner` (what we described on the other leg).
+pub(super) fn aligned_offer(
+    current: &SessionDescription,
+    partner: &SessionDescription,
+    place: Place,
+) -> Option<SessionDescription> {
+    let index = audio(current)?;
+    let agreed = &partner.media[audio(partner)?];
+    let mut offer = current.clone();
+    offer.direction = None;
+    let section = &mut offer.media[index];
+    section.formats.clone_from(&agreed.formats);
+    section.lines.clone_from(&agreed.lines);
+    section.direction = Some(Direction::SendRecv);
+    section.port = place.port;
+    Some(placed(offer, place))
+}
+
+/// The engine's own offer, on a leg that was last described like this.
+pub(super) fn own_offer(before: Option<&SessionDescription>, place: Place) -> SessionDescription {
+    let index = before.and_then(|before| before.media.iter().position(MediaDescription::is_audio));
+    // Where there is no audio section, the offer appends one.
+    let index = index.unwrap_or_else(|| before.map_or(0, |before| before.media.len()));
+    placed(full_offer(before, &at(index, place.port)), place)
+}
+
+/// The answer to `offer`, made from what the other leg answered. `None`: nothing in common.
+pub(super) fn answer(
+    offer: &SessionDescription,
+    theirs: &SessionDescription,
+    place: Place,
+) -> Option<SessionDescription> {
+    let answer = answer_from_other_leg(offer, theirs, &ports(offer, place)?);
+    audio(&answer)?;
+    Some(placed(answer, place))
+}
+
+/// The answer of the engine itself. `None`: it speaks nothing of what is offered.
+pub(super) fn own_answer(offer: &SessionDescription, place: Place) -> Option<SessionDescription> {
+    let ports = ports(offer, place)?;
+    Some(placed(answer_locally(offer, ENGINE_CODECS, Direction::SendRecv, &ports)?, place))
+}
+
+/// The answer to a re-INVITE that keeps the codecs of `current`, what we last described on the leg.
+pub(super) fn answer_again(
+    offer: &SessionDescription,
+    current: Option<&SessionDescription>,
+    place: Place,
+) -> Option<SessionDescription> {
+    Some(placed(hold_answer(offer, current, &ports(offer, place)?)?, place))
+}
+
+/// Our description, cut down to the formats that the far end described too: what either end may send.
+pub(super) fn common(theirs: &SessionDescription, ours: &SessionDescription) -> Option<SessionDescription> {
+    let (theirs_at, ours_at) = (audio(theirs)?, audio(ours)?);
+    let mut common = ours.clone();
+    let known: Vec<_> = theirs.media[theirs_at].codecs().collect();
+    let formats =
+        ours.media[ours_at].codecs().filter(|codec| known.iter().any(|one| one.is_same_encoding(codec)));
+    common.media[ours_at].formats =
+        formats.map(|codec| Bytes::from(codec.payload_type.to_string())).collect();
+    Some(common)
+}
+
+/// Whether all speech of one description is understood by the other.
+pub(super) fn covers(speech: &SessionDescription, ear: &SessionDescription) -> bool {
+    let (Some(speech_at), Some(ear_at)) = (audio(speech), audio(ear)) else { return true };
+    let mut spoken = speech.media[speech_at].codecs().filter(|codec| !codec.is_auxiliary());
+    spoken.all(|codec| ear.media[ear_at].codecs().any(|known| known.is_same_encoding(&codec)))
+}
+
+/// How the far end holds, by any of the historic forms.
+pub(super) fn far_end(theirs: &SessionDescription) -> FarEnd {
+    let Some(index) = audio(theirs) else { return FarEnd::Listens };
+    if !theirs.is_hold(index) {
+        return FarEnd::Listens;
+    }
+    match (theirs.direction(index), theirs.rtp(index)) {
+        (Direction::SendOnly, Some(_)) => FarEnd::HoldsAndSends,
+        (Direction::SendOnly | Direction::SendRecv | Direction::RecvOnly | Direction::Inactive, _) => {
+            FarEnd::HoldsSilently
+        }
+    }
+}
+
+/// What the relay is told of a leg: `theirs` is what the far end described, `ours` what we described to it, `signalling`
+/// where its messages come from.
+pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, signalling: IpAddr) -> Remote {
+    let nowhere = Remote {
+        rtp: None,
+        rtcp: None,
+        source: SourcePolicy::Signalled,
+        payload_types: PayloadTypes::default(),
+        own: None,
+        send: false,
+        receive: false,
+    };
+    let Some(index) = audio(theirs) else { return nowhere };
+    let section = &theirs.media[index];
+    let described = ours.media.get(index).map_or(&[][..], |media| &media.formats);
+    let payload_types = described
+        .iter()
+        .filter_map(|format| std::str::from_utf8(format).ok()?.parse().ok())
+        .fold(PayloadTypes::default(), PayloadTypes::with);
+    let direction = theirs.direction(index);
+    let rtp = theirs.rtp(index);
+    Remote {
+        rtp,
+        rtcp: if section.rtcp_mux && ours.media.get(index).is_some_and(|media| media.rtcp_mux) {
+            rtp
+        } else {
+            theirs.rtcp(index)
+        },
+        source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
+        payload_types,
+        own: (!section.is_secure()).then(|| own_codec(section)).flatten(),
+        send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
+        receive: matches!(direction, Direction::SendRecv | Direction::SendOnly),
+    }
+}
+
+/// NAT is seen where SDP names a private address and the signalling comes from another.
+fn source_policy(named: IpAddr, signalling: IpAddr) -> SourcePolicy {
+    if named == signalling || !is_private(named) {
+        SourcePolicy::Signalled
+    } else {
+        SourcePolicy::Learn { signalling, window: LEARNING_WINDOW }
+    }
+}
+
+fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // 100.64.0.0/10 is the address space of carriers' NAT (RFC 6598).
+            let shared = first == 100 && second & 0b1100_0000 == 64;
+            address.is_private() || address.is_loopback() || address.is_link_local() || shared
+        }
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
+/// The first codec of the far end that the relay can speak, under the far end's number.
+fn own_codec(section: &MediaDescription) -> Option<(u8, Codec)> {
+    section.codecs().find_map(|codec| {
+        let own = match codec.name {
+            name if name.eq_ignore_ascii_case("PCMU") => Codec::Pcmu,
+            name if name.eq_ignore_ascii_case("PCMA") => Codec::Pcma,
+            _ => return None,
+        };
+        (codec.clock_rate_hz == 8000 && codec.channels == 1).then_some((codec.payload_type, own))
+    })
+}
+
+fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {
+    audio(description).map(|index| at(index, place.port))
+}
+
+fn at(index: usize, port: u16) -> Vec<u16> {
+    let mut ports = vec![0; index + 1];
+    ports[index] = port;
+    ports
+}
+
+/// Writes the configured address; an unspecified one is left for the agent to fill in.
+fn placed(mut description: SessionDescription, place: Place) -> SessionDescription {
+    description.connection = Some(place.address);
+    description
+}

@@ -1,0 +1,3 @@
+//! The rules of the switch, one test each, in virtual time.
+
+mod basic;

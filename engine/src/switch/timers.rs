@@ -1,0 +1,112 @@
+//! The deadlines of calls, as plain values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::ids::CallId;
+
+/// What falls due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Timer {
+    /// The station was asked to answer or retrieve and did not ([`GUARD`]).
+    Guard,
+    /// The next contacts of the station are tried ([`RING_STEP`]).
+    RingStep,
+    /// Nobody answered (`ring_max` of the configuration).
+    Ring,
+    /// The caller is told again that it rings ([`REFRESH`]).
+    Refresh,
+    /// Nobody cleared a call that is over ([`CLEAR`]).
+    Clear,
+}
+
+impl Timer {
+    const ALL: [Self; 5] = [Self::Guard, Self::RingStep, Self::Ring, Self::Refresh, Self::Clear];
+}
+
+/// How long a phone may take to answer by itself when it was asked to.
+pub(super) const GUARD: Duration = Duration::from_secs(4);
+
+/// How long the contacts of one q value ring before those of the next are tried.
+pub(super) const RING_STEP: Duration = Duration::from_secs(15);
+
+/// RFC 3261 §13.3.1.1: a provisional response is repeated every minute, so that no proxy gives up.
+pub(super) const REFRESH: Duration = Duration::from_secs(60);
+
+/// How long a call may stay disconnected or busy before the switch clears it.
+pub(super) const CLEAR: Duration = Duration::from_secs(60);
+
+/// All deadlines of all calls, at most one of a kind for a call.
+#[derive(Default, Debug)]
+pub(super) struct Timers {
+    due: BTreeSet<(Instant, CallId, Timer)>,
+    set: BTreeMap<(CallId, Timer), Instant>,
+}
+
+impl Timers {
+    /// Starts a timer, or starts it anew.
+    pub(super) fn start(&mut self, call: CallId, timer: Timer, at: Instant) {
+        self.stop(call, timer);
+        self.set.insert((call, timer), at);
+        self.due.insert((at, call, timer));
+    }
+
+    /// Stops a timer, if it runs.
+    pub(super) fn stop(&mut self, call: CallId, timer: Timer) {
+        if let Some(at) = self.set.remove(&(call, timer)) {
+            self.due.remove(&(at, call, timer));
+        }
+    }
+
+    /// Stops all timers of the call.
+    pub(super) fn stop_all(&mut self, call: CallId) {
+        Timer::ALL.into_iter().for_each(|timer| self.stop(call, timer));
+    }
+
+    /// Whether the timer runs.
+    pub(super) fn runs(&self, call: CallId, timer: Timer) -> bool {
+        self.set.contains_key(&(call, timer))
+    }
+
+    /// The next that is due, taken out.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<(CallId, Timer)> {
+        let &(at, call, timer) = self.due.first().filter(|(at, ..)| *at <= now)?;
+        self.due.remove(&(at, call, timer));
+        self.set.remove(&(call, timer));
+        Some((call, timer))
+    }
+
+    /// When the next falls due.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.due.first().map(|(at, ..)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::rig::epoch;
+
+    #[test]
+    fn a_timer_started_anew_falls_due_once() {
+        let start = epoch();
+        let mut timers = Timers::default();
+        timers.start(CallId(1), Timer::Ring, start + Duration::from_secs(1));
+        timers.start(CallId(1), Timer::Ring, start + Duration::from_secs(2));
+        assert_eq!(timers.take_due(start + Duration::from_secs(1)), None);
+        assert_eq!(timers.take_due(start + Duration::from_secs(2)), Some((CallId(1), Timer::Ring)));
+        assert_eq!(timers.deadline(), None);
+    }
+
+    #[test]
+    fn stopping_all_leaves_other_calls_alone() {
+        let start = epoch();
+        let mut timers = Timers::default();
+        timers.start(CallId(1), Timer::Ring, start);
+        timers.start(CallId(1), Timer::Guard, start);
+        timers.start(CallId(2), Timer::Clear, start);
+        timers.stop_all(CallId(1));
+        assert_eq!(timers.take_due(start), Some((CallId(2), Timer::Clear)));
+        assert_eq!(timers.take_due(start), None);
+    }
+}

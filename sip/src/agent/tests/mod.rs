@@ -1,6 +1,9 @@
 //! Agents in virtual time: one against scripted text, or several on a network that can lose.
 
+mod answering;
+mod bench;
 mod call;
+mod calling;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -9,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{Agent, AgentConfig, Gauges};
+use super::{Agent, AgentConfig, Capacity, Gauges};
 use crate::auth::Challenger;
 use crate::directory::{Directory, TrustedTrunk};
 use crate::ids::{ConnectionId, LegId};

@@ -17,10 +17,8 @@ impl Message {
         }
         self.presence()?;
         self.check_vias(limits)?;
-        let from = self.from().ok_or(Malformed::bad_request("Bad From"))?;
-        self.octets_are_utf8(HeaderName::From, from, "Bad From")?;
-        let to = self.to().ok_or(Malformed::bad_request("Bad To"))?;
-        self.octets_are_utf8(HeaderName::To, to, "Bad To")?;
+        self.check_party(HeaderName::From, self.from(), "Bad From")?;
+        self.check_party(HeaderName::To, self.to(), "Bad To")?;
         if self.call_id().is_empty() || chars::any(self.call_id().as_bytes(), chars::BLANK_OR_CONTROL) {
             return Err(Malformed::bad_request("Bad Call-ID"));
         }
@@ -64,7 +62,8 @@ impl Message {
                 if count > limits.vias_max {
                     return Err(Malformed::bad_request("Too Many Vias"));
                 }
-                if Via::parse(value).is_none() {
+                let branch = Via::parse(value).ok_or(Malformed::bad_request("Bad Via"))?.branch();
+                if chars::any(branch.as_bytes(), chars::BLANK_OR_CONTROL) {
                     return Err(Malformed::bad_request("Bad Via"));
                 }
             }
@@ -72,20 +71,25 @@ impl Message {
         if count == 0 { Err(Malformed::bad_request("Missing Via")) } else { Ok(()) }
     }
 
-    /// Only a display name may hold octets that are not UTF-8: URI and tag take part in comparisons.
-    fn octets_are_utf8(
+    /// From or To. Only a display name may hold octets that are not UTF-8: URI and tag take part in comparisons.
+    fn check_party(
         &self,
         name: HeaderName,
-        value: NameAddr<'_>,
+        value: Option<NameAddr<'_>>,
         reason: &'static str,
     ) -> Result<(), Malformed> {
+        let bad = Malformed::bad_request(reason);
+        let value = value.ok_or(bad)?;
+        if chars::any(value.tag().as_bytes(), chars::BLANK_OR_CONTROL) {
+            return Err(bad);
+        }
         if self.readable.is_none() || self.value(name).is_some() {
             return Ok(());
         }
         let line = self.line(name).map_or(&[][..], |line| self.text(line.value_range()));
         match std::str::from_utf8(&line[value.display.len().min(line.len())..]) {
             Ok(_) => Ok(()),
-            Err(_) => Err(Malformed::bad_request(reason)),
+            Err(_) => Err(bad),
         }
     }
 
@@ -217,6 +221,9 @@ mod tests {
             ("SIP/2.0/UDP h;branch=z9hG4bK1", "SIP/2.0/UDP 192.0.2.15;;,;,,", "Bad Via"),
             ("SIP/2.0/UDP h;branch=z9hG4bK1", ",", "Missing Via"),
             ("<sip:a@b>;tag=1", "\"a <sip:a@b>;tag=1", "Bad From"),
+            ("tag=1", "tag=1\r2", "Bad From"),
+            ("<sip:b@c>", "<sip:b@c>;tag=1 2", "Bad To"),
+            ("branch=z9hG4bK1", "branch=z9hG4bK1\r2", "Bad Via"),
             ("<sip:b@c>", "Watson, Thomas <sip:b@c>", "Bad To"),
             ("x@y", "", "Bad Call-ID"),
             ("1 OPTIONS", "36893488147419103232 OPTIONS", "Bad CSeq"),

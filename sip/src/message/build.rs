@@ -4,14 +4,14 @@ use std::fmt::{self, Display, Write as _};
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{HeaderName, Message, Method, NameAddr, Via, chars, list, reason_phrase};
 
 /// A message being written. What it is given is copied at once; control characters in it become spaces.
 #[derive(Debug)]
 pub struct Builder {
-    buffer: BytesMut,
+    buffer: Vec<u8>,
     /// Where the reason phrase stands in a response.
     reason: Range<usize>,
     /// Where the To line ends, as long as it has no tag.
@@ -37,12 +37,7 @@ pub fn request_named(method: &str, uri: &str) -> Builder {
 /// as sent (RFC 3261 §8.2.6.2); in the topmost Via `rport` is filled in, and `received` added if it was asked for or
 /// sent-by is not the source address (RFC 3261 §18.2.1, RFC 3581 §4). A 100 also carries the Timestamp (§8.2.6.1).
 pub fn response(to: &Message, status: u16, source: SocketAddr) -> Builder {
-    let mut builder = Builder::empty();
-    write!(Clean(&mut builder.buffer), "SIP/2.0 {status} ").expect("writing to memory");
-    let reason_at = builder.buffer.len();
-    builder.buffer.extend_from_slice(reason_phrase(status).as_bytes());
-    builder.reason = reason_at..builder.buffer.len();
-    builder.buffer.extend_from_slice(b"\r\n");
+    let mut builder = status_line(status);
     builder.copy_vias(to, source);
     for name in [HeaderName::From, HeaderName::To, HeaderName::CallId, HeaderName::CSeq] {
         builder.copy_first(to, name);
@@ -53,9 +48,20 @@ pub fn response(to: &Message, status: u16, source: SocketAddr) -> Builder {
     builder
 }
 
+/// Starts a response that answers no request at hand.
+pub(super) fn status_line(status: u16) -> Builder {
+    let mut builder = Builder::empty();
+    write!(Clean(&mut builder.buffer), "SIP/2.0 {status} ").expect("writing to memory");
+    let reason_at = builder.buffer.len();
+    builder.buffer.extend_from_slice(reason_phrase(status).as_bytes());
+    builder.reason = reason_at..builder.buffer.len();
+    builder.buffer.extend_from_slice(b"\r\n");
+    builder
+}
+
 impl Builder {
     fn empty() -> Self {
-        Self { buffer: BytesMut::with_capacity(BUFFER_BYTES), reason: 0..0, to_end: None }
+        Self { buffer: Vec::with_capacity(BUFFER_BYTES), reason: 0..0, to_end: None }
     }
 
     /// Replaces the reason phrase of a response.
@@ -63,20 +69,18 @@ impl Builder {
         if self.reason.is_empty() {
             return self;
         }
-        let mut phrase = BytesMut::with_capacity(reason.len());
-        Clean(&mut phrase).write_str(reason).expect("writing to memory");
-        let grown = self.splice(self.reason.clone(), &phrase);
-        self.reason.end = self.reason.start + phrase.len();
-        self.to_end = self.to_end.map(|end| end.wrapping_add_signed(grown));
+        let Range { start, end } = self.reason.clone();
+        self.buffer.drain(start..end);
+        let phrase_len = self.insert(start, format_args!("{reason}"));
+        self.reason.end = start + phrase_len;
+        self.to_end = self.to_end.map(|to_end| to_end - (end - start) + phrase_len);
         self
     }
 
     /// Appends a tag to To, if To is written and has none.
     pub fn to_tag(mut self, tag: &str) -> Self {
         let Some(end) = self.to_end.take() else { return self };
-        let mut param = BytesMut::with_capacity(tag.len() + 5);
-        write!(Clean(&mut param), ";tag={tag}").expect("writing to memory");
-        self.splice(end..end, &param);
+        self.insert(end, format_args!(";tag={tag}"));
         self
     }
 
@@ -129,18 +133,30 @@ impl Builder {
 
     /// Ends the message with a body of this type.
     pub fn body(self, content_type: &str, body: &[u8]) -> Bytes {
-        let mut ended =
-            self.header(HeaderName::ContentType, content_type).header(HeaderName::ContentLength, body.len());
-        ended.buffer.reserve(2 + body.len());
+        self.header(HeaderName::ContentType, content_type).end(body)
+    }
+
+    /// Ends the message with a body whose type is written already.
+    pub(super) fn end(self, body: &[u8]) -> Bytes {
+        let mut ended = self.header(HeaderName::ContentLength, body.len());
         ended.buffer.extend_from_slice(b"\r\n");
         ended.buffer.extend_from_slice(body);
-        ended.buffer.freeze()
+        ended.buffer.into()
     }
 
     /// Ends the message without a body: `Content-Length: 0`.
     pub fn finish(mut self) -> Bytes {
         self.buffer.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        self.buffer.freeze()
+        self.buffer.into()
+    }
+
+    /// Writes text into the middle; its length is returned.
+    fn insert(&mut self, at: usize, text: fmt::Arguments<'_>) -> usize {
+        let before = self.buffer.len();
+        Clean(&mut self.buffer).write_fmt(text).expect("writing to memory");
+        let text_len = self.buffer.len() - before;
+        self.buffer[at..].rotate_right(text_len);
+        text_len
     }
 
     fn copy_vias(&mut self, to: &Message, source: SocketAddr) {
@@ -208,15 +224,6 @@ impl Builder {
         self.to_end = (!tagged).then_some(self.buffer.len());
     }
 
-    /// Puts `text` in place of `range`; the change of length is returned.
-    fn splice(&mut self, range: Range<usize>, text: &[u8]) -> isize {
-        let tail = self.buffer.split_off(range.end);
-        self.buffer.truncate(range.start);
-        self.buffer.extend_from_slice(text);
-        self.buffer.extend_from_slice(&tail);
-        text.len().cast_signed() - range.len().cast_signed()
-    }
-
     /// Copies with CR, LF and NUL as spaces.
     fn clean(&mut self, bytes: &[u8]) {
         match memchr::memchr3(b'\r', b'\n', 0, bytes) {
@@ -244,7 +251,7 @@ fn token_or_dash(b: u8) -> u8 {
 }
 
 /// Appends text with control characters, the tab apart, as spaces.
-struct Clean<'a>(&'a mut BytesMut);
+struct Clean<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for Clean<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {

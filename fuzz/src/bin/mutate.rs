@@ -1,0 +1,53 @@
+//! Runs every check on edited torture messages for a time, on stable: `mutate [seconds] [seed]`.
+//!
+//! An input that breaks a rule is written to the working directory and named; the exit status is then 1.
+
+use std::panic::catch_unwind;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use trunkline_fuzz::mutator::Mutator;
+use trunkline_fuzz::{message, uri};
+
+/// Name and check of each target.
+const CHECKS: [(&str, fn(&[u8])); 4] =
+    [("scan", message::scan), ("message", message::check), ("uri", uri::check), ("values", values)];
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>().expect("a number"));
+    let seconds = arguments.next().unwrap_or(60);
+    let seed = arguments.next().unwrap_or(1);
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sip/corpus");
+    let mut mutator = Mutator::of_folders(&[&corpus.join("rfc4475"), &corpus.join("rfc5118")], seed);
+    let start = Instant::now();
+    let (mut inputs, mut broken) = (0_u64, 0_u64);
+    let mut slowest = [Duration::ZERO; CHECKS.len()];
+    while start.elapsed() < Duration::from_secs(seconds) && broken < 10 {
+        let input = mutator.input();
+        for (index, (name, check)) in CHECKS.into_iter().enumerate() {
+            let before = Instant::now();
+            if catch_unwind(|| check(&input)).is_err() {
+                let path = format!("{name}-seed{seed}-input{inputs}.bin");
+                std::fs::write(&path, &input).expect("the working directory can be written");
+                println!("{name}: rule broken by {path}");
+                broken += 1;
+            }
+            slowest[index] = slowest[index].max(before.elapsed());
+        }
+        inputs += 1;
+    }
+    println!("seed {seed}: {inputs} inputs, {broken} broke a rule");
+    for ((name, _), slowest) in CHECKS.into_iter().zip(slowest) {
+        println!("{name}: slowest {} us", slowest.as_micros());
+    }
+    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The value parsers on each header value of an edited message.
+fn values(input: &[u8]) {
+    for line in input.split(|&b| b == b'\n') {
+        let value = line.iter().position(|&b| b == b':').map_or(line, |colon| &line[colon + 1..]);
+        uri::check(value.trim_ascii());
+    }
+}

@@ -4,6 +4,8 @@ mod answering;
 mod bench;
 mod call;
 mod calling;
+mod modifying;
+mod registering;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,0 +1,172 @@
+//! REGISTER and digest at the edge of the agent.
+
+use super::bench::{Bench, invite, request};
+use super::*;
+use crate::auth::{Account, Algorithm, ClientAuth, Credentials};
+use crate::message::{HeaderName, Message};
+use crate::outbox::Peer;
+
+fn lines() -> Directory {
+    let mut directory = trusting();
+    for line in ["alice", "bob"] {
+        let algorithms = [Algorithm::Sha256, Algorithm::Md5];
+        directory.add_line(Account {
+            line: line.into(),
+            password: "secret".into(),
+            algorithms: algorithms.into(),
+        });
+    }
+    directory
+}
+
+/// A phone at an address that no trunk has.
+fn phone() -> Bench {
+    Bench::with(lines(), "198.51.100.2:5070")
+}
+
+/// The request again, with credentials for the challenge that it met.
+fn with_credentials(text: &str, challenge: &Message, user: &str, password: &str) -> String {
+    let credentials = Credentials { username: user.into(), password: password.into(), realm: None };
+    let mut auth = ClientAuth::new(Arc::new(credentials));
+    let method = text.split(' ').next().unwrap();
+    let uri = text.split(' ').nth(1).unwrap();
+    let challenges = challenge.lines(HeaderName::WwwAuthenticate);
+    let (_, value) = auth.answer(401, challenges, method, uri, "cnonce").unwrap();
+    let next = text
+        .replace(&format!("CSeq: 1 {method}"), &format!("CSeq: 2 {method}"))
+        .replace("z9hG4bK-1", "z9hG4bK-2");
+    next.replace("Max-Forwards: 70\r\n", &format!("Max-Forwards: 70\r\nAuthorization: {value}\r\n"))
+}
+
+fn register(to: &str, headers: &str) -> String {
+    let text = request("REGISTER", 1, "", headers, "").replace("sip:bob@192.0.2.1 SIP", "sip:192.0.2.1 SIP");
+    text.replace("To: <sip:bob@192.0.2.1>", &format!("To: <sip:{to}@192.0.2.1>"))
+        .replace("<sip:alice@192.0.2.2:5070>", "<sip:alice@198.51.100.2:5070;line=x>")
+}
+
+#[test]
+fn a_phone_registers_after_a_challenge() {
+    let mut bench = phone();
+    let text = register("alice", "Expires: 600\r\n");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    let challenges: Vec<_> = challenge.lines(HeaderName::WwwAuthenticate).collect();
+    assert_eq!((challenge.status(), challenges.len()), (401, 2));
+    assert!(challenges[0].contains("algorithm=SHA-256") && challenges[0].contains("realm=\"test\""));
+    assert_eq!(bench.agent.gauges(), Gauges::default());
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    let ok = bench.only();
+    assert_eq!(ok.status(), 200);
+    let contact = ok.value(HeaderName::Contact).unwrap();
+    assert!(contact.contains("<sip:alice@198.51.100.2:5070;line=x>") && contact.contains("expires=600"));
+    assert_eq!(bench.told(), ["Registered"]);
+    // A retransmission is answered by its transaction.
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.only().bytes(), bench.told()), (ok.bytes(), vec![]));
+    bench.pass(seconds(601));
+    assert_eq!(bench.told(), ["Expired"]);
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn a_binding_ends_with_its_stream() {
+    let mut bench = phone().by_tcp();
+    let text = register("alice", "");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["200".to_owned()], vec!["Registered".to_owned()]));
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    assert_eq!(bench.told(), ["Expired"]);
+}
+
+#[test]
+fn a_line_registers_itself_only_and_here_only() {
+    let mut bench = phone();
+    let text = register("bob", "");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["403".to_owned()], vec!["Refused 403".to_owned()]));
+    bench.say(register("alice", "").replace("sip:192.0.2.1 SIP", "sip:elsewhere.example SIP"));
+    assert_eq!(bench.heard(), ["404"]);
+    bench.say(register("alice", "").replace("sip:192.0.2.1 SIP", "sip:user@EXAMPLE.com SIP"));
+    assert_eq!(bench.heard(), ["401"], "a domain of ours, and a user part is tolerated");
+}
+
+#[test]
+fn a_contact_that_leads_back_to_us_is_refused() {
+    let mut bench = phone();
+    let text = register("alice", "").replace("alice@198.51.100.2:5070", "alice@192.0.2.1");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["403".to_owned()], vec![]));
+}
+
+#[test]
+fn a_user_that_does_not_exist_looks_like_one_that_does() {
+    let mut bench = phone();
+    let mut answers = Vec::new();
+    for user in ["alice", "nobody"] {
+        let text = register(user, "");
+        bench.say(text.clone());
+        let challenge = bench.only();
+        bench.say(with_credentials(&text, &challenge, user, "wrong"));
+        let refused = bench.only();
+        let shape = |message: &Message| -> Vec<String> {
+            message.headers().map(|(_, name, _)| String::from_utf8_lossy(name).into_owned()).collect()
+        };
+        answers.push((challenge.status(), shape(&challenge), refused.status(), shape(&refused)));
+    }
+    assert_eq!(answers[0], answers[1]);
+    assert_eq!((answers[0].0, answers[0].2), (401, 403));
+    assert_eq!(bench.told(), ["Refused 403", "Refused 403"]);
+}
+
+#[test]
+fn a_line_calls_after_a_challenge_under_its_own_name() {
+    let mut bench = phone();
+    let text = invite("");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    assert_eq!((challenge.status(), bench.told()), (401, vec![]));
+    bench.say(request("ACK", 1, challenge.to_tag(), "", "").replace("-1-ACK", "-1-INVITE"));
+    assert_eq!((bench.heard(), bench.agent.gauges()), (vec![], Gauges::default()));
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!(bench.heard(), ["100"]);
+    let [Event::Incoming(_, call)] = &bench.events()[..] else { panic!("expected a call") };
+    assert_eq!((&call.peer, &*call.from.user), (&Peer::Line("alice".into()), "alice"));
+
+    let mut bench = phone();
+    let text = text.replace("<sip:alice@192.0.2.2>;tag", "<sip:bob@192.0.2.2>;tag");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["403".to_owned()], vec!["Refused 403".to_owned()]));
+}
+
+#[test]
+fn everything_else_outside_a_dialog_is_challenged_too() {
+    for method in ["MESSAGE", "SUBSCRIBE", "PUBLISH", "NOTIFY", "REFER"] {
+        let mut bench = phone();
+        bench.say(request(method, 1, "", "", ""));
+        assert_eq!(bench.heard(), ["401"], "{method}");
+    }
+}
+
+#[test]
+fn a_trunk_that_registers_is_humoured() {
+    let mut bench = Bench::with(lines(), "192.0.2.2:5070");
+    let text = register("ua1", "").replace("sip:192.0.2.1 SIP", "sip:CA.cym.com SIP");
+    bench.say(text.clone());
+    let ok = bench.only();
+    assert_eq!((ok.status(), bench.told()), (200, vec![]));
+    assert!(ok.value(HeaderName::Contact).unwrap().contains("alice@198.51.100.2"));
+    // A line is a line wherever it is.
+    bench.say(register("alice", "").replace("z9hG4bK-", "z9hG4bK-b-"));
+    assert_eq!(bench.heard(), ["401"]);
+    bench.agent.endpoint.config.reply_200_to_trunk_register = false;
+    bench.say(text.replace("z9hG4bK-", "z9hG4bK-c-"));
+    assert_eq!(bench.heard(), ["404"]);
+}

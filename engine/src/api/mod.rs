@@ -113,3 +113,6 @@ async fn unknown_method(_: Caller) -> Problem {
 
 /// The longest body of a request.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

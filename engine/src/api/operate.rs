@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection};
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -14,10 +14,10 @@ use serde_json::error::Category;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::Shared;
 use super::access::Caller;
 use super::problem::Problem;
 use super::read::segments;
+use super::{BODY_BYTES_MAX, Shared};
 use crate::handle::AppIdentity;
 use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome};
 
@@ -148,10 +148,14 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 
 /// The JSON of the body; an empty body is an empty object.
 async fn argument<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let too_large = || Problem::http(StatusCode::PAYLOAD_TOO_LARGE, "A body has at most 1 MB.");
+    if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
     let body = match timeout(BODY_MAX, Bytes::from_request(request, &())).await {
         Ok(Ok(body)) => body,
         Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
-            return Err(Problem::http(StatusCode::PAYLOAD_TOO_LARGE, "A body has at most 1 MB."));
+            return Err(too_large());
         }
         Ok(Err(_)) => return Err(Problem::http(StatusCode::BAD_REQUEST, "The body ended early.")),
         Err(_) => return Err(Problem::http(StatusCode::REQUEST_TIMEOUT, "The body took longer than 10 s.")),

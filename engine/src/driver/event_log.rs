@@ -58,7 +58,13 @@ impl EventLog {
     pub(crate) fn subscribe(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
         let log = self.apps.get(app.0 as usize)?;
         let newest = log.newest.subscribe();
-        let after = after.unwrap_or(*log.newest.borrow());
+        let last = *newest.borrow();
+        let after = match after {
+            None => last,
+            Some(after) if after <= last => after,
+            // A number from an earlier life of the engine: everything that is kept is news to that reader.
+            Some(_) => 0,
+        };
         Some(Subscription { log: Arc::clone(log), next: after + 1, newest })
     }
 }
@@ -140,6 +146,16 @@ mod tests {
         let mut reader = log.subscribe(AppId(0), Some(1)).expect("the application exists");
         assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 2, .. })));
         assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 3, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_reader_of_an_earlier_life_begins_anew() {
+        let log = EventLog::new(1);
+        log.append(AppId(0), message(1));
+        for after in [2, u64::MAX] {
+            let mut reader = log.subscribe(AppId(0), Some(after)).expect("the application exists");
+            assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 1, .. })), "{after}");
+        }
     }
 
     #[tokio::test]

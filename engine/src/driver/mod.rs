@@ -20,7 +20,7 @@ mod store;
 pub(crate) mod stream;
 pub(crate) mod switch;
 mod udp;
-mod worker;
+pub(crate) mod worker;
 
 pub use notify::notify_service_manager;
 pub use start::{Running, StartError};

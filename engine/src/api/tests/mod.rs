@@ -1,0 +1,366 @@
+//! The contract of the API, as a client sees it.
+
+mod stage;
+
+use futures_util::SinkExt;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Frame;
+
+use self::stage::{MONITOR, OWNER, Stage};
+use crate::cli::{Cli, Command, Ctl};
+use crate::ctl;
+use crate::switch::{CallId, Message};
+
+#[tokio::test]
+async fn nothing_is_told_without_a_token() {
+    let stage = Stage::new().await;
+    for path in [
+        "/",
+        "/v1",
+        "/v1/lines",
+        "/v1/lines/1001",
+        "/v1/calls",
+        "/v1/calls/c1",
+        "/v1/registrations",
+        "/v1/trunks",
+        "/v1/parked",
+        "/v1/events",
+        "/v1/nothing",
+        "/v1/calls/c1/get-conf-related-calls",
+    ] {
+        for headers in [&[][..], &[("Authorization", "Bearer wrong")], &[("Authorization", "Basic b3duZXI6")]]
+        {
+            let answer = stage.ask("GET", path, headers, "").await;
+            assert_eq!(answer.problem(), (401, "unauthorized".into()), "{path} {headers:?}");
+            assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+        }
+    }
+    for path in ["/v1/lines/1001/make-call", "/v1/calls/c1/drop", "/v1/calls/c1/nothing"] {
+        assert_eq!(stage.post(path, "", "").await.problem().0, 401, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn health_and_the_contract_itself_need_no_token() {
+    let stage = Stage::new().await;
+    for path in ["/livez", "/readyz", "/metrics", "/v1/openapi.json"] {
+        assert_eq!(stage.ask("GET", path, &[], "").await.status, 200, "{path}");
+    }
+    let metrics = stage.ask("GET", "/metrics", &[], "").await.body;
+    for gauge in
+        ["calls", "sip_dialogs", "sip_transactions", "media_ports_in_use", "subscriptions", "registrations"]
+    {
+        assert!(
+            metrics.contains(&format!("\n# TYPE trunkline_{gauge} gauge\ntrunkline_{gauge} 0\n"))
+                || metrics.contains(&format!("# TYPE trunkline_{gauge} gauge\ntrunkline_{gauge} 0\n")),
+            "{gauge}: {metrics}"
+        );
+    }
+    assert!(metrics.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn a_foreign_name_or_page_is_refused_before_the_token_is_looked_at() {
+    let stage = Stage::new().await;
+    let answer = stage.ask("GET", "/livez", &[("Host", "evil.example")], "").await;
+    assert_eq!(answer.problem(), (421, "misdirected-request".into()));
+    let answer = stage.ask("GET", "/v1/lines", &[("Origin", "https://evil.example")], "").await;
+    assert_eq!(answer.problem(), (403, "forbidden".into()));
+    for head in ["", "Host: localhost\r\nHost: localhost\r\n"] {
+        let answer = stage.raw(&format!("GET /livez HTTP/1.1\r\nConnection: close\r\n{head}\r\n")).await;
+        assert_eq!(answer.problem().0, 400, "{head}");
+    }
+}
+
+#[tokio::test]
+async fn an_operation_answers_when_its_reply_comes() {
+    let stage = Stage::new().await;
+    let answer = stage.post("/v1/lines/1001/make-call", OWNER, r#"{"to":"1002"}"#).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({"call": "c9"})));
+    for operation in ["accept", "answer", "drop", "deallocate-call", "hold", "unhold"] {
+        for body in ["", "{}"] {
+            let answer = stage.post(&format!("/v1/calls/c1/{operation}"), OWNER, body).await;
+            assert_eq!((answer.status, answer.json()), (200, json!({})), "{operation}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_names_its_line_error_and_what_would_have_been_allowed() {
+    let stage = Stage::new().await;
+    let answer = stage.post("/v1/calls/c2/hold", OWNER, "").await;
+    assert_eq!(answer.problem(), (409, "invalcallstate".into()));
+    let problem = answer.json();
+    assert_eq!((&problem["state"], &problem["allowed"]), (&json!("onhold"), &json!(["drop", "unhold"])));
+    assert!(problem["detail"].as_str().unwrap().ends_with("The call is onhold. Allowed: drop, unhold."));
+    assert_eq!(stage.post("/v1/calls/c3/drop", MONITOR, "").await.problem(), (403, "notowner".into()));
+    for call in ["c4", "c", "4", "c-1", "c99999999999999999999", "%00", "c4%2F"] {
+        let answer = stage.post(&format!("/v1/calls/{call}/drop"), OWNER, "").await;
+        assert_eq!(answer.problem(), (404, "invalcallhandle".into()), "{call}");
+    }
+    let answer = stage.post("/v1/lines/1009/make-call", OWNER, r#"{"to":"1002"}"#).await;
+    assert_eq!(answer.problem(), (404, "invallinehandle".into()));
+}
+
+#[tokio::test]
+async fn an_operation_of_tapi_that_is_not_there_is_told_from_a_name_that_means_nothing() {
+    let stage = Stage::new().await;
+    for path in [
+        "lines/1001/forward",
+        "lines/1001/translate-address",
+        "calls/c1/park",
+        "calls/c1/setup-transfer",
+        "calls/c1/get-conf-related-calls",
+    ] {
+        let answer = stage.post(&format!("/v1/{path}"), OWNER, "").await;
+        assert_eq!(answer.problem(), (501, "operationunavail".into()), "{path}");
+    }
+    for path in ["lines/1001/hold", "calls/c1/make-call", "calls/c1/explode", "nothing"] {
+        assert_eq!(
+            stage.post(&format!("/v1/{path}"), OWNER, "").await.problem(),
+            (404, "not-found".into()),
+            "{path}"
+        );
+    }
+    assert_eq!(stage.get("/v1/calls/c1/drop", OWNER).await.problem(), (405, "method-not-allowed".into()));
+    assert_eq!(stage.post("/v1/lines", OWNER, "").await.problem(), (405, "method-not-allowed".into()));
+}
+
+#[tokio::test]
+async fn an_argument_that_cannot_be_is_refused() {
+    let stage = Stage::new().await;
+    let deep = "[".repeat(100_000);
+    let long = format!(r#"{{"to":"{}"}}"#, "1".repeat(257));
+    for (status, body) in [
+        (400, "{"),
+        (400, "to=1002"),
+        (422, deep.as_str()),
+        (422, ""),
+        (422, "[]"),
+        (422, r#"{"to":1002}"#),
+        (422, r#"{"to":"1002","form":"1001"}"#),
+        (422, r#"{"to":"1002\r\nBye: 1"}"#),
+        (422, r#"{"to":"\u0000"}"#),
+        (422, long.as_str()),
+    ] {
+        let answer = stage.post("/v1/lines/1001/make-call", OWNER, body).await;
+        assert_eq!(answer.problem(), (status, "invalparam".into()), "{}", &body[..body.len().min(40)]);
+    }
+    assert_eq!(stage.post("/v1/calls/c1/drop", OWNER, r#"{"to":"1"}"#).await.problem().0, 422);
+}
+
+#[tokio::test]
+async fn a_body_beyond_a_megabyte_is_not_read() {
+    let stage = Stage::new().await;
+    let authorization = format!("Bearer {OWNER}");
+    let headers = [("Authorization", authorization.as_str()), ("Content-Length", "1048577")];
+    let answer = stage.ask("POST", "/v1/calls/c1/drop", &headers, "").await;
+    assert_eq!(answer.problem(), (413, "content-too-large".into()));
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000)).repeat(17);
+    let answer = stage
+        .raw(&format!(
+            "POST /v1/calls/c1/drop HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: {authorization}\r\n\
+             Transfer-Encoding: chunked\r\n\r\n{chunk}0\r\n\r\n"
+        ))
+        .await;
+    assert_eq!(answer.problem().0, 413);
+}
+
+#[tokio::test]
+async fn two_lengths_of_one_body_are_no_request() {
+    let stage = Stage::new().await;
+    let answer = stage
+        .raw(
+            "POST /v1/calls/c1/drop HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\
+             Content-Length: 5\r\n\r\n",
+        )
+        .await;
+    assert_eq!(answer.status, 400);
+}
+
+#[tokio::test]
+async fn a_client_that_prefers_not_to_wait_gets_its_reply_as_an_event() {
+    let stage = Stage::new().await;
+    let authorization = format!("Bearer {OWNER}");
+    let mut listener =
+        stage.listen("", &[("authorization", &authorization)]).await.unwrap_or_else(|s| panic!("{s}"));
+    let headers = [("Authorization", authorization.as_str()), ("Prefer", "respond-async")];
+    let answer = stage.ask("POST", "/v1/calls/c2/hold", &headers, "").await;
+    assert_eq!((answer.status, answer.json()), (202, json!({"request": 1})));
+    assert!(answer.head.contains("preference-applied: respond-async"), "{}", answer.head);
+    let event = listener.next().await;
+    assert_eq!((&event["type"], &event["request"]), (&json!("reply"), &json!(1)));
+    assert_eq!(event["problem"]["code"], "invalcallstate");
+}
+
+fn info(call: u64) -> Message {
+    Message::CallInfo { call: CallId(call), line: "1001".into(), changed: "connectedid" }
+}
+
+#[tokio::test]
+async fn events_resume_behind_a_number() {
+    let stage = Stage::new().await;
+    for call in 1..=3 {
+        stage.tell(info(call));
+    }
+    let Ok(mut listener) = stage.listen(&format!("?after=1&access_token={OWNER}"), &[]).await else {
+        panic!()
+    };
+    for seq in 2..=3 {
+        let expected = json!({"seq": seq, "type": "call-info", "call": format!("c{seq}"), "line": "1001",
+                              "changed": "connectedid"});
+        assert_eq!(listener.next().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_was_away_too_long_is_told_what_it_lost() {
+    let stage = Stage::new().await;
+    for call in 0..20_000 {
+        stage.tell(info(call));
+    }
+    let Ok(mut listener) = stage.listen(&format!("?after=0&access_token={OWNER}"), &[]).await else {
+        panic!()
+    };
+    let lost = listener.next().await;
+    assert_eq!((&lost["type"], &lost["from"]), (&json!("lost"), &json!(1)));
+    assert_eq!(lost["to"], lost["seq"]);
+    assert_eq!(listener.next().await["seq"].as_u64(), lost["to"].as_u64().map(|to| to + 1));
+}
+
+#[tokio::test]
+async fn an_application_hears_its_own_events_only() {
+    let stage = Stage::new().await;
+    let Ok(mut monitor) = stage.listen(&format!("?access_token={MONITOR}"), &[]).await else { panic!() };
+    stage.tell(info(1));
+    assert_eq!(stage.post("/v1/calls/c3/drop", MONITOR, "").await.status, 403);
+    assert_eq!(monitor.next().await["type"], "reply");
+}
+
+#[tokio::test]
+async fn the_event_stream_has_a_door() {
+    let stage = Stage::new().await;
+    let token = format!("?access_token={OWNER}");
+    assert_eq!(stage.listen("", &[]).await.err(), Some(401));
+    assert_eq!(stage.listen("?access_token=wrong", &[]).await.err(), Some(401));
+    assert_eq!(stage.listen(&token, &[("origin", "https://evil.example")]).await.err(), Some(403));
+    assert_eq!(stage.listen(&format!("{token}&after=x"), &[]).await.err(), Some(400));
+    assert_eq!(stage.get("/v1/events", OWNER).await.problem(), (426, "upgrade-required".into()));
+    let own = format!("http://{}", stage.address);
+    assert!(stage.listen(&token, &[("origin", &own)]).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_on_the_event_stream_is_shown_out() {
+    let stage = Stage::new().await;
+    for (frame, code) in [(Frame::text("hello"), Some(1003)), (Frame::binary(vec![0; 70_000]), None)] {
+        let Ok(mut listener) = stage.listen(&format!("?access_token={OWNER}"), &[]).await else { panic!() };
+        drop(listener.0.send(frame).await);
+        let closed = listener.closed().await;
+        assert!(code.is_none() || closed == code, "{closed:?}");
+    }
+    let Ok(mut flood) = stage.listen(&format!("?access_token={OWNER}"), &[]).await else { panic!() };
+    for _ in 0..1000 {
+        if flood.0.send(Frame::Ping(Vec::new().into())).await.is_err() {
+            break;
+        }
+    }
+    assert!(matches!(flood.closed().await, Some(1008) | None));
+}
+
+#[tokio::test]
+async fn event_streams_at_once_have_a_limit() {
+    let stage = Stage::new().await;
+    let token = format!("?access_token={OWNER}");
+    let mut open = Vec::new();
+    for _ in 0..super::events::SOCKETS_MAX {
+        open.push(stage.listen(&token, &[]).await.unwrap_or_else(|status| panic!("{status}")));
+    }
+    assert_eq!(stage.listen(&token, &[]).await.err(), Some(503));
+}
+
+#[tokio::test]
+async fn the_end_of_the_server_is_told_to_those_who_listen() {
+    let stage = Stage::new().await;
+    let Ok(mut listener) = stage.listen(&format!("?access_token={OWNER}"), &[]).await else { panic!() };
+    stage.stop().await;
+    assert_eq!(listener.closed().await, Some(1001));
+}
+
+#[tokio::test]
+async fn the_contract_names_every_path_and_operation() {
+    let stage = Stage::new().await;
+    let document = stage.ask("GET", "/v1/openapi.json", &[], "").await.json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut expected = vec![
+        "/v1/calls",
+        "/v1/calls/{call}",
+        "/v1/calls/{call}/accept",
+        "/v1/calls/{call}/answer",
+        "/v1/calls/{call}/deallocate-call",
+        "/v1/calls/{call}/drop",
+        "/v1/calls/{call}/hold",
+        "/v1/calls/{call}/unhold",
+        "/v1/events",
+        "/v1/lines",
+        "/v1/lines/{line}",
+        "/v1/lines/{line}/make-call",
+        "/v1/parked",
+        "/v1/registrations",
+        "/v1/trunks",
+    ];
+    let mut sorted = paths;
+    sorted.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(sorted, expected);
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut references = Vec::new();
+    find_references(&document, &mut references);
+    assert!(references.len() > 20);
+    for reference in references {
+        let name = reference.strip_prefix("#/components/schemas/").unwrap();
+        assert!(schemas.contains_key(name), "{reference} leads nowhere");
+    }
+}
+
+fn find_references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str).map(str::to_owned));
+            fields.values().for_each(|value| find_references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| find_references(item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[tokio::test]
+async fn ctl_says_what_the_daemon_says() {
+    use clap::Parser;
+
+    let stage = Stage::new().await;
+    let command = |words: &str| -> Ctl {
+        let line = format!("trunkline ctl --url http://{} --token {OWNER} {words}", stage.address);
+        let Command::Ctl(ctl) = Cli::parse_from(line.split(' ')).command() else { panic!() };
+        ctl
+    };
+    ctl::run(command("make-call 1001 1002")).await.unwrap();
+    ctl::run(command("hold c1 --json")).await.unwrap();
+    let refused = ctl::run(command("hold c2")).await.unwrap_err().to_string();
+    assert!(
+        refused.starts_with("invalcallstate: ") && refused.ends_with("Allowed: drop, unhold."),
+        "{refused}"
+    );
+    let mut stranger = command("drop c1");
+    stranger.token = Some("wrong".into());
+    assert_eq!(
+        ctl::run(stranger).await.unwrap_err().to_string(),
+        "unauthorized: No application has this token."
+    );
+    let mut nowhere = command("lines");
+    nowhere.url = Some("http://127.0.0.1:1".into());
+    assert!(
+        ctl::run(nowhere).await.unwrap_err().to_string().starts_with("no daemon answers at 127.0.0.1:1: ")
+    );
+}

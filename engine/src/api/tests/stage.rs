@@ -1,0 +1,266 @@
+//! The API on a loopback socket before a switch that replies by a script.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use arc_swap::ArcSwap;
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message as Frame};
+use trunkline_sip::location::{Location, LocationLimits};
+
+use crate::api::{Access, serve};
+use crate::config::Config;
+use crate::driver::clock;
+use crate::driver::event_log::EventLog;
+use crate::driver::metrics::Metrics;
+use crate::driver::stream::Connections;
+use crate::driver::switch::{SwitchInput, Waiting};
+use crate::driver::worker::Workers;
+use crate::handle::{AppIdentity, Engine, Shared};
+use crate::switch::{
+    AppId, CallId, CallOperation, CallState, LineError, Message, Operation, Outcome, Refusal, Reply, Switch,
+};
+
+pub(super) const OWNER: &str = "owner-token";
+pub(super) const MONITOR: &str = "monitor-token";
+
+const CONFIG: &str = r#"
+[sip]
+workers = 1
+[[line]]
+address = "1001"
+name = "Reception"
+password = "a"
+[[line]]
+address = "1002"
+kind = "local"
+[[trunk]]
+name = "carrier"
+peer = "udp:192.0.2.1:5060"
+max_calls = 60
+[[app]]
+name = "crm"
+token = "owner-token"
+lines = ["*"]
+[[app]]
+name = "wallboard"
+token = "monitor-token"
+lines = ["1001"]
+privilege = "monitor"
+"#;
+
+pub(super) struct Stage {
+    pub(super) address: SocketAddr,
+    events: Arc<EventLog>,
+    stop: oneshot::Sender<()>,
+    served: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.body))
+    }
+
+    /// Status and code of a problem.
+    pub(super) fn problem(&self) -> (u16, String) {
+        assert!(self.head.contains("content-type: application/problem+json"), "{}", self.head);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{problem}");
+        (self.status, problem["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Stage {
+    pub(super) async fn new() -> Self {
+        let config = Config::parse(Path::new("stage.toml"), CONFIG).unwrap();
+        let now = clock::now();
+        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        let (events, waiting) = (Arc::new(EventLog::new(2)), Arc::new(Waiting::new()));
+        let metrics = Arc::new(Metrics::new(1));
+        let (workers, _) = Workers::new(1, Arc::clone(&metrics));
+        let (switch, mailbox) = mpsc::channel(16);
+        let state = Switch::new(config.setup(), Arc::clone(&location), [1; 32], now);
+        tokio::spawn(play(state, mailbox, Arc::clone(&events), Arc::clone(&waiting)));
+        let apps = (0..).zip(&config.apps).map(|(id, app)| AppIdentity {
+            id: AppId(id),
+            name: app.name.clone(),
+            token: app.token.0.clone(),
+        });
+        let engine = Engine::new(Arc::new(Shared {
+            switch,
+            waiting,
+            events: Arc::clone(&events),
+            location,
+            metrics,
+            connections: Connections::new(Handle::current(), workers),
+            apps: ArcSwap::from_pointee(apps.collect()),
+            next_request: AtomicU32::new(0),
+            ready: AtomicBool::new(true),
+        }));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async { drop(stopped.await) };
+        let served = tokio::spawn(serve(listener, engine, Access::from(&config.api), stopped));
+        Self { address, events, stop, served }
+    }
+
+    /// Tells the application of [`OWNER`] something.
+    pub(super) fn tell(&self, message: Message) {
+        self.events.append(AppId(0), message);
+    }
+
+    /// Stops the server and waits for its end.
+    pub(super) async fn stop(self) {
+        self.stop.send(()).unwrap();
+        self.served.await.unwrap().unwrap();
+    }
+
+    pub(super) async fn get(&self, path: &str, token: &str) -> Answer {
+        self.ask("GET", path, &[("Authorization", &format!("Bearer {token}"))], "").await
+    }
+
+    pub(super) async fn post(&self, path: &str, token: &str, body: &str) -> Answer {
+        self.ask("POST", path, &[("Authorization", &format!("Bearer {token}"))], body).await
+    }
+
+    pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        if !headers.iter().any(|(name, _)| *name == "Host") {
+            request += &format!("Host: {}\r\n", self.address);
+        }
+        if !headers.iter().any(|(name, _)| *name == "Content-Length") {
+            request += &format!("Content-Length: {}\r\n", body.len());
+        }
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        self.raw(&format!("{request}\r\n{body}")).await
+    }
+
+    /// Writes bytes and reads until the server closes.
+    pub(super) async fn raw(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // A server that has answered already may reset what it will not read.
+        drop(stream.write_all(request.as_bytes()).await);
+        let mut bytes = Vec::new();
+        drop(stream.read_to_end(&mut bytes).await);
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no answer: {text:?}"));
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_ascii_lowercase(), body: body.to_owned() }
+    }
+
+    /// Opens the event stream; `headers` beside those of the handshake.
+    pub(super) async fn listen(
+        &self,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Listener, u16> {
+        let mut request = format!("ws://{}/v1/events{query}", self.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        match tokio_tungstenite::client_async(request, stream).await {
+            Ok((socket, _)) => Ok(Listener(socket)),
+            Err(Error::Http(answer)) => Err(answer.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+pub(super) struct Listener(pub(super) WebSocketStream<TcpStream>);
+
+impl Listener {
+    /// The next event.
+    pub(super) async fn next(&mut self) -> Value {
+        loop {
+            let frame = self.0.next().await.unwrap().unwrap();
+            if let Frame::Text(text) = &frame {
+                return serde_json::from_str(text).unwrap();
+            }
+            assert!(frame.is_ping(), "{frame:?}");
+        }
+    }
+
+    /// The code that the server closes with; `None` where it just ends.
+    pub(super) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Frame::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+}
+
+async fn play(
+    state: Switch,
+    mut mailbox: mpsc::Receiver<SwitchInput>,
+    events: Arc<EventLog>,
+    waiting: Arc<Waiting>,
+) {
+    while let Some(input) = mailbox.recv().await {
+        match input {
+            SwitchInput::Request(app, request, operation) => {
+                let reply = script(&operation);
+                if let Some((_, sender)) = waiting.remove(&request) {
+                    drop(sender.send(reply.clone()));
+                }
+                events.append(app, Message::Reply { request, reply });
+            }
+            SwitchInput::View(reader) => reader(&state),
+            SwitchInput::Drain
+            | SwitchInput::Media(_)
+            | SwitchInput::Reconfigure(_)
+            | SwitchInput::Sip(_)
+            | SwitchInput::Stop => panic!("{input:?}"),
+        }
+    }
+}
+
+/// Call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
+fn script(operation: &Operation) -> Reply {
+    let call = match operation {
+        Operation::MakeCall { line, .. } if &**line == "1001" => return Ok(Outcome::Call(CallId(9))),
+        Operation::MakeCall { .. } => return Err(LineError::InvalLineHandle.into()),
+        Operation::Accept(call)
+        | Operation::Answer(call)
+        | Operation::Drop(call)
+        | Operation::DeallocateCall(call)
+        | Operation::Hold(call)
+        | Operation::Unhold(call) => *call,
+    };
+    match call {
+        CallId(1) => Ok(Outcome::Done),
+        CallId(2) => Err(Refusal {
+            error: LineError::InvalCallState,
+            state: Some(CallState::OnHold),
+            allowed: vec![CallOperation::Drop, CallOperation::Unhold],
+        }),
+        CallId(3) => Err(Refusal {
+            error: LineError::NotOwner,
+            state: Some(CallState::OnHold),
+            allowed: vec![CallOperation::DeallocateCall],
+        }),
+        _ => Err(LineError::InvalCallHandle.into()),
+    }
+}

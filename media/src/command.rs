@@ -93,7 +93,7 @@ pub struct Remote {
 pub enum Feed {
     /// Nothing is sent.
     Nothing,
-    /// What another leg of the same worker says.
+    /// What another leg of the same worker says, from when it is open; a leg that is fed itself hears its echo.
     Leg(LegId),
     /// Silence in the leg's own codec, so that NAT bindings and RTP timers of the far end live.
     Silence,

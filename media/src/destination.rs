@@ -3,6 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
+use crate::limits::LOWEST_PORT;
+
 /// What is refused as a destination, whatever SDP or a packet's source says.
 ///
 /// Ports below [`LOWEST_PORT`], multicast, broadcast, unspecified and reserved addresses are always refused. The engine's own
@@ -12,9 +14,6 @@ pub struct Destinations {
     own_addresses: Vec<IpAddr>,
     own_ports: Vec<RangeInclusive<u16>>,
 }
-
-/// Below it live system services, which no SDP may point media at.
-pub const LOWEST_PORT: u16 = 1_024;
 
 impl Destinations {
     /// Destinations of an engine that has these addresses and listens on these ports (media range, SIP, HTTP).

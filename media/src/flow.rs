@@ -5,7 +5,7 @@
 //! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use crate::command::{Codec, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
@@ -79,8 +79,9 @@ struct Aside {
 impl Flow {
     /// Takes what offer/answer agreed.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
-        self.inbound.latch.agree(now_us, remote);
-        self.aside.remote = Some(*remote);
+        let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
+        self.inbound.latch.agree(now_us, &remote);
+        self.aside.remote = Some(remote);
         self.find_destinations(destinations);
     }
 
@@ -264,6 +265,14 @@ fn may_be_sent_to_unheard(to: SocketAddr, policy: SourcePolicy) -> bool {
     }
 }
 
+/// IPv4 in its own form, as packets from there will name it.
+fn unmapped(named: SocketAddr) -> SocketAddr {
+    match named.ip().to_canonical() {
+        IpAddr::V4(v4) => SocketAddr::new(v4.into(), named.port()),
+        IpAddr::V6(_) => named,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -315,6 +324,13 @@ mod tests {
         assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4000")));
         assert!(matches!(receive(&mut flow, "192.0.2.1:4040", &rtp(1)), Verdict::Rtp { latched: true, .. }));
         assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4040")));
+    }
+
+    #[test]
+    fn a_mapped_address_is_the_ipv4_address_that_it_maps() {
+        let mut flow = flow(&remote("[::ffff:192.0.2.1]:4000", "[::ffff:192.0.2.1]:4001"));
+        assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4000")));
+        assert!(matches!(receive(&mut flow, "192.0.2.1:4000", &rtp(1)), Verdict::Rtp { latched: true, .. }));
     }
 
     #[test]

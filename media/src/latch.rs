@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::command::{PayloadTypes, Remote, SourcePolicy};
 use crate::destination::Destinations;
+use crate::limits::{CANDIDATES_MAX, PROOF_PACKETS};
 use crate::rtp::Header;
 
 /// After this silence of the latched source another port of its address may be latched (a NAT that forgot its binding).
@@ -20,12 +21,6 @@ pub(crate) const RELATCH_AFTER_US: u64 = 5_000_000;
 
 /// The same for RTCP, which is said every five seconds only (RFC 3550 §6.2).
 pub(crate) const RTCP_RELATCH_AFTER_US: u64 = 20_000_000;
-
-/// How many valid packets in sequence an unknown source must send inside the window.
-pub(crate) const PROOF_PACKETS: u8 = 3;
-
-/// How many unknown sources are watched at once; more are foreign.
-pub(crate) const CANDIDATES_MAX: usize = 4;
 
 /// A candidate that has not spoken for this long gives up its place.
 const CANDIDATE_STALE_US: u64 = 500_000;

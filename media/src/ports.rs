@@ -8,18 +8,13 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::command::PortPair;
-
-/// How long a released pair rests, so that late packets of its last call meet no other call.
-pub const QUARANTINE: Duration = Duration::from_secs(5);
-
-/// How long a pair rests that could not be bound.
-pub const SET_ASIDE: Duration = Duration::from_secs(60);
+use crate::limits::{QUARANTINE, SET_ASIDE};
 
 /// The pairs of a port range: free ones in random order, those in use, those at rest.
 #[derive(Debug)]
@@ -92,6 +87,8 @@ impl PortPool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]

@@ -11,11 +11,8 @@ use thiserror::Error;
 
 use crate::command::{Command, Event};
 use crate::io::kernel::{KernelIo, Waker};
+use crate::limits::COMMANDS_WAITING_MAX;
 use crate::worker::{RelayConfig, RelayWorker};
-
-/// How many commands may wait for a worker. A full queue refuses ([`Refused::Full`]): the caller fails its call set-up, or
-/// tries again at its next turn; nobody waits.
-pub const COMMANDS_WAITING_MAX: usize = 4_096;
 
 /// Why a command was not taken; it comes back unharmed.
 #[derive(Debug, Error)]
@@ -120,7 +117,10 @@ impl Driver {
                 break;
             }
             now = clock();
-            self.turn(now);
+            self.guarded(|worker, out| {
+                worker.handle_io(now, out);
+                worker.handle_timeout(now, out);
+            });
             let ended = self.worker.io_mut().take_woken() && self.take_commands(now);
             self.tell();
             if ended {
@@ -131,15 +131,11 @@ impl Driver {
         self.tell();
     }
 
-    /// One batch. A panic over one packet costs the leg of that packet and no other.
-    fn turn(&mut self, now: Instant) {
+    /// A panic over one packet or command costs the leg of it and no other.
+    fn guarded(&mut self, work: impl FnOnce(&mut RelayWorker<KernelIo>, &mut Vec<Event>)) {
         let Self { worker, out, .. } = self;
-        let batch = AssertUnwindSafe(|| {
-            worker.handle_io(now, out);
-            worker.handle_timeout(now, out);
-        });
-        if catch_unwind(batch).is_err() {
-            self.worker.close_in_hand(&mut self.out);
+        if catch_unwind(AssertUnwindSafe(|| work(worker, out))).is_err() {
+            worker.close_in_hand(out);
         }
     }
 
@@ -147,7 +143,7 @@ impl Driver {
     fn take_commands(&mut self, now: Instant) -> bool {
         loop {
             match self.commands.try_recv() {
-                Ok(command) => self.worker.command(now, command, &mut self.out),
+                Ok(command) => self.guarded(|worker, out| worker.command(now, command, out)),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }

@@ -7,8 +7,7 @@ use std::sync::Arc;
 use hound::{SampleFormat, WavReader};
 use thiserror::Error;
 
-/// The longest music that is kept, in samples: ten minutes.
-pub const MUSIC_SAMPLES_MAX: u32 = 10 * 60 * 8_000;
+use crate::limits::MUSIC_SAMPLES_MAX;
 
 /// Why a file is no music for telephones.
 #[derive(Debug, Error)]

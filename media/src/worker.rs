@@ -25,21 +25,10 @@ use crate::destination::Destinations;
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
+use crate::limits::{DATAGRAM_BYTES_MAX, LAG_MAX, LISTENERS_MAX, PACKETS_PER_TURN};
 use crate::playout::{PACKET, PACKET_BYTES, Player, Ringback};
 use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
-
-/// The longest datagram that is relayed, in bytes; longer ones are malformed.
-pub const DATAGRAM_BYTES_MAX: usize = 2_048;
-
-/// How many datagrams one socket may have fetched in one batch, so that a flooded port starves no other.
-pub const PACKETS_PER_TURN: u32 = 8;
-
-/// How many legs may hear one leg.
-pub const LISTENERS_MAX: usize = 16;
-
-/// How far the 20 ms clock may fall behind before it skips, in microseconds.
-const LAG_MAX_US: u64 = 100_000;
 
 /// What a worker is made with.
 #[derive(Clone, Debug, Default)]
@@ -59,6 +48,8 @@ pub struct RelayWorker<I: DatagramIo> {
     slots: Vec<Slot<I::Socket>>,
     free: Vec<u32>,
     slot_of: HashMap<LegId, u32>,
+    /// Legs that are to hear one that is not open yet.
+    awaiting: HashMap<LegId, SmallVec<[u32; 2]>>,
     silences: BinaryHeap<Reverse<(u64, u32, u32)>>,
     playing: Vec<u32>,
     tick_at_us: Option<u64>,
@@ -96,6 +87,8 @@ struct Leg<S> {
 enum Hears {
     Nothing,
     Leg(u32),
+    /// A leg that is not open.
+    Awaited(LegId),
     Player(Box<Player>),
 }
 
@@ -120,6 +113,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             slots: Vec::new(),
             free: Vec::new(),
             slot_of: HashMap::new(),
+            awaiting: HashMap::new(),
             silences: BinaryHeap::new(),
             playing: Vec::new(),
             tick_at_us: None,
@@ -149,6 +143,12 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Carries out a command. One that names a leg that is not open does nothing, for its leg may have failed to open.
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Event>) {
         let now_us = self.us(now);
+        let (Command::Open { leg, .. }
+        | Command::Remote(leg, _)
+        | Command::Feed(leg, _)
+        | Command::Stats(leg)
+        | Command::Close(leg)) = &command;
+        self.in_hand = self.slot_of.get(leg).copied();
         match command {
             Command::Open { leg, ports, address, silent_after } => {
                 self.open(leg, ports, address, silent_after, out)
@@ -166,6 +166,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 }
             }
         }
+        self.in_hand = None;
     }
 
     /// Relays what the sockets of the present batch have.
@@ -184,6 +185,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
         }
         self.buffer = buffer;
+        self.in_hand = None;
     }
 
     /// Relays one datagram that was received elsewhere.
@@ -196,6 +198,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         out: &mut Vec<Event>,
     ) {
         self.relay(self.us(now), token, from, packet, out);
+        self.in_hand = None;
     }
 
     /// Plays and reports what is due.
@@ -209,6 +212,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.silences.pop();
             self.check_silence(now_us, slot, generation, out);
         }
+        self.in_hand = None;
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing else happens.
@@ -229,8 +233,8 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
     }
 
-    /// Closes the leg whose packet was in hand when a panic was caught.
-    pub(crate) fn close_in_hand(&mut self, out: &mut Vec<Event>) {
+    /// Closes the leg whose packet or command was in hand, for a driver that has caught a panic.
+    pub fn close_in_hand(&mut self, out: &mut Vec<Event>) {
         if let Some(slot) = self.in_hand.take() {
             self.close(slot, out);
         }
@@ -289,6 +293,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             ports,
         });
         self.slot_of.insert(id, slot);
+        for hearer in self.awaiting.remove(&id).unwrap_or_default() {
+            self.hear(hearer, slot);
+        }
     }
 
     fn agree(&mut self, now_us: u64, id: LegId, remote: &Remote) {
@@ -322,24 +329,34 @@ impl<I: DatagramIo> RelayWorker<I> {
             return;
         }
         self.end_feed(slot);
-        let hears = if let Some(source) = source {
-            match self.leg(source) {
-                Some(source_leg) if source_leg.listeners.len() < LISTENERS_MAX => {
-                    source_leg.listeners.push(slot);
-                    Hears::Leg(source)
-                }
-                Some(_) | None => Hears::Nothing,
-            }
+        if let Some(source) = source {
+            self.hear(slot, source);
+        } else if let Feed::Leg(source) = *feed {
+            self.awaiting.entry(source).or_default().push(slot);
+            self.set_hears(slot, Hears::Awaited(source));
         } else {
             let (ssrc, sequence, timestamp): (u32, u16, u32) = self.chance.random();
             // The first sequence number leaves room before it wraps, as RFC 3711 §3.3.1 advises.
-            let player = Player::of(feed, ssrc, sequence >> 1, timestamp);
-            player.map_or(Hears::Nothing, |player| Hears::Player(Box::new(player)))
-        };
-        if matches!(hears, Hears::Player(_)) {
+            let Some(player) = Player::of(feed, ssrc, sequence >> 1, timestamp) else { return };
             self.playing.push(slot);
             self.tick_at_us.get_or_insert(now_us);
+            self.set_hears(slot, Hears::Player(Box::new(player)));
         }
+    }
+
+    /// Lets one leg hear another.
+    fn hear(&mut self, hearer: u32, source: u32) {
+        let Some(source_leg) = self.leg(source) else { return };
+        let hears = if source_leg.listeners.len() < LISTENERS_MAX {
+            source_leg.listeners.push(hearer);
+            Hears::Leg(source)
+        } else {
+            Hears::Nothing
+        };
+        self.set_hears(hearer, hears);
+    }
+
+    fn set_hears(&mut self, slot: u32, hears: Hears) {
         if let Some(leg) = self.leg(slot) {
             leg.hears = hears;
         }
@@ -354,6 +371,14 @@ impl<I: DatagramIo> RelayWorker<I> {
             Hears::Leg(source) => {
                 if let Some(source) = self.leg(source) {
                     source.listeners.retain(|listener| *listener != slot);
+                }
+            }
+            Hears::Awaited(source) => {
+                if let Some(hearers) = self.awaiting.get_mut(&source) {
+                    hearers.retain(|hearer| *hearer != slot);
+                    if hearers.is_empty() {
+                        self.awaiting.remove(&source);
+                    }
                 }
             }
             Hears::Player(_) => self.playing.retain(|playing| *playing != slot),
@@ -464,7 +489,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let listeners = leg.listeners.clone();
         let heard_by_sender = match leg.hears {
             Hears::Leg(source) => leg.flow.shift().map(|shift| (source, shift)),
-            Hears::Nothing | Hears::Player(_) => None,
+            Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) => None,
         };
         for listener in listeners {
             let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
@@ -494,7 +519,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
             self.play(now_us);
             let next_us = tick_us + PACKET.as_micros() as u64;
-            let lags = now_us.saturating_sub(next_us) > LAG_MAX_US;
+            let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
             self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
         }
     }
@@ -502,6 +527,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     fn play(&mut self, now_us: u64) {
         let mut packet = [0; PACKET_BYTES];
         for &slot in &self.playing {
+            self.in_hand = Some(slot);
             let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
             let Hears::Player(player) = &mut leg.hears else { continue };
             let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };

@@ -325,6 +325,44 @@ fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
 }
 
 #[test]
+fn a_leg_that_is_not_open_yet_is_heard_once_it_is() {
+    let mut relay = Relay::new();
+    relay.open(B, B_PORTS);
+    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    relay.worker.io_mut().take_port(20_001);
+    relay.open(A, A_PORTS);
+    assert!(matches!(relay.events.pop(), Some(Event::OpenFailed { leg: A, .. })));
+    relay.open(A, PortPair(20_008));
+    relay.tell(Command::Remote(A, remote(ALICE)));
+    assert_eq!(relay.arrives(20_008, ALICE, &rtp(7, 1)).len(), 1);
+}
+
+#[test]
+fn a_leg_that_waits_for_another_can_change_its_mind() {
+    let mut relay = Relay::new();
+    relay.open(B, B_PORTS);
+    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    relay.tell(Command::Feed(B, Feed::Nothing));
+    relay.open(A, A_PORTS);
+    relay.tell(Command::Remote(A, remote(ALICE)));
+    assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
+}
+
+#[test]
+fn a_leg_that_hears_itself_is_an_echo() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Feed(A, Feed::Leg(A)));
+    let sent = relay.arrives(20_000, ALICE, &rtp(7, 1));
+    let to: Vec<_> = sent.iter().map(|sent| sent.to).collect();
+    assert_eq!(to, [at(BOB), at(ALICE)]);
+    relay.tell(Command::Close(A));
+    relay.tell(Command::Close(B));
+    assert_eq!(relay.worker.io().bound(), 0);
+}
+
+#[test]
 fn a_leg_opened_twice_is_refused() {
     let mut relay = Relay::call();
     relay.open(A, PortPair(20_006));

@@ -11,12 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
 use super::{DatagramIo, Token};
-
-/// How many ready sockets one batch has at most.
-const BATCH_SOCKETS: usize = 256;
-
-/// Receive buffer asked of the kernel, in bytes: a second of audio even where a packet is charged 1 kB.
-const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
+use crate::limits::{BATCH_SOCKETS, RECEIVE_BUFFER_BYTES};
 
 /// Expedited forwarding (RFC 3246) in the DSCP bits, as voice is marked.
 const TRAFFIC_CLASS: u32 = 46 << 2;

@@ -1,0 +1,44 @@
+//! Every limit of the relay: what it bounds, and what happens beyond it.
+
+use std::time::Duration;
+
+/// The longest datagram that is relayed, in bytes; longer ones are malformed.
+pub const DATAGRAM_BYTES_MAX: usize = 2_048;
+
+/// How many datagrams one socket may have fetched in one batch, so that a flooded port starves no other; the rest wait.
+pub const PACKETS_PER_TURN: u32 = 8;
+
+/// How many ready sockets one batch has at most; the rest are in the next.
+pub const BATCH_SOCKETS: usize = 256;
+
+/// Receive buffer asked of the kernel for a socket, in bytes: a second of audio even where a packet is charged 1 kB. What
+/// exceeds it the kernel drops and counts.
+pub const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
+
+/// How many legs may hear one leg; further ones hear nothing.
+pub const LISTENERS_MAX: usize = 16;
+
+/// How many unknown sources are watched at once while learning; further ones are foreign.
+pub const CANDIDATES_MAX: usize = 4;
+
+/// How many valid packets in sequence an unknown source must send inside the window.
+pub const PROOF_PACKETS: u8 = 3;
+
+/// The lowest port that media is sent to: below live system services, which no SDP may point media at.
+pub const LOWEST_PORT: u16 = 1_024;
+
+/// How many commands may wait for a worker. A full queue refuses: the caller fails its call set-up, or tries again at its
+/// next turn; nobody waits.
+pub const COMMANDS_WAITING_MAX: usize = 4_096;
+
+/// The longest music that is kept, in samples: ten minutes. A longer file is refused.
+pub const MUSIC_SAMPLES_MAX: u32 = 10 * 60 * 8_000;
+
+/// How long a released port pair rests, so that late packets of its last call meet no other call.
+pub const QUARANTINE: Duration = Duration::from_secs(5);
+
+/// How long a port pair rests that could not be bound.
+pub const SET_ASIDE: Duration = Duration::from_secs(60);
+
+/// How far the clock of the players may fall behind before it skips.
+pub const LAG_MAX: Duration = Duration::from_millis(100);

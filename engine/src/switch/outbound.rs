@@ -30,8 +30,8 @@ use super::view::{CallOrigin, CallReason, PartyView};
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
 const BACKSTOP: Duration = Duration::from_secs(10);
 
-/// Serial numbers of legs that the switch makes have this bit; those of the agents do not.
-const OURS: u64 = 1 << 47;
+/// Serial numbers of legs that the switch makes stay below this bit, which the agents set in theirs.
+const SERIALS: u64 = 1 << 47;
 
 impl Switch {
     /// Calls the dialled address for this caller, whose leg, if it has one, is known.
@@ -239,8 +239,8 @@ impl Switch {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
-        let leg = LegId::new(invitation.worker, OURS | self.next_leg);
-        self.next_leg = (self.next_leg + 1) % OURS;
+        let leg = LegId::new(invitation.worker, self.next_leg);
+        self.next_leg = (self.next_leg + 1) % SERIALS;
         let opened = self.media.open(now, leg, media_worker, &self.setup.media, out);
         let ports = opened.ok_or_else(|| Failure::local(503))?;
         let place = Place { port: ports.rtp(), address: self.setup.media.address };

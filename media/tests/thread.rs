@@ -111,21 +111,21 @@ fn passes_both_ways(address: &str, first_port: u16) {
 
 #[test]
 fn audio_passes_on_ipv4() {
-    passes_both_ways("127.0.0.1", 41_000);
+    passes_both_ways("127.0.0.1", 31_000);
 }
 
 #[test]
 fn audio_passes_on_ipv6() {
     if UdpSocket::bind("[::1]:0").is_ok() {
-        passes_both_ways("::1", 41_010);
+        passes_both_ways("::1", 31_010);
     }
 }
 
 #[test]
 fn a_socket_for_both_families_speaks_ipv4() {
     let Ok(_) = UdpSocket::bind("[::]:0") else { return };
-    let call = Call::on("127.0.0.1".parse().unwrap(), 41_020);
-    for (leg, ports) in [(LegId(0), PortPair(41_030)), (LegId(1), PortPair(41_032))] {
+    let call = Call::on("127.0.0.1".parse().unwrap(), 31_020);
+    for (leg, ports) in [(LegId(0), PortPair(31_030)), (LegId(1), PortPair(31_032))] {
         call.relay.send(Command::Close(leg)).unwrap();
         call.relay
             .send(Command::Open { leg, ports, address: "::".parse().unwrap(), silent_after: None })
@@ -144,14 +144,14 @@ fn a_socket_for_both_families_speaks_ipv4() {
     }
     call.relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
     call.stats(LegId(0));
-    call.phones[0].send_to(&rtp(1), "127.0.0.1:41030").unwrap();
-    assert_eq!(heard(&call.phones[1]).unwrap(), (rtp(1).to_vec(), "127.0.0.1:41032".parse().unwrap()));
+    call.phones[0].send_to(&rtp(1), "127.0.0.1:31030").unwrap();
+    assert_eq!(heard(&call.phones[1]).unwrap(), (rtp(1).to_vec(), "127.0.0.1:31032".parse().unwrap()));
     call.end();
 }
 
 #[test]
 fn silence_is_played_by_the_clock() {
-    let call = Call::on("127.0.0.1".parse().unwrap(), 41_040);
+    let call = Call::on("127.0.0.1".parse().unwrap(), 31_040);
     call.relay.send(Command::Feed(LegId(0), Feed::Silence)).unwrap();
     let packets: Vec<_> = (0..5).map(|_| heard(&call.phones[0]).unwrap().0).collect();
     assert!(
@@ -162,18 +162,18 @@ fn silence_is_played_by_the_clock() {
 
 #[test]
 fn a_port_that_is_taken_is_reported() {
-    let taken = UdpSocket::bind("127.0.0.1:41051").unwrap();
-    let call = Call::on("127.0.0.1".parse().unwrap(), 41_060);
+    let taken = UdpSocket::bind("127.0.0.1:31051").unwrap();
+    let call = Call::on("127.0.0.1".parse().unwrap(), 31_060);
     let open = Command::Open {
         leg: LegId(9),
-        ports: PortPair(41_050),
+        ports: PortPair(31_050),
         address: "127.0.0.1".parse().unwrap(),
         silent_after: None,
     };
     call.relay.send(open).unwrap();
     let event = call.events.recv_timeout(PATIENCE).unwrap();
-    assert!(matches!(event, Event::OpenFailed { leg: LegId(9), ports: PortPair(41_050) }), "{event:?}");
-    assert!(UdpSocket::bind("127.0.0.1:41050").is_ok(), "half a pair is not kept");
+    assert!(matches!(event, Event::OpenFailed { leg: LegId(9), ports: PortPair(31_050) }), "{event:?}");
+    assert!(UdpSocket::bind("127.0.0.1:31050").is_ok(), "half a pair is not kept");
     drop(taken);
     call.end();
 }
@@ -184,13 +184,13 @@ fn closed_legs_leave_no_socket() {
         let port = format!(":{port:04X} ");
         fs::read_to_string("/proc/net/udp").unwrap().lines().filter(|line| line.contains(&port)).count()
     };
-    let call = Call::on("127.0.0.1".parse().unwrap(), 41_070);
-    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [1; 4]);
+    let call = Call::on("127.0.0.1".parse().unwrap(), 31_070);
+    assert_eq!([31_070, 31_071, 31_072, 31_073].map(bound), [1; 4]);
     call.relay.send(Command::Close(LegId(0))).unwrap();
     call.stats(LegId(1));
-    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [0, 0, 1, 1]);
+    assert_eq!([31_070, 31_071, 31_072, 31_073].map(bound), [0, 0, 1, 1]);
     call.end();
-    assert_eq!([41_070, 41_071, 41_072, 41_073].map(bound), [0; 4]);
+    assert_eq!([31_070, 31_071, 31_072, 31_073].map(bound), [0; 4]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_full_queue_refuses_and_gives_the_command_back() {
     let relay = thread.handle();
     // An event that nobody takes up stops the worker; then its queue fills.
     let address = "127.0.0.1".parse().unwrap();
-    let open = |leg| Command::Open { leg: LegId(leg), ports: PortPair(41_080), address, silent_after: None };
+    let open = |leg| Command::Open { leg: LegId(leg), ports: PortPair(31_080), address, silent_after: None };
     relay.send(open(1)).unwrap();
     relay.send(open(1)).unwrap();
     let refused = (0..100_000).find_map(|_| relay.send(Command::Stats(LegId(2))).err());

@@ -8,18 +8,25 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trunkline_fuzz::mutator::Mutator;
-use trunkline_fuzz::{message, uri};
+use trunkline_fuzz::{digest, message, sdp, uri};
 
 /// Name and check of each target.
-const CHECKS: [(&str, fn(&[u8])); 4] =
-    [("scan", message::scan), ("message", message::check), ("uri", uri::check), ("values", values)];
+const CHECKS: [(&str, fn(&[u8])); 6] = [
+    ("scan", message::scan),
+    ("message", message::check),
+    ("uri", uri::check),
+    ("values", values),
+    ("sdp", body),
+    ("digest", digest::check),
+];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>().expect("a number"));
     let seconds = arguments.next().unwrap_or(60);
     let seed = arguments.next().unwrap_or(1);
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sip/corpus");
-    let mut mutator = Mutator::of_folders(&[&corpus.join("rfc4475"), &corpus.join("rfc5118")], seed);
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["../sip/corpus/rfc4475", "../sip/corpus/rfc5118", "seeds"].map(|folder| here.join(folder));
+    let mut mutator = Mutator::of_folders(&folders.each_ref().map(AsRef::as_ref), seed);
     let start = Instant::now();
     let (mut inputs, mut broken) = (0_u64, 0_u64);
     let mut slowest = [Duration::ZERO; CHECKS.len()];
@@ -50,4 +57,10 @@ fn values(input: &[u8]) {
         let value = line.iter().position(|&b| b == b':').map_or(line, |colon| &line[colon + 1..]);
         uri::check(value.trim_ascii());
     }
+}
+
+/// The session description in an edited message, or the edited session description.
+fn body(input: &[u8]) {
+    let blank_line = input.windows(4).position(|octets| octets == b"\r\n\r\n");
+    sdp::check(blank_line.map_or(input, |at| &input[at + 4..]));
 }

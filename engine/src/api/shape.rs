@@ -173,3 +173,112 @@ impl Registration {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::driver::clock;
+    use crate::switch::{
+        CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, ConnectedMode, DisconnectMode,
+        LineKind,
+    };
+
+    fn view() -> CallView {
+        CallView {
+            id: CallId(42),
+            line: "1001".into(),
+            address: "1001".into(),
+            state: CallState::Connected(ConnectedMode::ActiveHeld),
+            privilege: CallPrivilege::Owner,
+            features: vec![CallOperation::DeallocateCall, CallOperation::Drop],
+            origin: CallOrigin::Internal,
+            reason: CallReason::FwdNoAnswer,
+            caller: PartyView { number: "1002".into(), name: "Workshop".into() },
+            called: PartyView { number: "1001".into(), name: String::new() },
+            connected: PartyView::default(),
+            related: vec![CallId(43)],
+            since: clock::now(),
+        }
+    }
+
+    #[test]
+    fn a_call_reads_as_documented() {
+        let mut call = serde_json::to_value(Call::new(view(), &Anchor::new())).unwrap();
+        let since = call.as_object_mut().unwrap().remove("since").unwrap();
+        assert!(since.as_str().unwrap().ends_with('Z'));
+        assert_eq!(
+            call,
+            json!({
+                "id": "c42", "line": "1001", "address": "1001", "state": "connected", "state_mode": "activeheld",
+                "privilege": "owner", "features": ["deallocate-call", "drop"], "origin": "internal",
+                "reason": "fwdnoanswer", "caller": {"number": "1002", "name": "Workshop"},
+                "called": {"number": "1001", "name": ""}, "connected": {"number": "", "name": ""},
+                "related": ["c43"],
+            })
+        );
+    }
+
+    #[test]
+    fn a_state_without_a_mode_says_so() {
+        let mode =
+            |state| serde_json::to_value(Call::new(CallView { state, ..view() }, &Anchor::new())).unwrap();
+        assert_eq!(mode(CallState::OnHold)["state_mode"], json!(null));
+        assert_eq!(mode(CallState::Disconnected(DisconnectMode::NoAnswer))["state_mode"], "noanswer");
+    }
+
+    #[test]
+    fn a_line_and_a_trunk_read_as_documented() {
+        let line = LineView {
+            address: "1001".into(),
+            name: "Reception".into(),
+            kind: LineKind::Phone,
+            registered: true,
+            contacts: 2,
+            calls: vec![CallId(1)],
+            features: vec!["make-call"],
+        };
+        assert_eq!(
+            serde_json::to_value(Line::from(line)).unwrap(),
+            json!({"address": "1001", "name": "Reception", "kind": "phone", "registered": true, "contacts": 2,
+                   "calls": ["c1"], "features": ["make-call"]})
+        );
+        let trunk =
+            TrunkView { name: "carrier".into(), domain: "sip.example".into(), calls: 3, calls_max: 60 };
+        assert_eq!(
+            serde_json::to_value(Trunk::from(trunk)).unwrap(),
+            json!({"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60})
+        );
+    }
+
+    #[test]
+    fn a_registration_tells_how_long_it_lasts() {
+        let now = clock::now();
+        let flow = trunkline_sip::transport::Flow {
+            transport: trunkline_sip::transport::Transport::Tcp,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.17:40000".parse().unwrap(),
+            connection: Default::default(),
+        };
+        let binding = Binding {
+            key: "k".into(),
+            contact: "sip:1001@192.0.2.17".into(),
+            params: "".into(),
+            q_milli: 500,
+            path: Box::default(),
+            flow,
+            call_id: "c".into(),
+            cseq: 1,
+            user_agent: "Phone/1".into(),
+            expires: now + Duration::from_secs(90),
+        };
+        assert_eq!(
+            serde_json::to_value(Registration::new("1001", &binding, now)).unwrap(),
+            json!({"line": "1001", "contact": "sip:1001@192.0.2.17", "transport": "tcp",
+                   "remote": "192.0.2.17:40000", "user_agent": "Phone/1", "q": 0.5, "expires_s": 90})
+        );
+    }
+}

@@ -134,6 +134,30 @@ fn the_errors_of_one_file_have_an_end() {
 }
 
 #[test]
+fn numbers_may_be_written_as_toml_writes_them() {
+    let config = parse("[limits]\ncalls = 1_000\n[location]\ncountry_code = 0x31").unwrap();
+    assert_eq!((config.limits.calls, config.location.country_code), (1000, Some(49)));
+}
+
+proptest::proptest! {
+    /// Whatever was overwritten, doubled or lost in a file: it is read or refused, and every error names a line of it.
+    #[test]
+    fn no_text_breaks_the_reader(at in 0..EXAMPLE.len(), cut in 0..80_usize, put in "[\\[\\]=\"',.{}#a-z0-9\n\u{0}é-]{0,12}") {
+        // Without peers: a changed one would be a host name to resolve.
+        let kept = |line: &&str| !line.starts_with('#') && !line.starts_with("peer");
+        let whole = EXAMPLE.lines().filter(kept).collect::<Vec<_>>().join("\n");
+        let start = whole.floor_char_boundary(at);
+        let end = whole.floor_char_boundary((start + cut).min(whole.len())).max(start);
+        let text = format!("{}{put}{}", &whole[..start.min(whole.len())], &whole[end..]);
+        if let Err(errors) = parse(&text) {
+            for error in errors {
+                assert!((1..=text.lines().count().max(1) + 1).contains(&error.line), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_secret_may_be_a_file_beside_the_configuration() {
     let scratch = Scratch::new("secret");
     fs::write(scratch.0.join("pw"), "from file\n").unwrap();

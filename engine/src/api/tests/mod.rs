@@ -4,6 +4,8 @@ mod stage;
 
 use futures_util::SinkExt;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use self::stage::{MONITOR, OWNER, Stage};
@@ -191,6 +193,42 @@ async fn a_client_that_prefers_not_to_wait_gets_its_reply_as_an_event() {
     let event = listener.next().await;
     assert_eq!((&event["type"], &event["request"]), (&json!("reply"), &json!(1)));
     assert_eq!(event["problem"]["code"], "invalcallstate");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_can_take_for_ever() {
+    let stage = Stage::new().await;
+    // Half a head: closed without an answer.
+    let mut stream = TcpStream::connect(stage.address).await.unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHo").await.unwrap();
+    let mut rest = Vec::new();
+    drop(stream.read_to_end(&mut rest).await);
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+    // Half a body.
+    let authorization = format!("Bearer {OWNER}");
+    let headers = [("Authorization", authorization.as_str()), ("Content-Length", "10")];
+    let answer = stage.ask("POST", "/v1/calls/c1/drop", &headers, "{").await;
+    assert_eq!(answer.problem(), (408, "request-timeout".into()));
+    // A far side that never answers.
+    assert_eq!(stage.post("/v1/calls/c5/hold", OWNER, "").await.problem(), (504, "gateway-timeout".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_listener_that_answers_no_ping_is_gone() {
+    let stage = Stage::new().await;
+    let authorization = format!("Authorization: Bearer {OWNER}");
+    // No WebSocket library: it would answer.
+    let request = format!(
+        "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n{authorization}\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    let mut stream = TcpStream::connect(stage.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let pings = bytes.windows(2).filter(|frame| *frame == [0x89, 0]).count();
+    assert_eq!(pings, 3);
+    assert!(bytes.ends_with(b"no answer to ping"), "{}", String::from_utf8_lossy(&bytes));
 }
 
 fn info(call: u64) -> Message {

@@ -221,6 +221,9 @@ async fn play(
     while let Some(input) = mailbox.recv().await {
         match input {
             SwitchInput::Request(app, request, operation) => {
+                if operation == Operation::Hold(NEVER) {
+                    continue;
+                }
                 let reply = script(&operation);
                 if let Some((_, sender)) = waiting.remove(&request) {
                     drop(sender.send(reply.clone()));
@@ -236,6 +239,9 @@ async fn play(
         }
     }
 }
+
+/// Holding this call is never answered.
+const NEVER: CallId = CallId(5);
 
 /// Call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
 fn script(operation: &Operation) -> Reply {

@@ -65,7 +65,7 @@ async fn play(state_directory: PathBuf) -> Result<Duration, String> {
 
     say("\n1001 holds; 1002 hears silence (or music, where it is configured), and is resumed\n");
     stage.act(0, |phone, now, out| phone.hold(now, out)).await;
-    stage.until(ACT, "the call is on hold", |stage| stage.told("onhold")).await?;
+    stage.until(ACT, "the call is on hold", |stage| stage.told("onhold") == 1).await?;
     stage.listen();
     stage.pass(TALK).await;
     let (voice, silence) = (stage.phone(1).heard().voice("1001"), stage.phone(1).heard().silence());
@@ -80,7 +80,7 @@ async fn play(state_directory: PathBuf) -> Result<Duration, String> {
     stage.act(1, |phone, now, out| phone.hang_up(now, out)).await;
     let over = |stage: &Stage| stage.phones().all(|phone| matches!(phone.status(), Status::Over(_)));
     stage.until(ACT, "both are idle", over).await?;
-    stage.until(ACT, "the calls are idle", |stage| stage.told("idle")).await?;
+    stage.until(ACT, "the calls are idle", |stage| stage.told("idle") == 2).await?;
     stage.strike().await?;
     Ok(clock::now().duration_since(begin))
 }

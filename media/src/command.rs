@@ -84,7 +84,7 @@ pub struct Remote {
     pub own: Option<(u8, Codec)>,
     /// Whether the far end may be sent to (its direction is sendrecv or recvonly).
     pub send: bool,
-    /// Whether the far end is expected to speak (its direction is sendrecv or sendonly): only then silence is a fault.
+    /// Whether the far end is expected to speak: only then silence is a fault.
     pub receive: bool,
 }
 

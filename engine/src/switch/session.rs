@@ -166,7 +166,8 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         payload_types,
         own: (!section.is_secure()).then(|| own_codec(section)).flatten(),
         send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
-        receive: matches!(direction, Direction::SendRecv | Direction::SendOnly),
+        // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
+        receive: rtp.is_some() && direction == Direction::SendRecv,
     }
 }
 

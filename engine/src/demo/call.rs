@@ -25,6 +25,8 @@ pub(super) struct Call {
     pub(super) direction: Direction,
     /// Our user holds the other side.
     pub(super) holds: bool,
+    /// What `holds` was before our pending re-INVITE.
+    pub(super) held_before: bool,
     /// What our pending re-INVITE asks for.
     pub(super) wants: Option<Change>,
     /// When to offer again after a 491.
@@ -71,6 +73,7 @@ impl Call {
             remote: None,
             direction: Direction::SendRecv,
             holds: false,
+            held_before: false,
             wants: None,
             retry_at: None,
             ring_ends_at: None,

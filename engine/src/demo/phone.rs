@@ -145,6 +145,11 @@ impl Phone {
         &self.config
     }
 
+    /// Believes in another password from here on.
+    pub fn set_password(&mut self, password: &str) {
+        self.config.password = Some(password.to_owned());
+    }
+
     /// The status of the latest call.
     pub fn status(&self) -> Status {
         self.calls.last().map_or(Status::Idle, |call| call.status)

@@ -65,6 +65,7 @@ impl Phone {
 
     pub(super) fn hang_up_call(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
         match self.calls[index].status {
+            Status::Calling if self.is_proceeding(index) => self.cancel(now, index, out),
             Status::Calling => self.calls[index].hang_up_wanted = true,
             Status::Ringback => self.cancel(now, index, out),
             Status::Ringing => self.refuse_call(now, index, 486, out),
@@ -122,8 +123,29 @@ impl Phone {
         let body = if has_offer { self.offer(index, change == Change::Hold) } else { String::new() };
         let call = &mut self.calls[index];
         call.wants = Some(change);
+        call.held_before = call.holds;
         call.holds = change == Change::Hold;
         self.send(now, index, (Method::Invite, Purpose::Reinvite), Vec::new(), &body, out);
+    }
+
+    /// Offers a codec that nobody knows in the latest call.
+    pub fn offer_unknown_codec(&mut self, now: Instant, out: &mut PhoneOutbox) {
+        let Some(index) = self.latest(|call| call.status == Status::Connected) else { return };
+        let body = self
+            .offer(index, false)
+            .replace("RTP/AVP 0 8 101", "RTP/AVP 77")
+            .replace("a=rtpmap:0 PCMU", "a=rtpmap:77 NONE");
+        self.calls[index].wants = Some(Change::Resume);
+        self.calls[index].held_before = self.calls[index].holds;
+        self.send(now, index, (Method::Invite, Purpose::Reinvite), Vec::new(), &body, out);
+    }
+
+    /// Sends OPTIONS with the sequence number before the last one, which no phone that is sound does.
+    pub fn repeat_sequence_number(&mut self, now: Instant, out: &mut PhoneOutbox) {
+        let Some(index) = self.latest(|call| call.status == Status::Connected) else { return };
+        self.calls[index].dialog.cseq -= 2;
+        self.send(now, index, (Method::Options, Purpose::Bye), Vec::new(), "", out);
+        self.calls[index].dialog.cseq += 1;
     }
 
     pub(super) fn receive_response(&mut self, now: Instant, response: &Message, out: &mut PhoneOutbox) {
@@ -272,6 +294,14 @@ impl Phone {
         self.set_status(index, Status::Connected, out);
     }
 
+    /// Whether the INVITE drew a provisional response: RFC 3261 §9.1 wants one before a CANCEL.
+    fn is_proceeding(&self, index: usize) -> bool {
+        let id = self.calls[index].id;
+        self.clients.iter().any(|client| {
+            client.purpose == Purpose::Invite && client.call == id && client.is_proceeding && !client.is_final
+        })
+    }
+
     fn is_cancelling(&self, index: usize) -> bool {
         let id = self.calls[index].id;
         self.clients.iter().any(|client| client.purpose == Purpose::Cancel && client.call == id)
@@ -288,7 +318,7 @@ impl Phone {
             return;
         };
         if status >= 300 {
-            call.holds = change == Change::Resume;
+            call.holds = call.held_before;
             if status == 491 {
                 // RFC 3261 §14.1: the owner of the Call-ID waits longer.
                 let wait_ms = if call.is_caller { 2_100..=4_000 } else { 0..=2_000 };

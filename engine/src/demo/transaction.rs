@@ -32,6 +32,7 @@ pub(super) struct Client {
     pub(super) to: SocketAddr,
     /// The ACK of a failed INVITE, repeated for each copy of the final response.
     pub(super) ack: Option<Bytes>,
+    pub(super) is_proceeding: bool,
     pub(super) is_final: bool,
     interval: Duration,
     resend_at: Option<Instant>,
@@ -63,6 +64,7 @@ impl Client {
             request,
             to,
             ack: None,
+            is_proceeding: false,
             is_final: false,
             interval: T1,
             resend_at: (!is_reliable).then(|| now + T1),
@@ -72,6 +74,7 @@ impl Client {
 
     /// A provisional response: an INVITE is sent no more, another request each T2.
     pub(super) fn proceed(&mut self) {
+        self.is_proceeding = true;
         if self.method == Method::Invite {
             self.resend_at = None;
             self.ends_at = None;

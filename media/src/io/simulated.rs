@@ -55,6 +55,11 @@ impl Simulated {
         self.bound.values().filter(|(_, open)| Arc::strong_count(open) > 1).count()
     }
 
+    /// The ports that are bound.
+    pub fn ports(&self) -> Vec<u16> {
+        self.bound.keys().copied().filter(|port| self.token(*port).is_some()).collect()
+    }
+
     pub(crate) fn token(&self, port: u16) -> Option<Token> {
         self.bound.get(&port).filter(|(_, open)| Arc::strong_count(open) > 1).map(|(token, _)| *token)
     }

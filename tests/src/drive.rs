@@ -20,7 +20,7 @@ use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 
 use crate::Lab;
 use crate::lab::password_of;
-use crate::plan::{DOMAIN, ENGINE, PHONES, Plan, TRUNKS, address_of};
+use crate::plan::{DOMAIN, ENGINE, LINES, PHONES, Plan, TRUNKS, address_of};
 
 /// More steps than this without time passing are a loop.
 const STEPS_AT_ONCE_MAX: u32 = 100_000;
@@ -91,7 +91,7 @@ pub(crate) fn agent(
         realm: DOMAIN.into(),
         ..Directory::default()
     };
-    for (_, number) in PHONES {
+    for number in LINES {
         directory.add_line(Account {
             line: number.into(),
             password: password_of(number).into(),
@@ -185,6 +185,9 @@ impl Lab {
 
     fn deliver(&mut self, parcel: Parcel) {
         let now = self.now;
+        if self.is_traced && !matches!(parcel, Parcel::Rtp { .. }) {
+            eprintln!("{:>8} ms  {parcel:?}", (now - crate::epoch()).as_millis());
+        }
         match parcel {
             Parcel::Sip { from, to, bytes } if to == ENGINE => {
                 let flow = Flow {
@@ -349,7 +352,7 @@ impl Lab {
         self.network.datagram(self.now, Parcel::Sip { from, to, bytes });
     }
 
-    fn send_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
+    pub(crate) fn send_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         self.hash(from, to, &bytes);
         self.network.datagram(self.now, Parcel::Rtp { from, to, bytes });
     }

@@ -15,7 +15,7 @@ use trunkline::switch::{AppId, CallId, CallView, LineError, Operation, Reply, Re
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{Destinations, QUARANTINE, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
-use trunkline_sip::auth::{Challenger, NONCE_LIFETIME};
+use trunkline_sip::auth::Challenger;
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::transport::Transport;
 
@@ -49,6 +49,8 @@ pub struct Lab {
     pub(crate) requests: u32,
     /// Steps taken without time passing, to find a loop.
     pub(crate) steps_at_once: u32,
+    /// Whether every parcel is printed: `LAB_TRACE=1`.
+    pub(crate) is_traced: bool,
 }
 
 /// A phone and where it sits.
@@ -74,7 +76,7 @@ impl Lab {
         let mut rng = StdRng::seed_from_u64(plan.seed);
         let now = epoch();
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN, NONCE_LIFETIME));
+        let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
         let agents = (0..plan.workers)
             .map(|worker| crate::drive::agent(&plan, worker, (&location, &challenger), rng.random(), now))
             .collect();
@@ -130,6 +132,7 @@ impl Lab {
             connection_serial: 0,
             requests: 0,
             steps_at_once: 0,
+            is_traced: std::env::var_os("LAB_TRACE").is_some(),
         }
     }
 
@@ -228,6 +231,29 @@ impl Lab {
         assert_eq!(statuses, (Status::Connected, Status::Connected), "no call\n{}", self.ladder.tail(20));
         self.ladder.forget();
         self.apps.iter_mut().for_each(|app| drop(app.take(&[])));
+    }
+
+    /// The phone forgets its password and believes in this one.
+    pub fn imposter(&mut self, name: &str, password: &str) {
+        self.phone(name).set_password(password);
+    }
+
+    /// Ports that the relay has bound, for the phones of calls that are up.
+    pub fn media_ports(&self) -> Vec<u16> {
+        self.relay.io().ports()
+    }
+
+    /// Another process binds this port.
+    pub fn takes_port(&mut self, port: u16) {
+        self.relay.io_mut().take_port(port);
+    }
+
+    /// A packet of RTP from this address to this port of the relay.
+    pub fn injects_rtp(&mut self, from: &str, port: u16) {
+        let from = from.parse().expect("the address is written in the scenario");
+        let mut packet = vec![0x31; 172];
+        packet[..2].copy_from_slice(&[0x80, 0]);
+        self.send_rtp(from, SocketAddr::new(ENGINE.ip(), port), Bytes::from(packet));
     }
 
     /// An address that is nobody's: what is sent from it is a stranger's.
@@ -371,6 +397,11 @@ impl Lab {
         assert_eq!(self.apps[place_of(app)].states(line), expected, "states of {line}");
     }
 
+    /// The states of calls on a line that an application was told of since the last look.
+    pub fn states(&self, app: &str, line: &str) -> Vec<String> {
+        self.apps[place_of(app)].states(line)
+    }
+
     /// What a phone hears in this time.
     pub fn hears(&mut self, name: &str, time: Duration) -> Heard {
         self.phone(name).listen();
@@ -426,7 +457,8 @@ impl Lab {
         }
         self.run(2 * T1_64 + QUARANTINE);
         self.forget_bindings();
-        self.run(Duration::from_secs(1));
+        // The table looks once more when a binding would have ended.
+        self.run(Duration::from_secs(3_600));
         self.expect_nothing();
     }
 

@@ -6,8 +6,8 @@
 //! engine -> bob      INVITE, a=sendonly, Max-Forwards: 69
 //! ```
 //!
-//! An expected line names both ends and the method or status; a status may be followed by the method of its CSeq. Whatever
-//! follows, separated by `, `, must be found in the message. A `!` before it: must not. 100 is left out unless the expectation
+//! An expected line names both ends and the method or status; a status may be followed by the method of its CSeq, a method by
+//! the Request-URI or its beginning. Whatever follows, separated by `, `, must be found in the message. A `!` before it: must not. 100 is left out unless the expectation
 //! speaks of it, and so is every pair of parties that the expectation does not name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,13 +162,17 @@ impl<'a> Expected<'a> {
         let head = parts.next().unwrap_or_default();
         let mut words = head.split_whitespace();
         let (from, _arrow, to) = (words.next(), words.next(), words.next());
+        let word = words.next().unwrap_or_default();
+        let is_status = word.starts_with(|c: char| c.is_ascii_digit());
+        let rest = words.next();
+        let uri = rest.filter(|_| !is_status);
         Self {
             line,
             from: from.unwrap_or_default(),
             to: to.unwrap_or_default(),
-            word: words.next().unwrap_or_default(),
-            method: words.next(),
-            contains: parts.map(str::trim).collect(),
+            word,
+            method: rest.filter(|_| is_status),
+            contains: uri.into_iter().chain(parts.map(str::trim)).collect(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What a lab is built from: four phones, two trunks, two applications, and what a scenario changes about them.
+//! What a lab is built from: five phones, two trunks, two applications, and what a scenario changes about them.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -16,9 +16,11 @@ use crate::Lab;
 pub const DOMAIN: &str = "pbx.example";
 /// The engine's address.
 pub const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
-/// Phones by name: each is the line with this number.
-pub const PHONES: [(&str, &str); 4] =
-    [("alice", "1001"), ("bob", "1002"), ("carol", "1003"), ("dave", "1004")];
+/// The lines with a phone.
+pub const LINES: [&str; 4] = ["1001", "1002", "1003", "1004"];
+/// Phones by name, each with its line: Bob has two.
+pub const PHONES: [(&str, &str); 5] =
+    [("alice", "1001"), ("bob", "1002"), ("carol", "1003"), ("dave", "1004"), ("bob-home", "1002")];
 /// A line whose media ends in the engine.
 pub const LOCAL_LINE: &str = "2001";
 /// Trunks, each with a phone of its name behind it. `0…` dialled by a line goes to the first, `9…` from the first to the second.
@@ -83,7 +85,7 @@ fn setup() -> Setup {
         kind,
         groups: Vec::new(),
     };
-    let mut lines: Vec<LineSetup> = PHONES.iter().map(|(_, number)| line(number, LineKind::Phone)).collect();
+    let mut lines: Vec<LineSetup> = LINES.iter().map(|number| line(number, LineKind::Phone)).collect();
     lines.push(line(LOCAL_LINE, LineKind::Local));
     let trunk = |place: usize, name: &&str| {
         let address = address_of(PHONES.len() + place);

@@ -1,0 +1,183 @@
+//! Bad networks: the ladders hold, nothing sticks, and a seed can be run again.
+
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use trunkline::demo::{HoldForm, OnInvite, Status};
+use trunkline::switch::{CallOperation, Operation};
+use trunkline_tests::network::Quality;
+use trunkline_tests::{Lab, Plan};
+
+#[test]
+fn a_call_over_a_bad_network_reads_like_one_over_a_good_one() {
+    for seed in 0..20 {
+        let mut lab = Lab::registered(seed, &["bob"]);
+        lab.set_quality(Quality { loss_ppm: 50_000, ..Quality::GOOD });
+        lab.phone("bob").script.speaks = false;
+        lab.phone("carrier").script.speaks = false;
+        lab.call("carrier", "1002");
+        lab.run(Duration::from_secs(10));
+        lab.answer("bob");
+        lab.run(Duration::from_secs(10));
+        lab.hang_up("carrier");
+        lab.run(Duration::from_secs(10));
+        lab.expect_ladder(
+            "engine -> bob   INVITE
+             bob -> engine   180
+             bob -> engine   200 INVITE
+             engine -> bob   ACK
+             engine -> bob   BYE
+             bob -> engine   200 BYE",
+        );
+        lab.nothing_left();
+    }
+}
+
+#[test]
+fn a_request_that_comes_twice_is_one_call() {
+    let mut lab = Lab::registered(1, &["alice", "bob"]);
+    lab.set_quality(Quality { duplicate_ppm: 1_000_000, ..Quality::GOOD });
+    lab.connected_call("alice", "bob");
+    assert_eq!(lab.calls("crm").len(), 2);
+    lab.hang_up("alice");
+    lab.run_ms(500);
+    lab.nothing_left();
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    for seed in [3, 4] {
+        assert_eq!(random_calls(seed), random_calls(seed), "SIM_SEED={seed}");
+    }
+    assert_ne!(random_calls(3), random_calls(4));
+}
+
+/// Runs seeds 0 to `TRUNKLINE_SEEDS` (1,000 if it is not set), or the one that `SIM_SEED` names.
+#[test]
+fn random_calls_over_a_bad_network_leave_nothing_behind() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    if let Some(seed) = read("SIM_SEED") {
+        random_calls(seed);
+        return;
+    }
+    let seeds = read("TRUNKLINE_SEEDS").unwrap_or(1_000);
+    let began = Instant::now();
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            scope.spawn(move || {
+                (thread..seeds).step_by(threads as usize).for_each(|seed| drop(random_calls(seed)))
+            });
+        }
+    });
+    println!("{seeds} seeds in {:?}", began.elapsed());
+}
+
+const PHONES: [&str; 5] = ["alice", "bob", "carol", "dave", "bob-home"];
+const EVERYBODY: [&str; 7] = ["alice", "bob", "carol", "dave", "bob-home", "carrier", "overseas"];
+const NUMBERS: [&str; 8] = ["1001", "1002", "1003", "1004", "0301234", "9555", "4711", "2001"];
+
+/// Some two minutes of people and applications doing what they like. Returns the fingerprint of every byte sent.
+fn random_calls(seed: u64) -> u64 {
+    let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
+    let mut plan = Plan::seeded(seed).workers(rng.random_range(1..=3)).with(|setup| {
+        setup.ring_max = Duration::from_secs(30);
+    });
+    if rng.random_bool(0.3) {
+        plan = plan.tcp("carol");
+    }
+    let mut lab = plan.build().with_registered(&PHONES);
+    for name in EVERYBODY {
+        let script = &mut lab.phone(name).script;
+        script.on_invite = match rng.random_range(0..6) {
+            0 => OnInvite::Ring,
+            1 => OnInvite::Refuse(
+                [480, 486, 603][rng.random_range(0..3)],
+                Duration::from_millis(rng.random_range(0..4_000)),
+            ),
+            2 => OnInvite::Silent,
+            _ => OnInvite::Answer(Duration::from_millis(rng.random_range(0..5_000))),
+        };
+        script.auto_answers = rng.random_bool(0.7);
+        script.obeys_talk = rng.random_bool(0.7);
+        script.early_media = rng.random_bool(0.2);
+        script.late_offer = rng.random_bool(0.2);
+        script.acknowledges = rng.random_bool(0.97);
+        script.hold_form =
+            [HoldForm::SendOnly, HoldForm::Inactive, HoldForm::Unspecified][rng.random_range(0..3)];
+        script.resumes_without_offer = rng.random_bool(0.2);
+        // Packets cost time and change nothing here, but for a few seeds.
+        script.speaks = seed % 50 == 0;
+    }
+    lab.set_quality(Quality::BAD);
+    for _ in 0..rng.random_range(20..60) {
+        lab.run_ms(rng.random_range(0..4_000));
+        act(&mut lab, &mut rng);
+    }
+    lab.run(Duration::from_secs(20));
+    for name in EVERYBODY {
+        while lab.phone(name).statuses().any(|(_, status)| is_up(status)) {
+            lab.hang_up(name);
+            let before = lab.phone(name).statuses().filter(|(_, status)| is_up(*status)).count();
+            lab.run(Duration::from_secs(1));
+            let after = lab.phone(name).statuses().filter(|(_, status)| is_up(*status)).count();
+            if after == before {
+                break;
+            }
+        }
+    }
+    lab.run(Duration::from_secs(70));
+    drop_all(&mut lab);
+    lab.nothing_left();
+    lab.fingerprint()
+}
+
+fn is_up(status: Status) -> bool {
+    !matches!(status, Status::Idle | Status::Over(_))
+}
+
+fn act(lab: &mut Lab, rng: &mut StdRng) {
+    let name = EVERYBODY[rng.random_range(0..EVERYBODY.len())];
+    match rng.random_range(0..12) {
+        0..=3 => lab.call(name, NUMBERS[rng.random_range(0..NUMBERS.len())]),
+        4 => lab.answer(name),
+        5 | 6 => lab.hang_up(name),
+        7 => lab.hold(name),
+        8 => lab.resume(name),
+        9 => {
+            let line = ["1001", "1002", "2001"][rng.random_range(0..3)];
+            let to = NUMBERS[rng.random_range(0..NUMBERS.len())].to_owned();
+            lab.request("crm", Operation::MakeCall { line: line.into(), to });
+        }
+        _ => {
+            let calls = lab.calls("crm");
+            if calls.is_empty() {
+                return;
+            }
+            let call = calls[rng.random_range(0..calls.len())].id;
+            let operation = CallOperation::ALL[rng.random_range(0..CallOperation::ALL.len())];
+            lab.request("crm", of(operation, call));
+        }
+    }
+}
+
+fn of(operation: CallOperation, call: trunkline::switch::CallId) -> Operation {
+    match operation {
+        CallOperation::Accept => Operation::Accept(call),
+        CallOperation::Answer => Operation::Answer(call),
+        CallOperation::DeallocateCall => Operation::DeallocateCall(call),
+        CallOperation::Drop => Operation::Drop(call),
+        CallOperation::Hold => Operation::Hold(call),
+        CallOperation::Unhold => Operation::Unhold(call),
+    }
+}
+
+/// What applications still hold and nobody else will end.
+fn drop_all(lab: &mut Lab) {
+    for call in lab.calls("crm") {
+        if call.features.contains(&CallOperation::Drop) {
+            lab.request("crm", Operation::Drop(call.id));
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Phones register: RFC 3261 §10, digest by RFC 7616 and 8760.
+
+use std::time::Duration;
+
+use trunkline::demo::{Phone, PhoneOutbox, Status};
+use trunkline_tests::Lab;
+
+#[test]
+fn a_phone_registers_with_its_password() {
+    let mut lab = Lab::seeded(1);
+    lab.register("alice");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "alice -> engine   REGISTER sip:pbx.example
+         engine -> alice   401 REGISTER, algorithm=SHA-256, algorithm=MD5
+         alice -> engine   REGISTER, Authorization: Digest
+         engine -> alice   200 REGISTER, <sip:1001@10.0.1.1:5060;transport=udp>;expires=3600",
+    );
+    lab.expect_messages("crm", "1001 registration registered");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_wrong_password_registers_nothing() {
+    let mut lab = Lab::seeded(2);
+    lab.imposter("alice", "wrong");
+    lab.register("alice");
+    lab.run_ms(500);
+    assert!(!lab.phone("alice").is_registered());
+    let refused = lab.ladder().count("engine", "alice", "401") + lab.ladder().count("engine", "alice", "403");
+    assert_eq!(refused, 2);
+    assert_eq!(lab.ladder().count("engine", "alice", "200"), 0);
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_refreshes_before_its_registration_ends() {
+    let mut lab = Lab::seeded(3);
+    lab.phone("alice").script.expires_s = 120;
+    let mut lab = lab.with_registered(&["alice", "bob"]);
+    lab.run(Duration::from_secs(119));
+    assert_eq!(lab.ladder().count("alice", "engine", "REGISTER"), 2);
+    lab.run(Duration::from_secs(300));
+    lab.call("bob", "1001");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Ringing);
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_registration_that_is_not_refreshed_ends() {
+    let mut lab = Lab::seeded(4);
+    lab.phone("alice").script.expires_s = 60;
+    lab.phone("alice").script.refreshes = false;
+    let mut lab = lab.with_registered(&["alice", "bob"]);
+    lab.run(Duration::from_secs(61));
+    lab.expect_messages("crm", "1001 registration expired");
+    lab.call("bob", "1001");
+    lab.run_ms(500);
+    assert_eq!(lab.status("bob"), Status::Over(480));
+    lab.nothing_left();
+}
+
+#[test]
+fn an_interval_too_brief_is_refused_with_the_least() {
+    let mut lab = Lab::seeded(5);
+    lab.phone("alice").script.expires_s = 10;
+    lab.register("alice");
+    lab.run_ms(500);
+    assert!(lab.ladder().last("engine", "alice", "423").is_some_and(|text| text.contains("Min-Expires: 60")));
+    assert!(lab.phone("alice").is_registered());
+    lab.nothing_left();
+}
+
+#[test]
+fn a_star_removes_every_contact() {
+    let mut lab = Lab::registered(6, &["alice", "bob", "bob-home"]);
+    lab.does("bob", Phone::unregister_all);
+    lab.run_ms(500);
+    lab.call("alice", "1002");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(480));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_unregisters_its_own_contact_only() {
+    let mut lab = Lab::registered(7, &["alice", "bob", "bob-home"]);
+    lab.does("bob", |phone: &mut Phone, now, out: &mut PhoneOutbox| phone.unregister(now, out));
+    lab.run_ms(500);
+    lab.call("alice", "1002");
+    lab.run_ms(500);
+    assert_eq!((lab.status("bob"), lab.status("bob-home")), (Status::Idle, Status::Ringing));
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_line_that_does_not_exist_is_refused_like_a_wrong_password() {
+    let mut lab = Lab::seeded(8);
+    lab.stranger("mallory", "10.0.66.6:5060");
+    lab.sends(
+        "mallory",
+        "REGISTER sip:pbx.example SIP/2.0
+         Via: SIP/2.0/UDP 10.0.66.6:5060;branch=z9hG4bKm1;rport
+         Max-Forwards: 70
+         From: <sip:9999@pbx.example>;tag=m1
+         To: <sip:9999@pbx.example>
+         Call-ID: m1@10.0.66.6
+         CSeq: 1 REGISTER
+         Contact: <sip:9999@10.0.66.6>
+         Content-Length: 0
+
+         ",
+    );
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "mallory -> engine   REGISTER
+         engine -> mallory   401, WWW-Authenticate: Digest",
+    );
+    lab.nothing_left();
+}

@@ -1,0 +1,61 @@
+//! Media through the relay: ports, strangers, silence.
+
+use std::time::Duration;
+
+use trunkline::demo::Status;
+use trunkline_tests::Lab;
+
+#[test]
+fn a_strangers_packets_are_not_heard() {
+    let mut lab = Lab::registered(1, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    let ports = lab.media_ports();
+    assert_eq!(ports.len(), 4, "two legs, RTP and RTCP each: {ports:?}");
+    lab.phone("alice").listen();
+    lab.phone("bob").listen();
+    for port in ports {
+        for _ in 0..20 {
+            lab.injects_rtp("10.0.66.6:4000", port);
+        }
+    }
+    lab.run_ms(1_000);
+    for name in ["alice", "bob"] {
+        let heard = lab.phone(name).heard().clone();
+        assert_eq!((heard.tone(), heard.foreign, heard.malformed), (0, 0, 0), "{name}: {heard:?}");
+    }
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_port_that_another_process_holds_is_passed_over() {
+    let mut lab = Lab::registered(2, &["alice", "bob"]);
+    for port in (20_000..20_100).step_by(2) {
+        lab.takes_port(port);
+    }
+    for _ in 0..4 {
+        lab.call("alice", "1002");
+        lab.run_ms(500);
+        lab.answer("bob");
+        lab.run_ms(500);
+        if lab.status("alice") == Status::Connected {
+            lab.expect_talk("alice", "bob");
+        }
+        lab.hang_up("alice");
+        lab.run_ms(500);
+    }
+    lab.nothing_left();
+}
+
+#[test]
+fn ports_come_back() {
+    let mut lab = Lab::registered(3, &["alice", "bob"]);
+    for _ in 0..30 {
+        lab.connected_call("alice", "bob");
+        lab.hang_up("alice");
+        lab.run_ms(500);
+    }
+    lab.run(Duration::from_secs(40));
+    assert_eq!(lab.media_ports(), Vec::<u16>::new());
+    lab.nothing_left();
+}

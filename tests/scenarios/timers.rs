@@ -1,0 +1,118 @@
+//! What never comes: ACK, answers, RTP. Each wait has an end.
+
+use std::time::Duration;
+
+use trunkline::demo::{OnInvite, Status};
+use trunkline::switch::Operation;
+use trunkline_tests::Lab;
+use trunkline_tests::lab::T1_64;
+
+#[test]
+fn a_caller_who_never_acknowledges_loses_the_call() {
+    let mut lab = Lab::registered(1, &["alice", "bob"]);
+    lab.phone("alice").script.acknowledges = false;
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    lab.call("alice", "1002");
+    lab.run(Duration::from_secs(31));
+    assert_eq!(lab.status("bob"), Status::Connected);
+    // T1 doubling to T2, for 64·T1: at 0, 0.5, 1.5, 3.5, 7.5, 11.5 … 31.5 s (RFC 3261 §13.3.1.4).
+    assert_eq!(lab.ladder().count("engine", "alice", "200"), 10);
+    lab.ladder().forget();
+    lab.run(Duration::from_secs(4));
+    lab.expect_ladder(
+        "engine -> alice  BYE
+         engine -> bob    BYE
+         alice -> engine  200 BYE
+         bob -> engine    200 BYE",
+    );
+    lab.nothing_left();
+}
+
+#[test]
+fn a_callee_that_is_dead_is_unreachable_after_timer_b() {
+    let mut lab = Lab::registered(2, &["alice", "bob"]);
+    lab.phone("bob").script.dead = true;
+    lab.call("alice", "1002");
+    lab.run(Duration::from_secs(31));
+    assert_eq!(lab.status("alice"), Status::Calling);
+    lab.run(Duration::from_secs(2));
+    assert!(matches!(lab.status("alice"), Status::Over(408 | 480)), "{:?}", lab.status("alice"));
+    assert_eq!(lab.ladder().count("engine", "bob", "INVITE"), 7);
+    lab.nothing_left();
+}
+
+#[test]
+fn a_callee_that_dies_in_the_call_is_noticed_by_its_silence() {
+    let mut lab = Lab::registered(3, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    lab.phone("bob").script.dead = true;
+    lab.run(Duration::from_secs(28));
+    assert_eq!(lab.status("alice"), Status::Connected);
+    lab.run(Duration::from_secs(4));
+    assert_eq!(lab.status("alice"), Status::Over(0));
+    assert!(lab.states("crm", "1001")[0].starts_with("disconnected "), "{:?}", lab.states("crm", "1001"));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_bye_that_nobody_answers_is_given_up() {
+    let mut lab = Lab::registered(4, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    lab.phone("bob").script.dead = true;
+    lab.hang_up("alice");
+    lab.run(T1_64 + Duration::from_secs(1));
+    assert_eq!(lab.ladder().count("engine", "bob", "BYE"), 11);
+    lab.nothing_left();
+}
+
+#[test]
+fn a_cancel_that_nobody_answers_is_given_up() {
+    let mut lab = Lab::registered(5, &["alice", "bob"]);
+    lab.call("alice", "1002");
+    lab.run_ms(500);
+    lab.phone("bob").script.dead = true;
+    lab.hang_up("alice");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(487));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_caller_that_dies_while_it_rings_is_given_up_with_the_ringing() {
+    let mut lab = Lab::registered(6, &["alice", "bob"]);
+    lab.call("alice", "1002");
+    lab.run_ms(500);
+    lab.phone("alice").script.dead = true;
+    lab.run(Duration::from_secs(70));
+    assert_eq!(lab.status("bob"), Status::Over(487));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_long_ringing_is_repeated_each_minute() {
+    let mut lab = trunkline_tests::Plan::seeded(7)
+        .with(|setup| setup.ring_max = Duration::from_secs(170))
+        .build()
+        .with_registered(&["alice", "bob"]);
+    lab.call("alice", "1002");
+    lab.run(Duration::from_secs(150));
+    assert_eq!(lab.status("alice"), Status::Ringback);
+    // RFC 3261 §13.3.1.1.
+    assert!(lab.ladder().count("engine", "alice", "180") >= 3);
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn an_own_phone_that_is_dead_fails_the_call_that_an_application_makes() {
+    let mut lab = Lab::registered(8, &["alice", "bob"]);
+    lab.phone("alice").script.dead = true;
+    let request = lab.request("crm", Operation::MakeCall { line: "1001".into(), to: "1002".to_owned() });
+    lab.run(Duration::from_secs(70));
+    assert!(lab.reply("crm", request).is_some());
+    assert_eq!(lab.status("bob"), Status::Idle);
+    for call in lab.calls("crm") {
+        lab.does_ask("crm", Operation::Drop(call.id));
+    }
+    lab.nothing_left();
+}

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::find::{find2, find3};
 use super::{HeaderName, Message, Method, NameAddr, Via, chars, list, reason_phrase};
 
 /// A message being written. What it is given is copied at once; control characters in it become spaces.
@@ -226,7 +227,7 @@ impl Builder {
 
     /// Copies with CR, LF and NUL as spaces.
     fn clean(&mut self, bytes: &[u8]) {
-        match memchr::memchr3(b'\r', b'\n', 0, bytes) {
+        match find3(b'\r', b'\n', 0, bytes) {
             None => self.buffer.extend_from_slice(bytes),
             Some(_) => self
                 .buffer
@@ -237,7 +238,7 @@ impl Builder {
     /// Copies with CR and LF as spaces: what a response gives back to its sender may hold an escaped NUL, which is
     /// legal in a quoted string (RFC 4475 §3.1.1.2).
     fn clean_line_ends(&mut self, bytes: &[u8]) {
-        match memchr::memchr2(b'\r', b'\n', bytes) {
+        match find2(b'\r', b'\n', bytes) {
             None => self.buffer.extend_from_slice(bytes),
             Some(_) => {
                 self.buffer.extend(bytes.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }))

@@ -76,8 +76,7 @@ impl HeaderName {
         if name.len() == 1 {
             return Self::parse_compact(first | 0x20);
         }
-        let candidate = SLOTS[slot(name.len(), first, last)];
-        let long_form = candidate.name().as_bytes();
+        let (candidate, long_form) = SLOTS[slot(name.len(), first, last)];
         if long_form == name || long_form.eq_ignore_ascii_case(name) { candidate } else { Self::Other }
     }
 
@@ -177,17 +176,14 @@ const fn slot(len: usize, first: u8, last: u8) -> usize {
 
 const SLOTS_LEN: usize = 256;
 
-static SLOTS: [HeaderName; SLOTS_LEN] = {
-    let mut slots = [HeaderName::Other; SLOTS_LEN];
+static SLOTS: [(HeaderName, &[u8]); SLOTS_LEN] = {
+    let mut slots: [(HeaderName, &[u8]); SLOTS_LEN] = [(HeaderName::Other, b""); SLOTS_LEN];
     let mut index = 0;
     while index < KNOWN.len() {
         let name = KNOWN[index].name().as_bytes();
         let at = slot(name.len(), name[0], name[name.len() - 1]);
-        assert!(
-            matches!(slots[at], HeaderName::Other),
-            "two header names share a slot: choose other factors"
-        );
-        slots[at] = KNOWN[index];
+        assert!(slots[at].1.is_empty(), "two header names share a slot: choose other factors");
+        slots[at] = (KNOWN[index], name);
         index += 1;
     }
     slots

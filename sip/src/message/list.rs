@@ -1,5 +1,7 @@
 //! Lists inside header values: commas between values, semicolons between parameters, both outside quotes and `<>`.
 
+use super::find::{find, find2, find3};
+
 /// The values of one header line, split at commas outside quoted strings and angle brackets, trimmed, without the
 /// empty ones (RFC 3261 §7.3.1).
 pub(super) fn values(text: &str) -> impl Iterator<Item = &str> {
@@ -19,7 +21,7 @@ pub(super) fn values(text: &str) -> impl Iterator<Item = &str> {
 /// The first value of a comma list, trimmed, and what follows its comma.
 pub(super) fn split_first(text: &str) -> (&str, &str) {
     let bytes = text.as_bytes();
-    match memchr::memchr3(b',', b'"', b'<', bytes) {
+    match find3(b',', b'"', b'<', bytes) {
         None => (trim(text), ""),
         Some(at) if bytes[at] == b',' => (trim(&text[..at]), &text[at + 1..]),
         Some(at) => {
@@ -39,7 +41,7 @@ fn element_end(bytes: &[u8], from: usize) -> usize {
                 Some(len) => at += len,
                 None => return bytes.len(),
             },
-            b'<' => match memchr::memchr(b'>', &bytes[at..]) {
+            b'<' => match find(b'>', &bytes[at..]) {
                 Some(len) => at += len + 1,
                 None => return bytes.len(),
             },
@@ -53,7 +55,7 @@ fn element_end(bytes: &[u8], from: usize) -> usize {
 pub(super) fn quoted_len(bytes: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
-        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        at += find2(b'"', b'\\', bytes.get(at..)?)?;
         if bytes[at] == b'"' {
             return Some(at + 1);
         }
@@ -64,7 +66,7 @@ pub(super) fn quoted_len(bytes: &[u8]) -> Option<usize> {
 /// Whether every quote in `text` is closed.
 pub(super) fn quotes_close(text: &str) -> bool {
     let mut rest = text.as_bytes();
-    while let Some(at) = memchr::memchr(b'"', rest) {
+    while let Some(at) = find(b'"', rest) {
         let Some(len) = quoted_len(&rest[at..]) else { return false };
         rest = &rest[at + len..];
     }
@@ -84,7 +86,7 @@ pub(super) fn param<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 
 /// Name and value of one parameter, both trimmed.
 pub(super) fn split_param(param: &str) -> (&str, &str) {
-    match memchr::memchr(b'=', param.as_bytes()) {
+    match find(b'=', param.as_bytes()) {
         Some(at) => (trim(&param[..at]), trim(&param[at + 1..])),
         None => (trim(param), ""),
     }
@@ -98,7 +100,7 @@ pub(super) fn raw_params(text: &str) -> impl Iterator<Item = &str> {
             return None;
         }
         let bytes = rest.as_bytes();
-        let end = match memchr::memchr2(b';', b'"', bytes) {
+        let end = match find2(b';', b'"', bytes) {
             None => bytes.len(),
             Some(at) if bytes[at] == b';' => at,
             Some(at) => param_end(bytes, at),

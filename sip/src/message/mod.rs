@@ -9,6 +9,7 @@
 mod build;
 mod chars;
 mod escape;
+mod find;
 mod header;
 mod limits;
 mod list;

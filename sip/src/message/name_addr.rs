@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::find::{find, find2};
 use super::{Uri, chars, list};
 
 /// One value of From, To, Contact, Route, Record-Route, Path …
@@ -25,7 +26,7 @@ impl<'a> NameAddr<'a> {
             let (display, rest) = text.split_at(list::quoted_len(text.as_bytes())?);
             return Self::bracketed(display, list::trim(rest));
         }
-        match memchr::memchr2(b'<', b';', text.as_bytes()) {
+        match find2(b'<', b';', text.as_bytes()) {
             Some(at) if text.as_bytes()[at] == b'<' => {
                 let display = list::trim(&text[..at]);
                 if display.contains([',', '"', '>']) {
@@ -40,7 +41,7 @@ impl<'a> NameAddr<'a> {
 
     fn bracketed(display: &'a str, text: &'a str) -> Option<Self> {
         let inside = text.strip_prefix('<')?;
-        let (uri, rest) = inside.split_at(memchr::memchr(b'>', inside.as_bytes())?);
+        let (uri, rest) = inside.split_at(find(b'>', inside.as_bytes())?);
         let params = list::trim(&rest[1..]);
         let well_formed = !uri.is_empty()
             && !chars::any(uri.as_bytes(), chars::NOT_IN_URI)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use super::find::find;
 use super::{HeaderName, Limits, Message, Method, chars};
 
 /// How the end of a message is known.
@@ -41,20 +42,43 @@ pub(super) type Lines = SmallVec<[Line; LINES_INLINE]>;
 /// One header line: offsets into the message. The value is trimmed and may span folds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Line {
-    pub(super) name: HeaderName,
-    name_len: u16,
     name_start: u32,
-    value_start: u32,
-    value_end: u32,
+    /// From the start of the name.
+    value_offset: u16,
+    value_len: u16,
+    name_len: u8,
+    pub(super) name: HeaderName,
 }
 
+/// With its folds; what a [`Line`] can hold.
+const LINE_BYTES_MAX: usize = u16::MAX as usize;
+
 impl Line {
+    fn new(name: HeaderName, at: Range<usize>, value: Range<usize>) -> Option<Self> {
+        let mut line = Self {
+            name_start: narrow(at.start),
+            value_offset: 0,
+            value_len: 0,
+            name_len: u8::try_from(at.len()).ok()?,
+            name,
+        };
+        line.set_value(value);
+        Some(line)
+    }
+
+    fn set_value(&mut self, value: Range<usize>) {
+        let short = |len: usize| u16::try_from(len).expect("header lines are no longer than LINE_BYTES_MAX");
+        self.value_offset = short(value.start - self.name_start as usize);
+        self.value_len = short(value.len());
+    }
+
     pub(super) const fn name_range(&self) -> Range<usize> {
         self.name_start as usize..self.name_start as usize + self.name_len as usize
     }
 
     pub(super) const fn value_range(&self) -> Range<usize> {
-        self.value_start as usize..self.value_end as usize
+        let start = self.name_start as usize + self.value_offset as usize;
+        start..start + self.value_len as usize
     }
 }
 
@@ -119,7 +143,7 @@ impl Scanner<'_> {
     /// The next line without its end; `None` if the bytes end before the line does.
     fn next_line(&mut self) -> Option<Range<usize>> {
         let start = self.at;
-        let mut end = start + memchr::memchr(b'\n', &self.raw[start..])?;
+        let mut end = start + find(b'\n', &self.raw[start..])?;
         self.at = end + 1;
         if end > start && self.raw[end - 1] == b'\r' {
             end -= 1;
@@ -145,15 +169,13 @@ impl Scanner<'_> {
         let text = &self.raw[line.clone()];
         // Spaces behind the version are ignored (RFC 4475 §3.1.2.10).
         let text = &text[..text.len() - text.iter().rev().take_while(|&&b| is_blank(b)).count()];
-        let (Some(method_len), Some(version_at)) = (memchr::memchr(b' ', text), memchr::memrchr(b' ', text))
-        else {
-            return Err(BAD);
-        };
+        let method_len = text.iter().position(|&b| b == b' ').ok_or(BAD)?;
+        let version_at = text.iter().rposition(|&b| b == b' ').ok_or(BAD)?;
         let version = &text[version_at + 1..];
         if method_len == 0 || method_len >= version_at || !starts_with_sip(version) {
             return Err(BAD);
         }
-        if !version.eq_ignore_ascii_case(b"SIP/2.0") {
+        if version != b"SIP/2.0" && !version.eq_ignore_ascii_case(b"SIP/2.0") {
             self.defect(Malformed { status: 505, reason: "Version Not Supported" });
         }
         let method = Method::parse(&text[..method_len]);
@@ -164,14 +186,14 @@ impl Scanner<'_> {
         if uri.is_empty() || chars::any(&self.raw[uri.clone()], chars::BLANK_OR_CONTROL) {
             self.defect(Malformed::bad_request("Bad Request-URI"));
         }
-        let uri = narrow(trim(self.raw, uri));
-        Ok(Start::Request { method, method_text: narrow(line.start..line.start + method_len), uri })
+        let uri = narrow_range(trim(self.raw, uri));
+        Ok(Start::Request { method, method_text: narrow_range(line.start..line.start + method_len), uri })
     }
 
     fn status_line(&self, line: Range<usize>) -> Result<Start, Malformed> {
         const BAD: Malformed = Malformed::bad_request("Bad Status Line");
         let text = &self.raw[line.clone()];
-        let version_len = memchr::memchr(b' ', text).ok_or(BAD)?;
+        let version_len = find(b' ', text).ok_or(BAD)?;
         if !text[..version_len].eq_ignore_ascii_case(b"SIP/2.0") {
             return Err(Malformed { status: 505, reason: "Version Not Supported" });
         }
@@ -184,12 +206,12 @@ impl Scanner<'_> {
             _ => return Err(BAD),
         };
         let reason_at = (line.start + code_at + code_len + 1).min(line.end);
-        Ok(Start::Response { status, reason: narrow(reason_at..line.end) })
+        Ok(Start::Response { status, reason: narrow_range(reason_at..line.end) })
     }
 
     /// Indexes header lines up to and including the empty line.
     fn header_lines(&mut self, limits: &Limits) -> Lines {
-        let line_bytes_max = limits.header_bytes_max.min(u16::MAX.into());
+        let line_bytes_max = limits.header_bytes_max.min(LINE_BYTES_MAX);
         let mut lines = Lines::new();
         loop {
             let Some(line) = self.next_line() else {
@@ -221,7 +243,7 @@ impl Scanner<'_> {
     }
 
     fn header_line(&self, line: Range<usize>) -> Option<Line> {
-        let colon = line.start + memchr::memchr(b':', &self.raw[line.clone()])?;
+        let colon = line.start + self.raw[line.clone()].iter().position(|&b| b == b':')?;
         let mut name_end = colon;
         while name_end > line.start && is_blank(self.raw[name_end - 1]) {
             name_end -= 1;
@@ -230,14 +252,7 @@ impl Scanner<'_> {
         if name.is_empty() {
             return None;
         }
-        let value = narrow(trim(self.raw, colon + 1..line.end));
-        Some(Line {
-            name: HeaderName::parse(name),
-            name_len: u16::try_from(name.len()).ok()?,
-            name_start: narrow_one(line.start),
-            value_start: value.start,
-            value_end: value.end,
-        })
+        Line::new(HeaderName::parse(name), line.start..name_end, trim(self.raw, colon + 1..line.end))
     }
 
     /// A line that begins with white space continues the header before it (RFC 3261 §7.3.1).
@@ -251,12 +266,12 @@ impl Scanner<'_> {
             self.defect(Malformed::bad_request("Header Too Long"));
             return;
         }
-        let more = narrow(trim(self.raw, line));
-        if header.value_start == header.value_end {
-            header.value_start = more.start;
-            header.value_end = more.end;
+        let more = trim(self.raw, line);
+        let value = header.value_range();
+        if value.is_empty() {
+            header.set_value(more);
         } else if !more.is_empty() {
-            header.value_end = more.end;
+            header.set_value(value.start..more.end);
         }
     }
 
@@ -275,7 +290,7 @@ impl Scanner<'_> {
                 announced
             }
         };
-        narrow(self.at..self.at + body_len)
+        narrow_range(self.at..self.at + body_len)
     }
 
     fn content_length(&mut self, lines: &[Line]) -> Option<usize> {
@@ -339,11 +354,11 @@ fn trim(raw: &[u8], range: Range<usize>) -> Range<usize> {
     start..end
 }
 
-fn narrow(range: Range<usize>) -> Range<u32> {
-    narrow_one(range.start)..narrow_one(range.end)
+fn narrow_range(range: Range<usize>) -> Range<u32> {
+    narrow(range.start)..narrow(range.end)
 }
 
-fn narrow_one(offset: usize) -> u32 {
+fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).expect("scan refuses messages whose offsets do not fit")
 }
 

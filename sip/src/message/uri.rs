@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use super::find::find;
 use super::{chars, list};
 use crate::transport::Transport;
 
@@ -46,14 +47,13 @@ impl<'a> Uri<'a> {
         if chars::any(text.as_bytes(), chars::NOT_IN_URI) {
             return None;
         }
-        let (name, rest) = text.split_at(memchr::memchr(b':', text.as_bytes())?);
+        let (name, rest) = text.split_at(find(b':', text.as_bytes())?);
         let rest = &rest[1..];
         let scheme = Scheme::parse(name)?;
         match scheme {
             Scheme::Sip | Scheme::Sips => Self::sip(scheme, rest),
             Scheme::Tel => {
-                let (number, params) =
-                    rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
+                let (number, params) = rest.split_at(find(b';', rest.as_bytes()).unwrap_or(rest.len()));
                 let user = (!number.is_empty()).then_some(number);
                 user.map(|_| Self { scheme, user, password: None, host: "", port: None, params, headers: "" })
             }
@@ -70,18 +70,18 @@ impl<'a> Uri<'a> {
     }
 
     fn sip(scheme: Scheme, text: &'a str) -> Option<Self> {
-        let (user, password, rest) = match memchr::memchr(b'@', text.as_bytes()) {
+        let (user, password, rest) = match find(b'@', text.as_bytes()) {
             None => (None, None, text),
             Some(at) => match text[..at].split_once(':') {
                 Some((user, password)) => (Some(user), Some(password), &text[at + 1..]),
                 None => (Some(&text[..at]), None, &text[at + 1..]),
             },
         };
-        let (rest, headers) = match memchr::memchr(b'?', rest.as_bytes()) {
+        let (rest, headers) = match find(b'?', rest.as_bytes()) {
             Some(at) => (&rest[..at], &rest[at + 1..]),
             None => (rest, ""),
         };
-        let (sent_by, params) = rest.split_at(memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len()));
+        let (sent_by, params) = rest.split_at(find(b';', rest.as_bytes()).unwrap_or(rest.len()));
         let (host, port) = host_and_port(sent_by)?;
         Some(Self { scheme, user, password, host, port, params, headers })
     }
@@ -170,7 +170,7 @@ impl Scheme {
 /// Host and optional port: a name, an IPv4 address or an IPv6 reference in brackets.
 pub(super) fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let host_len = if text.starts_with('[') {
-        let len = memchr::memchr(b']', text.as_bytes())? + 1;
+        let len = find(b']', text.as_bytes())? + 1;
         let inside = &text.as_bytes()[1..len - 1];
         let plausible =
             !inside.is_empty() && inside.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.'));

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::find::find;
 use super::{chars, list, uri};
 
 /// One Via value.
@@ -26,7 +27,7 @@ impl<'a> Via<'a> {
         };
         let rest = list::trim(rest);
         let (transport, rest) = rest.split_at(list::find_space(rest)?);
-        let end = memchr::memchr(b';', rest.as_bytes()).unwrap_or(rest.len());
+        let end = find(b';', rest.as_bytes()).unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(end);
         let (host, port) = uri::host_and_port(list::trim(sent_by))?;
         let well_formed = chars::is_token(transport.as_bytes()) && list::quotes_close(params);

@@ -56,6 +56,8 @@ pub struct Agent {
     location: Arc<Location>,
     challenger: Arc<Challenger>,
     serial: u64,
+    /// Legs with a dialog.
+    dialogs: usize,
 }
 
 impl Agent {
@@ -77,6 +79,7 @@ impl Agent {
             location,
             challenger,
             serial: 0,
+            dialogs: 0,
         }
     }
 
@@ -213,11 +216,11 @@ impl Agent {
         own.chain(self.bindings_deadline()).min()
     }
 
-    /// How much state there is.
+    /// How much state there is. Costs nothing.
     pub fn gauges(&self) -> Gauges {
         Gauges {
             transactions: self.endpoint.transactions.len(),
-            dialogs: self.legs.values().filter(|leg| leg.has_dialog()).count(),
+            dialogs: self.dialogs,
             legs: self.legs.len(),
         }
     }
@@ -264,12 +267,12 @@ impl Agent {
         let id = self.endpoint.transactions.server_id(&key);
         match method {
             Method::Ack => {
-                if !self.endpoint.transactions.acknowledged(now, id, &key, out) {
-                    if let Some(leg) = self.leg_of(&message) {
-                        self.with_leg(leg, out, |leg, endpoint, out| {
-                            leg.acknowledged(now, &message, endpoint, out)
-                        });
-                    }
+                if !self.endpoint.transactions.acknowledged(now, id, &key, out)
+                    && let Some(leg) = self.leg_of(&message)
+                {
+                    self.with_leg(leg, out, |leg, endpoint, out| {
+                        leg.acknowledged(now, &message, endpoint, out);
+                    });
                 }
             }
             _ if self.endpoint.transactions.absorb(now, id, &key, out) => {}
@@ -332,7 +335,10 @@ impl Agent {
         act: impl FnOnce(&mut Leg, &mut Endpoint, &mut Outbox),
     ) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
+        let had_dialog = leg.has_dialog();
         act(leg, &mut self.endpoint, out);
+        let has_dialog = leg.has_dialog() && !leg.is_over();
+        self.dialogs = self.dialogs + usize::from(has_dialog) - usize::from(had_dialog);
         if leg.is_over() {
             let tag = leg.tag;
             self.tags.remove(&tag);
@@ -346,6 +352,7 @@ impl Agent {
     fn admit(&mut self, mut leg: Leg) {
         let (id, deadline) = (leg.id, leg.deadline());
         self.timers.arm(&mut leg.armed, deadline, id);
+        self.dialogs += usize::from(leg.has_dialog());
         self.tags.insert(leg.tag, id);
         self.legs.insert(id, Box::new(leg));
     }

@@ -49,7 +49,18 @@ impl Agent {
         match arrival.message.method() {
             Method::Subscribe | Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
             Method::Notify => self.refuse(arrival, 481, out, |reply| reply),
-            _ => self.refuse(arrival, 405, out, endpoint::allow),
+            Method::Invite
+            | Method::Ack
+            | Method::Bye
+            | Method::Cancel
+            | Method::Options
+            | Method::Register
+            | Method::Prack
+            | Method::Update
+            | Method::Info
+            | Method::Refer
+            | Method::Message
+            | Method::Other => self.refuse(arrival, 405, out, endpoint::allow),
         }
     }
 

@@ -16,7 +16,7 @@ pub use sequence::{OutOfOrder, Sequence};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ids::ConnectionId;
-use crate::message::{HeaderName, Message, Method, Uri};
+use crate::message::{HeaderName, Message, Method, Scheme, Uri};
 use crate::token::Token;
 use crate::transport::{Flow, Transport};
 
@@ -58,7 +58,7 @@ impl Dialog {
             local: format!("{to};tag={local_tag}").into(),
             remote: request.value(HeaderName::From).unwrap_or_default().into(),
             remote_tag: request.from_tag().into(),
-            target: contact(request).unwrap_or_else(|| fallback_target(request)).into(),
+            target: contact(request).map_or_else(|| fallback_target(request, flow), Into::into),
             routes: RouteSet::of_request(request),
             sequence: Sequence::new(local_cseq, Some(request.cseq().number)),
             flow,
@@ -138,10 +138,10 @@ impl Dialog {
     pub fn receive(&mut self, request: &Message, flow: Flow) -> Result<(), OutOfOrder> {
         let method = request.method();
         self.sequence.receive(method, request.cseq().number)?;
-        if matches!(method, Method::Invite | Method::Update) {
-            if let Some(target) = contact(request) {
-                self.target = target.into();
-            }
+        if matches!(method, Method::Invite | Method::Update)
+            && let Some(target) = contact(request)
+        {
+            self.target = target.into();
         }
         if method != Method::Ack {
             self.flow = flow;
@@ -217,11 +217,19 @@ fn literal(uri: &str) -> Option<SocketAddr> {
     Some(SocketAddr::new(uri.host_ip()?, uri.port.unwrap_or(5060)))
 }
 
+/// The Contact URI, if something can be sent to it.
 fn contact(message: &Message) -> Option<&str> {
-    message.contacts().next().map(|contact| contact.uri).filter(|uri| *uri != "*" && !uri.is_empty())
+    message.contacts().next().map(|contact| contact.uri).filter(|uri| is_target(uri))
 }
 
-/// A peer without Contact (RFC 2543): its From URI.
-fn fallback_target(request: &Message) -> &str {
-    request.from().map_or("", |from| from.uri)
+/// A peer without Contact (RFC 2543): its From URI, else its address.
+fn fallback_target(request: &Message, flow: Flow) -> Box<str> {
+    let from = request.from().map(|from| from.uri).filter(|uri| is_target(uri));
+    from.map_or_else(|| format!("sip:{}", flow.remote).into(), Into::into)
+}
+
+/// Whether a URI can be a Request-URI (RFC 3261 §19.1.1).
+fn is_target(uri: &str) -> bool {
+    Uri::parse(uri)
+        .is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && uri.headers().is_empty())
 }

@@ -42,7 +42,7 @@ impl Leg {
                 self.hang_up(now, reason, endpoint, out);
             }
             Stage::Established => {
-                self.refuse_open_offer(now, endpoint, out);
+                self.close_exchange(now, endpoint, out);
                 if self.unacknowledged.iter().any(|waiting| waiting.is_initial) {
                     self.stage = Stage::Leaving(reason);
                 } else {
@@ -62,7 +62,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        self.refuse_open_offer(now, endpoint, out);
+        self.close_exchange(now, endpoint, out);
         self.unacknowledged.clear();
         self.queued = None;
         self.stage = Stage::Closing;
@@ -128,11 +128,12 @@ impl Leg {
         self.ended(cause::local(CauseKind::Lost, 0), out);
     }
 
-    /// A re-INVITE or UPDATE of theirs that is not answered goes with the session.
-    fn refuse_open_offer(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
-        if let Exchange::RemoteOffer { server, .. } = std::mem::replace(&mut self.exchange, Exchange::Stable)
-        {
-            self.refuse(now, server, 487, &[], endpoint, out);
+    /// What was being changed goes with the session: theirs is refused, ours has 64·T1 to be answered.
+    fn close_exchange(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        match std::mem::replace(&mut self.exchange, Exchange::Stable) {
+            Exchange::RemoteOffer { server, .. } => self.refuse(now, server, 487, &[], endpoint, out),
+            Exchange::LocalOffer { key, .. } => endpoint.transactions.expire(now, key),
+            Exchange::Stable | Exchange::Retry { .. } => {}
         }
     }
 }
@@ -143,7 +144,7 @@ impl Leg {
     pub(super) fn bye(&mut self, now: Instant, arrival: Arrival, endpoint: &mut Endpoint, out: &mut Outbox) {
         let cause = cause::of_message(&arrival.message, CauseKind::Bye);
         endpoint.reply(now, arrival, 200, Some(self.tag), out, |reply| reply);
-        self.refuse_open_offer(now, endpoint, out);
+        self.close_exchange(now, endpoint, out);
         if let Some(dialog) = &mut self.dialog {
             dialog.terminate();
         }
@@ -182,8 +183,10 @@ impl Leg {
             self.refuse(now, server, 487, &[], endpoint, out);
             self.stage = Stage::Over;
             self.ended(Cause { status: 0, ..cause::of_message(cancel, CauseKind::Cancel) }, out);
-        } else {
-            self.refuse_open_offer(now, endpoint, out);
+        } else if let Exchange::RemoteOffer { server, .. } = self.exchange {
+            self.exchange = Exchange::Stable;
+            self.refuse(now, server, 487, &[], endpoint, out);
+            self.resume(now, endpoint, out);
         }
     }
 }
@@ -200,10 +203,10 @@ impl Leg {
     ) {
         let tag = Some(self.tag);
         let method = arrival.message.method();
-        if let Some(dialog) = &mut self.dialog {
-            if dialog.receive(&arrival.message, arrival.flow).is_err() {
-                return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
-            }
+        if let Some(dialog) = &mut self.dialog
+            && dialog.receive(&arrival.message, arrival.flow).is_err()
+        {
+            return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
         }
         let has_offer = description::is_sdp(&arrival.message) && !arrival.message.body().is_empty();
         match method {
@@ -238,7 +241,8 @@ impl Leg {
         let dialog = match &mut self.stage {
             Stage::Calling(calling) => calling.forks.last_mut().map(|fork| &mut fork.dialog),
             Stage::Established | Stage::Offered { .. } => self.dialog.as_mut(),
-            Stage::Incoming(_) | Stage::Leaving(_) | Stage::Closing | Stage::Over => None,
+            Stage::Incoming(_) => None,
+            Stage::Leaving(_) | Stage::Closing | Stage::Over => return,
         };
         let Some(dialog) = dialog else {
             return out.events.push(Event::Notified { leg: self.id, status: 481 });

@@ -104,6 +104,9 @@ struct Progress {
     repeat_at: Instant,
 }
 
+/// How long a re-INVITE may be provisionally answered before it is cancelled.
+const MODIFY_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// How often a provisional response is repeated, for the Timer C of proxies.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -134,7 +137,9 @@ enum Exchange {
     Stable,
     /// Our re-INVITE is on its way.
     LocalOffer {
+        key: ClientKey,
         description: Box<SessionDescription>,
+        give_up_at: Instant,
     },
     /// It met another one and will be sent again (RFC 3261 §14.1).
     Retry {
@@ -204,8 +209,8 @@ impl Leg {
             }
         };
         let retry = match &self.exchange {
-            Exchange::Retry { at, .. } => Some(*at),
-            Exchange::Stable | Exchange::LocalOffer { .. } | Exchange::RemoteOffer { .. } => None,
+            Exchange::Retry { at, .. } | Exchange::LocalOffer { give_up_at: at, .. } => Some(*at),
+            Exchange::Stable | Exchange::RemoteOffer { .. } => None,
         };
         unacknowledged.chain(stage).chain(retry).min()
     }
@@ -223,6 +228,7 @@ impl Leg {
             | Stage::Over => {}
         }
         self.repeat_unacknowledged(now, endpoint, out);
+        self.cancel_offer(now, endpoint, out);
         self.retry_offer(now, endpoint, out);
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Exchange, Leg, Role, Stage, cause, description};
+use super::{Exchange, Leg, MODIFY_TIMEOUT, Role, Stage, cause, description};
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{CauseKind, Event, Outbox};
@@ -63,8 +63,8 @@ impl Leg {
             Some((name, value)) => bytes.header(name, value).body(SDP, &body),
             None => bytes.body(SDP, &body),
         };
-        self.exchange = Exchange::LocalOffer { description };
         let key = ClientKey::new(branch, Method::Invite);
+        self.exchange = Exchange::LocalOffer { key, description, give_up_at: now + MODIFY_TIMEOUT };
         endpoint.transactions.send(now, key, Method::Invite, bytes, flow, self.id, Purpose::Modify, out);
     }
 
@@ -90,7 +90,12 @@ impl Leg {
             dialog.update(response, flow);
             endpoint.acknowledge(dialog, concern.key, response.cseq().number, None, out);
         }
-        let Exchange::LocalOffer { description } = std::mem::replace(&mut self.exchange, Exchange::Stable)
+        let is_current = matches!(&self.exchange, Exchange::LocalOffer { key, .. } if *key == concern.key);
+        if !is_current {
+            return;
+        }
+        let Exchange::LocalOffer { description, .. } =
+            std::mem::replace(&mut self.exchange, Exchange::Stable)
         else {
             return;
         };
@@ -123,6 +128,16 @@ impl Leg {
             _ => out.events.push(Event::OfferRefused { leg: self.id, status }),
         }
         self.resume(now, endpoint, out);
+    }
+
+    /// Cancels an offer that is answered provisionally and no further.
+    pub(super) fn cancel_offer(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        if let Exchange::LocalOffer { key, give_up_at, .. } = &mut self.exchange
+            && *give_up_at <= now
+        {
+            *give_up_at = now + MODIFY_TIMEOUT;
+            endpoint.transactions.cancel(now, *key, None, out);
+        }
     }
 
     /// Sends the offer again that met another one; a newer offer takes its place.

@@ -96,11 +96,12 @@ impl ClientInvite {
 
     fn response(&mut self, now: Instant, response: &Message, out: &mut Outbox) -> Verdict {
         match (self.state, response.status()) {
-            (State::Calling | State::Proceeding, 0..200) => {
+            (State::Calling, 0..200) => {
                 self.state = State::Proceeding;
                 (self.retransmit_at, self.expires_at) = (None, None);
                 Verdict::Deliver
             }
+            (State::Proceeding, 0..200) => Verdict::Deliver,
             (State::Calling | State::Proceeding, 200..300) => {
                 self.state = State::Accepted;
                 self.request = Bytes::new();

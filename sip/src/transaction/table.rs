@@ -295,6 +295,14 @@ impl Transactions {
         }
     }
 
+    /// Gives an INVITE 64·T1 for its final response: nobody waits for it any more.
+    pub(crate) fn expire(&mut self, now: Instant, key: ClientKey) {
+        if let Some(Client { machine: ClientMachine::Invite(machine), .. }) = self.clients.get_mut(&key) {
+            machine.cancelled(now);
+            self.settle_client(key);
+        }
+    }
+
     fn cancel_now(&mut self, now: Instant, key: ClientKey, out: &mut Outbox) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         let (ClientMachine::Invite(machine), Cancel::Wanted(reason)) = (&mut client.machine, &client.cancel)

@@ -194,6 +194,7 @@ mod an_invite_we_sent {
         let mut rig = client_invite(Transport::Udp);
         assert_eq!(rig.respond(100, 180), Verdict::Deliver);
         rig.at(5_000, |machine, now, _| machine.cancelled(now));
+        assert_eq!(rig.respond(6_000, 183), Verdict::Deliver);
         assert_eq!(rig.pass(100_000), Some((37_000, Verdict::TimedOut)));
     }
 

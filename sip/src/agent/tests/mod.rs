@@ -4,6 +4,8 @@ mod answering;
 mod bench;
 mod call;
 mod calling;
+mod hostile;
+mod loss;
 mod modifying;
 mod registering;
 
@@ -78,6 +80,9 @@ fn invite_to(local: SocketAddr, remote: SocketAddr) -> Box<Invite> {
     })
 }
 
+/// Says whether a message is lost: by its number and text.
+type Loss = Box<dyn FnMut(usize, &str) -> bool>;
+
 /// Agents on a network with 1 ms from end to end.
 struct Network {
     now: Instant,
@@ -88,7 +93,7 @@ struct Network {
     /// Every event, by agent.
     events: Vec<(usize, Event)>,
     /// Says which message is lost: by its number and text.
-    lose: Box<dyn FnMut(usize, &str) -> bool>,
+    lose: Loss,
 }
 
 impl Network {
@@ -136,9 +141,8 @@ impl Network {
     }
 
     fn incoming(&self, agent: usize) -> LegId {
-        let leg = self.events.iter().rev().find_map(|(of, event)| match event {
-            Event::Incoming(leg, _) if *of == agent => Some(*leg),
-            _ => None,
+        let leg = self.events.iter().rev().find_map(|(of, event)| {
+            if let (true, Event::Incoming(leg, _)) = (*of == agent, event) { Some(*leg) } else { None }
         });
         leg.expect("an INVITE came in")
     }

@@ -285,3 +285,23 @@ fn an_offer_whose_ack_never_comes_ends_the_call() {
     assert_eq!(bench.heard().last().map(String::as_str), Some("BYE"));
     bench.expect_nothing_left();
 }
+
+#[test]
+fn an_offer_that_is_answered_provisionally_only_is_cancelled() {
+    let (mut bench, leg, tag) = established();
+    bench.command(Command::Offer(leg, sdp(7000)));
+    let offer = bench.only();
+    bench.say(response(&offer, 100, "", "", ""));
+    bench.pass(seconds(60));
+    let cancel = bench.only();
+    assert_eq!((cancel.method_text(), cancel.to_tag()), ("CANCEL", offer.to_tag()));
+    bench.say(response(&cancel, 200, "", "", ""));
+    bench.say(response(&offer, 487, "", "", ""));
+    assert_eq!((bench.heard(), bench.told()), (vec!["ACK".to_owned()], vec!["OfferRefused 487".to_owned()]));
+    bench.command(Command::Offer(leg, sdp(7001)));
+    let offer = bench.only();
+    bench.say(response(&offer, 100, "", "", ""));
+    bench.say(request("BYE", 2, &tag, "", ""));
+    assert_eq!(bench.told(), ["Ended Bye"]);
+    bench.expect_nothing_left();
+}

@@ -1,1 +1,3 @@
 //! Load generation shared by the benches.
+
+pub mod media;

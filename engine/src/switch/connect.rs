@@ -17,7 +17,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::Switch;
 use super::call_state::DisconnectMode;
 use super::ids::CallId;
-use super::leg::{Leg, LegPhase};
+use super::leg::{Leg, LegPhase, Offered};
 use super::media::Heard;
 use super::outbox::Outbox;
 use super::release::Parting;
@@ -118,7 +118,6 @@ impl Switch {
 
     /// Answers the caller after the called side did.
     pub(super) fn answer_caller(&mut self, now: Instant, caller: CallId, callee: CallId, out: &mut Outbox) {
-        self.timers.stop(caller, Timer::Refresh);
         self.dirty.insert(caller);
         let station = self.calls.get(&callee).and_then(|call| call.leg);
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
@@ -173,13 +172,13 @@ impl Switch {
     pub(super) fn describe_moved(&mut self, leg: LegId, out: &mut Outbox) {
         let place = self.place(leg);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
-        if !entry.moved || entry.phase != LegPhase::Up || entry.offered.is_some() {
+        if !entry.moved || entry.phase != LegPhase::Up || !entry.offered.is_empty() {
             return;
         }
         let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
         let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
         entry.moved = false;
-        entry.offered = Some(offer.clone());
+        entry.offered.push_back(Offered { description: offer.clone(), asked: false });
         out.sip.push(Command::Offer(leg, offer));
     }
 

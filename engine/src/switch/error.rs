@@ -24,6 +24,48 @@ pub enum LineError {
 }
 
 impl LineError {
+    /// All of them, in the order of their names.
+    pub const ALL: [Self; 16] = [
+        Self::AddressBlocked,
+        Self::CallUnavail,
+        Self::Disconnected,
+        Self::InUse,
+        Self::InvalAddress,
+        Self::InvalCallHandle,
+        Self::InvalCallState,
+        Self::InvalLineHandle,
+        Self::InvalLineState,
+        Self::InvalParam,
+        Self::NotOwner,
+        Self::NotRegistered,
+        Self::OperationFailed,
+        Self::OperationUnavail,
+        Self::ResourceUnavail,
+        Self::Uninitialized,
+    ];
+
+    /// The value of the constant in tapi.h.
+    pub const fn code(self) -> u32 {
+        match self {
+            Self::AddressBlocked => 0x8000_0053,
+            Self::CallUnavail => 0x8000_0005,
+            Self::Disconnected => 0x8000_0060,
+            Self::InUse => 0x8000_000F,
+            Self::InvalAddress => 0x8000_0010,
+            Self::InvalCallHandle => 0x8000_0018,
+            Self::InvalCallState => 0x8000_001C,
+            Self::InvalLineHandle => 0x8000_002B,
+            Self::InvalLineState => 0x8000_002C,
+            Self::InvalParam => 0x8000_0032,
+            Self::NotOwner => 0x8000_0046,
+            Self::NotRegistered => 0x8000_0047,
+            Self::OperationFailed => 0x8000_0048,
+            Self::OperationUnavail => 0x8000_0049,
+            Self::ResourceUnavail => 0x8000_004B,
+            Self::Uninitialized => 0x8000_0050,
+        }
+    }
+
     /// The suffix of the LINEERR_ constant in lower case.
     pub const fn name(self) -> &'static str {
         match self {

@@ -12,10 +12,13 @@ use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
 use super::call::Wish;
-use super::leg::{Leg, LegPhase};
+use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
 use super::session::{self, FarEnd};
 use super::setup::LineKind;
+
+/// Offers of ours that may wait on one leg: one that the far end asked for, and one of our own.
+const OFFERS_MAX: usize = 2;
 
 impl Switch {
     /// The far end of a leg wants the session changed, or asks for our offer.
@@ -29,7 +32,7 @@ impl Switch {
         if entry.phase == LegPhase::Ending {
             return;
         }
-        let Some(place) = place.filter(|_| entry.is_up() && entry.offered.is_none()) else {
+        let Some(place) = place.filter(|_| entry.is_up() && entry.offered.len() < OFFERS_MAX) else {
             out.sip.push(Command::RefuseOffer(leg, 491));
             return;
         };
@@ -42,8 +45,8 @@ impl Switch {
                 .and_then(|(ours, partner)| session::aligned_offer(ours, &partner, place));
             let ours = aligned.unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
             let ours = Box::new(ours);
-            entry.offered = Some(ours.clone());
-            entry.asked = true;
+            // An offer of our own that met this one waits: theirs goes first.
+            entry.offered.push_front(Offered { description: ours.clone(), asked: true });
             out.sip.push(Command::AnswerOffer(leg, ours));
             return;
         };
@@ -67,8 +70,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
-        let Some(offered) = entry.offered.take() else { return };
-        let asked = std::mem::take(&mut entry.asked);
+        let Some(Offered { description: offered, asked }) = entry.offered.pop_front() else { return };
         let Some(answer) = sdp.filter(|sdp| session::audio(sdp).is_some()) else { return };
         entry.theirs = Some(answer);
         entry.ours = Some(offered);
@@ -82,8 +84,7 @@ impl Switch {
     /// Our offer was refused: the session is as it was.
     pub(super) fn offer_refused(&mut self, leg: LegId) {
         if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.offered = None;
-            entry.asked = false;
+            entry.offered.pop_front();
         }
     }
 
@@ -95,7 +96,7 @@ impl Switch {
         let Some(ours) = agreed(entry) else { return };
         let Some(other) = self.legs.get(&partner) else { return };
         let Some(theirs) = agreed(other) else { return };
-        if other.phase != LegPhase::Up || other.offered.is_some() || session::covers(&theirs, &ours) {
+        if other.phase != LegPhase::Up || !other.offered.is_empty() || session::covers(&theirs, &ours) {
             return;
         }
         let current = other.ours.as_deref();
@@ -103,7 +104,7 @@ impl Switch {
             current.zip(place).and_then(|(current, place)| session::aligned_offer(current, &ours, place));
         let Some(offer) = offer.map(Box::new) else { return };
         if let Some(other) = self.legs.get_mut(&partner) {
-            other.offered = Some(offer.clone());
+            other.offered.push_back(Offered { description: offer.clone(), asked: false });
         }
         out.sip.push(Command::Offer(partner, offer));
     }

@@ -23,7 +23,7 @@ use super::report::CallReport;
 use super::session;
 use super::setup::LineKind;
 use super::status::{Failure, RETRY_AFTER_S};
-use super::timers::{REFRESH, Timer};
+use super::timers::Timer;
 use super::view::{CallOrigin, CallReason, PartyView};
 
 impl Switch {
@@ -209,7 +209,7 @@ impl Switch {
         };
         let status = match (&described, status) {
             (Some(_), status) => status,
-            (None, 180) if entry.provisional.is_none() => 180,
+            (None, _) if entry.provisional.is_none() => 180,
             (None, _) => return,
         };
         entry.provisional = Some(status);
@@ -218,7 +218,6 @@ impl Switch {
         }
         out.sip.push(Command::Progress(leg, status, entry.ours.clone()));
         self.tell_relay(leg, out);
-        self.timers.start(caller, Timer::Refresh, now + REFRESH);
     }
 
     /// Sends 180 to the caller because an application accepted the call.
@@ -231,19 +230,6 @@ impl Switch {
         if entry.provisional.is_none() {
             entry.provisional = Some(180);
             out.sip.push(Command::Progress(leg, 180, None));
-            self.timers.start(caller, Timer::Refresh, now + REFRESH);
-        }
-    }
-
-    /// Repeats the last provisional response (RFC 3261 §13.3.1.1).
-    pub(super) fn refresh(&mut self, now: Instant, caller: CallId, out: &mut Outbox) {
-        let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
-        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
-            return;
-        };
-        if let Some(status) = entry.provisional {
-            out.sip.push(Command::Progress(leg, status, entry.ours.clone()));
-            self.timers.start(caller, Timer::Refresh, now + REFRESH);
         }
     }
 

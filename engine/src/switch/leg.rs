@@ -1,5 +1,6 @@
 //! SIP legs as the switch knows them.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -25,6 +26,14 @@ pub(super) enum LegPhase {
     Ending,
 }
 
+/// An offer of ours.
+#[derive(Debug)]
+pub(super) struct Offered {
+    pub(super) description: Box<SessionDescription>,
+    /// Whether the far end asked for it.
+    pub(super) asked: bool,
+}
+
 /// One leg.
 #[derive(Debug)]
 pub(super) struct Leg {
@@ -45,10 +54,8 @@ pub(super) struct Leg {
     pub(super) rang: bool,
     /// How the far end holds.
     pub(super) far_end: FarEnd,
-    /// Our offer that waits for an answer.
-    pub(super) offered: Option<Box<SessionDescription>>,
-    /// Whether the far end asked for that offer.
-    pub(super) asked: bool,
+    /// Our offers that wait for an answer, in the order in which the agent sends them.
+    pub(super) offered: VecDeque<Offered>,
     /// Whether our port moved after it was described.
     pub(super) moved: bool,
     /// The last provisional response sent.
@@ -57,7 +64,7 @@ pub(super) struct Leg {
 
 impl Leg {
     /// A leg that has said nothing.
-    pub(super) const fn new(id: LegId, call: CallId, phase: LegPhase, signalling: IpAddr) -> Self {
+    pub(super) fn new(id: LegId, call: CallId, phase: LegPhase, signalling: IpAddr) -> Self {
         Self {
             id,
             call,
@@ -69,8 +76,7 @@ impl Leg {
             talk: false,
             rang: false,
             far_end: FarEnd::Listens,
-            offered: None,
-            asked: false,
+            offered: VecDeque::new(),
             moved: false,
             provisional: None,
         }

@@ -191,7 +191,6 @@ impl Switch {
                 Timer::Guard => self.finish_pending(call, Err(LineError::OperationFailed), out),
                 Timer::RingStep => self.ring_step(now, call, out),
                 Timer::Ring => self.nobody_answered(now, call, out),
-                Timer::Refresh => self.refresh(now, call, out),
                 Timer::Clear => self.drop_call(now, call, out),
             }
             self.settle(now, out);

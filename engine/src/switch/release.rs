@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Cause, CauseKind, Command};
+use trunkline_sip::outbox::{CauseKind, Command};
 
 use super::Switch;
 use super::call::Call;
@@ -66,7 +66,7 @@ impl Switch {
         let legs: Vec<_> = call.legs().filter(|leg| Some(*leg) != kept).collect();
         call.leg = kept;
         call.ring = None;
-        for timer in [Timer::Guard, Timer::RingStep, Timer::Ring, Timer::Refresh] {
+        for timer in [Timer::Guard, Timer::RingStep, Timer::Ring] {
             self.timers.stop(id, timer);
         }
         for leg in legs {
@@ -187,9 +187,4 @@ impl Switch {
     pub(super) fn peer_kind(&self, call: &Call) -> Option<LineKind> {
         Some(self.calls.get(&call.peer?)?.kind)
     }
-}
-
-/// A cause that the agent did not name: the leg was lost.
-pub(super) fn lost() -> Failure {
-    Failure::of(Cause { kind: CauseKind::Lost, ..Cause::default() }, false)
 }

@@ -66,7 +66,9 @@ pub fn advance(state: CallState, report: CallReport) -> Option<CallState> {
             State::Proceeding
         }
         (State::Offering(_), Report::Ringing) => State::Accepted,
-        (State::DialTone(_) | State::Dialing | State::Proceeding, Report::Ringing) => State::Ringback,
+        (State::DialTone(_) | State::Dialing | State::Proceeding | State::Unknown, Report::Ringing) => {
+            State::Ringback
+        }
         (
             State::Offering(_)
             | State::Accepted
@@ -78,15 +80,16 @@ pub fn advance(state: CallState, report: CallReport) -> Option<CallState> {
             Report::Answered,
         ) => State::Connected(Mode::Active),
 
-        (State::DialTone(_) | State::Dialing | State::Proceeding | State::Ringback, Report::Busy(mode)) => {
-            State::Busy(mode)
-        }
         (
-            State::DialTone(_) | State::Dialing | State::Proceeding | State::Ringback,
+            State::DialTone(_) | State::Dialing | State::Proceeding | State::Ringback | State::Unknown,
+            Report::Busy(mode),
+        ) => State::Busy(mode),
+        (
+            State::DialTone(_) | State::Dialing | State::Proceeding | State::Ringback | State::Unknown,
             Report::Announced(information),
         ) => State::SpecialInfo(information),
 
-        (State::Connected(_), Report::Held) => State::OnHold,
+        (State::Connected(_) | State::Unknown, Report::Held) => State::OnHold,
         (State::OnHold | State::OnHoldPendConf | State::OnHoldPendTransfer, Report::Retrieved) => {
             State::Connected(Mode::Active)
         }

@@ -236,7 +236,12 @@ impl Rig {
     pub(super) fn reply(&self, wanted: RequestId) -> Option<Reply> {
         let mut replies = self.messages.iter().filter_map(|(_, message)| match message {
             Message::Reply { request, reply } if *request == wanted => Some(reply.clone()),
-            _ => None,
+            Message::Reply { .. }
+            | Message::NewCall { .. }
+            | Message::CallState { .. }
+            | Message::CallInfo { .. }
+            | Message::AddressState { .. }
+            | Message::Registration { .. } => None,
         });
         let reply = replies.next();
         assert_eq!(replies.next(), None, "one reply for one request");
@@ -247,13 +252,20 @@ impl Rig {
     pub(super) fn call_in(&mut self, peer: Peer, dialled: &str, offer: Option<&str>) -> LegId {
         let leg = LegId::new(1, self.next_leg);
         self.next_leg += 1;
+        let call = self.incoming(peer, dialled, offer);
+        self.tell(Event::Incoming(leg, call));
+        leg
+    }
+
+    /// A call that might come in.
+    pub(super) fn incoming(&self, peer: Peer, dialled: &str, offer: Option<&str>) -> Box<IncomingCall> {
         let (Peer::Line(user) | Peer::Trunk(user)) = &peer;
         let from = Party { user: user.to_string(), host: "pbx.example".into(), name: String::new() };
         let remote = match &peer {
             Peer::Line(_) => SocketAddr::from(([10, 0, 0, 5], 5060)),
             Peer::Trunk(_) => self::peer(7),
         };
-        let call = IncomingCall {
+        Box::new(IncomingCall {
             peer,
             flow: flow(remote),
             dialled: dialled.to_owned(),
@@ -263,18 +275,14 @@ impl Rig {
             max_forwards: 70,
             offer: offer.map(sdp),
             supports_100rel: false,
-        };
-        self.tell(Event::Incoming(leg, Box::new(call)));
-        leg
+        })
     }
 
     /// The next INVITE that was asked for.
     pub(super) fn invited(&mut self) -> (LegId, Box<Invite>) {
         let at = self.sip.iter().position(|command| matches!(command, Command::Invite(..)));
-        match self.sip.remove(at.expect("an INVITE")) {
-            Command::Invite(leg, invite) => (leg, invite),
-            other => panic!("{other:?}"),
-        }
+        let Command::Invite(leg, invite) = self.sip.remove(at.expect("an INVITE")) else { unreachable!() };
+        (leg, invite)
     }
 
     pub(super) fn progress(&mut self, leg: LegId, status: u16, description: Option<&str>) {

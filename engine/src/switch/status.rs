@@ -104,6 +104,7 @@ impl Failure {
     /// A user wants to know "busy" before "not there" before "unknown" (RFC 3261 §16.7 as phones do it).
     pub(super) const fn weight(&self) -> u8 {
         match self.cause.status {
+            _ if matches!(self.cause.kind, CauseKind::Unreachable) => 0,
             600..=699 => 7,
             486 => 6,
             480 => 5,
@@ -192,7 +193,7 @@ pub(super) const fn relayed_status(status: u16) -> u16 {
         401 | 402 | 407 => 403,
         405 | 406 | 413 | 415 | 420 | 421 | 422 | 423 => 488,
         400 | 503 => 500,
-        404..=699 | 403 => status,
+        403..=699 => status,
         _ => 500,
     }
 }

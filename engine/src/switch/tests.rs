@@ -1,3 +1,10 @@
 //! The rules of the switch, one test each, in virtual time.
 
+mod applications;
 mod basic;
+mod forks;
+mod holding;
+mod limits;
+mod random;
+mod relay;
+mod tables;

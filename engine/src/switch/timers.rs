@@ -14,14 +14,12 @@ pub(super) enum Timer {
     RingStep,
     /// Nobody answered (`ring_max` of the configuration).
     Ring,
-    /// The caller is told again that it rings ([`REFRESH`]).
-    Refresh,
     /// Nobody cleared a call that is over ([`CLEAR`]).
     Clear,
 }
 
 impl Timer {
-    const ALL: [Self; 5] = [Self::Guard, Self::RingStep, Self::Ring, Self::Refresh, Self::Clear];
+    const ALL: [Self; 4] = [Self::Guard, Self::RingStep, Self::Ring, Self::Clear];
 }
 
 /// How long a phone may take to answer by itself when it was asked to.
@@ -29,9 +27,6 @@ pub(super) const GUARD: Duration = Duration::from_secs(4);
 
 /// How long the contacts of one q value ring before those of the next are tried.
 pub(super) const RING_STEP: Duration = Duration::from_secs(15);
-
-/// RFC 3261 §13.3.1.1: a provisional response is repeated every minute, so that no proxy gives up.
-pub(super) const REFRESH: Duration = Duration::from_secs(60);
 
 /// How long a call may stay disconnected or busy before the switch clears it.
 pub(super) const CLEAR: Duration = Duration::from_secs(60);

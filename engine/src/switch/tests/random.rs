@@ -1,0 +1,290 @@
+//! Whatever comes in whatever order: no panic, one reply a request, features that tell the truth, nothing left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use trunkline_media::{Event as MediaEvent, LegId as MediaLegId};
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{CauseKind, Command, Event, Party, Peer};
+
+use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
+use crate::switch::*;
+
+/// One thing that happens. Numbers choose among the legs and calls that there are.
+#[derive(Clone, Debug)]
+enum Happening {
+    CallIn { from: u8, to: u8, late: bool },
+    Progress { leg: u8, status: u16, early: bool, talk: bool },
+    Answered { leg: u8, formats: u8 },
+    Established { leg: u8, formats: u8 },
+    Offer { leg: u8, formats: u8, direction: u8 },
+    OfferAnswered { leg: u8, formats: u8 },
+    OfferRefused { leg: u8 },
+    Notified { leg: u8, good: bool },
+    Failed { leg: u8, status: u16 },
+    Ended { leg: u8, kind: u8 },
+    Silent { leg: u8 },
+    OpenFailed { leg: u8 },
+    Request { app: bool, call: u8, operation: u8 },
+    MakeCall { app: bool, line: u8, to: u8 },
+    Pass { seconds: u8 },
+    Confirm,
+    Reload,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    prop_oneof![
+        4 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(from, to, late)| H::CallIn { from, to, late }),
+        6 => (any::<u8>(), prop::sample::select(vec![180_u16, 181, 183, 199]), any::<bool>(), any::<bool>())
+            .prop_map(|(leg, status, early, talk)| H::Progress { leg, status, early, talk }),
+        8 => (any::<u8>(), any::<u8>()).prop_map(|(leg, formats)| H::Answered { leg, formats }),
+        6 => (any::<u8>(), any::<u8>()).prop_map(|(leg, formats)| H::Established { leg, formats }),
+        4 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(leg, formats, direction)| H::Offer { leg, formats, direction }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(leg, formats)| H::OfferAnswered { leg, formats }),
+        1 => any::<u8>().prop_map(|leg| H::OfferRefused { leg }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(leg, good)| H::Notified { leg, good }),
+        4 => (any::<u8>(), 300_u16..700).prop_map(|(leg, status)| H::Failed { leg, status }),
+        4 => (any::<u8>(), any::<u8>()).prop_map(|(leg, kind)| H::Ended { leg, kind }),
+        1 => any::<u8>().prop_map(|leg| H::Silent { leg }),
+        1 => any::<u8>().prop_map(|leg| H::OpenFailed { leg }),
+        12 => (any::<bool>(), any::<u8>(), any::<u8>())
+            .prop_map(|(app, call, operation)| H::Request { app, call, operation }),
+        4 => (any::<bool>(), any::<u8>(), any::<u8>()).prop_map(|(app, line, to)| H::MakeCall { app, line, to }),
+        3 => (0_u8..70).prop_map(|seconds| H::Pass { seconds }),
+        3 => Just(H::Confirm),
+        1 => Just(H::Reload),
+    ]
+}
+
+/// The rig with the legs that the agents know of.
+struct World {
+    rig: Rig,
+    legs: BTreeSet<LegId>,
+    ended: BTreeMap<CallId, ()>,
+    requests: Vec<RequestId>,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut rig = Rig::new();
+        rig.register("1001", "sip:1001@10.0.0.9", 1000);
+        rig.register("1002", "sip:1002@10.0.0.9", 1000);
+        rig.register("1002", "sip:1002@10.0.0.10", 500);
+        Self { rig, legs: BTreeSet::new(), ended: BTreeMap::new(), requests: Vec::new() }
+    }
+
+    fn leg(&self, number: u8) -> LegId {
+        let known = self.legs.iter().nth(usize::from(number) % self.legs.len().max(1));
+        known.copied().unwrap_or(LegId::new(0, 4711))
+    }
+
+    fn over(&mut self, leg: LegId, kind: CauseKind) {
+        if self.legs.remove(&leg) {
+            self.rig.end(leg, kind);
+        }
+    }
+
+    /// The agents take their commands: they confirm what the switch ended.
+    fn confirm(&mut self) {
+        while !self.rig.sip.is_empty() {
+            for command in std::mem::take(&mut self.rig.sip) {
+                let leg = command.leg();
+                match command {
+                    Command::Invite(..) => {
+                        self.legs.insert(leg);
+                    }
+                    Command::End(..) | Command::Reject(..) => self.over(leg, CauseKind::Local),
+                    Command::Progress(..)
+                    | Command::Answer(..)
+                    | Command::Offer(..)
+                    | Command::AnswerOffer(..)
+                    | Command::RefuseOffer(..)
+                    | Command::Notify(..) => {}
+                }
+            }
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let formats = |number: u8| ["0 8 101", "0", "8 101", "9", "18 101"][usize::from(number) % 5];
+        let app = |first: bool| if first { CRM } else { WALLBOARD };
+        match happening {
+            Happening::CallIn { from, to, late } => {
+                let peer =
+                    [Peer::Line("1001".into()), Peer::Line("1002".into()), Peer::Trunk("carrier".into())]
+                        [usize::from(from) % 3]
+                        .clone();
+                let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
+                let leg = self.rig.call_in(peer, to, (!late).then_some(USUAL));
+                self.legs.insert(leg);
+            }
+            Happening::Progress { leg, status, early, talk } => {
+                let sdp = early.then(|| sdp(USUAL));
+                self.rig.tell(Event::Progress { leg: self.leg(leg), status, sdp, talk });
+            }
+            Happening::Answered { leg, formats: number } => {
+                let leg = self.leg(leg);
+                let is_offer = number > 250;
+                let connected = Party::default();
+                let sdp = Some(sdp(formats(number)));
+                self.rig.tell(Event::Answered { leg, sdp, is_offer, connected });
+            }
+            Happening::Established { leg, formats: number } => {
+                let answer = (number % 2 == 0).then(|| sdp(formats(number)));
+                self.rig.tell(Event::Established { leg: self.leg(leg), answer });
+            }
+            Happening::Offer { leg, formats: number, direction } => {
+                let line =
+                    ["", "a=sendonly\r\n", "a=inactive\r\n", "a=recvonly\r\n"][usize::from(direction) % 4];
+                let sdp = (direction < 230).then(|| sdp_at("10.0.0.9", 4000, formats(number), line));
+                self.rig.tell(Event::Offer { leg: self.leg(leg), sdp });
+            }
+            Happening::OfferAnswered { leg, formats: number } => {
+                self.rig.tell(Event::OfferAnswered { leg: self.leg(leg), sdp: Some(sdp(formats(number))) });
+            }
+            Happening::OfferRefused { leg } => {
+                self.rig.tell(Event::OfferRefused { leg: self.leg(leg), status: 488 });
+            }
+            Happening::Notified { leg, good } => {
+                let status = if good { 200 } else { 489 };
+                self.rig.tell(Event::Notified { leg: self.leg(leg), status });
+            }
+            Happening::Failed { leg, status } => {
+                let leg = self.leg(leg);
+                if self.legs.remove(&leg) {
+                    self.rig.refuse(leg, status);
+                }
+            }
+            Happening::Ended { leg, kind } => {
+                let kinds = [
+                    CauseKind::Bye,
+                    CauseKind::Cancel,
+                    CauseKind::Lost,
+                    CauseKind::NoAck,
+                    CauseKind::Unreachable,
+                ];
+                self.over(self.leg(leg), kinds[usize::from(kind) % kinds.len()]);
+            }
+            Happening::Silent { leg } => {
+                self.rig.tell_media(MediaEvent::Silent { leg: MediaLegId(self.leg(leg).0) });
+            }
+            Happening::OpenFailed { leg } => {
+                let leg = self.leg(leg);
+                if let Some((_, ports)) = self.rig.open.remove(&leg) {
+                    self.rig.tell_media(MediaEvent::OpenFailed { leg: MediaLegId(leg.0), ports });
+                }
+            }
+            Happening::Request { app: first, call, operation } => {
+                let app = app(first);
+                let calls = self.rig.switch.calls(app);
+                let Some(view) = calls.get(usize::from(call) % calls.len().max(1)) else { return };
+                let operation = CallOperation::ALL[usize::from(operation) % CallOperation::ALL.len()];
+                self.request(app, view, operation);
+            }
+            Happening::MakeCall { app: first, line, to } => {
+                let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
+                let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
+                let request =
+                    self.rig.ask(app(first), Operation::MakeCall { line: line.into(), to: to.to_owned() });
+                self.requests.push(request);
+            }
+            Happening::Pass { seconds } => self.rig.pass(Duration::from_secs(seconds.into())),
+            Happening::Confirm => self.confirm(),
+            Happening::Reload => {
+                self.rig.switch.reconfigure(self.rig.now, setup(), &mut Outbox::default());
+            }
+        }
+    }
+
+    fn request(&mut self, app: AppId, view: &CallView, operation: CallOperation) {
+        let call = view.id;
+        let request = self.rig.ask(
+            app,
+            match operation {
+                CallOperation::Accept => Operation::Accept(call),
+                CallOperation::Answer => Operation::Answer(call),
+                CallOperation::DeallocateCall => Operation::DeallocateCall(call),
+                CallOperation::Drop => Operation::Drop(call),
+                CallOperation::Hold => Operation::Hold(call),
+                CallOperation::Unhold => Operation::Unhold(call),
+            },
+        );
+        self.requests.push(request);
+        // What was advertised is accepted: at least it is not refused for what was known before.
+        let known =
+            [LineError::InvalCallState, LineError::OperationUnavail, LineError::NotOwner, LineError::InUse];
+        let reply = self.rig.reply(request);
+        let refused = matches!(&reply, Some(Err(refusal)) if known.contains(&refusal.error));
+        assert_eq!(refused, !view.features.contains(&operation), "{view:?} {operation:?} {reply:?}");
+    }
+
+    fn check(&mut self) {
+        for app in [CRM, WALLBOARD] {
+            for view in self.rig.switch.calls(app) {
+                if view.state == CallState::Idle {
+                    self.ended.insert(view.id, ());
+                } else {
+                    assert!(!self.ended.contains_key(&view.id), "{} left idle", view.id);
+                }
+            }
+        }
+        let counts: usize = ["1001", "1002", "1003", "carrier"]
+            .map(|line| {
+                let line = self.rig.switch.lines.get(line).expect("a line of the configuration");
+                line.counts.iter().map(|count| usize::from(*count)).sum::<usize>()
+            })
+            .into_iter()
+            .sum();
+        assert_eq!(counts, self.rig.switch.gauges().calls);
+    }
+
+    /// Everybody hangs up.
+    fn finish(&mut self) {
+        self.confirm();
+        while let Some(leg) = self.legs.first().copied() {
+            self.over(leg, CauseKind::Bye);
+            self.confirm();
+        }
+        for _ in 0..4 {
+            self.rig.pass(Duration::from_secs(61));
+            self.confirm();
+            while let Some(leg) = self.legs.first().copied() {
+                self.over(leg, CauseKind::Bye);
+                self.confirm();
+            }
+        }
+        for request in &self.requests {
+            assert!(self.rig.reply(*request).is_some(), "a request without a reply");
+        }
+        for app in [CRM, WALLBOARD] {
+            for view in self.rig.switch.calls(app) {
+                self.rig.request(app, Operation::DeallocateCall(view.id)).unwrap();
+            }
+        }
+        self.confirm();
+        self.rig.assert_quiet();
+        assert_eq!(self.rig.switch.gauges(), Gauges::default());
+        assert_eq!(self.rig.switch.deadline(), None);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn nothing_breaks_and_nothing_is_left(happenings in prop::collection::vec(happening(), 1..60)) {
+        let mut world = World::new();
+        for happening in happenings {
+            // An agent takes its commands before it reports what came after; now and then it is late.
+            let invites = world.rig.sip.iter().filter(|command| matches!(command, Command::Invite(..)));
+            let known: Vec<_> = invites.map(Command::leg).collect();
+            world.legs.extend(known);
+            world.happen(happening);
+            world.check();
+        }
+        world.finish();
+    }
+}

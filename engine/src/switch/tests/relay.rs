@@ -1,0 +1,109 @@
+//! What the relay is told, and what it tells.
+
+use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, SourcePolicy};
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Command, Event, Party, Peer};
+
+use crate::switch::rig::{CRM, Rig, USUAL, sdp_at};
+use crate::switch::*;
+
+fn media(leg: LegId) -> MediaLegId {
+    MediaLegId(leg.0)
+}
+
+fn bridged(rig: &mut Rig) -> (LegId, LegId) {
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.answer(station, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.commands();
+    (caller, station)
+}
+
+#[test]
+fn the_source_that_sdp_names_may_speak_where_it_is_that_of_the_signalling() {
+    let mut rig = Rig::new();
+    let (caller, _) = bridged(&mut rig);
+    assert_eq!(rig.remotes[&caller].source, SourcePolicy::Signalled);
+}
+
+#[test]
+fn a_private_address_behind_another_is_learnt() {
+    let mut rig = Rig::new();
+    rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    let sdp = Some(sdp_at("192.168.1.5", 4000, USUAL, ""));
+    rig.tell(Event::Answered { leg: station, sdp, is_offer: false, connected: Party::default() });
+    let SourcePolicy::Learn { signalling, .. } = rig.remotes[&station].source else { panic!() };
+    assert_eq!(signalling.to_string(), "198.51.100.7");
+}
+
+#[test]
+fn the_relay_may_speak_the_first_codec_it_knows_under_the_far_ends_number() {
+    let mut rig = Rig::new();
+    rig.call_in(Peer::Trunk("carrier".into()), "030", Some("9 8 0 101"));
+    let (station, _) = rig.invited();
+    rig.answer(station, "9 8 101");
+    let remote = rig.remotes[&station];
+    assert_eq!(remote.own, Some((8, trunkline_media::Codec::Pcma)));
+    assert!(remote.payload_types.contains(9) && remote.payload_types.contains(101));
+}
+
+#[test]
+fn a_far_end_that_fell_silent_ends_the_call() {
+    let mut rig = Rig::new();
+    let (caller, station) = bridged(&mut rig);
+    rig.states(CRM);
+    rig.tell_media(MediaEvent::Silent { leg: media(station) });
+    assert_eq!(rig.commands(), [format!("end {station}"), format!("end {caller}")]);
+    assert_eq!(rig.states(CRM)[..2], ["c2 disconnected/qosunavail", "c1 disconnected/qosunavail"]);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_port_that_cannot_be_bound_is_replaced_once_and_described_anew() {
+    let mut rig = Rig::new();
+    let (_, station) = bridged(&mut rig);
+    let (_, before) = rig.open[&station];
+    rig.tell_media(MediaEvent::OpenFailed { leg: media(station), ports: before });
+    let (_, after) = rig.open[&station];
+    assert_ne!(before, after);
+    let Some(Command::Offer(leg, offer)) = rig.sip.first() else { panic!("{:?}", rig.sip) };
+    assert_eq!((*leg, offer.media[0].port), (station, after.rtp()));
+    rig.commands();
+    rig.open.remove(&station);
+    rig.tell_media(MediaEvent::OpenFailed { leg: media(station), ports: after });
+    assert!(rig.commands().contains(&format!("end {station}")));
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_ringing_leg_whose_port_moved_is_described_when_it_answers() {
+    let mut rig = Rig::new();
+    rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    let (_, before) = rig.open[&station];
+    rig.tell_media(MediaEvent::OpenFailed { leg: media(station), ports: before });
+    assert!(rig.commands().is_empty());
+    rig.answer(station, USUAL);
+    assert!(rig.commands().contains(&format!("offer {station}")));
+}
+
+#[test]
+fn ports_come_back_when_the_relay_has_closed_them() {
+    let mut rig = Rig::new();
+    let (caller, _) = bridged(&mut rig);
+    assert_eq!(rig.switch.gauges().media_ports_in_use, 2);
+    rig.hang_up(caller);
+    rig.commands();
+    assert_eq!(rig.switch.gauges(), Gauges { calls_idle: 2, ..Gauges::default() });
+}
+
+#[test]
+fn silence_before_the_answer_means_nothing() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    rig.invited();
+    rig.tell_media(MediaEvent::Silent { leg: media(caller) });
+    assert!(rig.commands().is_empty());
+}

@@ -2,15 +2,21 @@
 
 mod stage;
 
+use std::time::Duration;
+
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
+use trunkline_sip::ids::ConnectionId;
+use trunkline_sip::location::Binding;
+use trunkline_sip::transport::{Flow, Transport};
 
-use self::stage::{MONITOR, OWNER, Stage};
+use self::stage::{Answer, MONITOR, OWNER, Stage};
 use crate::cli::{Cli, Command, Ctl};
 use crate::ctl;
+use crate::driver::clock;
 use crate::switch::{CallId, Message};
 
 #[tokio::test]
@@ -102,6 +108,71 @@ async fn a_refusal_names_its_line_error_and_what_would_have_been_allowed() {
     }
     let answer = stage.post("/v1/lines/1009/make-call", OWNER, r#"{"to":"1002"}"#).await;
     assert_eq!(answer.problem(), (404, "invallinehandle".into()));
+}
+
+#[tokio::test]
+async fn an_application_sees_the_lines_that_it_opens() {
+    let stage = Stage::new().await;
+    let addresses = |answer: Answer| -> Vec<Value> {
+        answer.json().as_array().unwrap().iter().map(|line| line["address"].clone()).collect()
+    };
+    assert_eq!(addresses(stage.get("/v1/lines", OWNER).await), ["1001", "1002", "carrier"]);
+    assert_eq!(addresses(stage.get("/v1/lines", MONITOR).await), ["1001"]);
+    let line = stage.get("/v1/lines/1001", MONITOR).await.json();
+    assert_eq!(
+        (&line["name"], &line["kind"], &line["registered"]),
+        (&json!("Reception"), &json!("phone"), &json!(false))
+    );
+    for line in ["1002", "1009", "carrier", "%00", "..%2Fcalls"] {
+        let answer = stage.get(&format!("/v1/lines/{line}"), MONITOR).await;
+        assert_eq!(answer.problem(), (404, "invallinehandle".into()), "{line}");
+    }
+    assert_eq!(stage.get("/v1/lines/%ff", MONITOR).await.problem().0, 400);
+}
+
+#[tokio::test]
+async fn a_registration_is_shown_to_those_who_open_its_line() {
+    let stage = Stage::new().await;
+    let now = clock::now();
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5060".parse().unwrap(),
+        remote: "192.0.2.17:5060".parse().unwrap(),
+        connection: ConnectionId::default(),
+    };
+    for line in ["1001", "1002"] {
+        let binding = Binding {
+            key: "k".into(),
+            contact: format!("sip:{line}@192.0.2.17").into(),
+            params: "".into(),
+            q_milli: 1000,
+            path: Box::default(),
+            flow,
+            call_id: "c".into(),
+            cseq: 1,
+            user_agent: "Phone/1".into(),
+            expires: now + Duration::from_secs(60),
+        };
+        stage.location.load(now, [(line.into(), binding)]);
+    }
+    let lines = |answer: Answer| -> Vec<Value> {
+        answer.json().as_array().unwrap().iter().map(|registration| registration["line"].clone()).collect()
+    };
+    assert_eq!(lines(stage.get("/v1/registrations", OWNER).await), ["1001", "1002"]);
+    assert_eq!(lines(stage.get("/v1/registrations", MONITOR).await), ["1001"]);
+    assert_eq!(stage.get("/v1/lines/1001", OWNER).await.json()["registered"], true);
+}
+
+#[tokio::test]
+async fn a_quiet_switch_has_trunks_and_no_calls() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.get("/v1/calls", OWNER).await.json(), json!([]));
+    assert_eq!(stage.get("/v1/parked", OWNER).await.json(), json!([]));
+    assert_eq!(stage.get("/v1/calls/c1", OWNER).await.problem(), (404, "invalcallhandle".into()));
+    assert_eq!(
+        stage.get("/v1/trunks", OWNER).await.json(),
+        json!([{"name": "carrier", "domain": "192.0.2.1", "calls": 0, "max_calls": 60}])
+    );
 }
 
 #[tokio::test]

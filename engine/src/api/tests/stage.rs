@@ -60,6 +60,7 @@ privilege = "monitor"
 
 pub(super) struct Stage {
     pub(super) address: SocketAddr,
+    pub(super) location: Arc<Location>,
     events: Arc<EventLog>,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -106,7 +107,7 @@ impl Stage {
             switch,
             waiting,
             events: Arc::clone(&events),
-            location,
+            location: Arc::clone(&location),
             metrics,
             connections: Connections::new(Handle::current(), workers),
             apps: ArcSwap::from_pointee(apps.collect()),
@@ -118,7 +119,7 @@ impl Stage {
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
         let served = tokio::spawn(serve(listener, engine, Access::from(&config.api), stopped));
-        Self { address, events, stop, served }
+        Self { address, location, events, stop, served }
     }
 
     /// Tells the application of [`OWNER`] something.

@@ -18,8 +18,8 @@ if [ "${1:-}" = delay ]; then
 else
     run=(taskset -c "$core" "$load")
 fi
-# A better priority keeps other work on the machine out of the windows; without the privilege it goes without.
-if nice -n -15 true 2>/dev/null; then run=(nice -n -15 "${run[@]}"); fi
+# Round-robin scheduling keeps other work on the machine out of the windows; without the privilege it goes without.
+if chrt --rr 1 true 2>/dev/null; then run=(chrt --rr 1 "${run[@]}"); fi
 
 ulimit -n "$(ulimit -Hn)"
 namespace=(unshare --net --pid --fork --kill-child --mount-proc)

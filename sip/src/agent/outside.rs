@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::Agent;
-use crate::endpoint::{self, ACCEPT, Arrival, SUPPORTED};
-use crate::message::{HeaderName, Message, Method, Uri};
+use crate::endpoint::{self, Arrival};
+use crate::message::{Builder, HeaderName, Method, Uri};
 use crate::outbox::{IncomingCall, Outbox};
 use crate::session::{self, Leg, cause};
 
@@ -73,13 +73,8 @@ impl Agent {
         if self.endpoint.transactions.is_merged(message) {
             return self.refuse(&arrival, 482, out, |reply| reply);
         }
-        let unsupported = unsupported(message);
-        if !unsupported.is_empty() {
-            return self
-                .refuse(&arrival, 420, out, |reply| reply.header(HeaderName::Unsupported, unsupported));
-        }
-        if !is_readable(message) {
-            return self.refuse(&arrival, 415, out, |reply| reply.header(HeaderName::Accept, ACCEPT));
+        if let Some(unmet) = session::unmet(message) {
+            return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
         let offer = match session::offered(message) {
             Ok(offer) => offer,
@@ -116,30 +111,8 @@ impl Agent {
         arrival: &Arrival,
         status: u16,
         out: &mut Outbox,
-        complete: impl FnOnce(crate::message::Builder) -> crate::message::Builder,
+        complete: impl FnOnce(Builder) -> Builder,
     ) {
         self.endpoint.reply_stateless(&arrival.message, arrival.flow, status, out, complete);
     }
-}
-
-/// The options that are required of us and that we do not have, as the value of Unsupported.
-fn unsupported(message: &Message) -> String {
-    let mut tags: Vec<&str> = Vec::new();
-    for name in [HeaderName::Require, HeaderName::ProxyRequire] {
-        tags.extend(
-            message.values(name).filter(|tag| !tag.is_empty() && !tag.eq_ignore_ascii_case(SUPPORTED)),
-        );
-    }
-    tags.join(", ")
-}
-
-/// Whether the body is of a type and coding that we read, or need not be read.
-fn is_readable(message: &Message) -> bool {
-    let is_optional = message
-        .value(HeaderName::ContentDisposition)
-        .is_some_and(|value| value.to_ascii_lowercase().contains("handling=optional"));
-    let is_plain = message
-        .value(HeaderName::ContentEncoding)
-        .is_none_or(|coding| coding.trim().is_empty() || coding.trim().eq_ignore_ascii_case("identity"));
-    message.body().is_empty() || is_optional || session::is_sdp(message) && is_plain
 }

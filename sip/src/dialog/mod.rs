@@ -214,7 +214,8 @@ fn is_unroutable_from(address: IpAddr, source: IpAddr) -> bool {
 /// The address that a URI names without asking anybody.
 fn literal(uri: &str) -> Option<SocketAddr> {
     let uri = Uri::parse(uri)?;
-    Some(SocketAddr::new(uri.host_ip()?, uri.port.unwrap_or(5060)))
+    let address = SocketAddr::new(uri.host_ip()?, uri.port.unwrap_or(5060));
+    (address.port() != 0).then_some(address)
 }
 
 /// The Contact URI, if something can be sent to it.

@@ -228,11 +228,9 @@ impl Leg {
     ) -> Bytes {
         let Some(flow) = endpoint.transactions.response_flow(server) else { return Bytes::new() };
         let body = self.local.print(description, Self::media_address(endpoint, flow));
-        if let Some((request, _)) = endpoint.transactions.request(server)
-            && description::is_sdp(request)
-            && !request.body().is_empty()
-        {
-            self.local.answers(request.body_bytes());
+        let offer = endpoint.transactions.request(server).and_then(|(request, _)| description::of(request));
+        if let Some(offer) = offer {
+            self.local.answers(&offer);
         }
         body
     }

@@ -208,7 +208,12 @@ impl Leg {
         {
             return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
         }
-        let has_offer = description::is_sdp(&arrival.message) && !arrival.message.body().is_empty();
+        if method != Method::Bye
+            && let Some(unmet) = super::unmet(&arrival.message)
+        {
+            return endpoint.reply(now, arrival, unmet.status(), tag, out, |reply| unmet.explain(reply));
+        }
+        let has_offer = description::of(&arrival.message).is_some();
         match method {
             Method::Bye => self.bye(now, arrival, endpoint, out),
             Method::Invite => self.remote_offer(now, arrival, endpoint, out),

@@ -11,13 +11,15 @@
 
 mod answer;
 mod close;
+mod demand;
 mod description;
 mod invite;
 mod modify;
 
 pub(crate) mod cause;
 
-pub(crate) use description::{is_sdp, offered};
+pub(crate) use demand::unmet;
+pub(crate) use description::offered;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -180,7 +180,9 @@ impl Leg {
             Err(error) => return endpoint.reply(now, arrival, error.status(), tag, out, |reply| reply),
         };
         let refresh = match &sdp {
-            Some(_) => self.local.refresh(arrival.message.body()).cloned(),
+            Some(_) => {
+                description::of(&arrival.message).and_then(|offer| self.local.refresh(&offer).cloned())
+            }
             None => None,
         };
         let has_offer = sdp.is_some();

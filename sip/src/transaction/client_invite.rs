@@ -85,6 +85,8 @@ impl ClientInvite {
             Input::Response(response) => self.response(now, response, out),
             Input::Timeout => self.timeout(now, out),
             Input::TransportFailed => match self.state {
+                // Somebody answered: an ICMP error is a passing trouble, or forged.
+                State::Proceeding if !self.flow.transport.is_reliable() => Verdict::Absorbed,
                 State::Calling | State::Proceeding => {
                     self.terminate();
                     Verdict::Unsent

@@ -205,6 +205,10 @@ mod an_invite_we_sent {
         assert_eq!(rig.at(10, |machine, now, out| machine.handle(now, failed, out)), Verdict::Unsent);
         assert!(rig.machine.is_terminated());
         assert_eq!(rig.at(20, |machine, now, out| machine.handle(now, failed, out)), Verdict::Absorbed);
+        let mut rig = client_invite(Transport::Udp);
+        assert_eq!(rig.respond(100, 180), Verdict::Deliver);
+        assert_eq!(rig.at(200, |machine, now, out| machine.handle(now, failed, out)), Verdict::Absorbed);
+        assert!(rig.machine.is_proceeding());
     }
 }
 

@@ -349,6 +349,11 @@ fn requests_inside_the_dialog() {
     }
     bench.say(request("INFO", 4, &tag, "", ""));
     assert_eq!(bench.only().status(), 500, "lower than the last CSeq");
+    bench.say(request("INVITE", 20, &tag, "Require: foo\r\n", ""));
+    let refused = bench.only();
+    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("foo")));
+    bench.say(request("INVITE", 21, &tag, "", SDP_BODY).replace("application/sdp", "text/plain"));
+    assert_eq!(bench.only().status(), 415);
     assert_eq!(bench.told(), [""; 0]);
 }
 

@@ -161,12 +161,15 @@ impl Builder {
     }
 
     fn copy_vias(&mut self, to: &Message, source: SocketAddr) {
-        for (index, line) in to.lines_of(HeaderName::Via).enumerate() {
+        let mut topmost = true;
+        for line in to.lines_of(HeaderName::Via) {
             self.buffer.extend_from_slice(b"Via: ");
             let value = to.text(line.value_range());
-            match index {
-                0 => self.copy_topmost_via(value, source),
-                _ => self.clean_line_ends(value),
+            if topmost && value.iter().any(|b| !matches!(b, b',' | b' ' | b'\t')) {
+                topmost = false;
+                self.copy_topmost_via(value, source);
+            } else {
+                self.clean_line_ends(value);
             }
             self.buffer.extend_from_slice(b"\r\n");
         }
@@ -336,6 +339,13 @@ mod tests {
             from("n;received=10.9.9.9;rport=1", "[2001:db8::1]:7"),
             (ip("2001:db8::1"), Some(Some(7)))
         );
+    }
+
+    #[test]
+    fn an_empty_via_line_is_not_the_topmost() {
+        let request = REQUEST.replacen("\r\nVia: ", "\r\nVia:\r\nv: ,\r\nVia: ,", 1);
+        let answer = scan(response(&scan(request), 200, source()).finish());
+        assert_eq!(answer.via().unwrap().rport(), Some(Some(40321)));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Messages out of a byte stream (RFC 3261 §18.3, RFC 5626 §3.5.1).
 
 use bytes::{Buf, Bytes, BytesMut};
-use memchr::memmem;
+
+use crate::message::HeaderName;
 
 /// Cuts a stream into messages: by Content-Length, with keep-alives between them.
 #[derive(Debug, Default)]
 pub struct Framer {
     buffer: BytesMut,
-    /// How much of the buffer holds no end of headers.
-    searched: usize,
+    head: Head,
     is_broken: bool,
 }
 
@@ -87,49 +87,84 @@ impl Framer {
     }
 
     fn message(&mut self) -> Result<Option<Frame>, FrameError> {
-        let from = self.searched.saturating_sub(4);
-        let Some(end) = end_of_headers(&self.buffer, from) else {
-            self.searched = self.buffer.len();
-            return if self.buffer.len() > MESSAGE_BYTES_MAX { Err(FrameError::TooLong) } else { Ok(None) };
-        };
-        let length = content_length(&self.buffer[..end])?;
-        let total =
-            end.checked_add(length).filter(|total| *total <= MESSAGE_BYTES_MAX).ok_or(FrameError::TooLong)?;
+        let Some(total) = self.head.read(&self.buffer)? else { return Ok(None) };
         if self.buffer.len() < total {
-            // The end of the headers is found again at once.
-            self.searched = end;
             return Ok(None);
         }
-        self.searched = 0;
+        self.head = Head::default();
         Ok(Some(Frame::Message(self.buffer.split_to(total).freeze())))
     }
 }
 
-/// Where the body begins. Line ends may be bare LF.
-fn end_of_headers(buffer: &[u8], from: usize) -> Option<usize> {
-    let canonical = memmem::find(&buffer[from..], b"\r\n\r\n").map(|at| from + at + 4);
-    let bare = memmem::find(&buffer[from..], b"\n\n").map(|at| from + at + 2);
-    canonical.into_iter().chain(bare).min()
+/// What is known of the message at the start of the buffer. Each octet is looked at once, however few arrive at a time;
+/// lines, folds and lengths are what they are to [`crate::message::Message::scan`].
+#[derive(Debug, Default)]
+struct Head {
+    /// Where the first line begins that is not read.
+    line_at: usize,
+    /// How much of the buffer holds no end of that line.
+    searched: usize,
+    content_length: Option<usize>,
+    /// Whether the last header was Content-Length.
+    is_length: bool,
+    /// Length of the message, once its headers have ended.
+    total: Option<usize>,
 }
 
-fn content_length(headers: &[u8]) -> Result<usize, FrameError> {
-    let mut length = None;
-    for line in headers.split(|byte| *byte == b'\n') {
-        let Some(colon) = memchr::memchr(b':', line) else { continue };
-        let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
-        if !name.eq_ignore_ascii_case(b"content-length") && !name.eq_ignore_ascii_case(b"l") {
-            continue;
+impl Head {
+    /// The length of the message, as soon as its headers are there.
+    fn read(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
+        while self.total.is_none() {
+            let Some(len) = memchr::memchr(b'\n', &buffer[self.searched..]) else {
+                self.searched = buffer.len();
+                return if self.searched > MESSAGE_BYTES_MAX { Err(FrameError::TooLong) } else { Ok(None) };
+            };
+            let end = self.searched + len;
+            let line = &buffer[self.line_at..end];
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let is_start_line = self.line_at == 0;
+            self.line_at = end + 1;
+            self.searched = end + 1;
+            if line.is_empty() {
+                let body = self.content_length.ok_or(FrameError::NoLength)?;
+                let total = self.line_at.checked_add(body).filter(|total| *total <= MESSAGE_BYTES_MAX);
+                self.total = Some(total.ok_or(FrameError::TooLong)?);
+            } else if !is_start_line {
+                self.header(line)?;
+            }
         }
+        Ok(self.total)
+    }
+
+    fn header(&mut self, line: &[u8]) -> Result<(), FrameError> {
+        if matches!(line[0], b' ' | b'\t') {
+            // A folded length is legal, and nobody sends it.
+            return if self.is_length { Err(FrameError::BadLength) } else { Ok(()) };
+        }
+        let Some(colon) = memchr::memchr(b':', line) else { return Ok(()) };
+        self.is_length = HeaderName::parse(trim(&line[..colon])) == HeaderName::ContentLength;
+        if !self.is_length {
+            return Ok(());
+        }
+        let value = trim(&line[colon + 1..]);
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return Err(FrameError::BadLength);
         }
-        let number = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<usize>().ok());
-        let number = number.ok_or(FrameError::TooLong)?;
-        if length.replace(number).is_some_and(|before| before != number) {
-            return Err(FrameError::BadLength);
+        let length = std::str::from_utf8(value).ok().and_then(|digits| digits.parse::<usize>().ok());
+        let length = length.ok_or(FrameError::TooLong)?;
+        match self.content_length.replace(length) {
+            Some(before) if before != length => Err(FrameError::BadLength),
+            Some(_) | None => Ok(()),
         }
     }
-    length.ok_or(FrameError::NoLength)
+}
+
+/// Without space and tab at both ends; anything else there is no part of a length.
+fn trim(text: &[u8]) -> &[u8] {
+    let is_blank = |b: &u8| matches!(b, b' ' | b'\t');
+    let start = text.iter().position(|b| !is_blank(b)).unwrap_or(text.len());
+    let end = text.iter().rposition(|b| !is_blank(b)).map_or(start, |last| last + 1);
+    &text[start..end]
 }
 
 #[cfg(test)]
@@ -189,6 +224,21 @@ mod tests {
         assert_eq!(broken("Content-Length: 1\r\nl: 2"), [Err(FrameError::BadLength)]);
         assert_eq!(broken("Content-Length: 99999999999999999999999"), [Err(FrameError::TooLong)]);
         assert_eq!(broken("Content-Length: 65536"), [Err(FrameError::TooLong)]);
+        assert_eq!(broken("Content-Length: 1\r"), [Err(FrameError::BadLength)]);
+        assert_eq!(broken("Content-Length:\r\n 1"), [Err(FrameError::BadLength)]);
+        assert_eq!(broken("Content-Length: 1\r\n 1"), [Err(FrameError::BadLength)]);
+    }
+
+    #[test]
+    fn line_ends_and_folds_are_those_of_the_scanner() {
+        for text in [
+            "OPTIONS sip:a SIP/2.0\nl: 0\n\r\n",
+            "OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\n",
+            "OPTIONS sip:a SIP/2.0\r\nx: y\r\n l: 9\r\nl: 0\r\n\r\n",
+            "l: 9\r\nl : 0\r\n\r\n",
+        ] {
+            assert_eq!(frames(&mut Framer::new(), text.as_bytes()), [message(text.as_bytes())], "{text}");
+        }
     }
 
     #[test]

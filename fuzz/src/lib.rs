@@ -5,4 +5,5 @@ pub mod digest;
 pub mod message;
 pub mod mutator;
 pub mod sdp;
+pub mod stream;
 pub mod uri;

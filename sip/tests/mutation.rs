@@ -8,6 +8,8 @@ use std::path::Path;
 pub mod message;
 #[path = "../../fuzz/src/mutator.rs"]
 pub mod mutator;
+#[path = "../../fuzz/src/stream.rs"]
+pub mod stream;
 #[path = "../../fuzz/src/uri.rs"]
 pub mod uri;
 
@@ -23,6 +25,7 @@ fn edited_torture_messages_break_no_rule() {
         let input = mutator.input();
         message::check(&input);
         message::scan(&input);
+        stream::check(&input);
     }
 }
 

@@ -8,12 +8,13 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trunkline_fuzz::mutator::Mutator;
-use trunkline_fuzz::{digest, message, sdp, uri};
+use trunkline_fuzz::{digest, message, sdp, stream, uri};
 
 /// Name and check of each target.
-const CHECKS: [(&str, fn(&[u8])); 6] = [
+const CHECKS: [(&str, fn(&[u8])); 7] = [
     ("scan", message::scan),
     ("message", message::check),
+    ("stream", stream::check),
     ("uri", uri::check),
     ("values", values),
     ("sdp", body),

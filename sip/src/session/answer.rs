@@ -4,11 +4,14 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged, cause, description};
+use super::{
+    ANSWER_TIMEOUT, Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged, cause,
+    description,
+};
 use crate::dialog::Dialog;
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::ids::LegId;
-use crate::message::{Builder, HeaderName, Message, Uri, response};
+use crate::message::{Builder, HeaderName, Message, response};
 use crate::outbox::{CauseKind, Event, IncomingCall, Outbox, Transmit};
 use crate::sdp::SessionDescription;
 use crate::transaction::ServerId;
@@ -24,9 +27,13 @@ impl Leg {
         out: &mut Outbox,
     ) -> Self {
         let message = &arrival.message;
-        let incoming = Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None };
-        let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), "", endpoint);
-        leg.user = Uri::parse(message.request_uri()).and_then(|uri| uri.user).unwrap_or_default().into();
+        let incoming = Incoming {
+            server: arrival.id,
+            has_offer: call.offer.is_some(),
+            progress: None,
+            give_up_at: now + ANSWER_TIMEOUT,
+        };
+        let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), &call.dialled, endpoint);
         let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
         let trying = response(message, 100, arrival.flow.remote).finish();

@@ -22,6 +22,18 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
+        self.finish(now, CauseKind::Local, reason, endpoint, out);
+    }
+
+    /// As [`Self::end`], for this cause.
+    pub(super) fn finish(
+        &mut self,
+        now: Instant,
+        kind: CauseKind,
+        reason: Option<String>,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
         match &mut self.stage {
             Stage::Incoming(Incoming { server, .. }) => {
                 let (server, headers) = (*server, reason.map(|reason| ("Reason", reason)));
@@ -32,7 +44,7 @@ impl Leg {
                 endpoint.transactions.cancel(now, calling.key, reason, out);
                 self.stage = Stage::Over;
             }
-            Stage::Offered { key, cseq, offer } => {
+            Stage::Offered { key, cseq, offer, .. } => {
                 let (key, cseq) = (*key, *cseq);
                 if let Some(dialog) = &self.dialog {
                     let address = Self::media_address(endpoint, dialog.flow());
@@ -51,7 +63,7 @@ impl Leg {
             }
             Stage::Leaving(_) | Stage::Closing | Stage::Over => return,
         }
-        self.ended(cause::local(CauseKind::Local, 0), out);
+        self.ended(cause::local(kind, 0), out);
     }
 
     /// Sends BYE. The leg stays until it is answered.

@@ -11,7 +11,7 @@ use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
-use crate::message::{HeaderName, Message, Method, NameAddr, request};
+use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
 use crate::sdp::SessionDescription;
 use crate::token::Token;
@@ -67,7 +67,9 @@ impl Leg {
         let text = InviteText { user: &self.user, tag: self.tag, authorization, body };
         let mut bytes = text.write(calling, branch, endpoint);
         let is_long = calling.flow.transport == Transport::Udp && bytes.len() > DATAGRAM_BYTES_MAX;
-        if let (true, Some(listener), false) = (is_long, endpoint.stream_listener(), calling.is_diverted) {
+        if let (true, Some(listener)) =
+            (is_long && is_reachable_by_stream(calling), endpoint.stream_listener())
+        {
             calling.is_diverted = true;
             calling.flow.transport = Transport::Tcp;
             calling.flow.local.set_port(listener.port());
@@ -175,7 +177,10 @@ impl Leg {
         let sdp = if had_offer { sdp.or(preview) } else { sdp };
         let is_offer = !had_offer && sdp.is_some();
         match &sdp {
-            Some(offer) if is_offer => self.stage = Stage::Offered { key, cseq, offer: offer.clone() },
+            Some(offer) if is_offer => {
+                let give_up_at = now + endpoint.config.timing.timeout();
+                self.stage = Stage::Offered { key, cseq, offer: offer.clone(), give_up_at };
+            }
             Some(_) | None => {
                 endpoint.acknowledge(&dialog, key, cseq, None, out);
                 self.stage = Stage::Established;
@@ -264,6 +269,13 @@ impl Leg {
         self.stage = Stage::Over;
         out.events.push(Event::Failed { leg: self.id, cause, retry_after_s, redirect });
     }
+}
+
+/// Whether it makes sense to try a stream: a phone behind a translator can be reached only by the way it registered, and once
+/// is enough.
+fn is_reachable_by_stream(calling: &Calling) -> bool {
+    let host = Uri::parse(&calling.invite.target.uri).and_then(|uri| uri.host_ip());
+    !calling.is_diverted && host.is_none_or(|host| host == calling.invite.target.flow.remote.ip())
 }
 
 /// What an INVITE says beside the facts of its attempt.

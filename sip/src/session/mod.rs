@@ -32,7 +32,7 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::ids::{ConnectionId, LegId};
 use crate::message::{HeaderName, Message, Method, escape_user};
-use crate::outbox::{Cause, Event, Invite, Outbox, Transmit};
+use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Transmit};
 use crate::sdp::SessionDescription;
 use crate::timer_queue::Armed;
 use crate::token::Token;
@@ -80,7 +80,7 @@ enum Stage {
     /// Our INVITE is not answered.
     Calling(Box<Calling>),
     /// Their 2xx carried an offer; the ACK waits for our answer.
-    Offered { key: ClientKey, cseq: u32, offer: Box<SessionDescription> },
+    Offered { key: ClientKey, cseq: u32, offer: Box<SessionDescription>, give_up_at: Instant },
     /// There is a session.
     Established,
     /// The owner wants out, but our 2xx is not acknowledged: BYE follows then (RFC 3261 §15), with this Reason.
@@ -95,6 +95,7 @@ enum Stage {
 struct Incoming {
     server: ServerId,
     has_offer: bool,
+    give_up_at: Instant,
     /// The last provisional response above 100, sent again every minute (RFC 3261 §13.3.1.1).
     progress: Option<Progress>,
 }
@@ -108,6 +109,9 @@ struct Progress {
 
 /// How long a re-INVITE may be provisionally answered before it is cancelled.
 const MODIFY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long their INVITE may stay unanswered: longer than any ringing or queueing, so that no leg is for ever.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// How often a provisional response is repeated, for the Timer C of proxies.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(60);
@@ -153,6 +157,7 @@ enum Exchange {
         server: ServerId,
         has_offer: bool,
         is_update: bool,
+        give_up_at: Instant,
     },
 }
 
@@ -204,30 +209,42 @@ impl Leg {
         let unacknowledged =
             self.unacknowledged.iter().map(|waiting| waiting.repeat_at.min(waiting.give_up_at));
         let stage = match &self.stage {
-            Stage::Incoming(incoming) => incoming.progress.as_ref().map(|progress| progress.repeat_at),
-            Stage::Calling(calling) => Some(calling.give_up_at),
-            Stage::Offered { .. } | Stage::Established | Stage::Leaving(_) | Stage::Closing | Stage::Over => {
-                None
+            Stage::Incoming(Incoming { progress, give_up_at, .. }) => {
+                Some(progress.as_ref().map_or(*give_up_at, |progress| progress.repeat_at.min(*give_up_at)))
             }
+            Stage::Calling(calling) => Some(calling.give_up_at),
+            Stage::Offered { give_up_at, .. } => Some(*give_up_at),
+            Stage::Established | Stage::Leaving(_) | Stage::Closing | Stage::Over => None,
         };
-        let retry = match &self.exchange {
-            Exchange::Retry { at, .. } | Exchange::LocalOffer { give_up_at: at, .. } => Some(*at),
-            Exchange::Stable | Exchange::RemoteOffer { .. } => None,
+        let exchange = match &self.exchange {
+            Exchange::Retry { at, .. }
+            | Exchange::LocalOffer { give_up_at: at, .. }
+            | Exchange::RemoteOffer { give_up_at: at, .. } => Some(*at),
+            Exchange::Stable => None,
         };
-        unacknowledged.chain(stage).chain(retry).min()
+        unacknowledged.chain(stage).chain(exchange).min()
     }
 
     /// Lets the leg's own timers act.
     pub(crate) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         match &self.stage {
+            Stage::Incoming(incoming) if incoming.give_up_at <= now => {
+                self.finish(now, CauseKind::Lost, None, endpoint, out);
+            }
             Stage::Incoming(_) => self.repeat_progress(now, endpoint, out),
             Stage::Calling(calling) if calling.give_up_at <= now => self.give_up(now, endpoint, out),
+            Stage::Offered { give_up_at, .. } if *give_up_at <= now => {
+                self.finish(now, CauseKind::Lost, None, endpoint, out);
+            }
             Stage::Calling(_)
             | Stage::Offered { .. }
             | Stage::Established
             | Stage::Leaving(_)
             | Stage::Closing
             | Stage::Over => {}
+        }
+        if matches!(&self.exchange, Exchange::RemoteOffer { give_up_at, .. } if *give_up_at <= now) {
+            self.refuse_offer(now, 500, endpoint, out);
         }
         self.repeat_unacknowledged(now, endpoint, out);
         self.cancel_offer(now, endpoint, out);

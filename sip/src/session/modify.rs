@@ -202,7 +202,8 @@ impl Leg {
             let trying = endpoint.trying(server);
             endpoint.transactions.respond(now, server, 100, trying, out);
         }
-        self.exchange = Exchange::RemoteOffer { server, has_offer, is_update };
+        let give_up_at = now + endpoint.config.timing.timeout();
+        self.exchange = Exchange::RemoteOffer { server, has_offer, is_update, give_up_at };
         out.events.push(Event::Offer { leg: self.id, sdp });
     }
 
@@ -238,7 +239,7 @@ impl Leg {
         if matches!(self.stage, Stage::Offered { .. }) {
             return self.answer_in_ack(now, description, endpoint, out);
         }
-        let Exchange::RemoteOffer { server, has_offer, is_update } = self.exchange else { return };
+        let Exchange::RemoteOffer { server, has_offer, is_update, .. } = self.exchange else { return };
         self.exchange = Exchange::Stable;
         let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
         let body = self.print_answer(server, description, endpoint);

@@ -407,3 +407,16 @@ fn keep_alives_are_swallowed_and_a_broken_stream_is_closed() {
     bench.say("nothing that anyone could read, but long");
     assert_eq!(bench.closed, [ConnectionId(1)]);
 }
+
+#[test]
+fn a_call_that_the_switch_never_answers_ends() {
+    let mut bench = Bench::new();
+    bench.say(invite(""));
+    bench.incoming();
+    bench.pass(seconds(900));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec!["100".to_owned(), "480".to_owned()], vec!["Ended Lost".to_owned()])
+    );
+    bench.expect_nothing_left();
+}

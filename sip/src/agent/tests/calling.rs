@@ -294,6 +294,16 @@ fn a_long_invite_goes_by_tcp_and_by_udp_if_that_fails() {
 }
 
 #[test]
+fn a_long_invite_to_a_phone_behind_a_translator_stays_on_udp() {
+    let mut bench = Bench::new();
+    let invite = calling(&mut bench, |invite| {
+        invite.headers = vec![("Subject", "x".repeat(1_000))];
+        invite.target.uri = "sip:bob@10.0.0.7".to_owned();
+    });
+    assert_eq!(invite.via().unwrap().transport, "UDP");
+}
+
+#[test]
 fn a_late_offer_is_answered_in_the_ack() {
     let mut bench = Bench::new();
     let invite = calling(&mut bench, |invite| invite.offer = None);
@@ -440,4 +450,15 @@ fn responses_that_nobody_asked_for_are_dropped() {
     bench.say(stranger);
     bench.say(response(&invite, 200, "b", "", "").replace(invite.via().unwrap().branch(), "z9hG4bKnone"));
     assert_eq!((bench.heard(), bench.told()), (vec![], vec![]));
+}
+
+#[test]
+fn an_offer_in_a_200_that_the_switch_never_answers_ends_the_call() {
+    let mut bench = Bench::new();
+    let invite = calling(&mut bench, |invite| invite.offer = None);
+    bench.say(response(&invite, 200, "b", CONTACT, SDP_BODY));
+    bench.pass(seconds(32));
+    assert_eq!(bench.heard()[..2], ["ACK", "BYE"]);
+    assert_eq!(bench.told(), ["Answered with offer", "Ended Lost"]);
+    bench.expect_nothing_left();
 }

@@ -305,3 +305,11 @@ fn an_offer_that_is_answered_provisionally_only_is_cancelled() {
     assert_eq!(bench.told(), ["Ended Bye"]);
     bench.expect_nothing_left();
 }
+
+#[test]
+fn an_offer_that_the_switch_never_answers_is_refused() {
+    let (mut bench, _, tag) = established();
+    bench.say(request("UPDATE", 2, &tag, "", HOLD));
+    bench.pass(seconds(32));
+    assert_eq!((bench.heard(), bench.told()), (vec!["500".to_owned()], vec!["Offer".to_owned()]));
+}

@@ -259,9 +259,12 @@ fn park(section: Section<'_>) -> Park {
 
 fn limits(section: Section<'_>) -> Limits {
     let calls = section.integer("calls", 1..=1_000_000).unwrap_or(CALLS_DEFAULT);
-    let calls_per_second = section.integer("calls_per_second", 0..=1_000_000).filter(|rate| *rate > 0);
+    if section.integer("calls_per_second", 0..=1_000_000).is_some_and(|rate| rate > 0) {
+        let wrong = "a limit on calls a second is not available in this version";
+        section.refuse_key("calls_per_second", wrong, "leave it out, or write 0: no limit");
+    }
     section.close();
-    Limits { calls, calls_per_second }
+    Limits { calls }
 }
 
 fn log(section: Section<'_>) -> Log {

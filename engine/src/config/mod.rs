@@ -211,8 +211,6 @@ pub struct Park {
 pub struct Limits {
     /// Calls at once; more are refused with 503.
     pub calls: u32,
-    /// Calls begun in one second; more are refused with 503. `None`: no limit.
-    pub calls_per_second: Option<u32>,
 }
 
 /// `[log]`.

@@ -58,7 +58,10 @@ struct Column {
 impl Column {
     fn cell(&self, row: &Value) -> String {
         let cells = self.fields.iter().filter_map(|field| row.pointer(field)).map(cell);
-        cells.filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" ")
+        let mut cells: Vec<_> = cells.filter(|cell| !cell.is_empty()).collect();
+        // A line without a name has its number for one.
+        cells.dedup();
+        cells.join(" ")
     }
 }
 

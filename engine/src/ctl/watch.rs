@@ -54,17 +54,35 @@ pub(super) async fn watch(
     }
 }
 
-/// An event as a person reads it: number, type, then each field with its name.
+/// An event as a person reads it: number, type, then each field with its name, the subject first.
 fn line(event: &Value) -> String {
     let field = |key| event.get(key).map(cell).unwrap_or_default();
     let mut text = format!("{:>6}  {:13}", field("seq"), field("type"));
+    let mut show = |key: &str, value: &Value| match (key, value) {
+        (_, Value::Null) => {}
+        ("problem", problem) => {
+            let part = |key| problem.get(key).map(cell).unwrap_or_default();
+            text += &format!("  {}: {}", part("code"), part("detail"));
+        }
+        ("result", result) => match result.get("call") {
+            Some(call) => text += &format!("  call {}", cell(call)),
+            None => text += "  done",
+        },
+        (key, value) => text += &format!("  {key} {}", cell(value)),
+    };
+    for key in FIRST {
+        show(key, event.get(key).unwrap_or(&Value::Null));
+    }
     for (key, value) in event.as_object().into_iter().flatten() {
-        if !["seq", "type"].contains(&key.as_str()) && !value.is_null() {
-            text += &format!("  {key} {}", cell(value));
+        if !["seq", "type"].contains(&key.as_str()) && !FIRST.contains(&key.as_str()) {
+            show(key, value);
         }
     }
     text
 }
+
+/// What is shown before the other fields.
+const FIRST: [&str; 5] = ["request", "call", "line", "state", "state_mode"];
 
 /// The longest event taken.
 const EVENT_BYTES_MAX: usize = 1024 * 1024;
@@ -79,6 +97,11 @@ mod tests {
     fn an_event_is_one_line() {
         let event = json!({"seq": 7, "type": "call-state", "call": "c3", "line": "1001", "state": "idle",
                            "state_mode": null, "privilege": "owner"});
-        assert_eq!(line(&event), "     7  call-state     call c3  line 1001  privilege owner  state idle");
+        assert_eq!(line(&event), "     7  call-state     call c3  line 1001  state idle  privilege owner");
+        let reply = json!({"seq": 8, "type": "reply", "request": 2, "result": {}});
+        assert_eq!(line(&reply), "     8  reply          request 2  done");
+        let reply = json!({"seq": 9, "type": "reply", "request": 3,
+                           "problem": {"code": "notowner", "detail": "This needs owner privilege."}});
+        assert_eq!(line(&reply), "     9  reply          request 3  notowner: This needs owner privilege.");
     }
 }

@@ -7,6 +7,7 @@ use trunkline_sip::message::{
     Framing, HeaderName, Limits, Malformed, Message, Method, NameAddr, Scheme, StartLine, Uri, request_named,
     response,
 };
+use trunkline_sip::stream::{Frame, FrameError, Framer};
 
 /// What the message layer makes of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -350,6 +351,37 @@ fn every_prefix_of_every_file_is_survived() {
             }
         }
     }
+}
+
+/// On a stream, whatever the sizes of the reads: one message where Content-Length fits, the end of the stream where it is
+/// no length or missing, and patience where octets are to come.
+#[test]
+fn streams_end_at_a_wrong_length_and_wait_for_a_long_one() {
+    for (folder, table) in [("rfc4475", RFC4475), ("rfc5118", RFC5118)] {
+        for &(name, _) in table {
+            let bytes = read(folder, name);
+            let whole = frames(&bytes, bytes.len());
+            for piece_len in [1, 2, 3, 7, 64, 500] {
+                assert_eq!(frames(&bytes, piece_len), whole, "{name} in pieces of {piece_len}");
+            }
+            let messages = whole.iter().filter(|frame| matches!(frame, Ok(Frame::Message(_)))).count();
+            let error = whole.last().and_then(|frame| frame.as_ref().err());
+            let expected = match name {
+                // The body of the second is longer than its length says.
+                "dblreq" => (2, Some(&FrameError::NoLength)),
+                "clerr" | "baddn" | "ipv6-in-sdp" => (0, None),
+                "ncl" | "mcl01" => (0, Some(&FrameError::BadLength)),
+                "inv2543" => (0, Some(&FrameError::NoLength)),
+                _ => (1, None),
+            };
+            assert_eq!((messages, error), expected, "{folder}/{name}");
+        }
+    }
+}
+
+fn frames(bytes: &[u8], piece_len: usize) -> Vec<Result<Frame, FrameError>> {
+    let mut framer = Framer::new();
+    bytes.chunks(piece_len).flat_map(|piece| framer.push(piece).collect::<Vec<_>>()).collect()
 }
 
 fn corpus(folder: &str) -> PathBuf {

@@ -28,3 +28,7 @@ impl Limits {
         contacts_max: 32,
     };
 }
+
+/// Parameters or headers of one URI that [`Uri::equals`](super::Uri::equals) compares as sets; above that, only equal text
+/// is equal.
+pub(super) const URI_ELEMENTS_COMPARED_MAX: usize = 64;

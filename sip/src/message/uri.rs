@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::find::find;
+use super::limits::URI_ELEMENTS_COMPARED_MAX;
 use super::{chars, list};
 use crate::transport::Transport;
 
@@ -34,9 +35,6 @@ pub struct Uri<'a> {
     params: &'a str,
     headers: &'a str,
 }
-
-/// Parameters or headers of one URI that [`Uri::equals`] compares as sets; above that, only equal text is equal.
-const COMPARED_MAX: usize = 64;
 
 impl<'a> Uri<'a> {
     /// Reads a URI without angle brackets. `None` without a scheme, with white space or brackets inside, and for a SIP
@@ -259,7 +257,7 @@ fn same_params(a: &str, b: &str, always: &[&str]) -> bool {
     if a == b {
         return true;
     }
-    if list::params(a).count().max(list::params(b).count()) > COMPARED_MAX {
+    if list::params(a).count().max(list::params(b).count()) > URI_ELEMENTS_COMPARED_MAX {
         return false;
     }
     let same = |x: &str, y: &str| octets(x).eq_ignore_ascii_case(&octets(y));
@@ -275,7 +273,7 @@ fn same_headers(a: &str, b: &str) -> bool {
         return true;
     }
     let count = a.split('&').count();
-    if count != b.split('&').count() || count > COMPARED_MAX {
+    if count != b.split('&').count() || count > URI_ELEMENTS_COMPARED_MAX {
         return false;
     }
     let pair = |header: &str| {
@@ -385,6 +383,18 @@ mod tests {
         ] {
             assert!(uri(a).equals(&uri(b)) && uri(b).equals(&uri(a)), "{a} {b}");
         }
+    }
+
+    #[test]
+    fn what_is_too_long_to_compare_differs() {
+        let with = |count: usize, last: &str| {
+            let params: String = (0..count).map(|index| format!(";p{index}=1")).collect();
+            format!("sip:a{params}{last}")
+        };
+        let limit = URI_ELEMENTS_COMPARED_MAX;
+        assert!(uri(&with(limit, "")).equals(&uri(&with(limit - 1, ";x"))));
+        assert!(!uri(&with(limit + 1, "")).equals(&uri(&with(limit, ";x"))));
+        assert!(uri(&with(limit + 1, "")).equals(&uri(&with(limit + 1, ""))));
     }
 
     #[test]

@@ -64,8 +64,6 @@ pub(super) struct Description {
     media: Vec<String>,
 }
 
-const KNOWN_FORMATS: [u8; 3] = [0, 8, 101];
-
 impl Description {
     /// Reads a description; `None` where it is none.
     pub(super) fn parse(body: &[u8]) -> Option<Self> {
@@ -117,9 +115,9 @@ impl Description {
         !self.direction.receives() || self.audio.is_none()
     }
 
-    /// Whether there is an audio format that the phone knows.
-    pub(super) fn fits(&self) -> bool {
-        self.formats.iter().any(|format| [0, 8].contains(format))
+    /// Whether there is an audio format among those that the phone knows.
+    pub(super) fn fits(&self, known: &[u8]) -> bool {
+        self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
     }
 }
 
@@ -139,15 +137,15 @@ impl OwnDescription {
     }
 
     /// A full offer.
-    pub(super) fn offer(&mut self, direction: Direction, black_hole: bool) -> String {
-        let media = self.audio(&KNOWN_FORMATS, direction);
+    pub(super) fn offer(&mut self, formats: &[u8], direction: Direction, black_hole: bool) -> String {
+        let media = self.audio(formats, direction);
         self.write(&[media], black_hole)
     }
 
     /// The answer to `offer`: a line for each of its lines, formats it knows, in the offerer's order.
-    pub(super) fn answer(&mut self, offer: &Description, direction: Direction) -> String {
+    pub(super) fn answer(&mut self, offer: &Description, known: &[u8], direction: Direction) -> String {
         let formats: Vec<u8> =
-            offer.formats.iter().copied().filter(|format| KNOWN_FORMATS.contains(format)).collect();
+            offer.formats.iter().copied().filter(|format| known.contains(format)).collect();
         let mut answered = false;
         let media: Vec<String> = offer
             .media
@@ -225,13 +223,14 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let mut own = OwnDescription::new("alice".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
-        let read = Description::parse(own.offer(Direction::SendOnly, false).as_bytes()).unwrap();
+        let read =
+            Description::parse(own.offer(&[0, 8, 101], Direction::SendOnly, false).as_bytes()).unwrap();
         assert_eq!(
             (read.audio, read.direction),
             (Some("192.0.2.1:4000".parse().unwrap()), Direction::SendOnly)
         );
         assert_eq!(read.formats, [0, 8, 101]);
-        let hole = Description::parse(own.offer(Direction::SendRecv, true).as_bytes()).unwrap();
+        let hole = Description::parse(own.offer(&[0, 8, 101], Direction::SendRecv, true).as_bytes()).unwrap();
         assert_eq!((hole.audio, hole.origin.as_str()), (None, "alice 5 2 IN IP4 192.0.2.1"));
     }
 
@@ -241,7 +240,7 @@ mod tests {
                      m=video 6000 RTP/AVP 96\r\nm=audio 5000 RTP/AVP 18 8\r\na=sendonly\r\n";
         let offer = Description::parse(offer.as_bytes()).unwrap();
         let mut own = OwnDescription::new("bob".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
-        let answer = own.answer(&offer, Direction::RecvOnly);
+        let answer = own.answer(&offer, &[0, 8], Direction::RecvOnly);
         assert!(answer.contains("m=video 0 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 8\r\n"), "{answer}");
     }
 }

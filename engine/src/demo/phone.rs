@@ -219,6 +219,23 @@ impl Phone {
         }
     }
 
+    /// Its connection is gone: what waited for a response by it waits no more, and what rang rings no more.
+    pub fn connection_closed(&mut self, now: Instant, out: &mut PhoneOutbox) {
+        self.stream = Stream::default();
+        let (waiting, rest) =
+            std::mem::take(&mut self.clients).into_iter().partition(|client| !client.is_final);
+        self.clients = rest;
+        let waiting: Vec<Client> = waiting;
+        for client in waiting {
+            self.no_response(now, client.purpose, client.call, out);
+        }
+        for index in 0..self.calls.len() {
+            if self.calls[index].status == Status::Ringing {
+                self.set_status(index, Status::Over(408), out);
+            }
+        }
+    }
+
     /// Takes one RTP packet.
     pub fn receive_rtp(&mut self, from: SocketAddr, bytes: &[u8]) {
         if self.script.dead {
@@ -475,7 +492,7 @@ impl Phone {
             (true, HoldForm::Unspecified) | (false, _) => Direction::SendRecv,
         };
         call.direction = direction;
-        call.own.offer(direction, holds && form == HoldForm::Unspecified)
+        call.own.offer(&self.script.formats, direction, holds && form == HoldForm::Unspecified)
     }
 }
 

@@ -280,7 +280,7 @@ impl Phone {
         if let Some(described) = described {
             if call.is_late_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
-                body = call.own.answer(&described, call.direction);
+                body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             call.remote = Some(described);
         }
@@ -340,7 +340,7 @@ impl Phone {
         if let Some(described) = described {
             if !has_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
-                body = call.own.answer(&described, call.direction);
+                body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             call.remote = Some(described);
         }

@@ -94,7 +94,8 @@ impl Phone {
             return;
         }
         let remote = Description::parse(invite.body());
-        if !invite.body().is_empty() && !remote.as_ref().is_some_and(Description::fits) {
+        if !invite.body().is_empty() && !remote.as_ref().is_some_and(|offer| offer.fits(&self.script.formats))
+        {
             return self.respond(now, from, invite, 0, (488, ""), &[], out);
         }
         let tag = self.tag();
@@ -137,12 +138,12 @@ impl Phone {
             Some(offer) if !call.is_late_offer => {
                 let direction = offer.direction.answer(own);
                 call.direction = direction;
-                call.own.answer(offer, direction)
+                call.own.answer(offer, &self.script.formats, direction)
             }
             _ => {
                 call.answer_in_ack = true;
                 call.direction = own;
-                call.own.offer(own, false)
+                call.own.offer(&self.script.formats, own, false)
             }
         }
     }
@@ -284,7 +285,7 @@ impl Phone {
             return self.respond(now, from, request, id, (status, ""), &[], out);
         }
         let offer = Description::parse(request.body());
-        if offer.as_ref().is_some_and(|offer| !offer.fits()) {
+        if offer.as_ref().is_some_and(|offer| !offer.fits(&self.script.formats)) {
             return self.respond(now, from, request, id, (488, ""), &[], out);
         }
         let was_held = self.calls[index].remote.as_ref().is_some_and(Description::holds);

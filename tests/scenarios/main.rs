@@ -13,3 +13,4 @@ mod tcp;
 mod timers;
 mod torture;
 mod trunk;
+mod workers;

@@ -113,17 +113,39 @@ fn a_busy_destination_leaves_the_call_busy_until_it_is_dropped() {
 }
 
 #[test]
-fn a_destination_that_does_not_exist_is_a_bad_address() {
-    let mut lab = Lab::registered(7, &["alice"]);
-    let reply = lab.asks("crm", Operation::MakeCall { line: "1001".into(), to: "4711".to_owned() });
-    let states = if reply.is_ok() { "bad address" } else { "refused" };
-    if reply.is_ok() {
-        lab.run_ms(1_000);
-        let call = lab.call_on("crm", "1001");
-        assert!(format!("{:?}", call.state).contains("BadAddress"), "{call:?}");
-        lab.does_ask("crm", Operation::Drop(call.id));
+fn every_failure_has_its_mode() {
+    let mut lab = Lab::registered(7, &["alice", "bob"]);
+    for (status, mode) in [
+        (403, "disconnected blocked"),
+        (404, "disconnected badaddress"),
+        (410, "disconnected numberchanged"),
+        (480, "disconnected unreachable"),
+        (486, "busy station"),
+        (488, "disconnected incompatible"),
+        (500, "disconnected tempfailure"),
+        (503, "disconnected tempfailure"),
+        (600, "busy station"),
+        (603, "disconnected reject"),
+    ] {
+        lab.phone("carrier").script.on_invite = OnInvite::Refuse(status, Duration::ZERO);
+        let call = lab.make_call("crm", "1001", "0301234");
+        lab.run_ms(500);
+        let states = lab.states("crm", "1001");
+        assert_eq!(states.last().map(String::as_str), Some(mode), "{status}: {states:?}");
+        lab.does_ask("crm", Operation::Drop(call));
+        lab.does_ask("crm", Operation::DeallocateCall(call));
+        lab.run_ms(500);
     }
-    assert!(!states.is_empty());
+    lab.nothing_left();
+}
+
+#[test]
+fn a_destination_that_does_not_answer_in_time_is_no_answer() {
+    let mut lab = Lab::registered(20, &["alice", "bob"]);
+    let call = lab.make_call("crm", "1001", "1002");
+    lab.run(Duration::from_secs(65));
+    lab.expect_states("crm", "1001", "dialing, proceeding, ringback, disconnected noanswer");
+    lab.does_ask("crm", Operation::Drop(call));
     lab.nothing_left();
 }
 
@@ -247,5 +269,58 @@ fn an_own_phone_that_hangs_up_while_the_other_rings_cancels() {
     lab.hang_up("alice");
     lab.run_ms(500);
     assert_eq!(lab.status("bob"), Status::Over(487));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_local_line_accepts_answers_holds_and_drops() {
+    let mut lab = Lab::registered(21, &["alice"]);
+    lab.call("alice", "2001");
+    lab.run_ms(500);
+    let call = lab.call_on("crm", "2001").id;
+    lab.does_ask("crm", Operation::Accept(call));
+    assert_eq!(lab.status("alice"), Status::Ringback);
+    lab.does_ask("crm", Operation::Answer(call));
+    assert_eq!(lab.status("alice"), Status::Connected);
+    let heard = lab.hears("alice", Duration::from_secs(1));
+    assert!(heard.silence() >= 45, "{heard:?}");
+    lab.does_ask("crm", Operation::Hold(call));
+    let heard = lab.hears("alice", Duration::from_secs(1));
+    assert!(heard.tone() >= 45, "{heard:?}");
+    lab.does_ask("crm", Operation::Unhold(call));
+    lab.does_ask("crm", Operation::Drop(call));
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(0));
+    lab.expect_states(
+        "crm",
+        "2001",
+        "offering active as owner, accepted, connected active, onhold, connected active, idle",
+    );
+    lab.nothing_left();
+}
+
+#[test]
+fn a_call_of_a_local_line_that_nobody_controls_any_more_is_dropped() {
+    let mut lab = Lab::registered(22, &["bob"]);
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    let call = lab.make_call("crm", "2001", "1002");
+    lab.run_ms(500);
+    assert_eq!(lab.status("bob"), Status::Connected);
+    lab.does_ask("crm", Operation::DeallocateCall(call));
+    lab.run_ms(500);
+    // LINEDEVCAPFLAGS_CLOSEDROP: a monitor could not end it, and there is no handset.
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.nothing_left();
+}
+
+#[test]
+fn two_phones_of_the_line_do_not_both_auto_answer() {
+    let mut lab = Lab::registered(23, &["alice", "bob", "bob-home"]);
+    lab.phone("alice").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    lab.make_call("crm", "1002", "1001");
+    lab.run_ms(3_000);
+    let up = ["bob", "bob-home"].iter().filter(|name| lab.status(name) == Status::Connected).count();
+    assert_eq!(up, 1, "not every microphone of the user is to open");
+    lab.hang_up("alice");
     lab.nothing_left();
 }

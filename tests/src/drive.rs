@@ -1,6 +1,6 @@
 //! What the drivers do in the daemon, in virtual time: carry bytes, events and commands, and wake what is due.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ipnet::IpNet;
-use trunkline::demo::PhoneOutbox;
-use trunkline::switch::{AppId, Operation, RequestId};
+use trunkline::demo::{Notice, PhoneOutbox, Status};
+use trunkline::switch::{AppId, Message, Operation, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::location::Location;
@@ -46,6 +46,39 @@ pub(crate) enum Parcel {
     MediaCommand(Box<trunkline_media::Command>),
     /// From an application to the switch.
     Request(AppId, RequestId, Box<Operation>),
+}
+
+/// What phones went through, so that a run of random calls can say what it tried.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Calls that a phone saw connected.
+    pub connected: u32,
+    /// Calls that ended at a phone, by their final status: 0 for BYE.
+    pub ended: BTreeMap<u16, u32>,
+    /// Holds and resumes of phones that were accepted.
+    pub changed: u32,
+    /// Holds and resumes of phones that were refused, by status.
+    pub refused: BTreeMap<u16, u32>,
+    /// Requests of applications that succeeded.
+    pub granted: u32,
+    /// Requests of applications that were refused.
+    pub denied: u32,
+}
+
+impl Tally {
+    /// Adds another run's.
+    pub fn add(&mut self, other: &Self) {
+        self.connected += other.connected;
+        self.changed += other.changed;
+        self.granted += other.granted;
+        self.denied += other.denied;
+        for (status, count) in &other.ended {
+            *self.ended.entry(*status).or_default() += count;
+        }
+        for (status, count) in &other.refused {
+            *self.refused.entry(*status).or_default() += count;
+        }
+    }
 }
 
 /// Who listens at an address outside the engine.
@@ -299,6 +332,19 @@ impl Lab {
         for packet in out.rtp {
             self.send_rtp(media, packet.to, packet.bytes);
         }
+        for notice in &out.notices {
+            match notice {
+                Notice::Call(_, Status::Connected) => self.tally.connected += 1,
+                Notice::Call(_, Status::Over(status)) => *self.tally.ended.entry(*status).or_default() += 1,
+                Notice::Changed(_, Ok(())) => self.tally.changed += 1,
+                Notice::Changed(_, Err(status)) => *self.tally.refused.entry(*status).or_default() += 1,
+                Notice::Call(..)
+                | Notice::Held(..)
+                | Notice::Registered
+                | Notice::Unregistered
+                | Notice::RegistrationFailed(_) => {}
+            }
+        }
     }
 
     /// Closes the connection of a phone, as when its cable is pulled and put back.
@@ -310,10 +356,15 @@ impl Lab {
     }
 
     fn close(&mut self, connection: u64) {
+        let now = self.now;
         let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
         known.is_open = false;
-        self.seats[known.seat].connection.take_if(|current| *current == connection);
-        let now = self.now;
+        let seat = known.seat;
+        if self.seats[seat].connection.take_if(|current| *current == connection).is_some() {
+            let mut out = PhoneOutbox::default();
+            self.seats[seat].phone.connection_closed(now, &mut out);
+            self.deliver_phone(seat, out);
+        }
         for worker in 0..self.agents.len() {
             self.agent(worker, |agent, out| agent.connection_closed(now, ConnectionId(connection), out));
         }
@@ -413,6 +464,15 @@ impl Lab {
             self.network.mailbox(self.now, channel, Parcel::SipCommand(Box::new(command)));
         }
         for (app, message) in out.messages {
+            match &message {
+                Message::Reply { reply: Ok(_), .. } => self.tally.granted += 1,
+                Message::Reply { reply: Err(_), .. } => self.tally.denied += 1,
+                Message::NewCall { .. }
+                | Message::CallState { .. }
+                | Message::CallInfo { .. }
+                | Message::AddressState { .. }
+                | Message::Registration { .. } => {}
+            }
             self.apps[usize::try_from(app.0).expect("a lab has few applications")].tell(message);
         }
     }

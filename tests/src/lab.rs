@@ -20,7 +20,7 @@ use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::transport::Transport;
 
 use crate::app::{App, call_of};
-use crate::drive::{Parcel, Socket};
+use crate::drive::{Parcel, Socket, Tally};
 use crate::epoch;
 use crate::ladder::Ladder;
 use crate::network::{Network, Quality};
@@ -47,6 +47,7 @@ pub struct Lab {
     pub(crate) connections: BTreeMap<u64, crate::drive::Connection>,
     pub(crate) connection_serial: u64,
     pub(crate) requests: u32,
+    pub(crate) tally: Tally,
     /// Steps taken without time passing, to find a loop.
     pub(crate) steps_at_once: u32,
     /// Whether every parcel is printed: `LAB_TRACE=1`.
@@ -131,6 +132,7 @@ impl Lab {
             connections: BTreeMap::new(),
             connection_serial: 0,
             requests: 0,
+            tally: Tally::default(),
             steps_at_once: 0,
             is_traced: std::env::var_os("LAB_TRACE").is_some(),
         }
@@ -508,6 +510,11 @@ impl Lab {
                 self.ladder.tail(30)
             );
         }
+    }
+
+    /// What phones and applications went through.
+    pub const fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// Hash of every byte sent so far, with its time and its way.

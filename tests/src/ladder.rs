@@ -10,7 +10,7 @@
 //! the Request-URI or its beginning. Whatever follows, separated by `, `, must be found in the message. A `!` before it: must not. 100 is left out unless the expectation
 //! speaks of it, and so is every pair of parties that the expectation does not name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -26,7 +26,6 @@ struct Rung {
     /// The method of the CSeq of a response.
     method: String,
     text: String,
-    bytes: Bytes,
     copies: u32,
     at_ms: u128,
 }
@@ -36,6 +35,8 @@ struct Rung {
 pub struct Ladder {
     names: BTreeMap<SocketAddr, String>,
     rungs: Vec<Rung>,
+    /// The rung of each message, for its copies.
+    places: HashMap<(String, String, Bytes), usize>,
     /// Where the next expectation begins.
     mark: usize,
 }
@@ -49,9 +50,9 @@ impl Ladder {
     /// Writes down a message that was sent.
     pub fn record(&mut self, at_ms: u128, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
         let (from, to) = (self.party(from), self.party(to));
-        let is_copy = |rung: &&mut Rung| rung.bytes == *bytes && rung.from == from && rung.to == to;
-        if let Some(rung) = self.rungs.iter_mut().rev().find(is_copy) {
-            rung.copies += 1;
+        let key = (from.clone(), to.clone(), bytes.clone());
+        if let Some(place) = self.places.get(&key) {
+            self.rungs[*place].copies += 1;
             return;
         }
         let text = String::from_utf8_lossy(bytes).into_owned();
@@ -59,7 +60,8 @@ impl Ladder {
         let word = first.strip_prefix("SIP/2.0 ").unwrap_or(first).split(' ').next().unwrap_or("").to_owned();
         let header = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or("");
         let method = header("CSeq:").split_whitespace().nth(2).unwrap_or("").to_owned();
-        self.rungs.push(Rung { from, to, word, method, text, bytes: bytes.clone(), copies: 1, at_ms });
+        self.places.insert(key, self.rungs.len());
+        self.rungs.push(Rung { from, to, word, method, text, copies: 1, at_ms });
     }
 
     /// Forgets what was sent so far.

@@ -14,6 +14,7 @@ pub mod plan;
 use std::sync::LazyLock;
 use std::time::Instant;
 
+pub use drive::Tally;
 pub use lab::Lab;
 pub use plan::Plan;
 

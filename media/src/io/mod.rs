@@ -1,11 +1,14 @@
 //! The border between the relay and the network: one trait, with a body for the kernel and one for tests.
 
 pub mod kernel;
+mod local;
 pub mod simulated;
 mod syscall;
 
 use std::io;
 use std::net::SocketAddr;
+
+pub use local::local_addresses;
 
 use crate::flow::Channel;
 

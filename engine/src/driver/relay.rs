@@ -16,19 +16,21 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
-    /// Starts `count` media threads that report to the switch.
+    /// Starts `count` media threads that report to the switch. Their seeds follow that of `config`.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
     pub(crate) fn spawn(
         count: u16,
+        config: &RelayConfig,
         switch: &mpsc::Sender<SwitchInput>,
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
             let switch = switch.clone();
             // The switch never waits for a media thread, so that this wait, when its mailbox is full, ends.
             let report = move |event: Event| drop(switch.blocking_send(SwitchInput::Media(event)));
-            RelayThread::spawn(usize::from(index), RelayConfig::default(), Box::new(report))
+            let config = RelayConfig { seed: config.seed ^ u64::from(index), ..config.clone() };
+            RelayThread::spawn(usize::from(index), config, Box::new(report))
         };
         let threads = (0..count.max(1)).map(start).collect::<io::Result<Vec<_>>>()?;
         let relays = threads.iter().map(|thread| (thread.handle(), VecDeque::new())).collect();

@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
+use trunkline_media::io::local_addresses;
 use trunkline_media::thread::RelayThread;
+use trunkline_media::{Destinations, RelayConfig};
 use trunkline_sip::agent::{Agent, AgentConfig};
 use trunkline_sip::auth::{Account, Challenger};
 use trunkline_sip::directory::{Directory, TrustedTrunk};
@@ -116,8 +118,8 @@ impl Running {
         let waiting = Arc::new(Waiting::new());
 
         let mut threads = vec![store_thread];
-        let (relays, media) =
-            Relays::spawn(config.media.workers, &switch_sender).map_err(StartError::Thread)?;
+        let (relays, media) = Relays::spawn(config.media.workers, &relay_config(&config)?, &switch_sender)
+            .map_err(StartError::Thread)?;
         threads.push(
             switch_loop::spawn(switch_loop::Parts {
                 switch: Switch::new(config.setup(), Arc::clone(&location), seed()?, now),
@@ -320,6 +322,16 @@ fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
         ("the list of applications", names(running) != names(wanted)),
     ];
     differs.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
+}
+
+/// Media goes nowhere where the engine itself listens.
+fn relay_config(config: &Config) -> Result<RelayConfig, StartError> {
+    let listeners = config.sip.listen.iter().map(|(_, address)| *address).chain(config.api.listen);
+    let listening = listeners.map(|address| address.port()..=address.port());
+    let own_addresses = local_addresses().into_iter().chain(config.sip.advertise);
+    let destinations = Destinations::of_engine(own_addresses, listening.chain([config.media.ports.clone()]));
+    let [a, b, c, d, e, f, g, h, ..] = seed()?;
+    Ok(RelayConfig { seed: u64::from_ne_bytes([a, b, c, d, e, f, g, h]), destinations })
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

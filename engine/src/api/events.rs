@@ -15,6 +15,7 @@ use tokio::time::{interval, timeout};
 
 use super::access::{authenticate, bearer};
 use super::event::Event;
+use super::openapi::Refused;
 use super::problem::Problem;
 use super::{Shared, closed};
 use crate::handle::{AppIdentity, Subscription};
@@ -36,7 +37,7 @@ pub(super) struct Resume {
         ("after" = Option<u64>, Query, description = "resume behind this event; without it, with the next one"),
         ("access_token" = Option<String>, Query, description = "the token, where no header can be written"),
     ),
-    responses((status = SWITCHING_PROTOCOLS, body = Event, description = "a WebSocket of Events"))
+    responses((status = SWITCHING_PROTOCOLS, body = Event, description = "a WebSocket of Events"), Refused)
 )]
 pub(super) async fn events(
     State(shared): State<Shared>,

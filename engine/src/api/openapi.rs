@@ -1,17 +1,29 @@
 //! `GET /v1/openapi.json`: the contract as OpenAPI 3.1, made from the handlers and from the tables they use.
 
+use std::collections::BTreeMap;
+
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, Content, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, Required, ResponseBuilder,
-    Type,
+    Components, Content, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
+    ResponseBuilder, ResponsesBuilder, Type,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use super::operate::{Done, MAKE_CALL, MakeCall, Nothing, Submitted};
 use super::problem::Problem;
 use crate::switch::CallOperation;
+
+/// The answer to whatever is refused, the same for every path.
+pub(super) struct Refused;
+
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let problem = answer("it was refused", "application/problem+json", &Problem::name());
+        BTreeMap::from([("default".to_owned(), RefOr::T(problem))])
+    }
+}
 
 /// What is not a handler of its own: the title, how to authenticate, and each operation.
 pub(super) fn document() -> OpenApi {
@@ -51,10 +63,6 @@ pub(super) fn document() -> OpenApi {
 }
 
 fn operation(name: &str, target: &str, argument: &str, summary: &str) -> PathItem {
-    let json = |schema: &str| Content::new(Some(Ref::from_schema_name(schema)));
-    let answer = |description: &str, media: &str, schema: &str| {
-        ResponseBuilder::new().description(description).content(media, json(schema)).build()
-    };
     let text = || ObjectBuilder::new().schema_type(Type::String);
     let operation = OperationBuilder::new()
         .operation_id(Some(name))
@@ -76,11 +84,25 @@ fn operation(name: &str, target: &str, argument: &str, summary: &str) -> PathIte
                 .schema(Some(text())),
         )
         .request_body(Some(RequestBodyBuilder::new().content("application/json", json(argument)).build()))
-        .response("200", answer("its LINE_REPLY came", "application/json", &Done::name()))
-        .response("202", answer("its LINE_REPLY comes as an event", "application/json", &Submitted::name()))
-        .response("default", answer("it was refused", "application/problem+json", &Problem::name()))
+        .responses(
+            ResponsesBuilder::new()
+                .response("200", answer("its LINE_REPLY came", "application/json", &Done::name()))
+                .response(
+                    "202",
+                    answer("its LINE_REPLY comes as an event", "application/json", &Submitted::name()),
+                )
+                .responses_from_into_responses::<Refused>(),
+        )
         .build();
     PathItem::new(HttpMethod::Post, operation)
+}
+
+fn answer(description: &str, media_type: &str, schema: &str) -> Response {
+    ResponseBuilder::new().description(description).content(media_type, json(schema)).build()
+}
+
+fn json(schema: &str) -> Content {
+    Content::new(Some(Ref::from_schema_name(schema)))
 }
 
 /// `deallocate-call` → `DeallocateCall`.

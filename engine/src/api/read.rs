@@ -9,13 +9,17 @@ use axum::http::StatusCode;
 
 use super::Shared;
 use super::access::Caller;
+use super::openapi::Refused;
 use super::problem::Problem;
 use super::shape::{Call, Line, Registration, Trunk};
 use crate::driver::clock;
 use crate::switch::{CallId, LineError};
 
 /// The lines that the application opens, trunks last.
-#[utoipa::path(get, path = "/v1/lines", operation_id = "lines", responses((status = OK, body = Vec<Line>)))]
+#[utoipa::path(
+    get, path = "/v1/lines", operation_id = "lines",
+    responses((status = OK, body = Vec<Line>, description = "the lines"), Refused)
+)]
 pub(super) async fn lines(
     State(shared): State<Shared>,
     Caller(app): Caller,
@@ -27,7 +31,7 @@ pub(super) async fn lines(
 /// One line.
 #[utoipa::path(
     get, path = "/v1/lines/{line}", operation_id = "line", params(("line" = String, Path, description = "Its address")),
-    responses((status = OK, body = Line), (status = NOT_FOUND, body = Problem, description = "invallinehandle"))
+    responses((status = OK, body = Line, description = "the line"), Refused)
 )]
 pub(super) async fn line(
     State(shared): State<Shared>,
@@ -40,7 +44,10 @@ pub(super) async fn line(
 }
 
 /// The calls that the application has a handle to.
-#[utoipa::path(get, path = "/v1/calls", operation_id = "calls", responses((status = OK, body = Vec<Call>)))]
+#[utoipa::path(
+    get, path = "/v1/calls", operation_id = "calls",
+    responses((status = OK, body = Vec<Call>, description = "the calls"), Refused)
+)]
 pub(super) async fn calls(
     State(shared): State<Shared>,
     Caller(app): Caller,
@@ -52,7 +59,7 @@ pub(super) async fn calls(
 /// One call.
 #[utoipa::path(
     get, path = "/v1/calls/{call}", operation_id = "call", params(("call" = String, Path, description = "Its id")),
-    responses((status = OK, body = Call), (status = NOT_FOUND, body = Problem, description = "invalcallhandle"))
+    responses((status = OK, body = Call, description = "the call"), Refused)
 )]
 pub(super) async fn call(
     State(shared): State<Shared>,
@@ -67,7 +74,7 @@ pub(super) async fn call(
 /// Where the phones of the application's lines are registered.
 #[utoipa::path(
     get, path = "/v1/registrations", operation_id = "registrations",
-    responses((status = OK, body = Vec<Registration>))
+    responses((status = OK, body = Vec<Registration>, description = "the contacts"), Refused)
 )]
 pub(super) async fn registrations(
     State(shared): State<Shared>,
@@ -90,14 +97,20 @@ pub(super) async fn registrations(
 }
 
 /// The trunks.
-#[utoipa::path(get, path = "/v1/trunks", operation_id = "trunks", responses((status = OK, body = Vec<Trunk>)))]
+#[utoipa::path(
+    get, path = "/v1/trunks", operation_id = "trunks",
+    responses((status = OK, body = Vec<Trunk>, description = "the trunks"), Refused)
+)]
 pub(super) async fn trunks(State(shared): State<Shared>, _: Caller) -> Result<Json<Vec<Trunk>>, Problem> {
     let trunks = shared.engine.view(|switch| switch.trunks()).await?;
     Ok(Json(trunks.into_iter().map(Trunk::from).collect()))
 }
 
 /// Parked calls: none, as this version parks none.
-#[utoipa::path(get, path = "/v1/parked", operation_id = "parked", responses((status = OK, body = Vec<Call>)))]
+#[utoipa::path(
+    get, path = "/v1/parked", operation_id = "parked",
+    responses((status = OK, body = Vec<Call>, description = "the calls"), Refused)
+)]
 pub(super) async fn parked(_: Caller) -> Json<Vec<Call>> {
     Json(Vec::new())
 }

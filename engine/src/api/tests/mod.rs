@@ -424,6 +424,13 @@ async fn the_contract_names_every_path_and_operation() {
     expected.sort_unstable();
     assert_eq!(sorted, expected);
     let schemas = document["components"]["schemas"].as_object().unwrap();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let operation = item.get("get").or_else(|| item.get("post")).unwrap();
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.contains_key("default"), "{path}");
+        let told = |response: &Value| response["description"].as_str().is_some_and(|text| !text.is_empty());
+        assert!(responses.values().all(told), "{path}");
+    }
     let mut references = Vec::new();
     find_references(&document, &mut references);
     assert!(references.len() > 20);

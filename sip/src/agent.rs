@@ -251,7 +251,9 @@ impl Agent {
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
                 self.endpoint.release(now, concern.key, response, flow, concern.leg, out);
             }
-            (Purpose::Modify, Some((response, flow))) if concern.is_stray || !is_alive => {
+            (Purpose::Modify | Purpose::Refresh, Some((response, flow)))
+                if (concern.is_stray || !is_alive) && response.cseq().method == Method::Invite =>
+            {
                 self.endpoint.acknowledge_late(concern.key, response, flow, out);
             }
             (_, _) if concern.is_stray => {}

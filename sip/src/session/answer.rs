@@ -36,6 +36,7 @@ impl Leg {
         let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), &call.dialled, endpoint);
         let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
+        leg.note_methods(message);
         let trying = response(message, 100, arrival.flow.remote).finish();
         let server = endpoint.begin(arrival, id);
         endpoint.transactions.respond(now, server, 100, trying, out);
@@ -56,7 +57,7 @@ impl Leg {
         if !(101..200).contains(&status) {
             return;
         }
-        let Some(response) = self.dialog_response(server, status, endpoint) else { return };
+        let Some(response) = self.dialog_response(now, server, status, endpoint) else { return };
         let response = match description {
             Some(description) => response.body(SDP, &self.print_answer(server, description, endpoint)),
             None => response.finish(),
@@ -87,7 +88,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let Stage::Incoming(Incoming { server, has_offer, .. }) = self.stage else { return };
-        let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+        let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
         let body = match description {
             Some(description) => self.print_answer(server, description, endpoint),
             None => self.local.last().clone(),
@@ -208,7 +209,8 @@ impl Leg {
 
     /// Begins a response that makes or keeps the dialog: Record-Route copied, our Contact, what we can do.
     pub(super) fn dialog_response(
-        &self,
+        &mut self,
+        now: Instant,
         server: ServerId,
         status: u16,
         endpoint: &Endpoint,
@@ -219,11 +221,11 @@ impl Leg {
             .response(server, status, self.tag)?
             .copy(request, HeaderName::RecordRoute)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user));
-        Some(if status < 200 {
-            response
-        } else {
-            response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED)
-        })
+        if status < 200 {
+            return Some(response);
+        }
+        let response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED);
+        Some(self.answer_timer(now, request, response, endpoint.config.session_expires_s))
     }
 
     /// Writes the answer to the offer of this request, or our offer where it has none.
@@ -239,6 +241,7 @@ impl Leg {
         if let Some(offer) = offer {
             self.local.answers(&offer);
         }
+        self.local.agree();
         body
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use smallvec::{SmallVec, smallvec};
 
 use super::{Exchange, Incoming, Leg, Stage, cause, description};
-use crate::endpoint::{Arrival, Endpoint};
+use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{Cause, CauseKind, Event, Outbox};
 use crate::transaction::client_invite::Verdict;
@@ -77,6 +77,7 @@ impl Leg {
         self.close_exchange(now, endpoint, out);
         self.unacknowledged.clear();
         self.queued = None;
+        self.timer = None;
         self.stage = Stage::Closing;
         if self.dialog.is_none() {
             self.stage = Stage::Over;
@@ -144,7 +145,9 @@ impl Leg {
     fn close_exchange(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         match std::mem::replace(&mut self.exchange, Exchange::Stable) {
             Exchange::RemoteOffer { server, .. } => self.refuse(now, server, 487, &[], endpoint, out),
-            Exchange::LocalOffer { key, .. } => endpoint.transactions.expire(now, key),
+            Exchange::LocalOffer { key, .. } | Exchange::Refreshing { key, .. } => {
+                endpoint.transactions.expire(now, key);
+            }
             Exchange::Stable | Exchange::Retry { .. } => {}
         }
     }
@@ -225,15 +228,23 @@ impl Leg {
         {
             return endpoint.reply(now, arrival, unmet.status(), tag, out, |reply| unmet.explain(reply));
         }
+        self.note_methods(&arrival.message);
         let has_offer = description::of(&arrival.message).is_some();
         match method {
             Method::Bye => self.bye(now, arrival, endpoint, out),
             Method::Invite => self.remote_offer(now, arrival, endpoint, out),
             Method::Update if has_offer => self.remote_offer(now, arrival, endpoint, out),
+            Method::Update if matches!(self.exchange, Exchange::Refreshing { .. }) => {
+                endpoint.reply(now, arrival, 491, tag, out, |reply| reply);
+            }
             Method::Update => {
                 let contact = endpoint.contact(arrival.flow, &self.user).to_string();
-                endpoint
-                    .reply(now, arrival, 200, tag, out, |reply| reply.header(HeaderName::Contact, contact));
+                let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
+                endpoint.reply(now, arrival, 200, tag, out, |reply| {
+                    let reply =
+                        reply.header(HeaderName::Contact, contact).header(HeaderName::Supported, SUPPORTED);
+                    self.answer_timer(now, &request, reply, interval_s)
+                });
             }
             Method::Options => endpoint.reply(now, arrival, 200, tag, out, crate::endpoint::capabilities),
             Method::Info => endpoint.reply(now, arrival, 200, tag, out, |reply| reply),
@@ -292,6 +303,7 @@ impl Leg {
         match concern.purpose {
             Purpose::Invite => self.invited(now, concern, answer, endpoint, out),
             Purpose::Modify => self.modified(now, concern, answer, endpoint, out),
+            Purpose::Refresh => self.refreshed(now, concern, answer, endpoint, out),
             Purpose::Bye if status >= 200 => {
                 self.closed(now, answer.map(|(response, _)| response), endpoint, out)
             }

@@ -3,7 +3,7 @@
 use crate::endpoint::{ACCEPT, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
 
-use super::description;
+use super::{description, refresh};
 
 /// A demand that cannot be met, as the response that says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,6 +12,8 @@ pub(crate) enum Unmet {
     Extension(String),
     /// 415: the body is of another type or coding.
     Body,
+    /// 422: the session interval is too short.
+    Interval,
 }
 
 impl Unmet {
@@ -20,6 +22,7 @@ impl Unmet {
         match self {
             Self::Extension(_) => 420,
             Self::Body => 415,
+            Self::Interval => 422,
         }
     }
 
@@ -28,20 +31,26 @@ impl Unmet {
         match self {
             Self::Extension(options) => reply.header(HeaderName::Unsupported, options),
             Self::Body => reply.header(HeaderName::Accept, ACCEPT),
+            Self::Interval => reply.header(HeaderName::MinSe, refresh::MIN_SE_S),
         }
     }
 }
 
 /// The first demand of a request that cannot be met.
 pub(crate) fn unmet(request: &Message) -> Option<Unmet> {
-    let is_unknown = |option: &&str| !option.is_empty() && !option.eq_ignore_ascii_case(SUPPORTED);
+    let is_unknown = |option: &&str| {
+        !option.is_empty() && !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option))
+    };
     let required = [HeaderName::Require, HeaderName::ProxyRequire];
     let unknown: Vec<&str> =
         required.into_iter().flat_map(|name| request.values(name)).filter(is_unknown).collect();
     if !unknown.is_empty() {
         return Some(Unmet::Extension(unknown.join(", ")));
     }
-    (!is_readable(request)).then_some(Unmet::Body)
+    if !is_readable(request) {
+        return Some(Unmet::Body);
+    }
+    refresh::is_too_brief(request).then_some(Unmet::Interval)
 }
 
 /// Whether the body is of a type and coding that we read, or need not be read. Only INVITE and UPDATE bring what matters.

@@ -16,13 +16,20 @@ use crate::sdp::{Origin, SdpError, SessionDescription, UNFILLED};
 pub(crate) struct LocalDescription {
     origin: Origin,
     body: Bytes,
+    /// What was sent last and not refused: the session as it is.
+    agreed: Bytes,
     /// The hash of the peer's offer to which `body` is the answer.
     answered: Option<u64>,
 }
 
 impl LocalDescription {
     pub(crate) const fn new(session: u64) -> Self {
-        Self { origin: Origin { id: session, version: session }, body: Bytes::new(), answered: None }
+        Self {
+            origin: Origin { id: session, version: session },
+            body: Bytes::new(),
+            agreed: Bytes::new(),
+            answered: None,
+        }
     }
 
     /// Writes a description: byte for byte the last one if it says the same, else with the version one higher.
@@ -41,6 +48,22 @@ impl LocalDescription {
     /// What was sent last; empty if nothing was.
     pub(crate) const fn last(&self) -> &Bytes {
         &self.body
+    }
+
+    /// The last description stands: it was answered, or is an answer.
+    pub(crate) fn agree(&mut self) {
+        self.agreed = self.body.clone();
+    }
+
+    /// The session as it is, to be offered again: under the same version unless something else was offered meanwhile.
+    pub(crate) fn repeat(&mut self, address: IpAddr) -> Option<Bytes> {
+        if self.agreed == self.body {
+            return Some(self.body.clone()).filter(|body| !body.is_empty());
+        }
+        let agreed = SessionDescription::parse(&self.agreed).ok()?;
+        let repeated = self.print(&agreed, address);
+        self.agree();
+        Some(repeated)
     }
 
     /// Remembers that the last description answered this offer.

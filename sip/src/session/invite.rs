@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description};
+use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description, refresh};
 use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
@@ -43,6 +43,7 @@ impl Leg {
             cseq: endpoint.first_cseq(now),
             forks: SmallVec::new(),
             give_up_at: now + invite.timeout,
+            min_se_s: 0,
             is_diverted: false,
             has_response: false,
             invite,
@@ -112,6 +113,7 @@ impl Leg {
             101..200 => self.provisional(response, flow, out),
             200..300 => self.answered(now, key, response, flow, endpoint, out),
             401 | 407 if self.authorize(now, response, endpoint, out) => {}
+            422 if self.lengthen(now, response, endpoint, out) => {}
             300.. => {
                 let redirect = if response.status() < 400 {
                     response.contacts().take(REDIRECTS_MAX).map(|contact| contact.uri.to_owned()).collect()
@@ -175,6 +177,7 @@ impl Leg {
             return;
         };
         let sdp = if had_offer { sdp.or(preview) } else { sdp };
+        self.local.agree();
         let is_offer = !had_offer && sdp.is_some();
         match &sdp {
             Some(offer) if is_offer => {
@@ -187,6 +190,8 @@ impl Leg {
             }
         }
         self.dialog = Some(dialog);
+        self.note_methods(response);
+        self.timer_answered(now, response);
         let connected = Self::connected(response, flow, endpoint);
         out.events.push(Event::Answered { leg: self.id, sdp, is_offer, connected });
         self.resume(now, endpoint, out);
@@ -239,6 +244,23 @@ impl Leg {
             calling.forks.clear();
         }
         self.send_invite(now, Some(authorization), endpoint, out);
+        true
+    }
+
+    /// Asks again with the session interval that a 422 wants. `false`: it stands as a failure.
+    fn lengthen(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> bool {
+        let Stage::Calling(calling) = &mut self.stage else { return false };
+        let Some(demanded_s) = refresh::demanded(response, calling.min_se_s) else { return false };
+        calling.min_se_s = demanded_s;
+        calling.cseq += 1;
+        calling.forks.clear();
+        self.send_invite(now, None, endpoint, out);
         true
     }
 
@@ -313,6 +335,7 @@ impl InviteText<'_> {
         for (name, value) in &invite.headers {
             builder = builder.raw(name, value);
         }
+        builder = refresh::ask(builder, calling.min_se_s, endpoint);
         if let Some((name, value)) = &self.authorization {
             builder = builder.header(*name, value);
         }

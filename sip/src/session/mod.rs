@@ -15,6 +15,7 @@ mod demand;
 mod description;
 mod invite;
 mod modify;
+mod refresh;
 
 pub(crate) mod cause;
 
@@ -40,6 +41,7 @@ use crate::transaction::{ClientKey, ServerId};
 use crate::transport::Flow;
 
 use description::LocalDescription;
+use refresh::SessionTimer;
 
 /// How many early dialogs one INVITE may make before the rest is ignored.
 const FORKS_MAX: usize = 16;
@@ -64,6 +66,9 @@ pub(crate) struct Leg {
     user: Box<str>,
     /// Answers the challenges of this peer, and of no other.
     auth: Option<Box<ClientAuth>>,
+    timer: Option<SessionTimer>,
+    /// Whether the peer listed UPDATE in Allow.
+    peer_takes_update: bool,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -125,6 +130,8 @@ struct Calling {
     cseq: u32,
     forks: SmallVec<[Fork; 1]>,
     give_up_at: Instant,
+    /// The session interval that a 422 asked for, in seconds.
+    min_se_s: u32,
     /// Whether the request went by a stream only because of its length.
     is_diverted: bool,
     has_response: bool,
@@ -145,6 +152,11 @@ enum Exchange {
     LocalOffer {
         key: ClientKey,
         description: Box<SessionDescription>,
+        give_up_at: Instant,
+    },
+    /// A request that only refreshes the session is on its way.
+    Refreshing {
+        key: ClientKey,
         give_up_at: Instant,
     },
     /// It met another one and will be sent again (RFC 3261 §14.1).
@@ -191,6 +203,8 @@ impl Leg {
             queued: None,
             user: escape_user(user).into(),
             auth: None,
+            timer: None,
+            peer_takes_update: false,
         }
     }
 
@@ -219,10 +233,12 @@ impl Leg {
         let exchange = match &self.exchange {
             Exchange::Retry { at, .. }
             | Exchange::LocalOffer { give_up_at: at, .. }
+            | Exchange::Refreshing { give_up_at: at, .. }
             | Exchange::RemoteOffer { give_up_at: at, .. } => Some(*at),
             Exchange::Stable => None,
         };
-        unacknowledged.chain(stage).chain(exchange).min()
+        let timer = self.timer.as_ref().map(SessionTimer::deadline);
+        unacknowledged.chain(stage).chain(exchange).chain(timer).min()
     }
 
     /// Lets the leg's own timers act.
@@ -249,6 +265,7 @@ impl Leg {
         self.repeat_unacknowledged(now, endpoint, out);
         self.cancel_offer(now, endpoint, out);
         self.retry_offer(now, endpoint, out);
+        self.handle_session_timer(now, endpoint, out);
     }
 
     /// Whether a message with these identities belongs to the leg.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Exchange, Leg, MODIFY_TIMEOUT, Role, Stage, cause, description};
+use super::{Exchange, Leg, MODIFY_TIMEOUT, Role, Stage, cause, description, refresh};
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{CauseKind, Event, Outbox};
@@ -59,6 +59,7 @@ impl Leg {
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
+        let bytes = refresh::ask(bytes, 0, endpoint);
         let bytes = match authorization {
             Some((name, value)) => bytes.header(name, value).body(SDP, &body),
             None => bytes.body(SDP, &body),
@@ -111,6 +112,10 @@ impl Leg {
         }
         match status {
             0..300 => {
+                if let Some((response, _)) = answer {
+                    self.timer_answered(now, response);
+                }
+                self.local.agree();
                 let sdp = answer.and_then(|(response, _)| description::preview(response));
                 out.events.push(Event::OfferAnswered { leg: self.id, sdp });
             }
@@ -132,7 +137,8 @@ impl Leg {
 
     /// Cancels an offer that is answered provisionally and no further.
     pub(super) fn cancel_offer(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
-        if let Exchange::LocalOffer { key, give_up_at, .. } = &mut self.exchange
+        if let Exchange::LocalOffer { key, give_up_at, .. } | Exchange::Refreshing { key, give_up_at } =
+            &mut self.exchange
             && *give_up_at <= now
         {
             *give_up_at = now + MODIFY_TIMEOUT;
@@ -189,7 +195,7 @@ impl Leg {
         let server = endpoint.begin(arrival, self.id);
         self.exchange = self.take_retry();
         if let Some(body) = refresh {
-            let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+            let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
             let response = response.body(SDP, &body);
             if is_update {
                 endpoint.transactions.respond(now, server, 200, response, out);
@@ -220,7 +226,9 @@ impl Leg {
             (Stage::Calling(_) | Stage::Offered { .. }, _) => Some(Obstacle::OfferOfOurs),
             (Stage::Incoming(_), _) => Some(Obstacle::OfferOfTheirs),
             (Stage::Leaving(_) | Stage::Closing | Stage::Over, _) => Some(Obstacle::NoSession),
-            (Stage::Established, Exchange::LocalOffer { .. }) => Some(Obstacle::OfferOfOurs),
+            (Stage::Established, Exchange::LocalOffer { .. } | Exchange::Refreshing { .. }) => {
+                Some(Obstacle::OfferOfOurs)
+            }
             (Stage::Established, Exchange::RemoteOffer { .. }) => Some(Obstacle::OfferOfTheirs),
             (Stage::Established, Exchange::Stable | Exchange::Retry { .. }) => {
                 self.unacknowledged.iter().any(|waiting| waiting.is_offer).then_some(Obstacle::OfferOfOurs)
@@ -241,7 +249,7 @@ impl Leg {
         }
         let Exchange::RemoteOffer { server, has_offer, is_update, .. } = self.exchange else { return };
         self.exchange = Exchange::Stable;
-        let Some(response) = self.dialog_response(server, 200, endpoint) else { return };
+        let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
         let body = self.print_answer(server, description, endpoint);
         let response = response.body(SDP, &body);
         if is_update {
@@ -272,7 +280,7 @@ impl Leg {
     }
 
     /// The dialog is gone on the other side.
-    fn lost(&mut self, now: Instant, status: u16, endpoint: &mut Endpoint, out: &mut Outbox) {
+    pub(super) fn lost(&mut self, now: Instant, status: u16, endpoint: &mut Endpoint, out: &mut Outbox) {
         self.ended(cause::local(CauseKind::Lost, status), out);
         self.hang_up(now, None, endpoint, out);
     }

@@ -54,6 +54,8 @@ pub(crate) enum Purpose {
     Invite,
     /// A re-INVITE.
     Modify,
+    /// A re-INVITE or UPDATE that changes nothing.
+    Refresh,
     /// BYE.
     Bye,
     /// NOTIFY that the switch asked for.

@@ -7,6 +7,7 @@ mod calling;
 mod hostile;
 mod loss;
 mod modifying;
+mod refreshing;
 mod registering;
 
 use std::collections::VecDeque;

@@ -105,7 +105,7 @@ impl Switch {
         match peer {
             Some(caller) => {
                 self.name_connected(id, caller, connected, out);
-                self.answer_caller(now, caller, id, out);
+                self.answer_caller(now, caller, Some(id), out);
             }
             None => {
                 if let Some(call) = self.calls.get_mut(&id) {
@@ -116,10 +116,16 @@ impl Switch {
         }
     }
 
-    /// Answers the caller after the called side did.
-    pub(super) fn answer_caller(&mut self, now: Instant, caller: CallId, callee: CallId, out: &mut Outbox) {
+    /// Answers the caller after the called side did, or before, with what the engine itself speaks.
+    pub(super) fn answer_caller(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        callee: Option<CallId>,
+        out: &mut Outbox,
+    ) {
         self.dirty.insert(caller);
-        let station = self.calls.get(&callee).and_then(|call| call.leg);
+        let station = callee.and_then(|callee| self.calls.get(&callee)?.leg);
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
         let leg = self.calls.get(&caller).and_then(|call| call.leg);
         let place = leg.and_then(|leg| self.place(leg));
@@ -130,13 +136,16 @@ impl Switch {
             let Some(described) = described.map(Box::new) else {
                 let parting = Parting::because(&Failure::local(488));
                 let report = CallReport::Disconnected(DisconnectMode::Incompatible);
-                self.over(now, callee, report, &parting, out);
+                self.over(now, callee.unwrap_or(caller), report, &parting, out);
                 return;
             };
             entry.ours = Some(described.clone());
             entry.phase = LegPhase::Answered;
             out.sip.push(Command::Answer(leg, Some(described)));
             self.tell_relay(leg, out);
+        } else if let Some(leg) = leg {
+            // It was answered before, with what the station may not have chosen.
+            self.align_partner(leg, out);
         }
         self.report(now, caller, CallReport::Answered, out);
     }

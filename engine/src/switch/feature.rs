@@ -37,11 +37,8 @@ impl Standing {
             | CallOperation::DeallocateCall
             | CallOperation::Drop
             | CallOperation::Hold => true,
-            // A call that came in from a trunk is answered by whom it is routed to; a bridged appearance cannot be
-            // joined.
-            CallOperation::Answer => {
-                self.kind != LineKind::Trunk && !matches!(self.state, CallState::Connected(_))
-            }
+            // A bridged appearance cannot be joined.
+            CallOperation::Answer => !matches!(self.state, CallState::Connected(_)),
             CallOperation::Unhold => !self.held_by_station || self.talk,
         };
         if !possible {

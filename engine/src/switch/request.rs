@@ -233,12 +233,18 @@ impl Switch {
         }
     }
 
-    /// Answers a call on a line whose media ends in the engine.
+    /// Answers a call on a line whose media ends in the engine; or one that came in from a trunk, which then hears the
+    /// destination ring.
     fn answer_here(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if call.calls {
+            self.answer_caller(now, id, None, out);
+            return;
+        }
         self.timers.stop(id, Timer::Ring);
         self.report(now, id, CallReport::Answered, out);
         if let Some(caller) = self.calls.get(&id).and_then(|call| call.peer) {
-            self.answer_caller(now, caller, id, out);
+            self.answer_caller(now, caller, Some(id), out);
         }
     }
 

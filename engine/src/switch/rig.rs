@@ -250,7 +250,8 @@ impl Rig {
 
     /// A call comes in.
     pub(super) fn call_in(&mut self, peer: Peer, dialled: &str, offer: Option<&str>) -> LegId {
-        let leg = LegId::new(1, self.next_leg);
+        // As the agents number the legs that call in.
+        let leg = LegId::new(1, (1 << 47) | self.next_leg);
         self.next_leg += 1;
         let call = self.incoming(peer, dialled, offer);
         self.tell(Event::Incoming(leg, call));

@@ -189,11 +189,12 @@ pub(super) const fn of_q850(cause: u8) -> DisconnectMode {
 /// caller's use, so it becomes 500 (RFC 3261 §16.7). A redirection that was not followed is "not there".
 pub(super) const fn relayed_status(status: u16) -> u16 {
     match status {
-        300..=399 | 408 | 481 | 482 | 487 | 491 => 480,
-        401 | 402 | 407 => 403,
-        405 | 406 | 413 | 415 | 420 | 421 | 422 | 423 => 488,
-        400 | 503 => 500,
-        403..=699 => status,
+        300..=399 | 481 | 487 | 491 => 480,
+        401 | 407 => 403,
+        // These speak of what our own request listed, and come with a header that would not be true of the caller's.
+        405 | 420 | 421 | 422 | 423 => 488,
+        503 => 500,
+        400..=699 => status,
         _ => 500,
     }
 }

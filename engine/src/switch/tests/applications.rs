@@ -219,6 +219,37 @@ fn a_caller_who_gives_up_fails_the_answer() {
 }
 
 #[test]
+fn a_trunks_call_answered_early_hears_the_destination_ring() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some("8 9 101"));
+    let (station, _) = rig.invited();
+    rig.progress(station, 180, None);
+    rig.commands();
+    rig.states(CRM);
+    rig.request(CRM, Operation::Answer(CallId(1))).unwrap();
+    assert_eq!(rig.states(CRM), ["reply", "c1 connected/active"]);
+    assert_eq!(rig.commands(), [format!("answer {caller}")]);
+    assert_eq!(rig.feeds[&caller], "ringback");
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.answer(station, "9 8 101");
+    assert_eq!(rig.state(2), CallState::Connected(ConnectedMode::Active));
+    let Some(Command::Offer(leg, offer)) = rig.sip.first() else { panic!("{:?}", rig.sip) };
+    assert_eq!((*leg, &offer.media[0].formats[..]), (station, &["8", "101"].map(Into::into)[..]));
+}
+
+#[test]
+fn a_trunks_call_answered_early_is_hung_up_when_the_destination_is_busy() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.request(CRM, Operation::Answer(CallId(1))).unwrap();
+    rig.commands();
+    rig.refuse(station, 486);
+    assert_eq!(rig.commands(), [format!("end {caller}")]);
+    assert_eq!(rig.state(1), CallState::Disconnected(DisconnectMode::Busy));
+}
+
+#[test]
 fn dropping_an_offered_call_declines_it() {
     let mut rig = Rig::new();
     let (caller, station) = offered(&mut rig, false);

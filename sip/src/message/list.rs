@@ -7,14 +7,14 @@ use super::find::{find, find2, find3};
 pub(super) fn values(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let (value, after) = split_first(rest);
-            rest = after;
-            if !value.is_empty() {
-                return Some(value);
-            }
+        let skipped = rest.bytes().take_while(|&b| b == b',' || is_space(b)).count();
+        rest = &rest[skipped..];
+        if rest.is_empty() {
+            return None;
         }
-        None
+        let (value, after) = split_first(rest);
+        rest = after;
+        Some(value)
     })
 }
 
@@ -92,10 +92,12 @@ pub(super) fn split_param(param: &str) -> (&str, &str) {
     }
 }
 
-/// The text between semicolons outside quotes, untrimmed, empty ones included. A leading semicolon is skipped.
+/// The text between semicolons outside quotes, untrimmed, without the empty ones.
 pub(super) fn raw_params(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text.strip_prefix(';').unwrap_or(text);
+    let mut rest = text;
     std::iter::from_fn(move || {
+        let skipped = rest.bytes().take_while(|&b| b == b';').count();
+        rest = &rest[skipped..];
         if rest.is_empty() {
             return None;
         }

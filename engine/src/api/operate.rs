@@ -114,6 +114,7 @@ async fn ask(
     operation: Operation,
     prefer_async: bool,
 ) -> Result<Response, Problem> {
+    tracing::debug!(app = %app.name, ?operation, prefer_async, "operation");
     if prefer_async {
         let request = shared.engine.submit(app.id, operation)?;
         let applied = [(PREFERENCE_APPLIED, HeaderValue::from_static(RESPOND_ASYNC))];

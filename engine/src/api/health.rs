@@ -73,7 +73,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
 /// The encoder appends `_total`.
 fn counters(numbers: &MetricsSnapshot) -> [Number; 6] {
     [
-        ("calls_begun", "Calls.", numbers.calls_total),
+        ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
         ("refused", "SIP requests refused for want of valid credentials.", numbers.refused_total),
         ("mailbox_drops", "Datagrams dropped between workers.", numbers.mailbox_drops_total),
         ("panics", "Panics caught.", numbers.panics_total),

@@ -62,6 +62,8 @@ pub(super) struct Description {
     pub(super) formats: Vec<u8>,
     /// Media lines without `m=`.
     media: Vec<String>,
+    /// Everything but the `o=` line.
+    rest: String,
 }
 
 impl Description {
@@ -107,7 +109,28 @@ impl Description {
             direction: audio.1.or(session.1).unwrap_or(Direction::SendRecv),
             formats,
             media,
+            rest: text.lines().filter(|line| !line.starts_with("o=")).collect(),
         })
+    }
+
+    /// What is wrong with this description after `last` of the same leg: the origin stays but for the version, and the
+    /// version rises with each change (RFC 3264 §8). One between the two may have been lost.
+    pub(super) fn fault_after(&self, last: &Self) -> Option<&'static str> {
+        let (before, after) = (origin(&last.origin)?, origin(&self.origin)?);
+        if before.0 != after.0 {
+            Some("another origin in the same leg")
+        } else if after.1 < before.1 {
+            Some("a version of a description that goes back")
+        } else if after.1 == before.1 && self.rest != last.rest {
+            Some("a changed description of the same version")
+        } else {
+            None
+        }
+    }
+
+    /// How many media lines it has.
+    pub(super) const fn sections(&self) -> usize {
+        self.media.len()
     }
 
     /// Whether the describing side holds the other, in any of the historic forms.
@@ -119,6 +142,13 @@ impl Description {
     pub(super) fn fits(&self, known: &[u8]) -> bool {
         self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
     }
+}
+
+/// The parts of an origin that stay, and the version.
+fn origin(text: &str) -> Option<(String, u64)> {
+    let mut words: Vec<&str> = text.split_whitespace().collect();
+    let version = (words.len() == 6).then(|| words.remove(2))?;
+    Some((words.join(" "), version.parse().ok()?))
 }
 
 /// The phone's side of the sessions of one call.
@@ -232,6 +262,22 @@ mod tests {
         assert_eq!(read.formats, [0, 8, 101]);
         let hole = Description::parse(own.offer(&[0, 8, 101], Direction::SendRecv, true).as_bytes()).unwrap();
         assert_eq!((hole.audio, hole.origin.as_str()), (None, "alice 5 2 IN IP4 192.0.2.1"));
+    }
+
+    #[test]
+    fn a_description_may_change_with_its_version_only() {
+        let read = |version: u64, id: u64, port: u16| {
+            let text = format!(
+                "v=0\r\no=e {id} {version} IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\nm=audio {port} RTP/AVP 0\r\n"
+            );
+            Description::parse(text.as_bytes()).unwrap()
+        };
+        let last = read(2, 9, 4000);
+        assert_eq!(read(2, 9, 4000).fault_after(&last), None);
+        assert_eq!(read(3, 9, 4002).fault_after(&last), None);
+        assert!(read(2, 9, 4002).fault_after(&last).is_some());
+        assert!(read(1, 9, 4002).fault_after(&last).is_some());
+        assert!(read(3, 8, 4002).fault_after(&last).is_some());
     }
 
     #[test]

@@ -380,6 +380,20 @@ impl Phone {
         out.notices.push(Notice::Call(call.id, status));
     }
 
+    /// Takes what the other side describes, and complains of what no standard allows.
+    pub(super) fn describe(&mut self, index: usize, description: Description, is_answer: bool) {
+        let call = &mut self.calls[index];
+        let fault = call.remote.as_ref().and_then(|last| description.fault_after(last));
+        let is_cut = is_answer && description.sections() != 1;
+        call.remote = Some(description);
+        if let Some(fault) = fault {
+            self.complain(fault.to_owned());
+        }
+        if is_cut {
+            self.complain("an answer without a line for each line of the offer".to_owned());
+        }
+    }
+
     pub(super) fn complain(&mut self, complaint: String) {
         if self.complaints.len() < COMPLAINTS_MAX {
             self.complaints.push(complaint);

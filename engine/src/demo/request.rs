@@ -240,7 +240,8 @@ impl Phone {
                 self.calls[index].dialog.learn(response);
             }
             if let Some(early) = Description::parse(response.body()) {
-                self.calls[index].remote = Some(early);
+                let is_answer = !self.calls[index].is_late_offer;
+                self.describe(index, early, is_answer);
             }
             self.set_status(index, Status::Ringback, out);
         }
@@ -278,11 +279,12 @@ impl Phone {
         let call = &mut self.calls[index];
         let mut body = String::new();
         if let Some(described) = described {
-            if call.is_late_offer {
+            let is_offer = call.is_late_offer;
+            if is_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
-            call.remote = Some(described);
+            self.describe(index, described, !is_offer);
         }
         if self.script.acknowledges {
             self.acknowledge(index, response, &body, out);
@@ -342,7 +344,7 @@ impl Phone {
                 call.direction = described.direction.answer(Direction::SendRecv);
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
-            call.remote = Some(described);
+            self.describe(index, described, has_offer);
         }
         self.calls[index].dialog.refresh_target(response);
         self.acknowledge(index, response, &body, out);

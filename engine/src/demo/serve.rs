@@ -196,7 +196,7 @@ impl Phone {
         let Some(index) = index else { return };
         if std::mem::take(&mut self.calls[index].answer_in_ack) {
             match Description::parse(ack.body()) {
-                Some(answer) => self.calls[index].remote = Some(answer),
+                Some(answer) => self.describe(index, answer, true),
                 None => self.complain("an ACK that owes an answer has none".to_owned()),
             }
         }
@@ -294,7 +294,7 @@ impl Phone {
         call.is_late_offer = offer.is_none();
         if let Some(offer) = offer {
             let is_held = offer.holds();
-            call.remote = Some(offer);
+            self.describe(index, offer, false);
             if is_held != was_held {
                 out.notices.push(Notice::Held(id, is_held));
             }

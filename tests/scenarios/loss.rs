@@ -61,7 +61,7 @@ fn the_same_seed_gives_the_same_bytes() {
 fn random_calls_over_a_bad_network_leave_nothing_behind() {
     let read = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
     if let Some(seed) = read("SIM_SEED") {
-        println!("{:#?}", random_calls(seed));
+        eprintln!("{:#?}", random_calls(seed));
         return;
     }
     let seeds = read("TRUNKLINE_SEEDS").unwrap_or(if cfg!(debug_assertions) { 100 } else { 1_000 });
@@ -84,7 +84,7 @@ fn random_calls_over_a_bad_network_leave_nothing_behind() {
         }
     });
     let total = total.into_inner().expect("no thread panicked");
-    println!("{seeds} seeds in {:?}: {total:#?}", began.elapsed());
+    eprintln!("{seeds} seeds in {:?}: {total:#?}", began.elapsed());
     let seeds = u32::try_from(seeds).expect("a run has fewer seeds");
     assert!(
         total.connected > seeds && total.changed > seeds && total.granted > seeds,
@@ -101,10 +101,12 @@ const NUMBERS: [&str; 8] = ["1001", "1002", "1003", "1004", "0301234", "9555", "
 fn random_calls(seed: u64) -> (u64, Tally) {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed);
     let workers = rng.random_range(1..=3);
+    // Where silence is a fault, phones may die.
+    let mortal = rng.random_bool(0.5);
     let mut plan = Plan::seeded(seed).workers(workers).with(|setup| {
         setup.ring_max = Duration::from_secs(30);
         // Most phones of these runs are silent, and where silence is no fault a call may last.
-        setup.media.silent_after = rng.random_bool(0.5).then_some(Duration::from_secs(20));
+        setup.media.silent_after = mortal.then_some(Duration::from_secs(20));
     });
     if rng.random_bool(0.3) {
         plan = plan.tcp("carol");
@@ -135,7 +137,7 @@ fn random_calls(seed: u64) -> (u64, Tally) {
     lab.set_quality(Quality::BAD);
     for _ in 0..rng.random_range(20..60) {
         lab.run_ms(rng.random_range(0..4_000));
-        act(&mut lab, &mut rng);
+        act(&mut lab, &mut rng, mortal);
     }
     lab.run(Duration::from_secs(20));
     for name in EVERYBODY {
@@ -159,7 +161,7 @@ fn is_up(status: Status) -> bool {
     !matches!(status, Status::Idle | Status::Over(_))
 }
 
-fn act(lab: &mut Lab, rng: &mut StdRng) {
+fn act(lab: &mut Lab, rng: &mut StdRng, mortal: bool) {
     let mut name = EVERYBODY[rng.random_range(0..EVERYBODY.len())];
     let deed = rng.random_range(0..16);
     let talking: Vec<&str> =
@@ -178,6 +180,7 @@ fn act(lab: &mut Lab, rng: &mut StdRng) {
             lab.run_ms(rng.random_range(0..100));
             lab.hang_up(name);
         }
+        11 if mortal && rng.random_bool(0.2) => lab.phone(name).script.dead = true,
         11 if PHONES.contains(&name) => lab.register(name),
         11 => lab.disconnect("carol"),
         12 if PHONES.contains(&name) && rng.random_bool(0.3) => lab.does(name, Phone::unregister),

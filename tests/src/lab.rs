@@ -214,9 +214,12 @@ impl Lab {
         self.does(name, |phone, now, out| phone.refuse(now, status, out));
     }
 
-    /// The phone does anything else.
+    /// The phone does anything else, unless it is dead.
     pub fn does(&mut self, name: &str, deed: impl FnOnce(&mut Phone, Instant, &mut PhoneOutbox)) {
         let index = self.seat(name);
+        if self.seats[index].phone.script.dead {
+            return;
+        }
         let mut out = PhoneOutbox::default();
         deed(&mut self.seats[index].phone, self.now, &mut out);
         self.deliver_phone(index, out);

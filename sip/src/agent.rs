@@ -18,7 +18,7 @@ mod tests;
 
 pub use config::{AgentConfig, Capacity, Gauges};
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -52,6 +52,8 @@ pub struct Agent {
     legs: HashMap<LegId, Box<Leg>, RandomState>,
     /// Legs by our tag: unique here, so that Call-ID and remote tag need only be checked.
     tags: HashMap<Token, LegId, RandomState>,
+    /// Legs by the stream that their peer is reached by.
+    on_streams: BTreeSet<(ConnectionId, LegId)>,
     timers: TimerQueue<LegId>,
     location: Arc<Location>,
     challenger: Arc<Challenger>,
@@ -75,6 +77,7 @@ impl Agent {
             endpoint: Endpoint::new(config, directory, seed, epoch),
             legs: HashMap::default(),
             tags: HashMap::default(),
+            on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
             location,
             challenger,
@@ -171,8 +174,8 @@ impl Agent {
         for key in self.endpoint.transactions.clients_on(connection) {
             self.fail(now, key, out);
         }
-        let mut ids: Vec<LegId> = self.legs.keys().copied().collect();
-        ids.sort_unstable();
+        let all = (connection, LegId(0))..=(connection, LegId(u64::MAX));
+        let ids: Vec<LegId> = self.on_streams.range(all).map(|(_, id)| *id).collect();
         for id in ids {
             self.with_leg(id, out, |leg, endpoint, out| {
                 leg.connection_closed(now, connection, endpoint, out)
@@ -341,8 +344,16 @@ impl Agent {
         act(leg, &mut self.endpoint, out);
         let has_dialog = leg.has_dialog() && !leg.is_over();
         self.dialogs = self.dialogs + usize::from(has_dialog) - usize::from(had_dialog);
+        let (listed, tag) = (leg.listed, leg.tag);
+        let connection = if leg.is_over() { ConnectionId::default() } else { leg.connection() };
+        if connection != listed {
+            leg.listed = connection;
+            self.on_streams.remove(&(listed, id));
+            if connection != ConnectionId::default() {
+                self.on_streams.insert((connection, id));
+            }
+        }
         if leg.is_over() {
-            let tag = leg.tag;
             self.tags.remove(&tag);
             self.legs.remove(&id);
         } else {
@@ -355,6 +366,10 @@ impl Agent {
         let (id, deadline) = (leg.id, leg.deadline());
         self.timers.arm(&mut leg.armed, deadline, id);
         self.dialogs += usize::from(leg.has_dialog());
+        leg.listed = leg.connection();
+        if leg.listed != ConnectionId::default() {
+            self.on_streams.insert((leg.listed, id));
+        }
         self.tags.insert(leg.tag, id);
         self.legs.insert(id, Box::new(leg));
     }

@@ -54,6 +54,8 @@ pub(crate) struct Leg {
     pub(crate) tag: Token,
     /// When the leg's own timers fire.
     pub(crate) armed: Armed,
+    /// The connection under which the leg is listed.
+    pub(crate) listed: ConnectionId,
     role: Role,
     stage: Stage,
     dialog: Option<Dialog>,
@@ -194,6 +196,7 @@ impl Leg {
             id,
             tag: endpoint.token(),
             armed: Armed::default(),
+            listed: ConnectionId::default(),
             role,
             stage,
             dialog: None,
@@ -279,6 +282,11 @@ impl Leg {
             }
             (None, _) => false,
         }
+    }
+
+    /// The connection that the leg's peer is reached by, if any.
+    pub(crate) fn connection(&self) -> ConnectionId {
+        self.dialog.as_ref().map(|dialog| dialog.flow().connection).unwrap_or_default()
     }
 
     /// A connection closed: what waits on it is over, what is established goes on by another (RFC 3261 §18.4).

@@ -1,6 +1,6 @@
 //! All transactions of one agent: found by key, driven by one queue of timers, gone when they have terminated.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -34,6 +34,8 @@ pub(crate) struct Transactions {
     servers: HashMap<ServerId, Server, RandomState>,
     /// Requests outside dialogs by Call-ID, From tag and CSeq: finds the ones that came twice (RFC 3261 §8.2.2.2).
     merged: HashMap<u64, ServerId, RandomState>,
+    /// Requests of ours that wait on a stream.
+    on_streams: BTreeSet<(ConnectionId, ClientKey)>,
     timers: TimerQueue<TimerKey>,
 }
 
@@ -133,6 +135,7 @@ impl Transactions {
             clients: HashMap::default(),
             servers: HashMap::default(),
             merged: HashMap::default(),
+            on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
         }
     }
@@ -225,6 +228,9 @@ impl Transactions {
             acknowledged: SmallVec::new(),
             armed: Armed::default(),
         };
+        if flow.connection != ConnectionId::default() {
+            self.on_streams.insert((flow.connection, key));
+        }
         self.clients.insert(key, client);
         self.settle_client(key);
     }
@@ -321,19 +327,18 @@ impl Transactions {
 
     /// The requests in flight to this hop, in an order that depends on nothing but the seed.
     pub(crate) fn clients_to(&self, transport: Transport, remote: SocketAddr) -> Vec<ClientKey> {
-        self.clients_where(|flow| flow.transport == transport && flow.remote == remote)
+        let is_there = |flow: Flow| flow.transport == transport && flow.remote == remote;
+        let mut keys: Vec<_> =
+            self.clients.iter().filter(|(_, client)| is_there(client.flow())).map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
     }
 
     /// The requests in flight on this connection.
     pub(crate) fn clients_on(&self, connection: ConnectionId) -> Vec<ClientKey> {
-        self.clients_where(|flow| flow.connection == connection)
-    }
-
-    fn clients_where(&self, matches: impl Fn(Flow) -> bool) -> Vec<ClientKey> {
-        let mut keys: Vec<_> =
-            self.clients.iter().filter(|(_, client)| matches(client.flow())).map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        keys
+        let first = ClientKey { branch: 0, is_cancel: false };
+        let last = ClientKey { branch: u64::MAX, is_cancel: true };
+        self.on_streams.range((connection, first)..=(connection, last)).map(|(_, key)| *key).collect()
     }
 
     /// Tells a request that its transport failed.
@@ -357,6 +362,8 @@ impl Transactions {
             ClientMachine::Other(machine) => (machine.is_terminated(), machine.deadline()),
         };
         if terminated {
+            let flow = client.flow();
+            self.on_streams.remove(&(flow.connection, key));
             self.clients.remove(&key);
         } else {
             self.timers.arm(&mut client.armed, deadline, TimerKey::Client(key));

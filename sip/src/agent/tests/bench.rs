@@ -114,6 +114,7 @@ impl Bench {
     pub(super) fn expect_nothing_left(&mut self) {
         self.pass(seconds(300));
         assert_eq!(self.agent.gauges(), Gauges::default());
+        assert!(self.agent.on_streams.is_empty() && self.agent.tags.is_empty());
     }
 }
 

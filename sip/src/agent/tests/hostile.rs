@@ -175,7 +175,7 @@ impl Chaos {
         self.look();
         self.bench.pass(seconds(300));
         self.look();
-        assert_eq!(self.bench.agent.gauges(), Gauges::default());
+        self.bench.expect_nothing_left();
         for leg in &self.legs {
             assert!(self.over.contains(leg), "leg {leg} has no end");
         }

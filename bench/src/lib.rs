@@ -1,3 +1,5 @@
-//! Load generation shared by the benches.
+//! What the benches share.
 
+#[cfg(feature = "engine")]
+pub mod exchange;
 pub mod media;

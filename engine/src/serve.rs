@@ -17,7 +17,7 @@ use crate::driver::{Running, notify_service_manager};
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
 
 /// Serves until a signal says otherwise.
-pub async fn serve(named: Option<&Path>, state_directory: Option<&Path>) -> ExitCode {
+pub(crate) async fn serve(named: Option<&Path>, state_directory: Option<&Path>) -> ExitCode {
     let state_directory = config::state_dir(state_directory);
     let config = match Config::search(named, &state_directory) {
         Ok(config) => config,
@@ -35,7 +35,7 @@ pub async fn serve(named: Option<&Path>, state_directory: Option<&Path>) -> Exit
 }
 
 /// Says whether a configuration is good. Exit code 0 or 2.
-pub fn check(named: Option<&Path>) -> ExitCode {
+pub(crate) fn check(named: Option<&Path>) -> ExitCode {
     match config::check(named) {
         Ok(text) => {
             say(&text);

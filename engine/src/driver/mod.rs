@@ -22,6 +22,6 @@ pub(crate) mod switch;
 mod udp;
 pub(crate) mod worker;
 
-pub use notify::notify_service_manager;
+pub(crate) use notify::notify_service_manager;
 pub use start::{Running, StartError};
 pub use store::StoreError;

@@ -4,7 +4,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Sends one state line: `READY=1`, `STOPPING=1`, `RELOADING=1`. Without NOTIFY_SOCKET nothing happens.
-pub fn notify_service_manager(state: &str) {
+pub(crate) fn notify_service_manager(state: &str) {
     let Some(path) = std::env::var_os("NOTIFY_SOCKET") else { return };
     let path = path.to_string_lossy();
     let address = match path.strip_prefix('@') {

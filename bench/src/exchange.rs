@@ -1,0 +1,231 @@
+//! One agent, one switch and the two ends of stock SIPp's call, without sockets: the whole signalling of a B2BUA call.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trunkline::switch::setup::{MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup};
+use trunkline::switch::{Outbox as SwitchOutbox, Switch};
+use trunkline_media::{LegId, LegStats, PortPair};
+use trunkline_sip::auth::Challenger;
+use trunkline_sip::location::{Location, LocationLimits};
+use trunkline_sip::message::{Framing, HeaderName, Limits, Message, response};
+use trunkline_sip::outbox::Outbox;
+use trunkline_sip::transport::{Flow, Transport};
+use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, TrustedTrunk};
+
+const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
+const CALLEE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5070);
+const CALLER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5080);
+const SDP: &[u8] =
+    b"v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
+    m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
+
+/// The engine's signalling with one trunk on either side.
+#[derive(Debug)]
+pub struct Exchange {
+    agent: Agent,
+    switch: Switch,
+    sip: Outbox,
+    out: SwitchOutbox,
+    now: Instant,
+    ports: HashMap<LegId, PortPair>,
+    calls: u64,
+}
+
+impl Exchange {
+    /// An idle engine. Time begins at `epoch` and is moved by the exchange itself.
+    pub fn new(epoch: Instant) -> Self {
+        let location = Arc::new(Location::new(epoch, LocationLimits::DEFAULT));
+        let directory = Directory {
+            trunks: vec![TrustedTrunk {
+                name: "sipp".into(),
+                allow_from: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()],
+            }],
+            realm: "bench".into(),
+            ..Directory::default()
+        };
+        let config = AgentConfig { listeners: vec![(Transport::Udp, ENGINE)], ..AgentConfig::default() };
+        let challenger = Arc::new(Challenger::new([1; 32], epoch, "bench"));
+        Self {
+            agent: Agent::new(config, Arc::new(directory), Arc::clone(&location), challenger, [2; 32], epoch),
+            switch: Switch::new(setup(), location, [3; 32], epoch),
+            sip: Outbox::default(),
+            out: SwitchOutbox::default(),
+            now: epoch,
+            ports: HashMap::new(),
+            calls: 0,
+        }
+    }
+
+    /// One OPTIONS and its 200: a server transaction of its own.
+    pub fn options(&mut self) -> usize {
+        self.next();
+        let request = format!(
+            "OPTIONS sip:127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK-o-{0}\r\n\
+             From: <sip:sipp@127.0.0.1:5080>;tag={0}\r\nTo: <sip:127.0.0.1:5060>\r\nCall-ID: o-{0}@127.0.0.1\r\n\
+             CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
+            self.calls
+        );
+        self.receive(CALLER, Bytes::from(request));
+        self.sip.transmits.drain(..).map(|transmit| transmit.bytes.len()).sum()
+    }
+
+    /// One call from INVITE to the 200 of the last BYE; returns the messages that the engine sent: 100, INVITE, 180,
+    /// ACK, 200, 200 and BYE.
+    pub fn call(&mut self) -> usize {
+        self.next();
+        let mut sent = self.caller("INVITE", "", SDP);
+        let invite = self.take(CALLEE, "INVITE");
+        sent += self.answer(&invite, 180, b"") + self.answer(&invite, 200, SDP);
+        let ok = self.take(CALLER, "INVITE");
+        let to = ok.value(HeaderName::To).unwrap_or_default().to_owned();
+        sent += self.caller("ACK", &to, b"") + self.caller("BYE", &to, b"");
+        let bye = self.take(CALLEE, "BYE");
+        sent + self.answer(&bye, 200, b"")
+    }
+
+    /// A new call, a tenth of a second after the last one: transactions live for 32 s, so that some 320 calls' worth of
+    /// them are there at any time, as under load.
+    fn next(&mut self) {
+        self.calls += 1;
+        self.now += Duration::from_millis(100);
+        self.agent.handle_timeout(self.now, &mut self.sip);
+        self.switch.handle_timeout(self.now, &mut self.out);
+        self.settle();
+        self.sip.transmits.clear();
+    }
+
+    fn caller(&mut self, method: &str, to: &str, body: &[u8]) -> usize {
+        let to = if to.is_empty() { "service <sip:service@127.0.0.1:5060>" } else { to };
+        let (call, cseq) = (self.calls, if method == "BYE" { 2 } else { 1 });
+        let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+        let mut request = format!(
+            "{method} sip:service@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK-{call}-{method}\r\n\
+             From: sipp <sip:sipp@127.0.0.1:5080>;tag=sipp{call}\r\nTo: {to}\r\nCall-ID: {call}-1@127.0.0.1\r\n\
+             CSeq: {cseq} {method}\r\nContact: sip:sipp@127.0.0.1:5080\r\nMax-Forwards: 70\r\nSubject: Performance Test\r\n\
+             {kind}Content-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(body);
+        self.receive(CALLER, request.into())
+    }
+
+    fn answer(&mut self, request: &Message, status: u16, body: &[u8]) -> usize {
+        let contact = "<sip:127.0.0.1:5070;transport=UDP>";
+        let answer = response(request, status, ENGINE).to_tag("callee").header(HeaderName::Contact, contact);
+        let bytes = if body.is_empty() { answer.finish() } else { answer.body("application/sdp", body) };
+        self.receive(CALLEE, bytes)
+    }
+
+    /// Gives bytes to the agent; returns how many messages the engine has sent for them.
+    fn receive(&mut self, remote: SocketAddr, bytes: Bytes) -> usize {
+        let flow =
+            Flow { transport: Transport::Udp, local: ENGINE, remote, connection: ConnectionId::default() };
+        let before = self.sip.transmits.len();
+        self.agent.receive(self.now, flow, bytes, &mut self.sip);
+        self.settle();
+        self.sip.transmits.len() - before
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let events = std::mem::take(&mut self.sip.events);
+            let commands = std::mem::take(&mut self.out.sip);
+            let media = std::mem::take(&mut self.out.media);
+            if events.is_empty() && commands.is_empty() && media.is_empty() {
+                return;
+            }
+            for event in events {
+                self.switch.sip(self.now, event, &mut self.out);
+            }
+            for (_, command) in media {
+                self.relay(&command);
+            }
+            for mut command in commands {
+                if let trunkline_sip::outbox::Command::Invite(_, invite) = &mut command {
+                    invite.target.flow.local = ENGINE;
+                }
+                self.agent.command(self.now, command, &mut self.sip);
+            }
+        }
+    }
+
+    /// What a relay would say whose legs hear nothing.
+    fn relay(&mut self, command: &trunkline_media::Command) {
+        match command {
+            trunkline_media::Command::Open { leg, ports, .. } => {
+                self.ports.insert(*leg, *ports);
+            }
+            trunkline_media::Command::Close(leg) => {
+                if let Some(ports) = self.ports.remove(leg) {
+                    let stats = LegStats::default();
+                    let closed = trunkline_media::Event::Closed { leg: *leg, ports, stats };
+                    self.switch.media(self.now, closed, &mut self.out);
+                }
+            }
+            trunkline_media::Command::Remote(..)
+            | trunkline_media::Command::Feed(..)
+            | trunkline_media::Command::Stats(_) => {}
+        }
+    }
+
+    /// The newest message of this method that was sent there.
+    fn take(&mut self, remote: SocketAddr, method: &str) -> Message {
+        let sent = self.sip.transmits.iter().rev().filter(|transmit| transmit.flow.remote == remote);
+        sent.filter_map(|transmit| {
+            Message::scan(transmit.bytes.clone(), Framing::Datagram, &Limits::DEFAULT).ok()
+        })
+        .find(|message| message.method_text() == method)
+        .expect("the engine carries stock SIPp's call")
+    }
+}
+
+fn setup() -> Setup {
+    Setup {
+        lines: Vec::new(),
+        trunks: vec![TrunkSetup {
+            name: "sipp".into(),
+            peers: vec![(Transport::Udp, CALLEE)],
+            domain: "127.0.0.1:5070".to_owned(),
+            credentials: None,
+            calls_max: 10_000,
+        }],
+        routes: vec![RouteSetup {
+            from: RouteFrom::Any,
+            pattern: regex::Regex::new(".*").expect("a valid pattern"),
+            to: RouteTo::Trunk("sipp".into()),
+            number: None,
+        }],
+        apps: Vec::new(),
+        media: MediaSetup {
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            ports: 20_000..=59_999,
+            workers: 1,
+            silent_after: None,
+            music: None,
+        },
+        domain: "127.0.0.1".to_owned(),
+        sip_workers: 1,
+        ring_max: Duration::from_secs(120),
+        calls_max: 10_000,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+    fn the_call_is_the_one_that_stock_sipp_makes() {
+        let mut exchange = Exchange::new(Instant::now());
+        for _ in 0..10 {
+            assert_eq!(exchange.call(), 8, "100, INVITE, 180, ACK, 200; 200 and BYE");
+            assert!(exchange.options() > 0);
+        }
+    }
+}

@@ -78,6 +78,7 @@ async fn run(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = running.failed() => return Err("a thread ended by a defect; its panic stands above".into()),
             _ = hang_up.recv() => reload(&mut running, named.as_deref(), state_directory).await,
         }
     }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use super::stage::Stage;
-use super::{OnInvite, Status};
+use super::{OnInvite, Phone, PhoneOutbox, Status};
 use crate::driver::clock;
 use crate::serve::{complain, say};
 
@@ -50,7 +50,10 @@ async fn play(state_directory: PathBuf) -> Result<Duration, String> {
 
     say("\n1001 calls 1002, who answers\n");
     stage.script(1, |script| script.on_invite = OnInvite::Answer(Duration::from_millis(300)));
-    stage.act(0, |phone, now, out| drop(phone.call(now, "1002", out))).await;
+    let dial = |phone: &mut Phone, now, out: &mut PhoneOutbox| {
+        phone.call(now, "1002", out);
+    };
+    stage.act(0, dial).await;
     let connected = |stage: &Stage| stage.phones().all(|phone| phone.status() == Status::Connected);
     stage.until(ACT, "both are connected", connected).await?;
     stage.listen();

@@ -9,7 +9,7 @@ use crate::switch::ids::AppId;
 use crate::switch::message::Message;
 
 /// Messages kept for each application. A reader that is further behind is told how many it lost.
-pub const KEPT_MESSAGES: usize = 16_384;
+pub(crate) const KEPT_MESSAGES: usize = 16_384;
 
 /// The logs of all applications.
 #[derive(Debug)]

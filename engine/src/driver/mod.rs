@@ -10,6 +10,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod event_log;
+mod lifeline;
 mod mailbox;
 pub(crate) mod metrics;
 mod notify;

@@ -23,10 +23,11 @@ use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::transport::Transport;
 
 use super::event_log::EventLog;
+use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
 use super::relay::Relays;
-use super::store::{Store, StoreError};
+use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
 use super::switch::{self as switch_loop, SwitchInput, Waiting};
 use super::worker::{self, Workers};
@@ -83,6 +84,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     media: Vec<RelayThread>,
     accepting: Vec<AbortHandle>,
+    lifeline: Lifeline,
     config: Config,
 }
 
@@ -102,10 +104,10 @@ impl Running {
             error,
         })?;
 
-        let (store, kept, store_thread) =
+        let Opened { store, bindings, writer } =
             Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        location.load(now, kept);
+        location.load(now, bindings);
 
         let sockets = bind_udp(&config, count)?;
         let listeners = bind_tcp(&config)?;
@@ -117,7 +119,8 @@ impl Running {
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
 
-        let mut threads = vec![store_thread];
+        let lifeline = Lifeline::default();
+        let mut threads = vec![writer];
         let (relays, media) = Relays::spawn(config.media.workers, &relay_config(&config)?, &switch_sender)
             .map_err(StartError::Thread)?;
         threads.push(
@@ -129,6 +132,7 @@ impl Running {
                 events: Arc::clone(&events),
                 waiting: Arc::clone(&waiting),
                 metrics: Arc::clone(&metrics),
+                lifeline: lifeline.hold(),
             })
             .map_err(StartError::Thread)?,
         );
@@ -151,6 +155,7 @@ impl Running {
                 switch: switch_sender.clone(),
                 store: store.clone(),
                 metrics: Arc::clone(&metrics),
+                lifeline: lifeline.hold(),
             };
             threads.push(worker::spawn(parts).map_err(StartError::Thread)?);
         }
@@ -169,12 +174,18 @@ impl Running {
             ready: AtomicBool::new(true),
         });
         let engine = Engine::new(Arc::clone(&shared));
-        Ok(Self { engine, shared, workers, threads, media, accepting, config })
+        Ok(Self { engine, shared, workers, threads, media, accepting, lifeline, config })
     }
 
     /// The handle to the running engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// Waits until a thread that the engine cannot do without has ended by itself: a defect. The process should end too,
+    /// and be started again by its service manager.
+    pub async fn failed(&self) {
+        self.lifeline.cut().await;
     }
 
     /// Takes a changed configuration, all or nothing. Calls that are up stay as they are.

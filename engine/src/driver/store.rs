@@ -54,6 +54,16 @@ pub(crate) struct Store {
     metrics: Arc<Metrics>,
 }
 
+/// A store that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) store: Store,
+    /// The bindings that still hold.
+    pub(crate) bindings: Vec<(Arc<str>, Binding)>,
+    /// Ends when every [`Store`] is gone and what it gathered is written.
+    pub(crate) writer: JoinHandle<()>,
+}
+
 /// A store that could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -75,10 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or read, or the thread cannot be made.
-    pub(crate) fn open(
-        path: &Path,
-        metrics: Arc<Metrics>,
-    ) -> Result<(Self, Vec<(Arc<str>, Binding)>, JoinHandle<()>), StoreError> {
+    pub(crate) fn open(path: &Path, metrics: Arc<Metrics>) -> Result<Opened, StoreError> {
         let named = |error| StoreError::Sqlite { path: path.display().to_string(), error };
         let connection = Connection::open(path).map_err(named)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(named)?;
@@ -90,7 +97,7 @@ impl Store {
             .name("store".to_owned())
             .spawn(move || write_behind(connection, &changes, &counted))
             .map_err(StoreError::Thread)?;
-        Ok((Self { queue, metrics }, bindings, writer))
+        Ok(Opened { store: Self { queue, metrics }, bindings, writer })
     }
 
     /// Writes a change soon.

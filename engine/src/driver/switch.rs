@@ -13,6 +13,7 @@ use trunkline_sip::outbox::Event as SipEvent;
 
 use super::clock;
 use super::event_log::EventLog;
+use super::lifeline::Held;
 use super::mailbox::Outlet;
 use super::metrics::{Counter, Metrics};
 use super::relay::Relays;
@@ -66,6 +67,7 @@ pub(crate) struct Parts {
     pub(crate) events: Arc<EventLog>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) lifeline: Held,
 }
 
 /// Starts the switch's thread.
@@ -89,14 +91,25 @@ struct SwitchLoop {
     events: Arc<EventLog>,
     waiting: Arc<Waiting>,
     metrics: Arc<Metrics>,
+    _lifeline: Held,
     out: Outbox,
 }
 
 impl SwitchLoop {
     fn new(parts: Parts) -> Self {
-        let Parts { switch, mailbox, workers, relays, events, waiting, metrics } = parts;
+        let Parts { switch, mailbox, workers, relays, events, waiting, metrics, lifeline } = parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
-        Self { switch, mailbox, workers, relays, events, waiting, metrics, out: Outbox::default() }
+        Self {
+            switch,
+            mailbox,
+            workers,
+            relays,
+            events,
+            waiting,
+            metrics,
+            _lifeline: lifeline,
+            out: Outbox::default(),
+        }
     }
 
     async fn run(mut self) {

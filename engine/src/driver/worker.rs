@@ -17,6 +17,7 @@ use trunkline_sip::outbox::{Command, Outbox};
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
+use super::lifeline::Held;
 use super::mailbox::{Outlet, WORKER_MAILBOX};
 use super::metrics::{Counter, Metrics};
 use super::routing_table::RoutingTable;
@@ -126,6 +127,7 @@ pub(crate) struct Parts {
     pub(crate) switch: mpsc::Sender<SwitchInput>,
     pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) lifeline: Held,
 }
 
 /// Starts a worker's thread.
@@ -157,6 +159,7 @@ struct Worker {
     switch: Outlet<SwitchInput>,
     store: Store,
     metrics: Arc<Metrics>,
+    _lifeline: Held,
     routes: RoutingTable,
     out: Outbox,
     buffer: Box<[u8]>,
@@ -164,7 +167,8 @@ struct Worker {
 
 impl Worker {
     fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { index, agent, sockets, mailbox, workers, connections, switch, store, metrics } = parts;
+        let Parts { index, agent, sockets, mailbox, workers, connections, switch, store, metrics, lifeline } =
+            parts;
         Ok(Self {
             index,
             agent,
@@ -175,6 +179,7 @@ impl Worker {
             switch: Outlet::new(switch),
             store,
             metrics,
+            _lifeline: lifeline,
             routes: RoutingTable::new(clock::now()),
             out: Outbox::default(),
             buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),

@@ -220,7 +220,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
     fn the_call_is_the_one_that_stock_sipp_makes() {
         let mut exchange = Exchange::new(Instant::now());
         for _ in 0..10 {

@@ -63,8 +63,8 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// An agent without calls. The same seed, inputs and times give the same outputs, byte for byte. `epoch` is the zero of the
-    /// clock that sequence numbers begin with (RFC 3261 §8.1.1.5).
+    /// An agent without calls. The same seed, inputs and times give the same outputs, byte for byte. `epoch` is the
+    /// zero of the clock that sequence numbers begin with (RFC 3261 §8.1.1.5).
     pub fn new(
         config: AgentConfig,
         directory: Arc<Directory>,

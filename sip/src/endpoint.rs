@@ -334,8 +334,8 @@ pub(crate) fn allow_events(reply: Builder) -> Builder {
     reply.header(HeaderName::AllowEvents, "talk")
 }
 
-/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source address, at the
-/// source port if the request asks for it, at the port of sent-by if not.
+/// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source
+/// address, at the source port if the request asks for it, at the port of sent-by if not.
 pub(crate) fn response_flow(request: &Message, flow: Flow) -> Flow {
     let Some(via) = request.via() else { return flow };
     if flow.transport.is_reliable() || via.rport().is_some() {

@@ -4,8 +4,9 @@ use std::fmt;
 
 /// One SIP leg: a dialog, or the attempt to make one, between the engine and one party.
 ///
-/// The upper 16 bits name the worker that owns the leg, so that a command finds its agent without a map. Of the serial, the
-/// agent sets bit 47 for legs that call in; whoever makes a leg by a command leaves it clear, so the two never meet.
+/// The upper 16 bits name the worker that owns the leg, so that a command finds its agent without a map. Of the
+/// serial, the agent sets bit 47 for legs that call in; whoever makes a leg by a command leaves it clear, so the two
+/// never meet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LegId(pub u64);
 

@@ -31,7 +31,8 @@ pub struct AgentConfig {
     pub session_expires_s: u32,
     /// Whether a BYE of a trunk for no dialog is answered 200 instead of 481: `sipp -sn branchc` wants it.
     pub reply_200_to_orphan_bye: bool,
-    /// Whether a REGISTER of a trunk is answered 200, for any domain and without a binding: `sipp -sn branchc` wants it.
+    /// Whether a REGISTER of a trunk is answered 200, for any domain and without a binding: `sipp -sn branchc` wants
+    /// it.
     pub reply_200_to_trunk_register: bool,
 }
 

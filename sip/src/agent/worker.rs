@@ -12,8 +12,8 @@ const SPREAD: FixedState = FixedState::with_seed(0x7472_756e_6b6c_696e);
 
 /// The worker that a message is for.
 ///
-/// Our own branch (in the topmost Via of a response) or tag (in To of a request) names it; everything else is spread by Call-ID,
-/// so that retransmissions, ACK and CANCEL meet their INVITE.
+/// Our own branch (in the topmost Via of a response) or tag (in To of a request) names it; everything else is spread
+/// by Call-ID, so that retransmissions, ACK and CANCEL meet their INVITE.
 pub(super) fn worker_for(bytes: &[u8], workers: u16) -> u16 {
     if workers <= 1 {
         return 0;

@@ -65,8 +65,8 @@ impl Dialog {
         }
     }
 
-    /// The dialog of an INVITE that we sent, made by a response above 100 (RFC 3261 §12.1.2). `target` is the Request-URI, for
-    /// a response without Contact.
+    /// The dialog of an INVITE that we sent, made by a response above 100 (RFC 3261 §12.1.2). `target` is the
+    /// Request-URI, for a response without Contact.
     pub fn of_response(response: &Message, target: &str, flow: Flow) -> Self {
         let state = if response.status() < 200 { DialogState::Early } else { DialogState::Confirmed };
         Self {
@@ -82,8 +82,8 @@ impl Dialog {
         }
     }
 
-    /// A later response to the same INVITE: it may move the target, and a 2xx confirms the dialog with the route set of its
-    /// own (RFC 3261 §13.2.2.4).
+    /// A later response to the same INVITE: it may move the target, and a 2xx confirms the dialog with the route set
+    /// of its own (RFC 3261 §13.2.2.4).
     pub fn update(&mut self, response: &Message, flow: Flow) {
         if let Some(target) = contact(response) {
             self.target = target.into();
@@ -130,8 +130,8 @@ impl Dialog {
         &mut self.sequence
     }
 
-    /// A request from the peer: checks its place and takes its Contact as remote target if it refreshes the target (INVITE
-    /// and UPDATE, RFC 3261 §12.2.2, RFC 3311 §5.1).
+    /// A request from the peer: checks its place and takes its Contact as remote target if it refreshes the target
+    /// (INVITE and UPDATE, RFC 3261 §12.2.2, RFC 3311 §5.1).
     ///
     /// # Errors
     /// [`OutOfOrder`]: to be answered 500.
@@ -171,8 +171,8 @@ impl Dialog {
 
     /// The hop for a request from us.
     ///
-    /// The first route decides, else the remote target; the path that the peer's messages come by decides where the target
-    /// says nothing useful: a host name, a private address seen from outside, a stream that is open.
+    /// The first route decides, else the remote target; the path that the peer's messages come by decides where the
+    /// target says nothing useful: a host name, a private address seen from outside, a stream that is open.
     pub fn hop(&self) -> Flow {
         let is_open_stream =
             self.flow.transport.is_reliable() && self.flow.connection != ConnectionId::default();
@@ -233,4 +233,150 @@ fn fallback_target(request: &Message, flow: Flow) -> Box<str> {
 fn is_target(uri: &str) -> bool {
     Uri::parse(uri)
         .is_some_and(|uri| matches!(uri.scheme, Scheme::Sip | Scheme::Sips) && uri.headers().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Framing, Limits};
+
+    fn message(text: &str) -> Message {
+        Message::scan(text.to_owned().into(), Framing::Stream, &Limits::DEFAULT).unwrap()
+    }
+
+    fn invite(contact: &str, routes: &str) -> Message {
+        message(&format!(
+            "INVITE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=a\r\n\
+             To: <sip:b@x>\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\n{contact}{routes}Content-Length: 0\r\n\r\n"
+        ))
+    }
+
+    fn response(status: u16, routes: &str) -> Message {
+        message(&format!(
+            "SIP/2.0 {status} X\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\r\nFrom: <sip:b@x>;tag=us\r\n\
+             To: <sip:a@x>;tag=a\r\nCall-ID: c\r\nCSeq: 5 INVITE\r\nContact: <sip:a@192.0.2.2:{status}>\r\n{routes}\
+             Content-Length: 0\r\n\r\n"
+        ))
+    }
+
+    fn flow(transport: Transport, connection: u64) -> Flow {
+        Flow {
+            transport,
+            local: "192.0.2.1:5060".parse().unwrap(),
+            remote: "192.0.2.2:40000".parse().unwrap(),
+            connection: ConnectionId(connection),
+        }
+    }
+
+    const TAG: Token = Token { worker: 1, bits: 2 };
+
+    #[test]
+    fn an_invite_and_its_answer_make_the_same_dialog_from_both_sides() {
+        let ours = Dialog::of_request(
+            &invite("Contact: <sip:a@192.0.2.2>\r\n", ""),
+            TAG,
+            flow(Transport::Udp, 0),
+            1,
+        );
+        assert_eq!(ours.state(), DialogState::Early);
+        assert_eq!(ours.identity(), ("c", &*format!("<sip:b@x>;tag={TAG}"), "<sip:a@x>;tag=a"));
+        assert!(ours.matches("c", "a") && !ours.matches("c", "b") && !ours.matches("d", "a"));
+        let theirs = Dialog::of_response(&response(180, ""), "sip:x", flow(Transport::Udp, 0));
+        assert_eq!(theirs.identity(), ("c", "<sip:b@x>;tag=us", "<sip:a@x>;tag=a"));
+    }
+
+    #[test]
+    fn the_route_set_is_that_of_the_2xx_and_then_stays() {
+        let mut dialog = Dialog::of_response(
+            &response(180, "Record-Route: <sip:early;lr>\r\n"),
+            "sip:x",
+            flow(Transport::Udp, 0),
+        );
+        assert_eq!(dialog.routed().route, ["<sip:early;lr>"]);
+        dialog.update(&response(200, "Record-Route: <sip:one;lr>,<sip:two;lr>\r\n"), flow(Transport::Udp, 0));
+        assert_eq!(
+            (dialog.state(), &dialog.routed().route[..]),
+            (DialogState::Confirmed, &["<sip:two;lr>", "<sip:one;lr>"][..])
+        );
+        dialog.update(&response(202, "Record-Route: <sip:late;lr>\r\n"), flow(Transport::Udp, 0));
+        assert_eq!(dialog.routed().route.len(), 2);
+        assert_eq!(dialog.routed().uri, "sip:a@192.0.2.2:202", "the target may move");
+    }
+
+    #[test]
+    fn a_strict_router_is_the_request_uri_and_the_target_goes_last() {
+        let routes = "Record-Route: <sip:strict>, <sip:loose;lr>\r\n";
+        let dialog = Dialog::of_request(
+            &invite("Contact: <sip:a@192.0.2.2>\r\n", routes),
+            TAG,
+            flow(Transport::Udp, 0),
+            1,
+        );
+        let routed = dialog.routed();
+        assert_eq!(
+            (routed.uri, &routed.route[..], routed.last),
+            ("sip:strict", &["<sip:loose;lr>"][..], Some("sip:a@192.0.2.2"))
+        );
+    }
+
+    #[test]
+    fn a_peer_without_a_useful_contact_is_reached_by_its_name_or_address() {
+        for (contact, expected) in [
+            ("", "sip:a@x"),
+            ("Contact: *\r\n", "sip:a@x"),
+            ("Contact: <tel:+49>\r\n", "sip:a@x"),
+            ("Contact: <sip:a@h?Evil=1>\r\n", "sip:a@x"),
+            ("Contact: <sip:a@h;x=1>\r\n", "sip:a@h;x=1"),
+        ] {
+            let dialog = Dialog::of_request(&invite(contact, ""), TAG, flow(Transport::Udp, 0), 1);
+            assert_eq!(dialog.routed().uri, expected);
+        }
+        let nameless = message(
+            "INVITE sip:us SIP/2.0\r\nFrom: <tel:+49>;tag=a\r\nTo: <sip:b@x>\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n",
+        );
+        let dialog = Dialog::of_request(&nameless, TAG, flow(Transport::Udp, 0), 1);
+        assert_eq!(dialog.routed().uri, "sip:192.0.2.2:40000");
+    }
+
+    #[test]
+    fn the_hop_is_the_route_or_the_target_or_where_the_peer_speaks_from() {
+        let hop = |contact: &str, routes: &str, from: Flow| {
+            let contact = format!("Contact: {contact}\r\n");
+            let hop = Dialog::of_request(&invite(&contact, routes), TAG, from, 1).hop();
+            (hop.transport, hop.remote.to_string(), hop.connection.0)
+        };
+        let (udp, tcp) = (flow(Transport::Udp, 0), flow(Transport::Tcp, 7));
+        let by_udp = |remote: &str| (Transport::Udp, remote.to_owned(), 0);
+        let by_stream = (Transport::Tcp, "192.0.2.2:40000".to_owned(), 7);
+        assert_eq!(hop("<sip:a@192.0.2.2:5070>", "", udp), by_udp("192.0.2.2:5070"));
+        assert_eq!(hop("<sip:a@198.51.100.1>", "", udp), by_udp("198.51.100.1:5060"));
+        for hidden in
+            ["10.0.0.1", "192.168.1.9:5070", "100.64.0.1", "169.254.1.1", "127.0.0.1", "0.0.0.0", "[fd00::1]"]
+        {
+            assert_eq!(hop(&format!("<sip:a@{hidden}>"), "", udp), by_udp("192.0.2.2:40000"), "{hidden}");
+        }
+        assert_eq!(hop("<sip:a@192.0.2.2:0>", "", udp), by_udp("192.0.2.2:40000"));
+        assert_eq!(hop("<sip:a@phone.invalid>", "", udp), by_udp("192.0.2.2:40000"));
+        let routes = "Record-Route: <sip:10.0.0.1:5099;lr>\r\n";
+        assert_eq!(
+            hop("<sip:a@198.51.100.1>", routes, udp),
+            by_udp("10.0.0.1:5099"),
+            "a proxy knows its address"
+        );
+        let routes = "Record-Route: <sip:proxy.example;lr>\r\n";
+        assert_eq!(hop("<sip:a@198.51.100.1>", routes, udp), by_udp("192.0.2.2:40000"));
+        assert_eq!(hop("<sip:a@192.0.2.2:5070;transport=tcp>", "", tcp), by_stream);
+        assert_eq!(hop("<sip:a@10.0.0.1>", "", tcp), by_stream);
+    }
+
+    #[test]
+    fn a_closed_stream_is_opened_anew_to_the_target() {
+        let request = invite("Contact: <sip:a@192.0.2.2:5070;transport=tcp>\r\n", "");
+        let mut dialog = Dialog::of_request(&request, TAG, flow(Transport::Tcp, 7), 1);
+        dialog.disconnect(ConnectionId(8));
+        assert_eq!(dialog.hop().connection, ConnectionId(7));
+        dialog.disconnect(ConnectionId(7));
+        let hop = dialog.hop();
+        assert_eq!((hop.connection, hop.remote.port()), (ConnectionId::default(), 5070));
+    }
 }

@@ -78,8 +78,8 @@ impl Leg {
         }
     }
 
-    /// Answers with 200: the description is the answer, or our offer if the INVITE had none. Without a description the one of
-    /// the last provisional response stands.
+    /// Answers with 200: the description is the answer, or our offer if the INVITE had none. Without a description
+    /// the one of the last provisional response stands.
     pub(crate) fn answer(
         &mut self,
         now: Instant,

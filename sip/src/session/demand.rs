@@ -53,7 +53,8 @@ pub(crate) fn unmet(request: &Message) -> Option<Unmet> {
     refresh::is_too_brief(request).then_some(Unmet::Interval)
 }
 
-/// Whether the body is of a type and coding that we read, or need not be read. Only INVITE and UPDATE bring what matters.
+/// Whether the body is of a type and coding that we read, or need not be read. Only INVITE and UPDATE bring what
+/// matters.
 fn is_readable(request: &Message) -> bool {
     if request.body().is_empty() || !matches!(request.method(), Method::Invite | Method::Update) {
         return true;

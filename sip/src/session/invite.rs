@@ -293,8 +293,8 @@ impl Leg {
     }
 }
 
-/// Whether it makes sense to try a stream: a phone behind a translator can be reached only by the way it registered, and once
-/// is enough.
+/// Whether it makes sense to try a stream: a phone behind a translator can be reached only by the way it registered,
+/// and once is enough.
 fn is_reachable_by_stream(calling: &Calling) -> bool {
     let host = Uri::parse(&calling.invite.target.uri).and_then(|uri| uri.host_ip());
     !calling.is_diverted && host.is_none_or(|host| host == calling.invite.target.flow.remote.ip())

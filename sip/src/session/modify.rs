@@ -13,8 +13,8 @@ use crate::transport::Flow;
 
 /// Our offers.
 impl Leg {
-    /// Offers a change by re-INVITE: at once, or when the offers and the ACK before it are settled. Of several that wait, the
-    /// last one goes.
+    /// Offers a change by re-INVITE: at once, or when the offers and the ACK before it are settled. Of several that
+    /// wait, the last one goes.
     pub(crate) fn offer(
         &mut self,
         now: Instant,
@@ -260,8 +260,8 @@ impl Leg {
         }
     }
 
-    /// Refuses their offer: the session stays as it was. An offer in a 2xx is answered with every stream rejected, and the
-    /// call ends (RFC 3261 §13.2.2.4).
+    /// Refuses their offer: the session stays as it was. An offer in a 2xx is answered with every stream rejected,
+    /// and the call ends (RFC 3261 §13.2.2.4).
     pub(crate) fn refuse_offer(
         &mut self,
         now: Instant,

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::message::{Framing, HeaderName, Limits, Message, Method, request};
 
-/// The ACK to a final response of 300 or more (RFC 3261 §17.1.1.3): Request-URI, Via, Route, From, Call-ID and CSeq number
-/// of the INVITE, To of the response.
+/// The ACK to a final response of 300 or more (RFC 3261 §17.1.1.3): Request-URI, Via, Route, From, Call-ID and CSeq
+/// number of the INVITE, To of the response.
 pub(super) fn non_2xx(invite: &Bytes, response: &Message) -> Bytes {
     let invite = own(invite);
     request(Method::Ack, invite.request_uri())

@@ -378,7 +378,8 @@ impl Transactions {
         ServerId(self.hasher.hash_one(key))
     }
 
-    /// Whether the request belongs to a transaction that exists. If it does, it was absorbed and perhaps answered again.
+    /// Whether the request belongs to a transaction that exists. If it does, it was absorbed and perhaps answered
+    /// again.
     pub(crate) fn absorb(&mut self, now: Instant, id: ServerId, key: &ServerKey, out: &mut Outbox) -> bool {
         let Some(server) = self.servers.get_mut(&id).filter(|server| server.key == *key) else {
             return false;

@@ -1,4 +1,5 @@
-//! Whatever comes, in whatever order: no panic, one end for each leg, nothing left, and the same again from the same seed.
+//! Whatever comes, in whatever order: no panic, one end for each leg, nothing left, and the same again from the same
+//! seed.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -218,4 +219,34 @@ fn the_same_seed_gives_the_same_bytes() {
         assert!(record.len() > 20);
         assert_eq!(record, run(&steps));
     }
+}
+
+#[test]
+fn torture_is_survived_whole_cut_and_bent() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let mut files = 0;
+    for folder in std::fs::read_dir(corpus).unwrap() {
+        let folder = folder.unwrap().path();
+        for file in folder.is_dir().then(|| std::fs::read_dir(folder).unwrap()).into_iter().flatten() {
+            let bytes = std::fs::read(file.unwrap().path()).unwrap();
+            files += 1;
+            let mut bench = Bench::new();
+            bench.say(bytes.clone());
+            for at in (0..bytes.len()).step_by(17) {
+                bench.say(bytes[..at].to_vec());
+                let mut bent = bytes.clone();
+                bent[at] ^= 0x15;
+                bench.say(bent);
+                bench.pass(seconds(1));
+            }
+            for event in bench.events() {
+                if let Event::Incoming(leg, _) = event {
+                    bench.command(Command::Answer(leg, Some(sdp(5000))));
+                    bench.command(Command::End(leg, None));
+                }
+            }
+            bench.expect_nothing_left();
+        }
+    }
+    assert!(files >= 60, "{files} files");
 }

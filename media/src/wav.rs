@@ -99,6 +99,16 @@ mod tests {
     }
 
     #[test]
+    fn a_file_longer_than_the_limit_is_refused_before_it_is_read() {
+        let mut file = wav(8_000, 1, &[1, 2]);
+        let claimed = (MUSIC_SAMPLES_MAX + 1) * 2;
+        let length_at = file.len() - 8;
+        file[length_at..length_at + 4].copy_from_slice(&claimed.to_le_bytes());
+        let refused = loaded(&file);
+        assert!(matches!(refused, Err(WavError::Length { samples }) if samples == MUSIC_SAMPLES_MAX + 1));
+    }
+
+    #[test]
     fn nothing_and_garbage_are_refused() {
         assert!(matches!(loaded(&wav(8_000, 1, &[])), Err(WavError::Length { samples: 0 })));
         assert!(matches!(loaded(b"RIFF????WAVE"), Err(WavError::Unreadable(_))));

@@ -94,6 +94,12 @@ fn heard(phone: &UdpSocket) -> io::Result<(Vec<u8>, SocketAddr)> {
     Ok((buffer[..length].to_vec(), from))
 }
 
+/// How many sockets are bound to a port, by the kernel's table.
+fn bound(port: u16) -> usize {
+    let port = format!(":{port:04X} ");
+    fs::read_to_string("/proc/net/udp").unwrap().lines().filter(|line| line.contains(&port)).count()
+}
+
 fn passes_both_ways(address: &str, first_port: u16) {
     let call = Call::on(address.parse().unwrap(), first_port);
     for n in 0..50 {
@@ -180,10 +186,6 @@ fn a_port_that_is_taken_is_reported() {
 
 #[test]
 fn closed_legs_leave_no_socket() {
-    let bound = |port: u16| {
-        let port = format!(":{port:04X} ");
-        fs::read_to_string("/proc/net/udp").unwrap().lines().filter(|line| line.contains(&port)).count()
-    };
     let call = Call::on("127.0.0.1".parse().unwrap(), 31_070);
     assert_eq!([31_070, 31_071, 31_072, 31_073].map(bound), [1; 4]);
     call.relay.send(Command::Close(LegId(0))).unwrap();
@@ -207,6 +209,45 @@ fn a_full_queue_refuses_and_gives_the_command_back() {
     let refused = (0..100_000).find_map(|_| relay.send(Command::Stats(LegId(2))).err());
     assert!(matches!(refused, Some(Refused::Full(command)) if matches!(*command, Command::Stats(LegId(2)))));
     drop(stop);
+    drop(relay);
+    thread.join();
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted() {
+    const FLOOD: u64 = 5_000;
+    let (stop, stopped) = channel::<()>();
+    let (sender, events) = channel();
+    // The first event holds the worker up until the flood is over.
+    let on_event = Box::new(move |event| {
+        let _over = stopped.recv().is_err();
+        drop(sender.send(event));
+    });
+    let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+    let relay = thread.handle();
+    let address = "127.0.0.1".parse().unwrap();
+    relay
+        .send(Command::Open { leg: LegId(0), ports: PortPair(31_090), address, silent_after: None })
+        .unwrap();
+    relay.send(Command::Stats(LegId(0))).unwrap();
+    let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
+    while bound(31_090) == 0 {
+        std::thread::yield_now();
+    }
+    for _ in 0..FLOOD {
+        phone.send_to(&rtp(0), "127.0.0.1:31090").unwrap();
+    }
+    drop(stop);
+    // The worker fetches what was kept, in turns of its own; then it has met every packet or knows it dropped.
+    let mut asks = (0..20_000).map(|_| {
+        relay.send(Command::Stats(LegId(0))).unwrap();
+        let event = events.recv_timeout(PATIENCE).unwrap();
+        let Event::Stats { stats, .. } = event else { panic!("{event:?}") };
+        (stats.foreign, stats.kernel_dropped)
+    });
+    let (kept, dropped) = asks.find(|(kept, dropped)| kept + dropped >= FLOOD).unwrap();
+    assert!(kept > 0 && dropped > 0, "{kept} kept, {dropped} dropped");
+    assert_eq!(kept + dropped, FLOOD);
     drop(relay);
     thread.join();
 }

@@ -6,6 +6,7 @@ mod glare;
 mod hold;
 mod loss;
 mod make_call;
+mod operation;
 mod privilege;
 mod registration;
 mod relay;

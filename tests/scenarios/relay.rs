@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::Status;
-use trunkline_tests::Lab;
+use trunkline_tests::{Lab, Plan};
 
 #[test]
 fn a_strangers_packets_are_not_heard() {
@@ -57,5 +57,37 @@ fn ports_come_back() {
     }
     lab.run(Duration::from_secs(40));
     assert_eq!(lab.media_ports(), Vec::<u16>::new());
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_behind_a_translator_is_learnt() {
+    let mut lab = Plan::seeded(4).translated("alice").build().with_registered(&["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("bob");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(0));
+    lab.connected_call("bob", "alice");
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_learnt_source_is_not_taken_over_by_a_stranger() {
+    let mut lab = Plan::seeded(5).translated("alice").build().with_registered(&["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    lab.phone("bob").listen();
+    for port in lab.media_ports() {
+        for _ in 0..50 {
+            lab.injects_rtp("10.0.66.6:4000", port);
+        }
+    }
+    lab.run_ms(1_000);
+    let heard = lab.phone("bob").heard().clone();
+    assert!(heard.tone() == 0 && heard.voice("1001") >= 45, "{heard:?}");
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("bob");
     lab.nothing_left();
 }

@@ -318,8 +318,8 @@ impl Lab {
 
     /// Carries what a phone sent.
     pub(crate) fn deliver_phone(&mut self, index: usize, out: PhoneOutbox) {
-        let config = self.seats[index].phone.config();
-        let (from, media, transport) = (config.address, config.media, config.transport);
+        let seat = &self.seats[index];
+        let (from, media, transport) = (seat.address, seat.media, seat.phone.config().transport);
         for (to, bytes) in out.sip {
             match transport {
                 Transport::Udp => self.send_sip(from, to, bytes),
@@ -376,7 +376,7 @@ impl Lab {
         }
         self.connection_serial += 1;
         let connection = self.connection_serial;
-        let address = self.seats[seat].phone.config().address;
+        let address = self.seats[seat].address;
         let port = 40_000 + u16::try_from(connection).expect("a lab has few connections");
         let remote = SocketAddr::new(address.ip(), port);
         self.connections
@@ -387,7 +387,7 @@ impl Lab {
 
     /// Writes a message into a connection, in pieces of random size.
     fn write(&mut self, connection: u64, to_engine: bool, bytes: &Bytes) {
-        let phone = self.seats[self.connections[&connection].seat].phone.config().address;
+        let phone = self.seats[self.connections[&connection].seat].address;
         let (from, to) = if to_engine { (phone, ENGINE) } else { (ENGINE, phone) };
         self.record(from, to, bytes);
         let channel = STREAM + connection * 2 + u64::from(to_engine);
@@ -453,7 +453,10 @@ impl Lab {
         }
     }
 
-    fn switched(&mut self, run: impl FnOnce(&mut trunkline::switch::Switch, &mut trunkline::switch::Outbox)) {
+    pub(crate) fn switched(
+        &mut self,
+        run: impl FnOnce(&mut trunkline::switch::Switch, &mut trunkline::switch::Outbox),
+    ) {
         let mut out = trunkline::switch::Outbox::default();
         run(&mut self.switch, &mut out);
         for (_, command) in out.media {

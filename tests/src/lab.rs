@@ -3,7 +3,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline::demo::{Heard, Phone, PhoneConfig, PhoneOutbox, Status};
-use trunkline::switch::{AppId, CallId, CallView, LineError, Operation, Reply, RequestId, Switch};
+use trunkline::switch::{AppId, CallId, CallView, LineError, Operation, Reply, RequestId, Setup, Switch};
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{Destinations, QUARANTINE, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
@@ -29,10 +29,14 @@ use crate::plan::{APPS, DOMAIN, ENGINE, PHONES, Plan, TRUNKS, address_of};
 /// 64·T1: how long a transaction may outlive its call.
 pub const T1_64: Duration = Duration::from_secs(32);
 
+/// The private address of a phone behind a translator.
+const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 10));
+
 /// The whole engine, its phones and its applications, in virtual time.
 #[derive(Debug)]
 pub struct Lab {
     pub(crate) seed: u64,
+    setup: Setup,
     pub(crate) now: Instant,
     pub(crate) agents: Vec<Agent>,
     pub(crate) location: Arc<Location>,
@@ -59,6 +63,10 @@ pub struct Lab {
 pub(crate) struct Seat {
     pub(crate) name: &'static str,
     pub(crate) phone: Phone,
+    /// Where its SIP comes from, as the network sees it.
+    pub(crate) address: SocketAddr,
+    /// Where its RTP comes from, as the network sees it.
+    pub(crate) media: SocketAddr,
     pub(crate) connection: Option<u64>,
 }
 
@@ -101,11 +109,12 @@ impl Lab {
             let address = address_of(index);
             let media = SocketAddr::new(address.ip(), 4_000);
             let transport = if plan.tcp.contains(name) { Transport::Tcp } else { Transport::Udp };
+            let known = if plan.translated.contains(name) { PRIVATE } else { address.ip() };
             let config = PhoneConfig {
                 user: user.to_owned(),
                 password: is_phone.then(|| password_of(user)),
-                address,
-                media,
+                address: SocketAddr::new(known, address.port()),
+                media: SocketAddr::new(known, media.port()),
                 server: ENGINE,
                 domain: DOMAIN.to_owned(),
                 transport,
@@ -114,10 +123,11 @@ impl Lab {
             ladder.name(address, name);
             sockets.insert(address, Socket::Sip(index));
             sockets.insert(media, Socket::Rtp(index));
-            seats.push(Seat { name, phone: Phone::new(config), connection: None });
+            seats.push(Seat { name, phone: Phone::new(config), address, media, connection: None });
         }
         Self {
             seed: plan.seed,
+            setup: plan.setup,
             now,
             agents,
             location,
@@ -241,6 +251,19 @@ impl Lab {
     /// The phone forgets its password and believes in this one.
     pub fn imposter(&mut self, name: &str, password: &str) {
         self.phone(name).set_password(password);
+    }
+
+    /// The engine takes no more calls.
+    pub fn drain(&mut self) {
+        let now = self.now;
+        self.switched(|switch, out| switch.drain(now, out));
+    }
+
+    /// The configuration is changed and read again.
+    pub fn reload(&mut self, change: impl FnOnce(&mut Setup)) {
+        change(&mut self.setup);
+        let (now, setup) = (self.now, self.setup.clone());
+        self.switched(|switch, out| switch.reconfigure(now, setup, out));
     }
 
     /// Ports that the relay has bound, for the phones of calls that are up.

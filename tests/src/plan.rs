@@ -37,6 +37,8 @@ pub struct Plan {
     pub workers: u16,
     /// Phones that speak TCP.
     pub tcp: BTreeSet<&'static str>,
+    /// Phones behind an address translator: they know their private address only.
+    pub translated: BTreeSet<&'static str>,
     /// The switch's set-up.
     pub setup: Setup,
 }
@@ -44,7 +46,7 @@ pub struct Plan {
 impl Plan {
     /// The usual parts.
     pub fn seeded(seed: u64) -> Self {
-        Self { seed, workers: 1, tcp: BTreeSet::new(), setup: setup() }
+        Self { seed, workers: 1, tcp: BTreeSet::new(), translated: BTreeSet::new(), setup: setup() }
     }
 
     /// With this many SIP workers.
@@ -57,6 +59,12 @@ impl Plan {
     /// This phone speaks TCP.
     pub fn tcp(mut self, phone: &'static str) -> Self {
         self.tcp.insert(phone);
+        self
+    }
+
+    /// This phone is behind an address translator.
+    pub fn translated(mut self, phone: &'static str) -> Self {
+        self.translated.insert(phone);
         self
     }
 

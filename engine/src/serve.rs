@@ -99,7 +99,11 @@ async fn run(
 
 async fn reload(running: &mut Running, named: Option<&Path>, state_directory: &Path) {
     notify_service_manager("RELOADING=1");
-    match Config::search(named, state_directory) {
+    // Host names of trunks are resolved by the system, which may take its time.
+    let (named, state_directory) = (named.map(Path::to_owned), state_directory.to_owned());
+    let search = move || Config::search(named.as_deref(), &state_directory);
+    let Ok(read) = tokio::task::spawn_blocking(search).await else { return };
+    match read {
         Ok(config) => match running.reload(config).await {
             Ok(()) => tracing::info!("the configuration was loaded again"),
             Err(error) => tracing::error!("nothing was changed: {error}"),

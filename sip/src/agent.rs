@@ -372,6 +372,8 @@ impl Agent {
         }
         self.tags.insert(leg.tag, id);
         self.legs.insert(id, Box::new(leg));
+        let legs = &self.legs;
+        self.timers.purge(legs.len(), |at, id| legs.get(id).is_some_and(|leg| leg.armed.is_current(at)));
     }
 
     fn is_full(&self) -> bool {

@@ -20,6 +20,11 @@ pub struct TimerQueue<K> {
 pub struct Armed(Option<Instant>);
 
 impl Armed {
+    /// Whether an entry for this time is the one that counts.
+    pub fn is_current(self, entry: Instant) -> bool {
+        self.0 == Some(entry)
+    }
+
     /// Whether an entry that came up at this time is the one that counts. It is used up by the question.
     pub fn is_due(&mut self, entry: Instant) -> bool {
         let due = self.0 == Some(entry);
@@ -47,6 +52,14 @@ impl<K> TimerQueue<K> {
         self.heap.push(Entry { at, sequence: self.sequence, key });
     }
 
+    /// Removes entries that do not count, if there are many more than the `live` values that can be armed: each value
+    /// has one that counts, and a stale one may be due only in an hour.
+    pub fn purge(&mut self, live: usize, mut is_current: impl FnMut(Instant, &K) -> bool) {
+        if self.heap.len() > STALE_MAX + 4 * live {
+            self.heap.retain(|entry| is_current(entry.at, &entry.key));
+        }
+    }
+
     /// When the next entry is due. It may be stale.
     pub fn deadline(&self) -> Option<Instant> {
         self.heap.peek().map(|entry| entry.at)
@@ -66,6 +79,9 @@ impl<K> Default for TimerQueue<K> {
         Self::new()
     }
 }
+
+/// Stale entries that are not worth a search.
+const STALE_MAX: usize = 1024;
 
 #[derive(Debug)]
 struct Entry<K> {
@@ -95,15 +111,15 @@ impl<K> PartialEq for Entry<K> {
 impl<K> Eq for Entry<K> {}
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "an arbitrary origin of virtual time")]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::testing::start;
 
     #[test]
     fn entries_come_in_order_of_time_then_of_arming() {
-        let start = Instant::now();
+        let start = start();
         let mut queue = TimerQueue::new();
         for (key, seconds) in [("late", 3), ("first", 1), ("second", 1)] {
             queue.arm(&mut Armed::default(), Some(start + Duration::from_secs(seconds)), key);
@@ -117,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_deadline_moved_later_needs_no_entry_and_one_moved_earlier_makes_the_old_one_stale() {
-        let start = Instant::now();
+        let start = start();
         let at = |seconds| start + Duration::from_secs(seconds);
         let (mut queue, mut armed) = (TimerQueue::new(), Armed::default());
         queue.arm(&mut armed, Some(at(5)), ());
@@ -128,5 +144,19 @@ mod tests {
         let (second, ()) = queue.pop(at(9)).unwrap();
         assert!(second == at(5) && !armed.is_due(second));
         assert_eq!(queue.pop(at(9)), None);
+    }
+
+    #[test]
+    fn stale_entries_do_not_pile_up() {
+        let start = start();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (mut queue, mut kept) = (TimerQueue::new(), Armed::default());
+        queue.arm(&mut kept, Some(at(7)), 0);
+        for key in 1..10_000 {
+            queue.arm(&mut Armed::default(), Some(at(3_600)), key);
+            queue.purge(1, |at, key| *key == 0 && kept.is_current(at));
+            assert!(queue.heap.len() <= STALE_MAX + 5);
+        }
+        assert_eq!(queue.pop(at(9)), Some((at(7), 0)));
     }
 }

@@ -21,16 +21,23 @@ pub(super) fn worker_for(bytes: &[u8], workers: u16) -> u16 {
     let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
     let bytes = &bytes[start..];
     let is_response = bytes.starts_with(b"SIP/2.0 ");
-    let mut call_id: &[u8] = &[];
+    let (mut call_id, mut is_settled): (&[u8], bool) = (&[], false);
     for line in Lines(bytes) {
+        if is_settled && !call_id.is_empty() {
+            break;
+        }
         let Some(colon) = memchr(b':', line) else { continue };
         let (name, value) = (line[..colon].trim_ascii(), line[colon + 1..].trim_ascii());
         let is =
             |long: &[u8], short: &[u8]| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short);
         let owner = if is_response && is(b"via", b"v") {
-            own(value, b"branch=", COOKIE.as_bytes())
+            is_settled = true;
+            // The topmost of several.
+            memmem::find(value, BRANCH).and_then(|at| own(&value[at + BRANCH.len()..], COOKIE.as_bytes()))
         } else if !is_response && is(b"to", b"t") {
-            own(value, b"tag=", b"")
+            is_settled = true;
+            // Behind whatever the display name says.
+            memmem::rfind(value, TAG).and_then(|at| own(&value[at + TAG.len()..], b""))
         } else {
             if call_id.is_empty() && is(b"call-id", b"i") {
                 call_id = value;
@@ -46,14 +53,16 @@ pub(super) fn worker_for(bytes: &[u8], workers: u16) -> u16 {
     u16::try_from(SPREAD.hash_one(call_id) % u64::from(workers)).unwrap_or_default()
 }
 
-/// The worker in the first parameter `name` of ours.
-fn own(value: &[u8], name: &[u8], prefix: &[u8]) -> Option<u16> {
-    let at = memmem::find(value, name)? + name.len();
-    let token = value.get(at..)?.strip_prefix(prefix)?;
+/// The worker in a branch or tag of ours that begins here.
+fn own(value: &[u8], prefix: &[u8]) -> Option<u16> {
+    let token = value.strip_prefix(prefix)?;
     let ours = Token::parse_bytes(token.get(..Token::LENGTH)?)?;
     let is_whole = token.get(Token::LENGTH).is_none_or(|next| !next.is_ascii_alphanumeric());
     is_whole.then_some(ours.worker)
 }
+
+const BRANCH: &[u8] = b"branch=";
+const TAG: &[u8] = b";tag=";
 
 /// The lines of the header part.
 struct Lines<'a>(&'a [u8]);
@@ -100,6 +109,11 @@ mod tests {
             "BYE sip:a SIP/2.0\r\nFrom: <sip:b>;tag=1\r\nTo: <sip:a>;tag={tag}\r\nCall-ID: x\r\n\r\n"
         );
         assert_eq!(worker_for(request.as_bytes(), 4), 2);
+        let misleading = format!(
+            "BYE sip:a SIP/2.0\r\nt: \";tag={}\" <sip:a>;tag={tag};x\r\n\r\n",
+            Token { worker: 1, bits: 0 }
+        );
+        assert_eq!(worker_for(misleading.as_bytes(), 4), 2);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! As UAC: our INVITE and what comes back (RFC 3261 §13.2).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -293,6 +294,14 @@ impl Leg {
     }
 }
 
+/// An address as the host of a URI.
+fn host(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
 /// Whether it makes sense to try a stream: a phone behind a translator can be reached only by the way it registered,
 /// and once is enough.
 fn is_reachable_by_stream(calling: &Calling) -> bool {
@@ -313,13 +322,14 @@ impl InviteText<'_> {
         let Calling { invite, flow, call_id, cseq, .. } = calling;
         let routes = RouteSet::preloaded(&invite.target.route);
         let routed = routes.apply(&invite.target.uri);
-        let host = endpoint.address(*flow).ip().to_string();
+        let host = host(endpoint.address(*flow).ip());
+        let callee = Uri::parse(&invite.target.uri).map_or(&*host, |uri| uri.host);
         let from = cause::name_addr(&invite.from, &host);
         let mut builder = request(Method::Invite, routed.uri)
             .header(HeaderName::Via, endpoint.via(*flow, branch))
             .header(HeaderName::MaxForwards, invite.max_forwards)
             .header(HeaderName::From, format_args!("{from};tag={}", self.tag))
-            .header(HeaderName::To, cause::name_addr(&invite.to, &host))
+            .header(HeaderName::To, cause::name_addr(&invite.to, callee))
             .header(HeaderName::CallId, call_id)
             .header(HeaderName::CSeq, format_args!("{cseq} INVITE"))
             .header(HeaderName::Contact, endpoint.contact(*flow, self.user))

@@ -462,3 +462,17 @@ fn an_offer_in_a_200_that_the_switch_never_answers_ends_the_call() {
     assert_eq!(bench.told(), ["Answered with offer", "Ended Lost"]);
     bench.expect_nothing_left();
 }
+
+#[test]
+fn parties_without_a_host_are_at_the_ends_of_the_path() {
+    let mut bench = Bench::new();
+    bench.flow.local = "[2001:db8::1]:5060".parse().unwrap();
+    bench.flow.remote = "[2001:db8::2]:5060".parse().unwrap();
+    let invite = calling(&mut bench, |invite| {
+        (invite.from.host, invite.to.host) = (String::new(), String::new());
+    });
+    assert_eq!(invite.from().unwrap().uri, "sip:alice@[2001:db8::1]");
+    assert_eq!(invite.to().unwrap().uri, "sip:bob@[2001:db8::2]");
+    assert_eq!(invite.value(HeaderName::Contact), Some("<sip:alice@[2001:db8::1]:5060>"));
+    assert!(String::from_utf8_lossy(invite.body()).contains("c=IN IP6 2001:db8::1"));
+}

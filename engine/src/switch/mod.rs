@@ -103,6 +103,8 @@ pub struct Switch {
     dirty: BTreeSet<CallId>,
     /// Calling sides that are up or on their way.
     conversations: u32,
+    /// Calls that are idle and held.
+    idle_calls: usize,
     last_call: u64,
     next_leg: u64,
     sip_worker: u16,
@@ -130,6 +132,7 @@ impl Switch {
             timers: Timers::default(),
             dirty: BTreeSet::new(),
             conversations: 0,
+            idle_calls: 0,
             last_call: 0,
             next_leg: 0,
             sip_worker: 0,

@@ -117,6 +117,7 @@ impl Switch {
         let gone = |call: &Call| call.state == CallState::Idle && call.handles.is_empty();
         if self.calls.get(&id).is_some_and(gone) {
             self.calls.remove(&id);
+            self.idle_calls -= 1;
         }
     }
 
@@ -145,6 +146,7 @@ impl Switch {
 
     /// The call became idle: it leaves its line, and waits for its holders to deallocate it.
     fn retire(&mut self, id: CallId) {
+        self.idle_calls += 1;
         self.timers.stop_all(id);
         let Some(call) = self.calls.get(&id) else { return };
         if let Some(line) = self.lines.get_mut(&call.line) {

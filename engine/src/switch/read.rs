@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::Switch;
 use super::call::Call;
-use super::call_state::CallState;
 use super::ids::{AppId, CallId};
 use super::line::Line;
 use super::setup::LineKind;
@@ -47,12 +46,11 @@ impl Switch {
             .collect()
     }
 
-    /// What the switch holds.
+    /// What the switch holds. Read after every input, so nothing is counted here.
     pub fn gauges(&self) -> Gauges {
-        let idle = self.calls.values().filter(|call| call.state == CallState::Idle).count();
         Gauges {
-            calls: self.calls.len() - idle,
-            calls_idle: idle,
+            calls: self.calls.len() - self.idle_calls,
+            calls_idle: self.idle_calls,
             legs: self.legs.len(),
             media_legs: self.media.legs(),
             media_ports_in_use: self.media.ports_in_use(),

@@ -108,9 +108,9 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let parting = match (call.state, call.calls) {
             // Refused: to a network as busy, which every network understands.
-            (CallState::Offering(_) | CallState::Accepted, called) => {
+            (CallState::Offering(_) | CallState::Accepted, calling) => {
                 let trunk = call.kind == LineKind::Trunk || self.peer_kind(call) == Some(LineKind::Trunk);
-                let mode = if called { DisconnectMode::Cancelled } else { DisconnectMode::Reject };
+                let mode = if calling { DisconnectMode::Cancelled } else { DisconnectMode::Reject };
                 Parting::by_us(mode, if trunk { 486 } else { 603 }, None)
             }
             (CallState::Connected(_) | CallState::OnHold, _) => {

@@ -238,7 +238,10 @@ impl World {
             })
             .into_iter()
             .sum();
-        assert_eq!(counts, self.rig.switch.gauges().calls);
+        let gauges = self.rig.switch.gauges();
+        assert_eq!(counts, gauges.calls);
+        let idle = self.rig.switch.calls.values().filter(|call| call.state == CallState::Idle);
+        assert_eq!(idle.count(), gauges.calls_idle);
     }
 
     /// Everybody hangs up.

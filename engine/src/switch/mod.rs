@@ -7,15 +7,16 @@
 //!  time ─▶ timers ────────────────────────────┘
 //! ```
 //!
-//! - A [`Call`] is one connection end at a line's address. A conversation is two calls, joined: the calling side and the
+//! - A `Call` is one connection end at a line's address. A conversation is two calls, joined: the calling side and the
 //!   called side, each with its own state. A trunk is a line too, so a call that passes through is a call on each trunk.
 //! - A call moves only by a [`CallReport`]: [`advance`] is the whole table.
-//! - What follows from the states is not kept but computed after each input ([`Switch::settle`]): what each leg hears,
+//! - What follows from the states is not kept but computed after each input (`Switch::settle`): what each leg hears,
 //!   who holds whom, what may be cleared.
 //!
 //! A call that is over stays readable: one that an application owns and acted on (made, accepted, answered, held) stays
-//! DISCONNECTED or BUSY until that application drops it, at most [`timers::CLEAR`]; every other one is cleared at once.
-//! An idle call stays until every handle is deallocated, at most [`owner::IDLE_CALLS_MAX`] for one application.
+//! DISCONNECTED or BUSY until that application drops it, at most `timers::CLEAR` and `UNCLEARED_MAX` of them; every
+//! other one is cleared at once.
+//! An idle call stays until every handle is deallocated, at most `owner::IDLE_CALLS_MAX` for one application.
 
 pub mod call_state;
 pub mod error;
@@ -87,6 +88,9 @@ use session::FarEnd;
 use status::Failure;
 use timers::{CLEAR, Timer, Timers};
 
+/// Calls that may be over and wait for their applications to clear them; beyond, the oldest is cleared.
+const UNCLEARED_MAX: usize = 4096;
+
 /// The switch. It computes and nothing else: time comes in as `now`, everything to be done goes into the [`Outbox`].
 #[derive(Debug)]
 pub struct Switch {
@@ -103,6 +107,8 @@ pub struct Switch {
     dirty: BTreeSet<CallId>,
     /// Calling sides that are up or on their way.
     conversations: u32,
+    /// Calls that are over and wait for their application to clear them.
+    uncleared: BTreeSet<CallId>,
     /// Calls that are idle and held.
     idle_calls: usize,
     last_call: u64,
@@ -132,6 +138,7 @@ impl Switch {
             timers: Timers::default(),
             dirty: BTreeSet::new(),
             conversations: 0,
+            uncleared: BTreeSet::new(),
             idle_calls: 0,
             last_call: 0,
             next_leg: 0,
@@ -267,8 +274,13 @@ impl Switch {
         }
         if !(call.claimed && call.is_owned()) {
             self.drop_call(now, id, out);
-        } else if !self.timers.runs(id, Timer::Clear) {
+        } else if self.uncleared.insert(id) {
             self.timers.start(id, Timer::Clear, now + CLEAR);
+            if self.uncleared.len() > UNCLEARED_MAX
+                && let Some(oldest) = self.uncleared.first().copied()
+            {
+                self.drop_call(now, oldest, out);
+            }
         }
     }
 

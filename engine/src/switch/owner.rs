@@ -147,6 +147,7 @@ impl Switch {
     /// The call became idle: it leaves its line, and waits for its holders to deallocate it.
     fn retire(&mut self, id: CallId) {
         self.idle_calls += 1;
+        self.uncleared.remove(&id);
         self.timers.stop_all(id);
         let Some(call) = self.calls.get(&id) else { return };
         if let Some(line) = self.lines.get_mut(&call.line) {

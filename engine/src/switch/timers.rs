@@ -58,11 +58,6 @@ impl Timers {
         Timer::ALL.into_iter().for_each(|timer| self.stop(call, timer));
     }
 
-    /// Whether the timer runs.
-    pub(super) fn runs(&self, call: CallId, timer: Timer) -> bool {
-        self.set.contains_key(&(call, timer))
-    }
-
     /// The next that is due, taken out.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(CallId, Timer)> {
         let &(at, call, timer) = self.due.first().filter(|(at, ..)| *at <= now)?;

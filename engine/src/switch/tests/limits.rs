@@ -102,6 +102,23 @@ fn idle_calls_that_nobody_deallocates_are_kept_up_to_a_limit() {
 }
 
 #[test]
+fn calls_that_nobody_clears_are_kept_up_to_a_limit() {
+    let mut setup = setup();
+    setup.apps.truncate(1);
+    let mut rig = Rig::with(setup);
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    for _ in 0..=crate::switch::UNCLEARED_MAX {
+        rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "1002".into() }).unwrap();
+        let (own, _) = rig.invited();
+        rig.refuse(own, 486);
+        rig.messages.clear();
+        rig.now += std::time::Duration::from_millis(200);
+    }
+    assert_eq!(rig.state(1), crate::switch::CallState::Idle);
+    assert_eq!(rig.switch.gauges().calls, crate::switch::UNCLEARED_MAX);
+}
+
+#[test]
 fn a_reload_keeps_calls_and_follows_the_names_of_applications() {
     let mut rig = Rig::new();
     rig.call_in(trunk(), "030", Some(USUAL));

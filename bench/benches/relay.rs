@@ -65,6 +65,7 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             own: None,
             send: true,
             receive: true,
+            sealed: false,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
     }

@@ -86,6 +86,9 @@ pub struct Remote {
     pub send: bool,
     /// Whether the far end is expected to speak: only then silence is a fault.
     pub receive: bool,
+    /// Whether packets are sealed (SRTP, RFC 3711) with keys that only the far ends have: they pass bit by bit, for a changed
+    /// header would break the seal. SSRC continuity is not to be had then.
+    pub sealed: bool,
 }
 
 /// What a leg hears.

@@ -64,6 +64,7 @@ struct Inbound {
 struct Outbound {
     /// Where RTP goes, worked out when the agreement or the latch changes.
     to: Option<SocketAddr>,
+    sealed: bool,
     rewrite: Rewrite,
     packets: u64,
     bytes: u64,
@@ -81,6 +82,7 @@ impl Flow {
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
         let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
         self.inbound.latch.agree(now_us, &remote);
+        self.outbound.sealed = remote.sealed;
         self.aside.remote = Some(remote);
         self.find_destinations(destinations);
     }
@@ -98,7 +100,8 @@ impl Flow {
         if channel == Channel::Rtcp || rtcp::is_rtcp(packet) {
             return self.receive_rtcp(now_us, from, packet, destinations);
         }
-        let Ok(header) = Header::read(packet) else {
+        let read = if self.outbound.sealed { Header::read_sealed(packet) } else { Header::read(packet) };
+        let Ok(header) = read else {
             self.count_malformed();
             return Verdict::Drop;
         };
@@ -118,12 +121,19 @@ impl Flow {
         Verdict::Rtp { header, latched }
     }
 
-    /// Rewrites a packet for the far end in place; says where it goes, `None` if nowhere.
+    /// Rewrites a packet for the far end in place, if it is not sealed; says where it goes, `None` if nowhere.
     #[inline]
     pub(crate) fn address(&mut self, now_us: u64, header: &Header, packet: &mut [u8]) -> Option<SocketAddr> {
         let to = self.outbound.to?;
-        self.outbound.rewrite.continue_with(now_us, header).write(packet);
+        if !self.outbound.sealed {
+            self.outbound.rewrite.continue_with(now_us, header).write(packet);
+        }
         Some(to)
+    }
+
+    /// Whether nothing of a packet may be changed.
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.outbound.sealed
     }
 
     /// Where reports go, and by which socket.
@@ -143,10 +153,10 @@ impl Flow {
         self.outbound.rewrite.shift()
     }
 
-    /// The payload type and codec in which the relay may speak to the far end, if it may.
+    /// The payload type and codec in which the relay may speak to the far end, if it may and can.
     pub(crate) fn own_codec(&self) -> Option<(u8, Codec)> {
         self.outbound.to?;
-        self.aside.remote.and_then(|remote| remote.own)
+        self.aside.remote.filter(|remote| !remote.sealed).and_then(|remote| remote.own)
     }
 
     /// Whether the far end is expected to speak.
@@ -214,7 +224,8 @@ impl Flow {
         packet: &[u8],
         destinations: &Destinations,
     ) -> Verdict {
-        if !rtcp::is_valid(packet) {
+        let valid = if self.is_sealed() { rtcp::is_valid_sealed(packet) } else { rtcp::is_valid(packet) };
+        if !valid {
             self.count_malformed();
             return Verdict::Drop;
         }
@@ -293,6 +304,7 @@ mod tests {
             own: None,
             send: true,
             receive: true,
+            sealed: false,
         }
     }
 

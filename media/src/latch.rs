@@ -257,6 +257,7 @@ mod tests {
             own: None,
             send: true,
             receive: true,
+            sealed: false,
         }
     }
 

@@ -42,3 +42,6 @@ pub const SET_ASIDE: Duration = Duration::from_secs(60);
 
 /// How far the clock of the players may fall behind before it skips.
 pub const LAG_MAX: Duration = Duration::from_millis(100);
+
+/// The shortest silence that is reported; a shorter demand is raised to it.
+pub const SILENCE_MIN: Duration = Duration::from_millis(100);

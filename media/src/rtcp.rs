@@ -48,6 +48,12 @@ pub(crate) fn is_valid(compound: &[u8]) -> bool {
     !compound.is_empty()
 }
 
+/// Checks what can be seen of a sealed compound (RFC 3711 §3.4): the header and SSRC of its first packet, and room for the
+/// index that follows the compound.
+pub(crate) fn is_valid_sealed(compound: &[u8]) -> bool {
+    compound.len() >= HEADER_BYTES + 4 && compound[0] >> 6 == 2 && (192..=223).contains(&compound[1])
+}
+
 /// Translates a valid compound into `out`; returns its length in bytes, 0 if nothing is left to be said.
 pub(crate) fn translate(compound: &[u8], streams: &Streams, out: &mut [u8]) -> usize {
     let mut written = 0;
@@ -242,6 +248,14 @@ mod tests {
         let mut trailing = packet(RECEIVER_REPORT, 0, &[0xa]);
         trailing.push(0);
         assert!(!is_valid(&trailing));
+    }
+
+    #[test]
+    fn of_a_sealed_compound_only_the_head_is_checked() {
+        let sealed = [0x81, 200, 0xff, 0xff, 0, 0, 0, 7, 1, 2, 3, 4];
+        assert!(is_valid_sealed(&sealed) && !is_valid(&sealed));
+        assert!(!is_valid_sealed(&sealed[..11]));
+        assert!(!is_valid_sealed(&[0x41, 200, 0, 0, 0, 0, 0, 7, 1, 2, 3, 4]));
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::destination::Destinations;
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
-use crate::limits::{DATAGRAM_BYTES_MAX, LAG_MAX, LISTENERS_MAX, PACKETS_PER_TURN};
+use crate::limits::{DATAGRAM_BYTES_MAX, LAG_MAX, LISTENERS_MAX, PACKETS_PER_TURN, SILENCE_MIN};
 use crate::playout::{PACKET, PACKET_BYTES, Player, Ringback};
 use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
@@ -276,7 +276,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             return;
         };
         let silence = silent_after.map(|after| Silence {
-            after_us: u64::try_from(after.as_micros()).unwrap_or(u64::MAX),
+            after_us: u64::try_from(after.max(SILENCE_MIN).as_micros()).unwrap_or(u64::MAX),
             since_us: 0,
             told: false,
             watched: false,
@@ -460,6 +460,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 if latched {
                     out.push(Event::Latched { leg: leg.id, source: from });
                 }
+                let sealed = leg.flow.is_sealed();
                 let mut heard = false;
                 let mut n = 0;
                 // By index, for the listeners are legs of the same slab.
@@ -468,6 +469,10 @@ impl<I: DatagramIo> RelayWorker<I> {
                 {
                     n += 1;
                     let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
+                    // What is sealed for one and plain for the other would be noise.
+                    if hearer.flow.is_sealed() != sealed {
+                        continue;
+                    }
                     let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
                     heard = true;
                     let sent = self.io.send(&hearer.rtp, packet, to);
@@ -487,6 +492,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let mut translated = [0; DATAGRAM_BYTES_MAX];
         let Some(leg) = self.leg(slot) else { return };
         let listeners = leg.listeners.clone();
+        let sealed = leg.flow.is_sealed();
         let heard_by_sender = match leg.hears {
             Hears::Leg(source) => leg.flow.shift().map(|shift| (source, shift)),
             Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) => None,
@@ -498,15 +504,20 @@ impl<I: DatagramIo> RelayWorker<I> {
                 said: hearer.flow.shift(),
                 heard: heard_by_sender.filter(|(source, _)| *source == listener).map(|(_, shift)| shift),
             };
-            let length = rtcp::translate(compound, &streams, &mut translated);
-            if length == 0 {
+            let report = if sealed {
+                compound
+            } else {
+                let length = rtcp::translate(compound, &streams, &mut translated);
+                &translated[..length]
+            };
+            if report.is_empty() || sealed != hearer.flow.is_sealed() {
                 continue;
             }
             let socket = match channel {
                 Channel::Rtp => &hearer.rtp,
                 Channel::Rtcp => &hearer.rtcp,
             };
-            let sent = self.io.send(socket, &translated[..length], to);
+            let sent = self.io.send(socket, report, to);
             hearer.flow.count_report_sent(sent);
         }
     }
@@ -561,7 +572,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             out.push(Event::Silent { leg: leg.id });
         }
         // Looks again whether it spoke in between.
-        let again_us = now_us.saturating_add(silence.after_us.max(1));
+        let again_us = now_us.saturating_add(silence.after_us);
         self.silences.push(Reverse((again_us, slot, generation)));
     }
 }

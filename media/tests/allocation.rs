@@ -87,6 +87,7 @@ fn no_packet_allocates() {
             own: None,
             send: true,
             receive: true,
+            sealed: false,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
     }

@@ -34,6 +34,7 @@ fn remote(rtp: &str) -> Remote {
         own: Some((0, Codec::Pcmu)),
         send: true,
         receive: true,
+        sealed: false,
     }
 }
 
@@ -234,6 +235,18 @@ fn silence_is_told_once_and_again_only_after_speech() {
 }
 
 #[test]
+fn a_silence_of_no_time_is_told_once_too() {
+    let mut relay = Relay::new();
+    let address = "192.0.2.100".parse().unwrap();
+    let silent_after = Some(Duration::ZERO);
+    relay.tell(Command::Open { leg: A, ports: A_PORTS, address, silent_after });
+    relay.tell(Command::Remote(A, remote(ALICE)));
+    assert_eq!(relay.worker.deadline(), Some(relay.now + trunkline_media::limits::SILENCE_MIN));
+    relay.wait(Duration::from_secs(1));
+    assert_eq!(relay.silences(), 1);
+}
+
+#[test]
 fn holding_again_and_again_leaves_one_watch() {
     let mut relay = Relay::call();
     for _ in 0..1_000 {
@@ -266,6 +279,38 @@ fn reports_are_relayed_in_the_numbers_of_the_hearer() {
     assert!(relay.arrives(20_001, "203.0.113.66:4001", &report).is_empty());
     assert!(relay.arrives(20_001, "192.0.2.1:4001", &rtp(7, 3)).is_empty(), "no audio on the odd port");
     assert_eq!((relay.stats(A).rtcp_received, relay.stats(B).rtcp_sent), (1, 1));
+}
+
+#[test]
+fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Remote(A, Remote { sealed: true, own: None, ..remote(ALICE) }));
+    relay.tell(Command::Remote(B, Remote { sealed: true, own: None, ..remote(BOB) }));
+    let sealed = |sequence| {
+        let mut packet = rtp(7, sequence);
+        packet[0] |= 0x20;
+        packet
+    };
+    assert_eq!(relay.arrives(20_000, ALICE, &sealed(1))[0].packet, sealed(1));
+    relay.tell(Command::Feed(B, Feed::Silence));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty());
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    assert_eq!(relay.arrives(20_000, ALICE, &sealed(60))[0].packet, sealed(60));
+    let report = [0x81, 200, 0xff, 0xff, 0, 0, 0, 7, 1, 2, 3, 4, 5];
+    assert_eq!(relay.arrives(20_001, "192.0.2.1:4001", &report)[0].packet, report);
+}
+
+#[test]
+fn what_is_sealed_for_one_only_is_noise_to_the_other() {
+    let mut relay = Relay::call();
+    relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }));
+    assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
+    assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
+    assert_eq!((relay.stats(A).unheard, relay.stats(B).unheard), (1, 1));
+    relay.tell(Command::Feed(A, Feed::Ringback));
+    assert!(relay.wait(Duration::from_secs(1)).is_empty());
+    let report = [0x81, 200, 0xff, 0xff, 0, 0, 0, 7, 1, 2, 3, 4, 5];
+    assert!(relay.arrives(20_001, "192.0.2.1:4001", &report).is_empty());
 }
 
 #[test]

@@ -48,6 +48,7 @@ impl Call {
                 own: Some((0, Codec::Pcmu)),
                 send: true,
                 receive: true,
+                sealed: false,
             };
             relay.send(Command::Remote(leg, remote)).unwrap();
         }
@@ -145,6 +146,7 @@ fn a_socket_for_both_families_speaks_ipv4() {
             own: None,
             send: true,
             receive: true,
+            sealed: false,
         };
         call.relay.send(Command::Remote(leg, remote)).unwrap();
     }

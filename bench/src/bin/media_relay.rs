@@ -49,6 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             own: Some((0, Codec::Pcmu)),
             send: true,
             receive: true,
+            sealed: false,
         };
         relay.send(Command::Remote(leg, remote))?;
         if n % 2 == 1 {

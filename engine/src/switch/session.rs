@@ -145,6 +145,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         own: None,
         send: false,
         receive: false,
+        sealed: false,
     };
     let Some(index) = audio(theirs) else { return nowhere };
     let section = &theirs.media[index];
@@ -168,6 +169,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
+        sealed: section.is_secure(),
     }
 }
 

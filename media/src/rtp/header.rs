@@ -61,16 +61,30 @@ impl Header {
     /// What is malformed. Nothing of a malformed packet may be believed.
     #[inline]
     pub fn read(packet: &[u8]) -> Result<Self, Malformed> {
+        Self::read_flagged(packet, 0x3f)
+    }
+
+    /// Reads the header of an SRTP packet, whose padding is sealed and so not to be seen (RFC 3711 §3.1).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_sealed(packet: &[u8]) -> Result<Self, Malformed> {
+        Self::read_flagged(packet, 0x1f)
+    }
+
+    /// `flags`: which of padding, extension and contributing sources are looked at.
+    #[inline]
+    fn read_flagged(packet: &[u8], flags: u8) -> Result<Self, Malformed> {
         let Some((fixed, rest)) = packet.split_first_chunk::<FIXED_BYTES>() else {
             return Err(Malformed::Short);
         };
         if fixed[0] >> 6 != 2 {
             return Err(Malformed::Version);
         }
-        let (payload_start, payload_end) = if fixed[0] & 0x3f == 0 {
+        let (payload_start, payload_end) = if fixed[0] & flags == 0 {
             (FIXED_BYTES, packet.len())
         } else {
-            payload_bounds(fixed[0], packet, rest)?
+            payload_bounds(fixed[0] & flags, packet, rest)?
         };
         Ok(Self {
             marker: fixed[1] & 0x80 != 0,
@@ -181,6 +195,14 @@ mod tests {
         assert_eq!(Header::read(&packet(0xa0, &[])), Err(Malformed::Padding));
         assert_eq!(Header::read(&packet(0xa0, &[1, 2, 0])), Err(Malformed::Padding));
         assert_eq!(Header::read(&packet(0xa0, &[1, 2, 4])), Err(Malformed::Padding));
+    }
+
+    #[test]
+    fn sealed_padding_is_not_looked_at() {
+        let sealed = packet(0xa0, &[1, 2, 99]);
+        assert_eq!(Header::read(&sealed), Err(Malformed::Padding));
+        assert_eq!(Header::read_sealed(&sealed).map(|header| header.payload_end), Ok(15));
+        assert_eq!(Header::read_sealed(&packet(0x82, &[0; 7])), Err(Malformed::ContributingSources));
     }
 
     #[test]

@@ -8,6 +8,8 @@ pub(super) const HOST: u8 = 2;
 pub(super) const NOT_IN_URI: u8 = 4;
 /// Controls and space.
 pub(super) const BLANK_OR_CONTROL: u8 = 8;
+/// Controls, the tab apart.
+pub(super) const CONTROL: u8 = 16;
 
 /// Whether every octet is of the class.
 pub(super) fn all(bytes: &[u8], class: u8) -> bool {
@@ -46,6 +48,9 @@ static CLASSES: [u8; 256] = {
         if b <= b' ' || b == 0x7f {
             class |= NOT_IN_URI | BLANK_OR_CONTROL;
         }
+        if (b < b' ' && b != b'\t') || b == 0x7f {
+            class |= CONTROL;
+        }
         if matches!(b, b'<' | b'>' | b'"') {
             class |= NOT_IN_URI;
         }
@@ -69,6 +74,7 @@ mod tests {
         }
         assert_eq!(prefix_len(b"ex-1.a_b:5060", HOST), 8);
         assert!(any(b"sip:<a", NOT_IN_URI) && any(b"a\x7f", NOT_IN_URI) && any(b"a b", BLANK_OR_CONTROL));
+        assert!(any(b"a\r", CONTROL) && any(b"a\0", CONTROL) && !any(b"a \tz\xff", CONTROL));
         assert!(!any("sip:\u{e9}/?;,&=+$[]@:%".as_bytes(), NOT_IN_URI) && !any(b"<>\"", BLANK_OR_CONTROL));
     }
 }

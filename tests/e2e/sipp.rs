@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::process::{Process, Stream};
+use crate::process::{Process, wait_until};
 
 /// What a SIPp counted, from the last line of `-trace_stat`.
 #[derive(Clone, Debug)]
@@ -78,9 +78,9 @@ impl Sipp {
         let mut all = vec!["-i", host, "-p", port];
         all.extend(arguments);
         let mut sipp = Self::start(directory, name, &all);
-        // The first screen is drawn once the socket is bound.
-        sipp.process.wait_for(Duration::from_secs(5), |stream, line| {
-            stream == Stream::Stdout && line.contains("Scenario Screen")
+        let port: u16 = port.parse().expect("a port is a number");
+        wait_until(&mut sipp.process, Duration::from_secs(5), || {
+            if is_bound(port) { Ok(()) } else { Err(format!("nothing has port {port}")) }
         });
         sipp
     }
@@ -126,4 +126,14 @@ pub(crate) fn scenario(directory: &Path, file: &str, replace: &[(&str, &str)]) -
     let path = directory.join(file);
     fs::write(&path, text).expect("a directory of ours");
     path.to_str().expect("paths here are UTF-8").to_owned()
+}
+
+/// Whether a socket of this network has the port: bound for UDP, listening for TCP.
+fn is_bound(port: u16) -> bool {
+    let local = format!(":{port:04X} ");
+    ["/proc/self/net/udp", "/proc/self/net/tcp"].iter().any(|table| {
+        let text = fs::read_to_string(table).expect("the kernel lists its sockets");
+        // `sl local_address rem_address …`: the local address is the first with a port.
+        text.lines().any(|line| line.find(&local) == line.find(':').and_then(|at| Some(at + 1 + line[at + 1..].find(':')?)))
+    })
 }

@@ -130,10 +130,11 @@ pub(crate) fn scenario(directory: &Path, file: &str, replace: &[(&str, &str)]) -
 
 /// Whether a socket of this network has the port: bound for UDP, listening for TCP.
 fn is_bound(port: u16) -> bool {
-    let local = format!(":{port:04X} ");
+    let local = format!(":{port:04X}");
     ["/proc/self/net/udp", "/proc/self/net/tcp"].iter().any(|table| {
         let text = fs::read_to_string(table).expect("the kernel lists its sockets");
-        // `sl local_address rem_address …`: the local address is the first with a port.
-        text.lines().any(|line| line.find(&local) == line.find(':').and_then(|at| Some(at + 1 + line[at + 1..].find(':')?)))
+        text.lines()
+            .filter_map(|line| line.split_whitespace().nth(1))
+            .any(|address| address.ends_with(&local))
     })
 }

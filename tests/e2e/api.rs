@@ -121,6 +121,7 @@ fn in_order(found: &[&str], wanted: &[&str]) {
 const PASSWORD: &str = "correct-horse-battery";
 const OWNER: &str = "a-token-for-the-owner";
 const MONITOR: &str = "a-token-for-the-monitor";
+/// baresip 1.0 gives up on a challenge that offers SHA-256 beside MD5.
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]
@@ -136,7 +137,9 @@ privilege = "monitor"
 [[line]]
 address = "1001"
 password = "correct-horse-battery"
+digest = ["MD5"]
 [[line]]
 address = "1002"
 password = "correct-horse-battery"
+digest = ["MD5"]
 "#;

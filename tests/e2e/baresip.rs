@@ -63,10 +63,15 @@ impl Baresip {
 
     /// Gives a command: `dial`, `hold`, `resume`, `hangup`, `accept`.
     pub(crate) fn command(&mut self, command: &str, parameters: &str) {
-        let text = json!({"command": command, "params": parameters, "token": command}).to_string();
-        write!(self.control, "{}:{text},", text.len()).expect("the phone runs");
+        self.type_command(command, parameters);
         let answer = self.wait(Duration::from_secs(5), |message| message["token"] == command);
         assert_eq!(answer["ok"], true, "the phone refuses {command}: {answer}");
+    }
+
+    /// Unregisters and ends, as when a person switches it off.
+    pub(crate) fn quit(mut self) {
+        self.type_command("quit", "");
+        self.process.wait_exit(Duration::from_secs(10));
     }
 
     /// Blocks until an event of this type: `CALL_ESTABLISHED`.
@@ -90,6 +95,11 @@ impl Baresip {
         let files = fs::read_dir(&self.directory).expect("a directory of ours").filter_map(Result::ok);
         let heard = files.map(|file| file.path()).filter(|path| path.to_string_lossy().ends_with("-dec.wav"));
         heard.map(|path| Audio::read(&path).seconds_of_tone(tone_hz)).sum()
+    }
+
+    fn type_command(&mut self, command: &str, parameters: &str) {
+        let text = json!({"command": command, "params": parameters, "token": command}).to_string();
+        write!(self.control, "{}:{text},", text.len()).expect("the phone runs");
     }
 
     fn wait(&mut self, within: Duration, fits: impl Fn(&Value) -> bool) -> Value {

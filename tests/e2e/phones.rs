@@ -32,7 +32,7 @@ fn two_baresips_talk(directory: &Path, daemon: &mut Daemon, parameters: &str) {
     let mut callee = Baresip::start(directory, 2, "1002", PASSWORD, parameters, Answer::Auto);
     daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
     for callee_hangs_up in [true, false] {
-        caller.command("dial", &format!("sip:1002@{}{parameters}", daemon_address(1)));
+        caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
         callee.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         caller.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         daemon.process.runs_for(TALK);
@@ -50,6 +50,10 @@ fn two_baresips_talk(directory: &Path, daemon: &mut Daemon, parameters: &str) {
         heard.0 > 2.0 * HEARD_S && heard.1 > 2.0 * HEARD_S,
         "not both heard the other in two calls: {heard:?}"
     );
+    // A phone that is switched off says so, and takes its connection with it.
+    caller.quit();
+    callee.quit();
+    daemon.expect_metric("trunkline_registrations", 0.0, REGISTERED_WITHIN);
     daemon.expect_nothing_left();
 }
 
@@ -97,15 +101,16 @@ fn a_held_phone_hears_music() {
     });
 }
 
+/// linphonec answers SHA-256 (RFC 8760), which baresip 1.0 does not know.
 #[test]
 fn baresip_and_linphonec() {
     alone(|| {
         let (directory, mut daemon) = start();
         let mut baresip = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Auto);
-        let mut linphonec = Linphonec::start(directory.path(), 2, "1002", PASSWORD);
+        let mut linphonec = Linphonec::start(directory.path(), 2, "1003", PASSWORD);
         daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
 
-        baresip.command("dial", &format!("sip:1002@{}", daemon_address(1)));
+        baresip.command("dial", &format!("sip:1003@{}", daemon_address(1)));
         baresip.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         linphonec.expect("Media streams established", CONNECTED_WITHIN);
         daemon.process.runs_for(TALK);
@@ -146,6 +151,7 @@ const HEARD_S: f64 = 2.5;
 const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
 const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+/// baresip 1.0 gives up on a challenge that offers SHA-256 beside MD5.
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]
@@ -155,7 +161,13 @@ music = "music.wav"
 [[line]]
 address = "1001"
 password = "correct-horse-battery"
+digest = ["MD5"]
 [[line]]
 address = "1002"
 password = "correct-horse-battery"
+digest = ["MD5"]
+[[line]]
+address = "1003"
+password = "correct-horse-battery"
+digest = ["SHA-256"]
 "#;

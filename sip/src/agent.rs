@@ -171,9 +171,6 @@ impl Agent {
             return;
         }
         self.drop_bindings(connection, out);
-        for key in self.endpoint.transactions.clients_on(connection) {
-            self.fail(now, key, out);
-        }
         let all = (connection, LegId(0))..=(connection, LegId(u64::MAX));
         let ids: Vec<LegId> = self.on_streams.range(all).map(|(_, id)| *id).collect();
         for id in ids {
@@ -181,11 +178,15 @@ impl Agent {
                 leg.connection_closed(now, connection, endpoint, out)
             });
         }
+        // Their dialogs know by then that they must leave by another.
+        for key in self.endpoint.transactions.clients_on(connection) {
+            self.fail(now, key, out);
+        }
     }
 
     /// What was sent by this flow did not arrive: the connection was refused, or ICMP said so.
     pub fn transport_failed(&mut self, now: Instant, flow: Flow, out: &mut Outbox) {
-        for key in self.endpoint.transactions.clients_to(flow.transport, flow.remote) {
+        for key in self.endpoint.transactions.clients_by(flow) {
             self.fail(now, key, out);
         }
     }

@@ -8,7 +8,6 @@ use super::{Exchange, Incoming, Leg, Stage, cause, description};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{Cause, CauseKind, Event, Outbox};
-use crate::transaction::client_invite::Verdict;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -295,24 +294,40 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let status = match (&answer, concern.verdict) {
-            (Some((response, _)), _) => response.status(),
-            (None, Verdict::Unsent) => 503,
-            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
-        };
+        if concern.has_lost_stream {
+            return self.send_again(now, concern, endpoint, out);
+        }
+        let status = concern.status(answer.map(|(response, _)| response));
         match concern.purpose {
             Purpose::Invite => self.invited(now, concern, answer, endpoint, out),
             Purpose::Modify => self.modified(now, concern, answer, endpoint, out),
             Purpose::Refresh => self.refreshed(now, concern, answer, endpoint, out),
             Purpose::Bye if status >= 200 => {
-                self.closed(now, answer.map(|(response, _)| response), endpoint, out)
+                self.closed(now, answer.map(|(response, _)| response), endpoint, out);
             }
-            Purpose::Notify if status >= 200 => {
-                if !matches!(self.stage, Stage::Closing | Stage::Leaving(_)) {
-                    out.events.push(Event::Notified { leg: self.id, status });
-                }
-            }
+            Purpose::Notify if status >= 200 => self.notified(status, out),
             Purpose::Bye | Purpose::Notify | Purpose::Alone => {}
+        }
+    }
+
+    /// The stream closed under a request: it goes once more, by another one. If that fails too, it has failed.
+    fn send_again(&mut self, now: Instant, concern: Concern, endpoint: &mut Endpoint, out: &mut Outbox) {
+        match concern.purpose {
+            Purpose::Invite => self.call_again(now, concern, endpoint, out),
+            Purpose::Modify => self.offer_again(now, concern, endpoint, out),
+            Purpose::Refresh => self.refresh_again(now, concern, endpoint, out),
+            Purpose::Bye => {
+                let authorization = self.authorization(Method::Bye, endpoint);
+                self.send_bye(now, authorization.into_iter().collect(), endpoint, out);
+            }
+            Purpose::Notify => self.notified(503, out),
+            Purpose::Alone => {}
+        }
+    }
+
+    fn notified(&self, status: u16, out: &mut Outbox) {
+        if !matches!(self.stage, Stage::Closing | Stage::Leaving(_) | Stage::Over) {
+            out.events.push(Event::Notified { leg: self.id, status });
         }
     }
 }

@@ -274,10 +274,39 @@ impl Leg {
             && !calling.has_response
         {
             calling.flow = calling.invite.target.flow;
-            return self.send_invite(now, None, endpoint, out);
+            return self.send_invite_again(now, endpoint, out);
         }
         let status = if is_unsent { 503 } else { 408 };
         self.failed(cause::local(CauseKind::Unreachable, status), None, Vec::new(), out);
+    }
+
+    /// Our INVITE was lost with its stream. A phone that was ringing is gone: nobody else can be meant by the address.
+    pub(super) fn call_again(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Stage::Calling(calling) = &mut self.stage else { return };
+        if calling.key != concern.key {
+            return;
+        }
+        if calling.has_response {
+            return self.unreachable(now, concern.verdict, endpoint, out);
+        }
+        calling.flow.connection = ConnectionId::default();
+        self.send_invite_again(now, endpoint, out);
+    }
+
+    /// Sends the INVITE by another way, with credentials if the peer has asked for them.
+    fn send_invite_again(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Calling(calling) = &self.stage else { return };
+        let cnonce = endpoint.token().to_string();
+        let uri = &calling.invite.target.uri;
+        let authorization =
+            self.auth.as_mut().and_then(|auth| auth.header(Method::Invite.name(), uri, &cnonce));
+        self.send_invite(now, authorization, endpoint, out);
     }
 
     /// No final response in the time that the owner gave.

@@ -7,7 +7,6 @@ use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{CauseKind, Event, Outbox};
 use crate::sdp::SessionDescription;
-use crate::transaction::client_invite::Verdict;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -78,11 +77,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let status = match (&answer, concern.verdict) {
-            (Some((response, _)), _) => response.status(),
-            (None, Verdict::Unsent) => 503,
-            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
-        };
+        let status = concern.status(answer.map(|(response, _)| response));
         if status < 200 {
             return;
         }
@@ -131,6 +126,25 @@ impl Leg {
             408 | 481 => return self.lost(now, status, endpoint, out),
             _ if answer.is_none() => return self.lost(now, status, endpoint, out),
             _ => out.events.push(Event::OfferRefused { leg: self.id, status }),
+        }
+        self.resume(now, endpoint, out);
+    }
+
+    /// Our re-INVITE was lost with its stream.
+    pub(super) fn offer_again(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if !matches!(&self.exchange, Exchange::LocalOffer { key, .. } if *key == concern.key) {
+            return;
+        }
+        if let Exchange::LocalOffer { description, .. } =
+            std::mem::replace(&mut self.exchange, Exchange::Stable)
+        {
+            self.queued.get_or_insert(description);
         }
         self.resume(now, endpoint, out);
     }

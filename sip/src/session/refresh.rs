@@ -13,7 +13,6 @@ use super::{Exchange, Leg, MODIFY_TIMEOUT, Stage};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
 use crate::outbox::Outbox;
-use crate::transaction::client_invite::Verdict;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -233,6 +232,20 @@ impl Leg {
         endpoint.transactions.send(now, key, method, bytes, flow, self.id, Purpose::Refresh, out);
     }
 
+    /// Our refresh was lost with its stream.
+    pub(super) fn refresh_again(
+        &mut self,
+        now: Instant,
+        concern: Concern,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        if matches!(&self.exchange, Exchange::Refreshing { key, .. } if *key == concern.key) {
+            self.exchange = Exchange::Stable;
+            self.refresh(now, endpoint, out);
+        }
+    }
+
     /// Takes the outcome of our refresh. Only silence, 408 and 481 end the session (RFC 4028 §10).
     pub(super) fn refreshed(
         &mut self,
@@ -242,11 +255,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let status = match (&answer, concern.verdict) {
-            (Some((response, _)), _) => response.status(),
-            (None, Verdict::Unsent) => 503,
-            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
-        };
+        let status = concern.status(answer.map(|(response, _)| response));
         if status < 200 {
             return;
         }

@@ -20,7 +20,7 @@ use crate::message::{Message, Method};
 use crate::outbox::{Outbox, Transmit};
 use crate::timer_queue::{Armed, TimerQueue};
 use crate::timing::Timing;
-use crate::transport::{Flow, Transport};
+use crate::transport::Flow;
 
 /// How many 2xx of different forks one INVITE may draw before the rest is ignored.
 const FORKS_ACCEPTED_MAX: usize = 16;
@@ -123,8 +123,19 @@ pub(crate) struct Concern {
     pub(crate) verdict: Verdict,
     /// A 2xx of a fork after another fork's.
     pub(crate) is_stray: bool,
-    /// Whether we asked for the end of the INVITE.
-    pub(crate) is_cancelled: bool,
+    /// Whether it could not be sent because its stream closed: another one may do.
+    pub(crate) has_lost_stream: bool,
+}
+
+impl Concern {
+    /// The status of the outcome: 408 where no response came, 503 where the request could not be sent.
+    pub(crate) fn status(&self, response: Option<&Message>) -> u16 {
+        match (response, self.verdict) {
+            (Some(response), _) => response.status(),
+            (None, Verdict::Unsent) => 503,
+            (None, Verdict::Absorbed | Verdict::Deliver | Verdict::TimedOut) => 408,
+        }
+    }
 }
 
 impl Transactions {
@@ -325,9 +336,11 @@ impl Transactions {
         self.send(now, cancel, Method::Cancel, bytes, flow, leg, Purpose::Alone, out);
     }
 
-    /// The requests in flight to this hop, in an order that depends on nothing but the seed.
-    pub(crate) fn clients_to(&self, transport: Transport, remote: SocketAddr) -> Vec<ClientKey> {
-        let is_there = |flow: Flow| flow.transport == transport && flow.remote == remote;
+    /// The requests in flight by this flow, in an order that depends on nothing but the seed.
+    pub(crate) fn clients_by(&self, flow: Flow) -> Vec<ClientKey> {
+        let is_there = |of: Flow| {
+            (of.transport, of.remote, of.connection) == (flow.transport, flow.remote, flow.connection)
+        };
         let mut keys: Vec<_> =
             self.clients.iter().filter(|(_, client)| is_there(client.flow())).map(|(key, _)| *key).collect();
         keys.sort_unstable();
@@ -528,7 +541,7 @@ impl Client {
             purpose: self.purpose,
             verdict,
             is_stray: false,
-            is_cancelled: !matches!(self.cancel, Cancel::No),
+            has_lost_stream: verdict == Verdict::Unsent && self.flow().connection != ConnectionId::default(),
         })
     }
 

@@ -476,3 +476,48 @@ fn parties_without_a_host_are_at_the_ends_of_the_path() {
     assert_eq!(invite.value(HeaderName::Contact), Some("<sip:alice@[2001:db8::1]:5060>"));
     assert!(String::from_utf8_lossy(invite.body()).contains("c=IN IP6 2001:db8::1"));
 }
+
+#[test]
+fn what_is_lost_with_a_stream_goes_once_more_by_another() {
+    let mut bench = Bench::new().by_tcp();
+    let first = calling(&mut bench, |_| {});
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    let (flow, again) = bench.sent().remove(0);
+    assert_eq!((flow.connection, again.call_id()), (ConnectionId::default(), first.call_id()));
+    assert_ne!(again.via().unwrap().branch(), first.via().unwrap().branch());
+    bench.act(|agent, now, out| agent.transport_failed(now, flow, out));
+    assert_eq!(bench.told(), ["Failed Unreachable 503"]);
+
+    let mut bench = Bench::new().by_tcp();
+    let invite = calling(&mut bench, |_| {});
+    bench.say(response(&invite, 200, "b", "Contact: <sip:bob@192.0.2.2:5071;transport=tcp>\r\n", SDP_BODY));
+    bench.command(Command::Offer(LEG, sdp(7000)));
+    assert_eq!(bench.heard(), ["ACK", "INVITE"]);
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    let (flow, offer) = bench.sent().remove(0);
+    assert_eq!(
+        (word(&offer), flow.remote.port(), flow.connection),
+        ("INVITE".to_owned(), 5071, ConnectionId::default())
+    );
+    bench.command(Command::End(LEG, None));
+    let (flow, _) = bench.sent().remove(0);
+    bench.act(|agent, now, out| agent.transport_failed(now, flow, out));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec![], vec!["Answered".to_owned(), "Ended Local".to_owned()])
+    );
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn a_phone_that_rings_is_gone_with_its_stream() {
+    let mut bench = Bench::new().by_tcp();
+    let invite = calling(&mut bench, |_| {});
+    bench.say(response(&invite, 180, "b", "", ""));
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec![], vec!["Progress 180".to_owned(), "Failed Unreachable 503".to_owned()])
+    );
+    bench.expect_nothing_left();
+}

@@ -8,6 +8,7 @@ use crate::auth::{Algorithm, Attempt, Verdict};
 use crate::endpoint::Arrival;
 use crate::message::{HeaderName, NameAddr};
 use crate::outbox::{Event, Outbox, Peer};
+use crate::transport::Flow;
 
 /// What a user is challenged with who does not exist, or does not say who it is.
 const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
@@ -18,10 +19,12 @@ const USER_BYTES_MAX: usize = 64;
 impl Agent {
     /// Says who sent a request, or answers it: with a challenge, or with 403.
     pub(super) fn admit_peer(&self, now: Instant, arrival: &Arrival, out: &mut Outbox) -> Option<Peer> {
-        if let Some(trunk) = self.endpoint.directory.trunk_at(arrival.flow.remote.ip()) {
+        let user = user(arrival.message.from());
+        if let Some(trunk) = self.endpoint.directory.trunk_at(arrival.flow.remote.ip())
+            && !self.is_registered_phone(now, &user, arrival.flow)
+        {
             return Some(Peer::Trunk(Arc::clone(trunk)));
         }
-        let user = user(arrival.message.from());
         let line = self.authenticate(now, arrival, &user, out)?;
         if user != *line {
             self.refuse(arrival, 403, out, |reply| reply);
@@ -29,6 +32,16 @@ impl Agent {
             return None;
         }
         Some(Peer::Line(line))
+    }
+
+    /// Whether a line is registered from exactly this address: then it is a phone, though a trunk is at the same host.
+    fn is_registered_phone(&self, now: Instant, user: &str, flow: Flow) -> bool {
+        self.endpoint.directory.accounts.contains_key(user)
+            && self
+                .location
+                .bindings(user, now)
+                .iter()
+                .any(|binding| (binding.flow.transport, binding.flow.remote) == (flow.transport, flow.remote))
     }
 
     /// The line whose password the request proves, or a challenge. `user` is whom the request is about.

@@ -170,3 +170,21 @@ fn a_trunk_that_registers_is_humoured() {
     bench.say(text.replace("z9hG4bK-", "z9hG4bK-c-"));
     assert_eq!(bench.heard(), ["404"]);
 }
+
+#[test]
+fn a_phone_at_the_host_of_a_trunk_is_a_phone_once_it_has_registered() {
+    let mut bench = Bench::with(lines(), "192.0.2.2:5070");
+    bench.say(invite("").replace("z9hG4bK-", "z9hG4bK-0-").replace("Call-ID: call", "Call-ID: first"));
+    assert_eq!(bench.heard(), ["100"]);
+    bench.events();
+    let text = register("alice", "");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["200".to_owned()], vec!["Registered".to_owned()]));
+    bench.say(invite(""));
+    assert_eq!(bench.heard(), ["401"]);
+    bench.flow.remote.set_port(5099);
+    bench.say(invite("").replace("z9hG4bK-", "z9hG4bK-3-").replace("Call-ID: call", "Call-ID: third"));
+    assert_eq!(bench.heard(), ["100"], "the trunk is still one");
+}

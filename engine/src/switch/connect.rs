@@ -196,11 +196,13 @@ impl Switch {
         Some(Place { port: self.media.port(leg)?, address: self.setup.media.address })
     }
 
-    /// Tells the relay what was agreed, as far as it was.
+    /// Tells the relay what was agreed, as far as it was. Before the answer nobody is expected to speak.
     pub(super) fn tell_relay(&mut self, leg: LegId, out: &mut Outbox) {
         let Some(entry) = self.legs.get(&leg) else { return };
         if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
-            self.media.set_remote(leg, session::remote(theirs, ours, entry.signalling), out);
+            let mut remote = session::remote(theirs, ours, entry.signalling);
+            remote.receive &= entry.is_up();
+            self.media.set_remote(leg, remote, out);
         }
     }
 

@@ -79,7 +79,7 @@ pub use setup::{LineKind, Setup};
 pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, PartyView, TrunkView};
 
 use call::Call;
-use leg::{Leg, LegPhase};
+use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
 use owner::App;
@@ -303,7 +303,7 @@ impl Switch {
     }
 
     fn silent(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
-        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Up) else { return };
+        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.is_up()) else { return };
         let id = entry.call;
         let talking = |call: &Call| matches!(call.state, CallState::Connected(_) | CallState::OnHold);
         if self.calls.get(&id).is_some_and(talking) {

@@ -100,6 +100,17 @@ fn ports_come_back_when_the_relay_has_closed_them() {
 }
 
 #[test]
+fn nobody_is_expected_to_speak_before_the_answer() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.progress(station, 183, Some(USUAL));
+    assert!(!rig.remotes[&caller].receive && !rig.remotes[&station].receive);
+    rig.answer(station, USUAL);
+    assert!(rig.remotes[&caller].receive && rig.remotes[&station].receive);
+}
+
+#[test]
 fn silence_before_the_answer_means_nothing() {
     let mut rig = Rig::new();
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));

@@ -139,9 +139,7 @@ impl Switch {
         let line = self.lines.get(address).filter(opened).ok_or(LineError::InvalLineHandle)?;
         let (address, kind) = (Arc::clone(&line.address), line.kind);
         let own_name = line.name.clone();
-        if !is_dialable(&to) {
-            return Err(LineError::InvalAddress);
-        }
+        let to = dialable(&to).ok_or(LineError::InvalAddress)?;
         let bindings = self.location.bindings(&address, now);
         if kind == LineKind::Phone && bindings.is_empty() {
             return Err(LineError::InvalLineState);
@@ -312,13 +310,44 @@ impl Switch {
     }
 }
 
-/// TAPI dialable format as far as it is supported: printable, no blanks at all, not too long.
-fn is_dialable(to: &str) -> bool {
-    !to.is_empty()
-        && to.len() <= DIALLED_BYTES_MAX
-        && !to.chars().any(|c| c.is_control() || c.is_whitespace())
-}
-
 fn reply(app: AppId, request: RequestId, reply: Reply, out: &mut Outbox) {
     out.messages.push((app, Message::Reply { request, reply }));
+}
+
+/// The address to dial: TAPI's dialable format as far as it is supported. Visual separators of a number are left out; a
+/// name is taken as it is.
+fn dialable(to: &str) -> Option<String> {
+    const SEPARATORS: &[char] = &[' ', '-', '.', '(', ')'];
+    /// Partial dialling, subaddresses, pauses, prompts and billing; and what would end a SIP URI.
+    const UNSUPPORTED: &[char] = &[';', '|', '^', ',', '?', '$', '@', ':', '<', '>', '"', '/'];
+    let is_digit = |c: char| c.is_ascii_digit() || "+*#".contains(c);
+    let is_number = to.chars().all(|c| is_digit(c) || SEPARATORS.contains(&c));
+    let address = if is_number { to.replace(SEPARATORS, "") } else { to.to_owned() };
+    let is_supported = |c: char| !c.is_control() && !c.is_whitespace() && !UNSUPPORTED.contains(&c);
+    let fits = !address.is_empty() && address.len() <= DIALLED_BYTES_MAX;
+    (fits && address.chars().all(is_supported)).then_some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separators_of_a_number_are_for_the_eye() {
+        assert_eq!(dialable("+49 (30) 12-34.5").as_deref(), Some("+493012345"));
+        assert_eq!(dialable("*21#").as_deref(), Some("*21#"));
+    }
+
+    #[test]
+    fn a_name_is_taken_as_it_is() {
+        assert_eq!(dialable("john.doe-2").as_deref(), Some("john.doe-2"));
+    }
+
+    #[test]
+    fn what_cannot_be_dialled_is_refused() {
+        let long = "1".repeat(DIALLED_BYTES_MAX + 1);
+        for to in ["", "()", "john doe", "100;", "1,2", "a@b", "a\r\nVia: x", &long] {
+            assert_eq!(dialable(to), None, "{to}");
+        }
+    }
 }

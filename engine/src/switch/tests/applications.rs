@@ -310,7 +310,7 @@ fn make_call_is_refused_for_the_reason_that_holds() {
     let mut error = |line: &str, to: &str| rig.request(CRM, make_call(line, to)).unwrap_err().error;
     assert_eq!(error("9999", "1002"), LineError::InvalLineHandle);
     assert_eq!(error("1003", ""), LineError::InvalAddress);
-    assert_eq!(error("1003", "1 2"), LineError::InvalAddress);
+    assert_eq!(error("1003", "one two"), LineError::InvalAddress);
     assert_eq!(error("1003", "4711"), LineError::InvalAddress);
     assert_eq!(error("1001", "1002"), LineError::InvalLineState);
 }

@@ -130,23 +130,24 @@ impl Dialog {
         &mut self.sequence
     }
 
-    /// A request from the peer: checks its place and takes its Contact as remote target if it refreshes the target
-    /// (INVITE and UPDATE, RFC 3261 §12.2.2, RFC 3311 §5.1).
+    /// A request from the peer: checks its place.
     ///
     /// # Errors
     /// [`OutOfOrder`]: to be answered 500.
     pub fn receive(&mut self, request: &Message, flow: Flow) -> Result<(), OutOfOrder> {
-        let method = request.method();
-        self.sequence.receive(method, request.cseq().number)?;
-        if matches!(method, Method::Invite | Method::Update)
-            && let Some(target) = contact(request)
-        {
-            self.target = target.into();
-        }
-        if method != Method::Ack {
+        self.sequence.receive(request.method(), request.cseq().number)?;
+        if request.method() != Method::Ack {
             self.flow = flow;
         }
         Ok(())
+    }
+
+    /// An INVITE or UPDATE of the peer is accepted: its Contact is the remote target from here on. One that is refused
+    /// moves nothing (RFC 3261 §12.2.2, RFC 3311 §5.1).
+    pub fn retarget(&mut self, request: &Message) {
+        if let Some(target) = contact(request) {
+            self.target = target.into();
+        }
     }
 
     /// The connection is gone: the next request opens another.

@@ -224,6 +224,9 @@ impl Leg {
         if status < 200 {
             return Some(response);
         }
+        if let Some(dialog) = &mut self.dialog {
+            dialog.retarget(request);
+        }
         let response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED);
         Some(self.answer_timer(now, request, response, endpoint.config.session_expires_s))
     }

@@ -239,6 +239,9 @@ impl Leg {
             Method::Update => {
                 let contact = endpoint.contact(arrival.flow, &self.user).to_string();
                 let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.retarget(&request);
+                }
                 endpoint.reply(now, arrival, 200, tag, out, |reply| {
                     let reply =
                         reply.header(HeaderName::Contact, contact).header(HeaderName::Supported, SUPPORTED);

@@ -232,13 +232,24 @@ fn an_update_with_an_offer_is_one() {
 }
 
 #[test]
-fn a_request_moves_the_target() {
+fn only_a_request_that_is_accepted_moves_the_target() {
     let (mut bench, leg, tag) = established();
-    let moved =
-        request("INVITE", 2, &tag, "", HOLD).replace("alice@192.0.2.2:5070>", "alice@192.0.2.2:5099>");
-    bench.say(moved);
+    let moved = |method: &str, cseq: u32, body: &str, port: u16| {
+        request(method, cseq, &tag, "", body)
+            .replace("alice@192.0.2.2:5070>", &format!("alice@192.0.2.2:{port}>"))
+    };
+    bench.say(moved("INVITE", 2, HOLD, 5097));
+    bench.command(Command::RefuseOffer(leg, 488));
+    bench.sent();
+    bench.command(Command::Notify(leg, "hold"));
+    assert_eq!(bench.only().request_uri(), "sip:alice@192.0.2.2:5070");
+    bench.say(moved("INVITE", 3, HOLD, 5098));
     bench.command(Command::AnswerOffer(leg, sdp(7000)));
-    bench.say(request("ACK", 2, &tag, "", ""));
+    bench.say(request("ACK", 3, &tag, "", ""));
+    bench.sent();
+    bench.command(Command::Notify(leg, "hold"));
+    assert_eq!(bench.only().request_uri(), "sip:alice@192.0.2.2:5098");
+    bench.say(moved("UPDATE", 4, "", 5099));
     bench.sent();
     bench.command(Command::End(leg, None));
     let (flow, bye) = bench.sent().remove(0);

@@ -133,7 +133,7 @@ fn random_calls(seed: u64) -> (u64, Tally) {
             [HoldForm::SendOnly, HoldForm::Inactive, HoldForm::Unspecified][rng.random_range(0..3)];
         script.resumes_without_offer = rng.random_bool(0.2);
         // Packets cost time and change nothing here, but for a few seeds.
-        script.speaks = seed % 50 == 0;
+        script.speaks = seed.is_multiple_of(50);
     }
     lab.set_quality(Quality::BAD);
     for _ in 0..rng.random_range(20..60) {

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trunkline_fuzz::mutator::Mutator;
-use trunkline_fuzz::{digest, message, sdp, stream, uri};
+use trunkline_fuzz::{agent, digest, message, sdp, stream, uri};
 
 /// Name and check of each target.
-const CHECKS: [(&str, fn(&[u8])); 7] = [
+const CHECKS: [(&str, fn(&[u8])); 8] = [
     ("scan", message::scan),
     ("message", message::check),
     ("stream", stream::check),
@@ -19,6 +19,7 @@ const CHECKS: [(&str, fn(&[u8])); 7] = [
     ("values", values),
     ("sdp", body),
     ("digest", digest::check),
+    ("agent", agent::check),
 ];
 
 fn main() -> ExitCode {

@@ -115,11 +115,15 @@ impl Head {
     /// The length of the message, as soon as its headers are there.
     fn read(&mut self, buffer: &[u8]) -> Result<Option<usize>, FrameError> {
         while self.total.is_none() {
-            let Some(len) = memchr::memchr(b'\n', &buffer[self.searched..]) else {
-                self.searched = buffer.len();
-                return if self.searched > MESSAGE_BYTES_MAX { Err(FrameError::TooLong) } else { Ok(None) };
-            };
-            let end = self.searched + len;
+            let found = memchr::memchr(b'\n', &buffer[self.searched..]);
+            let end = found.map_or(buffer.len(), |len| self.searched + len);
+            if end > MESSAGE_BYTES_MAX {
+                return Err(FrameError::TooLong);
+            }
+            if found.is_none() {
+                self.searched = end;
+                return Ok(None);
+            }
             let line = &buffer[self.line_at..end];
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let is_start_line = self.line_at == 0;
@@ -247,5 +251,15 @@ mod tests {
         let line = [b'a'; 1024];
         let errors = (0..100).flat_map(|_| frames(&mut framer, &line)).collect::<Vec<_>>();
         assert_eq!(errors, [Err(FrameError::TooLong)]);
+        let lines = "a: b\r\n".repeat(20_000) + "\r\n";
+        for read in [1_000, lines.len()] {
+            let mut framer = Framer::new();
+            let errors = lines
+                .as_bytes()
+                .chunks(read)
+                .flat_map(|piece| frames(&mut framer, piece))
+                .collect::<Vec<_>>();
+            assert_eq!(errors, [Err(FrameError::TooLong)], "reads of {read}");
+        }
     }
 }

@@ -12,6 +12,9 @@ use super::ring::Ring;
 use super::setup::LineKind;
 use super::view::{CallOrigin, CallReason, PartyView};
 
+/// Max-Forwards of calls that begin here (RFC 3261 §8.1.1.6).
+pub(super) const MAX_FORWARDS: u8 = 70;
+
 /// A request that waits for the station.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Pending {
@@ -54,6 +57,10 @@ pub(super) struct Call {
     pub(super) dial: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
+    /// How often this caller was sent elsewhere.
+    pub(super) redirects: u8,
+    /// The Diversion header's value (RFC 5806) for what this caller leads to.
+    pub(super) diversion: Option<String>,
     /// The media worker of the conversation.
     pub(super) media_worker: u16,
     /// Who holds a handle.
@@ -70,6 +77,44 @@ pub(super) struct Call {
 }
 
 impl Call {
+    /// A call on this line, between nobodies so far.
+    pub(super) fn new(
+        now: Instant,
+        id: CallId,
+        line: Arc<str>,
+        kind: LineKind,
+        origin: CallOrigin,
+        state: CallState,
+    ) -> Self {
+        Self {
+            id,
+            line,
+            kind,
+            state,
+            since: now,
+            origin,
+            reason: CallReason::Direct,
+            caller: PartyView::default(),
+            called: PartyView::default(),
+            connected: PartyView::default(),
+            calls: false,
+            peer: None,
+            leg: None,
+            ring: None,
+            dial: None,
+            max_forwards: MAX_FORWARDS,
+            redirects: 0,
+            diversion: None,
+            media_worker: 0,
+            handles: Vec::new(),
+            made: false,
+            claimed: false,
+            held_by_app: false,
+            held_by_station: false,
+            pending: None,
+        }
+    }
+
     /// What the application holds.
     pub(super) fn privilege(&self, app: AppId) -> CallPrivilege {
         self.handles

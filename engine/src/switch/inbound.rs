@@ -23,8 +23,8 @@ use super::report::CallReport;
 use super::session;
 use super::setup::LineKind;
 use super::status::{Failure, RETRY_AFTER_S};
-use super::timers::Timer;
-use super::view::{CallOrigin, CallReason, PartyView};
+use super::timers::{GUARD, Timer};
+use super::view::{CallOrigin, PartyView};
 
 impl Switch {
     pub(super) fn sip_event(&mut self, now: Instant, event: Event, out: &mut Outbox) {
@@ -39,7 +39,8 @@ impl Switch {
             Event::OfferAnswered { leg, sdp } => self.offer_answered(leg, sdp, out),
             Event::OfferRefused { leg, status: _ } => self.offer_refused(leg),
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
-            Event::Failed { leg, cause, retry_after_s, redirect: _ } => {
+            Event::Failed { leg, cause, retry_after_s, redirect } => {
+                self.note_elsewhere(leg, &redirect);
                 let retry_after = retry_after_s.is_some();
                 self.leg_over(now, leg, Failure { retry_after, ..Failure::of(cause, false) }, out);
             }
@@ -91,30 +92,16 @@ impl Switch {
         let caller_name =
             if invite.from.name.is_empty() && !inbound { name } else { invite.from.name.clone() };
         let number = if inbound { invite.from.user.clone() } else { address.to_string() };
+        let state = if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing };
+        let origin = if inbound { CallOrigin::External } else { CallOrigin::Outbound };
         let call = Call {
-            id,
-            line: address,
-            kind,
-            state: if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing },
-            since: now,
-            origin: if inbound { CallOrigin::External } else { CallOrigin::Outbound },
-            reason: CallReason::Direct,
             caller: PartyView { number, name: caller_name },
             called: PartyView { number: invite.dialled.clone(), name: String::new() },
-            connected: PartyView::default(),
             calls: true,
-            peer: None,
             leg: Some(leg),
-            ring: None,
-            dial: None,
             max_forwards,
             media_worker,
-            handles: Vec::new(),
-            made: false,
-            claimed: false,
-            held_by_app: false,
-            held_by_station: false,
-            pending: None,
+            ..Call::new(now, id, address, kind, origin, state)
         };
         self.introduce(call, None, out);
         self.dial(now, id, &invite.dialled, out);
@@ -239,11 +226,12 @@ impl Switch {
         let trunk = call.kind == LineKind::Trunk;
         let Some(ring) = call.ring.as_mut() else { return };
         ring.note(failure);
-        // 6xx speaks for the person, not for the device; a trunk's next peer is only asked in place of a dead one.
+        // 6xx and "elsewhere" speak for the person, not for the device; a trunk's next peer is only asked in place of a
+        // dead one.
         let stop = if trunk {
             ring.rang || !failure.is_of_the_peer()
         } else {
-            (600..700).contains(&failure.cause.status)
+            (600..700).contains(&failure.cause.status) || ring.elsewhere.is_some()
         };
         if stop {
             ring.waiting.clear();
@@ -261,9 +249,15 @@ impl Switch {
     pub(super) fn ring_over(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(ring) = call.ring.take() else { return };
+        if let Some(number) = ring.elsewhere
+            && self.redirect(now, id, &number, out)
+        {
+            return;
+        }
         let failure = ring.failure.unwrap_or_else(|| Failure::local(480));
         let failure = Failure { rang: failure.rang || ring.rang, ..failure };
         let refused = failure.cause.status != 0 && !failure.ours;
+        let Some(call) = self.calls.get(&id) else { return };
         let report = match call.kind {
             // The own phone refused: the destination was never called.
             _ if call.dial.is_some() => CallReport::Disconnected(super::DisconnectMode::Unavail),
@@ -286,7 +280,10 @@ impl Switch {
         self.dirty.insert(id);
         let Some(pending) = self.calls.get(&id).and_then(|call| call.pending) else { return };
         match pending.wish {
-            Wish::Answer => self.ring_anew(now, id, out),
+            Wish::Answer => {
+                self.timers.start(id, Timer::Guard, now + GUARD);
+                self.ring_anew(now, id, out);
+            }
             Wish::Retrieve => self.finish_pending(id, Err(LineError::OperationFailed), out),
         }
     }

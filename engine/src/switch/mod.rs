@@ -42,6 +42,7 @@ mod media;
 mod outbound;
 mod owner;
 mod read;
+mod redirect;
 mod release;
 mod request;
 mod ring;

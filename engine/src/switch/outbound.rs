@@ -37,7 +37,8 @@ impl Switch {
     /// Calls the dialled address for this caller, whose leg, if it has one, is known.
     pub(super) fn dial(&mut self, now: Instant, caller: CallId, dialled: &str, out: &mut Outbox) {
         let Some(call) = self.calls.get(&caller) else { return };
-        let from_trunk = call.kind == LineKind::Trunk;
+        // Who was sent elsewhere goes by the rights of the line that sent him.
+        let from_trunk = call.kind == LineKind::Trunk && call.redirects == 0;
         let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
         match resolve(&self.setup.routes, &self.lines, source, dialled) {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
@@ -131,32 +132,17 @@ impl Switch {
             (LineKind::Phone | LineKind::Local, LineKind::Phone | LineKind::Local) => CallOrigin::Internal,
         };
         let from = calling.caller.clone();
+        let reason = if calling.redirects == 0 { CallReason::Direct } else { CallReason::FwdUncond };
         let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
         let id = self.next_call();
         let call = Call {
-            id,
-            line: Arc::clone(line),
-            kind,
-            state,
-            since: now,
-            origin,
-            reason: CallReason::Direct,
             caller: from,
             called,
-            connected: PartyView::default(),
-            calls: false,
             peer: Some(caller),
-            leg: None,
-            ring: None,
-            dial: None,
             max_forwards,
+            reason,
             media_worker,
-            handles: Vec::new(),
-            made: false,
-            claimed: false,
-            held_by_app: false,
-            held_by_station: false,
-            pending: None,
+            ..Call::new(now, id, Arc::clone(line), kind, origin, state)
         };
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.peer = Some(id);
@@ -179,10 +165,11 @@ impl Switch {
         let from =
             Party { user: call.caller.number.clone(), host: from_host, name: call.caller.name.clone() };
         let max_forwards = call.max_forwards;
+        let diversion = caller.and_then(|caller| self.calls.get(&caller)?.diversion.clone());
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
         let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
-        let invitation = Invitation { from, to, max_forwards, credentials: None, offer, worker };
+        let invitation = Invitation { from, to, max_forwards, credentials: None, diversion, offer, worker };
         self.ring(now, id, invitation, groups, out);
     }
 
@@ -257,13 +244,14 @@ impl Switch {
             ring.branches.push(leg);
         }
         self.dirty.insert(id);
+        let diversion = invitation.diversion.map(|value| ("Diversion", value));
         let invite = Invite {
             target: candidate.target,
             from: invitation.from,
             to: invitation.to,
             offer: Some(offer),
             max_forwards: invitation.max_forwards,
-            headers: candidate.headers,
+            headers: candidate.headers.into_iter().chain(diversion).collect(),
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
         };

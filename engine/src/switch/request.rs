@@ -7,7 +7,7 @@ use trunkline_sip::outbox::{Command, Party};
 
 use super::Switch;
 use super::auto_answer;
-use super::call::{Call, Pending, Wish};
+use super::call::{Call, MAX_FORWARDS, Pending, Wish};
 use super::call_state::CallState;
 use super::error::LineError;
 use super::feature::Standing;
@@ -22,10 +22,7 @@ use super::route::{DIALLED_BYTES_MAX, Destination, Source, resolve};
 use super::setup::LineKind;
 use super::status::COMPLETED_ELSEWHERE;
 use super::timers::{GUARD, Timer};
-use super::view::{CallOrigin, CallReason, PartyView};
-
-/// Max-Forwards of calls that begin here (RFC 3261 §8.1.1.6).
-const MAX_FORWARDS: u8 = 70;
+use super::view::{CallOrigin, PartyView};
 
 impl Switch {
     pub(super) fn operate(
@@ -161,29 +158,14 @@ impl Switch {
         let media_worker = self.media.choose_worker(&self.setup.media);
         let called = PartyView { number: to.clone(), name: called_name };
         let call = Call {
-            id,
-            line: Arc::clone(&address),
-            kind,
-            state: CallState::Dialing,
-            since: now,
-            origin: CallOrigin::Outbound,
-            reason: CallReason::Direct,
             caller: PartyView { number: address.to_string(), name: own_name },
             called: called.clone(),
-            connected: PartyView::default(),
             calls: true,
-            peer: None,
-            leg: None,
-            ring: None,
             dial: (kind == LineKind::Phone).then(|| to.clone()),
-            max_forwards: MAX_FORWARDS,
             media_worker,
-            handles: Vec::new(),
             made: true,
             claimed: true,
-            held_by_app: false,
-            held_by_station: false,
-            pending: None,
+            ..Call::new(now, id, Arc::clone(&address), kind, CallOrigin::Outbound, CallState::Dialing)
         };
         reply(app, request, Ok(Outcome::Call(id)), out);
         self.introduce(call, Some(app), out);
@@ -198,6 +180,7 @@ impl Switch {
                     to: Party { user: address.to_string(), host: domain, name: String::new() },
                     max_forwards: MAX_FORWARDS,
                     credentials: None,
+                    diversion: None,
                     offer: None,
                     worker: self.next_sip_worker(),
                 };

@@ -30,6 +30,8 @@ pub(super) struct Invitation {
     pub(super) to: Party,
     pub(super) max_forwards: u8,
     pub(super) credentials: Option<Arc<Credentials>>,
+    /// The Diversion header's value, for a call that was sent here from elsewhere.
+    pub(super) diversion: Option<String>,
     /// What the offer is made from; `None`: what the engine itself speaks.
     pub(super) offer: Option<Box<SessionDescription>>,
     /// The SIP worker of the legs.
@@ -46,6 +48,8 @@ pub(super) struct Ring {
     pub(super) waiting: VecDeque<Vec<Candidate>>,
     /// Why nobody answered: the best of the failures so far.
     pub(super) failure: Option<Failure>,
+    /// Where the station sends its callers: a number.
+    pub(super) elsewhere: Option<String>,
     /// Whether any branch was alerted.
     pub(super) rang: bool,
     /// The branch whose early media the caller hears.
@@ -54,7 +58,15 @@ pub(super) struct Ring {
 
 impl Ring {
     pub(super) const fn new(invitation: Invitation, groups: VecDeque<Vec<Candidate>>) -> Self {
-        Self { invitation, branches: Vec::new(), waiting: groups, failure: None, rang: false, early: None }
+        Self {
+            invitation,
+            branches: Vec::new(),
+            waiting: groups,
+            failure: None,
+            elsewhere: None,
+            rang: false,
+            early: None,
+        }
     }
 
     /// Takes a branch out; whether it was one.

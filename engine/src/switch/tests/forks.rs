@@ -63,6 +63,60 @@ fn busy_says_more_than_not_there() {
     rig.assert_quiet();
 }
 
+fn send_elsewhere(rig: &mut Rig, leg: trunkline_sip::LegId, contact: &str) {
+    let cause = Cause { status: 302, kind: CauseKind::Status, ..Cause::default() };
+    rig.tell(Event::Failed { leg, cause, retry_after_s: None, redirect: vec![contact.to_owned()] });
+}
+
+#[test]
+fn a_phone_that_sends_its_callers_elsewhere_is_followed_with_its_rights() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.progress(station, 180, None);
+    rig.commands();
+    rig.states(CRM);
+    send_elsewhere(&mut rig, station, "<sip:030@pbx.example>");
+    let (elsewhere, invite) = rig.invited();
+    assert_eq!((invite.target.uri.as_str(), invite.max_forwards), ("sip:30@carrier.example", 68));
+    assert_eq!(invite.headers, [("Diversion", "<sip:1002@pbx.example>;reason=unconditional".to_owned())]);
+    assert!(rig.commands().is_empty());
+    assert_eq!(
+        rig.states(CRM),
+        ["c2 disconnected/forwarded", "c3 new owner", "c3 dialing", "c3 proceeding", "c2 idle"]
+    );
+    rig.answer(elsewhere, USUAL);
+    assert_eq!(rig.commands(), [format!("answer {caller}")]);
+    rig.hang_up(caller);
+    rig.assert_quiet();
+}
+
+#[test]
+fn lines_that_send_each_other_their_callers_end_somewhere() {
+    let mut rig = Rig::new();
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
+    for hop in 0..6 {
+        let (station, _) = rig.invited();
+        let other = if hop % 2 == 0 { "<sip:1001@pbx>" } else { "<sip:1002@pbx>" };
+        send_elsewhere(&mut rig, station, other);
+    }
+    assert_eq!(rig.commands(), [format!("reject 480 {caller}")]);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_network_that_sends_callers_elsewhere_is_not_followed() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Line("1001".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    send_elsewhere(&mut rig, station, "<sip:0190@expensive.example>");
+    assert_eq!(rig.commands(), [format!("reject 480 {caller}")]);
+    rig.assert_quiet();
+}
+
 #[test]
 fn a_dead_peer_of_a_trunk_is_replaced_by_the_next() {
     let mut rig = Rig::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use trunkline_media::{Event as MediaEvent, LegId as MediaLegId};
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{CauseKind, Command, Event, Party, Peer};
+use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Party, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
 use crate::switch::*;
@@ -155,7 +155,11 @@ impl World {
             Happening::Failed { leg, status } => {
                 let leg = self.leg(leg);
                 if self.legs.remove(&leg) {
-                    self.rig.refuse(leg, status);
+                    let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
+                    let elsewhere = (status < 400).then(|| ["sip:1001@pbx", "sip:1002@pbx", "sip:030@pbx"]);
+                    let redirect =
+                        elsewhere.map(|to| to[usize::from(status) % 3].to_owned()).into_iter().collect();
+                    self.rig.tell(Event::Failed { leg, cause, retry_after_s: None, redirect });
                 }
             }
             Happening::Ended { leg, kind } => {

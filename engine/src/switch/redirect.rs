@@ -1,0 +1,78 @@
+//! A phone that sends its callers elsewhere (RFC 3261 §8.1.3.4): 301 or 302 with a Contact.
+//!
+//! The caller is not told to go there himself: the switch calls the number for him, by the routes and rights of the line
+//! that sent him. Only phones are followed; a network that redirects has failed.
+
+use std::time::Instant;
+
+use trunkline_sip::LegId;
+use trunkline_sip::message::NameAddr;
+
+use super::Switch;
+use super::call_state::DisconnectMode;
+use super::ids::CallId;
+use super::outbox::Outbox;
+use super::release::Parting;
+use super::report::CallReport;
+use super::setup::LineKind;
+use super::status::Failure;
+
+/// A caller is sent elsewhere this often at most: two lines that send each other their callers end there.
+const REDIRECTS_MAX: u8 = 5;
+
+impl Switch {
+    /// Keeps where a branch of an attempt sends the caller.
+    pub(super) fn note_elsewhere(&mut self, leg: LegId, contacts: &[String]) {
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let Some(call) = self.calls.get_mut(&entry.call) else { return };
+        if call.kind != LineKind::Phone || call.dial.is_some() {
+            return;
+        }
+        let number = contacts.first().and_then(|contact| number(contact));
+        if let Some(ring) = call.ring.as_mut().filter(|ring| ring.branches.contains(&leg)) {
+            ring.elsewhere = ring.elsewhere.take().or(number);
+        }
+    }
+
+    /// Calls the number for the caller of this call, in place of it. Whether that was possible.
+    pub(super) fn redirect(&mut self, now: Instant, id: CallId, number: &str, out: &mut Outbox) -> bool {
+        let Some(call) = self.calls.get(&id) else { return false };
+        let diversion = format!("<sip:{}@{}>;reason=unconditional", call.line, self.setup.domain);
+        let Some(caller) = call.peer else { return false };
+        let Some(calling) = self.calls.get_mut(&caller) else { return false };
+        if calling.redirects >= REDIRECTS_MAX || calling.max_forwards == 0 {
+            return false;
+        }
+        calling.redirects += 1;
+        calling.max_forwards -= 1;
+        calling.diversion = Some(diversion);
+        calling.peer = None;
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.peer = None;
+        }
+        let parting = Parting::because(&Failure::local(480));
+        self.over(now, id, CallReport::Disconnected(DisconnectMode::Forwarded), &parting, out);
+        self.dirty.insert(caller);
+        self.dial(now, caller, number, out);
+        true
+    }
+}
+
+/// The user part of a Contact.
+fn number(contact: &str) -> Option<String> {
+    let uri = NameAddr::parse(contact)?.parsed_uri()?;
+    Some(uri.user_unescaped().into_owned()).filter(|user| !user.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_part_of_a_contact_is_the_number() {
+        assert_eq!(number("<sip:030%23@pbx.example;user=phone>;q=1").as_deref(), Some("030#"));
+        assert_eq!(number("sip:1003@pbx.example").as_deref(), Some("1003"));
+        assert_eq!(number("<sip:pbx.example>"), None);
+        assert_eq!(number("nonsense"), None);
+    }
+}

@@ -20,7 +20,10 @@ impl Agent {
         match arrival.message.method() {
             Method::Invite => self.incoming(now, arrival, out),
             Method::Register => self.register(now, arrival, out),
-            Method::Options => self.refuse(&arrival, 200, out, endpoint::capabilities),
+            Method::Options => match session::unmet(&arrival.message) {
+                Some(unmet) => self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply)),
+                None => self.refuse(&arrival, 200, out, endpoint::capabilities),
+            },
             Method::Message | Method::Subscribe | Method::Publish | Method::Notify | Method::Refer => {
                 self.unserved(now, &arrival, out);
             }

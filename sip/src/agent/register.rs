@@ -8,6 +8,7 @@ use crate::ids::ConnectionId;
 use crate::message::{HeaderName, Uri};
 use crate::outbox::Outbox;
 use crate::registrar::{Registered, Registrar, Registration};
+use crate::session;
 
 impl Agent {
     /// Serves a REGISTER: is the domain ours, who asks, may it register this line, then the registrar.
@@ -27,6 +28,9 @@ impl Agent {
         if *proven != *line {
             self.refuse(&arrival, 403, out, |reply| reply);
             return self.report_refused(&arrival, line, 403, out);
+        }
+        if let Some(unmet) = session::unmet(message) {
+            return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
         if self.is_full() {
             return self

@@ -69,6 +69,19 @@ fn a_phone_registers_after_a_challenge() {
 }
 
 #[test]
+fn an_extension_that_is_unknown_is_refused_once_it_is_clear_who_asks() {
+    let mut bench = phone();
+    let text = register("alice", "Require: path, gin\r\n");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    assert_eq!(challenge.status(), 401);
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    let refused = bench.only();
+    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("gin")));
+    assert!(bench.told().is_empty());
+}
+
+#[test]
 fn a_binding_ends_with_its_stream() {
     let mut bench = phone().by_tcp();
     let text = register("alice", "");

@@ -316,9 +316,10 @@ impl Agent {
             self.endpoint.transactions.cancelled(id, &key)
         });
         let Some(leg) = found else {
-            return self.endpoint.reply(now, arrival, 481, None, out, |reply| reply);
+            return self.endpoint.reply_tagged(now, arrival, 481, out, |reply| reply);
         };
         let tag = leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.tag);
+        let tag = tag.unwrap_or_else(|| self.endpoint.token());
         let cancel = arrival.message.clone();
         self.endpoint.reply(now, arrival, 200, tag, out, |reply| reply);
         if let Some(leg) = leg {

@@ -242,16 +242,12 @@ impl Endpoint {
         now: Instant,
         arrival: Arrival,
         status: u16,
-        tag: Option<Token>,
+        tag: Token,
         out: &mut Outbox,
         complete: impl FnOnce(Builder) -> Builder,
     ) {
         let Arrival { message, flow, id, key } = arrival;
-        let mut builder = response(&message, status, flow.remote);
-        if let Some(tag) = tag {
-            builder = builder.to_tag(&tag.to_string());
-        }
-        let bytes = complete(builder).finish();
+        let bytes = complete(response(&message, status, flow.remote).to_tag(&tag.to_string())).finish();
         let to = response_flow(&message, flow);
         let is_remembered = message.method() == Method::Invite || !to.transport.is_reliable();
         if is_remembered && self.transactions.len() < self.config.capacity.transactions {
@@ -272,7 +268,7 @@ impl Endpoint {
         complete: impl FnOnce(Builder) -> Builder,
     ) {
         let tag = self.token();
-        self.reply(now, arrival, status, Some(tag), out, complete);
+        self.reply(now, arrival, status, tag, out, complete);
     }
 
     /// Answers a request without remembering it (RFC 3261 §8.2.7): the request again gets the same response again.

@@ -157,7 +157,7 @@ impl Leg {
     /// BYE: answered at once, in any state (RFC 3261 §15.1.2).
     pub(super) fn bye(&mut self, now: Instant, arrival: Arrival, endpoint: &mut Endpoint, out: &mut Outbox) {
         let cause = cause::of_message(&arrival.message, CauseKind::Bye);
-        endpoint.reply(now, arrival, 200, Some(self.tag), out, |reply| reply);
+        endpoint.reply(now, arrival, 200, self.tag, out, |reply| reply);
         self.close_exchange(now, endpoint, out);
         if let Some(dialog) = &mut self.dialog {
             dialog.terminate();
@@ -215,7 +215,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let tag = Some(self.tag);
+        let tag = self.tag;
         let method = arrival.message.method();
         if let Some(dialog) = &mut self.dialog
             && dialog.receive(&arrival.message, arrival.flow).is_err()

@@ -182,7 +182,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let tag = Some(self.tag);
+        let tag = self.tag;
         let is_update = arrival.message.method() == Method::Update;
         match self.obstacle() {
             Some(Obstacle::OfferOfOurs) => return endpoint.reply(now, arrival, 491, tag, out, |reply| reply),

@@ -44,6 +44,13 @@ impl Bench {
             // The refusal of a malformed request gives back what was malformed.
             let valid = message.validate(&Limits::DEFAULT);
             assert!(valid.is_ok() || message.status() >= 400, "{valid:?}: {message:?}");
+            // RFC 3261 §8.2.6.2.
+            assert!(
+                message.is_request()
+                    || message.status() == 100
+                    || !message.to_tag().is_empty()
+                    || valid.is_err()
+            );
             self.sent.push((transmit.flow, message));
         }
         self.events.extend(out.events);

@@ -64,7 +64,7 @@ fn own(value: &[u8], prefix: &[u8]) -> Option<u16> {
 const BRANCH: &[u8] = b"branch=";
 const TAG: &[u8] = b";tag=";
 
-/// The lines of the header part.
+/// The lines of the header part, each with its folds.
 struct Lines<'a>(&'a [u8]);
 
 impl<'a> Iterator for Lines<'a> {
@@ -74,7 +74,12 @@ impl<'a> Iterator for Lines<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let end = memchr(b'\n', self.0).unwrap_or(self.0.len());
+        let line_end = |from: usize| memchr(b'\n', &self.0[from..]).map_or(self.0.len(), |len| from + len);
+        let mut end = line_end(0);
+        let is_end = self.0[..end].trim_ascii().is_empty();
+        while !is_end && matches!(self.0.get(end + 1), Some(b' ' | b'\t')) {
+            end = line_end(end + 1);
+        }
         let line = self.0[..end].trim_ascii_end();
         self.0 = self.0.get(end + 1..).unwrap_or_default();
         if line.is_empty() {
@@ -109,6 +114,13 @@ mod tests {
             "BYE sip:a SIP/2.0\r\nFrom: <sip:b>;tag=1\r\nTo: <sip:a>;tag={tag}\r\nCall-ID: x\r\n\r\n"
         );
         assert_eq!(worker_for(request.as_bytes(), 4), 2);
+        let in_body = request.replace(";tag=", ";x=") + &format!(" \r\nTo: <sip:a>;tag={tag}\r\n");
+        assert_eq!(
+            worker_for(in_body.as_bytes(), 4),
+            worker_for(b"BYE sip:a SIP/2.0\r\nCall-ID: x\r\n\r\n", 4)
+        );
+        let folded = request.replace("To: ", "To:\r\n ").replace(";tag=", "\r\n\t;tag=");
+        assert_eq!(worker_for(folded.as_bytes(), 4), 2);
         let misleading = format!(
             "BYE sip:a SIP/2.0\r\nt: \";tag={}\" <sip:a>;tag={tag};x\r\n\r\n",
             Token { worker: 1, bits: 0 }

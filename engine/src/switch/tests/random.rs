@@ -156,7 +156,7 @@ impl World {
                 let leg = self.leg(leg);
                 if self.legs.remove(&leg) {
                     let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
-                    let elsewhere = (status < 400).then(|| ["sip:1001@pbx", "sip:1002@pbx", "sip:030@pbx"]);
+                    let elsewhere = (status < 400).then_some(["sip:1001@pbx", "sip:1002@pbx", "sip:030@pbx"]);
                     let redirect =
                         elsewhere.map(|to| to[usize::from(status) % 3].to_owned()).into_iter().collect();
                     self.rig.tell(Event::Failed { leg, cause, retry_after_s: None, redirect });

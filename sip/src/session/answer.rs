@@ -1,6 +1,6 @@
 //! As UAS: their INVITE, our responses, their ACK (RFC 3261 §13.3).
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -27,12 +27,13 @@ impl Leg {
         out: &mut Outbox,
     ) -> Self {
         let message = &arrival.message;
-        let incoming = Incoming {
-            server: arrival.id,
-            has_offer: call.offer.is_some(),
-            progress: None,
-            give_up_at: now + ANSWER_TIMEOUT,
-        };
+        let expires = message
+            .expires()
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        let give_up_at = now + expires.map_or(ANSWER_TIMEOUT, |expires| expires.min(ANSWER_TIMEOUT));
+        let incoming =
+            Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None, give_up_at };
         let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), &call.dialled, endpoint);
         let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));

@@ -132,6 +132,14 @@ impl Leg {
         }
     }
 
+    /// Their INVITE has expired (RFC 3261 §13.3.1).
+    pub(super) fn expire(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        self.refuse(now, server, 487, &[], endpoint, out);
+        self.stage = Stage::Over;
+        self.ended(cause::local(CauseKind::Cancel, 0), out);
+    }
+
     /// The stream that an unanswered INVITE came by is closed.
     pub(super) fn lose(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };

@@ -247,9 +247,7 @@ impl Leg {
     /// Lets the leg's own timers act.
     pub(crate) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         match &self.stage {
-            Stage::Incoming(incoming) if incoming.give_up_at <= now => {
-                self.finish(now, CauseKind::Lost, None, endpoint, out);
-            }
+            Stage::Incoming(incoming) if incoming.give_up_at <= now => self.expire(now, endpoint, out),
             Stage::Incoming(_) => self.repeat_progress(now, endpoint, out),
             Stage::Calling(calling) if calling.give_up_at <= now => self.give_up(now, endpoint, out),
             Stage::Offered { give_up_at, .. } if *give_up_at <= now => {

@@ -409,14 +409,15 @@ fn keep_alives_are_swallowed_and_a_broken_stream_is_closed() {
 }
 
 #[test]
-fn a_call_that_the_switch_never_answers_ends() {
-    let mut bench = Bench::new();
-    bench.say(invite(""));
-    bench.incoming();
-    bench.pass(seconds(900));
-    assert_eq!(
-        (bench.heard(), bench.told()),
-        (vec!["100".to_owned(), "480".to_owned()], vec!["Ended Lost".to_owned()])
-    );
-    bench.expect_nothing_left();
+fn a_call_that_the_switch_never_answers_ends_when_it_says_or_after_a_quarter_of_an_hour() {
+    for (headers, after_s) in [("Expires: 30\r\n", 30), ("Expires: 86400\r\n", 900), ("", 900)] {
+        let mut bench = Bench::new();
+        bench.say(invite(headers));
+        bench.incoming();
+        bench.pass(seconds(after_s - 1));
+        assert_eq!(bench.heard(), ["100"]);
+        bench.pass(seconds(1));
+        assert_eq!((bench.heard(), bench.told()), (vec!["487".to_owned()], vec!["Ended Cancel".to_owned()]));
+        bench.expect_nothing_left();
+    }
 }

@@ -377,3 +377,63 @@ impl fmt::Display for Contact<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::ConnectionId;
+    use crate::testing::start;
+
+    fn endpoint(advertise: Option<&str>, listeners: &[(Transport, &str)]) -> Endpoint {
+        let listeners =
+            listeners.iter().map(|(transport, address)| (*transport, address.parse().unwrap())).collect();
+        let advertise = advertise.map(|address| address.parse().unwrap());
+        let config = AgentConfig { advertise, listeners, ..AgentConfig::default() };
+        Endpoint::new(config, Arc::new(Directory::default()), [1; 32], start())
+    }
+
+    fn flow(transport: Transport, local: &str) -> Flow {
+        let remote = "192.0.2.9:5060".parse().unwrap();
+        Flow { transport, local: local.parse().unwrap(), remote, connection: ConnectionId::default() }
+    }
+
+    const ANY: [(Transport, &str); 2] = [(Transport::Udp, "0.0.0.0:5060"), (Transport::Tcp, "0.0.0.0:5080")];
+
+    #[test]
+    fn our_address_is_that_of_the_path_and_for_a_stream_at_the_port_of_its_listener() {
+        let address = |endpoint: &Endpoint, flow| endpoint.address(flow).to_string();
+        let endpoint_any = endpoint(None, &ANY);
+        assert_eq!(address(&endpoint_any, flow(Transport::Udp, "192.0.2.1:5060")), "192.0.2.1:5060");
+        assert_eq!(address(&endpoint_any, flow(Transport::Tcp, "192.0.2.1:41234")), "192.0.2.1:5080");
+        assert_eq!(address(&endpoint_any, flow(Transport::Udp, "192.0.2.1:0")), "192.0.2.1:5060");
+        let public = endpoint(Some("203.0.113.5"), &ANY);
+        assert_eq!(address(&public, flow(Transport::Udp, "10.0.0.1:5060")), "203.0.113.5:5060");
+        let two = endpoint(None, &[(Transport::Tcp, "192.0.2.1:5070"), (Transport::Tcp, "192.0.2.2:5071")]);
+        assert_eq!(address(&two, flow(Transport::Tcp, "192.0.2.2:40000")), "192.0.2.2:5071");
+    }
+
+    #[test]
+    fn a_contact_names_its_transport_unless_it_is_the_default() {
+        let endpoint = endpoint(None, &ANY);
+        let contact = |transport, local, user| endpoint.contact(flow(transport, local), user).to_string();
+        assert_eq!(contact(Transport::Udp, "192.0.2.1:5060", "bob"), "<sip:bob@192.0.2.1:5060>");
+        assert_eq!(contact(Transport::Tcp, "192.0.2.1:9", ""), "<sip:192.0.2.1:5080;transport=tcp>");
+        assert_eq!(contact(Transport::Udp, "[2001:db8::1]:5060", "bob"), "<sip:bob@[2001:db8::1]:5060>");
+    }
+
+    #[test]
+    fn a_uri_is_ours_by_address_and_port_and_served_by_address_or_domain() {
+        let mut endpoint = endpoint(Some("203.0.113.5"), &ANY);
+        endpoint.config.domains = vec!["pbx.example".to_owned()];
+        let path = flow(Transport::Udp, "10.0.0.1:5060");
+        let ask = |uri: &str| {
+            let uri = Uri::parse(uri).unwrap();
+            (endpoint.is_own(&uri, path), endpoint.serves(&uri, path))
+        };
+        assert_eq!(ask("sip:a@10.0.0.1"), (true, true));
+        assert_eq!(ask("sip:a@203.0.113.5:5080"), (true, true));
+        assert_eq!(ask("sip:a@10.0.0.1:5071"), (false, true), "a phone on the same host");
+        assert_eq!(ask("sip:a@PBX.example"), (false, true));
+        assert_eq!(ask("sip:a@198.51.100.1"), (false, false));
+    }
+}

@@ -23,6 +23,7 @@ use trunkline_bench::media::{FAR_PORT, Failure, SESSIONS_MAX, at, median, percen
 
 /// Measures relays side by side.
 #[derive(Debug, Parser)]
+#[command(args_override_self = true)]
 struct Arguments {
     /// Two-way sessions; each is 100 packets a second.
     #[arg(long, default_value_t = 400)]

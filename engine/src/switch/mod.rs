@@ -303,11 +303,11 @@ impl Switch {
         self.over(now, id, CallReport::Disconnected(mode), &parting, out);
     }
 
+    /// A far end that should speak did not: it is dead, whether its call was answered on the other side or still rings there.
     fn silent(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         let Some(entry) = self.legs.get(&leg).filter(|entry| entry.is_up()) else { return };
         let id = entry.call;
-        let talking = |call: &Call| matches!(call.state, CallState::Connected(_) | CallState::OnHold);
-        if self.calls.get(&id).is_some_and(talking) {
+        if self.calls.get(&id).is_some_and(Call::is_alive) {
             self.media_lost(now, id, DisconnectMode::QosUnavail, out);
         }
     }

@@ -61,6 +61,21 @@ fn a_far_end_that_fell_silent_ends_the_call() {
 }
 
 #[test]
+fn an_own_phone_that_dies_while_the_destination_rings_ends_the_call() {
+    let mut rig = Rig::new();
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "030".into() }).unwrap();
+    let (own, _) = rig.invited();
+    rig.answer(own, USUAL);
+    let (station, _) = rig.invited();
+    rig.tell_media(MediaEvent::Silent { leg: media(own) });
+    assert_eq!(rig.commands(), [format!("end {own}"), format!("end {station}")]);
+    assert_eq!(rig.state(1), CallState::Disconnected(DisconnectMode::QosUnavail));
+    rig.pass(std::time::Duration::from_secs(60));
+    rig.assert_quiet();
+}
+
+#[test]
 fn a_port_that_cannot_be_bound_is_replaced_once_and_described_anew() {
     let mut rig = Rig::new();
     let (_, station) = bridged(&mut rig);

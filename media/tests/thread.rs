@@ -198,6 +198,15 @@ fn closed_legs_leave_no_socket() {
 }
 
 #[test]
+fn the_limit_of_descriptors_is_what_the_system_allows() {
+    let allowed = trunkline_media::io::raise_descriptor_limit().unwrap();
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = line["Max open files".len()..].split_whitespace().take(2).collect();
+    assert_eq!(numbers, [allowed.to_string(), allowed.to_string()]);
+}
+
+#[test]
 fn a_full_queue_refuses_and_gives_the_command_back() {
     let (stop, stopped) = channel::<()>();
     let on_event = Box::new(move |_| assert!(stopped.recv().is_err()));

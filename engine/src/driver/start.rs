@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use trunkline_media::io::local_addresses;
+use trunkline_media::io::{local_addresses, raise_descriptor_limit};
 use trunkline_media::thread::RelayThread;
 use trunkline_media::{Destinations, RelayConfig};
 use trunkline_sip::agent::{Agent, AgentConfig};
@@ -109,6 +109,9 @@ impl Running {
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
         location.load(now, bindings);
 
+        if let Err(error) = raise_descriptor_limit() {
+            tracing::warn!("the limit of open descriptors stays as it is: {error}");
+        }
         let sockets = bind_udp(&config, count)?;
         let listeners = bind_tcp(&config)?;
         let (workers, mailboxes) = Workers::new(count, Arc::clone(&metrics));

@@ -12,6 +12,15 @@ pub use local::local_addresses;
 
 use crate::flow::Channel;
 
+/// Raises the limit of open descriptors to what the system allows this process, and returns it: a call has four sockets, and
+/// the usual limit is 1,024.
+///
+/// # Errors
+/// The kernel's.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    syscall::raise_descriptor_limit()
+}
+
 /// Names a socket of a leg in a worker: slot of the leg, its generation, and which of the pair.
 ///
 /// A token outlives its leg in events that were already waiting; the generation gives it away.

@@ -87,3 +87,18 @@ pub(crate) fn receive_drops(socket: &impl AsRawFd) -> io::Result<u32> {
     };
     if done == 0 { Ok(words[DROPS]) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Raises the limit of open descriptors to what the system allows this process; returns it.
+pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit`, which lives throughout the call.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    limit.rlim_cur = limit.rlim_max;
+    // SAFETY: the kernel reads one `rlimit`, which lives throughout the call.
+    if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(limit.rlim_cur)
+}

@@ -31,6 +31,13 @@ pub const LOWEST_PORT: u16 = 1_024;
 /// next turn; nobody waits.
 pub const COMMANDS_WAITING_MAX: usize = 4_096;
 
+/// How many commands a worker carries out between two batches of packets, so that a burst of calls does not hold up the audio
+/// of others; the rest wait for the next.
+pub const COMMANDS_PER_TURN: usize = 64;
+
+/// When an event is offered again that its receiver could not take.
+pub const EVENT_RETRY: Duration = Duration::from_millis(5);
+
 /// The longest music that is kept, in samples: ten minutes. A longer file is refused.
 pub const MUSIC_SAMPLES_MAX: u32 = 10 * 60 * 8_000;
 

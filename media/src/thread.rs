@@ -1,5 +1,6 @@
 //! A worker on a thread of its own: the driver that waits, reads the clock, and carries commands and events across.
 
+use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use thiserror::Error;
 
 use crate::command::{Command, Event};
 use crate::io::kernel::{KernelIo, Waker};
-use crate::limits::COMMANDS_WAITING_MAX;
+use crate::limits::{COMMANDS_PER_TURN, COMMANDS_WAITING_MAX, EVENT_RETRY};
 use crate::worker::{RelayConfig, RelayWorker};
 
 /// Why a command was not taken; it comes back unharmed.
@@ -24,6 +25,9 @@ pub enum Refused {
     #[error("the worker has ended")]
     Ended(Box<Command>),
 }
+
+/// Takes events; gives back the one that it cannot take.
+pub type OnEvent = Box<dyn FnMut(Event) -> Option<Event> + Send>;
 
 /// A running worker thread. Dropping it lets the thread close its legs and end.
 #[derive(Debug)]
@@ -51,21 +55,18 @@ impl Drop for Doorbell {
 }
 
 impl RelayThread {
-    /// Starts worker number `index`. Events are given to `on_event` on the worker's thread, which must not block.
+    /// Starts worker number `index`. Events are given to `on_event` in order on the worker's thread, which must not wait: what it
+    /// cannot take at once it gives back, and has offered again [`EVENT_RETRY`] later.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
-    pub fn spawn(
-        index: usize,
-        config: RelayConfig,
-        on_event: Box<dyn FnMut(Event) + Send>,
-    ) -> io::Result<Self> {
+    pub fn spawn(index: usize, config: RelayConfig, on_event: OnEvent) -> io::Result<Self> {
         let io = KernelIo::open()?;
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
         let handle = RelayHandle { commands: sender, doorbell: Arc::new(Doorbell(io.waker())) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             let worker = RelayWorker::new(clock(), io, config);
-            Driver { worker, commands, on_event, out: Vec::new() }.run();
+            Driver { worker, commands, on_event, out: Vec::new(), untold: VecDeque::new() }.run();
         })?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -104,15 +105,22 @@ impl RelayHandle {
 struct Driver {
     worker: RelayWorker<KernelIo>,
     commands: Receiver<Command>,
-    on_event: Box<dyn FnMut(Event) + Send>,
+    on_event: OnEvent,
     out: Vec<Event>,
+    /// What was given back, and what came after it.
+    untold: VecDeque<Event>,
 }
 
 impl Driver {
     fn run(mut self) {
         let mut now = clock();
         loop {
-            let timeout = self.worker.deadline().map(|deadline| deadline.saturating_duration_since(now));
+            let deadline = self.worker.deadline().map(|deadline| deadline.saturating_duration_since(now));
+            let retry = (!self.untold.is_empty()).then_some(EVENT_RETRY);
+            let timeout = match (deadline, retry) {
+                (Some(deadline), Some(retry)) => Some(deadline.min(retry)),
+                (one, other) => one.or(other),
+            };
             if self.worker.io_mut().wait(timeout).is_err() {
                 break;
             }
@@ -139,20 +147,27 @@ impl Driver {
         }
     }
 
-    /// Carries out what waits; true when no handle is left.
+    /// Carries out what waits, [`COMMANDS_PER_TURN`] at most; true when no handle is left.
     fn take_commands(&mut self, now: Instant) -> bool {
-        loop {
+        for _ in 0..COMMANDS_PER_TURN {
             match self.commands.try_recv() {
                 Ok(command) => self.guarded(|worker, out| worker.command(now, command, out)),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }
         }
+        self.worker.io().waker().wake();
+        false
     }
 
+    /// Offers what happened, in order, until an event is given back.
     fn tell(&mut self) {
-        for event in self.out.drain(..) {
-            (self.on_event)(event);
+        self.untold.extend(self.out.drain(..));
+        while let Some(event) = self.untold.pop_front() {
+            if let Some(refused) = (self.on_event)(event) {
+                self.untold.push_front(refused);
+                return;
+            }
         }
     }
 }

@@ -27,7 +27,7 @@ struct Call {
 impl Call {
     fn on(address: IpAddr, first_port: u16) -> Self {
         let (sender, events) = channel();
-        let on_event = Box::new(move |event| drop(sender.send(event)));
+        let on_event = Box::new(move |event| sender.send(event).err().map(|unheard| unheard.0));
         let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
         let relay = thread.handle();
         let phones = [(); 2].map(|()| {
@@ -198,6 +198,52 @@ fn closed_legs_leave_no_socket() {
 }
 
 #[test]
+fn an_event_that_is_given_back_is_offered_again_in_order() {
+    let (sender, events) = channel();
+    let mut refusals = 3;
+    let on_event = Box::new(move |event| {
+        if refusals > 0 {
+            refusals -= 1;
+            return Some(event);
+        }
+        sender.send(event).err().map(|unheard| unheard.0)
+    });
+    let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+    let relay = thread.handle();
+    let address = "127.0.0.1".parse().unwrap();
+    relay
+        .send(Command::Open { leg: LegId(0), ports: PortPair(31_094), address, silent_after: None })
+        .unwrap();
+    relay.send(Command::Stats(LegId(0))).unwrap();
+    relay.send(Command::Close(LegId(0))).unwrap();
+    assert!(matches!(events.recv_timeout(PATIENCE), Ok(Event::Stats { .. })));
+    assert!(matches!(events.recv_timeout(PATIENCE), Ok(Event::Closed { .. })));
+    drop(relay);
+    thread.join();
+}
+
+#[test]
+fn more_commands_than_a_turn_has_are_all_carried_out() {
+    let (sender, events) = channel();
+    let on_event = Box::new(move |event| sender.send(event).err().map(|unheard| unheard.0));
+    let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+    let relay = thread.handle();
+    let address = "127.0.0.1".parse().unwrap();
+    relay
+        .send(Command::Open { leg: LegId(0), ports: PortPair(31_096), address, silent_after: None })
+        .unwrap();
+    let asked = trunkline_media::limits::COMMANDS_PER_TURN * 10;
+    for _ in 0..asked {
+        relay.send(Command::Stats(LegId(0))).unwrap();
+    }
+    for _ in 0..asked {
+        assert!(matches!(events.recv_timeout(PATIENCE), Ok(Event::Stats { .. })));
+    }
+    drop(relay);
+    thread.join();
+}
+
+#[test]
 fn the_limit_of_descriptors_is_what_the_system_allows() {
     let allowed = trunkline_media::io::raise_descriptor_limit().unwrap();
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
@@ -209,7 +255,10 @@ fn the_limit_of_descriptors_is_what_the_system_allows() {
 #[test]
 fn a_full_queue_refuses_and_gives_the_command_back() {
     let (stop, stopped) = channel::<()>();
-    let on_event = Box::new(move |_| assert!(stopped.recv().is_err()));
+    let on_event = Box::new(move |_| {
+        assert!(stopped.recv().is_err());
+        None
+    });
     let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
     let relay = thread.handle();
     // An event that nobody takes up stops the worker; then its queue fills.
@@ -231,8 +280,8 @@ fn what_the_kernel_drops_is_counted() {
     let (sender, events) = channel();
     // The first event holds the worker up until the flood is over.
     let on_event = Box::new(move |event| {
-        let _over = stopped.recv().is_err();
-        drop(sender.send(event));
+        assert!(stopped.recv().is_err());
+        sender.send(event).err().map(|unheard| unheard.0)
     });
     let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
     let relay = thread.handle();

@@ -34,7 +34,7 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { sessions, first, far, address } = Arguments::parse();
     let (sender, events) = channel();
-    let on_event = Box::new(move |event| drop(sender.send(event)));
+    let on_event = Box::new(move |event| sender.send(event).err().map(|unheard| unheard.0));
     let thread = RelayThread::spawn(0, RelayConfig::default(), on_event)?;
     let relay = thread.handle();
     for n in 0..sessions * 2 {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
 use trunkline_media::{Command, Event, RelayConfig};
 
@@ -27,8 +28,11 @@ impl Relays {
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
             let switch = switch.clone();
-            // The switch never waits for a media thread, so that this wait, when its mailbox is full, ends.
-            let report = move |event: Event| drop(switch.blocking_send(SwitchInput::Media(event)));
+            // A full mailbox has it offered again: audio does not wait for the switch.
+            let report = move |event: Event| match switch.try_send(SwitchInput::Media(event)) {
+                Err(TrySendError::Full(SwitchInput::Media(event))) => Some(event),
+                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => None,
+            };
             let config = RelayConfig { seed: config.seed ^ u64::from(index), ..config.clone() };
             RelayThread::spawn(usize::from(index), config, Box::new(report))
         };

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub enum OnInvite {
     /// Rings, and is answered this long after.
     Answer(Duration),
-    /// Rings until somebody says otherwise.
+    /// Rings until somebody says otherwise, or [`Script::rings_max`] is over.
     Ring,
     /// Rings, then refuses with this status after this long. No time: refuses without ringing.
     Refuse(u16, Duration),
@@ -31,6 +31,8 @@ pub enum HoldForm {
 pub struct Script {
     /// What happens on an incoming call.
     pub on_invite: OnInvite,
+    /// How long it rings at most; then it refuses with 480.
+    pub rings_max: Duration,
     /// Answers at once when the INVITE asks for it by `Call-Info: …;answer-after=` or `Alert-Info: …;info=alert-autoanswer`.
     pub auto_answers: bool,
     /// Announces `Allow-Events: talk, hold` and obeys such a NOTIFY.
@@ -63,6 +65,7 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             on_invite: OnInvite::Ring,
+            rings_max: Duration::from_secs(120),
             auto_answers: true,
             obeys_talk: true,
             early_media: false,

@@ -119,7 +119,11 @@ impl Phone {
                 self.calls[index].refuse_with = Some(status);
                 self.ring(now, index, out);
             }
-            OnInvite::Ring => self.ring(now, index, out),
+            OnInvite::Ring => {
+                self.calls[index].ring_ends_at = Some(now + self.script.rings_max);
+                self.calls[index].refuse_with = Some(480);
+                self.ring(now, index, out);
+            }
             OnInvite::Silent => {}
         }
     }

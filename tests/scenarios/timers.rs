@@ -94,6 +94,7 @@ fn a_long_ringing_is_repeated_each_minute() {
         .with(|setup| setup.ring_max = Duration::from_secs(170))
         .build()
         .with_registered(&["alice", "bob"]);
+    lab.phone("bob").script.rings_max = Duration::from_secs(170);
     lab.call("alice", "1002");
     lab.run(Duration::from_secs(150));
     assert_eq!(lab.status("alice"), Status::Ringback);

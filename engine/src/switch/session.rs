@@ -75,13 +75,25 @@ pub(super) fn own_offer(before: Option<&SessionDescription>, place: Place) -> Se
     placed(full_offer(before, &at(index, place.port)), place)
 }
 
-/// The answer to `offer`, made from what the other leg answered. `None`: nothing in common.
+/// The answer to `offer`, made from what the other leg answered. `None`: no audio in common.
+///
+/// An answer ought to name codecs of the offer (RFC 3264 §6.1), but some far ends say what they speak whatever they
+/// were offered, SIPp's stock callee among them. The caller is told so, and may send what it likes: the relay does not
+/// look into the audio.
 pub(super) fn answer(
     offer: &SessionDescription,
     theirs: &SessionDescription,
     place: Place,
 ) -> Option<SessionDescription> {
-    let answer = answer_from_other_leg(offer, theirs, &ports(offer, place)?);
+    let ports = ports(offer, place)?;
+    let mut answer = answer_from_other_leg(offer, theirs, &ports);
+    if audio(&answer).is_none() {
+        let (offered, answered) = (audio(offer)?, audio(theirs)?);
+        let mut offer = offer.clone();
+        offer.media[offered].formats.extend_from_slice(&theirs.media[answered].formats);
+        offer.media[offered].lines.extend_from_slice(&theirs.media[answered].lines);
+        answer = answer_from_other_leg(&offer, theirs, &ports);
+    }
     audio(&answer)?;
     Some(placed(answer, place))
 }

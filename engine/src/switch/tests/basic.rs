@@ -181,13 +181,14 @@ fn a_late_offer_that_draws_no_answer_ends_the_call() {
 }
 
 #[test]
-fn nothing_in_common_is_488_for_the_caller() {
+fn an_answer_that_was_not_offered_is_told_to_the_caller() {
     let mut rig = Rig::new();
-    let caller = rig.call_in(line("1001"), "030", Some("0"));
+    let caller = rig.call_in(line("1001"), "030", Some("8 101"));
     let (station, _) = rig.invited();
-    rig.answer(station, "9");
-    assert_eq!(rig.commands(), [format!("end {station}"), format!("reject 488 {caller}")]);
-    rig.assert_quiet();
+    rig.answer(station, "0");
+    let Some(Command::Answer(leg, Some(answer))) = rig.sip.first() else { panic!() };
+    assert_eq!(*leg, caller);
+    assert_eq!(answer.media[0].formats, ["0"]);
 }
 
 #[test]

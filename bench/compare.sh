@@ -131,16 +131,17 @@ start_engine() {
 }
 
 start_callee() {
-    (cd "$scratch" && exec sipp -sn uas -i 127.0.0.1 -p 5070 -nostdin >/dev/null 2>&1) &
+    (cd "$scratch" && exec sipp -sn uas -i 127.0.0.1 -p 5070 -nostdin -buff_size 4194304 >/dev/null 2>&1) &
     callee_pid=$!
     wait_for_socket 5070 "$callee_pid"
 }
 
-# call RATE CALLS HOLD_MS
+# call RATE CALLS HOLD_MS. A stock caller waits for ever for an answer that was lost twice, hence the limit.
 call() {
-    (cd "$scratch" && exec sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -nostdin -r "$1" -m "$2" -l 20000 -d "$3" \
+    (cd "$scratch" && exec timeout $(($2 / $1 * 2 + $3 / 1000 + 40)) sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -nostdin -buff_size 4194304 -r "$1" -m "$2" -l 20000 -d "$3" \
         -trace_stat -stf uac.csv -fd 1 >/dev/null 2>&1) || {
-        [ "$(column 'FailedCall(C)')" -le $(($2 / 1000)) ] || fail "$(column 'FailedCall(C)') of $2 calls failed at $1/s"
+        [ "$(column 'SuccessfulCall(C)')" -ge $(($2 - $2 / 1000)) ] \
+            || fail "only $(column 'SuccessfulCall(C)') of $2 calls went well at $1/s"
     }
 }
 

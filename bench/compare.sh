@@ -138,7 +138,9 @@ start_callee() {
 
 # call RATE CALLS HOLD_MS. A stock caller waits for ever for an answer that was lost twice, hence the limit.
 call() {
-    (cd "$scratch" && exec timeout $(($2 / $1 * 2 + $3 / 1000 + 40)) sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -nostdin -buff_size 4194304 -r "$1" -m "$2" -l 20000 -d "$3" \
+    local limit_s=$((2 * $2 / $1 + $3 / 1000 + 40))
+    (cd "$scratch" && exec timeout "$limit_s" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -nostdin \
+        -buff_size 4194304 -r "$1" -m "$2" -l 20000 -d "$3" \
         -trace_stat -stf uac.csv -fd 1 >/dev/null 2>&1) || {
         [ "$(column 'SuccessfulCall(C)')" -ge $(($2 - $2 / 1000)) ] \
             || fail "only $(column 'SuccessfulCall(C)') of $2 calls went well at $1/s"

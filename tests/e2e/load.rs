@@ -71,7 +71,7 @@ fn audio_through_the_relay() {
             between(&relays, &caller),
         ];
         eprintln!("load: RTP packets caller → relay → callee → relay → caller: {counts:?}");
-        assert!(counts[0] >= 300 * calls, "a call has some 400 packets: {counts:?}");
+        assert!(counts[0] >= 200 * calls, "a call has some 246 packets: {counts:?}");
         // A packet that arrives before the answer has nowhere to go, and the last echo may meet a call that has ended.
         assert!(
             counts[1..].iter().all(|&count| count * 100 >= counts[0] * 97),

@@ -24,7 +24,7 @@ fn the_states_of_a_call_between_two_lines_come_in_order() {
 
 #[test]
 fn an_incoming_call_is_answered_seen_to_end_and_dropped() {
-    // tapi-operations script 3.
+    // An incoming call is accepted, answered, and ended by the far side.
     let mut lab = Lab::registered(2, &["bob"]);
     lab.call("carrier", "1002");
     lab.run_ms(500);

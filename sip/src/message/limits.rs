@@ -18,7 +18,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits of `sip-flows` practice: generous for real phones, hostile to bombs.
+    /// What practice asks for: generous for real phones, hostile to bombs.
     pub const DEFAULT: Self = Self {
         message_bytes_max: 65_535,
         header_bytes_max: 8_192,

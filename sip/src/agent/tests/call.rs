@@ -1,4 +1,4 @@
-//! Whole calls between two agents: the ladders of sip-flows in virtual time.
+//! Whole calls between two agents, as ladders in virtual time.
 
 use super::*;
 

@@ -413,6 +413,11 @@ impl Phone {
         format!("<sip:{}@{};transport={transport}>", self.config.user, self.config.address)
     }
 
+    /// The loose router that the phone claims to be behind.
+    pub(super) fn own_route(&self) -> String {
+        format!("<sip:{};lr>", self.config.address)
+    }
+
     pub(super) fn via(&self, branch: &str) -> String {
         wire::via(self.config.transport, self.config.address, branch)
     }

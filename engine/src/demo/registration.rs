@@ -92,6 +92,11 @@ impl Phone {
 
     /// A final response to REGISTER.
     pub(super) fn registered(&mut self, now: Instant, response: &Message, out: &mut PhoneOutbox) {
+        let last = self.registration.dialog.as_ref().map(|dialog| dialog.cseq);
+        if last != Some(response.cseq().number) {
+            // The user has asked for something else since.
+            return;
+        }
         let status = response.status();
         if status == 401 && !self.registration.was_challenged {
             self.registration.was_challenged = true;

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rand::Rng;
 use rsip::Header;
+use rsip::headers::{RecordRoute, UntypedHeader};
 use trunkline_sip::message::{Message, Method};
 
 use super::call::Change;
 use super::description::{Description, Direction};
+use super::dialog::Dialog;
 use super::phone::{Notice, Phone, PhoneOutbox, Status};
 use super::transaction::Purpose;
 use super::wire;
@@ -37,7 +39,12 @@ impl Phone {
     ) {
         let branch = self.branch();
         let via = self.via(&branch);
-        let contact = (method == Method::Invite).then(|| self.contact());
+        let is_target_refresh = method == Method::Invite || method == Method::Update;
+        let contact = is_target_refresh.then(|| self.contact());
+        let mut headers = headers;
+        if self.script.record_route && purpose == Purpose::Invite {
+            headers.push(RecordRoute::new(self.own_route()).into());
+        }
         let to = if purpose == Purpose::Invite {
             self.config.server
         } else {
@@ -54,6 +61,7 @@ impl Phone {
     fn acknowledge(&mut self, index: usize, response: &Message, body: &str, out: &mut PhoneOutbox) {
         let mut dialog = self.calls[index].dialog.clone();
         dialog.learn(response);
+        self.forget_own_route(&mut dialog);
         let branch = self.branch();
         let via = self.via(&branch);
         let cseq = response.cseq().number;
@@ -61,6 +69,21 @@ impl Phone {
         let to = dialog.next_hop(self.config.server);
         out.sip.push((to, ack.clone()));
         self.calls[index].ack = Some((cseq, ack, to));
+    }
+
+    fn learn(&mut self, index: usize, response: &Message) {
+        let mut dialog = self.calls[index].dialog.clone();
+        dialog.learn(response);
+        self.forget_own_route(&mut dialog);
+        self.calls[index].dialog = dialog;
+    }
+
+    /// The router that the phone speaks of is itself: its own requests do not pass it.
+    fn forget_own_route(&self, dialog: &mut Dialog) {
+        if self.script.record_route {
+            let own = self.own_route();
+            dialog.routes.retain(|route| *route != own);
+        }
     }
 
     pub(super) fn hang_up_call(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
@@ -119,13 +142,26 @@ impl Phone {
         if call.wants.is_some() || call.status != Status::Connected {
             return;
         }
-        let has_offer = change == Change::Hold || !self.script.resumes_without_offer;
+        let has_offer = change == Change::Hold || !self.resumes_without_offer();
+        let method = if self.script.changes_by_update { Method::Update } else { Method::Invite };
         let body = if has_offer { self.offer(index, change == Change::Hold) } else { String::new() };
         let call = &mut self.calls[index];
         call.wants = Some(change);
         call.held_before = call.holds;
         call.holds = change == Change::Hold;
-        self.send(now, index, (Method::Invite, Purpose::Reinvite), Vec::new(), &body, out);
+        self.send(now, index, (method, Purpose::Reinvite), Vec::new(), &body, out);
+    }
+
+    /// An UPDATE without an offer changes nothing.
+    const fn resumes_without_offer(&self) -> bool {
+        self.script.resumes_without_offer && !self.script.changes_by_update
+    }
+
+    /// Asks something in the latest call that is no business of a session.
+    pub fn ask(&mut self, now: Instant, method: Method, out: &mut PhoneOutbox) {
+        if let Some(index) = self.latest(|call| call.status == Status::Connected) {
+            self.send(now, index, (method, Purpose::Question), Vec::new(), "", out);
+        }
     }
 
     /// Offers a codec that nobody knows in the latest call.
@@ -144,7 +180,7 @@ impl Phone {
     pub fn repeat_sequence_number(&mut self, now: Instant, out: &mut PhoneOutbox) {
         let Some(index) = self.latest(|call| call.status == Status::Connected) else { return };
         self.calls[index].dialog.cseq -= 2;
-        self.send(now, index, (Method::Options, Purpose::Bye), Vec::new(), "", out);
+        self.send(now, index, (Method::Options, Purpose::Question), Vec::new(), "", out);
         self.calls[index].dialog.cseq += 1;
     }
 
@@ -182,7 +218,7 @@ impl Phone {
         match purpose {
             Purpose::Invite => self.invite_answered(now, index, response, out),
             Purpose::Reinvite => self.reinvite_answered(now, index, response, out),
-            Purpose::Bye | Purpose::Cancel | Purpose::Register => {}
+            Purpose::Bye | Purpose::Cancel | Purpose::Question | Purpose::Register => {}
         }
     }
 
@@ -206,7 +242,7 @@ impl Phone {
             out.sip.push((*to, ack.clone()));
         } else if call.is_over() {
             self.acknowledge(index, response, "", out);
-            self.calls[index].dialog.learn(response);
+            self.learn(index, response);
             self.send_bye(now, index, out);
         }
     }
@@ -237,7 +273,7 @@ impl Phone {
         let Some(index) = self.latest(|call| call.id == id && purpose == Purpose::Invite) else { return };
         if response.status() > 100 {
             if !response.to_tag().is_empty() {
-                self.calls[index].dialog.learn(response);
+                self.learn(index, response);
             }
             if let Some(early) = Description::parse(response.body()) {
                 let is_answer = !self.calls[index].is_late_offer;
@@ -271,7 +307,7 @@ impl Phone {
     fn invite_accepted(&mut self, now: Instant, index: usize, response: &Message, out: &mut PhoneOutbox) {
         let is_cancelled =
             self.calls[index].is_over() || self.calls[index].hang_up_wanted || self.is_cancelling(index);
-        self.calls[index].dialog.learn(response);
+        self.learn(index, response);
         let described = Description::parse(response.body());
         if described.is_none() {
             self.complain("a 200 to INVITE has no session description".to_owned());
@@ -314,7 +350,7 @@ impl Phone {
         let call = &mut self.calls[index];
         let Some(change) = call.wants.take() else {
             // The call ended meanwhile; only a 2xx still wants its ACK.
-            if status < 300 {
+            if status < 300 && response.cseq().method == Method::Invite {
                 self.acknowledge(index, response, "", out);
             }
             return;
@@ -332,7 +368,7 @@ impl Phone {
             out.notices.push(Notice::Changed(self.calls[index].id, Err(status)));
             return;
         }
-        let has_offer = change == Change::Hold || !self.script.resumes_without_offer;
+        let has_offer = change == Change::Hold || !self.resumes_without_offer();
         let described = Description::parse(response.body());
         if described.is_none() {
             self.complain("a 200 to a re-INVITE has no session description".to_owned());
@@ -347,7 +383,9 @@ impl Phone {
             self.describe(index, described, has_offer);
         }
         self.calls[index].dialog.refresh_target(response);
-        self.acknowledge(index, response, &body, out);
+        if response.cseq().method == Method::Invite {
+            self.acknowledge(index, response, &body, out);
+        }
         out.notices.push(Notice::Changed(self.calls[index].id, Ok(())));
     }
 
@@ -362,7 +400,7 @@ impl Phone {
         match purpose {
             Purpose::Invite => self.set_status(index, Status::Over(408), out),
             Purpose::Reinvite => self.send_bye(now, index, out),
-            Purpose::Bye | Purpose::Cancel | Purpose::Register => {}
+            Purpose::Bye | Purpose::Cancel | Purpose::Question | Purpose::Register => {}
         }
     }
 }

@@ -51,6 +51,10 @@ pub struct Script {
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
     pub resumes_without_offer: bool,
+    /// Holds and resumes by UPDATE (RFC 3311) instead of re-INVITE.
+    pub changes_by_update: bool,
+    /// Says in Record-Route that it is behind a loose router at its own address, and wants to see it in Route.
+    pub record_route: bool,
     /// Registers again before the registration ends.
     pub refreshes: bool,
     /// Speaks in a call: one RTP packet of its voice each 20 ms.
@@ -75,6 +79,8 @@ impl Default for Script {
             formats: vec![0, 8, 101],
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
+            changes_by_update: false,
+            record_route: false,
             refreshes: true,
             speaks: true,
             dead: false,

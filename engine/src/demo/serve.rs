@@ -163,7 +163,11 @@ impl Phone {
         let Some((invite, from)) = self.calls[index].invite.clone() else { return };
         let contact = self.contact();
         let id = self.calls[index].id;
+        let route = self.own_route();
         let mut headers = vec![("Contact", contact.as_str())];
+        if self.script.record_route {
+            headers.push(("Record-Route", route.as_str()));
+        }
         if self.script.obeys_talk {
             headers.push(ALLOW_EVENTS);
         }
@@ -238,6 +242,11 @@ impl Phone {
         let Some(index) = self.latest(|call| call.dialog.receives(request)) else {
             return self.respond(now, from, request, 0, (481, ""), &[], out);
         };
+        if self.script.record_route
+            && !request.lines(HeaderName::Route).any(|route| route.contains(&self.own_route()))
+        {
+            self.complain("a request in a dialog leaves out the route".to_owned());
+        }
         let call = &mut self.calls[index];
         let id = call.id;
         let cseq = request.cseq().number;

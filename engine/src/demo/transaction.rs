@@ -16,6 +16,7 @@ pub(super) enum Purpose {
     Bye,
     Cancel,
     Invite,
+    Question,
     Register,
     Reinvite,
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
+use trunkline_sip::message::Method;
 use trunkline_tests::Lab;
 
 #[test]
@@ -298,5 +299,48 @@ fn a_phone_calls_itself_and_is_busy_or_rings() {
     let mut lab = Lab::registered(18, &["alice"]);
     lab.call("alice", "1001");
     lab.run(Duration::from_secs(70));
+    lab.nothing_left();
+}
+
+#[test]
+fn requests_inside_a_call_are_answered_and_change_nothing() {
+    let mut lab = Lab::registered(19, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    for (method, status) in
+        [(Method::Options, "200"), (Method::Info, "200"), (Method::Message, "405"), (Method::Publish, "405")]
+    {
+        lab.does("alice", |phone, now, out| phone.ask(now, method, out));
+        lab.run_ms(200);
+        lab.expect_ladder(&format!(
+            "alice -> engine   {0}
+             engine -> alice   {status} {0}",
+            method.name()
+        ));
+    }
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_loose_route_is_followed_in_both_roles() {
+    let mut lab = Lab::registered(20, &["alice", "bob"]);
+    lab.phone("alice").script.record_route = true;
+    lab.phone("bob").script.record_route = true;
+    lab.connected_call("alice", "bob");
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "engine -> bob   BYE sip:1002@10.0.1.2, Route: <sip:10.0.1.2:5060;lr>
+         bob -> engine   200 BYE",
+    );
+    lab.connected_call("alice", "bob");
+    lab.hang_up("bob");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "engine -> alice   BYE sip:1001@10.0.1.1, Route: <sip:10.0.1.1:5060;lr>
+         alice -> engine   200 BYE",
+    );
     lab.nothing_left();
 }

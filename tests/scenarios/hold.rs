@@ -172,3 +172,24 @@ fn one_source_speaks_to_a_phone_through_hold_and_resume() {
     lab.hang_up("alice");
     lab.nothing_left();
 }
+
+#[test]
+fn a_phone_holds_by_update() {
+    let mut lab = connected(10);
+    lab.phone("alice").script.changes_by_update = true;
+    lab.hold("alice");
+    lab.run_ms(500);
+    let heard = lab.hears("bob", Duration::from_secs(1));
+    assert!(heard.tone() >= 45 && heard.voice("1001") == 0, "{heard:?}");
+    lab.resume("alice");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "alice -> engine   UPDATE, a=sendonly
+         engine -> alice   200 UPDATE, a=recvonly
+         alice -> engine   UPDATE, a=sendrecv
+         engine -> alice   200 UPDATE",
+    );
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

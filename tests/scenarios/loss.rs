@@ -133,6 +133,8 @@ fn random_calls(seed: u64) -> (u64, Tally) {
             [HoldForm::SendOnly, HoldForm::Inactive, HoldForm::Unspecified][rng.random_range(0..3)];
         script.resumes_without_offer = rng.random_bool(0.2);
         script.formats = [vec![0, 8, 101], vec![8, 0], vec![0], vec![8, 101]][rng.random_range(0..4)].clone();
+        script.changes_by_update = rng.random_bool(0.1);
+        script.record_route = rng.random_bool(0.1);
         script.refuses_reinvite = rng.random_bool(0.1).then_some([488, 491, 500][rng.random_range(0..3)]);
         // Packets cost time and change nothing here, but for a few seeds.
         script.speaks = seed.is_multiple_of(50);

@@ -123,7 +123,7 @@ memory_run() {
 
 start_engine() {
     if [ "$1" = kamailio ]; then
-        kamailio -f bench/kamailio.cfg -DD -E -n "$kamailio_workers" -Y "$scratch" >"$scratch/engine.log" 2>&1 &
+        kamailio -f bench/kamailio.cfg -DD -E -m 1024 -n "$kamailio_workers" -Y "$scratch" >"$scratch/engine.log" 2>&1 &
     else
         rm -rf "$scratch/state"
         "$trunkline" serve --config "$scratch/trunkline.toml" --state-dir "$scratch/state" >"$scratch/engine.log" 2>&1 &

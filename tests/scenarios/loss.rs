@@ -49,8 +49,8 @@ fn a_request_that_comes_twice_is_one_call() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    // Seed 0 speaks, seed 3 is silent.
-    for seed in [0, 3] {
+    // Seed 0 speaks, the others are silent.
+    for seed in 0..8 {
         assert_eq!(random_calls(seed), random_calls(seed), "SIM_SEED={seed}");
     }
     assert_ne!(random_calls(3).0, random_calls(4).0);

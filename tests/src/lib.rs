@@ -2,7 +2,14 @@
 //! that can be as bad as a seed makes it.
 //!
 //! A scenario drives [`Lab`], lets time pass, and reads a ladder. The same seed gives the same bytes, so that a failure, which
-//! prints `SIM_SEED=…`, can be run again.
+//! prints `SIM_SEED=…`, can be run again:
+//!
+//! ```text
+//! TRUNKLINE_SEEDS=10000 cargo test --profile ci -p trunkline-tests --test scenarios random_calls -- --nocapture
+//! SIM_SEED=4711 LAB_TRACE=1 cargo test -p trunkline-tests --test scenarios random_calls -- --nocapture
+//! ```
+//!
+//! `LAB_TRACE` prints every message, event and command as it arrives.
 
 pub mod app;
 mod drive;

@@ -146,7 +146,7 @@ fn random_calls(seed: u64) -> (u64, Tally) {
         lab.run_ms(rng.random_range(0..4_000));
         act(&mut lab, &mut rng, mortal);
     }
-    lab.run(Duration::from_secs(20));
+    lab.expect_agreement();
     for name in EVERYBODY {
         for _ in 0..CALLS_AT_ONCE_MAX {
             if lab.phone(name).statuses().any(|(_, status)| is_up(status)) {

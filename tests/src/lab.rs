@@ -455,6 +455,25 @@ impl Lab {
         }
     }
 
+    /// After a while without a deed, each call that a phone is in is a leg of the engine, and no leg is without its phone.
+    ///
+    /// # Panics
+    /// If they disagree.
+    #[track_caller]
+    pub fn expect_agreement(&mut self) {
+        self.set_quality(Quality::GOOD);
+        self.run(2 * T1_64 + Duration::from_secs(40));
+        let legs: usize = self.agents.iter().map(|agent| agent.gauges().legs).sum();
+        let up =
+            |seat: &Seat| seat.phone.statuses().filter(|(_, status)| *status == Status::Connected).count();
+        let (dead, alive): (Vec<&Seat>, Vec<&Seat>) =
+            self.seats.iter().partition(|seat| seat.phone.script.dead);
+        let connected: usize = alive.into_iter().map(up).sum();
+        let connected_max: usize = connected + dead.into_iter().map(up).sum::<usize>();
+        let agrees = (connected..=connected_max).contains(&legs);
+        assert!(agrees, "{legs} legs, and phones in {connected} calls\n{}", self.ladder.tail(40));
+    }
+
     /// Every call is over everywhere.
     #[track_caller]
     pub fn expect_quiet(&self) {

@@ -122,6 +122,8 @@ fn random_calls(seed: u64) -> (u64, Tally) {
                 Duration::from_millis(rng.random_range(0..4_000)),
             ),
             2 => OnInvite::Silent,
+            // As fast as a caller changes his mind.
+            3 => OnInvite::Answer(Duration::from_millis(rng.random_range(0..200))),
             _ => OnInvite::Answer(Duration::from_millis(rng.random_range(0..5_000))),
         };
         script.auto_answers = rng.random_bool(0.7);

@@ -61,6 +61,7 @@ inside_signalling() {
         done
         row "CPU seconds per 1,000 calls, $rate calls/s" "$rate" 1
         row "SIPp's retransmissions per 1,000 calls, $rate calls/s" "$rate" 2 | sed 's/[^|]*|$/ – |/'
+        row "failed calls per 1,000, $rate calls/s" "$rate" 3 | sed 's/[^|]*|$/ – |/'
     done
     for ((round = 0; round < rounds; round++)); do
         for engine in kamailio trunkline; do
@@ -82,16 +83,16 @@ inside_rate() {
             calls=$((rate * 8))
             # A run that overloads the engine is an answer here, not a fault.
             one_run "$engine" "$rate" "$calls" >"$scratch/try" 2>/dev/null || break
-            awk '{ exit !($2 < 10) }' "$scratch/try" || break
+            awk '{ exit !($2 < 10 && $3 <= 1) }' "$scratch/try" || break
             best=$rate
         done
         echo "| $engine | $best calls/s |"
     done
 }
 
-# One run: CPU seconds and retransmissions, both per 1,000 calls.
+# One run: CPU seconds, retransmissions and failed calls, each per 1,000 calls.
 one_run() {
-    local engine=$1 rate=$2 calls=$3 before after retransmissions
+    local engine=$1 rate=$2 calls=$3 before after retransmissions failed
     start_engine "$engine"
     start_callee
     call 100 200 0
@@ -99,9 +100,11 @@ one_run() {
     call "$rate" "$calls" 0
     after=$(cpu_ticks "$engine_pid")
     retransmissions=$(column 'Retransmissions(C)')
+    failed=$((calls - $(column 'SuccessfulCall(C)')))
     stop "$callee_pid" "$engine_pid"
     awk -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v calls="$calls" -v repeated="$retransmissions" \
-        'BEGIN { printf "%.4f %.2f\n", ticks / hz * 1000 / calls, repeated * 1000 / calls }'
+        -v failed="$failed" \
+        'BEGIN { printf "%.4f %.2f %.2f\n", ticks / hz * 1000 / calls, repeated * 1000 / calls, failed * 1000 / calls }'
 }
 
 # The memory that 1,000 calls in conversation add, per call. Proportional set size: Kamailio's workers share theirs.
@@ -143,10 +146,7 @@ call() {
     local limit_s=$((2 * $2 / $1 + $3 / 1000 + 40))
     (cd "$scratch" && exec timeout "$limit_s" sipp -sn uac 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -nostdin \
         -buff_size 4194304 -r "$1" -m "$2" -l 20000 -d "$3" \
-        -trace_stat -stf uac.csv -fd 1 >/dev/null 2>&1) || {
-        [ "$(column 'SuccessfulCall(C)')" -ge $(($2 - $2 / 1000)) ] \
-            || fail "only $(column 'SuccessfulCall(C)') of $2 calls went well at $1/s"
-    }
+        -trace_stat -stf uac.csv -fd 1 >/dev/null 2>&1) || true
 }
 
 # A number of the last line that the caller counted.

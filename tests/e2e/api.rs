@@ -137,9 +137,7 @@ privilege = "monitor"
 [[line]]
 address = "1001"
 password = "correct-horse-battery"
-digest = ["MD5"]
 [[line]]
 address = "1002"
 password = "correct-horse-battery"
-digest = ["MD5"]
 "#;

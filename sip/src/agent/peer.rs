@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
-use crate::auth::{Algorithm, Attempt, Verdict};
+use crate::auth::{Algorithm, Attempt, Verdict, algorithms_for};
 use crate::endpoint::Arrival;
 use crate::message::{HeaderName, NameAddr};
 use crate::outbox::{Event, Outbox, Peer};
@@ -74,7 +74,8 @@ impl Agent {
                 return None;
             }
         };
-        let algorithms = directory.accounts.get(user).map_or(&ALGORITHMS[..], |account| &account.algorithms);
+        let of_line = directory.accounts.get(user).map_or(&ALGORITHMS[..], |account| &account.algorithms);
+        let algorithms = algorithms_for(message.value(HeaderName::UserAgent), of_line);
         let challenges = self.challenger.challenge(now, algorithms, is_stale);
         self.refuse(arrival, 401, out, |reply| {
             challenges.iter().fold(reply, |reply, value| reply.header(HeaderName::WwwAuthenticate, value))

@@ -13,6 +13,7 @@ mod guesses;
 mod nonce;
 mod params;
 mod response;
+mod user_agent;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use challenge::{Account, Attempt, Challenger, Verdict};
 pub use guesses::{GUESS_WINDOW, GUESSERS_MAX, GUESSES_MAX, PROVEN_MAX};
 pub use nonce::{NONCE_LIFETIME, NONCES_MAX};
 pub use response::{ATTEMPTS_MAX, ClientAuth};
+pub(crate) use user_agent::algorithms_for;
 
 /// A hash of RFC 8760.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

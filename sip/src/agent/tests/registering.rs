@@ -45,6 +45,18 @@ fn register(to: &str, headers: &str) -> String {
 }
 
 #[test]
+fn a_phone_that_fails_on_two_challenges_sees_one() {
+    let mut bench = phone();
+    let text = register("alice", "User-Agent: baresip v1.0.0 (x86_64/linux)\r\n");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    let challenges: Vec<_> = challenge.lines(HeaderName::WwwAuthenticate).collect();
+    assert!(challenges.len() == 1 && challenges[0].contains("algorithm=MD5"), "{challenges:?}");
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!(bench.only().status(), 200);
+}
+
+#[test]
 fn a_phone_registers_after_a_challenge() {
     let mut bench = phone();
     let text = register("alice", "Expires: 600\r\n");

@@ -49,3 +49,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         },
     }
 }
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

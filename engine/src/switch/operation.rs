@@ -70,7 +70,8 @@ pub enum Outcome {
 }
 
 /// Why an operation was refused, and what would have been allowed.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{error}")]
 pub struct Refusal {
     /// The LINEERR_ code.
     pub error: LineError,

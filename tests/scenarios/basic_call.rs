@@ -102,6 +102,7 @@ fn a_call_to_nobody_is_not_found() {
          engine -> alice   404
          alice -> engine   ACK",
     );
+    lab.expect_states("crm", "1001", "dialing as owner, disconnected badaddress, idle");
     lab.nothing_left();
 }
 

@@ -25,6 +25,11 @@ fn a_caller_who_never_acknowledges_loses_the_call() {
          alice -> engine  200 BYE
          bob -> engine    200 BYE",
     );
+    lab.expect_states(
+        "crm",
+        "1001",
+        "dialing as owner, proceeding, connected active, disconnected tempfailure, idle",
+    );
     lab.nothing_left();
 }
 
@@ -38,6 +43,7 @@ fn a_callee_that_is_dead_is_unreachable_after_timer_b() {
     lab.run(Duration::from_secs(2));
     assert!(matches!(lab.status("alice"), Status::Over(408 | 480)), "{:?}", lab.status("alice"));
     assert_eq!(lab.ladder().count("engine", "bob", "INVITE"), 7);
+    lab.expect_states("crm", "1001", "dialing as owner, proceeding, disconnected unreachable, idle");
     lab.nothing_left();
 }
 

@@ -126,29 +126,45 @@ impl Agent {
 
     /// Obeys a command of the switch. A command for a leg that is over is ignored: its last event is on its way.
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Outbox) {
-        let id = command.leg();
-        let command = match command {
-            Command::Invite(id, invite) => return self.invite(now, id, invite, out),
-            command @ (Command::Progress(..)
-            | Command::Answer(..)
-            | Command::Reject(..)
-            | Command::Offer(..)
-            | Command::AnswerOffer(..)
-            | Command::RefuseOffer(..)
-            | Command::Notify(..)
-            | Command::End(..)) => command,
-        };
-        self.with_leg(id, out, |leg, endpoint, out| match command {
-            Command::Invite(..) => {}
-            Command::Progress(_, status, sdp) => leg.progress(now, status, sdp.as_deref(), endpoint, out),
-            Command::Answer(_, sdp) => leg.answer(now, sdp.as_deref(), endpoint, out),
-            Command::Reject(_, status, headers) => leg.reject(now, status, &headers, endpoint, out),
-            Command::Offer(_, sdp) => leg.offer(now, sdp, endpoint, out),
-            Command::AnswerOffer(_, sdp) => leg.answer_offer(now, &sdp, endpoint, out),
-            Command::RefuseOffer(_, status) => leg.refuse_offer(now, status, endpoint, out),
-            Command::Notify(_, event) => leg.notify(now, event, endpoint, out),
-            Command::End(_, reason) => leg.end(now, reason, endpoint, out),
-        });
+        match command {
+            Command::Invite(id, invite) => self.invite(now, id, invite, out),
+            Command::Progress(id, status, sdp) => self.with_leg(id, out, |leg, endpoint, out| {
+                leg.progress(now, status, sdp.as_deref(), endpoint, out);
+            }),
+            Command::Answer(id, sdp) => self.with_leg(id, out, |leg, endpoint, out| {
+                leg.answer(now, sdp.as_deref(), endpoint, out);
+            }),
+            Command::Reject(id, status, headers) => self.with_leg(id, out, |leg, endpoint, out| {
+                leg.reject(now, status, &headers, endpoint, out);
+            }),
+            Command::Offer(id, sdp) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.offer(now, sdp, endpoint, out));
+            }
+            Command::AnswerOffer(id, sdp) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.answer_offer(now, &sdp, endpoint, out));
+            }
+            Command::RefuseOffer(id, status) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.refuse_offer(now, status, endpoint, out));
+            }
+            Command::Notify(id, event) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.notify(now, event, endpoint, out));
+            }
+            Command::End(id, reason) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.end(now, reason, endpoint, out));
+            }
+            Command::Enclose(..)
+            | Command::Identify(..)
+            | Command::Focus(..)
+            | Command::Digit(..)
+            | Command::UserToUser(..)
+            | Command::AnswerRefer(..)
+            | Command::ReferProgress(..)
+            | Command::AnswerSubscribe(..)
+            | Command::NotifySubscriber(..)
+            | Command::Subscribe(..)
+            | Command::Unsubscribe(..)
+            | Command::Message(..) => {}
+        }
     }
 
     fn invite(&mut self, now: Instant, id: LegId, invite: Box<crate::outbox::Invite>, out: &mut Outbox) {

@@ -28,6 +28,28 @@ impl fmt::Display for LegId {
     }
 }
 
+/// A REFER, a subscription or a MESSAGE. Numbered as legs are, so that a command finds its agent without a map.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct UsageId(pub u64);
+
+impl UsageId {
+    /// The usage with this serial number on this worker.
+    pub const fn new(worker: u16, serial: u64) -> Self {
+        Self(LegId::new(worker, serial).0)
+    }
+
+    /// The worker (and its agent) that owns the usage.
+    pub const fn worker(self) -> u16 {
+        LegId(self.0).worker()
+    }
+}
+
+impl fmt::Display for UsageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
 /// One connection of a stream transport, numbered by the driver. Zero where there is none (UDP).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct ConnectionId(pub u64);

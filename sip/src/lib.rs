@@ -33,4 +33,4 @@ mod testing;
 
 pub use agent::{Agent, AgentConfig, Capacity, Gauges};
 pub use directory::{Directory, TrustedTrunk};
-pub use ids::{ConnectionId, LegId};
+pub use ids::{ConnectionId, LegId, UsageId};

@@ -10,13 +10,14 @@
 //!
 //! `Ended` or `Failed` is the last event of a leg and always comes, whatever the network does.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::auth::Credentials;
-use crate::ids::{ConnectionId, LegId};
+use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Binding;
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
@@ -103,6 +104,207 @@ pub struct IncomingCall {
     pub offer: Option<Box<SessionDescription>>,
     /// Whether the caller listed `100rel` in Supported.
     pub supports_100rel: bool,
+    /// What only some calls say; `None` for a plain one.
+    pub details: Option<Box<CallDetails>>,
+}
+
+/// What an INVITE says beyond who calls whom.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct CallDetails {
+    /// The dialog that the caller wants to take over (Replaces, RFC 3891).
+    pub replaces: Option<Replaced>,
+    /// The dialog that the caller wants to join (Join, RFC 3911).
+    pub join: Option<Replaced>,
+    /// Who sent the call elsewhere before (Diversion, RFC 5806), the last one first, at most [`DIVERSIONS_MAX`].
+    pub diversion: Vec<Diversion>,
+    /// How often the call was sent elsewhere: the sum of the Diversion counters, or the entries of History-Info (RFC 7044)
+    /// beyond the first, whichever is more.
+    pub hops: u8,
+    /// Who referred the caller here (Referred-By, RFC 3892).
+    pub referred_by: Option<Party>,
+    /// Whether the caller wants his identity hidden (`Privacy: id`, RFC 3323).
+    pub is_private: bool,
+    /// P-Asserted-Identity or Remote-Party-ID of a trunk; nobody else is believed.
+    pub asserted: Option<Party>,
+    /// `m` of the Request-URI where the call completes another (RFC 6910): `BS`, `NR` or `NL`.
+    pub call_completion: Option<String>,
+}
+
+/// More entries of Diversion are not read.
+pub const DIVERSIONS_MAX: usize = 10;
+
+/// One entry of Diversion (RFC 5806).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Diversion {
+    /// Who sent the call elsewhere.
+    pub party: Party,
+    /// `reason`: `unconditional`, `user-busy`, `no-answer` …
+    pub reason: String,
+    /// `counter`; 1 where it is not given.
+    pub counter: u8,
+}
+
+/// What a Replaces, Join or Target-Dialog header names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Replaced {
+    /// The leg; `None`: there is no such dialog here.
+    pub leg: Option<LegId>,
+    /// `early-only`: only if it is not answered.
+    pub early_only: bool,
+}
+
+/// A REFER (RFC 3515): inside the dialog of a leg, or outside any.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refer {
+    /// The leg whose dialog it came in, or that its Target-Dialog names.
+    pub leg: Option<LegId>,
+    /// Who asks.
+    pub peer: Peer,
+    /// The user part of the Request-URI, unescaped.
+    pub dialled: String,
+    /// Refer-To.
+    pub to: ReferTo,
+    /// Referred-By (RFC 3892).
+    pub referred_by: Option<Party>,
+    /// Whether progress is to be told by NOTIFY: not with `Refer-Sub: false` (RFC 4488).
+    pub notifies: bool,
+}
+
+/// Refer-To, with its headers read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReferTo {
+    /// The user part, unescaped; of a tel URI the number.
+    pub user: String,
+    /// The host part; empty for a tel URI.
+    pub host: String,
+    /// `method` of the URI.
+    pub method: ReferMethod,
+    /// The Replaces header inside the URI, if there is one.
+    pub replaces: Option<Replaced>,
+}
+
+/// What a REFER asks to be sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReferMethod {
+    /// INVITE, the default.
+    Invite,
+    /// BYE: to take a party out of a conference.
+    Bye,
+    /// Anything else.
+    Other,
+}
+
+/// An event package (RFC 6665) that is served.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Package {
+    /// `dialog` (RFC 4235).
+    Dialog,
+    /// `conference` (RFC 4575).
+    Conference,
+    /// `call-completion` (RFC 6910).
+    CallCompletion,
+    /// `message-summary` (RFC 3842).
+    MessageSummary,
+}
+
+/// A SUBSCRIBE that made a subscription (RFC 6665), from a peer that proved who it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Subscriber {
+    /// Who subscribes.
+    pub peer: Peer,
+    /// The user part of the Request-URI, unescaped: whom it is about.
+    pub dialled: String,
+    /// The package.
+    pub package: Package,
+    /// The leg in whose dialog it came.
+    pub leg: Option<LegId>,
+    /// `m` of the Request-URI (RFC 6910).
+    pub call_completion: Option<String>,
+}
+
+/// What a subscriber is told; the agent prints it and counts versions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Document {
+    /// The dialogs of a line (RFC 4235): all of them.
+    Dialogs(Vec<DialogState>),
+    /// A conference (RFC 4575): all of it.
+    Conference(ConferenceState),
+    /// Whether a call that was asked for can be completed (RFC 6910).
+    CallCompletion {
+        /// `ready`, else `queued`.
+        is_ready: bool,
+        /// `cc-URI`: where to call.
+        uri: String,
+    },
+    /// Messages (RFC 3842).
+    Messages {
+        /// Whether there are any.
+        waiting: bool,
+    },
+}
+
+/// One dialog of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DialogState {
+    /// Names it for as long as it lasts.
+    pub id: u64,
+    /// The leg, whose Call-ID and tags are told so that it can be picked up by Replaces; a leg of another worker is told
+    /// without them.
+    pub leg: Option<LegId>,
+    /// How far it is.
+    pub phase: DialogPhase,
+    /// Whether the watched line called.
+    pub is_initiator: bool,
+    /// The watched line.
+    pub local: Party,
+    /// The other party.
+    pub remote: Party,
+    /// Whether the watched line holds the other.
+    pub is_held: bool,
+}
+
+/// RFC 4235 §4.1.4.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DialogPhase {
+    /// `trying`.
+    Trying,
+    /// `early`.
+    Early,
+    /// `confirmed`.
+    Confirmed,
+    /// `terminated`.
+    Terminated,
+}
+
+/// The state of a conference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConferenceState {
+    /// The user part of the focus.
+    pub focus: String,
+    /// Who is in it.
+    pub members: Vec<ConferenceMember>,
+    /// Whether it is over.
+    pub is_over: bool,
+}
+
+/// One member of a conference.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConferenceMember {
+    /// Who.
+    pub party: Party,
+    /// `connected` or `on-hold`.
+    pub is_held: bool,
+}
+
+/// How far a subscription of ours is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SubscriptionPhase {
+    /// `active`.
+    Active,
+    /// `pending`.
+    Pending,
+    /// `terminated`: [`Event::SubscriptionOver`] follows.
+    Terminated,
 }
 
 /// Why a leg ended, in the words of RFC 3261 and RFC 3326.
@@ -219,6 +421,52 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// A REFER: wants [`Command::AnswerRefer`].
+    Refer(UsageId, Box<Refer>),
+    /// User-to-user information (RFC 7433) of an INVITE, 180, 200 or BYE, or of an INFO: said right before the event of that
+    /// message, of an INVITE right after.
+    UserToUser {
+        /// The leg.
+        leg: LegId,
+        /// The octets.
+        data: Bytes,
+    },
+    /// A digit by SIP INFO.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0` to `9`, `A` to `D`, `*`, `#`, or `!` for a hookflash.
+        digit: u8,
+        /// How long the key was pressed.
+        duration_ms: u16,
+    },
+    /// A subscription of a peer: wants [`Command::AnswerSubscribe`].
+    Subscribe(UsageId, Box<Subscriber>),
+    /// The last event of a peer's subscription: it expired, was ended, or cannot be notified.
+    Unsubscribed(UsageId),
+    /// A NOTIFY of a subscription of ours.
+    Subscription {
+        /// Which.
+        usage: UsageId,
+        /// Subscription-State.
+        phase: SubscriptionPhase,
+        /// Content-Type and body.
+        body: Option<(String, Bytes)>,
+    },
+    /// The last event of a subscription of ours, with the final status of the SUBSCRIBE that failed, else zero.
+    SubscriptionOver {
+        /// Which.
+        usage: UsageId,
+        /// 408 where nothing came.
+        status: u16,
+    },
+    /// How a MESSAGE of ours ended.
+    MessageDone {
+        /// Which.
+        usage: UsageId,
+        /// The final status; 408 where none came.
+        status: u16,
+    },
     /// A contact of a line came or went; a refresh says nothing.
     Registration {
         /// The line.
@@ -284,7 +532,37 @@ pub struct Invite {
     pub timeout: Duration,
 }
 
-/// What the switch tells an agent about a leg.
+/// A subscription to make (RFC 6665).
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Where to.
+    pub target: Target,
+    /// Who subscribes.
+    pub from: Party,
+    /// Whom it is about.
+    pub to: Party,
+    /// The package.
+    pub package: Package,
+    /// How long it is to last; refreshed until [`Command::Unsubscribe`].
+    pub expires: Duration,
+    /// Answers a challenge.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
+/// A MESSAGE to send (RFC 3428).
+#[derive(Clone, Debug)]
+pub struct OutgoingMessage {
+    /// Where to.
+    pub target: Target,
+    /// Who writes.
+    pub from: Party,
+    /// To whom.
+    pub to: Party,
+    /// The text.
+    pub text: String,
+}
+
+/// What the switch tells an agent about a leg, or a usage.
 #[derive(Clone, Debug)]
 pub enum Command {
     /// Make a leg.
@@ -303,14 +581,51 @@ pub enum Command {
     RefuseOffer(LegId, u16),
     /// Send NOTIFY in the dialog with this event package (`talk`, `hold`) and no body.
     Notify(LegId, &'static str),
+    /// Further header lines for the next message that a command sends on this leg: 18x, 200, refusal, CANCEL or BYE.
+    Enclose(LegId, Vec<(&'static str, String)>),
+    /// Show the far end whom it is connected with: P-Asserted-Identity and Remote-Party-ID in an UPDATE, or in a re-INVITE
+    /// with the same description. What was shown last is not shown again.
+    Identify(LegId, Party),
+    /// Say, in the next message with a Contact, that the engine is (or is not) the focus of a conference here (RFC 4579).
+    Focus(LegId, bool),
+    /// Send a digit by SIP INFO: which, and for how many milliseconds.
+    Digit(LegId, u8, u16),
+    /// Send user-to-user information by INFO (RFC 7433).
+    UserToUser(LegId, Bytes),
+    /// Accept a REFER (2xx: the agent then notifies 100 at once, if anything is notified) or refuse it.
+    AnswerRefer(UsageId, u16),
+    /// Tell by NOTIFY how far a REFER is; 200 and above is the last.
+    ReferProgress(UsageId, u16),
+    /// Accept a subscription, or refuse it.
+    AnswerSubscribe(UsageId, u16),
+    /// Tell a subscriber; `true`: for the last time.
+    NotifySubscriber(UsageId, Box<Document>, bool),
+    /// Subscribe.
+    Subscribe(UsageId, Box<Subscribe>),
+    /// End a subscription of ours.
+    Unsubscribe(UsageId),
+    /// Send a MESSAGE.
+    Message(UsageId, Box<OutgoingMessage>),
     /// End the leg however its state demands: CANCEL, final response or BYE. The Reason header's value, if any.
     End(LegId, Option<String>),
 }
 
 impl Command {
-    /// The leg that the command is for.
-    pub const fn leg(&self) -> LegId {
+    /// The worker that owns what the command is for.
+    pub fn worker(&self) -> u16 {
+        self.subject().worker()
+    }
+
+    /// The leg that the command is for, or the usage.
+    pub const fn subject(&self) -> Subject {
         match self {
+            Self::AnswerRefer(usage, _)
+            | Self::ReferProgress(usage, _)
+            | Self::AnswerSubscribe(usage, _)
+            | Self::NotifySubscriber(usage, _, _)
+            | Self::Subscribe(usage, _)
+            | Self::Unsubscribe(usage)
+            | Self::Message(usage, _) => Subject::Usage(*usage),
             Self::Invite(leg, _)
             | Self::Progress(leg, _, _)
             | Self::Answer(leg, _)
@@ -319,7 +634,40 @@ impl Command {
             | Self::AnswerOffer(leg, _)
             | Self::RefuseOffer(leg, _)
             | Self::Notify(leg, _)
-            | Self::End(leg, _) => *leg,
+            | Self::Enclose(leg, _)
+            | Self::Identify(leg, _)
+            | Self::Focus(leg, _)
+            | Self::Digit(leg, _, _)
+            | Self::UserToUser(leg, _)
+            | Self::End(leg, _) => Subject::Leg(*leg),
+        }
+    }
+}
+
+/// What a command is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// A leg.
+    Leg(LegId),
+    /// A REFER, a subscription or a MESSAGE.
+    Usage(UsageId),
+}
+
+impl Subject {
+    /// The worker that owns it.
+    pub const fn worker(self) -> u16 {
+        match self {
+            Self::Leg(leg) => leg.worker(),
+            Self::Usage(usage) => usage.worker(),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leg(leg) => leg.fmt(f),
+            Self::Usage(usage) => usage.fmt(f),
         }
     }
 }

@@ -254,7 +254,7 @@ impl Lab {
             Parcel::SipEvent(event) => self.switched(|switch, out| switch.sip(now, *event, out)),
             Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
             Parcel::SipCommand(command) => {
-                let worker = usize::from(command.leg().worker());
+                let worker = usize::from(command.worker());
                 self.agent(worker, |agent, out| agent.command(now, *command, out));
             }
             Parcel::MediaCommand(command) => {
@@ -463,7 +463,7 @@ impl Lab {
             self.network.mailbox(self.now, TO_RELAY, Parcel::MediaCommand(Box::new(command)));
         }
         for command in out.sip {
-            let channel = TO_WORKER + u64::from(command.leg().worker());
+            let channel = TO_WORKER + u64::from(command.worker());
             self.network.mailbox(self.now, channel, Parcel::SipCommand(Box::new(command)));
         }
         for (app, message) in out.messages {

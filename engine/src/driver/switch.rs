@@ -186,6 +186,14 @@ impl SwitchLoop {
             | SipEvent::OfferAnswered { .. }
             | SipEvent::OfferRefused { .. }
             | SipEvent::Notified { .. }
+            | SipEvent::Refer(..)
+            | SipEvent::UserToUser { .. }
+            | SipEvent::Digit { .. }
+            | SipEvent::Subscribe(..)
+            | SipEvent::Unsubscribed(_)
+            | SipEvent::Subscription { .. }
+            | SipEvent::SubscriptionOver { .. }
+            | SipEvent::MessageDone { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. } => {}
         }
@@ -207,7 +215,7 @@ impl SwitchLoop {
             self.relays.push(worker, command);
         }
         for command in self.out.sip.drain(..) {
-            let worker = usize::from(command.leg().worker()) % self.workers.len();
+            let worker = usize::from(command.worker()) % self.workers.len();
             self.workers[worker].push(WorkerInput::Command(command));
         }
         for (app, message) in self.out.messages.drain(..) {

@@ -46,7 +46,15 @@ impl Switch {
             }
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
-            Event::Refused { .. } => {}
+            Event::Refer(usage, _) => out.sip.push(Command::AnswerRefer(usage, 603)),
+            Event::Subscribe(usage, _) => out.sip.push(Command::AnswerSubscribe(usage, 489)),
+            Event::UserToUser { .. }
+            | Event::Digit { .. }
+            | Event::Unsubscribed(_)
+            | Event::Subscription { .. }
+            | Event::SubscriptionOver { .. }
+            | Event::MessageDone { .. }
+            | Event::Refused { .. } => {}
         }
     }
 

@@ -276,6 +276,7 @@ impl Rig {
             max_forwards: 70,
             offer: offer.map(sdp),
             supports_100rel: false,
+            details: None,
         })
     }
 
@@ -312,7 +313,7 @@ impl Rig {
     pub(super) fn commands(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         for command in std::mem::take(&mut self.sip) {
-            let leg = command.leg();
+            let subject = command.subject();
             let text = match &command {
                 Command::Invite(..) => "invite".to_owned(),
                 Command::Progress(_, status, sdp) => {
@@ -324,10 +325,22 @@ impl Rig {
                 Command::AnswerOffer(..) => "answer offer".to_owned(),
                 Command::RefuseOffer(_, status) => format!("refuse offer {status}"),
                 Command::Notify(_, event) => format!("notify {event}"),
+                Command::Enclose(..) => "enclose".to_owned(),
+                Command::Identify(_, party) => format!("identify {}", party.user),
+                Command::Focus(_, is_focus) => format!("focus {is_focus}"),
+                Command::Digit(_, digit, _) => format!("digit {}", char::from(*digit)),
+                Command::UserToUser(..) => "user-to-user".to_owned(),
+                Command::AnswerRefer(_, status) => format!("answer refer {status}"),
+                Command::ReferProgress(_, status) => format!("refer progress {status}"),
+                Command::AnswerSubscribe(_, status) => format!("answer subscribe {status}"),
+                Command::NotifySubscriber(..) => "notify subscriber".to_owned(),
+                Command::Subscribe(..) => "subscribe".to_owned(),
+                Command::Unsubscribe(_) => "unsubscribe".to_owned(),
+                Command::Message(..) => "message".to_owned(),
                 Command::End(..) => "end".to_owned(),
             };
-            said.push(format!("{text} {leg}"));
-            if matches!(command, Command::End(..) | Command::Reject(..)) {
+            said.push(format!("{text} {subject}"));
+            if let Command::End(leg, _) | Command::Reject(leg, ..) = command {
                 self.end(leg, CauseKind::Local);
             }
         }

@@ -102,6 +102,7 @@ impl Agent {
                 .map_or(MAX_FORWARDS, |hops| u8::try_from(hops).unwrap_or(MAX_FORWARDS)),
             offer,
             supports_100rel: message.has_option(HeaderName::Supported, "100rel"),
+            details: None,
         };
         let id = self.next_serial();
         let leg = Leg::incoming(now, id, arrival, Box::new(call), &mut self.endpoint, out);

@@ -91,18 +91,29 @@ impl World {
     fn confirm(&mut self) {
         while !self.rig.sip.is_empty() {
             for command in std::mem::take(&mut self.rig.sip) {
-                let leg = command.leg();
                 match command {
-                    Command::Invite(..) => {
+                    Command::Invite(leg, _) => {
                         self.legs.insert(leg);
                     }
-                    Command::End(..) | Command::Reject(..) => self.over(leg, CauseKind::Local),
+                    Command::End(leg, _) | Command::Reject(leg, ..) => self.over(leg, CauseKind::Local),
                     Command::Progress(..)
                     | Command::Answer(..)
                     | Command::Offer(..)
                     | Command::AnswerOffer(..)
                     | Command::RefuseOffer(..)
-                    | Command::Notify(..) => {}
+                    | Command::Notify(..)
+                    | Command::Enclose(..)
+                    | Command::Identify(..)
+                    | Command::Focus(..)
+                    | Command::Digit(..)
+                    | Command::UserToUser(..)
+                    | Command::AnswerRefer(..)
+                    | Command::ReferProgress(..)
+                    | Command::AnswerSubscribe(..)
+                    | Command::NotifySubscriber(..)
+                    | Command::Subscribe(..)
+                    | Command::Unsubscribe(_)
+                    | Command::Message(..) => {}
                 }
             }
         }
@@ -286,8 +297,8 @@ proptest! {
         let mut world = World::new();
         for happening in happenings {
             // An agent takes its commands before it reports what came after; now and then it is late.
-            let invites = world.rig.sip.iter().filter(|command| matches!(command, Command::Invite(..)));
-            let known: Vec<_> = invites.map(Command::leg).collect();
+            let invited = |command: &Command| if let Command::Invite(leg, _) = command { Some(*leg) } else { None };
+            let known: Vec<_> = world.rig.sip.iter().filter_map(invited).collect();
             world.legs.extend(known);
             world.happen(happening);
             world.check();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use trunkline_sip::auth::Challenger;
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, Limits, Message};
-use trunkline_sip::outbox::{Command, Event, Invite, Outbox, Party, Target};
+use trunkline_sip::outbox::{Command, Event, Invite, Outbox, Party, Subject, Target};
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, Gauges, LegId, TrustedTrunk};
@@ -154,24 +154,13 @@ impl Stage {
     }
 
     fn hear(&mut self, event: &Event) {
-        let (leg, is_end) = match event {
-            Event::Incoming(leg, _) => {
-                self.legs.push(*leg);
-                (leg, false)
-            }
-            Event::Failed { leg, .. } | Event::Ended { leg, .. } => (leg, true),
-            Event::Progress { leg, .. }
-            | Event::Answered { leg, .. }
-            | Event::Established { leg, .. }
-            | Event::Offer { leg, .. }
-            | Event::OfferAnswered { leg, .. }
-            | Event::OfferRefused { leg, .. }
-            | Event::Notified { leg, .. } => (leg, false),
-            Event::Registration { .. } | Event::Refused { .. } => return,
-        };
-        assert!(!self.over.contains(leg), "{event:?} after the end");
-        if is_end {
-            self.over.insert(*leg);
+        let Some(Subject::Leg(leg)) = event.subject() else { return };
+        if matches!(event, Event::Incoming(..)) {
+            self.legs.push(leg);
+        }
+        assert!(!self.over.contains(&leg), "{event:?} after the end");
+        if event.ends_leg() {
+            self.over.insert(leg);
         }
     }
 

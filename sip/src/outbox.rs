@@ -489,6 +489,38 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The leg or usage that the event is about; `None`: one of the registrar, or a refusal.
+    pub const fn subject(&self) -> Option<Subject> {
+        match self {
+            Self::Incoming(leg, _)
+            | Self::Progress { leg, .. }
+            | Self::Answered { leg, .. }
+            | Self::Established { leg, .. }
+            | Self::Offer { leg, .. }
+            | Self::OfferAnswered { leg, .. }
+            | Self::OfferRefused { leg, .. }
+            | Self::Notified { leg, .. }
+            | Self::Failed { leg, .. }
+            | Self::Ended { leg, .. }
+            | Self::UserToUser { leg, .. }
+            | Self::Digit { leg, .. } => Some(Subject::Leg(*leg)),
+            Self::Refer(usage, _)
+            | Self::Subscribe(usage, _)
+            | Self::Unsubscribed(usage)
+            | Self::Subscription { usage, .. }
+            | Self::SubscriptionOver { usage, .. }
+            | Self::MessageDone { usage, .. } => Some(Subject::Usage(*usage)),
+            Self::Registration { .. } | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Whether it is the last event of a leg.
+    pub const fn ends_leg(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Ended { .. })
+    }
+}
+
 /// What happened to a binding.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RegistrationChange {
@@ -645,7 +677,7 @@ impl Command {
 }
 
 /// What a command is for.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Subject {
     /// A leg.
     Leg(LegId),

@@ -7,6 +7,7 @@ use proptest::strategy::ValueTree;
 use super::bench::{Bench, SDP_BODY, invite, request, response, word};
 use super::*;
 use crate::message::Message;
+use crate::outbox::Subject;
 
 /// One thing that happens: what it is, and two numbers to vary it.
 type Step = (u8, u16, u32);
@@ -146,23 +147,12 @@ impl Chaos {
         }
         for event in self.bench.events() {
             self.record.push(format!("{event:?}"));
-            let (leg, is_end) = match &event {
-                Event::Incoming(leg, _) => {
-                    self.legs.push(*leg);
-                    (*leg, false)
-                }
-                Event::Failed { leg, .. } | Event::Ended { leg, .. } => (*leg, true),
-                Event::Progress { leg, .. }
-                | Event::Answered { leg, .. }
-                | Event::Established { leg, .. }
-                | Event::Offer { leg, .. }
-                | Event::OfferAnswered { leg, .. }
-                | Event::OfferRefused { leg, .. }
-                | Event::Notified { leg, .. } => (*leg, false),
-                Event::Registration { .. } | Event::Refused { .. } => continue,
-            };
+            let Some(Subject::Leg(leg)) = event.subject() else { continue };
+            if matches!(event, Event::Incoming(..)) {
+                self.legs.push(leg);
+            }
             assert!(!self.over.contains(&leg), "{} after the end", name(&event));
-            if is_end {
+            if event.ends_leg() {
                 self.over.push(leg);
             }
         }

@@ -1,6 +1,7 @@
 //! Calls over a bad network: every one ends, and nothing is left.
 
 use super::*;
+use crate::outbox::Subject;
 
 /// A sequence of pseudo-random numbers: the same seed loses the same messages.
 struct Dice(u64);
@@ -23,22 +24,10 @@ fn lossy(seed: u64, loss_percent: u64) -> Network {
 fn ends(events: &[(usize, Event)]) -> Vec<(usize, LegId, String)> {
     let mut ends: Vec<(usize, LegId, String)> = Vec::new();
     for (agent, event) in events {
-        let leg = match event {
-            Event::Incoming(leg, _)
-            | Event::Progress { leg, .. }
-            | Event::Answered { leg, .. }
-            | Event::Established { leg, .. }
-            | Event::Offer { leg, .. }
-            | Event::OfferAnswered { leg, .. }
-            | Event::OfferRefused { leg, .. }
-            | Event::Notified { leg, .. }
-            | Event::Failed { leg, .. }
-            | Event::Ended { leg, .. } => *leg,
-            Event::Registration { .. } | Event::Refused { .. } => continue,
-        };
+        let Some(Subject::Leg(leg)) = event.subject() else { continue };
         let is_over = ends.iter().any(|(of, over, _)| (of, over) == (agent, &leg));
         assert!(!is_over, "{} after the end", name(event));
-        if matches!(event, Event::Failed { .. } | Event::Ended { .. }) {
+        if event.ends_leg() {
             ends.push((*agent, leg, name(event)));
         }
     }

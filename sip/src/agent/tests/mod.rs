@@ -245,5 +245,13 @@ fn name(event: &Event) -> String {
         Event::Ended { cause, .. } => format!("Ended {:?}", cause.kind),
         Event::Registration { change, .. } => format!("{change:?}"),
         Event::Refused { status, .. } => format!("Refused {status}"),
+        Event::Refer(_, refer) => format!("Refer {}", refer.to.user),
+        Event::UserToUser { data, .. } => format!("UserToUser {}", data.escape_ascii()),
+        Event::Digit { digit, duration_ms, .. } => format!("Digit {} {duration_ms}", char::from(*digit)),
+        Event::Subscribe(_, subscriber) => format!("Subscribe {:?}", subscriber.package),
+        Event::Unsubscribed(_) => "Unsubscribed".to_owned(),
+        Event::Subscription { phase, .. } => format!("Subscription {phase:?}"),
+        Event::SubscriptionOver { status, .. } => format!("SubscriptionOver {status}"),
+        Event::MessageDone { status, .. } => format!("MessageDone {status}"),
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
 };
 
 /// A network that swallows everything.
@@ -62,7 +62,8 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             rtcp: Some(far(n)),
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

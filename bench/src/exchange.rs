@@ -169,6 +169,11 @@ impl Exchange {
             }
             trunkline_media::Command::Remote(..)
             | trunkline_media::Command::Feed(..)
+            | trunkline_media::Command::Digits { .. }
+            | trunkline_media::Command::CancelDigits(_)
+            | trunkline_media::Command::Detect(..)
+            | trunkline_media::Command::Detach(_)
+            | trunkline_media::Command::Attach { .. }
             | trunkline_media::Command::Stats(_) => {}
         }
     }
@@ -207,6 +212,7 @@ fn setup() -> Setup {
             workers: 1,
             silent_after: None,
             music: None,
+            tones: "us".to_owned(),
         },
         domain: "127.0.0.1".to_owned(),
         sip_workers: 1,

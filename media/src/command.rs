@@ -7,11 +7,18 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
+use crate::parcel::Parcel;
 use crate::stats::LegStats;
+use crate::tone::Cadence;
 
 /// One media leg, named by its owner (the same number as the SIP leg's).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LegId(pub u64);
+
+/// One conference of a worker, named by its owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ConferenceId(pub u64);
 
 /// An even port for RTP and the odd one above it for RTCP.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -60,13 +67,80 @@ pub enum SourcePolicy {
     },
 }
 
-/// A codec that the relay itself can speak when it plays silence, music or tones.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// A codec that the relay itself can speak: in mixing, in transcoding, and when it plays silence, music or tones.
+///
+/// Each has a timestamp clock of 8 kHz and says one byte a tick of it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Codec {
     /// G.711 µ-law, 8 kHz.
     Pcmu,
     /// G.711 A-law, 8 kHz.
     Pcma,
+    /// G.722 at 64 kbit/s, 16 kHz; its timestamps count at 8 kHz (RFC 3551 §4.5.2).
+    G722,
+}
+
+/// An encoding that the relay does not speak and only passes on, under a number of its owner's choice: the same number means
+/// the same encoding.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ForeignCodec(pub u32);
+
+/// The payload types of one direction of a leg, and what they mean.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Codecs {
+    speech: [Option<(u8, Codec)>; SPEECH_CODECS_MAX],
+    foreign: [Option<(u8, ForeignCodec)>; FOREIGN_CODECS_MAX],
+    /// telephone-event (RFC 4733) with a clock of 8 kHz.
+    pub events: Option<u8>,
+    /// telephone-event with a clock of 16 kHz.
+    pub events_16k: Option<u8>,
+}
+
+impl Codecs {
+    /// Adds a codec that the relay speaks, behind those that are preferred to it; beyond [`SPEECH_CODECS_MAX`] it is left out.
+    #[must_use]
+    pub fn with(mut self, payload_type: u8, codec: Codec) -> Self {
+        if let Some(place) = self.speech.iter_mut().find(|place| place.is_none()) {
+            *place = Some((payload_type, codec));
+        }
+        self
+    }
+
+    /// Adds a codec that the relay does not speak; beyond [`FOREIGN_CODECS_MAX`] it is left out.
+    #[must_use]
+    pub fn with_foreign(mut self, payload_type: u8, codec: ForeignCodec) -> Self {
+        if let Some(place) = self.foreign.iter_mut().find(|place| place.is_none()) {
+            *place = Some((payload_type, codec));
+        }
+        self
+    }
+
+    /// Sets the payload type of telephone-event/8000.
+    #[must_use]
+    pub const fn with_events(mut self, payload_type: u8) -> Self {
+        self.events = Some(payload_type);
+        self
+    }
+
+    /// The codec that the relay speaks by preference, under its payload type.
+    pub const fn preferred(&self) -> Option<(u8, Codec)> {
+        self.speech[0]
+    }
+
+    /// The codecs that the relay speaks, the preferred one first.
+    pub fn speech(&self) -> impl Iterator<Item = (u8, Codec)> + '_ {
+        self.speech.iter().flatten().copied()
+    }
+
+    /// The codecs that the relay only passes on.
+    pub fn foreign(&self) -> impl Iterator<Item = (u8, ForeignCodec)> + '_ {
+        self.foreign.iter().flatten().copied()
+    }
+
+    /// The codec of a payload type, if the relay speaks it.
+    pub fn codec(&self, payload_type: u8) -> Option<Codec> {
+        self.speech().find(|(known, _)| *known == payload_type).map(|(_, codec)| codec)
+    }
 }
 
 /// What offer/answer agreed for a leg.
@@ -80,8 +154,10 @@ pub struct Remote {
     pub source: SourcePolicy,
     /// Payload types agreed.
     pub payload_types: PayloadTypes,
-    /// The payload type and codec for audio that the relay makes, if one of its codecs was agreed.
-    pub own: Option<(u8, Codec)>,
+    /// What the far end understands, under the numbers in which it wants to be spoken to.
+    pub codecs: Codecs,
+    /// What the far end speaks, under the numbers that it was told; as a rule the same ones.
+    pub speaks: Codecs,
     /// Whether the far end may be sent to (its direction is sendrecv or recvonly).
     pub send: bool,
     /// Whether the far end is expected to speak: only then silence is a fault.
@@ -96,14 +172,55 @@ pub struct Remote {
 pub enum Feed {
     /// Nothing is sent.
     Nothing,
-    /// What another leg of the same worker says, from when it is open; a leg that is fed itself hears its echo.
+    /// What another leg of the same worker says, from when it is open; a leg that is fed itself hears its echo. Where the two
+    /// agreed to other numbers the packets are renumbered, where to other codecs of the relay they are transcoded.
     Leg(LegId),
     /// Silence in the leg's own codec, so that NAT bindings and RTP timers of the far end live.
     Silence,
-    /// Ringback: 440 and 480 Hz, 2 s on, 4 s off.
-    Ringback,
+    /// A tone by its cadence.
+    Tone(Arc<Cadence>),
     /// Music: 8 kHz mono samples in a loop.
     Music(Arc<[i16]>),
+    /// Everybody else in a conference, and everybody else hears this leg. A leg with another feed is in no conference.
+    Conference(ConferenceId),
+}
+
+/// How digits are said to a far end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DigitVia {
+    /// As RFC 4733 events.
+    Event,
+    /// As DTMF tones in the leg's codec.
+    Inband,
+}
+
+/// How a digit of a far end was heard.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum DigitSource {
+    /// As an RFC 4733 event.
+    Event,
+    /// As a DTMF tone in its speech.
+    Inband,
+}
+
+/// What a far end's media was found to be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MediaKind {
+    /// RTP of a speech codec flows.
+    Voice,
+    /// The calling tone of a fax machine (ITU-T T.30 CNG, 1100 Hz).
+    Fax,
+}
+
+/// What is reported of a far end's speech.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Detection {
+    /// Digits said as RFC 4733 events.
+    pub events: bool,
+    /// Digits said as DTMF tones. Where the far end was heard to say events, its tones are not listened to.
+    pub inband: bool,
+    /// Voice and fax.
+    pub media: bool,
 }
 
 /// What a worker is told. Applied between two batches of packets.
@@ -124,6 +241,36 @@ pub enum Command {
     Remote(LegId, Remote),
     /// Set what the leg hears.
     Feed(LegId, Feed),
+    /// Say digits to the far end, in place of what it hears; answered by [`Event::Generated`]. Digits that are still being
+    /// said are cancelled by it. Where the way asked for was not agreed the other one is taken.
+    Digits {
+        /// The leg.
+        leg: LegId,
+        /// Named in the answer.
+        generation: u32,
+        /// `0`-`9`, `A`-`D`, `*`, `#`, `,` for a pause and `!` for a hook flash; others are skipped.
+        digits: Box<[u8]>,
+        /// How.
+        via: DigitVia,
+        /// The length of each, in milliseconds; clamped, 0 for the usual.
+        tone_ms: u16,
+        /// The silence after each, in milliseconds; clamped, 0 for the usual.
+        gap_ms: u16,
+    },
+    /// Cancel the digits that are being said.
+    CancelDigits(LegId),
+    /// Set what is reported of the far end's speech.
+    Detect(LegId, Detection),
+    /// Give the leg away, to be attached to another worker; answered by [`Event::Detached`]. Whoever hears it hears nothing
+    /// from here on, and what it hears has to be said again to the other worker.
+    Detach(LegId),
+    /// Take a leg that another worker gave away.
+    Attach {
+        /// The leg.
+        leg: LegId,
+        /// Its sockets and state.
+        parcel: Parcel,
+    },
     /// Ask for [`Event::Stats`].
     Stats(LegId),
     /// Close the leg and its sockets; answered by [`Event::Closed`].
@@ -158,6 +305,42 @@ pub enum Event {
         leg: LegId,
         /// The counters.
         stats: LegStats,
+    },
+    /// The far end said a digit. Said at its beginning and at its end; never twice for two ways of saying the same one.
+    Digit {
+        /// The leg.
+        leg: LegId,
+        /// `0`-`9`, `A`-`D`, `*`, `#` or `!`.
+        digit: u8,
+        /// How it was heard.
+        source: DigitSource,
+        /// How long it lasted so far, in milliseconds.
+        duration_ms: u16,
+        /// Whether it is over.
+        is_end: bool,
+    },
+    /// Digits have been said, or were cancelled.
+    Generated {
+        /// The leg.
+        leg: LegId,
+        /// Which they were.
+        generation: u32,
+        /// Whether not all of them were said.
+        cancelled: bool,
+    },
+    /// The far end's media was recognised.
+    MediaDetected {
+        /// The leg.
+        leg: LegId,
+        /// As what.
+        kind: MediaKind,
+    },
+    /// The leg is given away: the worker has no leg of this name any more, and its sockets wait in the parcel.
+    Detached {
+        /// The leg.
+        leg: LegId,
+        /// Its sockets and state.
+        parcel: Parcel,
     },
     /// The leg is closed; its ports may go into quarantine.
     Closed {

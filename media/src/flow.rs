@@ -156,7 +156,7 @@ impl Flow {
     /// The payload type and codec in which the relay may speak to the far end, if it may and can.
     pub(crate) fn own_codec(&self) -> Option<(u8, Codec)> {
         self.outbound.to?;
-        self.aside.remote.filter(|remote| !remote.sealed).and_then(|remote| remote.own)
+        self.aside.remote.filter(|remote| !remote.sealed).and_then(|remote| remote.codecs.preferred())
     }
 
     /// Whether the far end is expected to speak.
@@ -289,7 +289,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::PayloadTypes;
+    use crate::command::{Codecs, PayloadTypes};
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()
@@ -301,7 +301,8 @@ mod tests {
             rtcp: Some(at(rtcp)),
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

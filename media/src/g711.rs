@@ -1,22 +1,29 @@
 //! G.711: µ-law and A-law (ITU-T G.711), sample by sample.
 
-use crate::command::Codec;
+/// Which of the two companding laws.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Law {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
+}
 
 /// Compresses one 16-bit sample.
 #[inline]
-pub const fn encode(codec: Codec, sample: i16) -> u8 {
-    match codec {
-        Codec::Pcmu => encode_ulaw(sample),
-        Codec::Pcma => encode_alaw(sample),
+pub const fn encode(law: Law, sample: i16) -> u8 {
+    match law {
+        Law::Mu => encode_ulaw(sample),
+        Law::A => encode_alaw(sample),
     }
 }
 
 /// Expands one byte to a 16-bit sample.
 #[inline]
-pub const fn decode(codec: Codec, byte: u8) -> i16 {
-    match codec {
-        Codec::Pcmu => decode_ulaw(byte),
-        Codec::Pcma => decode_alaw(byte),
+pub const fn decode(law: Law, byte: u8) -> i16 {
+    match law {
+        Law::Mu => decode_ulaw(byte),
+        Law::A => decode_alaw(byte),
     }
 }
 
@@ -75,24 +82,24 @@ mod tests {
             (i16::MIN, 0x00),
             (132, 0xef),
         ] {
-            assert_eq!(encode(Codec::Pcmu, sample), byte, "{sample}");
+            assert_eq!(encode(Law::Mu, sample), byte, "{sample}");
         }
         for (sample, byte) in
             [(0, 0xd5), (-1, 0x55), (32_256, 0xaa), (-32_256, 0x2a), (i16::MAX, 0xaa), (i16::MIN, 0x2a)]
         {
-            assert_eq!(encode(Codec::Pcma, sample), byte, "{sample}");
+            assert_eq!(encode(Law::A, sample), byte, "{sample}");
         }
-        assert_eq!((decode(Codec::Pcmu, 0xff), decode(Codec::Pcmu, 0x80)), (0, 32_124));
-        assert_eq!((decode(Codec::Pcma, 0xd5), decode(Codec::Pcma, 0xaa)), (8, 32_256));
+        assert_eq!((decode(Law::Mu, 0xff), decode(Law::Mu, 0x80)), (0, 32_124));
+        assert_eq!((decode(Law::A, 0xd5), decode(Law::A, 0xaa)), (8, 32_256));
     }
 
     #[test]
     fn every_byte_survives_expansion_and_compression() {
         for byte in 0..=u8::MAX {
-            assert_eq!(encode(Codec::Pcma, decode(Codec::Pcma, byte)), byte);
+            assert_eq!(encode(Law::A, decode(Law::A, byte)), byte);
             // µ-law has two zeros.
             if byte != 0x7f {
-                assert_eq!(encode(Codec::Pcmu, decode(Codec::Pcmu, byte)), byte);
+                assert_eq!(encode(Law::Mu, decode(Law::Mu, byte)), byte);
             }
         }
     }
@@ -100,9 +107,9 @@ mod tests {
     #[test]
     fn the_error_is_a_small_part_of_every_sample() {
         for sample in i16::MIN..=i16::MAX {
-            for codec in [Codec::Pcmu, Codec::Pcma] {
-                let error = (i32::from(decode(codec, encode(codec, sample))) - i32::from(sample)).abs();
-                assert!(error <= 16 + i32::from(sample).abs() / 30, "{codec:?} {sample} {error}");
+            for law in [Law::Mu, Law::A] {
+                let error = (i32::from(decode(law, encode(law, sample))) - i32::from(sample)).abs();
+                assert!(error <= 16 + i32::from(sample).abs() / 30, "{law:?} {sample} {error}");
             }
         }
     }

@@ -237,6 +237,7 @@ mod tests {
 
     use super::Admission::{Foreign, Known, Latched};
     use super::*;
+    use crate::command::Codecs;
 
     const PHONE: &str = "192.0.2.1:4000";
     const OTHER_PORT: &str = "192.0.2.1:4444";
@@ -254,7 +255,8 @@ mod tests {
             rtcp: Some(SocketAddr::new(at(rtp).ip(), at(rtp).port() + 1)),
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0).with(101),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

@@ -15,6 +15,7 @@ pub mod g711;
 pub mod io;
 mod latch;
 pub mod limits;
+mod parcel;
 pub mod playout;
 mod ports;
 mod rewrite;
@@ -22,14 +23,20 @@ mod rtcp;
 pub mod rtp;
 pub mod stats;
 pub mod thread;
+pub mod tone;
 pub mod wav;
 mod worker;
 
-pub use command::{Codec, Command, Event, Feed, LegId, PayloadTypes, PortPair, Remote, SourcePolicy};
+pub use command::{
+    Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec, LegId,
+    MediaKind, PayloadTypes, PortPair, Remote, SourcePolicy,
+};
 pub use destination::Destinations;
 pub use flow::Channel;
 pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE};
+pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use stats::LegStats;
 pub use thread::{RelayHandle, RelayThread};
+pub use tone::{Cadence, CallProgress};
 pub use worker::{RelayConfig, RelayWorker};

@@ -52,3 +52,15 @@ pub const LAG_MAX: Duration = Duration::from_millis(100);
 
 /// The shortest silence that is reported; a shorter demand is raised to it.
 pub const SILENCE_MIN: Duration = Duration::from_millis(100);
+
+/// How many codecs of the relay's own one direction of a leg may name; further ones are left out.
+pub const SPEECH_CODECS_MAX: usize = 4;
+
+/// How many codecs that the relay only passes on one direction of a leg may name; further ones keep their numbers.
+pub const FOREIGN_CODECS_MAX: usize = 8;
+
+/// How many segments a cadence may have; further ones are not played.
+pub const CADENCE_SEGMENTS_MAX: usize = 16;
+
+/// How many digits may be said by one command; a longer string is cancelled at once.
+pub const DIGITS_MAX: usize = 256;

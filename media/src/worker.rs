@@ -26,7 +26,7 @@ use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
 use crate::limits::{DATAGRAM_BYTES_MAX, LAG_MAX, LISTENERS_MAX, PACKETS_PER_TURN, SILENCE_MIN};
-use crate::playout::{PACKET, PACKET_BYTES, Player, Ringback};
+use crate::playout::{PACKET, PACKET_BYTES, Player};
 use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
 
@@ -53,7 +53,6 @@ pub struct RelayWorker<I: DatagramIo> {
     silences: BinaryHeap<Reverse<(u64, u32, u32)>>,
     playing: Vec<u32>,
     tick_at_us: Option<u64>,
-    ringback: Ringback,
     chance: StdRng,
     buffer: Box<[u8]>,
     batch: u32,
@@ -117,7 +116,6 @@ impl<I: DatagramIo> RelayWorker<I> {
             silences: BinaryHeap::new(),
             playing: Vec::new(),
             tick_at_us: None,
-            ringback: Ringback::compose(),
             chance: StdRng::seed_from_u64(config.seed),
             buffer: empty_buffer(),
             batch: 0,
@@ -146,6 +144,11 @@ impl<I: DatagramIo> RelayWorker<I> {
         let (Command::Open { leg, .. }
         | Command::Remote(leg, _)
         | Command::Feed(leg, _)
+        | Command::Digits { leg, .. }
+        | Command::CancelDigits(leg)
+        | Command::Detect(leg, _)
+        | Command::Detach(leg)
+        | Command::Attach { leg, .. }
         | Command::Stats(leg)
         | Command::Close(leg)) = &command;
         self.in_hand = self.slot_of.get(leg).copied();
@@ -155,6 +158,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
             Command::Remote(leg, remote) => self.agree(now_us, leg, &remote),
             Command::Feed(leg, feed) => self.feed(now_us, leg, &feed),
+            Command::Digits { leg, generation, .. } => {
+                out.push(Event::Generated { leg, generation, cancelled: true });
+            }
+            Command::CancelDigits(_) | Command::Detect(..) | Command::Detach(_) | Command::Attach { .. } => {}
             Command::Stats(leg) => {
                 if let Some(stats) = self.slot_of.get(&leg).and_then(|&slot| self.stats(slot)) {
                     out.push(Event::Stats { leg, stats });
@@ -321,7 +328,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let Some(&slot) = self.slot_of.get(&id) else { return };
         let source = match feed {
             Feed::Leg(source) => self.slot_of.get(source).copied(),
-            Feed::Nothing | Feed::Silence | Feed::Ringback | Feed::Music(_) => None,
+            Feed::Nothing | Feed::Silence | Feed::Tone(_) | Feed::Music(_) | Feed::Conference(_) => None,
         };
         if let (Some(source), Some(leg)) = (source, self.leg(slot))
             && matches!(leg.hears, Hears::Leg(heard) if heard == source)
@@ -542,7 +549,8 @@ impl<I: DatagramIo> RelayWorker<I> {
             let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
             let Hears::Player(player) = &mut leg.hears else { continue };
             let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };
-            let header = player.play(payload_type, codec, &self.ringback, &mut packet);
+            let header = player.play(payload_type, codec, &mut packet);
+            let Some(header) = header else { continue };
             let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
             let sent = self.io.send(&leg.rtp, &packet, to);
             leg.flow.count_sent(packet.len(), sent);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
 };
 
 /// A network that swallows everything.
@@ -58,7 +58,8 @@ fn no_packet_allocates() {
             rtcp: Some(far),
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Command, Feed, LegId, PACKETS_PER_TURN, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote,
+    Codecs, Command, Feed, LegId, PACKETS_PER_TURN, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote,
     SourcePolicy,
 };
 
@@ -66,7 +66,8 @@ fn a_flooded_port_has_its_turn_and_no_more() {
             rtcp: None,
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote,
+    SourcePolicy,
 };
 
 /// A network that panics over packets that end in 13.
@@ -61,7 +62,8 @@ fn the_leg_in_hand_is_closed_and_the_others_go_on() {
             rtcp: None,
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::rtp::Header;
 use trunkline_media::{
-    Codec, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair, RelayConfig,
-    RelayWorker, Remote, SourcePolicy, g711,
+    CallProgress, Codec, Codecs, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair,
+    RelayConfig, RelayWorker, Remote, SourcePolicy, g711,
 };
 
 const A: LegId = LegId(1);
@@ -31,7 +31,8 @@ fn remote(rtp: &str) -> Remote {
         rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
         source: SourcePolicy::Signalled,
         payload_types: PayloadTypes::default().with(0).with(8).with(101),
-        own: Some((0, Codec::Pcmu)),
+        codecs: Codecs::default().with(0, Codec::Pcmu),
+        speaks: Codecs::default().with(0, Codec::Pcmu),
         send: true,
         receive: true,
         sealed: false,
@@ -172,7 +173,7 @@ fn music_on_hold_keeps_the_stream_that_the_phone_knows() {
     assert!(
         music.iter().all(|sent| sent.to == at(BOB) && header(sent).ssrc == 7 && sent.packet.len() == 172)
     );
-    assert!(music[4].packet[12..].iter().all(|byte| *byte == g711::encode(Codec::Pcmu, 8_000)));
+    assert!(music[4].packet[12..].iter().all(|byte| *byte == g711::encode(g711::Law::Mu, 8_000)));
     assert!(relay.arrives(20_000, ALICE, &rtp(7, 6)).is_empty(), "held audio is not heard");
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     let back = header(&relay.arrives(20_000, ALICE, &rtp(7, 200))[0]);
@@ -210,10 +211,10 @@ fn several_legs_may_hear_one_each_in_its_own_stream() {
 #[test]
 fn nothing_is_played_to_a_far_end_that_may_not_be_sent_to() {
     let mut relay = Relay::call();
-    relay.tell(Command::Feed(B, Feed::Ringback));
+    relay.tell(Command::Feed(B, Feed::Tone(CallProgress::Ringback.cadence("us"))));
     relay.tell(Command::Remote(B, Remote { send: false, ..remote(BOB) }));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
-    relay.tell(Command::Remote(B, Remote { own: None, ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { codecs: Codecs::default(), ..remote(BOB) }));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
     relay.tell(Command::Remote(B, remote(BOB)));
     assert_eq!(relay.wait(Duration::from_secs(1)).len(), 50);
@@ -284,8 +285,8 @@ fn reports_are_relayed_in_the_numbers_of_the_hearer() {
 #[test]
 fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
     let mut relay = Relay::call();
-    relay.tell(Command::Remote(A, Remote { sealed: true, own: None, ..remote(ALICE) }));
-    relay.tell(Command::Remote(B, Remote { sealed: true, own: None, ..remote(BOB) }));
+    relay.tell(Command::Remote(A, Remote { sealed: true, codecs: Codecs::default(), ..remote(ALICE) }));
+    relay.tell(Command::Remote(B, Remote { sealed: true, codecs: Codecs::default(), ..remote(BOB) }));
     let sealed = |sequence| {
         let mut packet = rtp(7, sequence);
         packet[0] |= 0x20;
@@ -307,7 +308,7 @@ fn what_is_sealed_for_one_only_is_noise_to_the_other() {
     assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
     assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
     assert_eq!((relay.stats(A).unheard, relay.stats(B).unheard), (1, 1));
-    relay.tell(Command::Feed(A, Feed::Ringback));
+    relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
     let report = [0x81, 200, 0xff, 0xff, 0, 0, 0, 7, 1, 2, 3, 4, 5];
     assert!(relay.arrives(20_001, "192.0.2.1:4001", &report).is_empty());
@@ -504,7 +505,7 @@ proptest! {
                     let feed = match kind % 5 {
                         0 => Feed::Nothing,
                         1 => Feed::Silence,
-                        2 => Feed::Ringback,
+                        2 => Feed::Tone(CallProgress::Ringback.cadence("us")),
                         3 => Feed::Music(Arc::new([1, 2, 3])),
                         _ => Feed::Leg(LegId(source)),
                     };

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use trunkline_media::thread::Refused;
 use trunkline_media::{
-    Codec, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayHandle, RelayThread,
-    Remote, SourcePolicy,
+    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayHandle,
+    RelayThread, Remote, SourcePolicy,
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,7 +45,8 @@ impl Call {
                 rtcp: Some(rtp),
                 source: SourcePolicy::Signalled,
                 payload_types: PayloadTypes::default().with(0),
-                own: Some((0, Codec::Pcmu)),
+                codecs: Codecs::default().with(0, Codec::Pcmu),
+                speaks: Codecs::default().with(0, Codec::Pcmu),
                 send: true,
                 receive: true,
                 sealed: false,
@@ -143,7 +144,8 @@ fn a_socket_for_both_families_speaks_ipv4() {
             rtcp: Some(rtp),
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: None,
+            codecs: Codecs::default(),
+            speaks: Codecs::default(),
             send: true,
             receive: true,
             sealed: false,

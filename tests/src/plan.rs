@@ -132,6 +132,7 @@ fn setup() -> Setup {
             workers: 1,
             silent_after: Some(Duration::from_secs(30)),
             music: Some(music()),
+            tones: "us".to_owned(),
         },
         domain: DOMAIN.to_owned(),
         sip_workers: 1,

@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 
 use clap::Parser;
 use trunkline_media::{
-    Codec, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayThread, Remote,
+    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayThread, Remote,
     SourcePolicy,
 };
 
@@ -46,7 +46,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             rtcp: None,
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
-            own: Some((0, Codec::Pcmu)),
+            codecs: Codecs::default().with(0, Codec::Pcmu),
+            speaks: Codecs::default().with(0, Codec::Pcmu),
             send: true,
             receive: true,
             sealed: false,

@@ -8,6 +8,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
 
 use super::lines::Addresses;
@@ -131,9 +132,18 @@ fn media(section: Section<'_>) -> Media {
             }
         }
     });
+    let tones = section.string("tones").map_or("us", |value| {
+        let country = *value.get_ref();
+        if !has_country(country) {
+            let wrong = format!("{country:?} is no country whose tones are known");
+            section.refuse("tones", &value, wrong, "write a country code such as \"us\", \"de\" or \"gb\"");
+        }
+        country
+    });
+    let tones = tones.to_owned();
     section.close();
     let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
-    Media { listen, ports, workers, kernel, silence_timeout, music }
+    Media { listen, ports, workers, kernel, silence_timeout, music, tones }
 }
 
 fn media_ports(section: &Section<'_>) -> RangeInclusive<u16> {

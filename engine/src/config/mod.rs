@@ -108,6 +108,8 @@ pub struct Media {
     pub silence_timeout: Option<Duration>,
     /// Music on hold, 8,000 samples a second; `None`: silence.
     pub music: Option<Arc<[i16]>>,
+    /// The country whose call-progress tones are played, as its ISO 3166 alpha-2 code.
+    pub tones: String,
 }
 
 /// Whether packets may be forwarded in the kernel.

@@ -52,6 +52,7 @@ impl Config {
                 workers: self.media.workers,
                 silent_after: self.media.silence_timeout,
                 music: self.media.music.clone(),
+                tones: self.media.tones.clone(),
             },
             domain: self.domain(),
             sip_workers: self.sip.workers,

@@ -10,6 +10,7 @@
 
 use std::time::Instant;
 
+use trunkline_media::CallProgress;
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Party};
 use trunkline_sip::sdp::SessionDescription;
@@ -250,7 +251,7 @@ impl Switch {
             (Some(station), _) => Heard::Leg(station.id),
             (None, Some(ring)) => match ring.early {
                 Some(early) => Heard::Leg(early),
-                None if ring.rang => Heard::Ringback,
+                None if ring.rang => Heard::Tone(CallProgress::Ringback),
                 None => Heard::Silence,
             },
             (None, None) => Heard::Silence,

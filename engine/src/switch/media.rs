@@ -3,10 +3,13 @@
 //! Only differences go to the relay, so that every event may simply say again what ought to be.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use trunkline_media::{Command, Feed, LegId as MediaLegId, PortPair, PortPool, Remote};
+use trunkline_media::{
+    CallProgress, Command, ConferenceId, Feed, LegId as MediaLegId, Parcel, PortPair, PortPool, Remote,
+};
 use trunkline_sip::LegId;
 
 use super::outbox::Outbox;
@@ -18,18 +21,54 @@ pub(super) enum Heard {
     Nothing,
     Leg(LegId),
     Silence,
-    Ringback,
+    Tone(CallProgress),
     Music,
+    /// Everybody else in a conference, who hear the leg too.
+    #[allow(dead_code, reason = "the conference operations say it")]
+    Conference(ConferenceId),
 }
 
 #[derive(Debug)]
 struct MediaLeg {
+    /// Where the leg lives, or will when it has moved.
     worker: u16,
     ports: PortPair,
     retried: bool,
     closing: bool,
     remote: Option<Remote>,
     heard: Heard,
+    /// While the leg is on its way to its worker: what it will be told on arrival.
+    waiting: Option<Vec<Command>>,
+}
+
+/// How many commands wait for a leg on its way; further digits are lost with it.
+const WAITING_MAX: usize = 16;
+
+impl MediaLeg {
+    /// Tells the leg something, at once or on arrival.
+    fn tell(&mut self, command: Command, out: &mut Outbox) {
+        let Some(waiting) = &mut self.waiting else {
+            out.media.push((self.worker, command));
+            return;
+        };
+        // Of what sets a state only the last is said.
+        if let Some(place) = waiting.iter_mut().find(|before| replaces(&command, before)) {
+            *place = command;
+        } else if waiting.len() < WAITING_MAX {
+            waiting.push(command);
+        }
+    }
+}
+
+/// Whether a command makes an earlier one of the same leg pointless.
+fn replaces(command: &Command, before: &Command) -> bool {
+    matches!(
+        (command, before),
+        (Command::Remote(..), Command::Remote(..))
+            | (Command::Feed(..), Command::Feed(..))
+            | (Command::Detect(..), Command::Detect(..))
+            | (Command::Stats(_), Command::Stats(_))
+    )
 }
 
 /// What became of a pair that could not be bound.
@@ -48,12 +87,19 @@ pub(super) enum Reopened {
 pub(super) struct MediaPlane {
     pool: PortPool,
     legs: BTreeMap<LegId, MediaLeg>,
+    /// Where each conference lives, and how many members it has.
+    conferences: BTreeMap<ConferenceId, (u16, usize)>,
     next_worker: u16,
 }
 
 impl MediaPlane {
     pub(super) fn new(setup: &MediaSetup, seed: u64) -> Self {
-        Self { pool: PortPool::new(setup.ports.clone(), seed), legs: BTreeMap::new(), next_worker: 0 }
+        Self {
+            pool: PortPool::new(setup.ports.clone(), seed),
+            legs: BTreeMap::new(),
+            conferences: BTreeMap::new(),
+            next_worker: 0,
+        }
     }
 
     /// The worker for the next conversation: all its legs live there.
@@ -73,8 +119,15 @@ impl MediaPlane {
         out: &mut Outbox,
     ) -> Option<PortPair> {
         let ports = self.pool.allocate(now)?;
-        let entry =
-            MediaLeg { worker, ports, retried: false, closing: false, remote: None, heard: Heard::Nothing };
+        let entry = MediaLeg {
+            worker,
+            ports,
+            retried: false,
+            closing: false,
+            remote: None,
+            heard: Heard::Nothing,
+            waiting: None,
+        };
         self.legs.insert(leg, entry);
         out.media.push((worker, open(leg, ports, setup.address, setup.silent_after)));
         Some(ports)
@@ -90,44 +143,78 @@ impl MediaPlane {
         let Some(entry) = self.open_leg(leg) else { return };
         if entry.remote != Some(remote) {
             entry.remote = Some(remote);
-            out.media.push((entry.worker, Command::Remote(media_leg(leg), remote)));
+            entry.tell(Command::Remote(media_leg(leg), remote), out);
         }
     }
 
-    /// Says what the leg hears. A leg of another worker, or one that is closing, cannot be heard.
+    /// Says what the leg hears. A leg that hears one of another worker, or a conference there, moves to that worker, and
+    /// whoever hears it follows. One that is closing cannot be heard.
     pub(super) fn set_heard(&mut self, leg: LegId, heard: Heard, setup: &MediaSetup, out: &mut Outbox) {
         let heard = match heard {
-            Heard::Leg(speaker) if !self.same_worker(leg, speaker) => Heard::Silence,
+            Heard::Leg(speaker) if self.worker_of(speaker).is_none() => Heard::Silence,
             Heard::Music if setup.music.is_none() => Heard::Silence,
-            Heard::Nothing | Heard::Leg(_) | Heard::Silence | Heard::Ringback | Heard::Music => heard,
+            Heard::Nothing
+            | Heard::Leg(_)
+            | Heard::Silence
+            | Heard::Tone(_)
+            | Heard::Music
+            | Heard::Conference(_) => heard,
         };
         let Some(entry) = self.open_leg(leg) else { return };
         if entry.heard == heard {
             return;
         }
+        let (before, worker) = (entry.heard, entry.worker);
         entry.heard = heard;
-        let feed = match heard {
-            Heard::Nothing => Feed::Nothing,
-            Heard::Leg(speaker) => Feed::Leg(media_leg(speaker)),
-            Heard::Silence => Feed::Silence,
-            Heard::Ringback => Feed::Ringback,
-            Heard::Music => setup.music.clone().map_or(Feed::Silence, Feed::Music),
+        self.leave(before);
+        let there = match heard {
+            Heard::Leg(speaker) => self.worker_of(speaker).unwrap_or(worker),
+            Heard::Conference(conference) => self.join(conference, worker),
+            Heard::Nothing | Heard::Silence | Heard::Tone(_) | Heard::Music => worker,
         };
-        out.media.push((entry.worker, Command::Feed(media_leg(leg), feed)));
+        self.move_to(leg, there, out);
+        let Some(entry) = self.open_leg(leg) else { return };
+        entry.tell(Command::Feed(media_leg(leg), feed(heard, setup)), out);
+    }
+
+    /// Says something else to the relay about a leg, wherever it is: digits, detection, statistics.
+    #[allow(dead_code, reason = "the digit and monitoring operations say it")]
+    pub(super) fn tell(&mut self, leg: LegId, command: Command, out: &mut Outbox) {
+        if let Some(entry) = self.open_leg(leg) {
+            entry.tell(command, out);
+        }
+    }
+
+    /// The relay gave a leg away: it goes on to its worker, with what was asked meanwhile.
+    pub(super) fn detached(&mut self, leg: LegId, parcel: Parcel, out: &mut Outbox) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(waiting) = entry.waiting.take() else { return };
+        out.media.push((entry.worker, Command::Attach { leg: media_leg(leg), parcel }));
+        if entry.closing {
+            out.media.push((entry.worker, Command::Close(media_leg(leg))));
+        } else {
+            out.media.extend(waiting.into_iter().map(|command| (entry.worker, command)));
+        }
     }
 
     /// Closes a leg; its ports come back when the relay confirms.
     pub(super) fn close(&mut self, leg: LegId, out: &mut Outbox) {
         if let Some(entry) = self.open_leg(leg) {
             entry.closing = true;
-            out.media.push((entry.worker, Command::Close(media_leg(leg))));
+            // One on its way is closed where it arrives.
+            if entry.waiting.is_none() {
+                out.media.push((entry.worker, Command::Close(media_leg(leg))));
+            }
+            let heard = mem::replace(&mut entry.heard, Heard::Nothing);
+            self.leave(heard);
         }
     }
 
     /// The relay closed the leg.
     pub(super) fn closed(&mut self, now: Instant, leg: LegId, ports: PortPair) {
         if self.legs.get(&leg).is_some_and(|entry| entry.ports == ports) {
-            self.legs.remove(&leg);
+            let heard = self.legs.remove(&leg).map_or(Heard::Nothing, |entry| entry.heard);
+            self.leave(heard);
             self.pool.release(now, ports);
         }
     }
@@ -145,23 +232,28 @@ impl MediaPlane {
             return Reopened::Unknown;
         };
         self.pool.set_aside(now, ports);
+        let heard = mem::replace(&mut entry.heard, Heard::Nothing);
+        // Commands wait for a leg that will not come: the one in its place starts at the new worker.
+        entry.waiting = None;
         if entry.closing {
             self.legs.remove(&leg);
+            self.leave(heard);
             return Reopened::Unknown;
         }
         let other = if entry.retried { None } else { self.pool.allocate(now) };
         let Some(other) = other else {
             self.legs.remove(&leg);
+            self.leave(heard);
             return Reopened::Failed;
         };
         entry.retried = true;
         entry.ports = other;
-        entry.heard = Heard::Nothing;
         let worker = entry.worker;
         out.media.push((worker, open(leg, other, setup.address, setup.silent_after)));
         if let Some(remote) = entry.remote {
             out.media.push((worker, Command::Remote(media_leg(leg), remote)));
         }
+        self.leave(heard);
         Reopened::Moved
     }
 
@@ -179,9 +271,62 @@ impl MediaPlane {
         self.legs.get_mut(&leg).filter(|entry| !entry.closing)
     }
 
-    fn same_worker(&self, one: LegId, other: LegId) -> bool {
-        let worker = |leg| self.legs.get(&leg).filter(|entry| !entry.closing).map(|entry| entry.worker);
-        worker(one).is_some() && worker(one) == worker(other)
+    /// Where a leg lives that can be heard.
+    fn worker_of(&self, leg: LegId) -> Option<u16> {
+        self.legs.get(&leg).filter(|entry| !entry.closing).map(|entry| entry.worker)
+    }
+
+    /// One member more; returns where the conference lives: with its first member.
+    fn join(&mut self, conference: ConferenceId, worker: u16) -> u16 {
+        let (there, members) = self.conferences.entry(conference).or_insert((worker, 0));
+        *members += 1;
+        *there
+    }
+
+    /// One member less, if a conference was heard.
+    fn leave(&mut self, heard: Heard) {
+        if let Heard::Conference(conference) = heard
+            && let Some((_, members)) = self.conferences.get_mut(&conference)
+        {
+            *members -= 1;
+            if *members == 0 {
+                self.conferences.remove(&conference);
+            }
+        }
+    }
+
+    /// Moves a leg to a worker, and those that hear it with it.
+    fn move_to(&mut self, leg: LegId, worker: u16, out: &mut Outbox) {
+        let mut moving = vec![leg];
+        while let Some(leg) = moving.pop() {
+            let Some(entry) = self.open_leg(leg).filter(|entry| entry.worker != worker) else { continue };
+            if entry.waiting.is_none() {
+                out.media.push((entry.worker, Command::Detach(media_leg(leg))));
+                entry.waiting = Some(Vec::new());
+            }
+            entry.worker = worker;
+            if let Heard::Leg(speaker) = entry.heard {
+                // It hears the same where it arrives, from when the speaker is there.
+                entry.tell(Command::Feed(media_leg(leg), Feed::Leg(media_leg(speaker))), out);
+            }
+            moving.extend(self.hearers(leg));
+        }
+    }
+
+    /// The legs that hear a leg.
+    fn hearers(&self, speaker: LegId) -> impl Iterator<Item = LegId> {
+        self.legs.iter().filter(move |(_, entry)| entry.heard == Heard::Leg(speaker)).map(|(leg, _)| *leg)
+    }
+}
+
+fn feed(heard: Heard, setup: &MediaSetup) -> Feed {
+    match heard {
+        Heard::Nothing => Feed::Nothing,
+        Heard::Leg(speaker) => Feed::Leg(media_leg(speaker)),
+        Heard::Silence => Feed::Silence,
+        Heard::Tone(tone) => Feed::Tone(tone.cadence(&setup.tones)),
+        Heard::Music => setup.music.clone().map_or(Feed::Silence, Feed::Music),
+        Heard::Conference(conference) => Feed::Conference(conference),
     }
 }
 

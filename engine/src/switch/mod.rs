@@ -189,7 +189,12 @@ impl Switch {
                 self.reopened(now, leg, reopened, out);
             }
             MediaEvent::Silent { leg } => self.silent(now, LegId(leg.0), out),
-            MediaEvent::Latched { .. } | MediaEvent::Stats { .. } => {}
+            MediaEvent::Detached { leg, parcel } => self.media.detached(LegId(leg.0), parcel, out),
+            MediaEvent::Latched { .. }
+            | MediaEvent::Stats { .. }
+            | MediaEvent::Digit { .. }
+            | MediaEvent::Generated { .. }
+            | MediaEvent::MediaDetected { .. } => {}
         }
         self.settle(now, out);
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline_media::{Command as MediaCommand, Event as MediaEvent, Feed, LegStats, Remote};
+use trunkline_media::{
+    Cadence, CallProgress, Command as MediaCommand, Event as MediaEvent, Feed, LegStats, Parcel, Remote,
+};
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::outbox::{
     Cause, CauseKind, Command, Event, IncomingCall, Invite, Outbox as SipOutbox, Party, Peer,
@@ -69,6 +71,7 @@ pub(super) fn setup() -> Setup {
             workers: 2,
             silent_after: None,
             music: Some(vec![0; 160].into()),
+            tones: "us".to_owned(),
         },
         domain: "pbx.example".into(),
         sip_workers: 2,
@@ -179,8 +182,9 @@ impl Rig {
                         Feed::Nothing => "nothing".to_owned(),
                         Feed::Leg(leg) => format!("leg {leg:?}", leg = LegId(leg.0)),
                         Feed::Silence => "silence".to_owned(),
-                        Feed::Ringback => "ringback".to_owned(),
+                        Feed::Tone(cadence) => tone(&cadence),
                         Feed::Music(_) => "music".to_owned(),
+                        Feed::Conference(conference) => format!("conference {}", conference.0),
                     };
                     self.feeds.insert(LegId(leg.0), feed);
                 }
@@ -194,7 +198,19 @@ impl Rig {
                     self.switch.media(self.now, MediaEvent::Closed { leg, ports, stats }, &mut out);
                     self.take(out);
                 }
-                MediaCommand::Stats(_) => {}
+                MediaCommand::Detach(leg) => {
+                    let mut out = Outbox::default();
+                    let parcel = Parcel::empty();
+                    self.switch.media(self.now, MediaEvent::Detached { leg, parcel }, &mut out);
+                    self.take(out);
+                }
+                MediaCommand::Attach { leg, .. } => {
+                    self.open.get_mut(&LegId(leg.0)).expect("only what is open moves").0 = worker;
+                }
+                MediaCommand::Digits { .. }
+                | MediaCommand::CancelDigits(_)
+                | MediaCommand::Detect(..)
+                | MediaCommand::Stats(_) => {}
             }
         }
     }
@@ -382,4 +398,10 @@ impl Rig {
         assert_eq!(self.switch.conversations, 0);
         assert!(self.open.is_empty());
     }
+}
+
+/// The name of a tone of the configured country.
+fn tone(cadence: &Cadence) -> String {
+    let named = CallProgress::ALL.into_iter().find(|tone| *tone.cadence("us") == *cadence);
+    named.map_or_else(|| "tone".to_owned(), |tone| format!("{tone:?}").to_lowercase())
 }

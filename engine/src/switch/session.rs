@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trunkline_media::{Codec, PayloadTypes, Remote, SourcePolicy};
+use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Remote, SourcePolicy};
 use trunkline_sip::sdp::{Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
@@ -154,7 +154,8 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         rtcp: None,
         source: SourcePolicy::Signalled,
         payload_types: PayloadTypes::default(),
-        own: None,
+        codecs: Codecs::default(),
+        speaks: Codecs::default(),
         send: false,
         receive: false,
         sealed: false,
@@ -177,7 +178,8 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         },
         source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
         payload_types,
-        own: (!section.is_secure()).then(|| own_codec(section)).flatten(),
+        codecs: if section.is_secure() { Codecs::default() } else { codecs(section) },
+        speaks: ours.media.get(index).filter(|_| !section.is_secure()).map(codecs).unwrap_or_default(),
         send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
@@ -208,16 +210,37 @@ fn is_private(address: IpAddr) -> bool {
     }
 }
 
-/// The first codec of the far end that the relay can speak, under the far end's number.
-fn own_codec(section: &MediaDescription) -> Option<(u8, Codec)> {
-    section.codecs().find_map(|codec| {
-        let own = match codec.name {
-            name if name.eq_ignore_ascii_case("PCMU") => Codec::Pcmu,
-            name if name.eq_ignore_ascii_case("PCMA") => Codec::Pcma,
-            _ => return None,
-        };
-        (codec.clock_rate_hz == 8000 && codec.channels == 1).then_some((codec.payload_type, own))
+/// The formats of a section as the relay knows them: its own codecs in order of preference, telephone events, and names for
+/// what it only passes on.
+fn codecs(section: &MediaDescription) -> Codecs {
+    section.codecs().fold(Codecs::default(), |mut codecs, codec| {
+        let is_narrow = codec.clock_rate_hz == 8_000 && codec.channels == 1;
+        let is = |name: &str| is_narrow && codec.name.eq_ignore_ascii_case(name);
+        if codec.is_telephone_event() {
+            match codec.clock_rate_hz {
+                8_000 => codecs.events = codecs.events.or(Some(codec.payload_type)),
+                16_000 => codecs.events_16k = codecs.events_16k.or(Some(codec.payload_type)),
+                _ => {}
+            }
+            codecs
+        } else if is("PCMU") {
+            codecs.with(codec.payload_type, Codec::Pcmu)
+        } else if is("PCMA") {
+            codecs.with(codec.payload_type, Codec::Pcma)
+        } else {
+            codecs.with_foreign(codec.payload_type, foreign(&codec))
+        }
     })
+}
+
+/// A name of an encoding that is the same for the same encoding (RFC 4566 rtpmap): FNV-1a over name, clock and channels.
+fn foreign(codec: &trunkline_sip::sdp::Codec<'_>) -> ForeignCodec {
+    let name = codec.name.bytes().map(|byte| byte.to_ascii_lowercase());
+    let rest = codec.clock_rate_hz.to_be_bytes().into_iter().chain([codec.channels]);
+    let hash = name
+        .chain(rest)
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    ForeignCodec(hash)
 }
 
 fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {

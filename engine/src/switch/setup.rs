@@ -120,6 +120,8 @@ pub struct MediaSetup {
     pub silent_after: Option<Duration>,
     /// Music on hold; `None`: silence.
     pub music: Option<Arc<[i16]>>,
+    /// The country whose call-progress tones are played, as its ISO 3166 alpha-2 code.
+    pub tones: String,
 }
 
 /// Everything the switch is told.

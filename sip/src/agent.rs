@@ -8,9 +8,11 @@
 //! ```
 
 mod config;
+mod details;
 mod outside;
 mod peer;
 mod register;
+mod resolve;
 mod worker;
 
 #[cfg(test)]
@@ -359,7 +361,11 @@ impl Agent {
     ) {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let had_dialog = leg.has_dialog();
+        let events = out.events.len();
         act(leg, &mut self.endpoint, out);
+        if leg.is_unannounced() {
+            out.events.truncate(events);
+        }
         let has_dialog = leg.has_dialog() && !leg.is_over();
         self.dialogs = self.dialogs + usize::from(has_dialog) - usize::from(had_dialog);
         let (listed, tag) = (leg.listed, leg.tag);

@@ -24,7 +24,7 @@ use crate::transport::{Flow, Transport};
 /// What this stage of the engine serves (RFC 3261 §20.5).
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
 /// Extensions that may be required of us.
-pub(crate) const SUPPORTED: &str = "path, timer";
+pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub";
 /// Bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp";
 /// The media type of a session description.

@@ -17,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::auth::Credentials;
+use crate::dialog::DialogName;
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Binding;
 use crate::sdp::SessionDescription;
@@ -42,6 +43,9 @@ pub struct Outbox {
     pub bindings: Vec<BindingChange>,
     /// Connections to close: hostile, or broken beyond repair.
     pub close: Vec<ConnectionId>,
+    /// Questions to other workers and answers to theirs, each with the worker it is for: to be given to
+    /// [`Agent::resolve`](crate::Agent::resolve) there. One that is lost counts as answered with "no such dialog".
+    pub unresolved: Vec<(u16, Unresolved)>,
 }
 
 impl Outbox {
@@ -51,7 +55,36 @@ impl Outbox {
             && self.events.is_empty()
             && self.bindings.is_empty()
             && self.close.is_empty()
+            && self.unresolved.is_empty()
     }
+}
+
+/// A dialog that a header names and that is another worker's: the question which leg it is, or the answer.
+#[derive(Clone, Debug)]
+pub struct Unresolved {
+    /// Who is to be told.
+    pub(crate) subject: Subject,
+    /// Which of its headers names the dialog.
+    pub(crate) place: Place,
+    /// The dialog.
+    pub(crate) dialog: DialogName,
+    /// How many readings of the name were tried.
+    pub(crate) tried: u8,
+    /// The answer, once there is one.
+    pub(crate) found: Option<Option<LegId>>,
+}
+
+/// The header that names a dialog.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    /// Replaces of an INVITE.
+    Replaces,
+    /// Join of an INVITE.
+    Join,
+    /// Replaces in Refer-To of a REFER.
+    ReferTo,
+    /// Target-Dialog of a REFER.
+    TargetDialog,
 }
 
 /// A change of the location table that the store must keep over a restart.

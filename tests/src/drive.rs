@@ -13,7 +13,7 @@ use trunkline::switch::{AppId, Message, Operation, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::location::Location;
-use trunkline_sip::outbox::{Command, Event, Outbox};
+use trunkline_sip::outbox::{Command, Event, Outbox, Unresolved};
 use trunkline_sip::stream::{Frame, Framer, PONG};
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
@@ -36,6 +36,8 @@ pub(crate) enum Parcel {
     Stream { connection: u64, to_engine: bool, bytes: Bytes },
     /// A message that another worker or a stream received.
     HandOver { worker: u16, flow: Flow, bytes: Bytes },
+    /// A question of one worker to another, or the answer.
+    Unresolved { worker: u16, unresolved: Box<Unresolved> },
     /// From a worker to the switch.
     SipEvent(Box<Event>),
     /// From the relay to the switch.
@@ -251,6 +253,9 @@ impl Lab {
             Parcel::HandOver { worker, flow, bytes } => {
                 self.agent(usize::from(worker), |agent, out| agent.receive(now, flow, bytes, out));
             }
+            Parcel::Unresolved { worker, unresolved } => {
+                self.agent(usize::from(worker), |agent, out| agent.resolve(now, *unresolved, out));
+            }
             Parcel::SipEvent(event) => self.switched(|switch, out| switch.sip(now, *event, out)),
             Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
             Parcel::SipCommand(command) => {
@@ -424,6 +429,10 @@ impl Lab {
         }
         for connection in out.close {
             self.close(connection.0);
+        }
+        for (worker, unresolved) in out.unresolved {
+            let parcel = Parcel::Unresolved { worker, unresolved: Box::new(unresolved) };
+            self.network.mailbox(self.now, TO_WORKER + u64::from(worker), parcel);
         }
     }
 

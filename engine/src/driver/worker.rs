@@ -13,7 +13,7 @@ use trunkline_sip::agent::Agent;
 use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::message::Limits;
-use trunkline_sip::outbox::{Command, Outbox};
+use trunkline_sip::outbox::{Command, Outbox, Unresolved};
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
@@ -36,6 +36,8 @@ pub(crate) enum WorkerInput {
     Message(Flow, Bytes),
     /// What the switch wants.
     Command(Command),
+    /// A question of another worker about a dialog, or its answer.
+    Unresolved(Box<Unresolved>),
     /// A connection is gone.
     ConnectionClosed(ConnectionId),
     /// A message could not be sent.
@@ -81,6 +83,13 @@ impl Workers {
     /// Hands a datagram over to another worker. A full mailbox drops it: it will be retransmitted.
     fn hand_over(&self, worker: u16, flow: Flow, bytes: Bytes) {
         if self.mailbox(worker).try_send(WorkerInput::Message(flow, bytes)).is_err() {
+            self.metrics.count(Counter::MailboxDrops);
+        }
+    }
+
+    /// Asks or answers another worker. A full mailbox drops it: the one who asks gives up by itself.
+    fn ask(&self, worker: u16, unresolved: Unresolved) {
+        if self.mailbox(worker).try_send(WorkerInput::Unresolved(Box::new(unresolved))).is_err() {
             self.metrics.count(Counter::MailboxDrops);
         }
     }
@@ -225,6 +234,9 @@ impl Worker {
                 self.complete_flow(now, &mut command);
                 self.guarded(None, |agent, out| agent.command(now, command, out));
             }
+            WorkerInput::Unresolved(unresolved) => {
+                self.guarded(None, |agent, out| agent.resolve(now, *unresolved, out));
+            }
             WorkerInput::ConnectionClosed(id) => {
                 self.guarded(None, |agent, out| agent.connection_closed(now, id, out));
             }
@@ -311,6 +323,9 @@ impl Worker {
         }
         for id in self.out.close.drain(..) {
             self.connections.close(id);
+        }
+        for (worker, unresolved) in self.out.unresolved.drain(..) {
+            self.workers.ask(worker, unresolved);
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
-use super::Agent;
+use super::details::Details;
+use super::{Agent, resolve};
 use crate::endpoint::{self, Arrival};
 use crate::message::{Builder, HeaderName, Method, Uri};
-use crate::outbox::{IncomingCall, Outbox};
-use crate::session::{self, Leg, cause};
+use crate::outbox::{IncomingCall, Outbox, Subject};
+use crate::session::{self, Announcement, Leg, cause};
 
 /// Seconds after which a caller may try again that was turned away for lack of room.
 pub(super) const RETRY_AFTER_S: u32 = 5;
@@ -90,6 +91,20 @@ impl Agent {
         let Some(uri) = Uri::parse(message.request_uri()) else {
             return self.refuse(&arrival, 416, out, |reply| reply);
         };
+        let Ok(details) = Details::read(message, &uri, &peer) else {
+            return self.refuse(&arrival, 400, out, |reply| reply);
+        };
+        let Details { mut details, names } = details;
+        let id = self.next_serial();
+        let wait_until = names.and_then(|(place, dialog)| {
+            let Some(leg) = self.seek(Subject::Leg(id), place, dialog, out) else {
+                return Some(now + resolve::PATIENCE);
+            };
+            if let Some(details) = &mut details {
+                session::resolve(details, place, leg);
+            }
+            None
+        });
         let call = IncomingCall {
             peer,
             flow: arrival.flow,
@@ -102,10 +117,11 @@ impl Agent {
                 .map_or(MAX_FORWARDS, |hops| u8::try_from(hops).unwrap_or(MAX_FORWARDS)),
             offer,
             supports_100rel: message.has_option(HeaderName::Supported, "100rel"),
-            details: None,
+            details,
         };
-        let id = self.next_serial();
-        let leg = Leg::incoming(now, id, arrival, Box::new(call), &mut self.endpoint, out);
+        let user_to_user = session::user_to_user::of(message);
+        let announcement = Announcement { call: Box::new(call), user_to_user, wait_until };
+        let leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
         self.admit(leg);
     }
 

@@ -7,9 +7,12 @@
 //!
 //! A dialog is early or confirmed and nothing else: requests that pass through it are events, not states.
 
+mod name;
 mod route;
 mod sequence;
 
+pub use name::DialogName;
+pub(crate) use name::{Named, READINGS, REPLACES_TAGS};
 pub use route::{RouteSet, Routed};
 pub use sequence::{OutOfOrder, Sequence};
 

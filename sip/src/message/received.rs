@@ -230,6 +230,11 @@ impl Message {
             .map(|line| (line.name, &self.bytes[line.name_range()], self.text(line.value_range())))
     }
 
+    /// The names of all headers in order, those that are not known as [`HeaderName::Other`].
+    pub fn names(&self) -> impl Iterator<Item = HeaderName> {
+        self.lines.iter().map(|line| line.name)
+    }
+
     /// The first header with this name, compared without regard to case; for names [`HeaderName`] does not have.
     pub fn other(&self, name: &str) -> Option<&str> {
         let named = |line: &&Line| self.bytes[line.name_range()].eq_ignore_ascii_case(name.as_bytes());

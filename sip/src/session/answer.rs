@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    ANSWER_TIMEOUT, Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged, cause,
-    description,
+    ANSWER_TIMEOUT, Announcement, Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged,
+    cause, description,
 };
 use crate::dialog::Dialog;
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::ids::LegId;
 use crate::message::{Builder, HeaderName, Message, response};
-use crate::outbox::{CauseKind, Event, IncomingCall, Outbox, Transmit};
+use crate::outbox::{CauseKind, Event, Outbox, Transmit};
 use crate::sdp::SessionDescription;
 use crate::transaction::ServerId;
 
@@ -22,7 +22,7 @@ impl Leg {
         now: Instant,
         id: LegId,
         arrival: Arrival,
-        call: Box<IncomingCall>,
+        announcement: Announcement,
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) -> Self {
@@ -32,6 +32,7 @@ impl Leg {
             .filter(|seconds| *seconds > 0)
             .map(|seconds| Duration::from_secs(seconds.into()));
         let give_up_at = now + expires.map_or(ANSWER_TIMEOUT, |expires| expires.min(ANSWER_TIMEOUT));
+        let call = &announcement.call;
         let incoming =
             Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None, give_up_at };
         let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), &call.dialled, endpoint);
@@ -41,7 +42,7 @@ impl Leg {
         let trying = response(message, 100, arrival.flow.remote).finish();
         let server = endpoint.begin(arrival, id);
         endpoint.transactions.respond(now, server, 100, trying, out);
-        out.events.push(Event::Incoming(id, call));
+        leg.announce_or_wait(announcement, out);
         leg
     }
 

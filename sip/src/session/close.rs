@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{Exchange, Incoming, Leg, Stage, cause, description};
+use super::{Exchange, Incoming, Leg, Stage, cause, description, user_to_user};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{Cause, CauseKind, Event, Outbox};
@@ -165,8 +165,12 @@ impl Leg {
     /// BYE: answered at once, in any state (RFC 3261 §15.1.2).
     pub(super) fn bye(&mut self, now: Instant, arrival: Arrival, endpoint: &mut Endpoint, out: &mut Outbox) {
         let cause = cause::of_message(&arrival.message, CauseKind::Bye);
+        let user_to_user = user_to_user::of(&arrival.message);
         endpoint.reply(now, arrival, 200, self.tag, out, |reply| reply);
         self.close_exchange(now, endpoint, out);
+        if let (Some(data), false) = (user_to_user, self.is_told_over()) {
+            out.events.push(Event::UserToUser { leg: self.id, data });
+        }
         if let Some(dialog) = &mut self.dialog {
             dialog.terminate();
         }
@@ -337,7 +341,7 @@ impl Leg {
     }
 
     fn notified(&self, status: u16, out: &mut Outbox) {
-        if !matches!(self.stage, Stage::Closing | Stage::Leaving(_) | Stage::Over) {
+        if !self.is_told_over() {
             out.events.push(Event::Notified { leg: self.id, status });
         }
     }

@@ -140,6 +140,7 @@ impl Leg {
             let dialog = Dialog::of_response(response, &calling.invite.target.uri, flow);
             calling.forks.push(Fork { dialog, preview: sdp.clone() });
         }
+        self.tell_user_to_user(response, out);
         let talk = response.has_option(HeaderName::AllowEvents, "talk");
         out.events.push(Event::Progress { leg: self.id, status: response.status(), sdp, talk });
     }
@@ -194,6 +195,7 @@ impl Leg {
         self.note_methods(response);
         self.timer_answered(now, response);
         let connected = Self::connected(response, flow, endpoint);
+        self.tell_user_to_user(response, out);
         out.events.push(Event::Answered { leg: self.id, sdp, is_offer, connected });
         self.resume(now, endpoint, out);
     }

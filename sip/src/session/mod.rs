@@ -9,6 +9,7 @@
 //!
 //! A leg is told to its owner as over as soon as it is: `Closing` is only the wait for the answer to our BYE.
 
+mod announcement;
 mod answer;
 mod close;
 mod demand;
@@ -18,7 +19,9 @@ mod modify;
 mod refresh;
 
 pub(crate) mod cause;
+pub(crate) mod user_to_user;
 
+pub(crate) use announcement::{Announcement, resolve};
 pub(crate) use demand::unmet;
 pub(crate) use description::offered;
 
@@ -71,6 +74,8 @@ pub(crate) struct Leg {
     timer: Option<SessionTimer>,
     /// Whether the peer listed UPDATE in Allow.
     peer_takes_update: bool,
+    /// The call, as long as its owner does not know of it.
+    unannounced: Option<Box<Announcement>>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -208,7 +213,13 @@ impl Leg {
             auth: None,
             timer: None,
             peer_takes_update: false,
+            unannounced: None,
         }
+    }
+
+    /// Whether its owner does not know of it yet: whatever happens to it is not told.
+    pub(crate) const fn is_unannounced(&self) -> bool {
+        self.unannounced.is_some()
     }
 
     /// Whether it can be forgotten.
@@ -241,11 +252,13 @@ impl Leg {
             Exchange::Stable => None,
         };
         let timer = self.timer.as_ref().map(SessionTimer::deadline);
-        unacknowledged.chain(stage).chain(exchange).chain(timer).min()
+        let unannounced = self.unannounced.as_ref().and_then(|waiting| waiting.wait_until);
+        unacknowledged.chain(stage).chain(exchange).chain(timer).chain(unannounced).min()
     }
 
     /// Lets the leg's own timers act.
     pub(crate) fn handle_timeout(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        self.announce_late(now, out);
         match &self.stage {
             Stage::Incoming(incoming) if incoming.give_up_at <= now => self.expire(now, endpoint, out),
             Stage::Incoming(_) => self.repeat_progress(now, endpoint, out),
@@ -277,6 +290,17 @@ impl Leg {
                 calling.call_id == call_id
                     && (calling.forks.is_empty()
                         || calling.forks.iter().any(|fork| fork.dialog.remote_tag() == remote_tag))
+            }
+            (None, _) => false,
+        }
+    }
+
+    /// Whether the leg has exactly this dialog, confirmed or early.
+    pub(crate) fn has_dialog_with(&self, call_id: &str, remote_tag: &str) -> bool {
+        match (&self.dialog, &self.stage) {
+            (Some(dialog), _) => dialog.matches(call_id, remote_tag),
+            (None, Stage::Calling(calling)) => {
+                calling.forks.iter().any(|fork| fork.dialog.matches(call_id, remote_tag))
             }
             (None, _) => false,
         }
@@ -333,6 +357,18 @@ impl Leg {
     /// The address to write into a description that leaves by this flow.
     fn media_address(endpoint: &Endpoint, flow: Flow) -> IpAddr {
         endpoint.address(flow).ip()
+    }
+
+    /// Whether the owner was told that the leg is over.
+    const fn is_told_over(&self) -> bool {
+        matches!(self.stage, Stage::Leaving(_) | Stage::Closing | Stage::Over)
+    }
+
+    /// Tells the owner what a message brings from user to user.
+    fn tell_user_to_user(&self, message: &Message, out: &mut Outbox) {
+        if let Some(data) = user_to_user::of(message) {
+            out.events.push(Event::UserToUser { leg: self.id, data });
+        }
     }
 
     /// Tells the owner that the leg is over.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::message::{Framing, HeaderName, Limits, Message};
+use crate::outbox::Unresolved;
 
 /// An agent at 192.0.2.1:5060 and what it said.
 pub(super) struct Bench {
@@ -12,6 +13,7 @@ pub(super) struct Bench {
     sent: Vec<(Flow, Message)>,
     events: Vec<Event>,
     pub(super) closed: Vec<ConnectionId>,
+    pub(super) unresolved: Vec<(u16, Unresolved)>,
 }
 
 /// Header lines of a peer that are the same in most messages.
@@ -25,10 +27,16 @@ impl Bench {
     }
 
     pub(super) fn with(directory: Directory, peer: &str) -> Self {
+        Self::of_worker((0, 1), directory, peer)
+    }
+
+    /// One of several workers: its number, and how many there are.
+    pub(super) fn of_worker(numbers: (u16, u16), directory: Directory, peer: &str) -> Self {
         let (now, address) = (start(), "192.0.2.1:5060".parse().unwrap());
-        let agent = agent(address, directory, 1, now);
+        let agent = worker(numbers, address, directory, 1, now);
         let flow = udp(address, peer.parse().unwrap());
-        Self { now, agent, flow, sent: Vec::new(), events: Vec::new(), closed: Vec::new() }
+        let (sent, events, closed, unresolved) = Default::default();
+        Self { now, agent, flow, sent, events, closed, unresolved }
     }
 
     /// The same by a stream.
@@ -55,6 +63,7 @@ impl Bench {
         }
         self.events.extend(out.events);
         self.closed.extend(out.close);
+        self.unresolved.extend(out.unresolved);
     }
 
     pub(super) fn act<T>(&mut self, act: impl FnOnce(&mut Agent, Instant, &mut Outbox) -> T) -> T {

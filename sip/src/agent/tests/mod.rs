@@ -9,6 +9,7 @@ mod loss;
 mod modifying;
 mod refreshing;
 mod registering;
+mod replacing;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -42,7 +43,20 @@ fn trusting() -> Directory {
 }
 
 fn agent(address: SocketAddr, directory: Directory, seed: u8, start: Instant) -> Agent {
+    worker((0, 1), address, directory, seed, start)
+}
+
+/// One of several workers: its number, and how many there are.
+fn worker(
+    (worker, workers): (u16, u16),
+    address: SocketAddr,
+    directory: Directory,
+    seed: u8,
+    start: Instant,
+) -> Agent {
     let config = AgentConfig {
+        worker,
+        workers,
         listeners: vec![(Transport::Udp, address), (Transport::Tcp, address)],
         domains: vec!["example.com".to_owned()],
         ..AgentConfig::default()

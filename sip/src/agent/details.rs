@@ -1,0 +1,269 @@
+//! What only some INVITEs say: whom they replace, who sent them elsewhere, whose identity is proven.
+
+use crate::dialog::{DialogName, Named, REPLACES_TAGS};
+use crate::message::{HeaderName, Message, NameAddr, Uri};
+use crate::outbox::{CallDetails, DIVERSIONS_MAX, Diversion, Party, Peer, Place, Replaced};
+use crate::session::cause;
+
+/// The details of an INVITE, and the dialog that it names.
+#[derive(Debug, Default)]
+pub(super) struct Details {
+    /// `None` for a plain INVITE.
+    pub(super) details: Option<Box<CallDetails>>,
+    /// To be resolved.
+    pub(super) names: Option<(Place, DialogName)>,
+}
+
+/// A dialog is named twice, or so that it cannot be read: 400 (RFC 3891 §3, RFC 3911 §4).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct IllNamed;
+
+impl Details {
+    /// Reads the details of an INVITE. A plain one costs a look at the names of its headers.
+    ///
+    /// # Errors
+    /// [`IllNamed`]: to be answered 400.
+    pub(super) fn read(invite: &Message, uri: &Uri<'_>, peer: &Peer) -> Result<Self, IllNamed> {
+        let completion = uri.param("m").and_then(completion);
+        if completion.is_none() && !invite.names().any(is_detail) {
+            return Ok(Self::default());
+        }
+        let replaces = named(invite, HeaderName::Replaces)?;
+        let join = named(invite, HeaderName::Join)?;
+        if replaces.is_some() && join.is_some() {
+            return Err(IllNamed);
+        }
+        let (diversion, diverted) = diversions(invite);
+        let entries = invite.values(HeaderName::HistoryInfo).count();
+        let (asserted, is_restricted) = match peer {
+            Peer::Trunk(_) => asserted(invite),
+            Peer::Line(_) => (None, false),
+        };
+        let details = CallDetails {
+            replaces: replaces.as_ref().map(unresolved),
+            join: join.as_ref().map(unresolved),
+            diversion,
+            hops: diverted.max(u8::try_from(entries.saturating_sub(1)).unwrap_or(u8::MAX)),
+            referred_by: referred_by(invite),
+            is_private: is_restricted || wants_privacy(invite),
+            asserted,
+            call_completion: completion.or_else(|| completion_of_call_info(invite)),
+        };
+        let names = replaces.map(|named| (Place::Replaces, named.dialog));
+        let names = names.or_else(|| join.map(|named| (Place::Join, named.dialog)));
+        let is_plain = details == CallDetails::default();
+        Ok(Self { details: (!is_plain).then(|| Box::new(details)), names })
+    }
+}
+
+/// Who referred (RFC 3892).
+pub(super) fn referred_by(message: &Message) -> Option<Party> {
+    let value = message.value(HeaderName::ReferredBy).and_then(NameAddr::parse)?;
+    Some(cause::party(Some(value)))
+}
+
+/// A dialog that is named but not found yet.
+pub(super) const fn unresolved(named: &Named) -> Replaced {
+    Replaced { leg: None, early_only: named.early_only }
+}
+
+const fn is_detail(name: HeaderName) -> bool {
+    matches!(
+        name,
+        HeaderName::Replaces
+            | HeaderName::Join
+            | HeaderName::Diversion
+            | HeaderName::HistoryInfo
+            | HeaderName::ReferredBy
+            | HeaderName::Privacy
+            | HeaderName::PAssertedIdentity
+            | HeaderName::RemotePartyId
+            | HeaderName::CallInfo
+    )
+}
+
+/// The dialog that a header names; there may be one such header.
+fn named(invite: &Message, name: HeaderName) -> Result<Option<Named>, IllNamed> {
+    let count = invite.names().filter(|found| *found == name).count();
+    match count {
+        0 => Ok(None),
+        1 => {
+            let named = invite.value(name).and_then(|value| DialogName::parse(value, REPLACES_TAGS));
+            named.map(Some).ok_or(IllNamed)
+        }
+        _ => Err(IllNamed),
+    }
+}
+
+/// The entries of Diversion, and the sum of their counters.
+fn diversions(invite: &Message) -> (Vec<Diversion>, u8) {
+    let entries: Vec<Diversion> = invite
+        .values(HeaderName::Diversion)
+        .filter_map(NameAddr::parse)
+        .take(DIVERSIONS_MAX)
+        .map(|value| Diversion {
+            party: cause::party(Some(value)),
+            reason: reason(value.param("reason").unwrap_or_default()),
+            counter: value.param("counter").map_or(1, counter),
+        })
+        .collect();
+    let hops = entries.iter().fold(0_u8, |hops, entry| hops.saturating_add(entry.counter));
+    (entries, hops)
+}
+
+/// A reason, with or without quotes, in small letters.
+fn reason(text: &str) -> String {
+    let plain = text.trim_matches('"');
+    let end = plain.floor_char_boundary(REASON_BYTES_MAX);
+    plain[..end].to_ascii_lowercase()
+}
+
+/// How much of a reason is read.
+const REASON_BYTES_MAX: usize = 64;
+
+/// A counter counts at least itself; one beyond any number is as high as there is.
+fn counter(text: &str) -> u8 {
+    let digits = text.trim_matches('"');
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    if is_number { digits.parse().unwrap_or(u8::MAX).max(1) } else { 1 }
+}
+
+/// Whom a trunk vouches for, and whether he is not to be shown: P-Asserted-Identity (RFC 3325), else Remote-Party-ID.
+fn asserted(invite: &Message) -> (Option<Party>, bool) {
+    let asserted = invite.values(HeaderName::PAssertedIdentity).find_map(NameAddr::parse);
+    let is_caller = |value: &NameAddr<'_>| {
+        value.param("party").is_none_or(|party| party.trim_matches('"').eq_ignore_ascii_case("calling"))
+    };
+    let remote = invite.values(HeaderName::RemotePartyId).filter_map(NameAddr::parse).find(is_caller);
+    let is_restricted = remote
+        .and_then(|value| value.param("privacy"))
+        .is_some_and(|privacy| !privacy.trim_matches('"').eq_ignore_ascii_case("off"));
+    (asserted.or(remote).map(|value| cause::party(Some(value))), is_restricted)
+}
+
+/// Whether Privacy asks for a hidden identity (RFC 3323 §4.2, RFC 3325 §9.3).
+fn wants_privacy(invite: &Message) -> bool {
+    let words = invite.values(HeaderName::Privacy).flat_map(|value| value.split(';')).map(str::trim);
+    words.into_iter().any(|word| word.eq_ignore_ascii_case("id") || word.eq_ignore_ascii_case("user"))
+}
+
+/// `m` of RFC 6910 §6: what the completed call failed of.
+pub(super) fn completion(text: &str) -> Option<String> {
+    ["BS", "NR", "NL"].into_iter().find(|known| text.eq_ignore_ascii_case(known)).map(str::to_owned)
+}
+
+fn completion_of_call_info(invite: &Message) -> Option<String> {
+    invite
+        .values(HeaderName::CallInfo)
+        .filter_map(NameAddr::parse)
+        .filter(|value| {
+            value.param("purpose").is_some_and(|purpose| purpose.eq_ignore_ascii_case("call-completion"))
+        })
+        .find_map(|value| completion(value.param("m")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Framing, Limits};
+
+    fn read(uri: &str, headers: &str, peer: &Peer) -> Result<Details, IllNamed> {
+        let text = format!("INVITE {uri} SIP/2.0\r\nCall-ID: c\r\n{headers}Content-Length: 0\r\n\r\n");
+        let invite = Message::scan(text.into(), Framing::Stream, &Limits::DEFAULT).unwrap();
+        let details = Details::read(&invite, &Uri::parse(invite.request_uri()).unwrap(), peer);
+        details
+    }
+
+    fn details(headers: &str) -> CallDetails {
+        *read("sip:a@b", headers, &Peer::Trunk("t".into())).unwrap().details.unwrap()
+    }
+
+    fn party(user: &str) -> Party {
+        Party { user: user.to_owned(), host: "h".to_owned(), name: String::new() }
+    }
+
+    #[test]
+    fn a_plain_invite_has_none() {
+        for headers in [
+            "",
+            "Call-Info: <sip:x>;answer-after=0\r\n",
+            "Privacy: none\r\nHistory-Info: <sip:a@b>;index=1\r\n",
+        ] {
+            let read = read("sip:a@b;user=phone", headers, &Peer::Trunk("t".into())).unwrap();
+            assert!(read.details.is_none() && read.names.is_none(), "{headers}");
+        }
+    }
+
+    #[test]
+    fn one_dialog_may_be_named_and_not_two() {
+        let (replaces, join) =
+            ("Replaces: c;to-tag=a;from-tag=b;early-only\r\n", "Join: c;to-tag=a;from-tag=b\r\n");
+        let read = |headers: &str| read("sip:a@b", headers, &Peer::Line("1".into()));
+        let one = read(replaces).unwrap();
+        assert_eq!(one.details.unwrap().replaces, Some(Replaced { leg: None, early_only: true }));
+        assert!(matches!(one.names, Some((Place::Replaces, _))));
+        let other = read(join).unwrap();
+        assert_eq!(other.details.unwrap().join, Some(Replaced { leg: None, early_only: false }));
+        assert!(matches!(other.names, Some((Place::Join, _))));
+        for ill in [
+            format!("{replaces}{join}"),
+            format!("{replaces}{replaces}"),
+            format!("{join}{join}"),
+            "Replaces: c;to-tag=a\r\n".to_owned(),
+            "Replaces: \r\n".to_owned(),
+            "Join: c;to-tag=a;from-tag=b, d;to-tag=a;from-tag=b\r\n".to_owned(),
+        ] {
+            assert!(read(&ill).is_err(), "{ill}");
+        }
+    }
+
+    #[test]
+    fn diversions_are_listed_from_the_last_one_and_counted() {
+        let found = details(
+            "Diversion: \"A, B\" <sip:1@h>;reason=\"User-Busy\";privacy=off, <sip:2@h>;counter=3;reason=unconditional\r\n\
+             Diversion: <tel:+49>;counter=x\r\n",
+        );
+        let reasons: Vec<_> =
+            found.diversion.iter().map(|entry| (&*entry.party.user, &*entry.reason, entry.counter)).collect();
+        assert_eq!(reasons, [("1", "user-busy", 1), ("2", "unconditional", 3), ("+49", "", 1)]);
+        assert_eq!((&*found.diversion[0].party.name, found.hops), ("A, B", 5));
+        assert_eq!(details("Diversion: <sip:1@h>;counter=99999\r\n").hops, 255);
+        assert_eq!(details("Diversion: <sip:1@h>;counter=0\r\n").hops, 1);
+        let bomb = details(&format!("Diversion: {}\r\n", "<sip:1@h>,".repeat(500)));
+        assert_eq!((bomb.diversion.len(), bomb.hops), (DIVERSIONS_MAX, 10));
+    }
+
+    #[test]
+    fn history_counts_what_came_after_its_first_entry() {
+        let history = "History-Info: <sip:a@h>;index=1, <sip:b@h?Reason=x%3Bcause=302>;index=1.1\r\nHistory-Info: <sip:c@h>;index=1.2\r\n";
+        assert_eq!(details(history).hops, 2);
+        assert_eq!(details(&format!("{history}Diversion: <sip:1@h>;counter=5\r\n")).hops, 5);
+        assert_eq!(details(&format!("History-Info: {}\r\n", "a,".repeat(1_000))).hops, 255);
+    }
+
+    #[test]
+    fn only_a_trunk_vouches_for_identities() {
+        let headers =
+            "P-Asserted-Identity: <sip:1@h>, <tel:+1>\r\nRemote-Party-ID: <sip:2@h>;party=calling\r\n";
+        assert_eq!(details(headers).asserted, Some(party("1")));
+        assert!(read("sip:a@b", headers, &Peer::Line("1".into())).unwrap().details.is_none());
+        let remote = "Remote-Party-ID: <sip:9@h>;party=called, <sip:2@h>;party=calling;privacy=full\r\n";
+        assert_eq!((details(remote).asserted, details(remote).is_private), (Some(party("2")), true));
+        assert!(!details("Remote-Party-ID: <sip:2@h>;privacy=off\r\n").is_private);
+    }
+
+    #[test]
+    fn privacy_referrer_and_completion_are_read() {
+        assert!(details("Privacy: Header; ID\r\n").is_private);
+        assert!(details("Privacy: user\r\n").is_private);
+        assert_eq!(details("b: <sip:7@h;x=1>;ref=2\r\n").referred_by, Some(party("7")));
+        let completes = |uri: &str, headers: &str| {
+            let read = read(uri, headers, &Peer::Line("1".into())).unwrap();
+            read.details.and_then(|details| details.call_completion)
+        };
+        assert_eq!(completes("sip:a@b;m=bs", "").as_deref(), Some("BS"));
+        assert_eq!(completes("sip:a@b;m=evil", ""), None);
+        let info = "Call-Info: <sip:x>;purpose=icon;m=BS, <sip:x>;purpose=call-completion;m=NR\r\n";
+        assert_eq!(completes("sip:a@b", info).as_deref(), Some("NR"));
+    }
+}

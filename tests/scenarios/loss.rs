@@ -201,7 +201,7 @@ fn act(lab: &mut Lab, rng: &mut StdRng, mortal: bool) {
         13 => {
             let line = ["1001", "1002", "2001"][rng.random_range(0..3)];
             let to = NUMBERS[rng.random_range(0..NUMBERS.len())].to_owned();
-            lab.request("crm", Operation::MakeCall { line: line.into(), to });
+            lab.request("crm", Operation::MakeCall { line: line.into(), to, params: None });
         }
         _ => {
             let calls = lab.calls("crm");
@@ -210,19 +210,8 @@ fn act(lab: &mut Lab, rng: &mut StdRng, mortal: bool) {
             }
             let call = calls[rng.random_range(0..calls.len())].id;
             let operation = CallOperation::ALL[rng.random_range(0..CallOperation::ALL.len())];
-            lab.request("crm", of(operation, call));
+            lab.request("crm", Operation::sample(operation, call, call));
         }
-    }
-}
-
-fn of(operation: CallOperation, call: trunkline::switch::CallId) -> Operation {
-    match operation {
-        CallOperation::Accept => Operation::Accept(call),
-        CallOperation::Answer => Operation::Answer(call),
-        CallOperation::DeallocateCall => Operation::DeallocateCall(call),
-        CallOperation::Drop => Operation::Drop(call),
-        CallOperation::Hold => Operation::Hold(call),
-        CallOperation::Unhold => Operation::Unhold(call),
     }
 }
 
@@ -230,7 +219,7 @@ fn of(operation: CallOperation, call: trunkline::switch::CallId) -> Operation {
 fn drop_all(lab: &mut Lab) {
     for call in lab.calls("crm") {
         if call.features.contains(&CallOperation::Drop) {
-            lab.request("crm", Operation::Drop(call.id));
+            lab.request("crm", Operation::Drop(call.id, None));
         }
     }
 }

@@ -26,7 +26,7 @@ fn click_to_dial_rings_the_own_phone_first() {
          engine -> bob     ACK",
     );
     lab.expect_states("crm", "1001", "dialing, proceeding, ringback, connected active");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
     lab.nothing_left();
@@ -57,7 +57,7 @@ fn the_reply_comes_before_any_message_about_the_call() {
          1002 accepted
          1001 ringback",
     );
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }
 
@@ -71,7 +71,7 @@ fn an_own_phone_that_refuses_ends_the_call_before_the_destination_rings() {
     assert!(matches!(lab.call_on("crm", "1001").state, CallState::Disconnected(_)));
     assert_eq!(lab.status("bob"), Status::Idle);
     let call = lab.call_on("crm", "1001").id;
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }
 
@@ -93,7 +93,8 @@ fn an_own_phone_that_does_not_auto_answer_rings() {
 #[test]
 fn a_line_without_a_phone_makes_no_call() {
     let mut lab = Lab::registered(5, &["bob"]);
-    let reply = lab.asks("crm", Operation::MakeCall { line: "1001".into(), to: "1002".to_owned() });
+    let reply =
+        lab.asks("crm", Operation::MakeCall { line: "1001".into(), to: "1002".to_owned(), params: None });
     assert!(reply.is_err(), "{reply:?}");
     lab.expect_ladder("");
     lab.nothing_left();
@@ -106,7 +107,7 @@ fn a_busy_destination_leaves_the_call_busy_until_it_is_dropped() {
     let call = lab.make_call("crm", "1001", "1002");
     lab.run_ms(1_000);
     assert_eq!(lab.call_on("crm", "1001").state, CallState::Busy(BusyMode::Station));
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!(lab.status("alice"), Status::Over(0));
     lab.nothing_left();
@@ -132,7 +133,7 @@ fn every_failure_has_its_mode() {
         lab.run_ms(500);
         let states = lab.states("crm", "1001");
         assert_eq!(states.last().map(String::as_str), Some(mode), "{status}: {states:?}");
-        lab.does_ask("crm", Operation::Drop(call));
+        lab.does_ask("crm", Operation::Drop(call, None));
         lab.does_ask("crm", Operation::DeallocateCall(call));
         lab.run_ms(500);
     }
@@ -145,7 +146,7 @@ fn a_destination_that_does_not_answer_in_time_is_no_answer() {
     let call = lab.make_call("crm", "1001", "1002");
     lab.run(Duration::from_secs(65));
     lab.expect_states("crm", "1001", "dialing, proceeding, ringback, disconnected noanswer");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }
 
@@ -156,7 +157,7 @@ fn a_call_is_made_to_a_trunk() {
     let call = lab.make_call("crm", "1001", "0301234");
     lab.run_ms(3_000);
     lab.expect_talk("alice", "carrier");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }
 
@@ -168,7 +169,7 @@ fn a_local_line_calls_without_a_phone() {
     lab.run_ms(2_000);
     assert_eq!(lab.status("bob"), Status::Connected);
     lab.expect_states("crm", "2001", "dialing, proceeding, ringback, connected active");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!(lab.status("bob"), Status::Over(0));
     lab.nothing_left();
@@ -180,7 +181,7 @@ fn a_call_is_dropped_while_it_rings() {
     let call = lab.make_call("crm", "1001", "1002");
     lab.run_ms(500);
     assert_eq!(lab.status("bob"), Status::Ringing);
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(487)));
     lab.nothing_left();
@@ -191,7 +192,7 @@ fn a_call_is_dropped_before_the_own_phone_answered() {
     let mut lab = Lab::registered(11, &["alice", "bob"]);
     lab.phone("alice").script.auto_answers = false;
     let call = lab.make_call("crm", "1001", "1002");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(487), Status::Idle));
     lab.nothing_left();
@@ -204,7 +205,7 @@ fn a_ringing_phone_is_answered_by_notify_talk() {
     lab.run_ms(500);
     lab.ladder().forget();
     let call = lab.call_on("crm", "1002").id;
-    lab.does_ask("crm", Operation::Answer(call));
+    lab.does_ask("crm", Operation::Answer(call, None));
     lab.run_ms(500);
     lab.expect_ladder(
         "engine -> bob   NOTIFY, Event: talk, Subscription-State: terminated
@@ -225,7 +226,7 @@ fn a_phone_that_knows_no_talk_is_called_anew_with_auto_answer() {
     lab.run_ms(500);
     lab.ladder().forget();
     let call = lab.call_on("crm", "1002").id;
-    lab.does_ask("crm", Operation::Answer(call));
+    lab.does_ask("crm", Operation::Answer(call, None));
     lab.run_ms(500);
     assert_eq!(lab.ladder().count("engine", "bob", "CANCEL"), 1);
     assert!(
@@ -244,7 +245,7 @@ fn an_answer_that_the_caller_gave_up_on_fails() {
     let call = lab.call_on("crm", "1002").id;
     lab.hang_up("alice");
     lab.run_ms(500);
-    assert_eq!(lab.refusal("crm", Operation::Answer(call)), LineError::InvalCallState);
+    assert_eq!(lab.refusal("crm", Operation::Answer(call, None)), LineError::InvalCallState);
     lab.nothing_left();
 }
 
@@ -254,7 +255,7 @@ fn an_offered_call_is_rejected_by_drop() {
     lab.call("alice", "1002");
     lab.run_ms(500);
     let call = lab.call_on("crm", "1002").id;
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(603), Status::Over(487)));
     lab.nothing_left();
@@ -278,9 +279,9 @@ fn a_local_line_accepts_answers_holds_and_drops() {
     lab.call("alice", "2001");
     lab.run_ms(500);
     let call = lab.call_on("crm", "2001").id;
-    lab.does_ask("crm", Operation::Accept(call));
+    lab.does_ask("crm", Operation::Accept(call, None));
     assert_eq!(lab.status("alice"), Status::Ringback);
-    lab.does_ask("crm", Operation::Answer(call));
+    lab.does_ask("crm", Operation::Answer(call, None));
     assert_eq!(lab.status("alice"), Status::Connected);
     let heard = lab.hears("alice", Duration::from_secs(1));
     assert!(heard.silence() >= 45, "{heard:?}");
@@ -288,7 +289,7 @@ fn a_local_line_accepts_answers_holds_and_drops() {
     let heard = lab.hears("alice", Duration::from_secs(1));
     assert!(heard.tone() >= 45, "{heard:?}");
     lab.does_ask("crm", Operation::Unhold(call));
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!(lab.status("alice"), Status::Over(0));
     lab.expect_states(

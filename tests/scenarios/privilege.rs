@@ -29,10 +29,10 @@ fn an_incoming_call_is_answered_seen_to_end_and_dropped() {
     lab.call("carrier", "1002");
     lab.run_ms(500);
     let call = lab.call_on("crm", "1002").id;
-    lab.does_ask("crm", Operation::Answer(call));
+    lab.does_ask("crm", Operation::Answer(call, None));
     lab.hang_up("carrier");
     lab.run_ms(500);
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.expect_states(
         "crm",
         "1002",
@@ -49,7 +49,9 @@ fn a_monitor_may_not_drop() {
     lab.connected_call("alice", "bob");
     let call = lab.call_on("wall", "1001");
     assert_eq!(call.privilege, CallPrivilege::Monitor);
-    for operation in [Operation::Drop(call.id), Operation::Hold(call.id), Operation::Answer(call.id)] {
+    for operation in
+        [Operation::Drop(call.id, None), Operation::Hold(call.id), Operation::Answer(call.id, None)]
+    {
         assert_eq!(lab.refusal("wall", operation), LineError::NotOwner);
     }
     assert_eq!(lab.status("alice"), Status::Connected);
@@ -77,7 +79,7 @@ fn assert_features(lab: &mut Lab, line: &str) {
         let call = lab.call_on(app, line);
         for operation in CallOperation::ALL {
             if !call.features.contains(&operation) {
-                let error = lab.refusal(app, asked(operation, &call));
+                let error = lab.refusal(app, Operation::sample(operation, call.id, call.id));
                 let expected = if app == "wall" { LineError::NotOwner } else { LineError::InvalCallState };
                 assert!(
                     error == expected || error == LineError::OperationUnavail,
@@ -88,23 +90,12 @@ fn assert_features(lab: &mut Lab, line: &str) {
     }
 }
 
-fn asked(operation: CallOperation, call: &trunkline::switch::CallView) -> Operation {
-    match operation {
-        CallOperation::Accept => Operation::Accept(call.id),
-        CallOperation::Answer => Operation::Answer(call.id),
-        CallOperation::DeallocateCall => Operation::DeallocateCall(call.id),
-        CallOperation::Drop => Operation::Drop(call.id),
-        CallOperation::Hold => Operation::Hold(call.id),
-        CallOperation::Unhold => Operation::Unhold(call.id),
-    }
-}
-
 #[test]
 fn operations_in_the_wrong_state_say_so() {
     let mut lab = Lab::registered(5, &["alice", "bob"]);
     lab.connected_call("alice", "bob");
     let call = lab.call_on("crm", "1002").id;
-    for operation in [Operation::Accept(call), Operation::Answer(call), Operation::Unhold(call)] {
+    for operation in [Operation::Accept(call, None), Operation::Answer(call, None), Operation::Unhold(call)] {
         assert_eq!(lab.refusal("crm", operation), LineError::InvalCallState);
     }
     let refused = lab.asks("crm", Operation::Unhold(call)).expect_err("it is not held");
@@ -140,10 +131,10 @@ fn an_owner_may_let_go_of_a_call_that_goes_on() {
 fn a_call_that_does_not_exist_has_no_handle() {
     let mut lab = Lab::registered(8, &["alice"]);
     let nobody = trunkline::switch::CallId(4_711);
-    assert_eq!(lab.refusal("crm", Operation::Drop(nobody)), LineError::InvalCallHandle);
-    let no_line = Operation::MakeCall { line: "4711".into(), to: "1001".to_owned() };
+    assert_eq!(lab.refusal("crm", Operation::Drop(nobody, None)), LineError::InvalCallHandle);
+    let no_line = Operation::MakeCall { line: "4711".into(), to: "1001".to_owned(), params: None };
     assert_eq!(lab.refusal("crm", no_line), LineError::InvalLineHandle);
-    let no_address = Operation::MakeCall { line: "1001".into(), to: String::new() };
+    let no_address = Operation::MakeCall { line: "1001".into(), to: String::new(), params: None };
     assert_eq!(lab.refusal("crm", no_address), LineError::InvalAddress);
     lab.nothing_left();
 }
@@ -153,7 +144,7 @@ fn an_owner_drops_a_call_of_two_handsets() {
     let mut lab = Lab::registered(9, &["alice", "bob"]);
     lab.connected_call("alice", "bob");
     let call = lab.call_on("crm", "1001").id;
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
     lab.nothing_left();

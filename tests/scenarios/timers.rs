@@ -114,12 +114,13 @@ fn a_long_ringing_is_repeated_each_minute() {
 fn an_own_phone_that_is_dead_fails_the_call_that_an_application_makes() {
     let mut lab = Lab::registered(8, &["alice", "bob"]);
     lab.phone("alice").script.dead = true;
-    let request = lab.request("crm", Operation::MakeCall { line: "1001".into(), to: "1002".to_owned() });
+    let request =
+        lab.request("crm", Operation::MakeCall { line: "1001".into(), to: "1002".to_owned(), params: None });
     lab.run(Duration::from_secs(70));
     assert!(lab.reply("crm", request).is_some());
     assert_eq!(lab.status("bob"), Status::Idle);
     for call in lab.calls("crm") {
-        lab.does_ask("crm", Operation::Drop(call.id));
+        lab.does_ask("crm", Operation::Drop(call.id, None));
     }
     lab.nothing_left();
 }

@@ -54,7 +54,7 @@ fn a_made_call_spans_workers() {
     lab.answer("bob");
     lab.run_ms(500);
     lab.expect_talk("alice", "bob");
-    lab.does_ask("crm", Operation::Drop(call));
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.run_ms(500);
     assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
     lab.nothing_left();

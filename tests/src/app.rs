@@ -56,6 +56,42 @@ impl App {
                 let text = format!("{line} address-state {}/{}/{}", calls[0], calls[1], calls[2]);
                 Told { kind: "address-state", text, line: line.to_string() }
             }
+            Message::Forwarded { line } => Told {
+                kind: "address-state",
+                text: format!("{line} address-state forward"),
+                line: line.to_string(),
+            },
+            Message::LineState { line, state, detail, count } => Told {
+                kind: "line-state",
+                text: format!("{line} line-state {state} {detail} {count}"),
+                line: line.to_string(),
+            },
+            Message::Close { line } => {
+                Told { kind: "close", text: format!("{line} close"), line: line.to_string() }
+            }
+            Message::MonitorDigits { call: _, line, digit, mode } => Told {
+                kind: "digits",
+                text: format!("{line} digit {digit} {}", mode.name()),
+                line: line.to_string(),
+            },
+            Message::GatherDigits { call: _, line, digits, reason } => Told {
+                kind: "digits",
+                text: format!("{line} gathered {digits} {reason}"),
+                line: line.to_string(),
+            },
+            Message::Generate { call: _, line, reason } => {
+                Told { kind: "digits", text: format!("{line} generate {reason}"), line: line.to_string() }
+            }
+            Message::MonitorMedia { call: _, line, media_mode } => Told {
+                kind: "media",
+                text: format!("{line} media {}", media_mode.name()),
+                line: line.to_string(),
+            },
+            Message::Parked { slot, line, party, change } => Told {
+                kind: "parked",
+                text: format!("{slot} {change} {party} by {line}"),
+                line: line.to_string(),
+            },
             Message::Registration { line, contact: _, change } => Told {
                 kind: "registration",
                 text: format!("{line} registration {change}"),
@@ -100,10 +136,20 @@ fn words(debug: &str) -> String {
     debug.to_lowercase().replace('(', " ").replace(')', "")
 }
 
-/// The call that a successful reply names.
+/// The call that a successful reply names: the one that was made, the consultation call, or the conference.
 pub fn call_of(reply: &Reply) -> Option<CallId> {
+    use trunkline::switch::Outcome;
+
     match reply {
-        Ok(trunkline::switch::Outcome::Call(call)) => Some(*call),
-        Ok(trunkline::switch::Outcome::Done) | Err(_) => None,
+        Ok(Outcome::Call(call) | Outcome::Consult(call)) => Some(*call),
+        Ok(Outcome::Conference { conference, .. }) => Some(*conference),
+        Ok(
+            Outcome::Done
+            | Outcome::Parked(_)
+            | Outcome::Completion(_)
+            | Outcome::Calls(_)
+            | Outcome::Translated(_),
+        )
+        | Err(_) => None,
     }
 }

@@ -476,14 +476,11 @@ impl Lab {
             self.network.mailbox(self.now, channel, Parcel::SipCommand(Box::new(command)));
         }
         for (app, message) in out.messages {
-            match &message {
-                Message::Reply { reply: Ok(_), .. } => self.tally.granted += 1,
-                Message::Reply { reply: Err(_), .. } => self.tally.denied += 1,
-                Message::NewCall { .. }
-                | Message::CallState { .. }
-                | Message::CallInfo { .. }
-                | Message::AddressState { .. }
-                | Message::Registration { .. } => {}
+            if let Message::Reply { reply, .. } = &message {
+                match reply {
+                    Ok(_) => self.tally.granted += 1,
+                    Err(_) => self.tally.denied += 1,
+                }
             }
             self.apps[usize::try_from(app.0).expect("a lab has few applications")].tell(message);
         }

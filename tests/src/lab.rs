@@ -349,7 +349,8 @@ impl Lab {
     /// # Panics
     /// If it was refused.
     pub fn make_call(&mut self, app: &str, line: &str, to: &str) -> CallId {
-        let reply = self.asks(app, Operation::MakeCall { line: line.into(), to: to.to_owned() });
+        let reply =
+            self.asks(app, Operation::MakeCall { line: line.into(), to: to.to_owned(), params: None });
         call_of(&reply).unwrap_or_else(|| panic!("make-call was refused: {reply:?}"))
     }
 

@@ -75,6 +75,78 @@ enum Kind {
         /// Calls on hold pending transfer or conference.
         num_on_hold_pend_calls: u16,
     },
+    /// LINE_ADDRESSSTATE with LINEADDRESSSTATE_FORWARD: the forwarding of the line changed.
+    Forward {
+        /// The line.
+        line: String,
+    },
+    /// LINE_LINEDEVSTATE.
+    LineState {
+        /// The line.
+        line: String,
+        /// LINEDEVSTATE_.
+        state: &'static str,
+        /// The ring mode, or the completion.
+        detail: u32,
+        /// The ring count.
+        count: u32,
+    },
+    /// LINE_CLOSE.
+    Close {
+        /// The line.
+        line: String,
+    },
+    /// LINE_MONITORDIGITS.
+    Digits {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// The digit.
+        digit: char,
+        /// LINEDIGITMODE_.
+        mode: &'static str,
+    },
+    /// LINE_GATHERDIGITS.
+    GatherDigits {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// What was gathered.
+        digits: String,
+        /// LINEGATHERTERM_.
+        reason: &'static str,
+    },
+    /// LINE_GENERATE.
+    Generate {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// LINEGENERATETERM_.
+        reason: &'static str,
+    },
+    /// LINE_MONITORMEDIA.
+    MonitorMedia {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// LINEMEDIAMODE_.
+        media_mode: &'static str,
+    },
+    /// A park address was taken or became free.
+    Parked {
+        /// The park address.
+        parked_at: String,
+        /// Who parked.
+        line: String,
+        /// Who is parked.
+        party: String,
+        /// `parked`, `retrieved`, `returned` or `abandoned`.
+        change: &'static str,
+    },
     /// A phone registered, unregistered or expired.
     Registration {
         /// The line.
@@ -108,7 +180,9 @@ impl From<&Message> for Kind {
             Message::Reply { request, reply } => {
                 let request = request.0;
                 match reply {
-                    Ok(outcome) => Self::Reply { request, result: Some((*outcome).into()), problem: None },
+                    Ok(outcome) => {
+                        Self::Reply { request, result: Some(outcome.clone().into()), problem: None }
+                    }
                     Err(refusal) => {
                         Self::Reply { request, result: None, problem: Some(refusal.clone().into()) }
                     }
@@ -132,6 +206,37 @@ impl From<&Message> for Kind {
                 num_active_calls: *active,
                 num_on_hold_calls: *on_hold,
                 num_on_hold_pend_calls: *on_hold_pend,
+            },
+            Message::Forwarded { line } => Self::Forward { line: line.to_string() },
+            Message::LineState { line, state, detail, count } => {
+                Self::LineState { line: line.to_string(), state, detail: *detail, count: *count }
+            }
+            Message::Close { line } => Self::Close { line: line.to_string() },
+            Message::MonitorDigits { call, line, digit, mode } => Self::Digits {
+                call: call.to_string(),
+                line: line.to_string(),
+                digit: *digit,
+                mode: mode.name(),
+            },
+            Message::GatherDigits { call, line, digits, reason } => Self::GatherDigits {
+                call: call.to_string(),
+                line: line.to_string(),
+                digits: digits.clone(),
+                reason,
+            },
+            Message::Generate { call, line, reason } => {
+                Self::Generate { call: call.to_string(), line: line.to_string(), reason }
+            }
+            Message::MonitorMedia { call, line, media_mode } => Self::MonitorMedia {
+                call: call.to_string(),
+                line: line.to_string(),
+                media_mode: media_mode.name(),
+            },
+            Message::Parked { slot, line, party, change } => Self::Parked {
+                parked_at: slot.to_string(),
+                line: line.to_string(),
+                party: party.clone(),
+                change,
             },
             Message::Registration { line, contact, change } => {
                 Self::Registration { line: line.to_string(), contact: contact.clone(), change }

@@ -37,19 +37,45 @@ pub(super) struct MakeCall {
 pub(super) struct Nothing {}
 
 /// What an operation brought forth.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, ToSchema, Default)]
 pub(super) struct Done {
     /// The call that came into being.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "c42")]
     call: Option<String>,
+    /// The consultation call that came into being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    consult: Option<String>,
+    /// The conference that came into being.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conference: Option<String>,
+    /// Where the call is parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parked_at: Option<String>,
+    /// The request that is outstanding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion: Option<u32>,
+    /// The calls that were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calls: Option<Vec<String>>,
 }
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Done => Self { call: None },
-            Outcome::Call(call) => Self { call: Some(call.to_string()) },
+            Outcome::Done | Outcome::Translated(_) => Self::default(),
+            Outcome::Call(call) => Self { call: Some(call.to_string()), ..Self::default() },
+            Outcome::Consult(call) => Self { consult: Some(call.to_string()), ..Self::default() },
+            Outcome::Conference { conference, consult } => Self {
+                conference: Some(conference.to_string()),
+                consult: consult.map(|consult| consult.to_string()),
+                ..Self::default()
+            },
+            Outcome::Parked(address) => Self { parked_at: Some(address), ..Self::default() },
+            Outcome::Completion(completion) => Self { completion: Some(completion.0), ..Self::default() },
+            Outcome::Calls(calls) => {
+                Self { calls: Some(calls.iter().map(CallId::to_string).collect()), ..Self::default() }
+            }
         }
     }
 }
@@ -74,7 +100,7 @@ pub(super) async fn line(
     }
     let prefer_async = prefers_async(request.headers());
     let MakeCall { to } = argument(request).await?;
-    ask(&shared, &app, Operation::MakeCall { line: line.into(), to }, prefer_async).await
+    ask(&shared, &app, Operation::MakeCall { line: line.into(), to, params: None }, prefer_async).await
 }
 
 /// `POST /v1/calls/{call}/{operation}`.
@@ -87,18 +113,44 @@ pub(super) async fn call(
     let (call, name) = segments(path)?;
     let Some(operation) = CallOperation::ALL.into_iter().find(|operation| operation.name() == name) else {
         let known = CallOperation::ALL.map(CallOperation::name);
-        return Err(unknown(&name, &known, &CALL_OPERATIONS_UNAVAILABLE));
+        return Err(unknown(&name, &known, &[]));
     };
     let call: CallId = call.parse().map_err(|()| LineError::InvalCallHandle)?;
     let prefer_async = prefers_async(request.headers());
     let Nothing {} = argument(request).await?;
     let operation = match operation {
-        CallOperation::Accept => Operation::Accept(call),
-        CallOperation::Answer => Operation::Answer(call),
+        CallOperation::Accept => Operation::Accept(call, None),
+        CallOperation::Answer => Operation::Answer(call, None),
         CallOperation::DeallocateCall => Operation::DeallocateCall(call),
-        CallOperation::Drop => Operation::Drop(call),
+        CallOperation::Drop => Operation::Drop(call, None),
         CallOperation::Hold => Operation::Hold(call),
         CallOperation::Unhold => Operation::Unhold(call),
+        CallOperation::AddToConference
+        | CallOperation::BlindTransfer
+        | CallOperation::CompleteCall
+        | CallOperation::CompleteTransfer
+        | CallOperation::Dial
+        | CallOperation::GatherDigits
+        | CallOperation::GenerateDigits
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Handoff
+        | CallOperation::MonitorDigits
+        | CallOperation::MonitorMedia
+        | CallOperation::Park
+        | CallOperation::PrepareAddToConference
+        | CallOperation::Redirect
+        | CallOperation::RemoveFromConference
+        | CallOperation::SecureCall
+        | CallOperation::SendUserUserInfo
+        | CallOperation::SetCallData
+        | CallOperation::SetCallPrivilege
+        | CallOperation::SetCallQualityOfService
+        | CallOperation::SetMediaMode
+        | CallOperation::SetupConference
+        | CallOperation::SetupTransfer
+        | CallOperation::SwapHold => {
+            return Err(unknown(&name, &[], &[operation.name()]));
+        }
     };
     ask(&shared, &app, operation, prefer_async).await
 }
@@ -190,29 +242,6 @@ pub(super) const MAKE_CALL: &str = "make-call";
 const LINE_OPERATIONS_UNAVAILABLE: [&str; 6] =
     ["forward", "pickup", "setup-conference", "translate-address", "uncomplete-call", "unpark"];
 
-/// Operations on calls that TAPI has and this version has not.
-const CALL_OPERATIONS_UNAVAILABLE: [&str; 19] = [
-    "add-to-conference",
-    "blind-transfer",
-    "complete-call",
-    "complete-transfer",
-    "dial",
-    "gather-digits",
-    "generate-digits",
-    "get-conf-related-calls",
-    "handoff",
-    "monitor-digits",
-    "park",
-    "prepare-add-to-conference",
-    "redirect",
-    "remove-from-conference",
-    "secure-call",
-    "set-call-privilege",
-    "setup-conference",
-    "setup-transfer",
-    "swap-hold",
-];
-
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 const RESPOND_ASYNC: &str = "respond-async";
@@ -240,12 +269,5 @@ mod tests {
         assert!(prefers("wait=10, Respond-Async; foo=bar"));
         assert!(!prefers("return=minimal"));
         assert!(!prefers("respond-async-not"));
-    }
-
-    #[test]
-    fn an_operation_is_either_available_or_not() {
-        for operation in CallOperation::ALL {
-            assert!(!CALL_OPERATIONS_UNAVAILABLE.contains(&operation.name()), "{}", operation.name());
-        }
     }
 }

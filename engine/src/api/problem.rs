@@ -129,13 +129,48 @@ pub(super) const fn status(error: LineError) -> StatusCode {
     match error {
         LineError::AddressBlocked | LineError::NotOwner => StatusCode::FORBIDDEN,
         LineError::InvalCallHandle | LineError::InvalLineHandle => StatusCode::NOT_FOUND,
-        LineError::CallUnavail
+        LineError::Allocated
+        | LineError::CallUnavail
+        | LineError::CompletionOverrun
+        | LineError::ConferenceFull
+        | LineError::NoConference
+        | LineError::TargetNotFound
+        | LineError::TargetSelf
         | LineError::Disconnected
         | LineError::InUse
         | LineError::InvalCallState
         | LineError::InvalLineState
         | LineError::NotRegistered => StatusCode::CONFLICT,
-        LineError::InvalAddress | LineError::InvalParam => StatusCode::UNPROCESSABLE_ENTITY,
+        LineError::BearerModeUnavail
+        | LineError::DialBilling
+        | LineError::DialDialTone
+        | LineError::DialPrompt
+        | LineError::DialQuiet
+        | LineError::DialVoiceDetect
+        | LineError::InvalAddress
+        | LineError::InvalAddressState
+        | LineError::InvalAddressType
+        | LineError::InvalAppName
+        | LineError::InvalCallComplMode
+        | LineError::InvalCallParams
+        | LineError::InvalCallPrivilege
+        | LineError::InvalCard
+        | LineError::InvalCompletionId
+        | LineError::InvalConfCallHandle
+        | LineError::InvalConsultCallHandle
+        | LineError::InvalCountryCode
+        | LineError::InvalDigitMode
+        | LineError::InvalDigits
+        | LineError::InvalGroupId
+        | LineError::InvalLocation
+        | LineError::InvalMediaMode
+        | LineError::InvalMessageId
+        | LineError::InvalParam
+        | LineError::InvalParkMode
+        | LineError::InvalPrivSelect
+        | LineError::InvalTimeout
+        | LineError::InvalTransferMode
+        | LineError::UserUserInfoTooBig => StatusCode::UNPROCESSABLE_ENTITY,
         LineError::OperationUnavail => StatusCode::NOT_IMPLEMENTED,
         LineError::OperationFailed => StatusCode::BAD_GATEWAY,
         LineError::ResourceUnavail | LineError::Uninitialized => StatusCode::SERVICE_UNAVAILABLE,
@@ -144,6 +179,40 @@ pub(super) const fn status(error: LineError) -> StatusCode {
 
 const fn sentence(error: LineError) -> &'static str {
     match error {
+        LineError::Allocated => "The line is held by somebody else.",
+        LineError::BearerModeUnavail => "The line has no such bearer mode.",
+        LineError::CompletionOverrun => "Too many completions are outstanding on this line.",
+        LineError::ConferenceFull => "The conference has as many parties as it may.",
+        LineError::DialBilling => "`$` (wait for the billing tone) cannot be dialled here.",
+        LineError::DialDialTone => "`W` (wait for dial tone) cannot be dialled here.",
+        LineError::DialPrompt => "`?` asks a person; it cannot be dialled.",
+        LineError::DialQuiet => "`@` (wait for silence) cannot be dialled here.",
+        LineError::DialVoiceDetect => "`:` (wait for a voice) cannot be dialled here.",
+        LineError::InvalAddressState => "There is no such address state.",
+        LineError::InvalAddressType => "There is no such address type.",
+        LineError::InvalAppName => "There is no application of this name.",
+        LineError::InvalCallComplMode => "There is no such completion mode.",
+        LineError::InvalCallParams => "These call parameters do not go together.",
+        LineError::InvalCallPrivilege => "There is no such call privilege.",
+        LineError::InvalCard => "There is no such calling card.",
+        LineError::InvalCompletionId => "No such completion is outstanding.",
+        LineError::InvalConfCallHandle => "This call is not the parent of a conference.",
+        LineError::InvalConsultCallHandle => "This application has no handle to such a consultation call.",
+        LineError::InvalCountryCode => "There is no such country code.",
+        LineError::InvalDigitMode => "Digits cannot be sent or seen in this mode.",
+        LineError::InvalDigits => "These are no digits.",
+        LineError::InvalGroupId => "There is no such pickup group.",
+        LineError::InvalLocation => "There is no such location.",
+        LineError::InvalMediaMode => "There is no such media mode, or too many at once.",
+        LineError::InvalMessageId => "There is no such message.",
+        LineError::InvalParkMode => "There is no such park mode.",
+        LineError::InvalPrivSelect => "A line cannot be opened with this privilege.",
+        LineError::InvalTimeout => "The timeout is out of range.",
+        LineError::InvalTransferMode => "There is no such transfer mode.",
+        LineError::NoConference => "The call is neither a conference nor in one.",
+        LineError::TargetNotFound => "No such application has opened the line as owner.",
+        LineError::TargetSelf => "The application itself is the one to hand the call to.",
+        LineError::UserUserInfoTooBig => "The user-user information is too long.",
         LineError::AddressBlocked => "This address may not be dialled from here.",
         LineError::CallUnavail => "The line can take no further call.",
         LineError::Disconnected => "The far side ended the call meanwhile.",
@@ -180,7 +249,7 @@ mod tests {
         let mut table = String::from(
             "# The HTTP status of each LINEERR_\n\n| code | status | what the answer says first |\n|---|---|---|\n",
         );
-        for error in ALL {
+        for error in LineError::ALL {
             let status = status(error);
             table += &format!("| {} | {} | {} |\n", error.name(), status, sentence(error));
         }
@@ -204,23 +273,4 @@ mod tests {
             })
         );
     }
-
-    const ALL: [LineError; 16] = [
-        LineError::AddressBlocked,
-        LineError::CallUnavail,
-        LineError::Disconnected,
-        LineError::InUse,
-        LineError::InvalAddress,
-        LineError::InvalCallHandle,
-        LineError::InvalCallState,
-        LineError::InvalLineHandle,
-        LineError::InvalLineState,
-        LineError::InvalParam,
-        LineError::NotOwner,
-        LineError::NotRegistered,
-        LineError::OperationFailed,
-        LineError::OperationUnavail,
-        LineError::ResourceUnavail,
-        LineError::Uninitialized,
-    ];
 }

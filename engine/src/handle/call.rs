@@ -30,7 +30,7 @@ impl Call {
     /// # Errors
     /// [`LineError::NotOwner`], [`LineError::InvalCallState`] unless the call is offering.
     pub async fn accept(&self) -> Result<(), Refusal> {
-        self.request(Operation::Accept(self.id)).await
+        self.request(Operation::Accept(self.id, None)).await
     }
 
     /// Answers an offered call: a phone is told to go off hook.
@@ -40,7 +40,7 @@ impl Call {
     /// # Errors
     /// [`LineError::NotOwner`], [`LineError::InvalCallState`] unless the call is offering or accepted.
     pub async fn answer(&self) -> Result<(), Refusal> {
-        self.request(Operation::Answer(self.id)).await
+        self.request(Operation::Answer(self.id, None)).await
     }
 
     /// Ends, refuses or abandons the call.
@@ -50,7 +50,7 @@ impl Call {
     /// # Errors
     /// [`LineError::NotOwner`], [`LineError::InvalCallState`] if the call is idle.
     pub async fn drop_call(&self) -> Result<(), Refusal> {
-        self.request(Operation::Drop(self.id)).await
+        self.request(Operation::Drop(self.id, None)).await
     }
 
     /// Frees this application's handle. The call itself goes on where somebody else takes part in it.

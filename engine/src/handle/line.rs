@@ -27,10 +27,17 @@ impl Line {
     /// [`LineError::InvalLineHandle`] if the line is not this application's, [`LineError::InvalAddress`] if `to` cannot
     /// be dialled, [`LineError::InvalLineState`] if no phone is registered, [`LineError::ResourceUnavail`] beyond a limit.
     pub async fn make_call(&self, to: &str) -> Result<Call, Refusal> {
-        let operation = Operation::MakeCall { line: Arc::clone(&self.address), to: to.to_owned() };
+        let operation =
+            Operation::MakeCall { line: Arc::clone(&self.address), to: to.to_owned(), params: None };
         match self.app.request(operation).await? {
             Outcome::Call(call) => Ok(Call::new(self.app.clone(), call)),
-            Outcome::Done => Err(LineError::OperationFailed.into()),
+            Outcome::Done
+            | Outcome::Consult(_)
+            | Outcome::Conference { .. }
+            | Outcome::Parked(_)
+            | Outcome::Completion(_)
+            | Outcome::Calls(_)
+            | Outcome::Translated(_) => Err(LineError::OperationFailed.into()),
         }
     }
 

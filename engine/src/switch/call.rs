@@ -8,6 +8,7 @@ use trunkline_sip::LegId;
 use super::call_state::CallState;
 use super::ids::{AppId, CallId, RequestId};
 use super::privilege::CallPrivilege;
+use super::report::Hold;
 use super::ring::Ring;
 use super::setup::LineKind;
 use super::view::{CallOrigin, CallReason, PartyView};
@@ -32,6 +33,30 @@ pub(super) enum Wish {
     Retrieve,
 }
 
+/// What is done once the own phone, called for an application, has answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Errand {
+    /// This number is called.
+    Dial(String),
+    /// Dial tone is heard, and digits are waited for.
+    Collect,
+    /// Who waits on this call is talked with.
+    Join(CallId),
+    /// The call that is offered there is taken.
+    Take(CallId),
+}
+
+/// A consultation that is under way, as either of its two calls knows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Consultation {
+    /// What it is for.
+    pub(super) hold: Hold,
+    /// The other of the two calls.
+    pub(super) other: CallId,
+    /// Whether this is the consultation call; else the original, or the conference.
+    pub(super) is_consult: bool,
+}
+
 /// A call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -53,8 +78,10 @@ pub(super) struct Call {
     pub(super) leg: Option<LegId>,
     /// The attempt to reach the station.
     pub(super) ring: Option<Ring>,
-    /// What is dialled once the own phone has answered (make-call on a phone's line).
-    pub(super) dial: Option<String>,
+    /// What is done once the own phone has answered.
+    pub(super) errand: Option<Errand>,
+    /// What was dialled so far, while more digits are waited for.
+    pub(super) digits: String,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
     /// How often this caller was sent elsewhere.
@@ -69,10 +96,11 @@ pub(super) struct Call {
     pub(super) made: bool,
     /// Whether an application acted on the call: then it waits for that application to clear it.
     pub(super) claimed: bool,
-    /// Held by lineHold.
-    pub(super) held_by_app: bool,
+    /// Held by an application.
+    pub(super) held: Option<Hold>,
     /// Held at the handset.
     pub(super) held_by_station: bool,
+    pub(super) consultation: Option<Consultation>,
     pub(super) pending: Option<Pending>,
 }
 
@@ -101,7 +129,8 @@ impl Call {
             peer: None,
             leg: None,
             ring: None,
-            dial: None,
+            errand: None,
+            digits: String::new(),
             max_forwards: MAX_FORWARDS,
             redirects: 0,
             diversion: None,
@@ -109,8 +138,9 @@ impl Call {
             handles: Vec::new(),
             made: false,
             claimed: false,
-            held_by_app: false,
+            held: None,
             held_by_station: false,
+            consultation: None,
             pending: None,
         }
     }
@@ -121,6 +151,20 @@ impl Call {
             .iter()
             .find(|(holder, _)| *holder == app)
             .map_or(CallPrivilege::None, |(_, privilege)| *privilege)
+    }
+
+    /// Who is at this end of the call: who calls, on the calling side, else who was called, or who answered for him.
+    pub(super) fn station_party(&self) -> PartyView {
+        match (self.kind, self.origin) {
+            (LineKind::Trunk, CallOrigin::Outbound)
+            | (LineKind::Phone | LineKind::Local, CallOrigin::Internal | CallOrigin::External) => {
+                self.called.clone()
+            }
+            (LineKind::Trunk, CallOrigin::Internal | CallOrigin::External | CallOrigin::Conference)
+            | (LineKind::Phone | LineKind::Local, CallOrigin::Outbound | CallOrigin::Conference) => {
+                self.caller.clone()
+            }
+        }
     }
 
     /// Whether anybody owns it.

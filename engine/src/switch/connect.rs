@@ -89,7 +89,7 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let others = call.ring.take().map(|ring| ring.branches).unwrap_or_default();
         call.leg = Some(leg);
-        let (dial, peer) = (call.dial.take(), call.peer);
+        let (errand, peer) = (call.errand.take(), call.peer);
         self.dirty.insert(id);
         for timer in [Timer::Ring, Timer::RingStep] {
             self.timers.stop(id, timer);
@@ -97,8 +97,8 @@ impl Switch {
         for other in others {
             self.end_leg(other, 487, Some(COMPLETED_ELSEWHERE), out);
         }
-        if let Some(dialled) = dial {
-            self.dial(now, id, &dialled, out);
+        if let Some(errand) = errand {
+            self.run_errand(now, id, errand, out);
             return;
         }
         self.finish_pending(id, Ok(()), out);
@@ -237,7 +237,7 @@ impl Switch {
         if call.held_by_station {
             return Heard::Nothing;
         }
-        if call.held_by_app {
+        if call.held.is_some() {
             // A trunk's station is the engine itself: it is the network behind that is held.
             return if call.kind == LineKind::Trunk { Heard::Music } else { Heard::Silence };
         }

@@ -1,56 +1,58 @@
 //! What an application may do with a call: one function for the capability bits and for the check of a request, so that
 //! the two cannot disagree (TAPI LINECALLFEATURE_, tapi.h LINECALLSTATUS.dwCallFeatures).
 
+use super::Switch;
+use super::call::Call;
 use super::call_state::{CallState, ConnectedMode};
 use super::error::LineError;
+use super::ids::AppId;
 use super::operation::CallOperation;
 use super::privilege::CallPrivilege;
-use super::setup::LineKind;
 
-/// Everything that decides whether an operation on a call is accepted.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Standing {
-    /// The state of the call.
-    pub state: CallState,
-    /// What the application holds.
-    pub privilege: CallPrivilege,
-    /// The kind of the line.
-    pub kind: LineKind,
-    /// Whether the station itself holds the call: only the station can retrieve it.
-    pub held_by_station: bool,
-    /// Whether the station can be asked by `NOTIFY Event: talk` to answer or to retrieve.
-    pub talk: bool,
-    /// Whether an earlier request still waits for the station.
-    pub pending: bool,
-}
-
-impl Standing {
-    /// Checks in the order of handle, privilege, state, capability.
+impl Switch {
+    /// Whether the operation would be accepted with arguments that fit, checked in the order of handle, privilege, state,
+    /// capability.
     ///
     /// # Errors
-    /// Those of [`permit`]; [`LineError::OperationUnavail`] where this kind of line cannot do it;
+    /// Those of [`permit`]; [`LineError::OperationUnavail`] where this kind of line, or this call as it is, cannot do it;
     /// [`LineError::InUse`] while an earlier request waits for the station.
-    pub fn check(&self, operation: CallOperation) -> Result<(), LineError> {
-        permit(self.state, self.privilege, operation)?;
-        let possible = match operation {
-            CallOperation::Accept
-            | CallOperation::DeallocateCall
-            | CallOperation::Drop
-            | CallOperation::Hold => true,
-            // A bridged appearance cannot be joined.
-            CallOperation::Answer => !matches!(self.state, CallState::Connected(_)),
-            CallOperation::Unhold => !self.held_by_station || self.talk,
-        };
-        if !possible {
-            return Err(LineError::OperationUnavail);
+    pub(super) fn may(&self, app: AppId, call: &Call, operation: CallOperation) -> Result<(), LineError> {
+        permit(call.state, call.privilege(app), operation)?;
+        match operation {
+            CallOperation::Accept | CallOperation::DeallocateCall | CallOperation::Drop => Ok(()),
+            CallOperation::Handoff => self.can_handoff(call),
+            CallOperation::SetCallPrivilege => self.can_set_call_privilege(call),
+            CallOperation::Answer => self.can_answer(call),
+            CallOperation::Hold => self.can_hold(call),
+            CallOperation::Unhold => self.can_unhold(call),
+            CallOperation::SwapHold => self.can_swap_hold(app, call),
+            CallOperation::Dial => self.can_dial(call),
+            CallOperation::BlindTransfer => self.can_blind_transfer(call),
+            CallOperation::SetupTransfer => self.can_setup_transfer(call),
+            CallOperation::CompleteTransfer => self.can_complete_transfer(app, call),
+            CallOperation::Redirect => self.can_redirect(call),
+            CallOperation::SecureCall => self.can_secure_call(call),
+            CallOperation::SetupConference => self.can_setup_conference(call),
+            CallOperation::PrepareAddToConference => self.can_prepare_add_to_conference(call),
+            CallOperation::AddToConference => self.can_add_to_conference(app, call),
+            CallOperation::RemoveFromConference => self.can_remove_from_conference(call),
+            CallOperation::GetConfRelatedCalls => self.can_get_conf_related_calls(call),
+            CallOperation::Park => self.can_park(call),
+            CallOperation::CompleteCall => self.can_complete_call(call),
+            CallOperation::SetCallData => self.can_set_call_data(call),
+            CallOperation::SendUserUserInfo => self.can_send_user_user_info(call),
+            CallOperation::SetMediaMode => self.can_set_media_mode(call),
+            CallOperation::SetCallQualityOfService => self.can_set_quality_of_service(call),
+            CallOperation::GenerateDigits => self.can_generate_digits(call),
+            CallOperation::GatherDigits => self.can_gather_digits(call),
+            CallOperation::MonitorDigits => self.can_monitor_digits(call),
+            CallOperation::MonitorMedia => self.can_monitor_media(call),
         }
-        let waits = matches!(operation, CallOperation::Answer | CallOperation::Unhold);
-        if waits && self.pending { Err(LineError::InUse) } else { Ok(()) }
     }
 
     /// What would be accepted, in the order of the names.
-    pub fn features(&self) -> Vec<CallOperation> {
-        CallOperation::ALL.into_iter().filter(|operation| self.check(*operation).is_ok()).collect()
+    pub(super) fn features(&self, app: AppId, call: &Call) -> Vec<CallOperation> {
+        CallOperation::ALL.into_iter().filter(|operation| self.may(app, call, *operation).is_ok()).collect()
     }
 }
 
@@ -60,13 +62,20 @@ impl Standing {
 /// [`LineError::InvalCallHandle`] without a handle, [`LineError::NotOwner`] with a monitor's,
 /// [`LineError::InvalCallState`] in a state that the function's page does not list.
 pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperation) -> Result<(), LineError> {
+    let for_monitors = matches!(
+        operation,
+        CallOperation::DeallocateCall
+            | CallOperation::GetConfRelatedCalls
+            | CallOperation::MonitorDigits
+            | CallOperation::MonitorMedia
+            | CallOperation::SetCallPrivilege
+    );
     match privilege {
         CallPrivilege::None => return Err(LineError::InvalCallHandle),
-        CallPrivilege::Monitor if operation != CallOperation::DeallocateCall => {
-            return Err(LineError::NotOwner);
-        }
+        CallPrivilege::Monitor if !for_monitors => return Err(LineError::NotOwner),
         CallPrivilege::Monitor | CallPrivilege::Owner => {}
     }
+    let connected = matches!(state, CallState::Connected(_));
     let listed = match operation {
         CallOperation::Accept => matches!(state, CallState::Offering(_)),
         CallOperation::Answer => matches!(
@@ -75,11 +84,42 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
                 | CallState::Accepted
                 | CallState::Connected(ConnectedMode::Inactive | ConnectedMode::InactiveHeld)
         ),
-        CallOperation::DeallocateCall => true,
-        CallOperation::Drop => state != CallState::Idle,
-        CallOperation::Hold => matches!(state, CallState::Connected(_)),
+        CallOperation::DeallocateCall
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Handoff
+        | CallOperation::SetCallPrivilege => true,
+        CallOperation::Drop
+        | CallOperation::MonitorMedia
+        | CallOperation::SecureCall
+        | CallOperation::SetCallData
+        | CallOperation::SetCallQualityOfService
+        | CallOperation::SetMediaMode => state != CallState::Idle,
+        CallOperation::GatherDigits | CallOperation::MonitorDigits => {
+            !matches!(state, CallState::Idle | CallState::Disconnected(_))
+        }
+        CallOperation::Hold
+        | CallOperation::SwapHold
+        | CallOperation::BlindTransfer
+        | CallOperation::SetupTransfer
+        | CallOperation::SetupConference
+        | CallOperation::PrepareAddToConference
+        | CallOperation::GenerateDigits
+        | CallOperation::Park => connected,
         CallOperation::Unhold => {
             matches!(state, CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer)
+        }
+        CallOperation::Dial => matches!(state, CallState::DialTone(_) | CallState::Dialing),
+        CallOperation::CompleteTransfer => {
+            matches!(state, CallState::OnHold | CallState::OnHoldPendTransfer)
+        }
+        CallOperation::AddToConference => matches!(state, CallState::OnHold | CallState::OnHoldPendConf),
+        CallOperation::RemoveFromConference => state == CallState::Conferenced,
+        CallOperation::Redirect => matches!(state, CallState::Offering(_) | CallState::Accepted),
+        CallOperation::CompleteCall => {
+            matches!(state, CallState::Busy(_) | CallState::Ringback | CallState::Proceeding)
+        }
+        CallOperation::SendUserUserInfo => {
+            connected || matches!(state, CallState::Offering(_) | CallState::Accepted | CallState::Ringback)
         }
     };
     if listed { Ok(()) } else { Err(LineError::InvalCallState) }
@@ -88,16 +128,6 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switch::call_state::OfferingMode;
-
-    const STANDING: Standing = Standing {
-        state: CallState::Connected(ConnectedMode::Active),
-        privilege: CallPrivilege::Owner,
-        kind: LineKind::Phone,
-        held_by_station: false,
-        talk: false,
-        pending: false,
-    };
 
     #[test]
     fn the_handle_is_checked_before_the_privilege_and_that_before_the_state() {
@@ -105,26 +135,5 @@ mod tests {
         assert_eq!(check(CallPrivilege::None), Err(LineError::InvalCallHandle));
         assert_eq!(check(CallPrivilege::Monitor), Err(LineError::NotOwner));
         assert_eq!(check(CallPrivilege::Owner), Err(LineError::InvalCallState));
-    }
-
-    #[test]
-    fn a_monitor_may_only_deallocate() {
-        let standing = Standing { privilege: CallPrivilege::Monitor, ..STANDING };
-        assert_eq!(standing.features(), [CallOperation::DeallocateCall]);
-    }
-
-    #[test]
-    fn a_call_held_by_a_handset_that_knows_no_talk_cannot_be_retrieved() {
-        let held = Standing { state: CallState::OnHold, held_by_station: true, ..STANDING };
-        assert_eq!(held.check(CallOperation::Unhold), Err(LineError::OperationUnavail));
-        assert_eq!(Standing { talk: true, ..held }.check(CallOperation::Unhold), Ok(()));
-    }
-
-    #[test]
-    fn a_second_answer_waits_for_the_first() {
-        let offered =
-            Standing { state: CallState::Offering(OfferingMode::Active), pending: true, ..STANDING };
-        assert_eq!(offered.check(CallOperation::Answer), Err(LineError::InUse));
-        assert!(!offered.features().contains(&CallOperation::Answer));
     }
 }

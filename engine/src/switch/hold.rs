@@ -6,14 +6,19 @@
 //! - A network behind a trunk that offers the same is the remote party, not a station of ours: the trunk's call and the
 //!   call joined with it are CONNECTED (ACTIVEHELD); neither is ONHOLD (TAPI LINECONNECTEDMODE_ACTIVEHELD).
 
+use std::time::Instant;
+
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::Command;
 use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
-use super::call::Wish;
+use super::call::{Call, Pending, Wish};
+use super::error::LineError;
+use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
+use super::request::Asker;
 use super::session::{self, FarEnd};
 use super::setup::LineKind;
 
@@ -21,6 +26,51 @@ use super::setup::LineKind;
 const OFFERS_MAX: usize = 2;
 
 impl Switch {
+    pub(super) fn can_hold(&self, _call: &Call) -> Result<(), LineError> {
+        Ok(())
+    }
+
+    /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY.
+    pub(super) fn can_unhold(&self, call: &Call) -> Result<(), LineError> {
+        let talk = call.legs().any(|leg| self.legs.get(&leg).is_some_and(|leg| leg.talk));
+        if call.held_by_station && !talk {
+            return Err(LineError::OperationUnavail);
+        }
+        if call.pending.is_some() { Err(LineError::InUse) } else { Ok(()) }
+    }
+
+    /// `lineUnhold`.
+    pub(super) fn unhold(&mut self, now: Instant, asker: Asker, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        if call.held_by_station {
+            let leg = call.leg;
+            let Asker { app, request } = asker;
+            self.wait_for_station(now, id, Pending { app, request, wish: Wish::Retrieve });
+            if let Some(leg) = leg {
+                out.sip.push(Command::Notify(leg, "talk"));
+            }
+        } else {
+            asker.done(out);
+            self.set_held(id, None);
+        }
+    }
+
+    pub(super) fn can_swap_hold(&self, _app: AppId, _call: &Call) -> Result<(), LineError> {
+        Err(LineError::OperationUnavail)
+    }
+
+    /// `lineSwapHold`.
+    pub(super) fn swap_hold(
+        &mut self,
+        _now: Instant,
+        _asker: Asker,
+        _id: CallId,
+        _with: CallId,
+        _out: &mut Outbox,
+    ) -> Result<(), LineError> {
+        Err(LineError::OperationUnavail)
+    }
+
     /// The far end of a leg wants the session changed, or asks for our offer.
     pub(super) fn offered(&mut self, leg: LegId, sdp: Option<Box<SessionDescription>>, out: &mut Outbox) {
         let place = self.place(leg);
@@ -128,7 +178,7 @@ impl Switch {
         }
         let holds = far_end != FarEnd::Listens;
         if call.held_by_station && !holds {
-            call.held_by_app = false;
+            call.held = None;
         }
         call.held_by_station = holds;
         let retrieving = call.pending.is_some_and(|pending| pending.wish == Wish::Retrieve);

@@ -28,3 +28,7 @@ impl FromStr for CallId {
         text.strip_prefix('c').and_then(|digits| digits.parse().ok()).map(Self).ok_or(())
     }
 }
+
+/// An outstanding call completion (`dwCompletionID`), unique on the engine.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CompletionId(pub u32);

@@ -46,7 +46,7 @@ impl Switch {
             }
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
-            Event::Refer(usage, _) => out.sip.push(Command::AnswerRefer(usage, 603)),
+            Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
             Event::Subscribe(usage, _) => out.sip.push(Command::AnswerSubscribe(usage, 489)),
             Event::UserToUser { .. }
             | Event::Digit { .. }
@@ -167,7 +167,7 @@ impl Switch {
         let heard = ring.early == Some(leg);
         self.dirty.insert(id);
         // The own phone of a make-call is alerted: the call stays in dialing.
-        if call.dial.is_some() || !alerted {
+        if call.errand.is_some() || !alerted {
             return;
         }
         let peer = call.peer;
@@ -268,7 +268,7 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let report = match call.kind {
             // The own phone refused: the destination was never called.
-            _ if call.dial.is_some() => CallReport::Disconnected(super::DisconnectMode::Unavail),
+            _ if call.errand.is_some() => CallReport::Disconnected(super::DisconnectMode::Unavail),
             // The station refused: a drop by the handset.
             LineKind::Phone | LineKind::Local if refused => CallReport::Cleared,
             LineKind::Phone | LineKind::Local => CallReport::Disconnected(failure.mode()),

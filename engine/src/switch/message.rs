@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::call_state::CallState;
 use super::ids::{CallId, RequestId};
-use super::operation::Reply;
+use super::operation::{DigitMode, Reply};
 use super::privilege::CallPrivilege;
+use super::view::MediaMode;
 
 /// One message to one application.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,6 +53,78 @@ pub enum Message {
         line: Arc<str>,
         /// Active calls, then calls on hold, then calls on pending hold.
         calls: [u16; 3],
+    },
+    /// LINE_ADDRESSSTATE (FORWARD): the forwarding of the line changed.
+    Forwarded {
+        /// The line.
+        line: Arc<str>,
+    },
+    /// LINE_LINEDEVSTATE.
+    LineState {
+        /// The line.
+        line: Arc<str>,
+        /// LINEDEVSTATE_ suffix: `ringing`, `numcompletions`, `complcancel`, `open`, `close`, `translatechange` …
+        state: &'static str,
+        /// dwParam2: the ring mode, the completion id.
+        detail: u32,
+        /// dwParam3: the ring count.
+        count: u32,
+    },
+    /// LINE_CLOSE: the line was closed for this application; its handles are gone.
+    Close {
+        /// The line.
+        line: Arc<str>,
+    },
+    /// LINE_MONITORDIGITS.
+    MonitorDigits {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// The digit.
+        digit: char,
+        /// How it was seen.
+        mode: DigitMode,
+    },
+    /// LINE_GATHERDIGITS.
+    GatherDigits {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// What was gathered.
+        digits: String,
+        /// LINEGATHERTERM_ suffix: `bufferfull`, `termdigit`, `firsttimeout`, `intertimeout`, `cancel`.
+        reason: &'static str,
+    },
+    /// LINE_GENERATE: the digits are out, or were cancelled.
+    Generate {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// LINEGENERATETERM_ suffix: `done` or `cancel`.
+        reason: &'static str,
+    },
+    /// LINE_MONITORMEDIA.
+    MonitorMedia {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// What was detected.
+        media_mode: MediaMode,
+    },
+    /// A park address was taken or became free.
+    Parked {
+        /// The park address.
+        slot: Arc<str>,
+        /// Who parked.
+        line: Arc<str>,
+        /// Who is parked: the number.
+        party: String,
+        /// `parked`, `retrieved`, `returned` or `abandoned`.
+        change: &'static str,
     },
     /// A phone registered, unregistered or expired.
     Registration {

@@ -21,6 +21,7 @@
 pub mod call_state;
 pub mod error;
 pub mod feature;
+pub mod forward;
 pub mod ids;
 pub mod message;
 pub mod operation;
@@ -33,23 +34,37 @@ pub mod view;
 mod adopt;
 mod auto_answer;
 mod call;
+mod call_data;
+mod completion;
+mod conference;
 mod connect;
+mod dial;
+mod digits;
+mod handoff;
 mod hold;
 mod inbound;
 mod leg;
 mod line;
+mod line_open;
 mod media;
 mod outbound;
 mod owner;
+mod park;
+mod pickup;
 mod read;
 mod redirect;
+mod refer;
 mod release;
 mod request;
 mod ring;
 mod route;
+mod secure;
 mod session;
+mod station;
 mod status;
 mod timers;
+mod transfer;
+mod translate;
 
 #[cfg(test)]
 mod rig;
@@ -69,15 +84,19 @@ use trunkline_sip::outbox::Event as SipEvent;
 
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use error::LineError;
-pub use feature::{Standing, permit};
-pub use ids::{AppId, CallId, RequestId};
+pub use feature::permit;
+pub use forward::{ForwardEntry, ForwardMode};
+pub use ids::{AppId, CallId, CompletionId, RequestId};
 pub use message::Message;
-pub use operation::{CallOperation, Operation, Outcome, Refusal, Reply};
+pub use operation::{
+    CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
+    Outcome, QosLevel, Refusal, Reply, TransferMode, Translation,
+};
 pub use outbox::Outbox;
 pub use privilege::CallPrivilege;
-pub use report::{CallReport, advance};
+pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup};
-pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, PartyView, TrunkView};
+pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, PartyView, TrunkView};
 
 use call::Call;
 use leg::Leg;
@@ -246,11 +265,13 @@ impl Switch {
 
     fn settle_hold(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        let held = call.held_by_app || call.held_by_station;
+        let held = call.held.or(call.held_by_station.then_some(Hold::Hard));
         let own = match (call.state, held) {
-            (CallState::Connected(_), true) => Some(CallReport::Held),
-            (CallState::OnHold, false) => Some(CallReport::Retrieved),
-            _ => None,
+            (CallState::Connected(_), Some(hold)) => Some(CallReport::Held(hold)),
+            (CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer, None) => {
+                Some(CallReport::Retrieved)
+            }
+            (_, _) => None,
         };
         if let Some(report) = own {
             self.report(now, id, report, out);
@@ -302,7 +323,7 @@ impl Switch {
 
     fn nobody_answered(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        let own_phone = call.dial.is_some();
+        let own_phone = call.errand.is_some();
         let mode = if own_phone { DisconnectMode::Unavail } else { DisconnectMode::NoAnswer };
         let parting = Parting::because(&Failure::no_answer());
         self.over(now, id, CallReport::Disconnected(mode), &parting, out);

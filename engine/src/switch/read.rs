@@ -91,7 +91,7 @@ impl Switch {
             address: Arc::clone(&call.line),
             state: call.state,
             privilege: call.privilege(app),
-            features: self.standing(app, call).features(),
+            features: self.features(app, call),
             origin: call.origin,
             reason: call.reason,
             caller: call.caller.clone(),

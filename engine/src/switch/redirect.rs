@@ -9,11 +9,14 @@ use trunkline_sip::LegId;
 use trunkline_sip::message::NameAddr;
 
 use super::Switch;
+use super::call::Call;
 use super::call_state::DisconnectMode;
+use super::error::LineError;
 use super::ids::CallId;
 use super::outbox::Outbox;
 use super::release::Parting;
 use super::report::CallReport;
+use super::request::Asker;
 use super::setup::LineKind;
 use super::status::Failure;
 
@@ -25,13 +28,29 @@ impl Switch {
     pub(super) fn note_elsewhere(&mut self, leg: LegId, contacts: &[String]) {
         let Some(entry) = self.legs.get(&leg) else { return };
         let Some(call) = self.calls.get_mut(&entry.call) else { return };
-        if call.kind != LineKind::Phone || call.dial.is_some() {
+        if call.kind != LineKind::Phone || call.errand.is_some() {
             return;
         }
         let number = contacts.first().and_then(|contact| number(contact));
         if let Some(ring) = call.ring.as_mut().filter(|ring| ring.branches.contains(&leg)) {
             ring.elsewhere = ring.elsewhere.take().or(number);
         }
+    }
+
+    pub(super) fn can_redirect(&self, _call: &Call) -> Result<(), LineError> {
+        Err(LineError::OperationUnavail)
+    }
+
+    /// `lineRedirect`.
+    pub(super) fn redirect_offered(
+        &mut self,
+        _now: Instant,
+        _asker: Asker,
+        _id: CallId,
+        _to: &str,
+        _out: &mut Outbox,
+    ) -> Result<(), LineError> {
+        Err(LineError::OperationUnavail)
     }
 
     /// Calls the number for the caller of this call, in place of it. Whether that was possible.

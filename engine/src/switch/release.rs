@@ -59,7 +59,7 @@ impl Switch {
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let peer = call.peer.take();
-        call.dial = None;
+        let errand = call.errand.take();
         // Who made a call to a busy destination hears so, until the call is dropped.
         let kept = call.leg.filter(|_| matches!(report, CallReport::Busy(_)));
         let kept = kept.filter(|leg| self.legs.get(leg).is_some_and(Leg::is_up));
@@ -70,7 +70,12 @@ impl Switch {
             self.timers.stop(id, timer);
         }
         for leg in legs {
-            self.end_leg(leg, parting.status, parting.reason.as_deref(), out);
+            if !self.leave_to_other(leg, id) {
+                self.end_leg(leg, parting.status, parting.reason.as_deref(), out);
+            }
+        }
+        if let Some(errand) = errand {
+            self.drop_errand(now, errand, out);
         }
         self.finish_pending(id, Err(LineError::Disconnected), out);
         self.report(now, id, report, out);
@@ -135,9 +140,13 @@ impl Switch {
         let ringing = call.ring.as_mut().is_some_and(|ring| ring.remove(leg));
         if ringing {
             self.branch_failed(now, id, failure, out);
-        } else if call.leg == Some(leg) {
-            call.leg = None;
-            self.station_left(now, id, &failure, out);
+            return;
+        }
+        for user in self.users_of(leg, id) {
+            if let Some(call) = self.calls.get_mut(&user) {
+                call.leg = None;
+            }
+            self.station_left(now, user, &failure, out);
         }
     }
 

@@ -2,19 +2,36 @@
 //!
 //! TAPI is asynchronous: an operation asks, a report moves. The whole table is printed in `tests/tables/call_states.md`.
 
-use super::call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, SpecialInfo};
+use super::call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
+
+/// Why a call is held (TAPI LINECALLSTATE_ONHOLD, ONHOLDPENDTRANSFER, ONHOLDPENDCONF).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Hold {
+    /// `lineHold`, or the handset.
+    Hard,
+    /// A party is consulted, to transfer the call to.
+    Transfer,
+    /// A party is consulted, to add to the conference.
+    Conference,
+}
 
 /// One report.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CallReport {
+    /// A call that waited is presented to the station.
+    Offered,
+    /// Digits are collected.
+    Dialing,
     /// The destination is known and being called.
     Dialed,
     /// An owner took responsibility, or the station is alerted.
     Ringing,
     /// Somebody answered.
     Answered,
-    /// This side put the call on hold.
-    Held,
+    /// This side put the call on hold, for this.
+    Held(Hold),
+    /// The call became a member of a conference.
+    Conferenced,
     /// This side retrieved the call.
     Retrieved,
     /// The remote party put the call on hold.
@@ -33,11 +50,16 @@ pub enum CallReport {
 
 impl CallReport {
     /// One of each kind, as the printed table lists them.
-    pub const SAMPLES: [Self; 11] = [
+    pub const SAMPLES: [Self; 16] = [
+        Self::Offered,
+        Self::Dialing,
         Self::Dialed,
         Self::Ringing,
         Self::Answered,
-        Self::Held,
+        Self::Held(Hold::Hard),
+        Self::Held(Hold::Transfer),
+        Self::Held(Hold::Conference),
+        Self::Conferenced,
         Self::Retrieved,
         Self::RemoteHeld,
         Self::RemoteRetrieved,
@@ -65,6 +87,8 @@ pub fn advance(state: CallState, report: CallReport) -> Option<CallState> {
         (State::DialTone(_) | State::Dialing | State::Ringback | State::Unknown, Report::Dialed) => {
             State::Proceeding
         }
+        (State::OnHold, Report::Offered) => State::Offering(OfferingMode::Active),
+        (State::DialTone(_) | State::Unknown, Report::Dialing) => State::Dialing,
         (State::Offering(_), Report::Ringing) => State::Accepted,
         (State::DialTone(_) | State::Dialing | State::Proceeding | State::Unknown, Report::Ringing) => {
             State::Ringback
@@ -89,10 +113,23 @@ pub fn advance(state: CallState, report: CallReport) -> Option<CallState> {
             Report::Announced(information),
         ) => State::SpecialInfo(information),
 
-        (State::Connected(_) | State::Unknown, Report::Held) => State::OnHold,
-        (State::OnHold | State::OnHoldPendConf | State::OnHoldPendTransfer, Report::Retrieved) => {
-            State::Connected(Mode::Active)
+        (State::Connected(_) | State::Conferenced | State::Unknown, Report::Held(Hold::Hard)) => {
+            State::OnHold
         }
+        (State::Connected(_), Report::Held(Hold::Transfer)) => State::OnHoldPendTransfer,
+        (State::Connected(_), Report::Held(Hold::Conference)) => State::OnHoldPendConf,
+        (
+            State::OnHold | State::OnHoldPendConf | State::OnHoldPendTransfer | State::Conferenced,
+            Report::Retrieved,
+        ) => State::Connected(Mode::Active),
+        (
+            State::Proceeding
+            | State::Ringback
+            | State::Connected(_)
+            | State::OnHold
+            | State::OnHoldPendTransfer,
+            Report::Conferenced,
+        ) => State::Conferenced,
         (State::Connected(Mode::Active), Report::RemoteHeld) => State::Connected(Mode::ActiveHeld),
         (State::Connected(Mode::Inactive), Report::RemoteHeld) => State::Connected(Mode::InactiveHeld),
         (State::Connected(Mode::ActiveHeld), Report::RemoteRetrieved) => State::Connected(Mode::Active),
@@ -129,7 +166,7 @@ mod tests {
             (CallReport::Dialed, CallState::Proceeding),
             (CallReport::Ringing, CallState::Ringback),
             (CallReport::Answered, CallState::Connected(ConnectedMode::Active)),
-            (CallReport::Held, CallState::OnHold),
+            (CallReport::Held(Hold::Hard), CallState::OnHold),
             (CallReport::Retrieved, CallState::Connected(ConnectedMode::Active)),
             (CallReport::RemoteHeld, CallState::Connected(ConnectedMode::ActiveHeld)),
         ] {

@@ -3,26 +3,44 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::outbox::{Command, Party};
+use trunkline_sip::outbox::Command;
 
 use super::Switch;
 use super::auto_answer;
-use super::call::{Call, MAX_FORWARDS, Pending, Wish};
-use super::call_state::CallState;
+use super::call::{Call, Errand, Pending, Wish};
+use super::call_state::{CallState, DialToneMode};
 use super::error::LineError;
-use super::feature::Standing;
 use super::ids::{AppId, CallId, RequestId};
 use super::line::Line;
 use super::message::Message;
-use super::operation::{CallOperation, Operation, Outcome, Refusal, Reply};
+use super::operation::{CallOperation, CallParams, Operation, Outcome, Refusal, Reply};
 use super::outbox::Outbox;
-use super::report::CallReport;
-use super::ring::{Invitation, contact};
+use super::report::{CallReport, Hold};
+use super::ring::contact;
 use super::route::{DIALLED_BYTES_MAX, Destination, Source, resolve};
 use super::setup::LineKind;
 use super::status::COMPLETED_ELSEWHERE;
 use super::timers::{GUARD, Timer};
 use super::view::{CallOrigin, PartyView};
+
+/// Who asks, and by which request: it is answered once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Asker {
+    pub(super) app: AppId,
+    pub(super) request: RequestId,
+}
+
+impl Asker {
+    /// LINE_REPLY.
+    pub(super) fn reply(self, reply: Reply, out: &mut Outbox) {
+        out.messages.push((self.app, Message::Reply { request: self.request, reply }));
+    }
+
+    /// LINE_REPLY: done.
+    pub(super) fn done(self, out: &mut Outbox) {
+        self.reply(Ok(Outcome::Done), out);
+    }
+}
 
 impl Switch {
     pub(super) fn operate(
@@ -33,35 +51,204 @@ impl Switch {
         operation: Operation,
         out: &mut Outbox,
     ) {
-        let refused = match operation {
-            Operation::MakeCall { line, to } => {
-                self.make_call(now, app, request, &line, to, out).map_err(Refusal::from)
-            }
-            Operation::Accept(call) => self.on_call(now, app, request, call, CallOperation::Accept, out),
-            Operation::Answer(call) => self.on_call(now, app, request, call, CallOperation::Answer, out),
-            Operation::Drop(call) => self.on_call(now, app, request, call, CallOperation::Drop, out),
-            Operation::DeallocateCall(call) => {
-                self.on_call(now, app, request, call, CallOperation::DeallocateCall, out)
-            }
-            Operation::Hold(call) => self.on_call(now, app, request, call, CallOperation::Hold, out),
-            Operation::Unhold(call) => self.on_call(now, app, request, call, CallOperation::Unhold, out),
-        };
-        if let Err(refusal) = refused {
-            reply(app, request, Err(refusal), out);
+        let asker = Asker { app, request };
+        if let Err(refusal) = self.perform(now, asker, operation, out) {
+            asker.reply(Err(refusal), out);
         }
     }
 
-    /// The standing of an application towards a call: what it could do with it, and whether a request is accepted.
-    pub(super) fn standing(&self, app: AppId, call: &Call) -> Standing {
-        let talk = call.legs().any(|leg| self.legs.get(&leg).is_some_and(|leg| leg.talk));
-        Standing {
-            state: call.state,
-            privilege: call.privilege(app),
-            kind: call.kind,
-            held_by_station: call.held_by_station,
-            talk,
-            pending: call.pending.is_some(),
+    /// Does what is asked and replies, at once or later; or says why not.
+    fn perform(
+        &mut self,
+        now: Instant,
+        asker: Asker,
+        operation: Operation,
+        out: &mut Outbox,
+    ) -> Result<(), Refusal> {
+        use CallOperation as On;
+        match operation {
+            Operation::MakeCall { line, to, params } => {
+                self.make_call(now, asker, &line, to, params, out)?;
+            }
+            Operation::TranslateAddress { line, address, card, options } => {
+                self.translate_address(asker, &line, &address, card, options, out)?;
+            }
+            Operation::Forward { line, entries, rings } => {
+                self.forward(now, asker, &line, entries, rings, out)?;
+            }
+            Operation::Pickup { line, from, group } => {
+                self.pickup(now, asker, &line, from.as_deref(), group.as_deref(), out)?;
+            }
+            Operation::Unpark { line, from } => self.unpark(now, asker, &line, &from, out)?,
+            Operation::SetupConferenceOnLine { line } => {
+                self.setup_conference_on_line(now, asker, &line, out)?;
+            }
+            Operation::UncompleteCall { line, completion } => {
+                self.uncomplete_call(now, asker, &line, completion, out)?;
+            }
+            Operation::GetNewCalls { line } => self.get_new_calls(asker, &line, out)?,
+            Operation::OpenLine { line, privilege, media_modes } => {
+                self.open_line(asker, &line, privilege, media_modes, out)?;
+            }
+            Operation::CloseLine { line } => self.close_line(now, asker, &line, out)?,
+            Operation::SetStatusMessages { line, line_states, address_states } => {
+                self.set_status_messages(asker, &line, &line_states, &address_states, out)?;
+            }
+            Operation::SetAppPriority { app, media_mode, priority } => {
+                self.set_app_priority(asker, &app, media_mode, priority, out)?;
+            }
+            Operation::Accept(call, user_user) => {
+                self.check(asker.app, call, On::Accept)?;
+                self.check_user_user(user_user.as_ref())?;
+                self.enclose_far(call, user_user, out);
+                asker.done(out);
+                self.accept(now, call, out);
+            }
+            Operation::Answer(call, user_user) => {
+                self.check(asker.app, call, On::Answer)?;
+                self.check_user_user(user_user.as_ref())?;
+                self.enclose_far(call, user_user, out);
+                self.answer(now, asker, call, out);
+            }
+            Operation::Drop(call, user_user) => {
+                self.check(asker.app, call, On::Drop)?;
+                self.check_user_user(user_user.as_ref())?;
+                self.enclose_far(call, user_user, out);
+                asker.done(out);
+                self.drop_call(now, call, out);
+            }
+            Operation::DeallocateCall(call) => {
+                self.check(asker.app, call, On::DeallocateCall)?;
+                asker.done(out);
+                self.deallocate(now, call, asker.app, out);
+            }
+            Operation::Hold(call) => {
+                self.check(asker.app, call, On::Hold)?;
+                asker.done(out);
+                self.set_held(call, Some(Hold::Hard));
+            }
+            Operation::Unhold(call) => {
+                self.check(asker.app, call, On::Unhold)?;
+                self.unhold(now, asker, call, out);
+            }
+            Operation::SwapHold { call, with } => {
+                self.check(asker.app, call, On::SwapHold)?;
+                self.swap_hold(now, asker, call, with, out)?;
+            }
+            Operation::Dial { call, digits } => {
+                self.check(asker.app, call, On::Dial)?;
+                self.dial_digits(now, asker, call, &digits, out)?;
+            }
+            Operation::BlindTransfer { call, to } => {
+                self.check(asker.app, call, On::BlindTransfer)?;
+                self.blind_transfer(now, asker, call, &to, out)?;
+            }
+            Operation::SetupTransfer { call, to } => {
+                self.check(asker.app, call, On::SetupTransfer)?;
+                self.setup_transfer(now, asker, call, to, out)?;
+            }
+            Operation::CompleteTransfer { call, consult, mode } => {
+                self.check(asker.app, call, On::CompleteTransfer)?;
+                self.complete_transfer(now, asker, call, consult, mode, out)?;
+            }
+            Operation::SetupConference { call, to } => {
+                self.check(asker.app, call, On::SetupConference)?;
+                self.setup_conference(now, asker, call, to, out)?;
+            }
+            Operation::PrepareAddToConference { call, to } => {
+                self.check(asker.app, call, On::PrepareAddToConference)?;
+                self.prepare_add_to_conference(now, asker, call, to, out)?;
+            }
+            Operation::AddToConference { call, consult } => {
+                self.check(asker.app, call, On::AddToConference)?;
+                self.add_to_conference(now, asker, call, consult, out)?;
+            }
+            Operation::RemoveFromConference(call) => {
+                self.check(asker.app, call, On::RemoveFromConference)?;
+                self.remove_from_conference(now, asker, call, out)?;
+            }
+            Operation::GetConfRelatedCalls(call) => {
+                self.check(asker.app, call, On::GetConfRelatedCalls)?;
+                self.get_conf_related_calls(asker, call, out)?;
+            }
+            Operation::Park { call, to } => {
+                self.check(asker.app, call, On::Park)?;
+                self.park(now, asker, call, to.as_deref(), out)?;
+            }
+            Operation::Redirect { call, to } => {
+                self.check(asker.app, call, On::Redirect)?;
+                self.redirect_offered(now, asker, call, &to, out)?;
+            }
+            Operation::SecureCall(call) => {
+                self.check(asker.app, call, On::SecureCall)?;
+                self.secure_call(asker, call, out)?;
+            }
+            Operation::CompleteCall { call, mode, message } => {
+                self.check(asker.app, call, On::CompleteCall)?;
+                self.complete_call(now, asker, call, mode, message, out)?;
+            }
+            Operation::Handoff { call, to } => {
+                self.check(asker.app, call, On::Handoff)?;
+                self.handoff(asker, call, &to, out)?;
+            }
+            Operation::SetCallPrivilege { call, privilege } => {
+                self.check(asker.app, call, On::SetCallPrivilege)?;
+                self.set_call_privilege(asker, call, privilege, out)?;
+            }
+            Operation::SetMediaMode { call, media_modes } => {
+                self.check(asker.app, call, On::SetMediaMode)?;
+                self.set_media_mode(asker, call, media_modes, out)?;
+            }
+            Operation::SetCallData { call, data } => {
+                self.check(asker.app, call, On::SetCallData)?;
+                self.set_call_data(asker, call, data, out)?;
+            }
+            Operation::SendUserUserInfo { call, data } => {
+                self.check(asker.app, call, On::SendUserUserInfo)?;
+                self.send_user_user_info(asker, call, data, out)?;
+            }
+            Operation::SetCallQualityOfService { call, level } => {
+                self.check(asker.app, call, On::SetCallQualityOfService)?;
+                self.set_quality_of_service(asker, call, level, out)?;
+            }
+            Operation::GenerateDigits { call, digits, duration, mode } => {
+                self.check(asker.app, call, On::GenerateDigits)?;
+                self.generate_digits(now, asker, call, digits, duration, mode, out)?;
+            }
+            Operation::GatherDigits { call, gathering } => {
+                self.check(asker.app, call, On::GatherDigits)?;
+                self.gather_digits(now, asker, call, gathering, out)?;
+            }
+            Operation::MonitorDigits { call, modes } => {
+                self.check(asker.app, call, On::MonitorDigits)?;
+                self.monitor_digits(asker, call, modes, out)?;
+            }
+            Operation::MonitorMedia { call, media_modes } => {
+                self.check(asker.app, call, On::MonitorMedia)?;
+                self.monitor_media(asker, call, media_modes, out)?;
+            }
         }
+        Ok(())
+    }
+
+    /// Whether the application may do this with the call; the call is then its to clear.
+    pub(super) fn check(&mut self, app: AppId, id: CallId, operation: CallOperation) -> Result<(), Refusal> {
+        let known = self.calls.get(&id).filter(|call| call.handles.iter().any(|(holder, _)| *holder == app));
+        let call = known.ok_or(LineError::InvalCallHandle)?;
+        self.may(app, call, operation).map_err(|error| self.refusal(id, app, error))?;
+        let changes = permit_to_claim(operation);
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.claimed |= changes;
+        }
+        self.dirty.insert(id);
+        Ok(())
+    }
+
+    /// A second call that an operation names: the application owns it.
+    pub(super) fn owned(&self, app: AppId, id: CallId, missing: LineError) -> Result<&Call, LineError> {
+        let known = self.calls.get(&id).filter(|call| call.handles.iter().any(|(holder, _)| *holder == app));
+        let call = known.ok_or(missing)?;
+        if call.privilege(app) == super::CallPrivilege::Owner { Ok(call) } else { Err(LineError::NotOwner) }
     }
 
     /// A refusal with what would have been allowed.
@@ -70,131 +257,93 @@ impl Switch {
         Refusal {
             error,
             state: call.map(|call| call.state),
-            allowed: call.map(|call| self.standing(app, call).features()).unwrap_or_default(),
+            allowed: call.map(|call| self.features(app, call)).unwrap_or_default(),
         }
     }
 
-    fn on_call(
-        &mut self,
-        now: Instant,
-        app: AppId,
-        request: RequestId,
-        id: CallId,
-        operation: CallOperation,
-        out: &mut Outbox,
-    ) -> Result<(), Refusal> {
-        let known = self.calls.get(&id).filter(|call| call.handles.iter().any(|(holder, _)| *holder == app));
-        let call = known.ok_or(LineError::InvalCallHandle)?;
-        let standing = self.standing(app, call);
-        standing.check(operation).map_err(|error| self.refusal(id, app, error))?;
-        let kind = call.kind;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.claimed |= operation != CallOperation::DeallocateCall;
+    /// A line that the application opened.
+    pub(super) fn opened(&self, app: AppId, address: &str) -> Result<&Line, LineError> {
+        let opened = |line: &&Line| line.watchers.iter().any(|(watcher, _)| *watcher == app);
+        self.lines.get(address).filter(opened).ok_or(LineError::InvalLineHandle)
+    }
+
+    /// Whether a further call may begin on the line.
+    pub(super) fn admit_call(&self, address: &str) -> Result<(), LineError> {
+        if self.draining {
+            return Err(LineError::ResourceUnavail);
         }
-        self.dirty.insert(id);
-        match operation {
-            CallOperation::Answer if kind == LineKind::Phone => {
-                self.wait_for_station(now, id, Pending { app, request, wish: Wish::Answer });
-                self.ask_to_answer(now, id, out);
-                return Ok(());
-            }
-            CallOperation::Unhold if standing.held_by_station => {
-                self.wait_for_station(now, id, Pending { app, request, wish: Wish::Retrieve });
-                if let Some(leg) = self.calls.get(&id).and_then(|call| call.leg) {
-                    out.sip.push(Command::Notify(leg, "talk"));
-                }
-                return Ok(());
-            }
-            CallOperation::Accept
-            | CallOperation::Answer
-            | CallOperation::DeallocateCall
-            | CallOperation::Drop
-            | CallOperation::Hold
-            | CallOperation::Unhold => reply(app, request, Ok(Outcome::Done), out),
-        }
-        match operation {
-            CallOperation::Accept => self.accept(now, id, out),
-            CallOperation::Answer => self.answer_here(now, id, out),
-            CallOperation::DeallocateCall => self.deallocate(now, id, app, out),
-            CallOperation::Drop => self.drop_call(now, id, out),
-            CallOperation::Hold => self.set_held(id, true),
-            CallOperation::Unhold => self.set_held(id, false),
-        }
-        Ok(())
+        let full = self.trunk(address).is_some_and(|trunk| self.is_full(trunk));
+        if full || self.conversations >= self.setup.calls_max { Err(LineError::CallUnavail) } else { Ok(()) }
     }
 
     fn make_call(
         &mut self,
         now: Instant,
-        app: AppId,
-        request: RequestId,
+        asker: Asker,
         address: &str,
         to: String,
+        params: Option<Box<CallParams>>,
         out: &mut Outbox,
     ) -> Result<(), LineError> {
-        let opened = |line: &&Line| line.watchers.iter().any(|(watcher, _)| *watcher == app);
-        let line = self.lines.get(address).filter(opened).ok_or(LineError::InvalLineHandle)?;
+        let line = self.opened(asker.app, address)?;
         let (address, kind) = (Arc::clone(&line.address), line.kind);
         let own_name = line.name.clone();
-        let to = dialable(&to).ok_or(LineError::InvalAddress)?;
-        let bindings = self.location.bindings(&address, now);
-        if kind == LineKind::Phone && bindings.is_empty() {
+        // Nothing, or a number that is not complete: the rest is dialled later (lineDial).
+        let (number, is_partial) = match to.strip_suffix(';') {
+            Some(number) => (number, true),
+            None => (to.as_str(), to.is_empty()),
+        };
+        let number = if is_partial && number.is_empty() {
+            String::new()
+        } else {
+            dialable(number).ok_or(LineError::InvalAddress)?
+        };
+        if kind == LineKind::Phone && self.location.bindings(&address, now).is_empty() {
             return Err(LineError::InvalLineState);
         }
         let called_name = match kind {
+            _ if is_partial => String::new(),
             LineKind::Trunk => String::new(),
-            LineKind::Phone | LineKind::Local => self.check_destination(&to)?,
+            LineKind::Phone | LineKind::Local => self.check_destination(&number)?,
         };
-        if self.draining {
-            return Err(LineError::ResourceUnavail);
-        }
-        let full = self.trunk(&address).is_some_and(|trunk| self.is_full(trunk));
-        if full || self.conversations >= self.setup.calls_max {
-            return Err(LineError::CallUnavail);
-        }
+        self.admit_call(&address)?;
 
         let id = self.next_call();
-        let domain = self.setup.domain.clone();
         let media_worker = self.media.choose_worker(&self.setup.media);
-        let called = PartyView { number: to.clone(), name: called_name };
+        let called = PartyView { number: number.clone(), name: called_name };
+        let state = if is_partial && number.is_empty() {
+            CallState::DialTone(DialToneMode::Normal)
+        } else {
+            CallState::Dialing
+        };
+        let errand = if is_partial { Errand::Collect } else { Errand::Dial(number.clone()) };
         let call = Call {
             caller: PartyView { number: address.to_string(), name: own_name },
             called: called.clone(),
             calls: true,
-            dial: (kind == LineKind::Phone).then(|| to.clone()),
+            errand: (kind == LineKind::Phone).then_some(errand),
+            digits: if is_partial { number.clone() } else { String::new() },
             media_worker,
             made: true,
             claimed: true,
-            ..Call::new(now, id, Arc::clone(&address), kind, CallOrigin::Outbound, CallState::Dialing)
+            ..Call::new(now, id, Arc::clone(&address), kind, CallOrigin::Outbound, state)
         };
-        reply(app, request, Ok(Outcome::Call(id)), out);
-        self.introduce(call, Some(app), out);
+        asker.reply(Ok(Outcome::Call(id)), out);
+        self.introduce(call, Some(asker.app), out);
+        if let Some(params) = params {
+            self.take_params(id, &params);
+        }
         match kind {
-            LineKind::Phone => {
-                // Only the contact refreshed last: not every microphone of the user is to open.
-                let Some(binding) = bindings.last() else { return Ok(()) };
-                let mut own = contact(binding);
-                own.headers = auto_answer::headers(&binding.user_agent, &domain);
-                let invitation = Invitation {
-                    from: Party { user: to, host: domain.clone(), name: called.name },
-                    to: Party { user: address.to_string(), host: domain, name: String::new() },
-                    max_forwards: MAX_FORWARDS,
-                    credentials: None,
-                    diversion: None,
-                    offer: None,
-                    worker: self.next_sip_worker(),
-                };
-                self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
-                self.ring(now, id, invitation, [vec![own]].into(), out);
-            }
-            LineKind::Local => self.dial(now, id, &to, out),
-            LineKind::Trunk => self.ring_trunk(now, id, None, &address, &to, out),
+            LineKind::Phone => self.ring_own_phone(now, id, (called.number, called.name), out),
+            LineKind::Local | LineKind::Trunk if is_partial => {}
+            LineKind::Local => self.dial(now, id, &number, out),
+            LineKind::Trunk => self.ring_trunk(now, id, None, &address, &number, out),
         }
         Ok(())
     }
 
     /// The name of the destination, if it is a line; an error where a call would lead nowhere.
-    fn check_destination(&self, to: &str) -> Result<String, LineError> {
+    pub(super) fn check_destination(&self, to: &str) -> Result<String, LineError> {
         match resolve(&self.setup.routes, &self.lines, Source::Line, to) {
             Ok(Destination::Line(address)) => {
                 Ok(self.lines.get(&address).map(|line| line.name.clone()).unwrap_or_default())
@@ -202,6 +351,25 @@ impl Switch {
             Ok(Destination::Trunk(..)) => Ok(String::new()),
             Err(404 | 484 | 604) => Err(LineError::InvalAddress),
             Err(_) => Err(LineError::AddressBlocked),
+        }
+    }
+
+    pub(super) fn can_answer(&self, call: &Call) -> Result<(), LineError> {
+        // A bridged appearance cannot be joined.
+        if matches!(call.state, CallState::Connected(_)) {
+            return Err(LineError::OperationUnavail);
+        }
+        if call.pending.is_some() { Err(LineError::InUse) } else { Ok(()) }
+    }
+
+    fn answer(&mut self, now: Instant, asker: Asker, id: CallId, out: &mut Outbox) {
+        let Asker { app, request } = asker;
+        if self.calls.get(&id).is_some_and(|call| call.kind == LineKind::Phone) {
+            self.wait_for_station(now, id, Pending { app, request, wish: Wish::Answer });
+            self.ask_to_answer(now, id, out);
+        } else {
+            asker.done(out);
+            self.answer_here(now, id, out);
         }
     }
 
@@ -229,7 +397,7 @@ impl Switch {
         }
     }
 
-    fn wait_for_station(&mut self, now: Instant, id: CallId, pending: Pending) {
+    pub(super) fn wait_for_station(&mut self, now: Instant, id: CallId, pending: Pending) {
         if let Some(call) = self.calls.get_mut(&id) {
             call.pending = Some(pending);
             self.timers.start(id, Timer::Guard, now + GUARD);
@@ -271,10 +439,12 @@ impl Switch {
         }
     }
 
-    fn set_held(&mut self, id: CallId, held: bool) {
+    /// Holds a call for an application, or retrieves it.
+    pub(super) fn set_held(&mut self, id: CallId, held: Option<Hold>) {
         if let Some(call) = self.calls.get_mut(&id) {
-            call.held_by_app = held;
+            call.held = held;
         }
+        self.dirty.insert(id);
     }
 
     /// Takes back the handle; a call that nobody is left to control is dropped (LINEDEVCAPFLAGS_CLOSEDROP). A call that a
@@ -293,13 +463,21 @@ impl Switch {
     }
 }
 
-fn reply(app: AppId, request: RequestId, reply: Reply, out: &mut Outbox) {
-    out.messages.push((app, Message::Reply { request, reply }));
+/// Whether an application that does this takes part in the call.
+const fn permit_to_claim(operation: CallOperation) -> bool {
+    !matches!(
+        operation,
+        CallOperation::DeallocateCall
+            | CallOperation::GetConfRelatedCalls
+            | CallOperation::MonitorDigits
+            | CallOperation::MonitorMedia
+            | CallOperation::SetCallPrivilege
+    )
 }
 
 /// The address to dial: TAPI's dialable format as far as it is supported. Visual separators of a number are left out; a
 /// name is taken as it is.
-fn dialable(to: &str) -> Option<String> {
+pub(super) fn dialable(to: &str) -> Option<String> {
     const SEPARATORS: &[char] = &[' ', '-', '.', '(', ')'];
     /// Partial dialling, subaddresses, pauses, prompts and billing; and what would end a SIP URI.
     const UNSUPPORTED: &[char] = &[';', '|', '^', ',', '?', '$', '@', ':', '<', '>', '"', '/'];

@@ -58,6 +58,8 @@ pub enum CallOrigin {
     Internal,
     /// Came in from outside.
     External,
+    /// The parent of a conference.
+    Conference,
 }
 
 impl CallOrigin {
@@ -67,7 +69,45 @@ impl CallOrigin {
             Self::Outbound => "outbound",
             Self::Internal => "internal",
             Self::External => "external",
+            Self::Conference => "conference",
         }
+    }
+}
+
+/// LINEMEDIAMODE_.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MediaMode {
+    /// Not known.
+    Unknown,
+    /// A person speaks at this end.
+    InteractiveVoice,
+    /// A machine speaks at this end.
+    AutomatedVoice,
+    /// A fax.
+    G3Fax,
+    /// Video.
+    Video,
+}
+
+impl MediaMode {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Unknown, Self::InteractiveVoice, Self::AutomatedVoice, Self::G3Fax, Self::Video];
+
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::InteractiveVoice => "interactivevoice",
+            Self::AutomatedVoice => "automatedvoice",
+            Self::G3Fax => "g3fax",
+            Self::Video => "video",
+        }
+    }
+
+    /// The mode of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|mode| mode.name() == name)
     }
 }
 
@@ -94,6 +134,12 @@ pub enum CallReason {
     Transfer,
     /// A parked or held call reminds of itself.
     Reminder,
+    /// Somebody barged in.
+    Intrude,
+    /// Parked here.
+    Parked,
+    /// Camped on here.
+    CampedOn,
 }
 
 impl CallReason {
@@ -110,6 +156,9 @@ impl CallReason {
             Self::CallCompletion => "callcompletion",
             Self::Transfer => "transfer",
             Self::Reminder => "reminder",
+            Self::Intrude => "intrude",
+            Self::Parked => "parked",
+            Self::CampedOn => "campedon",
         }
     }
 }

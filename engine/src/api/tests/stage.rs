@@ -249,12 +249,13 @@ fn script(operation: &Operation) -> Reply {
     let call = match operation {
         Operation::MakeCall { line, .. } if &**line == "1001" => return Ok(Outcome::Call(CallId(9))),
         Operation::MakeCall { .. } => return Err(LineError::InvalLineHandle.into()),
-        Operation::Accept(call)
-        | Operation::Answer(call)
-        | Operation::Drop(call)
+        Operation::Accept(call, _)
+        | Operation::Answer(call, _)
+        | Operation::Drop(call, _)
         | Operation::DeallocateCall(call)
         | Operation::Hold(call)
         | Operation::Unhold(call) => *call,
+        other => panic!("{other:?}"),
     };
     match call {
         CallId(1) => Ok(Outcome::Done),

@@ -9,7 +9,7 @@ use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp};
 use crate::switch::*;
 
 fn make_call(line: &str, to: &str) -> Operation {
-    Operation::MakeCall { line: line.into(), to: to.to_owned() }
+    Operation::MakeCall { line: line.into(), to: to.to_owned(), params: None }
 }
 
 /// 1001 calls 1002, whose phone rings: the calls 1 and 2, the legs of both.
@@ -95,7 +95,7 @@ fn a_made_call_that_is_busy_stays_so_until_it_is_dropped() {
         [CallOperation::DeallocateCall, CallOperation::Drop]
     );
     assert!(rig.commands().is_empty());
-    rig.request(CRM, Operation::Drop(CallId(1))).unwrap();
+    rig.request(CRM, Operation::Drop(CallId(1), None)).unwrap();
     assert_eq!(rig.states(CRM), ["reply", "c1 idle"]);
     assert_eq!(rig.commands(), [format!("end {own}")]);
     rig.assert_quiet();
@@ -120,10 +120,10 @@ fn a_local_line_is_called_accepted_and_answered_by_the_application() {
     assert!(rig.commands().is_empty(), "the application accepts");
     assert_eq!(rig.switch.call(CRM, CallId(2)).unwrap().origin, CallOrigin::External);
     rig.states(CRM);
-    rig.request(CRM, Operation::Accept(CallId(2))).unwrap();
+    rig.request(CRM, Operation::Accept(CallId(2), None)).unwrap();
     assert_eq!(rig.states(CRM), ["reply", "c2 accepted", "c1 accepted"]);
     assert_eq!(rig.commands(), [format!("progress 180 {caller}")]);
-    rig.request(CRM, Operation::Answer(CallId(2))).unwrap();
+    rig.request(CRM, Operation::Answer(CallId(2), None)).unwrap();
     assert_eq!(rig.states(CRM), ["reply", "c2 connected/active", "c1 connected/active"]);
     let Some(Command::Answer(_, Some(answer))) = rig.sip.first() else { panic!() };
     assert_eq!(answer.media[0].formats, ["0", "101"]);
@@ -134,7 +134,7 @@ fn a_local_line_is_called_accepted_and_answered_by_the_application() {
         ["c1 disconnected/normal", "c2 disconnected/normal", "c1 idle"],
         "the call that the application answered waits for it"
     );
-    rig.request(CRM, Operation::Drop(CallId(2))).unwrap();
+    rig.request(CRM, Operation::Drop(CallId(2), None)).unwrap();
     assert_eq!(rig.states(CRM), ["reply", "c2 idle"]);
     for call in [1, 2] {
         for app in [CRM, WALLBOARD] {
@@ -162,7 +162,7 @@ fn a_local_line_calls_a_phone_with_the_engines_own_offer() {
 fn a_phone_that_knows_talk_is_asked_to_answer() {
     let mut rig = Rig::new();
     let (caller, station) = offered(&mut rig, true);
-    let answer = rig.ask(CRM, Operation::Answer(CallId(2)));
+    let answer = rig.ask(CRM, Operation::Answer(CallId(2), None));
     assert_eq!(rig.commands(), [format!("notify talk {station}")]);
     assert_eq!(rig.reply(answer), None);
     let view = rig.switch.call(CRM, CallId(2)).unwrap();
@@ -177,7 +177,7 @@ fn a_phone_that_knows_talk_is_asked_to_answer() {
 fn a_phone_that_does_not_know_talk_is_called_anew() {
     let mut rig = Rig::new();
     let (caller, station) = offered(&mut rig, false);
-    let answer = rig.ask(CRM, Operation::Answer(CallId(2)));
+    let answer = rig.ask(CRM, Operation::Answer(CallId(2), None));
     let (again, invite) = rig.invited();
     assert!(invite.headers.iter().any(|(name, _)| *name == "Call-Info"));
     assert_eq!(rig.commands(), [format!("end {station}")]);
@@ -192,7 +192,7 @@ fn a_phone_that_does_not_know_talk_is_called_anew() {
 fn a_phone_that_refuses_the_notify_is_called_anew() {
     let mut rig = Rig::new();
     let (_, station) = offered(&mut rig, true);
-    rig.ask(CRM, Operation::Answer(CallId(2)));
+    rig.ask(CRM, Operation::Answer(CallId(2), None));
     rig.tell(Event::Notified { leg: station, status: 489 });
     let (again, _) = rig.invited();
     assert_ne!(again, station);
@@ -202,7 +202,7 @@ fn a_phone_that_refuses_the_notify_is_called_anew() {
 fn a_phone_that_only_rings_fails_the_request_and_rings_on() {
     let mut rig = Rig::new();
     offered(&mut rig, false);
-    let answer = rig.ask(CRM, Operation::Answer(CallId(2)));
+    let answer = rig.ask(CRM, Operation::Answer(CallId(2), None));
     rig.pass(Duration::from_secs(4));
     assert_eq!(rig.reply(answer).unwrap().unwrap_err().error, LineError::OperationFailed);
     assert_eq!(rig.state(2), CallState::Accepted);
@@ -213,7 +213,7 @@ fn a_phone_that_only_rings_fails_the_request_and_rings_on() {
 fn a_caller_who_gives_up_fails_the_answer() {
     let mut rig = Rig::new();
     let (caller, _) = offered(&mut rig, true);
-    let answer = rig.ask(CRM, Operation::Answer(CallId(2)));
+    let answer = rig.ask(CRM, Operation::Answer(CallId(2), None));
     rig.hang_up(caller);
     assert_eq!(rig.reply(answer).unwrap().unwrap_err().error, LineError::Disconnected);
 }
@@ -226,7 +226,7 @@ fn a_trunks_call_answered_early_hears_the_destination_ring() {
     rig.progress(station, 180, None);
     rig.commands();
     rig.states(CRM);
-    rig.request(CRM, Operation::Answer(CallId(1))).unwrap();
+    rig.request(CRM, Operation::Answer(CallId(1), None)).unwrap();
     assert_eq!(rig.states(CRM), ["reply", "c1 connected/active"]);
     assert_eq!(rig.commands(), [format!("answer {caller}")]);
     assert_eq!(rig.feeds[&caller], "ringback");
@@ -242,7 +242,7 @@ fn a_trunks_call_answered_early_is_hung_up_when_the_destination_is_busy() {
     let mut rig = Rig::new();
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
     let (station, _) = rig.invited();
-    rig.request(CRM, Operation::Answer(CallId(1))).unwrap();
+    rig.request(CRM, Operation::Answer(CallId(1), None)).unwrap();
     rig.commands();
     rig.refuse(station, 486);
     assert_eq!(rig.commands(), [format!("end {caller}")]);
@@ -253,7 +253,7 @@ fn a_trunks_call_answered_early_is_hung_up_when_the_destination_is_busy() {
 fn dropping_an_offered_call_declines_it() {
     let mut rig = Rig::new();
     let (caller, station) = offered(&mut rig, false);
-    rig.request(CRM, Operation::Drop(CallId(2))).unwrap();
+    rig.request(CRM, Operation::Drop(CallId(2), None)).unwrap();
     assert_eq!(rig.commands(), [format!("end {station}"), format!("reject 603 {caller}")]);
     assert_eq!(rig.states(CRM), ["reply", "c2 idle", "c1 disconnected/reject", "c1 idle"]);
     rig.assert_quiet();
@@ -263,7 +263,7 @@ fn dropping_an_offered_call_declines_it() {
 fn a_monitor_is_refused_with_what_it_may_do() {
     let mut rig = Rig::new();
     offered(&mut rig, false);
-    let refusal = rig.request(WALLBOARD, Operation::Drop(CallId(2))).unwrap_err();
+    let refusal = rig.request(WALLBOARD, Operation::Drop(CallId(2), None)).unwrap_err();
     assert_eq!(refusal.error, LineError::NotOwner);
     assert_eq!(refusal.state, Some(CallState::Accepted));
     assert_eq!(refusal.allowed, [CallOperation::DeallocateCall]);
@@ -309,7 +309,7 @@ fn make_call_is_refused_for_the_reason_that_holds() {
     let mut rig = Rig::new();
     let mut error = |line: &str, to: &str| rig.request(CRM, make_call(line, to)).unwrap_err().error;
     assert_eq!(error("9999", "1002"), LineError::InvalLineHandle);
-    assert_eq!(error("1003", ""), LineError::InvalAddress);
+    assert_eq!(error("1003", "()"), LineError::InvalAddress);
     assert_eq!(error("1003", "one two"), LineError::InvalAddress);
     assert_eq!(error("1003", "4711"), LineError::InvalAddress);
     assert_eq!(error("1001", "1002"), LineError::InvalLineState);

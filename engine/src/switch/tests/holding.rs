@@ -122,7 +122,7 @@ fn a_network_that_holds_is_the_remote_party_of_both_calls() {
 #[test]
 fn hold_of_a_trunks_call_holds_the_network() {
     let mut rig = Rig::new();
-    rig.request(CRM, Operation::MakeCall { line: "carrier".into(), to: "30".into() }).unwrap();
+    rig.request(CRM, Operation::MakeCall { line: "carrier".into(), to: "30".into(), params: None }).unwrap();
     let (station, _) = rig.invited();
     rig.answer(station, USUAL);
     assert_eq!(rig.feeds[&station], "silence");

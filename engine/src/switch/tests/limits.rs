@@ -37,7 +37,7 @@ fn calls_beyond_the_limit_are_told_when_to_try_again() {
     let refused = rig.call_in(trunk(), "031", Some(USUAL));
     let Some(Command::Reject(leg, 503, headers)) = rig.sip.last() else { panic!() };
     assert_eq!((*leg, headers[0].0), (refused, "Retry-After"));
-    let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into() });
+    let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into(), params: None });
     assert_eq!(made.unwrap_err().error, LineError::CallUnavail);
 }
 
@@ -80,7 +80,7 @@ fn an_engine_that_drains_takes_no_calls_and_keeps_those_that_are_up() {
     assert_eq!(rig.commands(), [format!("reject 503 {refused}")]);
     rig.answer(station, USUAL);
     assert_eq!(rig.switch.gauges().calls, 2);
-    let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into() });
+    let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into(), params: None });
     assert_eq!(made.unwrap_err().error, LineError::ResourceUnavail);
     assert!(rig.switch.line(CRM, "1003").unwrap().features.is_empty());
 }
@@ -108,7 +108,8 @@ fn calls_that_nobody_clears_are_kept_up_to_a_limit() {
     let mut rig = Rig::with(setup);
     rig.register("1001", "sip:1001@10.0.0.9", 1000);
     for _ in 0..=crate::switch::UNCLEARED_MAX {
-        rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "1002".into() }).unwrap();
+        rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "1002".into(), params: None })
+            .unwrap();
         let (own, _) = rig.invited();
         rig.refuse(own, 486);
         rig.messages.clear();

@@ -202,8 +202,10 @@ impl World {
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
                 let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
-                let request =
-                    self.rig.ask(app(first), Operation::MakeCall { line: line.into(), to: to.to_owned() });
+                let request = self.rig.ask(
+                    app(first),
+                    Operation::MakeCall { line: line.into(), to: to.to_owned(), params: None },
+                );
                 self.requests.push(request);
             }
             Happening::Pass { seconds } => self.rig.pass(Duration::from_secs(seconds.into())),
@@ -216,17 +218,7 @@ impl World {
 
     fn request(&mut self, app: AppId, view: &CallView, operation: CallOperation) {
         let call = view.id;
-        let request = self.rig.ask(
-            app,
-            match operation {
-                CallOperation::Accept => Operation::Accept(call),
-                CallOperation::Answer => Operation::Answer(call),
-                CallOperation::DeallocateCall => Operation::DeallocateCall(call),
-                CallOperation::Drop => Operation::Drop(call),
-                CallOperation::Hold => Operation::Hold(call),
-                CallOperation::Unhold => Operation::Unhold(call),
-            },
-        );
+        let request = self.rig.ask(app, Operation::sample(operation, call, call));
         self.requests.push(request);
         // What was advertised is accepted: at least it is not refused for what was known before.
         let known =

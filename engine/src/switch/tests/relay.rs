@@ -64,7 +64,7 @@ fn a_far_end_that_fell_silent_ends_the_call() {
 fn an_own_phone_that_dies_while_the_destination_rings_ends_the_call() {
     let mut rig = Rig::new();
     rig.register("1001", "sip:1001@10.0.0.9", 1000);
-    rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "030".into() }).unwrap();
+    rig.request(CRM, Operation::MakeCall { line: "1001".into(), to: "030".into(), params: None }).unwrap();
     let (own, _) = rig.invited();
     rig.answer(own, USUAL);
     let (station, _) = rig.invited();

@@ -99,38 +99,6 @@ fn every_operation_in_every_state() {
         }
         text.push('\n');
     }
-    text.push_str("\n## What a kind of line cannot do, for an owner in a state that allows it\n\n");
-    text.push_str("| line | station | request waits |");
-    for operation in CallOperation::ALL {
-        write!(text, " {} |", operation.name()).unwrap();
-    }
-    text.push_str("\n|---|---|---|");
-    text.push_str(&"---|".repeat(CallOperation::ALL.len()));
-    for kind in [LineKind::Phone, LineKind::Local, LineKind::Trunk] {
-        for (held_by_station, talk) in [(false, false), (false, true), (true, false), (true, true)] {
-            for pending in [false, true] {
-                let station = match (held_by_station, talk) {
-                    (false, false) => "",
-                    (false, true) => "knows talk",
-                    (true, false) => "holds",
-                    (true, true) => "holds, knows talk",
-                };
-                let waits = if pending { "yes" } else { "" };
-                write!(text, "\n| {} | {station} | {waits} |", kind.name()).unwrap();
-                for operation in CallOperation::ALL {
-                    let allows = |state: &CallState| permit(*state, CallPrivilege::Owner, operation).is_ok();
-                    let state = states().into_iter().find(allows).unwrap();
-                    let privilege = CallPrivilege::Owner;
-                    let standing = Standing { state, privilege, kind, held_by_station, talk, pending };
-                    match standing.check(operation) {
-                        Ok(()) => text.push_str(" yes |"),
-                        Err(error) => write!(text, " {error} |").unwrap(),
-                    }
-                }
-            }
-        }
-    }
-    text.push('\n');
     compare("permissions.md", &text);
 }
 

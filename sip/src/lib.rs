@@ -17,6 +17,7 @@ pub mod ids;
 pub mod location;
 pub mod message;
 pub mod outbox;
+pub mod package;
 pub mod registrar;
 pub mod sdp;
 pub mod stream;

@@ -1,0 +1,182 @@
+//! Event packages: what a subscriber is told, as a body of its type, and what we read as a subscriber.
+//!
+//! | package | body | printed | read |
+//! |---|---|---|---|
+//! | `dialog` | `application/dialog-info+xml` (RFC 4235) | full state | id, state, direction |
+//! | `conference` | `application/conference-info+xml` (RFC 4575) | full state | |
+//! | `call-completion` | `application/call-completion` (RFC 6910) | state, URI | state, URI |
+//! | `message-summary` | `application/simple-message-summary` (RFC 3842) | whether there are any | |
+//!
+//! State is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
+
+pub mod call_completion;
+pub mod dialog_info;
+
+mod conference_info;
+mod message_summary;
+mod xml;
+
+use crate::ids::LegId;
+use crate::message::{Scheme, Uri, escape_user};
+use crate::outbox::{Document, Package, Party};
+use crate::token::Token;
+
+/// A longer body is not read, in bytes.
+pub const BODY_BYTES_MAX: usize = 65_536;
+
+/// The packages that are served, as they stand in Allow-Events.
+pub(crate) const PACKAGES: [Package; 4] =
+    [Package::Dialog, Package::Conference, Package::CallCompletion, Package::MessageSummary];
+
+/// Why a body cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Above [`BODY_BYTES_MAX`].
+    #[error("the body is too long")]
+    TooLong,
+    /// Not well-formed, or not UTF-8.
+    #[error("the body is malformed")]
+    Malformed,
+    /// It has a document type declaration, which no package needs.
+    #[error("the body declares a document type")]
+    DocumentType,
+    /// More elements, or deeper ones, than any state has.
+    #[error("the body has too many elements")]
+    TooMany,
+    /// It is of another kind.
+    #[error("the body is of another package")]
+    Foreign,
+}
+
+impl Package {
+    /// As it stands in Event.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dialog => "dialog",
+            Self::Conference => "conference",
+            Self::CallCompletion => "call-completion",
+            Self::MessageSummary => "message-summary",
+        }
+    }
+
+    /// Reads the package of an Event value: exactly, since event types are case-sensitive (RFC 6665 §7.2).
+    pub fn parse(name: &str) -> Option<Self> {
+        PACKAGES.into_iter().find(|package| package.name() == name)
+    }
+
+    /// The type of its body.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Dialog => "application/dialog-info+xml",
+            Self::Conference => "application/conference-info+xml",
+            Self::CallCompletion => "application/call-completion",
+            Self::MessageSummary => "application/simple-message-summary",
+        }
+    }
+}
+
+/// Whom a subscription is about, as the subscriber wrote it: phones compare it with what they subscribed to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Entity {
+    /// The URI without port and parameters.
+    uri: Box<str>,
+    host: Box<str>,
+}
+
+impl Entity {
+    pub(crate) fn of(uri: &Uri<'_>) -> Self {
+        let scheme = match uri.scheme {
+            Scheme::Sips => "sips",
+            Scheme::Tel => "tel",
+            Scheme::Sip | Scheme::Other => "sip",
+        };
+        let user = uri.user.unwrap_or_default();
+        let text = match (uri.scheme, user) {
+            (Scheme::Tel, _) => format!("tel:{user}"),
+            (_, "") => format!("{scheme}:{}", uri.host),
+            (_, _) => format!("{scheme}:{user}@{}", uri.host),
+        };
+        Self { uri: text.into(), host: uri.host.into() }
+    }
+
+    /// The URI of a party; one without a host is at the host of the entity.
+    fn uri_of(&self, party: &Party) -> String {
+        let host = if party.host.is_empty() { &*self.host } else { &party.host };
+        let at = if party.user.is_empty() { "" } else { "@" };
+        format!("sip:{}{at}{host}", escape_user(&party.user))
+    }
+}
+
+/// The dialog of a leg, named as the peer of that leg names it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LegDialog {
+    pub(crate) call_id: String,
+    /// The tag of the peer: the watched line. Empty as long as it has none.
+    pub(crate) peer_tag: String,
+    pub(crate) our_tag: Token,
+}
+
+/// What a document is printed for.
+pub(crate) struct Notice<'a> {
+    pub(crate) entity: &'a Entity,
+    /// Counts the notices of one subscription from zero.
+    pub(crate) version: u32,
+    /// The dialog that was told last: it stands for those that are over.
+    pub(crate) last_dialog: u64,
+    /// The dialog of a leg of this worker.
+    pub(crate) dialog_of: &'a dyn Fn(LegId) -> Option<LegDialog>,
+}
+
+/// The body that tells a document.
+pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
+    match document {
+        Document::Dialogs(dialogs) => dialog_info::print(dialogs, notice),
+        Document::Conference(conference) => conference_info::print(conference, notice),
+        Document::CallCompletion { is_ready, uri } => call_completion::print(*is_ready, uri),
+        Document::Messages { waiting } => message_summary::print(*waiting),
+    }
+}
+
+/// Whether a document is of this package.
+pub(crate) const fn is_of(document: &Document, package: Package) -> bool {
+    matches!(
+        (document, package),
+        (Document::Dialogs(_), Package::Dialog)
+            | (Document::Conference(_), Package::Conference)
+            | (Document::CallCompletion { .. }, Package::CallCompletion)
+            | (Document::Messages { .. }, Package::MessageSummary)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(in crate::package) fn entity(uri: &str) -> Entity {
+        Entity::of(&Uri::parse(uri).unwrap())
+    }
+
+    #[test]
+    fn a_package_reads_back_as_it_prints_and_no_other_spelling_does() {
+        for package in PACKAGES {
+            assert_eq!(Package::parse(package.name()), Some(package));
+            assert_eq!(Package::parse(&package.name().to_uppercase()), None);
+        }
+        assert_eq!(Package::parse("presence"), None);
+    }
+
+    #[test]
+    fn the_entity_is_what_the_phone_wrote_without_port_and_parameters() {
+        for (written, uri) in [
+            ("sip:102@pbx.example.com", "sip:102@pbx.example.com"),
+            ("sip:102@192.0.2.1:5060;user=phone", "sip:102@192.0.2.1"),
+            ("sip:%31%2302@[2001:db8::1]:5060", "sip:%31%2302@[2001:db8::1]"),
+            ("sips:pbx", "sips:pbx"),
+            ("tel:+49301;phone-context=x", "tel:+49301"),
+        ] {
+            assert_eq!(&*entity(written).uri, uri);
+        }
+        let party = Party { user: "a b".to_owned(), ..Party::default() };
+        assert_eq!(entity("sip:102@pbx:5080").uri_of(&party), "sip:a%20b@pbx");
+    }
+}

@@ -13,6 +13,7 @@ mod outside;
 mod peer;
 mod register;
 mod resolve;
+mod subscribe;
 mod worker;
 
 #[cfg(test)]
@@ -35,6 +36,7 @@ use crate::location::Location;
 use crate::message::{Framing, Message, Method};
 use crate::outbox::{Cause, CauseKind, Command, Event, Outbox};
 use crate::session::Leg;
+use crate::subscription::Subscriptions;
 use crate::timer_queue::TimerQueue;
 use crate::token::Token;
 use crate::transaction::client_invite::Verdict;
@@ -57,6 +59,7 @@ pub struct Agent {
     /// Legs by the stream that their peer is reached by.
     on_streams: BTreeSet<(ConnectionId, LegId)>,
     timers: TimerQueue<LegId>,
+    subscriptions: Subscriptions,
     location: Arc<Location>,
     challenger: Arc<Challenger>,
     serial: u64,
@@ -81,6 +84,7 @@ impl Agent {
             tags: HashMap::default(),
             on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
+            subscriptions: Subscriptions::default(),
             location,
             challenger,
             serial: 0,
@@ -160,12 +164,14 @@ impl Agent {
             | Command::Digit(..)
             | Command::UserToUser(..)
             | Command::AnswerRefer(..)
-            | Command::ReferProgress(..)
-            | Command::AnswerSubscribe(..)
-            | Command::NotifySubscriber(..)
-            | Command::Subscribe(..)
-            | Command::Unsubscribe(..)
-            | Command::Message(..) => {}
+            | Command::ReferProgress(..) => {}
+            Command::AnswerSubscribe(id, status) => self.answer_subscribe(now, id, status, out),
+            Command::NotifySubscriber(id, document, is_last) => {
+                self.notify_subscriber(now, id, *document, is_last, out);
+            }
+            Command::Subscribe(id, subscribe) => self.subscribe(now, id, subscribe, out),
+            Command::Unsubscribe(id) => self.unsubscribe(now, id, out),
+            Command::Message(id, message) => self.send_message(now, id, &message, out),
         }
     }
 
@@ -196,6 +202,7 @@ impl Agent {
                 leg.connection_closed(now, connection, endpoint, out)
             });
         }
+        self.subscriptions_lose_stream(connection, out);
         // Their dialogs know by then that they must leave by another.
         for key in self.endpoint.transactions.clients_on(connection) {
             self.fail(now, key, out);
@@ -229,13 +236,14 @@ impl Agent {
                 }
             });
         }
+        self.handle_subscriptions(now, out);
         self.expire_bindings(now, out);
     }
 
     /// When to call [`Self::handle_timeout`] if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
-        own.chain(self.bindings_deadline()).min()
+        own.chain(self.subscriptions.deadline()).chain(self.bindings_deadline()).min()
     }
 
     /// How much state there is. Costs nothing.
@@ -244,6 +252,7 @@ impl Agent {
             transactions: self.endpoint.transactions.len(),
             dialogs: self.dialogs,
             legs: self.legs.len(),
+            subscriptions: self.subscriptions.len(),
         }
     }
 }
@@ -270,6 +279,8 @@ impl Agent {
         });
         let is_alive = self.legs.contains_key(&concern.leg);
         match (concern.purpose, accepted) {
+            (Purpose::Subscription(usage), _) => self.subscription_concern(now, usage, concern, answer, out),
+            (Purpose::Message(usage), _) => Self::message_concern(usage, concern, answer, out),
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
                 self.endpoint.release(now, concern.key, response, flow, concern.leg, out);
             }
@@ -315,6 +326,7 @@ impl Agent {
             | Method::Publish
             | Method::Other => {
                 let arrival = Arrival { message, flow, id, key };
+                let Some(arrival) = self.subscription_request(now, arrival, out) else { return };
                 match self.leg_of(&arrival.message) {
                     Some(leg) => {
                         self.with_leg(leg, out, |leg, endpoint, out| leg.request(now, arrival, endpoint, out))
@@ -380,6 +392,7 @@ impl Agent {
         if leg.is_over() {
             self.tags.remove(&tag);
             self.legs.remove(&id);
+            self.subscriptions_lose_leg(id, out);
         } else {
             let deadline = leg.deadline();
             self.timers.arm(&mut leg.armed, deadline, id);

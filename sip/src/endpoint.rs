@@ -22,9 +22,11 @@ use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
 use crate::transport::{Flow, Transport};
 
 /// What this stage of the engine serves (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, SUBSCRIBE, NOTIFY";
 /// Extensions that may be required of us.
 pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub";
+/// The event packages that are served.
+pub(crate) const ALLOW_EVENTS: &str = "talk, hold, dialog, conference, call-completion, message-summary";
 /// Bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp";
 /// The media type of a session description.
@@ -327,7 +329,7 @@ pub(crate) fn allow(reply: Builder) -> Builder {
 
 /// What a 489 must carry (RFC 6665 §8.3.2).
 pub(crate) fn allow_events(reply: Builder) -> Builder {
-    reply.header(HeaderName::AllowEvents, "talk")
+    reply.header(HeaderName::AllowEvents, ALLOW_EVENTS)
 }
 
 /// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source

@@ -29,6 +29,7 @@ pub mod transport;
 
 mod endpoint;
 mod session;
+mod subscription;
 #[cfg(test)]
 mod testing;
 

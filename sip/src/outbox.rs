@@ -97,7 +97,7 @@ pub enum BindingChange {
 }
 
 /// Who sent a request, proven by digest or by the transport source: never by a header.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Peer {
     /// A line, by its password.
     Line(Arc<str>),

@@ -63,11 +63,13 @@ pub struct Capacity {
     pub transactions: usize,
     /// Legs.
     pub legs: usize,
+    /// Subscriptions, of both sides.
+    pub subscriptions: usize,
 }
 
 impl Capacity {
     /// Room for 1000 calls a second on one worker.
-    pub const DEFAULT: Self = Self { transactions: 500_000, legs: 100_000 };
+    pub const DEFAULT: Self = Self { transactions: 500_000, legs: 100_000, subscriptions: 50_000 };
 }
 
 /// How much state an agent holds. All of it returns to zero when the calls are over and 64·T1 has passed.
@@ -79,4 +81,6 @@ pub struct Gauges {
     pub dialogs: usize,
     /// Legs, with those whose BYE is not answered yet.
     pub legs: usize,
+    /// Subscriptions, of both sides.
+    pub subscriptions: usize,
 }

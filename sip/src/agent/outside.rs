@@ -25,7 +25,8 @@ impl Agent {
                 Some(unmet) => self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply)),
                 None => self.refuse(&arrival, 200, out, endpoint::capabilities),
             },
-            Method::Message | Method::Subscribe | Method::Publish | Method::Notify | Method::Refer => {
+            Method::Subscribe => self.subscribed(now, arrival, out),
+            Method::Message | Method::Publish | Method::Notify | Method::Refer => {
                 self.unserved(now, &arrival, out);
             }
             Method::Bye => self.orphan(now, arrival, out),
@@ -51,7 +52,7 @@ impl Agent {
             return;
         }
         match arrival.message.method() {
-            Method::Subscribe | Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
+            Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
             Method::Notify => self.refuse(arrival, 481, out, |reply| reply),
             Method::Invite
             | Method::Ack
@@ -64,6 +65,7 @@ impl Agent {
             | Method::Info
             | Method::Refer
             | Method::Message
+            | Method::Subscribe
             | Method::Other => self.refuse(arrival, 405, out, endpoint::allow),
         }
     }

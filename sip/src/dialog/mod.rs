@@ -52,13 +52,16 @@ pub struct Dialog {
 }
 
 impl Dialog {
-    /// The dialog of an INVITE that we answer (RFC 3261 §12.1.1). `flow` is where it came from.
+    /// The dialog of an INVITE or SUBSCRIBE that we answer (RFC 3261 §12.1.1), or of a NOTIFY that came before the 2xx to
+    /// our SUBSCRIBE (RFC 6665 §4.1.2.4): that names our tag already. `flow` is where it came from.
     pub fn of_request(request: &Message, local_tag: Token, flow: Flow, local_cseq: u32) -> Self {
         let to = request.value(HeaderName::To).unwrap_or_default();
+        let is_tagged = !request.to_tag().is_empty();
+        let local = if is_tagged { to.to_owned() } else { format!("{to};tag={local_tag}") };
         Self {
             state: DialogState::Early,
             call_id: request.call_id().into(),
-            local: format!("{to};tag={local_tag}").into(),
+            local: local.into(),
             remote: request.value(HeaderName::From).unwrap_or_default().into(),
             remote_tag: request.from_tag().into(),
             target: contact(request).map_or_else(|| fallback_target(request, flow), Into::into),
@@ -121,6 +124,11 @@ impl Dialog {
     /// The peer's tag.
     pub fn remote_tag(&self) -> &str {
         &self.remote_tag
+    }
+
+    /// The remote target: the peer's Contact.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// The path of the last message from the peer.

@@ -321,7 +321,11 @@ impl Leg {
                 self.closed(now, answer.map(|(response, _)| response), endpoint, out);
             }
             Purpose::Notify if status >= 200 => self.notified(status, out),
-            Purpose::Bye | Purpose::Notify | Purpose::Alone => {}
+            Purpose::Bye
+            | Purpose::Notify
+            | Purpose::Subscription(_)
+            | Purpose::Message(_)
+            | Purpose::Alone => {}
         }
     }
 
@@ -336,7 +340,7 @@ impl Leg {
                 self.send_bye(now, authorization.into_iter().collect(), endpoint, out);
             }
             Purpose::Notify => self.notified(503, out),
-            Purpose::Alone => {}
+            Purpose::Subscription(_) | Purpose::Message(_) | Purpose::Alone => {}
         }
     }
 

@@ -37,6 +37,7 @@ use crate::endpoint::Endpoint;
 use crate::ids::{ConnectionId, LegId};
 use crate::message::{HeaderName, Message, Method, escape_user};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Transmit};
+use crate::package::LegDialog;
 use crate::sdp::SessionDescription;
 use crate::timer_queue::Armed;
 use crate::token::Token;
@@ -280,6 +281,33 @@ impl Leg {
         self.cancel_offer(now, endpoint, out);
         self.retry_offer(now, endpoint, out);
         self.handle_session_timer(now, endpoint, out);
+    }
+
+    /// The dialog, named as the peer names it: of several early ones the last.
+    pub(crate) fn identity(&self) -> Option<LegDialog> {
+        let dialog = match &self.stage {
+            Stage::Calling(calling) => calling.forks.last().map(|fork| &fork.dialog),
+            Stage::Incoming(_)
+            | Stage::Offered { .. }
+            | Stage::Established
+            | Stage::Leaving(_)
+            | Stage::Closing
+            | Stage::Over => self.dialog.as_ref(),
+        };
+        let (call_id, peer_tag) = match (dialog, &self.stage) {
+            (Some(dialog), _) => (dialog.identity().0, dialog.remote_tag()),
+            (None, Stage::Calling(calling)) => (&*calling.call_id, ""),
+            (None, _) => return None,
+        };
+        Some(LegDialog { call_id: call_id.to_owned(), peer_tag: peer_tag.to_owned(), our_tag: self.tag })
+    }
+
+    /// The dialog for another usage of it (RFC 5057), as long as there is a session.
+    pub(crate) fn shared_dialog(&mut self) -> Option<&mut Dialog> {
+        match &self.stage {
+            Stage::Established | Stage::Offered { .. } => self.dialog.as_mut(),
+            Stage::Incoming(_) | Stage::Calling(_) | Stage::Leaving(_) | Stage::Closing | Stage::Over => None,
+        }
     }
 
     /// Whether a message with these identities belongs to the leg.

@@ -15,7 +15,7 @@ use super::client_non_invite::{self, ClientNonInvite};
 use super::server_invite::{self, ServerInvite};
 use super::server_non_invite::{self, ServerNonInvite};
 use super::{ClientKey, ServerKey};
-use crate::ids::{ConnectionId, LegId};
+use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{Message, Method};
 use crate::outbox::{Outbox, Transmit};
 use crate::timer_queue::{Armed, TimerQueue};
@@ -62,6 +62,10 @@ pub(crate) enum Purpose {
     Bye,
     /// NOTIFY that the switch asked for.
     Notify,
+    /// SUBSCRIBE or NOTIFY of this subscription.
+    Subscription(UsageId),
+    /// This MESSAGE.
+    Message(UsageId),
     /// A request whose outcome nobody waits for: CANCEL, the BYE of a stray fork.
     Alone,
 }

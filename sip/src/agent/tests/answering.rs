@@ -35,7 +35,7 @@ fn an_invite_is_answered_100_and_told_with_who_called_whom() {
     assert_eq!((call.max_forwards, call.supports_100rel), (70, true));
     assert_eq!(call.offer.as_ref().unwrap().media[0].port, 6000);
     assert_eq!(leg.worker(), 0);
-    assert_eq!(bench.agent.gauges(), Gauges { transactions: 1, dialogs: 1, legs: 1 });
+    assert_eq!(bench.agent.gauges(), Gauges { transactions: 1, dialogs: 1, legs: 1, subscriptions: 0 });
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn an_invite_that_comes_by_two_ways_is_merged() {
 #[test]
 fn a_full_agent_turns_calls_away_but_no_request_in_a_dialog() {
     let (mut bench, _, tag) = established();
-    bench.agent.endpoint.config.capacity = Capacity { transactions: 0, legs: 1 };
+    bench.agent.endpoint.config.capacity = Capacity { transactions: 0, legs: 1, subscriptions: 0 };
     bench.say(
         request("INVITE", 1, "", "", "").replace("Call-ID: call", "Call-ID: other").replace("-1-", "-o-"),
     );

@@ -1,0 +1,312 @@
+//! Subscriptions and messages at the edge of the agent (RFC 6665, RFC 3428).
+//!
+//! A SUBSCRIBE is served to who has proven who it is, outside a dialog or in that of a call. MESSAGE is sent, and refused
+//! with 405 from others: nothing here shows texts.
+
+use std::time::Instant;
+
+use super::Agent;
+use super::outside::RETRY_AFTER_S;
+use crate::endpoint::Arrival;
+use crate::ids::{ConnectionId, LegId, UsageId};
+use crate::message::{HeaderName, Message, Method, Uri};
+use crate::outbox::{Document, Event, Outbox, OutgoingMessage, Peer, Subscribe, Subscriber};
+use crate::session;
+use crate::subscription::{
+    Asked, Demand, Entry, EventType, Ground, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX,
+    Watcher, demand, message,
+};
+use crate::token::Token;
+use crate::transaction::Concern;
+use crate::transport::Flow;
+
+/// Commands.
+impl Agent {
+    pub(super) fn answer_subscribe(&mut self, now: Instant, id: UsageId, status: u16, out: &mut Outbox) {
+        self.with_notifier(id, out, |notifier, ground, out| notifier.answer(now, status, ground, out));
+    }
+
+    pub(super) fn notify_subscriber(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        document: Document,
+        is_last: bool,
+        out: &mut Outbox,
+    ) {
+        self.with_notifier(id, out, |notifier, ground, out| {
+            notifier.tell(now, document, is_last, ground, out)
+        });
+    }
+
+    pub(super) fn subscribe(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        subscribe: Box<Subscribe>,
+        out: &mut Outbox,
+    ) {
+        if self.subscriptions.contains(id) {
+            return;
+        }
+        if id.worker() != self.endpoint.config.worker || self.has_no_room() {
+            return out.events.push(Event::SubscriptionOver { usage: id, status: 503 });
+        }
+        let watcher = Watcher::new(now, id, subscribe, &mut self.endpoint, out);
+        self.subscriptions.put(Entry::new(Subscription::Watcher(Box::new(watcher))));
+    }
+
+    pub(super) fn unsubscribe(&mut self, now: Instant, id: UsageId, out: &mut Outbox) {
+        self.with_subscription(id, out, |subscription, ground, out| match subscription {
+            Subscription::Watcher(watcher) => watcher.unsubscribe(now, ground.endpoint, out),
+            Subscription::Notifier(_) => {}
+        });
+    }
+
+    pub(super) fn send_message(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        text: &OutgoingMessage,
+        out: &mut Outbox,
+    ) {
+        if self.endpoint.transactions.len() >= self.endpoint.config.capacity.transactions {
+            return out.events.push(Event::MessageDone { usage: id, status: 503 });
+        }
+        message(now, id, text, &mut self.endpoint, out);
+    }
+}
+
+/// Requests.
+impl Agent {
+    /// SUBSCRIBE outside a dialog.
+    pub(super) fn subscribed(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let Some(peer) = self.admit_peer(now, &arrival, out) else { return };
+        if arrival.message.max_forwards() == Some(0) {
+            return self.refuse(&arrival, 483, out, |reply| reply);
+        }
+        if self.endpoint.transactions.is_merged(&arrival.message) {
+            return self.refuse(&arrival, 482, out, |reply| reply);
+        }
+        if let Some(unmet) = session::unmet(&arrival.message) {
+            return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
+        }
+        match demand(&arrival.message) {
+            Ok(demand) => self.take_subscriber(now, arrival, peer, demand, None, out),
+            Err(refusal) => self.refuse(&arrival, refusal.status(), out, |reply| refusal.explain(reply)),
+        }
+    }
+
+    /// A request in the dialog of a subscription, or a SUBSCRIBE for one of our packages in that of a leg. Anything else
+    /// is given back.
+    pub(super) fn subscription_request(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        out: &mut Outbox,
+    ) -> Option<Arrival> {
+        let method = arrival.message.method();
+        if !matches!(method, Method::Subscribe | Method::Notify) {
+            return Some(arrival);
+        }
+        let Some(tag) = Token::parse(arrival.message.to_tag()) else { return Some(arrival) };
+        let Some(id) = self.subscriptions.by_tag(tag) else { return self.leg_request(now, arrival, out) };
+        let subscription = self.subscriptions.get(id)?;
+        if !subscription.matches(arrival.message.call_id(), arrival.message.from_tag()) {
+            return Some(arrival);
+        }
+        self.with_subscription(id, out, |subscription, ground, out| match (subscription, method) {
+            (Subscription::Notifier(notifier), Method::Subscribe) => {
+                notifier.resubscribe(now, arrival, ground, out);
+            }
+            (Subscription::Watcher(watcher), Method::Notify) => {
+                watcher.notified(now, arrival, ground.endpoint, out);
+            }
+            (Subscription::Notifier(_) | Subscription::Watcher(_), _) => {
+                ground.endpoint.reply(now, arrival, 481, tag, out, |reply| reply);
+            }
+        });
+        None
+    }
+
+    /// SUBSCRIBE for one of our packages in the dialog of a leg: who sends it is asked as outside, since a call proves
+    /// nothing about the callee.
+    fn leg_request(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) -> Option<Arrival> {
+        let is_subscribe = arrival.message.method() == Method::Subscribe;
+        let (Some(event), Some(leg)) =
+            (EventType::of(&arrival.message).filter(|_| is_subscribe), self.leg_of(&arrival.message))
+        else {
+            return Some(arrival);
+        };
+        let known = self.subscriptions.of_leg(leg).into_iter().find(|id| {
+            matches!(self.subscriptions.get(*id), Some(Subscription::Notifier(of)) if *of.event() == event)
+        });
+        let peer = match known {
+            Some(_) => None,
+            None => Some(self.admit_peer(now, &arrival, out)?),
+        };
+        let tag = self.legs.get(&leg)?.tag;
+        let dialog = self.legs.get_mut(&leg).and_then(|leg| leg.shared_dialog());
+        let status = match dialog.map(|dialog| dialog.receive(&arrival.message, arrival.flow)) {
+            Some(Ok(())) => None,
+            Some(Err(_)) => Some(500),
+            None => Some(481),
+        };
+        if let Some(status) = status {
+            self.endpoint.reply(now, arrival, status, tag, out, |reply| reply);
+            return None;
+        }
+        match (known, peer) {
+            (Some(id), _) => self.with_notifier(id, out, |notifier, ground, out| {
+                notifier.resubscribe(now, arrival, ground, out);
+            }),
+            (None, Some(peer)) => match demand(&arrival.message) {
+                Ok(demand) => self.take_subscriber(now, arrival, peer, demand, Some(leg), out),
+                Err(refusal) => self
+                    .endpoint
+                    .reply(now, arrival, refusal.status(), tag, out, |reply| refusal.explain(reply)),
+            },
+            (None, None) => {}
+        }
+        None
+    }
+
+    /// A SUBSCRIBE of a peer that has proven who it is, for something that is served: is there room, then the owner is
+    /// told.
+    fn take_subscriber(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        peer: Peer,
+        demand: Demand,
+        leg: Option<LegId>,
+        out: &mut Outbox,
+    ) {
+        let later = |reply: crate::message::Builder| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
+        if matches!(peer, Peer::Line(_)) && leg.is_none() {
+            self.drop_twins(now, &peer, &arrival.message, &demand.event, out);
+        }
+        if self.has_no_room() {
+            return self.refuse(&arrival, 503, out, later);
+        }
+        if self.subscriptions.count_of(&peer) >= PEER_SUBSCRIPTIONS_MAX {
+            return self.refuse(&arrival, 480, out, later);
+        }
+        let Some(uri) = Uri::parse(arrival.message.request_uri()) else {
+            return self.refuse(&arrival, 416, out, |reply| reply);
+        };
+        let subscriber = Box::new(Subscriber {
+            peer,
+            dialled: uri.user_unescaped().into_owned(),
+            package: demand.event.package,
+            leg,
+            call_completion: uri.param("m").map(str::to_owned),
+        });
+        let id = UsageId(self.next_serial().0);
+        let asked = Asked { arrival, subscriber, demand };
+        let mut ground = Ground { endpoint: &mut self.endpoint, legs: &mut self.legs };
+        if let Some(notifier) = Notifier::new(now, id, asked, &mut ground, out) {
+            self.subscriptions.put(Entry::new(Subscription::Notifier(Box::new(notifier))));
+        }
+    }
+
+    /// Makes room for a phone that subscribes to the same once more: what it left behind before a restart goes.
+    fn drop_twins(
+        &mut self,
+        now: Instant,
+        peer: &Peer,
+        request: &Message,
+        event: &EventType,
+        out: &mut Outbox,
+    ) {
+        let twins = self.subscriptions.twins(peer, |twin| twin.is_twin(request, event));
+        let surplus = (twins.len() + 1).saturating_sub(TWINS_MAX);
+        for id in twins.into_iter().take(surplus) {
+            self.with_notifier(id, out, |notifier, ground, out| notifier.drop_silently(now, ground, out));
+        }
+    }
+
+    fn has_no_room(&self) -> bool {
+        let capacity = self.endpoint.config.capacity;
+        self.subscriptions.len() >= capacity.subscriptions
+            || self.endpoint.transactions.len() >= capacity.transactions
+    }
+}
+
+/// What becomes of them.
+impl Agent {
+    /// Brings what became of a SUBSCRIBE or NOTIFY to its subscription.
+    pub(super) fn subscription_concern(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        out: &mut Outbox,
+    ) {
+        self.with_subscription(id, out, |subscription, ground, out| {
+            subscription.outcome(now, concern, answer, ground, out);
+        });
+    }
+
+    /// Tells what became of a MESSAGE.
+    pub(super) fn message_concern(
+        id: UsageId,
+        concern: Concern,
+        answer: Option<(&Message, Flow)>,
+        out: &mut Outbox,
+    ) {
+        let status = concern.status(answer.map(|(response, _)| response));
+        if status >= 200 {
+            out.events.push(Event::MessageDone { usage: id, status });
+        }
+    }
+
+    /// Lets the subscriptions act that are due.
+    pub(super) fn handle_subscriptions(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(id) = self.subscriptions.due(now) {
+            self.with_subscription(id, out, |subscription, ground, out| {
+                subscription.handle_timeout(now, ground, out);
+            });
+        }
+    }
+
+    /// A stream closed: what goes by it opens another.
+    pub(super) fn subscriptions_lose_stream(&mut self, connection: ConnectionId, out: &mut Outbox) {
+        for id in self.subscriptions.on_stream(connection) {
+            self.with_subscription(id, out, |subscription, _, _| subscription.connection_closed(connection));
+        }
+    }
+
+    /// A leg is over, and with it the dialog of its subscriptions.
+    pub(super) fn subscriptions_lose_leg(&mut self, leg: LegId, out: &mut Outbox) {
+        for id in self.subscriptions.of_leg(leg) {
+            self.with_notifier(id, out, |notifier, _, out| notifier.leg_is_over(out));
+        }
+    }
+
+    fn with_notifier(
+        &mut self,
+        id: UsageId,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Notifier, &mut Ground<'_>, &mut Outbox),
+    ) {
+        self.with_subscription(id, out, |subscription, ground, out| match subscription {
+            Subscription::Notifier(notifier) => act(notifier, ground, out),
+            Subscription::Watcher(_) => {}
+        });
+    }
+
+    /// Does something to a subscription, then lists it under what it has become.
+    fn with_subscription(
+        &mut self,
+        id: UsageId,
+        out: &mut Outbox,
+        act: impl FnOnce(&mut Subscription, &mut Ground<'_>, &mut Outbox),
+    ) {
+        let Some(mut entry) = self.subscriptions.take(id) else { return };
+        let mut ground = Ground { endpoint: &mut self.endpoint, legs: &mut self.legs };
+        act(&mut entry.subscription, &mut ground, out);
+        self.subscriptions.put(entry);
+    }
+}

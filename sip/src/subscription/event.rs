@@ -1,0 +1,125 @@
+//! Event and Subscription-State (RFC 6665 §8.2).
+
+use std::fmt;
+
+use crate::message::{HeaderName, Message};
+use crate::outbox::{Package, SubscriptionPhase};
+
+/// A longer `id` is refused: it is kept for as long as the subscription lasts.
+const ID_BYTES_MAX: usize = 128;
+
+/// What is subscribed to: a package, and an `id` that tells subscriptions of one dialog apart.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct EventType {
+    pub(crate) package: Package,
+    id: Option<Box<str>>,
+}
+
+impl EventType {
+    /// Of a subscription of ours.
+    pub(crate) const fn new(package: Package) -> Self {
+        Self { package, id: None }
+    }
+
+    /// Reads Event. `None`: it is absent, or names no package that is served.
+    pub(crate) fn of(message: &Message) -> Option<Self> {
+        let (name, params) = split(message.value(HeaderName::Event)?);
+        let id = param(params, "id").filter(|id| !id.is_empty());
+        if id.is_some_and(|id| id.len() > ID_BYTES_MAX) {
+            return None;
+        }
+        Some(Self { package: Package::parse(name)?, id: id.map(Into::into) })
+    }
+}
+
+impl fmt::Display for EventType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.package.name())?;
+        match &self.id {
+            Some(id) => write!(f, ";id={id}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Subscription-State as received.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct State<'a> {
+    pub(crate) phase: SubscriptionPhase,
+    /// `reason` of the end.
+    pub(crate) reason: &'a str,
+    /// `expires`, in seconds.
+    pub(crate) expires_s: Option<u32>,
+}
+
+impl<'a> State<'a> {
+    /// Reads Subscription-State. A state that is not known is taken for `active` (RFC 6665 §4.1.3).
+    pub(crate) fn of(message: &'a Message) -> Option<Self> {
+        let (name, params) = split(message.value(HeaderName::SubscriptionState)?);
+        let phase = match name {
+            "" => return None,
+            _ if name.eq_ignore_ascii_case("terminated") => SubscriptionPhase::Terminated,
+            _ if name.eq_ignore_ascii_case("pending") => SubscriptionPhase::Pending,
+            _ => SubscriptionPhase::Active,
+        };
+        let expires_s = param(params, "expires").and_then(|seconds| seconds.parse().ok());
+        Some(Self { phase, reason: param(params, "reason").unwrap_or_default(), expires_s })
+    }
+
+    /// Whether an end invites to subscribe again at once (RFC 6665 §4.1.3).
+    pub(crate) fn is_inviting(&self) -> bool {
+        ["deactivated", "timeout"].iter().any(|reason| self.reason.eq_ignore_ascii_case(reason))
+    }
+}
+
+fn split(value: &str) -> (&str, &str) {
+    let (name, params) = value.split_once(';').unwrap_or((value, ""));
+    (name.trim(), params)
+}
+
+fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
+    params.split(';').find_map(|param| {
+        let (found, value) = param.split_once('=')?;
+        found.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Framing, Limits};
+
+    fn message(header: &str) -> Message {
+        let text = format!("NOTIFY sip:a SIP/2.0\r\n{header}\r\nContent-Length: 0\r\n\r\n");
+        Message::scan(text.into(), Framing::Stream, &Limits::DEFAULT).unwrap()
+    }
+
+    #[test]
+    fn an_event_is_a_package_and_perhaps_an_id() {
+        let event = |value: &str| EventType::of(&message(value)).map(|event| event.to_string());
+        assert_eq!(event("Event: dialog").as_deref(), Some("dialog"));
+        assert_eq!(event("o: dialog ; sla;ID=7 ").as_deref(), Some("dialog;id=7"));
+        assert_eq!(event("Event: presence"), None);
+        assert_eq!(event("Event:"), None);
+        assert_eq!(event("Subject: dialog"), None);
+        let id = |len| event(&format!("Event: dialog;id={}", "x".repeat(len)));
+        assert!(id(ID_BYTES_MAX).is_some() && id(ID_BYTES_MAX + 1).is_none());
+    }
+
+    #[test]
+    fn a_state_says_how_long_and_why() {
+        let read = |value: &str| {
+            let message = message(&format!("Subscription-State: {value}"));
+            State::of(&message).map(|state| (state.phase, state.expires_s, state.is_inviting()))
+        };
+        assert_eq!(read("active;expires=60"), Some((SubscriptionPhase::Active, Some(60), false)));
+        assert_eq!(read("Pending"), Some((SubscriptionPhase::Pending, None, false)));
+        assert_eq!(read("terminated;reason=Timeout"), Some((SubscriptionPhase::Terminated, None, true)));
+        assert_eq!(
+            read("terminated;reason=noresource;expires=x"),
+            Some((SubscriptionPhase::Terminated, None, false))
+        );
+        assert_eq!(read("waiting"), Some((SubscriptionPhase::Active, None, false)));
+        assert_eq!(read(""), None);
+    }
+}

@@ -1,0 +1,87 @@
+//! Requests outside dialogs: the first SUBSCRIBE, and MESSAGE.
+
+use std::net::IpAddr;
+use std::time::Instant;
+
+use crate::dialog::RouteSet;
+use crate::endpoint::Endpoint;
+use crate::ids::{LegId, UsageId};
+use crate::message::{Builder, HeaderName, Method, Uri, request};
+use crate::outbox::{Event, Outbox, OutgoingMessage, Party, Target};
+use crate::session::cause::name_addr;
+use crate::token::Token;
+use crate::transaction::{ClientKey, Purpose};
+use crate::transport::Flow;
+
+/// A longer text is refused with 513: the request would not fit into a datagram (RFC 3428 §8), in bytes.
+const TEXT_BYTES_MAX: usize = 1000;
+
+/// What names a request outside a dialog.
+pub(super) struct Outside<'a> {
+    pub(super) method: Method,
+    pub(super) target: &'a Target,
+    /// The target's flow, or another to the same.
+    pub(super) flow: Flow,
+    pub(super) from: &'a Party,
+    pub(super) to: &'a Party,
+    pub(super) tag: Token,
+    pub(super) call_id: &'a str,
+    pub(super) cseq: u32,
+}
+
+impl Outside<'_> {
+    /// Everything up to the headers of its method.
+    pub(super) fn begin(&self, branch: Token, endpoint: &Endpoint) -> Builder {
+        let Self { method, target, flow, from, to, tag, call_id, cseq } = self;
+        let routes = RouteSet::preloaded(&target.route);
+        let routed = routes.apply(&target.uri);
+        let host = host(endpoint.address(*flow).ip());
+        let callee = Uri::parse(&target.uri).map_or(&*host, |uri| uri.host);
+        let mut builder = request(*method, routed.uri)
+            .header(HeaderName::Via, endpoint.via(*flow, branch))
+            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::From, format_args!("{};tag={tag}", name_addr(from, &host)))
+            .header(HeaderName::To, name_addr(to, callee))
+            .header(HeaderName::CallId, call_id)
+            .header(HeaderName::CSeq, format_args!("{cseq} {}", method.name()))
+            .header(HeaderName::UserAgent, &endpoint.config.user_agent);
+        for route in routed.route {
+            builder = builder.header(HeaderName::Route, route);
+        }
+        match routed.last {
+            Some(last) => builder.header(HeaderName::Route, format_args!("<{last}>")),
+            None => builder,
+        }
+    }
+}
+
+/// Sends a MESSAGE (RFC 3428). Its outcome is told by [`Event::MessageDone`].
+pub(crate) fn message(
+    now: Instant,
+    id: UsageId,
+    message: &OutgoingMessage,
+    endpoint: &mut Endpoint,
+    out: &mut Outbox,
+) {
+    if message.text.len() > TEXT_BYTES_MAX {
+        return out.events.push(Event::MessageDone { usage: id, status: 513 });
+    }
+    let (tag, branch) = (endpoint.token(), endpoint.token());
+    let call_id = format!("{}{}", endpoint.token(), endpoint.token());
+    let OutgoingMessage { target, from, to, text } = message;
+    let cseq = endpoint.first_cseq(now);
+    let flow = target.flow;
+    let outside = Outside { method: Method::Message, target, flow, from, to, tag, call_id: &call_id, cseq };
+    let bytes = outside.begin(branch, endpoint).body("text/plain;charset=UTF-8", text.as_bytes());
+    let key = ClientKey::new(branch, Method::Message);
+    let purpose = Purpose::Message(id);
+    endpoint.transactions.send(now, key, Method::Message, bytes, flow, LegId(id.0), purpose, out);
+}
+
+/// An address as the host of a URI.
+fn host(ip: IpAddr) -> String {
+    match ip {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}

@@ -37,6 +37,7 @@ pub(crate) struct Metrics {
 struct AgentCells {
     transactions: AtomicU64,
     dialogs: AtomicU64,
+    subscriptions: AtomicU64,
 }
 
 /// The numbers at one moment.
@@ -91,6 +92,7 @@ impl Metrics {
         let Some(cells) = self.agents.get(usize::from(worker)) else { return };
         cells.transactions.store(gauges.transactions as u64, Ordering::Relaxed);
         cells.dialogs.store(gauges.dialogs as u64, Ordering::Relaxed);
+        cells.subscriptions.store(gauges.subscriptions as u64, Ordering::Relaxed);
     }
 
     pub(crate) fn set_switch(&self, calls: u64, legs: u64, media_ports_in_use: u64) {
@@ -110,7 +112,7 @@ impl Metrics {
             sip_dialogs: sum(|cells| &cells.dialogs),
             sip_transactions: sum(|cells| &cells.transactions),
             media_ports_in_use: self.media_ports_in_use.load(Ordering::Relaxed),
-            subscriptions: 0,
+            subscriptions: sum(|cells| &cells.subscriptions),
             registrations,
             connections,
             calls_total: counted(Counter::Calls),

@@ -19,6 +19,7 @@ mod driver;
 mod handle;
 mod serve;
 pub mod switch;
+pub mod translate;
 
 pub use config::Config;
 pub use driver::{Running, StartError, StoreError};

@@ -214,6 +214,7 @@ fn setup() -> Setup {
             music: None,
             tones: "us".to_owned(),
         },
+        translation: Arc::default(),
         domain: "127.0.0.1".to_owned(),
         sip_workers: 1,
         ring_max: Duration::from_secs(120),

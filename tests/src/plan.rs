@@ -134,6 +134,7 @@ fn setup() -> Setup {
             music: Some(music()),
             tones: "us".to_owned(),
         },
+        translation: Arc::default(),
         domain: DOMAIN.to_owned(),
         sip_workers: 1,
         ring_max: Duration::from_secs(60),

@@ -12,10 +12,11 @@ use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
 
 use super::lines::Addresses;
+use super::locations::Places;
 use super::section::Section;
 use super::{
-    Api, Config, DialingLocation, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps,
-    endpoint, lines, music, routes, trunks,
+    Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps, endpoint, lines, music,
+    routes, trunks,
 };
 
 /// Reads the file. What is wrong is in the section's report; the value is of use only where nothing is.
@@ -25,13 +26,17 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let api = api(root.table("api"));
     let limits = limits(root.table("limits"));
     let mut addresses = Addresses::default();
-    let lines =
-        root.tables("line").into_iter().filter_map(|line| lines::read(line, &mut addresses)).collect();
+    let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
+    let lines = root
+        .tables("line")
+        .into_iter()
+        .filter_map(|line| lines::read(line, &mut addresses, &mut places))
+        .collect();
     let trunk_sections = root.tables("trunk");
     let trunks_named = trunk_sections.len();
     let trunks: Vec<_> = trunk_sections
         .into_iter()
-        .filter_map(|trunk| trunks::read(trunk, &mut addresses, limits.calls))
+        .filter_map(|trunk| trunks::read(trunk, &mut addresses, &mut places, limits.calls))
         .collect();
     let whole = trunks.len() == trunks_named;
     let routes =
@@ -49,7 +54,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         api,
         apps,
         store: store(root.table("store")),
-        location: location(root.table("location")),
+        locations: places.finish(),
         lines,
         trunks,
         routes,
@@ -220,32 +225,6 @@ fn store(section: Section<'_>) -> Store {
     };
     section.close();
     Store { path }
-}
-
-fn location(section: Section<'_>) -> DialingLocation {
-    let digits = |key: &'static str| match section.string(key) {
-        Some(value) if value.get_ref().bytes().all(|byte| byte.is_ascii_digit()) => {
-            value.into_inner().to_owned()
-        }
-        Some(value) => {
-            section.refuse(
-                key,
-                &value,
-                format!("{:?} is no number", value.get_ref()),
-                "write digits in quotes",
-            );
-            String::new()
-        }
-        None => String::new(),
-    };
-    let location = DialingLocation {
-        country_code: section.integer("country_code", 1..=999),
-        area_code: digits("area_code"),
-        international_prefix: digits("international_prefix"),
-        long_distance_prefix: digits("long_distance_prefix"),
-    };
-    section.close();
-    location
 }
 
 fn park(section: Section<'_>) -> Park {

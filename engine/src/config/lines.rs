@@ -6,6 +6,7 @@ use std::sync::Arc;
 use toml::Spanned;
 use trunkline_sip::auth::Algorithm;
 
+use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
 use super::{Line, Secret};
@@ -50,8 +51,9 @@ impl Addresses {
 }
 
 /// Reads one line.
-pub(super) fn read(section: Section<'_>, addresses: &mut Addresses) -> Option<Line> {
+pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut Places) -> Option<Line> {
     let address = addresses.take(&section, "address");
+    places.place(&section, address.as_ref());
     let name = section.string("name").map(|name| name.into_inner().to_owned());
     let kind = kind(&section);
     let password = password(&section, kind);

@@ -20,6 +20,7 @@ use trunkline_sip::transport::Transport;
 
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{LineKind, RouteSetup};
+use crate::translate::Locations;
 
 mod apps;
 mod built_in;
@@ -28,6 +29,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod lines;
+mod locations;
 mod music;
 mod phone_table;
 mod routes;
@@ -60,8 +62,8 @@ pub struct Config {
     pub apps: Vec<App>,
     /// Where registrations are kept.
     pub store: Store,
-    /// The caller's place.
-    pub location: DialingLocation,
+    /// Where lines are, with their calling cards (`[location]`, `[[card]]`).
+    pub locations: Arc<Locations>,
     /// Lines, in order.
     pub lines: Vec<Line>,
     /// Trunks, in order.
@@ -150,19 +152,6 @@ pub struct App {
 pub struct Store {
     /// The SQLite file, relative to the state directory.
     pub path: PathBuf,
-}
-
-/// `[location]`: the caller's place (TAPI LINELOCATIONENTRY).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct DialingLocation {
-    /// Country code; `None`: numbers are taken as they are.
-    pub country_code: Option<u32>,
-    /// Area code.
-    pub area_code: String,
-    /// What is dialled before a country code.
-    pub international_prefix: String,
-    /// What is dialled before an area code.
-    pub long_distance_prefix: String,
 }
 
 /// `[[line]]`.

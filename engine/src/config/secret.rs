@@ -20,6 +20,9 @@ pub(super) const PASSWORD: SecretKeys = SecretKeys { plain: "password", file: "p
 /// `token`, `token_file`.
 pub(super) const TOKEN: SecretKeys = SecretKeys { plain: "token", file: "token_file" };
 
+/// `number`, `number_file`: of a calling card.
+pub(super) const NUMBER: SecretKeys = SecretKeys { plain: "number", file: "number_file" };
+
 impl SecretKeys {
     /// Whether either key is there.
     pub(super) fn present(self, section: &Section<'_>) -> bool {

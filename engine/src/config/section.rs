@@ -56,6 +56,20 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// Whether the table is absent or has no key at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.table.is_none_or(|table| table.is_empty())
+    }
+
+    /// One table, or the tables of an array of tables; none where the key is absent.
+    pub(super) fn table_or_tables(&self, key: &'static str) -> Vec<Self> {
+        match self.find(key) {
+            None => Vec::new(),
+            Some(value) if value.get_ref().is_array() => self.tables(key),
+            Some(_) => vec![self.table(key)],
+        }
+    }
+
     /// The tables of an array of tables.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Self> {
         let Some(value) = self.find(key) else { return Vec::new() };

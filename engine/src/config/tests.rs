@@ -3,6 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 use crate::switch::setup::{RouteFrom, RouteTo};
+use crate::translate::TranslateOptions;
 
 const EXAMPLE: &str = include_str!("../../trunkline.example.toml");
 const MISTAKES: &str = include_str!("../../../tests/tables/config_errors.md");
@@ -50,7 +51,7 @@ fn the_example_is_good() {
 #[test]
 fn what_the_example_leaves_out_by_a_sign_is_the_default() {
     // Examples without a default stand behind a sign as well.
-    let no_default = ["advertise", "music", "hosts", "origins", "realm = \"carrier"];
+    let no_default = ["advertise", "card", "music", "hosts", "origins", "realm = \"carrier"];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE
         .lines()
@@ -136,7 +137,7 @@ fn the_errors_of_one_file_have_an_end() {
 #[test]
 fn numbers_may_be_written_as_toml_writes_them() {
     let config = parse("[limits]\ncalls = 1_000\n[location]\ncountry_code = 0x31").unwrap();
-    assert_eq!((config.limits.calls, config.location.country_code), (1000, Some(49)));
+    assert_eq!((config.limits.calls, config.locations.all()[0].country.code), (1000, 49));
 }
 
 proptest::proptest! {
@@ -216,4 +217,65 @@ fn a_file_that_cannot_be_read_is_told() {
         "/nonexistent/t.toml: cannot be read: No such file or directory (os error 2); \
          name a readable file with --config"
     );
+}
+
+#[test]
+fn a_location_says_what_its_country_does_not() {
+    let config = parse(
+        r#"
+        [[card]]
+        name = "Example Card"
+        number = "1234567890"
+        long_distance = "18005550199,,,,H,,FG"
+        [[location]]
+        name = "Seattle"
+        country_code = 1
+        area_code = "425"
+        local_access = "9,"
+        long_distance_access = "8,"
+        toll_prefixes = ["555", "881"]
+        cancel_call_waiting = "*70,"
+        card = "Example Card"
+        area_rules = [{ area_code = "253", dial = "", include_area_code = true }]
+        [[location]]
+        name = "Berlin"
+        country_code = 49
+        area_code = "30"
+        long_distance_prefix = "9"
+        pulse = true
+        [[line]]
+        address = "1001"
+        password = "x"
+        [[line]]
+        address = "2001"
+        password = "x"
+        location = "Berlin"
+        "#,
+    )
+    .unwrap();
+    let locations = &config.setup().translation;
+    let dialled = |line: &str, address: &str| {
+        let found = locations.translate(line, address, None, TranslateOptions::NONE).unwrap();
+        (found.dialable, found.displayable)
+    };
+    let expected = |dialable: &str, displayable: &str| (dialable.to_owned(), displayable.to_owned());
+    assert_eq!(
+        dialled("1001", "+1 (206) 555-0123"),
+        expected("T8,18005550199,,,,1234567890,,2065550123", "T8,18005550199,,,,[Example Card],,206555-0123")
+    );
+    assert_eq!(dialled("1001", "+1 (253) 5550123"), expected("T9,2535550123", "T9,2535550123"));
+    assert_eq!(dialled("1001", "+49 (30) 12-34"), expected("T8,01149301234", "T8,011493012-34"));
+    assert_eq!(dialled("2001", "+49 (40) 1234"), expected("P9401234", "P9401234"));
+    // The network knows nothing of what is dialled at a place.
+    assert_eq!(locations.caller_id("2001", "0301234567").as_deref(), Some("+49 (30) 1234567"));
+    assert!(!format!("{config:?}").contains("1234567890"), "a card's number never reaches a log");
+}
+
+#[test]
+fn one_location_needs_no_name_and_no_list() {
+    let config = parse("[location]\ncountry_code = 49\narea_code = \"30\"\n").unwrap();
+    let found =
+        config.locations.translate("1001", "+1 (425) 555-0100", None, TranslateOptions::NONE).unwrap();
+    assert_eq!(found.dialable, "T0014255550100");
+    assert!(parse("[location]\n").unwrap().locations.all().is_empty());
 }

@@ -10,12 +10,19 @@ use trunkline_sip::auth::Credentials;
 use super::Trunk;
 use super::endpoint;
 use super::lines::Addresses;
+use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
 
 /// Reads one trunk. A trunk without `max_calls` may have `calls_max`.
-pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, calls_max: u32) -> Option<Trunk> {
+pub(super) fn read(
+    section: Section<'_>,
+    addresses: &mut Addresses,
+    places: &mut Places,
+    calls_max: u32,
+) -> Option<Trunk> {
     let name = addresses.take(&section, "name");
+    places.place(&section, name.as_ref());
     let peers = peers(&section);
     let allow_from = section.string_or_strings("allow_from").unwrap_or_default();
     let allow_from = allow_from.iter().filter_map(|value| network(&section, value)).collect();

@@ -73,6 +73,7 @@ pub(super) fn setup() -> Setup {
             music: Some(vec![0; 160].into()),
             tones: "us".to_owned(),
         },
+        translation: Arc::default(),
         domain: "pbx.example".into(),
         sip_workers: 2,
         ring_max: Duration::from_secs(60),

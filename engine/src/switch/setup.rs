@@ -10,6 +10,7 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
 
 use super::privilege::CallPrivilege;
+use crate::translate::Locations;
 
 /// Where a line's media ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -137,6 +138,8 @@ pub struct Setup {
     pub apps: Vec<AppSetup>,
     /// Media.
     pub media: MediaSetup,
+    /// Where lines are, for lineTranslateAddress and callers' numbers.
+    pub translation: Arc<Locations>,
     /// The engine's own domain, for From and To.
     pub domain: String,
     /// SIP workers.

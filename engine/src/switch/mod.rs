@@ -90,7 +90,7 @@ pub use ids::{AppId, CallId, CompletionId, RequestId};
 pub use message::Message;
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
-    Outcome, QosLevel, Refusal, Reply, TransferMode, Translation,
+    Outcome, QosLevel, Refusal, Reply, TransferMode,
 };
 pub use outbox::Outbox;
 pub use privilege::CallPrivilege;

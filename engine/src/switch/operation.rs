@@ -11,6 +11,7 @@ use super::forward::ForwardEntry;
 use super::ids::{CallId, CompletionId};
 use super::privilege::CallPrivilege;
 use super::view::MediaMode;
+use crate::translate::Translation;
 
 /// A TAPI function with its arguments. Handles are resolved by the switch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +33,7 @@ pub enum Operation {
         address: String,
         /// The calling card, with CARDOVERRIDE.
         card: Option<u32>,
-        /// LINETRANSLATEOPTION_ bits.
+        /// LINETRANSLATEOPTION_ bits, as of [`TranslateOptions::bits`](crate::translate::TranslateOptions::bits).
         options: u32,
     },
     /// `lineForward`: replaces the whole list.
@@ -624,21 +625,6 @@ pub enum Outcome {
     Calls(Vec<CallId>),
     /// What to dial and what to show.
     Translated(Box<Translation>),
-}
-
-/// LINETRANSLATEOUTPUT.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Translation {
-    /// What to dial; it may hold the number of a calling card.
-    pub dialable: String,
-    /// What may be shown and logged.
-    pub displayable: String,
-    /// `dwCurrentCountry`.
-    pub current_country: u32,
-    /// `dwDestCountry`; 0 where the address was not canonical.
-    pub dest_country: u32,
-    /// LINETRANSLATERESULT_ bits.
-    pub results: u32,
 }
 
 /// Why an operation was refused, and what would have been allowed.

@@ -17,11 +17,12 @@ use super::operation::{CallOperation, CallParams, Operation, Outcome, Refusal, R
 use super::outbox::Outbox;
 use super::report::{CallReport, Hold};
 use super::ring::contact;
-use super::route::{DIALLED_BYTES_MAX, Destination, Source, resolve};
+use super::route::{Destination, Source, resolve};
 use super::setup::LineKind;
 use super::status::COMPLETED_ELSEWHERE;
 use super::timers::{GUARD, Timer};
 use super::view::{CallOrigin, PartyView};
+use crate::translate::Dialable;
 
 /// Who asks, and by which request: it is answered once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -289,14 +290,9 @@ impl Switch {
         let (address, kind) = (Arc::clone(&line.address), line.kind);
         let own_name = line.name.clone();
         // Nothing, or a number that is not complete: the rest is dialled later (lineDial).
-        let (number, is_partial) = match to.strip_suffix(';') {
-            Some(number) => (number, true),
-            None => (to.as_str(), to.is_empty()),
-        };
-        let number = if is_partial && number.is_empty() {
-            String::new()
-        } else {
-            dialable(number).ok_or(LineError::InvalAddress)?
+        let Dialable { number, is_partial, .. } = match &*to {
+            "" => Dialable { is_partial: true, ..Dialable::default() },
+            to => self.dialable(to)?,
         };
         if kind == LineKind::Phone && self.location.bindings(&address, now).is_empty() {
             return Err(LineError::InvalLineState);
@@ -473,42 +469,4 @@ const fn permit_to_claim(operation: CallOperation) -> bool {
             | CallOperation::MonitorMedia
             | CallOperation::SetCallPrivilege
     )
-}
-
-/// The address to dial: TAPI's dialable format as far as it is supported. Visual separators of a number are left out; a
-/// name is taken as it is.
-pub(super) fn dialable(to: &str) -> Option<String> {
-    const SEPARATORS: &[char] = &[' ', '-', '.', '(', ')'];
-    /// Partial dialling, subaddresses, pauses, prompts and billing; and what would end a SIP URI.
-    const UNSUPPORTED: &[char] = &[';', '|', '^', ',', '?', '$', '@', ':', '<', '>', '"', '/'];
-    let is_digit = |c: char| c.is_ascii_digit() || "+*#".contains(c);
-    let is_number = to.chars().all(|c| is_digit(c) || SEPARATORS.contains(&c));
-    let address = if is_number { to.replace(SEPARATORS, "") } else { to.to_owned() };
-    let is_supported = |c: char| !c.is_control() && !c.is_whitespace() && !UNSUPPORTED.contains(&c);
-    let fits = !address.is_empty() && address.len() <= DIALLED_BYTES_MAX;
-    (fits && address.chars().all(is_supported)).then_some(address)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn separators_of_a_number_are_for_the_eye() {
-        assert_eq!(dialable("+49 (30) 12-34.5").as_deref(), Some("+493012345"));
-        assert_eq!(dialable("*21#").as_deref(), Some("*21#"));
-    }
-
-    #[test]
-    fn a_name_is_taken_as_it_is() {
-        assert_eq!(dialable("john.doe-2").as_deref(), Some("john.doe-2"));
-    }
-
-    #[test]
-    fn what_cannot_be_dialled_is_refused() {
-        let long = "1".repeat(DIALLED_BYTES_MAX + 1);
-        for to in ["", "()", "john doe", "100;", "1,2", "a@b", "a\r\nVia: x", &long] {
-            assert_eq!(dialable(to), None, "{to}");
-        }
-    }
 }

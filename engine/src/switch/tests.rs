@@ -8,3 +8,4 @@ mod limits;
 mod random;
 mod relay;
 mod tables;
+mod translation;

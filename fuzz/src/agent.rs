@@ -15,7 +15,7 @@ use trunkline_sip::message::{Framing, Limits, Message};
 use trunkline_sip::outbox::{Command, Event, Invite, Outbox, Party, Subject, Target};
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
-use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, Gauges, LegId, TrustedTrunk};
+use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, Gauges, LegId, TrustedTrunk, UsageId};
 
 /// Panics if a rule of the agent is broken by this script.
 pub fn check(octets: &[u8]) {
@@ -39,6 +39,7 @@ struct Stage {
     agent: Agent,
     flow: Flow,
     legs: Vec<LegId>,
+    usages: Vec<UsageId>,
     over: HashSet<LegId>,
     /// The values of [`HEADERS`] in our last request.
     values: [String; 5],
@@ -64,7 +65,7 @@ impl Stage {
             connection: ConnectionId::default(),
         };
         let values = Default::default();
-        Self { now, agent, flow, legs: Vec::new(), over: HashSet::new(), values, tag: String::new() }
+        Self { now, agent, flow, legs: Vec::new(), usages: Vec::new(), over: HashSet::new(), values, tag: String::new() }
     }
 
     fn step(&mut self, step: &[u8]) {
@@ -93,6 +94,15 @@ impl Stage {
         let description = || Some(Box::new(SessionDescription::parse(&OFFER.into()).expect("it is one")));
         let offer = || description().expect("there is one");
         let leg = self.legs.get(number as usize / 10 % self.legs.len().max(1)).copied();
+        let usage = self.usages.get(number as usize / 10 % self.usages.len().max(1)).copied();
+        if let (1000.., Some(usage)) = (number, usage) {
+            let status = 100 + u16::try_from(number % 500).unwrap_or_default();
+            let command = match number % 2 {
+                0 => Command::AnswerRefer(usage, status),
+                _ => Command::ReferProgress(usage, status),
+            };
+            return self.act(|agent, now, out| agent.command(now, command, out));
+        }
         let command = match (number % 10, leg) {
             (0, _) | (_, None) => {
                 let leg = LegId::new(0, self.legs.len() as u64);
@@ -154,6 +164,9 @@ impl Stage {
     }
 
     fn hear(&mut self, event: &Event) {
+        if let Event::Refer(usage, _) = event {
+            self.usages.push(*usage);
+        }
         let Some(Subject::Leg(leg)) = event.subject() else { return };
         if matches!(event, Event::Incoming(..)) {
             self.legs.push(leg);

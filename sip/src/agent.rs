@@ -11,6 +11,9 @@ mod config;
 mod details;
 mod outside;
 mod peer;
+mod refer;
+mod refer_to;
+mod referral;
 mod register;
 mod resolve;
 mod subscribe;
@@ -27,6 +30,8 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use foldhash::quality::RandomState;
+
+use referral::Referrals;
 
 use crate::auth::Challenger;
 use crate::directory::Directory;
@@ -62,6 +67,7 @@ pub struct Agent {
     subscriptions: Subscriptions,
     location: Arc<Location>,
     challenger: Arc<Challenger>,
+    referrals: Referrals,
     serial: u64,
     /// Legs with a dialog.
     dialogs: usize,
@@ -87,6 +93,7 @@ impl Agent {
             subscriptions: Subscriptions::default(),
             location,
             challenger,
+            referrals: Referrals::default(),
             serial: 0,
             dialogs: 0,
         }
@@ -155,6 +162,8 @@ impl Agent {
             Command::Notify(id, event) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.notify(now, event, endpoint, out));
             }
+            Command::AnswerRefer(usage, status) => self.answer_refer(now, usage, status, out),
+            Command::ReferProgress(usage, status) => self.refer_progress(now, usage, status, out),
             Command::End(id, reason) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.end(now, reason, endpoint, out));
             }
@@ -162,9 +171,7 @@ impl Agent {
             | Command::Identify(..)
             | Command::Focus(..)
             | Command::Digit(..)
-            | Command::UserToUser(..)
-            | Command::AnswerRefer(..)
-            | Command::ReferProgress(..) => {}
+            | Command::UserToUser(..) => {}
             Command::AnswerSubscribe(id, status) => self.answer_subscribe(now, id, status, out),
             Command::NotifySubscriber(id, document, is_last) => {
                 self.notify_subscriber(now, id, *document, is_last, out);
@@ -237,13 +244,15 @@ impl Agent {
             });
         }
         self.handle_subscriptions(now, out);
+        self.expire_referrals(now, out);
         self.expire_bindings(now, out);
     }
 
     /// When to call [`Self::handle_timeout`] if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
-        own.chain(self.subscriptions.deadline()).chain(self.bindings_deadline()).min()
+        let usages = self.subscriptions.deadline().into_iter().chain(self.referrals.deadline());
+        own.chain(usages).chain(self.bindings_deadline()).min()
     }
 
     /// How much state there is. Costs nothing.
@@ -253,6 +262,7 @@ impl Agent {
             dialogs: self.dialogs,
             legs: self.legs.len(),
             subscriptions: self.subscriptions.len(),
+            referrals: self.referrals.len(),
         }
     }
 }
@@ -279,6 +289,10 @@ impl Agent {
         });
         let is_alive = self.legs.contains_key(&concern.leg);
         match (concern.purpose, accepted) {
+            (Purpose::Refer(usage), _) => {
+                let status = concern.status(answer.map(|(response, _)| response));
+                self.referral_notified(now, usage, concern, status, out);
+            }
             (Purpose::Subscription(usage), _) => self.subscription_concern(now, usage, concern, answer, out),
             (Purpose::Message(usage), _) => Self::message_concern(usage, concern, answer, out),
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
@@ -328,6 +342,9 @@ impl Agent {
                 let arrival = Arrival { message, flow, id, key };
                 let Some(arrival) = self.subscription_request(now, arrival, out) else { return };
                 match self.leg_of(&arrival.message) {
+                    Some(leg) if refer::is_refer(&arrival.message) => {
+                        self.refer_in_dialog(now, leg, arrival, out);
+                    }
                     Some(leg) => {
                         self.with_leg(leg, out, |leg, endpoint, out| leg.request(now, arrival, endpoint, out))
                     }
@@ -389,6 +406,7 @@ impl Agent {
                 self.on_streams.insert((connection, id));
             }
         }
+        let referrals = if leg.is_told_over() { std::mem::take(&mut leg.referrals) } else { Vec::new() };
         if leg.is_over() {
             self.tags.remove(&tag);
             self.legs.remove(&id);
@@ -397,6 +415,7 @@ impl Agent {
             let deadline = leg.deadline();
             self.timers.arm(&mut leg.armed, deadline, id);
         }
+        self.end_referrals(referrals);
     }
 
     fn admit(&mut self, mut leg: Leg) {

@@ -22,9 +22,10 @@ use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
 use crate::transport::{Flow, Transport};
 
 /// What this stage of the engine serves (RFC 3261 §20.5).
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REGISTER, SUBSCRIBE, NOTIFY";
+pub(crate) const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, REGISTER, SUBSCRIBE, NOTIFY";
 /// Extensions that may be required of us.
-pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub";
+pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub, tdialog";
 /// The event packages that are served.
 pub(crate) const ALLOW_EVENTS: &str = "talk, hold, dialog, conference, call-completion, message-summary";
 /// Bodies we read.
@@ -306,10 +307,10 @@ impl Endpoint {
     }
 
     /// Begins the transaction of a request.
-    pub(crate) fn begin(&mut self, arrival: Arrival, leg: LegId) -> ServerId {
+    pub(crate) fn begin(&mut self, arrival: Arrival, leg: impl Into<Option<LegId>>) -> ServerId {
         let Arrival { message, flow, id, key } = arrival;
         let to = response_flow(&message, flow);
-        self.transactions.begin(id, key, message, to, flow.remote, Some(leg));
+        self.transactions.begin(id, key, message, to, flow.remote, leg.into());
         id
     }
 }

@@ -528,11 +528,11 @@ impl Lab {
     fn expect_nothing(&self) {
         for (worker, agent) in self.agents.iter().enumerate() {
             let gauges = agent.gauges();
-            let left = (gauges.transactions, gauges.dialogs, gauges.legs);
+            let left = (gauges.transactions, gauges.dialogs, gauges.legs, gauges.referrals, gauges.subscriptions);
             assert_eq!(
                 left,
-                (0, 0, 0),
-                "worker {worker} holds transactions, dialogs, legs\n{}",
+                (0, 0, 0, 0, 0),
+                "worker {worker} holds transactions, dialogs, legs, referrals, subscriptions\n{}",
                 self.ladder.tail(30)
             );
             let wake = agent.deadline().map(|at| at - self.now);

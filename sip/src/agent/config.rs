@@ -83,4 +83,6 @@ pub struct Gauges {
     pub legs: usize,
     /// Subscriptions, of both sides.
     pub subscriptions: usize,
+    /// REFERs that are followed.
+    pub referrals: usize,
 }

@@ -170,8 +170,7 @@ mod tests {
     fn read(uri: &str, headers: &str, peer: &Peer) -> Result<Details, IllNamed> {
         let text = format!("INVITE {uri} SIP/2.0\r\nCall-ID: c\r\n{headers}Content-Length: 0\r\n\r\n");
         let invite = Message::scan(text.into(), Framing::Stream, &Limits::DEFAULT).unwrap();
-        let details = Details::read(&invite, &Uri::parse(invite.request_uri()).unwrap(), peer);
-        details
+        Details::read(&invite, &Uri::parse(invite.request_uri()).unwrap(), peer)
     }
 
     fn details(headers: &str) -> CallDetails {

@@ -25,8 +25,9 @@ impl Agent {
                 Some(unmet) => self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply)),
                 None => self.refuse(&arrival, 200, out, endpoint::capabilities),
             },
+            Method::Refer => self.refer_outside(now, arrival, out),
             Method::Subscribe => self.subscribed(now, arrival, out),
-            Method::Message | Method::Publish | Method::Notify | Method::Refer => {
+            Method::Message | Method::Publish | Method::Notify => {
                 self.unserved(now, &arrival, out);
             }
             Method::Bye => self.orphan(now, arrival, out),
@@ -38,6 +39,7 @@ impl Agent {
 
     /// A request with a To tag that is in no dialog of ours, or a BYE without one.
     pub(super) fn orphan(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let Some(arrival) = self.refer_by_tag(now, arrival, out) else { return };
         let is_trunk = || self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some();
         let is_bye = arrival.message.method() == Method::Bye;
         if is_bye && self.endpoint.config.reply_200_to_orphan_bye && is_trunk() {

@@ -35,7 +35,7 @@ impl Agent {
     }
 
     /// Whether a line is registered from exactly this address: then it is a phone, though a trunk is at the same host.
-    fn is_registered_phone(&self, now: Instant, user: &str, flow: Flow) -> bool {
+    pub(super) fn is_registered_phone(&self, now: Instant, user: &str, flow: Flow) -> bool {
         self.endpoint.directory.accounts.contains_key(user)
             && self
                 .location

@@ -81,8 +81,7 @@ impl Agent {
     ) {
         match subject {
             Subject::Leg(id) => self.with_leg(id, out, |leg, _, out| leg.announce(place, found, out)),
-            Subject::Usage(_) => {}
+            Subject::Usage(id) => self.referral_resolved(now, id, place, found, out),
         }
-        let _ = now;
     }
 }

@@ -12,7 +12,7 @@ mod route;
 mod sequence;
 
 pub use name::DialogName;
-pub(crate) use name::{Named, READINGS, REPLACES_TAGS};
+pub(crate) use name::{Named, READINGS, REPLACES_TAGS, TARGET_DIALOG_TAGS};
 pub use route::{RouteSet, Routed};
 pub use sequence::{OutOfOrder, Sequence};
 

@@ -219,6 +219,32 @@ impl Leg {
 
 /// Requests inside the dialog, and what became of ours.
 impl Leg {
+    /// Checks a request of the peer inside the dialog, other than ACK and CANCEL. `None`: it is answered.
+    pub(crate) fn admit(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> Option<Arrival> {
+        let tag = self.tag;
+        let method = arrival.message.method();
+        if let Some(dialog) = &mut self.dialog
+            && dialog.receive(&arrival.message, arrival.flow).is_err()
+        {
+            endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
+            return None;
+        }
+        if method != Method::Bye
+            && let Some(unmet) = super::unmet(&arrival.message)
+        {
+            endpoint.reply(now, arrival, unmet.status(), tag, out, |reply| unmet.explain(reply));
+            return None;
+        }
+        self.note_methods(&arrival.message);
+        Some(arrival)
+    }
+
     /// A request of the peer inside the dialog, other than ACK and CANCEL.
     pub(crate) fn request(
         &mut self,
@@ -227,19 +253,9 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
+        let Some(arrival) = self.admit(now, arrival, endpoint, out) else { return };
         let tag = self.tag;
         let method = arrival.message.method();
-        if let Some(dialog) = &mut self.dialog
-            && dialog.receive(&arrival.message, arrival.flow).is_err()
-        {
-            return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
-        }
-        if method != Method::Bye
-            && let Some(unmet) = super::unmet(&arrival.message)
-        {
-            return endpoint.reply(now, arrival, unmet.status(), tag, out, |reply| unmet.explain(reply));
-        }
-        self.note_methods(&arrival.message);
         let has_offer = description::of(&arrival.message).is_some();
         match method {
             Method::Bye => self.bye(now, arrival, endpoint, out),
@@ -323,6 +339,7 @@ impl Leg {
             Purpose::Notify if status >= 200 => self.notified(status, out),
             Purpose::Bye
             | Purpose::Notify
+            | Purpose::Refer(_)
             | Purpose::Subscription(_)
             | Purpose::Message(_)
             | Purpose::Alone => {}
@@ -340,7 +357,7 @@ impl Leg {
                 self.send_bye(now, authorization.into_iter().collect(), endpoint, out);
             }
             Purpose::Notify => self.notified(503, out),
-            Purpose::Subscription(_) | Purpose::Message(_) | Purpose::Alone => {}
+            Purpose::Refer(_) | Purpose::Subscription(_) | Purpose::Message(_) | Purpose::Alone => {}
         }
     }
 

@@ -34,8 +34,8 @@ use smallvec::SmallVec;
 use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
-use crate::ids::{ConnectionId, LegId};
-use crate::message::{HeaderName, Message, Method, escape_user};
+use crate::ids::{ConnectionId, LegId, UsageId};
+use crate::message::{HeaderName, Message, Method, NameAddr, escape_user};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Transmit};
 use crate::package::LegDialog;
 use crate::sdp::SessionDescription;
@@ -77,6 +77,8 @@ pub(crate) struct Leg {
     peer_takes_update: bool,
     /// The call, as long as its owner does not know of it.
     unannounced: Option<Box<Announcement>>,
+    /// The REFERs of the peer in this dialog that are not done.
+    pub(crate) referrals: Vec<UsageId>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -215,6 +217,7 @@ impl Leg {
             timer: None,
             peer_takes_update: false,
             unannounced: None,
+            referrals: Vec::new(),
         }
     }
 
@@ -334,6 +337,39 @@ impl Leg {
         }
     }
 
+    /// Why no REFER can be taken: the leg is over, or nobody has answered it.
+    pub(crate) const fn refuses_refer(&self) -> Option<u16> {
+        match self.stage {
+            Stage::Leaving(_) | Stage::Closing | Stage::Over => Some(481),
+            Stage::Calling(_) => Some(500),
+            Stage::Incoming(_) if self.unannounced.is_some() => Some(500),
+            Stage::Incoming(_) | Stage::Offered { .. } | Stage::Established => None,
+        }
+    }
+
+    /// The user part of the peer's identity, and where it speaks from.
+    pub(crate) fn remote(&self) -> Option<(String, Flow)> {
+        let dialog = self.dialog.as_ref()?;
+        let (_, _, remote) = dialog.identity();
+        let uri = NameAddr::parse(remote).and_then(|remote| remote.parsed_uri());
+        Some((uri.map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default(), dialog.flow()))
+    }
+
+    /// Does something with the dialog of a leg that is not over: its own part of a request, with the user part of our
+    /// Contact and credentials.
+    pub(crate) fn with_dialog<T>(
+        &mut self,
+        method: Method,
+        endpoint: &mut Endpoint,
+        act: impl FnOnce(&mut Dialog, &str, Option<(HeaderName, String)>, &mut Endpoint) -> T,
+    ) -> Option<T> {
+        if self.is_told_over() {
+            return None;
+        }
+        let authorization = self.authorization(method, endpoint);
+        Some(act(self.dialog.as_mut()?, &self.user, authorization, endpoint))
+    }
+
     /// The connection that the leg's peer is reached by, if any.
     pub(crate) fn connection(&self) -> ConnectionId {
         self.dialog.as_ref().map(|dialog| dialog.flow().connection).unwrap_or_default()
@@ -388,7 +424,7 @@ impl Leg {
     }
 
     /// Whether the owner was told that the leg is over.
-    const fn is_told_over(&self) -> bool {
+    pub(crate) const fn is_told_over(&self) -> bool {
         matches!(self.stage, Stage::Leaving(_) | Stage::Closing | Stage::Over)
     }
 

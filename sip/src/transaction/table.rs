@@ -62,6 +62,8 @@ pub(crate) enum Purpose {
     Bye,
     /// NOTIFY that the switch asked for.
     Notify,
+    /// NOTIFY of a REFER.
+    Refer(UsageId),
     /// SUBSCRIBE or NOTIFY of this subscription.
     Subscription(UsageId),
     /// This MESSAGE.

@@ -6,6 +6,7 @@ use proptest::strategy::ValueTree;
 
 use super::bench::{Bench, SDP_BODY, invite, request, response, word};
 use super::*;
+use crate::ids::UsageId;
 use crate::message::Message;
 use crate::outbox::Subject;
 
@@ -17,6 +18,7 @@ struct Chaos {
     bench: Bench,
     heard: Vec<Message>,
     legs: Vec<LegId>,
+    usages: Vec<UsageId>,
     over: Vec<LegId>,
     record: Vec<String>,
     serial: u64,
@@ -28,6 +30,7 @@ impl Chaos {
             bench: Bench::new(),
             heard: Vec::new(),
             legs: Vec::new(),
+            usages: Vec::new(),
             over: Vec::new(),
             record: Vec::new(),
             serial: 0,
@@ -87,7 +90,23 @@ impl Chaos {
                 });
                 self.look();
             }
-            _ => self.say(String::new(), b),
+            15 if a.is_multiple_of(3) => self.say(String::new(), b),
+            15 => {
+                let own = format!("call;to-tag={tag};from-tag=peer");
+                let refer_to =
+                    format!("Refer-To: <sip:1@h?Replaces=call%3Bto-tag={tag}%3Bfrom-tag=peer>\r\n");
+                let (method, headers) = match b % 4 {
+                    0 => ("INVITE", format!("Replaces: {own}\r\nUser-to-User: 6869\r\n")),
+                    1 => ("SUBSCRIBE", format!("Event: refer\r\nExpires: {}\r\n", a % 3)),
+                    _ => (
+                        "REFER",
+                        format!("{refer_to}Target-Dialog: call;local-tag={tag};remote-tag=peer\r\n"),
+                    ),
+                };
+                let to = if a.is_multiple_of(2) { "" } else { &tag };
+                self.say(request(method, cseq, to, &headers, ""), if b / 4 % 3 == 0 { b } else { 0 });
+            }
+            _ => {}
         }
     }
 
@@ -113,7 +132,10 @@ impl Chaos {
     fn command(&mut self, a: u16, b: u32) {
         let leg = Self::pick(&self.legs, a);
         let port = (b % 60_000) as u16;
-        let command = match (b % 11, leg) {
+        let usage = Self::pick(&self.usages, a);
+        let command = match (b % 13, leg) {
+            (11, _) if usage.is_some() => Command::AnswerRefer(usage.unwrap(), 200 + a % 300),
+            (12, _) if usage.is_some() => Command::ReferProgress(usage.unwrap(), 100 + a % 300),
             (0, _) | (_, None) => {
                 self.serial += 1;
                 let leg = LegId::new(0, self.serial);
@@ -147,6 +169,9 @@ impl Chaos {
         }
         for event in self.bench.events() {
             self.record.push(format!("{event:?}"));
+            if let Event::Refer(usage, _) = event {
+                self.usages.push(usage);
+            }
             let Some(Subject::Leg(leg)) = event.subject() else { continue };
             if matches!(event, Event::Incoming(..)) {
                 self.legs.push(leg);

@@ -7,6 +7,7 @@ mod calling;
 mod hostile;
 mod loss;
 mod modifying;
+mod referring;
 mod refreshing;
 mod registering;
 mod replacing;

@@ -1,0 +1,511 @@
+//! REFER, and the NOTIFYs that tell how far it is (RFC 3515, RFC 6665, RFC 7647).
+//!
+//! ```text
+//!  REFER ─▶ Event::Refer ─▶ AnswerRefer ─▶ 202, NOTIFY 100 ─▶ ReferProgress ─▶ NOTIFY 180 … NOTIFY 200, terminated
+//! ```
+//!
+//! The subscription ends with the dialog of the leg: a phone that has hung up hears no more of it (RFC 5057 §4 allows both).
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::outside::RETRY_AFTER_S;
+use super::refer_to::Reference;
+use super::referral::{OwnDialog, Referral};
+use super::{Agent, resolve};
+use crate::dialog::Dialog;
+use crate::endpoint::{Arrival, Endpoint};
+use crate::ids::{LegId, UsageId};
+use crate::message::{Builder, HeaderName, Message, Method, Uri, escape_user, reason_phrase};
+use crate::outbox::{Event, Outbox, Peer, Place, Refer, Subject};
+use crate::session;
+use crate::token::Token;
+use crate::transaction::{ClientKey, Concern, Purpose};
+
+/// How many REFERs of one leg are followed at a time.
+pub(crate) const PER_LEG_MAX: usize = 4;
+
+/// How many REFERs one agent follows at a time.
+pub(crate) const PER_AGENT_MAX: usize = 10_000;
+
+/// How long a REFER is followed that nobody refreshes: longer than anything rings.
+const LIFETIME: Duration = Duration::from_secs(600);
+
+/// How long the owner may take to answer: less than Timer F of the peer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The media type of what a NOTIFY says (RFC 3420).
+const SIPFRAG: &str = "message/sipfrag;version=2.0";
+
+/// Whether a request belongs to the REFERs of a dialog, and not to its session.
+pub(super) fn is_refer(request: &Message) -> bool {
+    match request.method() {
+        Method::Refer => true,
+        Method::Subscribe => event_id(request).is_some(),
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Register
+        | Method::Prack
+        | Method::Update
+        | Method::Info
+        | Method::Notify
+        | Method::Message
+        | Method::Publish
+        | Method::Other => false,
+    }
+}
+
+/// The `id` of `Event: refer`, if it is that event.
+fn event_id(request: &Message) -> Option<Option<&str>> {
+    let value = request.value(HeaderName::Event)?;
+    let (package, params) = value.split_once(';').unwrap_or((value, ""));
+    let id = || {
+        params.split(';').find_map(|param| {
+            let (name, value) = param.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("id").then(|| value.trim())
+        })
+    };
+    package.trim().eq_ignore_ascii_case("refer").then(id)
+}
+
+/// What comes in.
+impl Agent {
+    /// A REFER, or the SUBSCRIBE of one, in the dialog of a leg.
+    pub(super) fn refer_in_dialog(&mut self, now: Instant, id: LegId, arrival: Arrival, out: &mut Outbox) {
+        let mut admitted = None;
+        self.with_leg(id, out, |leg, endpoint, out| {
+            admitted = leg.admit(now, arrival, endpoint, out).map(|arrival| (arrival, leg.tag));
+        });
+        let (Some((arrival, tag)), Some(leg)) = (admitted, self.legs.get(&id)) else { return };
+        if arrival.message.method() == Method::Subscribe {
+            let name = event_id(&arrival.message).flatten();
+            let usage = self.referrals.named(&leg.referrals, name);
+            return self.refresh_referral(now, usage, arrival, tag, out);
+        }
+        let refusal = match leg.refuses_refer() {
+            None if leg.referrals.len() >= PER_LEG_MAX => Some(503),
+            refusal => refusal,
+        };
+        if let Some(status) = refusal {
+            return self.endpoint.reply(now, arrival, status, tag, out, later);
+        }
+        let peer = self.peer_in(now, id);
+        self.refer(now, arrival, (peer, tag), Some(id), out);
+    }
+
+    /// A REFER outside any dialog.
+    pub(super) fn refer_outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let Some(peer) = self.admit_peer(now, &arrival, out) else { return };
+        let message = &arrival.message;
+        if message.max_forwards() == Some(0) {
+            return self.refuse(&arrival, 483, out, |reply| reply);
+        }
+        if self.endpoint.transactions.is_merged(message) {
+            return self.refuse(&arrival, 482, out, |reply| reply);
+        }
+        if let Some(unmet) = session::unmet(message) {
+            return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
+        }
+        if self.is_full() {
+            return self.refuse(&arrival, 503, out, later);
+        }
+        let tag = self.endpoint.token();
+        self.refer(now, arrival, (Some(peer), tag), None, out);
+    }
+
+    /// A request with a tag that a REFER outside any dialog got. `None`: it is somebody else's.
+    pub(super) fn refer_by_tag(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        out: &mut Outbox,
+    ) -> Option<Arrival> {
+        let message = &arrival.message;
+        let known = Token::parse(message.to_tag()).and_then(|tag| Some((tag, self.referrals.by_tag(tag)?)));
+        let Some((tag, id)) = known else { return Some(arrival) };
+        let own = self.referrals.get_mut(id).and_then(|referral| referral.own.as_mut());
+        let Some(own) = own.filter(|own| own.dialog.matches(message.call_id(), message.from_tag())) else {
+            return Some(arrival);
+        };
+        if own.dialog.receive(message, arrival.flow).is_err() {
+            self.endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
+        } else if message.method() == Method::Subscribe && event_id(message).is_some() {
+            own.dialog.retarget(message);
+            self.refresh_referral(now, Some(id), arrival, tag, out);
+        } else {
+            return Some(arrival);
+        }
+        None
+    }
+
+    /// Takes a REFER: the owner is told, at once or when it is known which leg it names.
+    fn refer(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        (peer, tag): (Option<Peer>, Token),
+        leg: Option<LegId>,
+        out: &mut Outbox,
+    ) {
+        let message = &arrival.message;
+        let dialled = Uri::parse(message.request_uri()).map(|uri| uri.user_unescaped().into_owned());
+        let refusal = match (peer, dialled, Reference::read(message)) {
+            (None, _, _) => 403,
+            (_, None, _) => 416,
+            (_, _, Err(_)) => 400,
+            _ if self.referrals.len() >= PER_AGENT_MAX => 503,
+            (Some(peer), Some(dialled), Ok(reference)) => {
+                return self.follow(now, arrival, Referrer { peer, dialled, leg, tag }, reference, out);
+            }
+        };
+        let complete = |reply: Builder| if refusal == 503 { later(reply) } else { reply };
+        match leg {
+            Some(_) => self.endpoint.reply(now, arrival, refusal, tag, out, complete),
+            None => self.refuse(&arrival, refusal, out, complete),
+        }
+    }
+
+    fn follow(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        Referrer { peer, dialled, leg, tag }: Referrer,
+        reference: Reference,
+        out: &mut Outbox,
+    ) {
+        let id = UsageId(self.next_serial().0);
+        let Reference { to, referred_by, notifies, replaces, target_dialog } = reference;
+        let cseq = arrival.message.cseq().number;
+        let own = match leg {
+            Some(_) => None,
+            None => {
+                let first = self.endpoint.first_cseq(now);
+                let dialog = Dialog::of_request(&arrival.message, tag, arrival.flow, first);
+                let user = escape_user(&dialled).into();
+                Some(Box::new(OwnDialog { dialog, tag, user }))
+            }
+        };
+        let server = self.endpoint.begin(arrival, leg);
+        let mut refer = Box::new(Refer { leg, peer, dialled, to, referred_by, notifies });
+        let named =
+            [(Place::ReferTo, replaces), (Place::TargetDialog, target_dialog.filter(|_| leg.is_none()))];
+        let mut asked = 0;
+        for (place, dialog) in named.into_iter().filter_map(|(place, dialog)| Some((place, dialog?))) {
+            match self.seek(Subject::Usage(id), place, dialog, out) {
+                Some(found) => resolve_refer(&mut refer, place, found),
+                None => asked += 1,
+            }
+        }
+        let (untold, until) = if asked == 0 {
+            out.events.push(Event::Refer(id, refer));
+            (None, now + ANSWER_TIMEOUT)
+        } else {
+            (Some((refer, asked)), now + resolve::PATIENCE)
+        };
+        if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
+            leg.referrals.push(id);
+        }
+        let (in_flight, is_due, over) = (None, false, None);
+        let referral = Referral {
+            leg,
+            own,
+            server: Some(server),
+            untold,
+            cseq,
+            notifies,
+            in_flight,
+            status: 100,
+            is_due,
+            over,
+            until,
+        };
+        self.referrals.insert(id, referral);
+    }
+
+    /// Another worker has said which leg a header of a REFER names.
+    pub(super) fn referral_resolved(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        place: Place,
+        found: Option<LegId>,
+        out: &mut Outbox,
+    ) {
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        let Some((refer, asked)) = &mut referral.untold else { return };
+        resolve_refer(refer, place, found);
+        *asked = asked.saturating_sub(1);
+        if *asked == 0 {
+            self.tell_referral(now, id, out);
+        }
+    }
+
+    fn tell_referral(&mut self, now: Instant, id: UsageId, out: &mut Outbox) {
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        if let Some((refer, _)) = referral.untold.take() {
+            out.events.push(Event::Refer(id, refer));
+            self.referrals.extend(id, now + ANSWER_TIMEOUT);
+        }
+    }
+
+    /// SUBSCRIBE refreshes the subscription that a REFER made, or ends it (RFC 6665 §4.2.1).
+    fn refresh_referral(
+        &mut self,
+        now: Instant,
+        usage: Option<UsageId>,
+        arrival: Arrival,
+        tag: Token,
+        out: &mut Outbox,
+    ) {
+        let usage = usage.and_then(|id| Some((id, self.referrals.get_mut(id)?)));
+        let Some((id, referral)) = usage.filter(|(_, referral)| referral.server.is_none()) else {
+            return self.endpoint.reply(now, arrival, 481, tag, out, |reply| reply);
+        };
+        let asked = arrival.message.expires().map(|seconds| Duration::from_secs(seconds.into()));
+        let lifetime = asked.unwrap_or(LIFETIME).min(LIFETIME);
+        if lifetime.is_zero() {
+            referral.over.get_or_insert("timeout");
+        } else {
+            self.referrals.extend(id, now + lifetime);
+        }
+        let contact = self.endpoint.contact(arrival.flow, "").to_string();
+        self.endpoint.reply(now, arrival, 200, tag, out, |reply| {
+            reply.header(HeaderName::Contact, contact).header(HeaderName::Expires, lifetime.as_secs())
+        });
+        self.notify_referral(now, id, out);
+    }
+
+    /// Who is at the other end of a leg.
+    fn peer_in(&self, now: Instant, id: LegId) -> Option<Peer> {
+        let (user, flow) = self.legs.get(&id)?.remote()?;
+        match self.endpoint.directory.trunk_at(flow.remote.ip()) {
+            Some(trunk) if !self.is_registered_phone(now, &user, flow) => {
+                Some(Peer::Trunk(Arc::clone(trunk)))
+            }
+            Some(_) | None => Some(Peer::Line(user.into())),
+        }
+    }
+}
+
+/// Who sent a REFER, and where.
+struct Referrer {
+    peer: Peer,
+    dialled: String,
+    leg: Option<LegId>,
+    tag: Token,
+}
+
+fn resolve_refer(refer: &mut Refer, place: Place, found: Option<LegId>) {
+    match place {
+        Place::ReferTo => {
+            if let Some(replaces) = &mut refer.to.replaces {
+                replaces.leg = found;
+            }
+        }
+        Place::TargetDialog => refer.leg = found,
+        Place::Replaces | Place::Join => {}
+    }
+}
+
+fn later(reply: Builder) -> Builder {
+    reply.header(HeaderName::RetryAfter, RETRY_AFTER_S)
+}
+
+/// What the owner says.
+impl Agent {
+    /// Accepts a REFER, or refuses it.
+    pub(super) fn answer_refer(&mut self, now: Instant, id: UsageId, status: u16, out: &mut Outbox) {
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        let Some(server) = referral.server.take() else { return };
+        let (is_accepted, notifies) = ((200..300).contains(&status), referral.notifies);
+        let status = match status {
+            200..300 if notifies => 202,
+            200..300 => 200,
+            300..700 => status,
+            _ => 500,
+        };
+        let user = referral.own.as_ref().map(|own| own.user.clone()).unwrap_or_default();
+        let tag = match (&referral.own, referral.leg.and_then(|leg| self.legs.get(&leg))) {
+            (Some(own), _) => own.tag,
+            (None, Some(leg)) => leg.tag,
+            // The request carries the tag of its dialog: this one is not written.
+            (None, None) => self.endpoint.token(),
+        };
+        let flow = self.endpoint.transactions.response_flow(server);
+        if let (Some(mut response), Some(flow)) = (self.endpoint.response(server, status, tag), flow) {
+            if is_accepted {
+                if let Some((request, _)) = self.endpoint.transactions.request(server) {
+                    response = response.copy(request, HeaderName::RecordRoute);
+                }
+                response = response.header(HeaderName::Contact, self.endpoint.contact(flow, &user));
+            }
+            if is_accepted && !notifies {
+                response = response.raw("Refer-Sub", "false");
+            }
+            self.endpoint.transactions.respond(now, server, status, response.finish(), out);
+        }
+        if is_accepted && notifies {
+            self.referrals.extend(id, now + LIFETIME);
+            self.notify_referral(now, id, out);
+        } else {
+            self.forget_referral(id);
+        }
+    }
+
+    /// Tells how far a REFER is. The last status is 200 or above.
+    pub(super) fn refer_progress(&mut self, now: Instant, id: UsageId, status: u16, out: &mut Outbox) {
+        let is_unanswered = self.referrals.get_mut(id).is_some_and(|referral| referral.server.is_some());
+        if is_unanswered {
+            self.answer_refer(now, id, 202, out);
+        }
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        if referral.over.is_some() || !(100..700).contains(&status) {
+            return;
+        }
+        referral.status = status;
+        if status >= 200 {
+            referral.over = Some("noresource");
+        }
+        self.notify_referral(now, id, out);
+    }
+
+    /// Sends a NOTIFY, or has it sent when the one before it is answered: they must not overtake each other.
+    fn notify_referral(&mut self, now: Instant, id: UsageId, out: &mut Outbox) {
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        if referral.in_flight.is_some() {
+            referral.is_due = true;
+            return;
+        }
+        referral.is_due = false;
+        let text = NotifyText {
+            cseq: referral.cseq,
+            status: referral.status,
+            over: referral.over,
+            expires_s: referral.until.saturating_duration_since(now).as_secs(),
+        };
+        let concern = (referral.leg.unwrap_or(LegId(id.0)), Purpose::Refer(id));
+        let endpoint = &mut self.endpoint;
+        let key = match (&mut referral.own, referral.leg.and_then(|leg| self.legs.get_mut(&leg))) {
+            (Some(own), _) => Some(text.send(now, &mut own.dialog, &own.user, None, concern, endpoint, out)),
+            (None, Some(leg)) => {
+                leg.with_dialog(Method::Notify, endpoint, |dialog, user, authorization, endpoint| {
+                    text.send(now, dialog, user, authorization, concern, endpoint, out)
+                })
+            }
+            (None, None) => None,
+        };
+        referral.in_flight = key;
+        if key.is_none() {
+            self.forget_referral(id);
+        }
+    }
+}
+
+/// One NOTIFY.
+struct NotifyText {
+    cseq: u32,
+    status: u16,
+    over: Option<&'static str>,
+    expires_s: u64,
+}
+
+impl NotifyText {
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the request")]
+    fn send(
+        &self,
+        now: Instant,
+        dialog: &mut Dialog,
+        user: &str,
+        authorization: Option<(HeaderName, String)>,
+        (leg, purpose): (LegId, Purpose),
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> ClientKey {
+        let Self { cseq, status, over, expires_s } = self;
+        let (flow, branch, number) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let mut notify = endpoint
+            .request(dialog, Method::Notify, number, flow, branch)
+            .header(HeaderName::Contact, endpoint.contact(flow, user))
+            .header(HeaderName::Event, format_args!("refer;id={cseq}"));
+        notify = match over {
+            Some(reason) => {
+                notify.header(HeaderName::SubscriptionState, format_args!("terminated;reason={reason}"))
+            }
+            None => notify.header(HeaderName::SubscriptionState, format_args!("active;expires={expires_s}")),
+        };
+        if let Some((name, value)) = authorization {
+            notify = notify.header(name, value);
+        }
+        let body = format!("SIP/2.0 {status} {}\r\n", reason_phrase(*status));
+        let key = ClientKey::new(branch, Method::Notify);
+        let bytes = notify.body(SIPFRAG, body.as_bytes());
+        endpoint.transactions.send(now, key, Method::Notify, bytes, flow, leg, purpose, out);
+        key
+    }
+}
+
+/// What becomes of them.
+impl Agent {
+    /// The outcome of a NOTIFY: the next one follows, or the subscription is over. A refusal ends it silently.
+    pub(super) fn referral_notified(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        concern: Concern,
+        status: u16,
+        out: &mut Outbox,
+    ) {
+        let Some(referral) = self.referrals.get_mut(id) else { return };
+        if referral.in_flight != Some(concern.key) || status < 200 && !concern.has_lost_stream {
+            return;
+        }
+        referral.in_flight = None;
+        if concern.has_lost_stream {
+            return self.notify_referral(now, id, out);
+        }
+        let is_accepted = (200..300).contains(&status);
+        match (is_accepted, referral.is_due, referral.over) {
+            (true, true, _) => self.notify_referral(now, id, out),
+            (true, false, None) => {}
+            (true, false, Some(_)) | (false, ..) => self.forget_referral(id),
+        }
+    }
+
+    /// A leg is over: so are its REFERs, but for those that are not answered.
+    pub(super) fn end_referrals(&mut self, of_leg: Vec<UsageId>) {
+        for id in of_leg {
+            match self.referrals.get_mut(id) {
+                Some(referral) if referral.server.is_some() => referral.leg = None,
+                Some(_) | None => drop(self.referrals.remove(id)),
+            }
+        }
+    }
+
+    fn forget_referral(&mut self, id: UsageId) {
+        let leg = self.referrals.remove(id).and_then(|referral| referral.leg);
+        if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
+            leg.referrals.retain(|of| *of != id);
+        }
+    }
+
+    /// Whoever had to answer has not, or a subscription expires.
+    pub(super) fn expire_referrals(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(id) = self.referrals.due(now) {
+            let Some(referral) = self.referrals.get_mut(id) else { return };
+            if referral.untold.is_some() {
+                self.tell_referral(now, id, out);
+            } else if referral.server.is_some() {
+                self.answer_refer(now, id, 500, out);
+            } else if referral.over.is_none() {
+                referral.over = Some("timeout");
+                self.referrals.extend(id, now + LIFETIME);
+                self.notify_referral(now, id, out);
+            } else {
+                self.forget_referral(id);
+            }
+        }
+    }
+}

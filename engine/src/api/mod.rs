@@ -15,6 +15,7 @@ mod read;
 mod serve;
 mod shape;
 mod timestamp;
+mod translate;
 
 use std::sync::Arc;
 

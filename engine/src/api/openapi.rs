@@ -13,6 +13,7 @@ use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use super::operate::{Done, MAKE_CALL, MakeCall, Nothing, Submitted};
 use super::problem::Problem;
+use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
 use crate::switch::CallOperation;
 
 /// The answer to whatever is refused, the same for every path.
@@ -35,6 +36,8 @@ pub(super) fn document() -> OpenApi {
         (Nothing::name(), Nothing::schema()),
         (Problem::name(), Problem::schema()),
         (Submitted::name(), Submitted::schema()),
+        (TranslateAddress::name(), TranslateAddress::schema()),
+        (Translated::name(), Translated::schema()),
     ] {
         components.schemas.insert(name.into_owned(), schema);
     }
@@ -42,6 +45,11 @@ pub(super) fn document() -> OpenApi {
     paths.paths.insert(
         format!("/v1/lines/{{line}}/{MAKE_CALL}"),
         operation(MAKE_CALL, "line", &MakeCall::name(), "lineMakeCall: call this address from this line."),
+    );
+    let summary = "lineTranslateAddress: what to dial on this line for an address, and what to show.";
+    paths.paths.insert(
+        format!("/v1/lines/{{line}}/{TRANSLATE_ADDRESS}"),
+        operation(TRANSLATE_ADDRESS, "line", &TranslateAddress::name(), summary),
     );
     for call_operation in CallOperation::ALL {
         let name = call_operation.name();

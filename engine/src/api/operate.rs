@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 use super::access::Caller;
 use super::problem::Problem;
 use super::read::segments;
+use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
 use super::{BODY_BYTES_MAX, Shared};
 use crate::handle::AppIdentity;
 use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome};
@@ -58,12 +59,18 @@ pub(super) struct Done {
     /// The calls that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Vec<String>>,
+    /// What to dial and what to show.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    translation: Option<Box<Translated>>,
 }
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Self {
         match outcome {
-            Outcome::Done | Outcome::Translated(_) => Self::default(),
+            Outcome::Done => Self::default(),
+            Outcome::Translated(found) => {
+                Self { translation: Some(Box::new((*found).into())), ..Self::default() }
+            }
             Outcome::Call(call) => Self { call: Some(call.to_string()), ..Self::default() },
             Outcome::Consult(call) => Self { consult: Some(call.to_string()), ..Self::default() },
             Outcome::Conference { conference, consult } => Self {
@@ -95,12 +102,18 @@ pub(super) async fn line(
     request: Request,
 ) -> Result<Response, Problem> {
     let (line, name) = segments(path)?;
-    if name != MAKE_CALL {
-        return Err(unknown(&name, &[MAKE_CALL], &LINE_OPERATIONS_UNAVAILABLE));
-    }
     let prefer_async = prefers_async(request.headers());
-    let MakeCall { to } = argument(request).await?;
-    ask(&shared, &app, Operation::MakeCall { line: line.into(), to, params: None }, prefer_async).await
+    let operation = match &*name {
+        MAKE_CALL => {
+            let MakeCall { to } = argument(request).await?;
+            Operation::MakeCall { line: line.into(), to, params: None }
+        }
+        TRANSLATE_ADDRESS => argument::<TranslateAddress>(request).await?.on(line.into())?,
+        other => {
+            return Err(unknown(other, &[MAKE_CALL, TRANSLATE_ADDRESS], &LINE_OPERATIONS_UNAVAILABLE));
+        }
+    };
+    ask(&shared, &app, &name, operation, prefer_async).await
 }
 
 /// `POST /v1/calls/{call}/{operation}`.
@@ -152,7 +165,7 @@ pub(super) async fn call(
             return Err(unknown(&name, &[], &[operation.name()]));
         }
     };
-    ask(&shared, &app, operation, prefer_async).await
+    ask(&shared, &app, &name, operation, prefer_async).await
 }
 
 /// `GET /v1/calls/{call}/get-conf-related-calls`, the one operation that is also a read.
@@ -163,10 +176,12 @@ pub(super) async fn conf_related_calls(_: Caller) -> Problem {
 async fn ask(
     shared: &Shared,
     app: &AppIdentity,
+    name: &str,
     operation: Operation,
     prefer_async: bool,
 ) -> Result<Response, Problem> {
-    tracing::debug!(app = %app.name, ?operation, prefer_async, "operation");
+    // Without its arguments: an address to dial may hold the number of a calling card.
+    tracing::debug!(app = %app.name, operation = %name, prefer_async, "operation");
     if prefer_async {
         let request = shared.engine.submit(app.id, operation)?;
         let applied = [(PREFERENCE_APPLIED, HeaderValue::from_static(RESPOND_ASYNC))];
@@ -239,8 +254,8 @@ fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 pub(super) const MAKE_CALL: &str = "make-call";
 
 /// Operations on lines that TAPI has and this version has not.
-const LINE_OPERATIONS_UNAVAILABLE: [&str; 6] =
-    ["forward", "pickup", "setup-conference", "translate-address", "uncomplete-call", "unpark"];
+const LINE_OPERATIONS_UNAVAILABLE: [&str; 5] =
+    ["forward", "pickup", "setup-conference", "uncomplete-call", "unpark"];
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");

@@ -6,6 +6,7 @@ use super::{App, Call};
 use crate::switch::error::LineError;
 use crate::switch::operation::{Operation, Outcome, Refusal};
 use crate::switch::view::LineView;
+use crate::translate::{TranslateOptions, Translation};
 
 /// A line of an application.
 #[derive(Clone, Debug)]
@@ -38,6 +39,33 @@ impl Line {
             | Outcome::Completion(_)
             | Outcome::Calls(_)
             | Outcome::Translated(_) => Err(LineError::OperationFailed.into()),
+        }
+    }
+
+    /// What to dial on this line for a canonical or dialable address, and what to show.
+    ///
+    /// TAPI `lineTranslateAddress`. `card` is heeded with [`TranslateOptions::CARD_OVERRIDE`] alone.
+    ///
+    /// # Errors
+    /// [`LineError::InvalLineHandle`] if the line is not this application's; those of
+    /// [`translate`](crate::translate::translate).
+    pub async fn translate_address(
+        &self,
+        address: &str,
+        card: Option<u32>,
+        options: TranslateOptions,
+    ) -> Result<Translation, Refusal> {
+        let (line, address) = (Arc::clone(&self.address), address.to_owned());
+        let options = options.bits();
+        match self.app.request(Operation::TranslateAddress { line, address, card, options }).await? {
+            Outcome::Translated(translation) => Ok(*translation),
+            Outcome::Done
+            | Outcome::Call(_)
+            | Outcome::Consult(_)
+            | Outcome::Conference { .. }
+            | Outcome::Parked(_)
+            | Outcome::Completion(_)
+            | Outcome::Calls(_) => Err(LineError::OperationFailed.into()),
         }
     }
 

@@ -178,13 +178,9 @@ async fn a_quiet_switch_has_trunks_and_no_calls() {
 #[tokio::test]
 async fn an_operation_of_tapi_that_is_not_there_is_told_from_a_name_that_means_nothing() {
     let stage = Stage::new().await;
-    for path in [
-        "lines/1001/forward",
-        "lines/1001/translate-address",
-        "calls/c1/park",
-        "calls/c1/setup-transfer",
-        "calls/c1/get-conf-related-calls",
-    ] {
+    for path in
+        ["lines/1001/forward", "calls/c1/park", "calls/c1/setup-transfer", "calls/c1/get-conf-related-calls"]
+    {
         let answer = stage.post(&format!("/v1/{path}"), OWNER, "").await;
         assert_eq!(answer.problem(), (501, "operationunavail".into()), "{path}");
     }
@@ -220,6 +216,35 @@ async fn an_argument_that_cannot_be_is_refused() {
         assert_eq!(answer.problem(), (status, "invalparam".into()), "{}", &body[..body.len().min(40)]);
     }
     assert_eq!(stage.post("/v1/calls/c1/drop", OWNER, r#"{"to":"1"}"#).await.problem().0, 422);
+}
+
+#[tokio::test]
+async fn an_address_is_translated_from_the_location_of_the_line() {
+    let stage = Stage::new().await;
+    let path = "/v1/lines/1001/translate-address";
+    let answer = stage.post(path, OWNER, r#"{"address":"+1 (425) 555-0100\r\n+1 (425) 555-0101|7"}"#).await;
+    assert_eq!(
+        answer.json(),
+        json!({
+            "dialable": "T0014255550100",
+            "displayable": "T001425555-0100",
+            "current_country": 49,
+            "dest_country": 1,
+            "results": ["canonical", "international"],
+        })
+    );
+    let forced = r#"{"address":"+49 (40) 1234","card":1,"options":["forcelocal","cancelcallwaiting"]}"#;
+    assert_eq!(stage.post(path, OWNER, forced).await.json()["results"], json!(["canonical", "local"]));
+    for (status, code, body) in [
+        (422, "invaladdress", r#"{"address":""}"#),
+        (422, "invaladdress", r#"{"address":"+49  1"}"#),
+        (422, "invalcard", r#"{"address":"1","card":2,"options":["cardoverride"]}"#),
+        (422, "invalparam", r#"{"address":"1","options":["local"]}"#),
+        (422, "invalparam", r#"{"address":"1","options":["forcelocal","forceld"]}"#),
+        (422, "invalparam", r#"{"adress":"1"}"#),
+    ] {
+        assert_eq!(stage.post(path, OWNER, body).await.problem(), (status, code.into()), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -415,6 +440,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/lines",
         "/v1/lines/{line}",
         "/v1/lines/{line}/make-call",
+        "/v1/lines/{line}/translate-address",
         "/v1/parked",
         "/v1/registrations",
         "/v1/trunks",

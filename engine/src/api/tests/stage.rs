@@ -29,6 +29,7 @@ use crate::handle::{AppIdentity, Engine, Shared};
 use crate::switch::{
     AppId, CallId, CallOperation, CallState, LineError, Message, Operation, Outcome, Refusal, Reply, Switch,
 };
+use crate::translate::{Locations, TranslateOptions};
 
 pub(super) const OWNER: &str = "owner-token";
 pub(super) const MONITOR: &str = "monitor-token";
@@ -36,6 +37,9 @@ pub(super) const MONITOR: &str = "monitor-token";
 const CONFIG: &str = r#"
 [sip]
 workers = 1
+[location]
+country_code = 49
+area_code = "30"
 [[line]]
 address = "1001"
 name = "Reception"
@@ -96,8 +100,10 @@ impl Stage {
         let metrics = Arc::new(Metrics::new(1));
         let (workers, _) = Workers::new(1, Arc::clone(&metrics));
         let (switch, mailbox) = mpsc::channel(16);
-        let state = Switch::new(config.setup(), Arc::clone(&location), [1; 32], now);
-        tokio::spawn(play(state, mailbox, Arc::clone(&events), Arc::clone(&waiting)));
+        let setup = config.setup();
+        let translation = Arc::clone(&setup.translation);
+        let state = Switch::new(setup, Arc::clone(&location), [1; 32], now);
+        tokio::spawn(play(state, translation, mailbox, Arc::clone(&events), Arc::clone(&waiting)));
         let apps = (0..).zip(&config.apps).map(|(id, app)| AppIdentity {
             id: AppId(id),
             name: app.name.clone(),
@@ -215,6 +221,7 @@ impl Listener {
 
 async fn play(
     state: Switch,
+    translation: Arc<Locations>,
     mut mailbox: mpsc::Receiver<SwitchInput>,
     events: Arc<EventLog>,
     waiting: Arc<Waiting>,
@@ -225,7 +232,7 @@ async fn play(
                 if operation == Operation::Hold(NEVER) {
                     continue;
                 }
-                let reply = script(&operation);
+                let reply = script(&translation, &operation);
                 if let Some((_, sender)) = waiting.remove(&request) {
                     drop(sender.send(reply.clone()));
                 }
@@ -244,9 +251,14 @@ async fn play(
 /// Holding this call is never answered.
 const NEVER: CallId = CallId(5);
 
-/// Call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
-fn script(operation: &Operation) -> Reply {
+/// Addresses are translated; call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
+fn script(locations: &Locations, operation: &Operation) -> Reply {
     let call = match operation {
+        Operation::TranslateAddress { line, address, card, options } => {
+            let options = TranslateOptions::from_bits(*options)?;
+            let found = locations.translate(line, address, *card, options)?;
+            return Ok(Outcome::Translated(Box::new(found)));
+        }
         Operation::MakeCall { line, .. } if &**line == "1001" => return Ok(Outcome::Call(CallId(9))),
         Operation::MakeCall { .. } => return Err(LineError::InvalLineHandle.into()),
         Operation::Accept(call, _)

@@ -11,6 +11,7 @@ use super::privilege::CallPrivilege;
 use super::report::Hold;
 use super::ring::Ring;
 use super::setup::LineKind;
+use super::translate::CallerId;
 use super::view::{CallOrigin, CallReason, PartyView};
 
 /// Max-Forwards of calls that begin here (RFC 3261 §8.1.1.6).
@@ -68,6 +69,8 @@ pub(super) struct Call {
     pub(super) origin: CallOrigin,
     pub(super) reason: CallReason,
     pub(super) caller: PartyView,
+    /// The caller's number in canonical form.
+    pub(super) caller_id: Option<CallerId>,
     pub(super) called: PartyView,
     pub(super) connected: PartyView,
     /// Whether this is the side that calls: it counts as the conversation.
@@ -123,6 +126,7 @@ impl Call {
             origin,
             reason: CallReason::Direct,
             caller: PartyView::default(),
+            caller_id: None,
             called: PartyView::default(),
             connected: PartyView::default(),
             calls: false,

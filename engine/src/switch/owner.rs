@@ -47,7 +47,8 @@ impl Switch {
         let handles = privileges(self.lines.get(&line), maker);
         let shown = if maker.is_some() { CallState::Unknown } else { state };
         self.conversations += u32::from(call.calls && occupies(state));
-        self.calls.insert(id, Call { handles: handles.clone(), ..call });
+        let caller_id = self.caller_id(&call);
+        self.calls.insert(id, Call { handles: handles.clone(), caller_id, ..call });
         for (app, privilege) in handles {
             if let Some(app) = self.app_mut(app) {
                 app.handles.insert(id);

@@ -94,7 +94,7 @@ impl Switch {
             features: self.features(app, call),
             origin: call.origin,
             reason: call.reason,
-            caller: call.caller.clone(),
+            caller: call.caller_as_seen(),
             called: call.called.clone(),
             connected: call.connected.clone(),
             related: call.peer.into_iter().collect(),

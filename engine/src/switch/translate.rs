@@ -1,10 +1,12 @@
-//! `lineTranslateAddress`, and how the switch reads addresses to dial.
+//! `lineTranslateAddress`, how the switch reads addresses to dial, and callers' numbers as applications see them.
 
 use super::Switch;
+use super::call::Call;
 use super::error::LineError;
 use super::operation::Outcome;
 use super::outbox::Outbox;
 use super::request::Asker;
+use super::view::PartyView;
 use crate::translate::TranslateOptions;
 use crate::translate::dialable::{self, Dialable};
 
@@ -34,5 +36,32 @@ impl Switch {
         }
         let read = dialable::parse(to)?;
         if read.digits_after_answer.is_empty() { Ok(read) } else { Err(LineError::InvalAddress) }
+    }
+
+    /// The caller's number in canonical form, as the call's line reads it. A line of the engine has no such form.
+    pub(super) fn caller_id(&self, call: &Call) -> Option<CallerId> {
+        let given = &call.caller.number;
+        if self.lines.get(given).is_some() {
+            return None;
+        }
+        let canonical = self.setup.translation.caller_id(&call.line, given)?;
+        Some(CallerId { given: given.clone(), canonical })
+    }
+}
+
+/// A caller's number twice. Signalling uses it as given; LINECALLINFO shows it canonical.
+#[derive(Debug)]
+pub(super) struct CallerId {
+    given: String,
+    canonical: String,
+}
+
+impl Call {
+    /// The caller as LINECALLINFO shows him.
+    pub(super) fn caller_as_seen(&self) -> PartyView {
+        // A transfer may have made somebody else the caller.
+        let canonical = self.caller_id.as_ref().filter(|id| id.given == self.caller.number);
+        let number = canonical.map_or(&self.caller.number, |id| &id.canonical);
+        PartyView { number: number.clone(), name: self.caller.name.clone() }
     }
 }

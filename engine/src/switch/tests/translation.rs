@@ -3,8 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::switch::rig::{CRM, Rig, setup};
-use crate::switch::{AppId, LineError, Operation, Outcome, Reply, Setup};
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Event, IncomingCall, Party, Peer};
+
+use crate::switch::rig::{CRM, Rig, USUAL, setup};
+use crate::switch::{AppId, CallId, LineError, Operation, Outcome, Reply, Setup};
 use crate::translate::{Country, Location, Locations, TranslateOptions, TranslateResults, Translation};
 
 fn rig() -> Rig {
@@ -80,4 +83,19 @@ fn a_control_that_sip_cannot_do_is_named_before_anything_is_dialled() {
         assert_eq!(make_call(&mut rig, to).unwrap_err().error, error, "{to}");
     }
     assert!(rig.commands().is_empty());
+}
+
+#[test]
+fn a_caller_is_seen_in_canonical_form_and_signalled_as_given() {
+    let mut rig = rig();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let from = Party { user: "0301234567".into(), ..Party::default() };
+    let incoming = IncomingCall { from, ..*rig.incoming(Peer::Trunk("carrier".into()), "1002", Some(USUAL)) };
+    let leg = LegId::new(1, 1 << 47);
+    rig.tell(Event::Incoming(leg, Box::new(incoming)));
+    let (_, invite) = rig.invited();
+    assert_eq!(invite.from.user, "0301234567");
+    let seen = |call| rig.switch.call(CRM, CallId(call)).unwrap().caller.number;
+    assert_eq!(seen(1), "+49 (30) 1234567", "on the trunk, in Berlin");
+    assert_eq!(seen(2), "0301234567", "no number of the country where 1002 is");
 }

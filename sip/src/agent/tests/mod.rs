@@ -11,6 +11,7 @@ mod referring;
 mod refreshing;
 mod registering;
 mod replacing;
+mod subscribing;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -20,12 +20,12 @@ fn lines() -> Directory {
 }
 
 /// A phone at an address that no trunk has.
-fn phone() -> Bench {
+pub(super) fn phone() -> Bench {
     Bench::with(lines(), "198.51.100.2:5070")
 }
 
 /// The request again, with credentials for the challenge that it met.
-fn with_credentials(text: &str, challenge: &Message, user: &str, password: &str) -> String {
+pub(super) fn with_credentials(text: &str, challenge: &Message, user: &str, password: &str) -> String {
     let credentials = Credentials { username: user.into(), password: password.into(), realm: None };
     let mut auth = ClientAuth::new(Arc::new(credentials));
     let method = text.split(' ').next().unwrap();

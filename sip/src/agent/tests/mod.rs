@@ -12,6 +12,7 @@ mod refreshing;
 mod registering;
 mod replacing;
 mod subscribing;
+mod watching;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

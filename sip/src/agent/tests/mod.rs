@@ -12,6 +12,7 @@ mod refreshing;
 mod registering;
 mod replacing;
 mod subscribing;
+mod upheaval;
 mod watching;
 
 use std::collections::VecDeque;

@@ -359,9 +359,8 @@ fn a_message_is_sent_and_its_end_told() {
 
 /// What agent 1 was asked for last.
 fn asked_of(network: &Network) -> Option<UsageId> {
-    network.events.iter().rev().find_map(|(agent, event)| match event {
-        Event::Subscribe(id, _) if *agent == 1 => Some(*id),
-        _ => None,
+    network.events.iter().rev().find_map(|(agent, event)| {
+        if let (1, Event::Subscribe(id, _)) = (agent, event) { Some(*id) } else { None }
     })
 }
 

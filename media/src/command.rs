@@ -225,6 +225,10 @@ pub struct Detection {
 
 /// What a worker is told. Applied between two batches of packets.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a queue of them is short, and a box would cost each call an allocation"
+)]
 pub enum Command {
     /// Bind the pair and make the leg. It hears nothing until it is told what.
     Open {

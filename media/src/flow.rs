@@ -159,6 +159,18 @@ impl Flow {
         self.aside.remote.filter(|remote| !remote.sealed).and_then(|remote| remote.codecs.preferred())
     }
 
+    /// The codec of a payload type that the far end speaks, if it is one of the relay's.
+    pub(crate) fn spoken_codec(&self, payload_type: u8) -> Option<Codec> {
+        let remote = self.aside.remote.as_ref().filter(|remote| !remote.sealed)?;
+        remote.speaks.codec(payload_type).or(match payload_type {
+            // Some far ends say what they like under the numbers that RFC 3551 gave for ever.
+            0 => Some(Codec::Pcmu),
+            8 => Some(Codec::Pcma),
+            9 => Some(Codec::G722),
+            _ => None,
+        })
+    }
+
     /// Whether the far end is expected to speak.
     pub(crate) fn is_expected_to_speak(&self) -> bool {
         self.aside.remote.is_some_and(|remote| remote.receive)

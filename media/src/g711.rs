@@ -27,6 +27,38 @@ pub const fn decode(law: Law, byte: u8) -> i16 {
     }
 }
 
+/// Compresses samples into as many bytes; what is left over on either side is not touched.
+pub fn compress(law: Law, samples: &[i16], bytes: &mut [u8]) {
+    for (sample, byte) in samples.iter().zip(bytes) {
+        *byte = encode(law, *sample);
+    }
+}
+
+/// Expands bytes into as many samples; what is left over on either side is not touched.
+pub fn expand(law: Law, bytes: &[u8], samples: &mut [i16]) {
+    let table = match law {
+        Law::Mu => &EXPANDED_ULAW,
+        Law::A => &EXPANDED_ALAW,
+    };
+    for (byte, sample) in bytes.iter().zip(samples) {
+        *sample = table[usize::from(*byte)];
+    }
+}
+
+static EXPANDED_ULAW: [i16; 256] = expanded(Law::Mu);
+static EXPANDED_ALAW: [i16; 256] = expanded(Law::A);
+
+#[expect(clippy::cast_possible_truncation, reason = "the table has an entry for every byte")]
+const fn expanded(law: Law) -> [i16; 256] {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = decode(law, byte as u8);
+        byte += 1;
+    }
+    table
+}
+
 /// The bias that µ-law adds so that each segment begins at a power of two, in 16-bit samples.
 const ULAW_BIAS: u16 = 0x84;
 /// The greatest magnitude that µ-law can say, in 16-bit samples.

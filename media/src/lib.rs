@@ -9,9 +9,11 @@
 //! are picked by the caller from a [`PortPool`].
 
 pub mod command;
+mod conference;
 mod destination;
 mod flow;
 pub mod g711;
+pub mod g722;
 pub mod io;
 mod latch;
 pub mod limits;

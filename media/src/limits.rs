@@ -64,3 +64,15 @@ pub const CADENCE_SEGMENTS_MAX: usize = 16;
 
 /// How many digits may be said by one command; a longer string is cancelled at once.
 pub const DIGITS_MAX: usize = 256;
+
+/// How many members a conference has at most; a further one hears silence.
+pub const MEMBERS_MAX: usize = 128;
+
+/// How many members of a conference are heard at once; of more the loudest.
+pub const SPEAKERS_MAX: usize = 16;
+
+/// The longest delay of a member's jitter buffer, in ticks of 125 µs: 200 ms. What is older is skipped.
+pub const DELAY_MAX_TICKS: i32 = 1_600;
+
+/// The longest delay that a jitter buffer aims at, in ticks of 125 µs: 100 ms.
+pub const DELAY_WANTED_MAX_TICKS: i32 = 800;

@@ -13,7 +13,9 @@ pub(crate) struct Rewrite {
     started: bool,
     highest: u16,
     timestamp: u32,
+    /// When the timestamp was first sent: all packets of an event bear the one of its beginning (RFC 4733 §2.2).
     sent_at_us: u64,
+    timed: bool,
     source: Option<u32>,
     sequence_delta: u16,
     timestamp_delta: u32,
@@ -56,8 +58,11 @@ impl Rewrite {
         let timestamp = header.timestamp.wrapping_add(self.timestamp_delta);
         if sequence.wrapping_sub(self.highest) < 1 << 15 {
             self.highest = sequence;
-            self.timestamp = timestamp;
-            self.sent_at_us = now_us;
+            if timestamp != self.timestamp || !self.timed {
+                self.timed = true;
+                self.timestamp = timestamp;
+                self.sent_at_us = now_us;
+            }
         }
         Header { marker: header.marker || turns, sequence, timestamp, ssrc: self.ssrc, ..*header }
     }
@@ -137,6 +142,15 @@ mod tests {
         rewrite.end_source();
         let back = rewrite.continue_with(1_000_000, &header(7, 150, 9_000));
         assert_eq!((back.sequence, back.timestamp), (101, 9_000));
+    }
+
+    #[test]
+    fn time_goes_on_while_an_event_repeats_its_timestamp() {
+        let mut rewrite = Rewrite::default();
+        for n in 0..5 {
+            rewrite.continue_with(u64::from(n) * 20_000, &header(7, n, 1_000));
+        }
+        assert_eq!(rewrite.continue_with(100_000, &header(9, 0, 0)).timestamp, 1_800);
     }
 
     #[test]

@@ -227,6 +227,8 @@ fn codecs(section: &MediaDescription) -> Codecs {
             codecs.with(codec.payload_type, Codec::Pcmu)
         } else if is("PCMA") {
             codecs.with(codec.payload_type, Codec::Pcma)
+        } else if is("G722") {
+            codecs.with(codec.payload_type, Codec::G722)
         } else {
             codecs.with_foreign(codec.payload_type, foreign(&codec))
         }

@@ -45,7 +45,9 @@ fn the_relay_may_speak_the_first_codec_it_knows_under_the_far_ends_number() {
     let (station, _) = rig.invited();
     rig.answer(station, "9 8 101");
     let remote = rig.remotes[&station];
-    assert_eq!(remote.codecs.preferred(), Some((8, trunkline_media::Codec::Pcma)));
+    assert_eq!(remote.codecs.preferred(), Some((9, trunkline_media::Codec::G722)));
+    assert_eq!(remote.codecs.codec(8), Some(trunkline_media::Codec::Pcma));
+    assert_eq!(remote.codecs.events, Some(101));
     assert!(remote.payload_types.contains(9) && remote.payload_types.contains(101));
 }
 

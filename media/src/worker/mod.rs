@@ -10,23 +10,27 @@
 //! A worker owns its legs by `&mut`: no lock, no allocation and no log for a packet, and the clock is read by the driver, once
 //! for a batch. A call lives wholly on one worker.
 
+mod conferring;
+mod playing;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 use smallvec::SmallVec;
 
 use crate::command::{Command, Event, Feed, LegId, PortPair, Remote};
+use crate::conference::Conference;
 use crate::destination::Destinations;
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
-use crate::limits::{DATAGRAM_BYTES_MAX, LAG_MAX, LISTENERS_MAX, PACKETS_PER_TURN, SILENCE_MIN};
-use crate::playout::{PACKET, PACKET_BYTES, Player};
+use crate::limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, SILENCE_MIN};
+use crate::playout::{Numbers, Player};
 use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
 
@@ -52,7 +56,10 @@ pub struct RelayWorker<I: DatagramIo> {
     awaiting: HashMap<LegId, SmallVec<[u32; 2]>>,
     silences: BinaryHeap<Reverse<(u64, u32, u32)>>,
     playing: Vec<u32>,
+    conferences: Vec<Option<Conference>>,
+    /// When the next 20 ms are played and mixed, and how often that was done.
     tick_at_us: Option<u64>,
+    ticks: u64,
     chance: StdRng,
     buffer: Box<[u8]>,
     batch: u32,
@@ -72,6 +79,8 @@ struct Slot<S> {
 struct Leg<S> {
     /// The last batch in which the RTP socket was ready.
     ready_in: u32,
+    /// Whether somebody else than its listeners wants its packets: a conference, or an ear for digits.
+    is_tapped: bool,
     rtp: S,
     listeners: SmallVec<[u32; 2]>,
     flow: Flow,
@@ -89,6 +98,17 @@ enum Hears {
     /// A leg that is not open.
     Awaited(LegId),
     Player(Box<Player>),
+    Conference(Box<Membership>),
+}
+
+/// A leg's part in a conference.
+#[derive(Debug)]
+struct Membership {
+    /// The conference, by its place in the worker.
+    conference: u32,
+    /// The member, by its place in the conference.
+    member: usize,
+    numbers: Numbers,
 }
 
 /// Watches for a far end that says nothing.
@@ -115,7 +135,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             awaiting: HashMap::new(),
             silences: BinaryHeap::new(),
             playing: Vec::new(),
+            conferences: Vec::new(),
             tick_at_us: None,
+            ticks: 0,
             chance: StdRng::seed_from_u64(config.seed),
             buffer: empty_buffer(),
             batch: 0,
@@ -211,7 +233,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Plays and reports what is due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
         let now_us = self.us(now);
-        self.play_due(now_us);
+        self.tick_due(now_us);
         while let Some(&Reverse((due_us, slot, generation))) = self.silences.peek() {
             if due_us > now_us {
                 break;
@@ -294,6 +316,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             rtp,
             rtcp,
             ready_in: self.batch,
+            is_tapped: false,
             hears: Hears::Nothing,
             silence,
             id,
@@ -341,13 +364,10 @@ impl<I: DatagramIo> RelayWorker<I> {
         } else if let Feed::Leg(source) = *feed {
             self.awaiting.entry(source).or_default().push(slot);
             self.set_hears(slot, Hears::Awaited(source));
+        } else if let Feed::Conference(conference) = *feed {
+            self.join(now_us, slot, conference);
         } else {
-            let (ssrc, sequence, timestamp): (u32, u16, u32) = self.chance.random();
-            // The first sequence number leaves room before it wraps, as RFC 3711 §3.3.1 advises.
-            let Some(player) = Player::of(feed, ssrc, sequence >> 1, timestamp) else { return };
-            self.playing.push(slot);
-            self.tick_at_us.get_or_insert(now_us);
-            self.set_hears(slot, Hears::Player(Box::new(player)));
+            self.play(now_us, slot, feed);
         }
     }
 
@@ -389,6 +409,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 }
             }
             Hears::Player(_) => self.playing.retain(|playing| *playing != slot),
+            Hears::Conference(membership) => self.leave(slot, &membership),
         }
     }
 
@@ -468,7 +489,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                     out.push(Event::Latched { leg: leg.id, source: from });
                 }
                 let sealed = leg.flow.is_sealed();
-                let mut heard = false;
+                let mut heard = leg.is_tapped && self.tap(now_us, slot, &header, packet);
                 let mut n = 0;
                 // By index, for the listeners are legs of the same slab.
                 while let Some(&listener) =
@@ -502,7 +523,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let sealed = leg.flow.is_sealed();
         let heard_by_sender = match leg.hears {
             Hears::Leg(source) => leg.flow.shift().map(|shift| (source, shift)),
-            Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) => None,
+            Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_) => None,
         };
         for listener in listeners {
             let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
@@ -526,34 +547,6 @@ impl<I: DatagramIo> RelayWorker<I> {
             };
             let sent = self.io.send(socket, report, to);
             hearer.flow.count_report_sent(sent);
-        }
-    }
-
-    fn play_due(&mut self, now_us: u64) {
-        while let Some(tick_us) = self.tick_at_us.filter(|tick_us| *tick_us <= now_us) {
-            if self.playing.is_empty() {
-                self.tick_at_us = None;
-                return;
-            }
-            self.play(now_us);
-            let next_us = tick_us + PACKET.as_micros() as u64;
-            let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
-            self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
-        }
-    }
-
-    fn play(&mut self, now_us: u64) {
-        let mut packet = [0; PACKET_BYTES];
-        for &slot in &self.playing {
-            self.in_hand = Some(slot);
-            let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
-            let Hears::Player(player) = &mut leg.hears else { continue };
-            let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };
-            let header = player.play(payload_type, codec, &mut packet);
-            let Some(header) = header else { continue };
-            let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
-            let sent = self.io.send(&leg.rtp, &packet, to);
-            leg.flow.count_sent(packet.len(), sent);
         }
     }
 

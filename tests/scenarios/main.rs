@@ -13,5 +13,6 @@ mod relay;
 mod tcp;
 mod timers;
 mod torture;
+mod translate_address;
 mod trunk;
 mod workers;

@@ -528,7 +528,8 @@ impl Lab {
     fn expect_nothing(&self) {
         for (worker, agent) in self.agents.iter().enumerate() {
             let gauges = agent.gauges();
-            let left = (gauges.transactions, gauges.dialogs, gauges.legs, gauges.referrals, gauges.subscriptions);
+            let left =
+                (gauges.transactions, gauges.dialogs, gauges.legs, gauges.referrals, gauges.subscriptions);
             assert_eq!(
                 left,
                 (0, 0, 0, 0, 0),

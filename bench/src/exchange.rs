@@ -219,6 +219,7 @@ fn setup() -> Setup {
         sip_workers: 1,
         ring_max: Duration::from_secs(120),
         calls_max: 10_000,
+        orphans_after: Duration::from_secs(30),
     }
 }
 

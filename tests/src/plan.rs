@@ -139,6 +139,7 @@ fn setup() -> Setup {
         sip_workers: 1,
         ring_max: Duration::from_secs(60),
         calls_max: 100,
+        orphans_after: Duration::from_secs(30),
     }
 }
 

@@ -178,13 +178,14 @@ impl Registration {
 mod tests {
     use std::time::Duration;
 
+    use bytes::Bytes;
     use serde_json::json;
 
     use super::*;
     use crate::driver::clock;
     use crate::switch::{
         CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, ConnectedMode, DisconnectMode,
-        LineKind,
+        LineKind, MediaMode,
     };
 
     fn view() -> CallView {
@@ -202,6 +203,9 @@ mod tests {
             connected: PartyView::default(),
             related: vec![CallId(43)],
             since: clock::now(),
+            media_modes: vec![MediaMode::InteractiveVoice],
+            data: Bytes::new(),
+            user_user: Bytes::new(),
         }
     }
 

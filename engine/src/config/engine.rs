@@ -252,8 +252,9 @@ fn limits(section: Section<'_>) -> Limits {
         let wrong = "a limit on calls a second is not available in this version";
         section.refuse_key("calls_per_second", wrong, "leave it out, or write 0: no limit");
     }
+    let orphans_after_s = section.integer("orphan_timeout_s", 1..=86_400).unwrap_or(30);
     section.close();
-    Limits { calls }
+    Limits { calls, orphans_after: Duration::from_secs(u64::from(orphans_after_s)) }
 }
 
 fn log(section: Section<'_>) -> Log {

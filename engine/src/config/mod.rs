@@ -202,6 +202,8 @@ pub struct Park {
 pub struct Limits {
     /// Calls at once; more are refused with 503.
     pub calls: u32,
+    /// How long a call waits for another owner when its application is gone.
+    pub orphans_after: Duration,
 }
 
 /// `[log]`.

@@ -59,6 +59,7 @@ impl Config {
             sip_workers: self.sip.workers,
             ring_max: self.sip.ring_timeout,
             calls_max: self.limits.calls,
+            orphans_after: self.limits.orphans_after,
         }
     }
 

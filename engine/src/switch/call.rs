@@ -1,18 +1,20 @@
 //! One call: a connection end at a line's address, with exactly one state.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use trunkline_sip::LegId;
 
 use super::call_state::CallState;
+use super::digits::Listening;
 use super::ids::{AppId, CallId, RequestId};
 use super::privilege::CallPrivilege;
 use super::report::Hold;
 use super::ring::Ring;
 use super::setup::LineKind;
 use super::translate::CallerId;
-use super::view::{CallOrigin, CallReason, PartyView};
+use super::view::{CallOrigin, CallReason, MediaMode, PartyView};
 
 /// Max-Forwards of calls that begin here (RFC 3261 §8.1.1.6).
 pub(super) const MAX_FORWARDS: u8 = 70;
@@ -103,6 +105,21 @@ pub(super) struct Call {
     pub(super) held: Option<Hold>,
     /// Held at the handset.
     pub(super) held_by_station: bool,
+    /// CallData.
+    pub(super) data: Bytes,
+    /// The user-user information that came last.
+    pub(super) user_user: Bytes,
+    /// User-user information for the called party.
+    pub(super) greeting: Option<Bytes>,
+    pub(super) media_modes: Vec<MediaMode>,
+    /// `dwNoAnswerTimeout`.
+    pub(super) no_answer_after: Option<Duration>,
+    /// Whether the called phone is asked to answer by itself.
+    pub(super) dest_off_hook: bool,
+    /// Whether the caller is not to be shown.
+    pub(super) is_private: bool,
+    /// Digits and media that applications wait for.
+    pub(super) listening: Listening,
     pub(super) consultation: Option<Consultation>,
     pub(super) pending: Option<Pending>,
 }
@@ -144,6 +161,14 @@ impl Call {
             claimed: false,
             held: None,
             held_by_station: false,
+            data: Bytes::new(),
+            user_user: Bytes::new(),
+            greeting: None,
+            media_modes: vec![MediaMode::InteractiveVoice],
+            no_answer_after: None,
+            dest_off_hook: false,
+            is_private: false,
+            listening: Listening::default(),
             consultation: None,
             pending: None,
         }

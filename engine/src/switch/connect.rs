@@ -213,6 +213,7 @@ impl Switch {
         let heard: Vec<_> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
         for (leg, heard) in heard {
             self.media.set_heard(leg, heard, &self.setup.media, out);
+            self.tell_detection(leg, out);
         }
     }
 

@@ -160,7 +160,7 @@ impl Switch {
     }
 
     /// The leg that this one talks with.
-    fn partner(&self, leg: LegId) -> Option<LegId> {
+    pub(super) fn partner(&self, leg: LegId) -> Option<LegId> {
         let call = self.calls.get(&self.legs.get(&leg)?.call)?;
         self.calls.get(&call.peer?)?.leg
     }

@@ -48,9 +48,11 @@ impl Switch {
             Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
             Event::Subscribe(usage, _) => out.sip.push(Command::AnswerSubscribe(usage, 489)),
-            Event::UserToUser { .. }
-            | Event::Digit { .. }
-            | Event::Unsubscribed(_)
+            Event::UserToUser { leg, data } => self.user_user_came(leg, data, out),
+            Event::Digit { leg, digit, duration_ms } => {
+                self.info_digit(now, leg, digit, duration_ms, out);
+            }
+            Event::Unsubscribed(_)
             | Event::Subscription { .. }
             | Event::SubscriptionOver { .. }
             | Event::MessageDone { .. }

@@ -8,6 +8,7 @@ use trunkline_sip::LegId;
 use trunkline_sip::location::Binding;
 use trunkline_sip::sdp::SessionDescription;
 
+use super::digits::DigitWay;
 use super::ids::CallId;
 use super::session::FarEnd;
 
@@ -58,6 +59,8 @@ pub(super) struct Leg {
     pub(super) offered: VecDeque<Offered>,
     /// Whether our port moved after it was described.
     pub(super) moved: bool,
+    /// By which way it says digits.
+    pub(super) digit_way: Option<DigitWay>,
     /// The last provisional response sent.
     pub(super) provisional: Option<u16>,
 }
@@ -78,6 +81,7 @@ impl Leg {
             far_end: FarEnd::Listens,
             offered: VecDeque::new(),
             moved: false,
+            digit_way: None,
             provisional: None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::call_state::CallState;
 use super::ids::{AppId, CallId};
+use super::line_open::Interest;
 use super::privilege::CallPrivilege;
 use super::setup::{AppSetup, LineKind, Setup};
 
@@ -16,6 +17,8 @@ pub(super) struct Line {
     pub(super) kind: LineKind,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
+    /// What applications take and want to hear, where they said so.
+    pub(super) interests: BTreeMap<AppId, Interest>,
     pub(super) calls: BTreeSet<CallId>,
     /// Active, on hold, on pending hold (LINEADDRESSSTATUS).
     pub(super) counts: [u16; 3],
@@ -86,6 +89,7 @@ impl Lines {
                 name,
                 kind,
                 watchers: watchers(&setup.apps, address),
+                interests: BTreeMap::new(),
                 calls: BTreeSet::new(),
                 counts: [0; 3],
                 occupied: 0,

@@ -8,7 +8,8 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{
-    CallProgress, Command, ConferenceId, Feed, LegId as MediaLegId, Parcel, PortPair, PortPool, Remote,
+    CallProgress, Command, ConferenceId, Detection, DigitVia, Feed, LegId as MediaLegId, Parcel, PortPair,
+    PortPool, Remote,
 };
 use trunkline_sip::LegId;
 
@@ -37,6 +38,7 @@ struct MediaLeg {
     closing: bool,
     remote: Option<Remote>,
     heard: Heard,
+    detection: Detection,
     /// While the leg is on its way to its worker: what it will be told on arrival.
     waiting: Option<Vec<Command>>,
 }
@@ -126,6 +128,7 @@ impl MediaPlane {
             closing: false,
             remote: None,
             heard: Heard::Nothing,
+            detection: Detection::default(),
             waiting: None,
         };
         self.legs.insert(leg, entry);
@@ -177,9 +180,41 @@ impl MediaPlane {
         entry.tell(Command::Feed(media_leg(leg), feed(heard, setup)), out);
     }
 
+    /// Says which digits and media are to be reported.
+    pub(super) fn set_detection(&mut self, leg: LegId, detection: Detection, out: &mut Outbox) {
+        let Some(entry) = self.open_leg(leg).filter(|entry| entry.detection != detection) else { return };
+        entry.detection = detection;
+        self.tell(leg, Command::Detect(media_leg(leg), detection), out);
+    }
+
+    /// Whether the far end takes digits as events (RFC 4733).
+    pub(super) fn takes_events(&self, leg: LegId) -> bool {
+        let remote = self.legs.get(&leg).and_then(|entry| entry.remote.as_ref());
+        remote.is_some_and(|remote| remote.codecs.events.is_some() || remote.codecs.events_16k.is_some())
+    }
+
+    /// Says digits to the far end; [`trunkline_media::Event::Generated`] names the generation.
+    pub(super) fn say_digits(
+        &mut self,
+        leg: LegId,
+        generation: u32,
+        digits: &[u8],
+        via: DigitVia,
+        tone_ms: u16,
+        out: &mut Outbox,
+    ) {
+        let digits = digits.into();
+        let command = Command::Digits { leg: media_leg(leg), generation, digits, via, tone_ms, gap_ms: 0 };
+        self.tell(leg, command, out);
+    }
+
+    /// Stops saying digits.
+    pub(super) fn cancel_digits(&mut self, leg: LegId, out: &mut Outbox) {
+        self.tell(leg, Command::CancelDigits(media_leg(leg)), out);
+    }
+
     /// Says something else to the relay about a leg, wherever it is: digits, detection, statistics.
-    #[allow(dead_code, reason = "the digit and monitoring operations say it")]
-    pub(super) fn tell(&mut self, leg: LegId, command: Command, out: &mut Outbox) {
+    fn tell(&mut self, leg: LegId, command: Command, out: &mut Outbox) {
         if let Some(entry) = self.open_leg(leg) {
             entry.tell(command, out);
         }

@@ -123,6 +123,11 @@ pub struct Switch {
     legs: BTreeMap<LegId, Leg>,
     media: MediaPlane,
     timers: Timers,
+    /// Digits that are being said for applications.
+    generations: BTreeMap<u32, digits::Generation>,
+    last_generation: u32,
+    /// Who is asked first to own calls of a media mode; `false`: not at all.
+    priorities: BTreeMap<MediaMode, Vec<(AppId, bool)>>,
     /// Calls whose consequences have not been drawn.
     dirty: BTreeSet<CallId>,
     /// Calling sides that are up or on their way.
@@ -156,6 +161,9 @@ impl Switch {
             legs: BTreeMap::new(),
             media,
             timers: Timers::default(),
+            generations: BTreeMap::new(),
+            last_generation: 0,
+            priorities: BTreeMap::new(),
             dirty: BTreeSet::new(),
             conversations: 0,
             uncleared: BTreeSet::new(),
@@ -209,12 +217,22 @@ impl Switch {
             }
             MediaEvent::Silent { leg } => self.silent(now, LegId(leg.0), out),
             MediaEvent::Detached { leg, parcel } => self.media.detached(LegId(leg.0), parcel, out),
-            MediaEvent::Latched { .. }
-            | MediaEvent::Stats { .. }
-            | MediaEvent::Digit { .. }
-            | MediaEvent::Generated { .. }
-            | MediaEvent::MediaDetected { .. } => {}
+            MediaEvent::Digit { leg, digit, source, duration_ms, is_end } => {
+                self.media_digit(now, LegId(leg.0), digit, source, duration_ms, is_end, out);
+            }
+            MediaEvent::Generated { leg: _, generation, cancelled } => {
+                self.generated(generation, cancelled, out);
+            }
+            MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
+            MediaEvent::Latched { .. } | MediaEvent::Stats { .. } => {}
         }
+        self.settle(now, out);
+    }
+
+    /// An application that heard events is gone for too long: its calls go to the next owner.
+    pub fn app_gone(&mut self, now: Instant, app: AppId, out: &mut Outbox) {
+        self.now = now;
+        self.vanish(now, app, out);
         self.settle(now, out);
     }
 
@@ -227,6 +245,9 @@ impl Switch {
                 Timer::RingStep => self.ring_step(now, call, out),
                 Timer::Ring => self.nobody_answered(now, call, out),
                 Timer::Clear => self.drop_call(now, call, out),
+                Timer::Orphan => self.drop_orphan(now, call, out),
+                Timer::Gather => self.gather_timeout(call, out),
+                Timer::RingCycle => self.ring_cycle(now, call, out),
             }
             self.settle(now, out);
         }

@@ -12,7 +12,9 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::Switch;
+use super::auto_answer;
 use super::call::Call;
+use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase};
@@ -63,7 +65,7 @@ impl Switch {
             return;
         };
         self.report(now, caller, CallReport::Dialed, out);
-        self.timers.start(callee, Timer::Ring, now + self.setup.ring_max);
+        self.timers.start(callee, Timer::Ring, now + self.ring_time(caller));
         if kind == LineKind::Phone {
             let to =
                 Party { user: address.to_string(), host: self.setup.domain.clone(), name: String::new() };
@@ -109,7 +111,7 @@ impl Switch {
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
         let from_host = from.clone();
         self.report(now, id, CallReport::Dialed, out);
-        self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
+        self.timers.start(id, Timer::Ring, now + self.ring_time(caller.unwrap_or(id)));
         self.start_ring(now, id, caller, to, from_host, groups, out);
     }
 
@@ -162,14 +164,34 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(call) = self.calls.get(&id) else { return };
-        let from =
+        let mut from =
             Party { user: call.caller.number.clone(), host: from_host, name: call.caller.name.clone() };
         let max_forwards = call.max_forwards;
+        let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
+        let (is_private, off_hook) = (wishes.is_private, wishes.dest_off_hook);
+        let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
+        let mut groups = groups;
+        if off_hook && call.kind == LineKind::Phone {
+            for candidate in groups.iter_mut().flatten() {
+                let agent = candidate.binding.as_ref().map_or("", |binding| &*binding.user_agent);
+                candidate.headers.extend(auto_answer::headers(agent, &self.setup.domain));
+            }
+        }
+        if is_private {
+            // RFC 3323 §4.1.1.3; whom the network may believe still hears who calls.
+            let asserted = format!("<sip:{}@{}>", escaped(&from.user), from.host);
+            headers.push(("Privacy", "id".to_owned()));
+            if call.kind == LineKind::Trunk {
+                headers.push(("P-Asserted-Identity", asserted));
+            }
+            from = anonymous();
+        }
         let diversion = caller.and_then(|caller| self.calls.get(&caller)?.diversion.clone());
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
         let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
-        let invitation = Invitation { from, to, max_forwards, credentials: None, diversion, offer, worker };
+        let invitation =
+            Invitation { from, to, max_forwards, credentials: None, diversion, headers, offer, worker };
         self.ring(now, id, invitation, groups, out);
     }
 
@@ -251,12 +273,18 @@ impl Switch {
             to: invitation.to,
             offer: Some(offer),
             max_forwards: invitation.max_forwards,
-            headers: candidate.headers.into_iter().chain(diversion).collect(),
+            headers: candidate.headers.into_iter().chain(diversion).chain(invitation.headers).collect(),
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())
+    }
+
+    /// How long a destination may ring for this caller.
+    fn ring_time(&self, caller: CallId) -> Duration {
+        let wished = self.calls.get(&caller).and_then(|call| call.no_answer_after);
+        wished.map_or(self.setup.ring_max, |wished| wished.min(self.setup.ring_max))
     }
 
     pub(super) fn next_sip_worker(&mut self) -> u16 {
@@ -286,6 +314,11 @@ fn offer(from: Option<&SessionDescription>, place: Place) -> Option<SessionDescr
         Some(from) => session::offer(from, place),
         None => Some(session::own_offer(None, place)),
     }
+}
+
+/// RFC 3323 §4.1.1.3.
+fn anonymous() -> Party {
+    Party { user: "anonymous".to_owned(), host: "anonymous.invalid".to_owned(), name: "Anonymous".to_owned() }
 }
 
 /// The peers of a trunk, one after the other.

@@ -17,6 +17,7 @@ use super::message::Message;
 use super::outbox::Outbox;
 use super::privilege::CallPrivilege;
 use super::report::{CallReport, advance};
+use super::view::MediaMode;
 
 /// Idle calls that are kept for one application until it deallocates them; beyond, the oldest handle is released.
 pub(super) const IDLE_CALLS_MAX: usize = 1024;
@@ -44,7 +45,8 @@ impl Switch {
         let id = call.id;
         let state = call.state;
         let line = Arc::clone(&call.line);
-        let handles = privileges(self.lines.get(&line), maker);
+        let owner = maker.or_else(|| self.owners_for(&line, MediaMode::InteractiveVoice).next());
+        let handles = privileges(self.lines.get(&line), owner);
         let shown = if maker.is_some() { CallState::Unknown } else { state };
         self.conversations += u32::from(call.calls && occupies(state));
         let caller_id = self.caller_id(&call);
@@ -66,6 +68,7 @@ impl Switch {
         if maker.is_some() {
             self.tell_state(id, out);
         }
+        self.ring_cycle(self.now, id, out);
         self.count(&line, CallState::Idle, state, out);
         self.dirty.insert(id);
         id
@@ -83,6 +86,9 @@ impl Switch {
             self.conversations = self.conversations.saturating_sub(1);
         }
         self.dirty.insert(id);
+        if matches!(state, CallState::Disconnected(_) | CallState::Idle) {
+            self.stop_listening(id, out);
+        }
         self.tell_state(id, out);
         self.count(&line, before, state, out);
         if state == CallState::Idle {
@@ -138,9 +144,9 @@ impl Switch {
     fn count(&mut self, line: &str, from: CallState, to: CallState, out: &mut Outbox) {
         let Some(line) = self.lines.get_mut(line) else { return };
         if line.count(from, to) {
-            for (app, _) in line.watchers.iter().filter(|(_, privilege)| *privilege != CallPrivilege::None) {
+            for app in line.listeners("numcalls") {
                 let message = Message::AddressState { line: Arc::clone(&line.address), calls: line.counts };
-                out.messages.push((*app, message));
+                out.messages.push((app, message));
             }
         }
     }
@@ -170,10 +176,8 @@ impl Switch {
     }
 }
 
-fn privileges(line: Option<&Line>, maker: Option<AppId>) -> Vec<(AppId, CallPrivilege)> {
+fn privileges(line: Option<&Line>, owner: Option<AppId>) -> Vec<(AppId, CallPrivilege)> {
     let watchers = line.map_or(&[][..], |line| &line.watchers);
-    let first_owner = watchers.iter().find(|(_, privilege)| *privilege == CallPrivilege::Owner);
-    let owner = maker.or_else(|| first_owner.map(|(app, _)| *app));
     watchers
         .iter()
         .filter_map(|(app, privilege)| match privilege {
@@ -186,15 +190,21 @@ fn privileges(line: Option<&Line>, maker: Option<AppId>) -> Vec<(AppId, CallPriv
 
 #[cfg(test)]
 mod tests {
+    use trunkline_sip::outbox::Peer;
+
     use super::*;
     use crate::switch::line::Lines;
     use crate::switch::rig;
 
     #[test]
     fn the_first_owner_of_the_configuration_gets_a_call_that_nobody_made() {
-        let lines = Lines::new(&rig::setup());
-        let handles = privileges(lines.get("1001"), None);
-        assert_eq!(handles, [(rig::CRM, CallPrivilege::Owner), (rig::WALLBOARD, CallPrivilege::Monitor)]);
+        let mut rig = rig::Rig::new();
+        rig.call_in(Peer::Line("1001".into()), "1003", Some(rig::USUAL));
+        let privilege = |app| rig.switch.call(app, CallId(1)).unwrap().privilege;
+        assert_eq!(
+            [privilege(rig::CRM), privilege(rig::WALLBOARD)],
+            [CallPrivilege::Owner, CallPrivilege::Monitor]
+        );
     }
 
     #[test]

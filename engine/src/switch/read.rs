@@ -99,6 +99,9 @@ impl Switch {
             connected: call.connected.clone(),
             related: call.peer.into_iter().collect(),
             since: call.since,
+            media_modes: call.media_modes.clone(),
+            data: call.data.clone(),
+            user_user: call.user_user.clone(),
         }
     }
 }

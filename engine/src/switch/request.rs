@@ -289,6 +289,7 @@ impl Switch {
         let line = self.opened(asker.app, address)?;
         let (address, kind) = (Arc::clone(&line.address), line.kind);
         let own_name = line.name.clone();
+        let line_has_calls = !line.calls.is_empty();
         // Nothing, or a number that is not complete: the rest is dialled later (lineDial).
         let Dialable { number, is_partial, .. } = match &*to {
             "" => Dialable { is_partial: true, ..Dialable::default() },
@@ -303,6 +304,10 @@ impl Switch {
             LineKind::Phone | LineKind::Local => self.check_destination(&number)?,
         };
         self.admit_call(&address)?;
+        self.check_user_user(params.as_ref().and_then(|params| params.user_user.as_ref()))?;
+        if params.as_ref().is_some_and(|params| params.idle) && line_has_calls {
+            return Err(LineError::CallUnavail);
+        }
 
         let id = self.next_call();
         let media_worker = self.media.choose_worker(&self.setup.media);
@@ -448,12 +453,7 @@ impl Switch {
     fn deallocate(&mut self, now: Instant, id: CallId, app: AppId, out: &mut Outbox) {
         self.release_handle(id, app, out);
         let Some(call) = self.calls.get(&id) else { return };
-        let controlled = match call.kind {
-            LineKind::Phone => !call.made || call.leg.is_some(),
-            LineKind::Local => false,
-            LineKind::Trunk => !call.made,
-        };
-        if !call.is_owned() && !controlled && call.state != CallState::Idle {
+        if !call.is_owned() && !self.is_controlled_elsewhere(id) && call.state != CallState::Idle {
             self.drop_call(now, id, out);
         }
     }

@@ -78,6 +78,7 @@ pub(super) fn setup() -> Setup {
         sip_workers: 2,
         ring_max: Duration::from_secs(60),
         calls_max: 8,
+        orphans_after: Duration::from_secs(30),
     }
 }
 
@@ -135,6 +136,8 @@ pub(super) struct Rig {
     pub(super) feeds: BTreeMap<LegId, String>,
     /// Media legs that are open, with their ports and worker.
     pub(super) open: BTreeMap<LegId, (u16, trunkline_media::PortPair)>,
+    /// What else the relay was told, in order.
+    pub(super) relayed: Vec<MediaCommand>,
     next_leg: u64,
     next_request: u32,
 }
@@ -157,6 +160,7 @@ impl Rig {
             remotes: BTreeMap::new(),
             feeds: BTreeMap::new(),
             open: BTreeMap::new(),
+            relayed: Vec::new(),
             next_leg: 0,
             next_request: 0,
         }
@@ -211,7 +215,7 @@ impl Rig {
                 MediaCommand::Digits { .. }
                 | MediaCommand::CancelDigits(_)
                 | MediaCommand::Detect(..)
-                | MediaCommand::Stats(_) => {}
+                | MediaCommand::Stats(_) => self.relayed.push(command),
             }
         }
     }
@@ -379,6 +383,14 @@ impl Rig {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Everything that an application heard since the last look, of these kinds, in the words of `Debug`.
+    pub(super) fn told(&mut self, app: AppId, keep: fn(&Message) -> bool) -> Vec<Message> {
+        let told = self.messages.iter().filter(|(to, message)| *to == app && keep(message));
+        let told = told.map(|(_, message)| message.clone()).collect();
+        self.messages.clear();
+        told
     }
 
     pub(super) fn state(&self, call: u64) -> CallState {

@@ -32,6 +32,8 @@ pub(super) struct Invitation {
     pub(super) credentials: Option<Arc<Credentials>>,
     /// The Diversion header's value, for a call that was sent here from elsewhere.
     pub(super) diversion: Option<String>,
+    /// Further header lines.
+    pub(super) headers: Vec<(&'static str, String)>,
     /// What the offer is made from; `None`: what the engine itself speaks.
     pub(super) offer: Option<Box<SessionDescription>>,
     /// The SIP worker of the legs.

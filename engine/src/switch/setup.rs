@@ -148,4 +148,6 @@ pub struct Setup {
     pub ring_max: Duration,
     /// Calls at once; more are refused with 503.
     pub calls_max: u32,
+    /// How long a call waits for another owner when its application is gone and nobody else could end it.
+    pub orphans_after: Duration,
 }

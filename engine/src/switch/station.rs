@@ -87,6 +87,7 @@ impl Switch {
             max_forwards,
             credentials: None,
             diversion: None,
+            headers: Vec::new(),
             offer: None,
             worker: self.next_sip_worker(),
         };
@@ -132,6 +133,7 @@ impl Switch {
                 far.peer = None;
             }
             self.dirty.insert(peer);
+            self.carry_data(id, peer, out);
             return Some(peer);
         }
         let (leg, ring) = (call.leg.take(), call.ring.take());
@@ -156,6 +158,7 @@ impl Switch {
                 entry.call = other;
             }
         }
+        self.carry_data(id, other, out);
         self.timers.stop(id, Timer::Ring);
         if is_ringing {
             self.timers.start(other, Timer::Ring, now + self.setup.ring_max);
@@ -182,6 +185,11 @@ impl Switch {
         }
         self.elect_caller(one, other);
         self.name_each_other(one, other, out);
+        for (from, to) in [(one, other), (other, one)] {
+            if self.calls.get(&to).is_some_and(|call| call.data.is_empty()) {
+                self.carry_data(from, to, out);
+            }
+        }
         let rings = |switch: &Self, id: CallId| switch.calls.get(&id).is_some_and(|call| call.ring.is_some());
         if rings(self, one) || rings(self, other) {
             return;

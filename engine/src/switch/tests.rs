@@ -2,9 +2,11 @@
 
 mod applications;
 mod basic;
+mod digits;
 mod forks;
 mod holding;
 mod limits;
+mod ownership;
 mod random;
 mod relay;
 mod tables;

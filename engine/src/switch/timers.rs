@@ -16,10 +16,17 @@ pub(super) enum Timer {
     Ring,
     /// Nobody cleared a call that is over ([`CLEAR`]).
     Clear,
+    /// Nobody took over a call that an application left.
+    Orphan,
+    /// The next digit did not come in time.
+    Gather,
+    /// The station rings once more (LINEDEVSTATE_RINGING).
+    RingCycle,
 }
 
 impl Timer {
-    const ALL: [Self; 4] = [Self::Guard, Self::RingStep, Self::Ring, Self::Clear];
+    const ALL: [Self; 7] =
+        [Self::Guard, Self::RingStep, Self::Ring, Self::Clear, Self::Orphan, Self::Gather, Self::RingCycle];
 }
 
 /// How long a phone may take to answer by itself when it was asked to.

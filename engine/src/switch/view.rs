@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::call_state::CallState;
 use super::ids::CallId;
 use super::operation::CallOperation;
@@ -38,6 +40,12 @@ pub struct CallView {
     pub related: Vec<CallId>,
     /// When the state was entered.
     pub since: Instant,
+    /// LINEMEDIAMODE_.
+    pub media_modes: Vec<MediaMode>,
+    /// CallData.
+    pub data: Bytes,
+    /// The user-user information that came last.
+    pub user_user: Bytes,
 }
 
 /// A party as a person reads it.

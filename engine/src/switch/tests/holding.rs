@@ -85,7 +85,9 @@ fn only_a_phone_that_knows_talk_can_be_asked_to_retrieve() {
     offer(&mut rig, station, "a=sendonly\r\n");
     let refusal = rig.request(CRM, Operation::Unhold(CallId(2))).unwrap_err();
     assert_eq!(refusal.error, LineError::OperationUnavail);
-    assert_eq!(refusal.allowed, [CallOperation::DeallocateCall, CallOperation::Drop]);
+    assert!(
+        refusal.allowed.contains(&CallOperation::Drop) && !refusal.allowed.contains(&CallOperation::Unhold)
+    );
 }
 
 #[test]

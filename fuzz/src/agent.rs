@@ -95,6 +95,16 @@ impl Stage {
         let offer = || description().expect("there is one");
         let leg = self.legs.get(number as usize / 10 % self.legs.len().max(1)).copied();
         let usage = self.usages.get(number as usize / 10 % self.usages.len().max(1)).copied();
+        if let (2000.., Some(leg)) = (number, leg) {
+            let command = match number % 5 {
+                0 => Command::Enclose(leg, vec![("X-Line", number.to_string())]),
+                1 => Command::Identify(leg, Party { user: (number / 10 % 3).to_string(), ..Party::default() }),
+                2 => Command::Focus(leg, number % 2 == 0),
+                3 => Command::Digit(leg, (number / 10 % 256) as u8, 100),
+                _ => Command::UserToUser(leg, number.to_be_bytes().to_vec().into()),
+            };
+            return self.act(|agent, now, out| agent.command(now, command, out));
+        }
         if let (1000.., Some(usage)) = (number, usage) {
             let status = 100 + u16::try_from(number % 500).unwrap_or_default();
             let command = match number % 2 {

@@ -167,11 +167,17 @@ impl Agent {
             Command::End(id, reason) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.end(now, reason, endpoint, out));
             }
-            Command::Enclose(..)
-            | Command::Identify(..)
-            | Command::Focus(..)
-            | Command::Digit(..)
-            | Command::UserToUser(..) => {}
+            Command::Enclose(id, headers) => self.with_leg(id, out, |leg, _, _| leg.enclose(headers)),
+            Command::Identify(id, party) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.identify(now, party, endpoint, out));
+            }
+            Command::Focus(id, is_focus) => self.with_leg(id, out, |leg, _, _| leg.focus(is_focus)),
+            Command::Digit(id, digit, duration_ms) => self.with_leg(id, out, |leg, endpoint, out| {
+                leg.digit(now, digit, duration_ms, endpoint, out);
+            }),
+            Command::UserToUser(id, data) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.user_to_user(now, data, endpoint, out));
+            }
             Command::AnswerSubscribe(id, status) => self.answer_subscribe(now, id, status, out),
             Command::NotifySubscriber(id, document, is_last) => {
                 self.notify_subscriber(now, id, *document, is_last, out);

@@ -137,7 +137,7 @@ impl Endpoint {
 
     /// Contact of ours on a path.
     pub(crate) fn contact<'a>(&self, flow: Flow, user: &'a str) -> Contact<'a> {
-        Contact { user, address: self.address(flow), transport: flow.transport }
+        Contact { user, address: self.address(flow), transport: flow.transport, is_focus: false }
     }
 
     /// Begins a request inside a dialog: everything up to the headers of its method.
@@ -177,7 +177,7 @@ impl Endpoint {
         &mut self,
         now: Instant,
         dialog: &mut Dialog,
-        headers: &[(HeaderName, String)],
+        headers: &[(&'static str, String)],
         leg: LegId,
         purpose: Purpose,
         out: &mut Outbox,
@@ -186,7 +186,7 @@ impl Endpoint {
         let (flow, branch, cseq) = (dialog.hop(), self.token(), dialog.sequence().advance());
         let mut bye = self.request(dialog, Method::Bye, cseq, flow, branch);
         for (name, value) in headers {
-            bye = bye.header(*name, value);
+            bye = bye.raw(name, value);
         }
         let key = ClientKey::new(branch, Method::Bye);
         self.transactions.send(now, key, Method::Bye, bye.finish(), flow, leg, purpose, out);
@@ -365,6 +365,14 @@ pub(crate) struct Contact<'a> {
     user: &'a str,
     address: SocketAddr,
     transport: Transport,
+    is_focus: bool,
+}
+
+impl Contact<'_> {
+    /// Says whether we are the focus of a conference here (RFC 4579 §5.1).
+    pub(crate) const fn focus(self, is_focus: bool) -> Self {
+        Self { is_focus, ..self }
+    }
 }
 
 impl fmt::Display for Contact<'_> {
@@ -375,9 +383,10 @@ impl fmt::Display for Contact<'_> {
         }
         write!(f, "{}", self.address)?;
         match self.transport {
-            Transport::Udp => f.write_str(">"),
-            Transport::Tcp => write!(f, ";transport={}>", self.transport.param_name()),
+            Transport::Udp => f.write_str(">")?,
+            Transport::Tcp => write!(f, ";transport={}>", self.transport.param_name())?,
         }
+        f.write_str(if self.is_focus { ";isfocus" } else { "" })
     }
 }
 

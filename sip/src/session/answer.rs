@@ -60,6 +60,7 @@ impl Leg {
             return;
         }
         let Some(response) = self.dialog_response(now, server, status, endpoint) else { return };
+        let response = self.adorn(server, response, endpoint);
         let response = match description {
             Some(description) => response.body(SDP, &self.print_answer(server, description, endpoint)),
             None => response.finish(),
@@ -91,6 +92,7 @@ impl Leg {
     ) {
         let Stage::Incoming(Incoming { server, has_offer, .. }) = self.stage else { return };
         let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
+        let response = self.adorn(server, response, endpoint);
         let body = match description {
             Some(description) => self.print_answer(server, description, endpoint),
             None => self.local.last().clone(),
@@ -102,6 +104,15 @@ impl Leg {
         }
         let is_offer = !has_offer && !body.is_empty();
         self.accept(now, server, response, true, is_offer, endpoint, out);
+    }
+
+    /// Adds what the owner wants an 18x or 200 to say beside the description.
+    fn adorn(&mut self, server: ServerId, response: Builder, endpoint: &Endpoint) -> Builder {
+        let response = self.enclosing(response);
+        match endpoint.transactions.response_flow(server) {
+            Some(flow) => self.show_identity(response, flow, endpoint),
+            None => response,
+        }
     }
 
     /// Sends a 2xx to an INVITE, initial or not, and repeats it until the ACK.
@@ -187,7 +198,8 @@ impl Leg {
     ) {
         let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
         let status = if (300..700).contains(&status) { status } else { 500 };
-        self.refuse(now, server, status, headers, endpoint, out);
+        let headers: Vec<_> = headers.iter().cloned().chain(std::mem::take(&mut self.enclosed)).collect();
+        self.refuse(now, server, status, &headers, endpoint, out);
         self.stage = Stage::Over;
         self.ended(cause::local(CauseKind::Local, status), out);
     }
@@ -222,7 +234,7 @@ impl Leg {
         let response = endpoint
             .response(server, status, self.tag)?
             .copy(request, HeaderName::RecordRoute)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user));
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus));
         if status < 200 {
             return Some(response);
         }

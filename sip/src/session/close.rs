@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use smallvec::{SmallVec, smallvec};
-
 use super::{Exchange, Incoming, Leg, Stage, cause, description, user_to_user};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
@@ -35,12 +33,14 @@ impl Leg {
     ) {
         match &mut self.stage {
             Stage::Incoming(Incoming { server, .. }) => {
-                let (server, headers) = (*server, reason.map(|reason| ("Reason", reason)));
-                self.refuse(now, server, 480, headers.as_slice(), endpoint, out);
+                let server = *server;
+                let headers = self.last_words(reason);
+                self.refuse(now, server, 480, &headers, endpoint, out);
                 self.stage = Stage::Over;
             }
             Stage::Calling(calling) => {
-                endpoint.transactions.cancel(now, calling.key, reason, out);
+                let key = calling.key;
+                endpoint.transactions.cancel(now, key, self.last_words(reason), out);
                 self.stage = Stage::Over;
             }
             Stage::Offered { key, cseq, offer, .. } => {
@@ -82,15 +82,21 @@ impl Leg {
             self.stage = Stage::Over;
             return;
         }
-        let reason = reason.map(|reason| (HeaderName::Reason, reason));
-        let authorization = self.authorization(Method::Bye, endpoint);
-        self.send_bye(now, reason.into_iter().chain(authorization).collect(), endpoint, out);
+        let words = self.last_words(reason);
+        let authorization = self.authorization(Method::Bye, endpoint).map(named);
+        self.send_bye(now, words.into_iter().chain(authorization).collect(), endpoint, out);
+    }
+
+    /// What a refusal, CANCEL or BYE says: why, and what was enclosed.
+    fn last_words(&mut self, reason: Option<String>) -> Vec<(&'static str, String)> {
+        let reason = reason.map(|reason| (HeaderName::Reason.name(), reason));
+        reason.into_iter().chain(std::mem::take(&mut self.enclosed)).collect()
     }
 
     fn send_bye(
         &mut self,
         now: Instant,
-        headers: SmallVec<[(HeaderName, String); 2]>,
+        headers: Vec<(&'static str, String)>,
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
@@ -111,7 +117,7 @@ impl Leg {
         let authorization =
             response.and_then(|response| self.answer_challenge(response, Method::Bye, &uri, endpoint));
         match authorization {
-            Some(authorization) => self.send_bye(now, smallvec![authorization], endpoint, out),
+            Some(authorization) => self.send_bye(now, vec![named(authorization)], endpoint, out),
             None => self.stage = Stage::Over,
         }
     }
@@ -160,6 +166,11 @@ impl Leg {
     }
 }
 
+/// A header line under the name it is written with.
+fn named((name, value): (HeaderName, String)) -> (&'static str, String) {
+    (name.name(), value)
+}
+
 /// Their end.
 impl Leg {
     /// BYE: answered at once, in any state (RFC 3261 §15.1.2).
@@ -182,7 +193,7 @@ impl Leg {
             }
             // The callee's BYE overtook its own 2xx: that will meet an ACK and a BYE.
             Stage::Calling(calling) => {
-                endpoint.transactions.cancel(now, calling.key, None, out);
+                endpoint.transactions.cancel(now, calling.key, Vec::new(), out);
                 out.events.push(Event::Failed {
                     leg: self.id,
                     cause,
@@ -265,7 +276,7 @@ impl Leg {
                 endpoint.reply(now, arrival, 491, tag, out, |reply| reply);
             }
             Method::Update => {
-                let contact = endpoint.contact(arrival.flow, &self.user).to_string();
+                let contact = endpoint.contact(arrival.flow, &self.user).focus(self.is_focus).to_string();
                 let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
                 if let Some(dialog) = &mut self.dialog {
                     dialog.retarget(&request);
@@ -277,7 +288,7 @@ impl Leg {
                 });
             }
             Method::Options => endpoint.reply(now, arrival, 200, tag, out, crate::endpoint::capabilities),
-            Method::Info => endpoint.reply(now, arrival, 200, tag, out, |reply| reply),
+            Method::Info => self.info(now, arrival, endpoint, out),
             Method::Notify | Method::Prack => endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
             Method::Subscribe => endpoint.reply(now, arrival, 489, tag, out, crate::endpoint::allow_events),
             Method::Refer | Method::Message | Method::Publish | Method::Register => {
@@ -308,7 +319,7 @@ impl Leg {
         let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
         let bytes = endpoint
             .request(dialog, Method::Notify, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
             .header(HeaderName::Event, event)
             .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
             .finish();
@@ -336,6 +347,7 @@ impl Leg {
             Purpose::Bye if status >= 200 => {
                 self.closed(now, answer.map(|(response, _)| response), endpoint, out);
             }
+            Purpose::Info => self.informed(now, concern, answer, endpoint, out),
             Purpose::Notify if status >= 200 => self.notified(status, out),
             Purpose::Bye
             | Purpose::Notify
@@ -353,10 +365,11 @@ impl Leg {
             Purpose::Modify => self.offer_again(now, concern, endpoint, out),
             Purpose::Refresh => self.refresh_again(now, concern, endpoint, out),
             Purpose::Bye => {
-                let authorization = self.authorization(Method::Bye, endpoint);
+                let authorization = self.authorization(Method::Bye, endpoint).map(named);
                 self.send_bye(now, authorization.into_iter().collect(), endpoint, out);
             }
             Purpose::Notify => self.notified(503, out),
+            Purpose::Info => self.informed(now, concern, None, endpoint, out),
             Purpose::Refer(_) | Purpose::Subscription(_) | Purpose::Message(_) | Purpose::Alone => {}
         }
     }

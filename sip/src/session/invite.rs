@@ -315,7 +315,7 @@ impl Leg {
     pub(super) fn give_up(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         let Stage::Calling(calling) = &self.stage else { return };
         let kind = if calling.has_response { CauseKind::Status } else { CauseKind::Unreachable };
-        endpoint.transactions.cancel(now, calling.key, None, out);
+        endpoint.transactions.cancel(now, calling.key, Vec::new(), out);
         self.failed(cause::local(kind, 408), None, Vec::new(), out);
     }
 
@@ -326,7 +326,7 @@ impl Leg {
 }
 
 /// An address as the host of a URI.
-fn host(ip: IpAddr) -> String {
+pub(super) fn host(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),

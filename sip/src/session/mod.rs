@@ -14,6 +14,8 @@ mod answer;
 mod close;
 mod demand;
 mod description;
+mod identity;
+mod info;
 mod invite;
 mod modify;
 mod refresh;
@@ -24,6 +26,8 @@ pub(crate) mod user_to_user;
 pub(crate) use announcement::{Announcement, resolve};
 pub(crate) use demand::unmet;
 pub(crate) use description::offered;
+#[cfg(test)]
+pub(crate) use info::INFOS_WAITING_MAX;
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -35,7 +39,7 @@ use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::ids::{ConnectionId, LegId, UsageId};
-use crate::message::{HeaderName, Message, Method, NameAddr, escape_user};
+use crate::message::{Builder, HeaderName, Message, Method, NameAddr, escape_user};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Transmit};
 use crate::package::LegDialog;
 use crate::sdp::SessionDescription;
@@ -45,10 +49,15 @@ use crate::transaction::{ClientKey, ServerId};
 use crate::transport::Flow;
 
 use description::LocalDescription;
+use identity::Identity;
+use info::Infos;
 use refresh::SessionTimer;
 
 /// How many early dialogs one INVITE may make before the rest is ignored.
 const FORKS_MAX: usize = 16;
+
+/// More header lines are not enclosed in one message.
+pub(crate) const ENCLOSED_MAX: usize = 16;
 
 /// One leg.
 #[derive(Debug)]
@@ -77,6 +86,12 @@ pub(crate) struct Leg {
     peer_takes_update: bool,
     /// The call, as long as its owner does not know of it.
     unannounced: Option<Box<Announcement>>,
+    /// Header lines for the next message that a command sends.
+    enclosed: Vec<(&'static str, String)>,
+    identity: Option<Box<Identity>>,
+    infos: Option<Box<Infos>>,
+    /// Whether our Contact says that we are the focus of a conference (RFC 4579).
+    is_focus: bool,
     /// The REFERs of the peer in this dialog that are not done.
     pub(crate) referrals: Vec<UsageId>,
 }
@@ -217,6 +232,10 @@ impl Leg {
             timer: None,
             peer_takes_update: false,
             unannounced: None,
+            enclosed: Vec::new(),
+            identity: None,
+            infos: None,
+            is_focus: false,
             referrals: Vec::new(),
         }
     }
@@ -257,7 +276,9 @@ impl Leg {
         };
         let timer = self.timer.as_ref().map(SessionTimer::deadline);
         let unannounced = self.unannounced.as_ref().and_then(|waiting| waiting.wait_until);
-        unacknowledged.chain(stage).chain(exchange).chain(timer).chain(unannounced).min()
+        let identity = self.identity.as_ref().and_then(|identity| identity.deadline());
+        let rest = timer.into_iter().chain(unannounced).chain(identity);
+        unacknowledged.chain(stage).chain(exchange).chain(rest).min()
     }
 
     /// Lets the leg's own timers act.
@@ -283,6 +304,7 @@ impl Leg {
         self.repeat_unacknowledged(now, endpoint, out);
         self.cancel_offer(now, endpoint, out);
         self.retry_offer(now, endpoint, out);
+        self.retry_identity(now, endpoint, out);
         self.handle_session_timer(now, endpoint, out);
     }
 
@@ -426,6 +448,23 @@ impl Leg {
     /// Whether the owner was told that the leg is over.
     pub(crate) const fn is_told_over(&self) -> bool {
         matches!(self.stage, Stage::Leaving(_) | Stage::Closing | Stage::Over)
+    }
+
+    /// Keeps header lines for the next message that a command sends on this leg.
+    pub(crate) fn enclose(&mut self, headers: Vec<(&'static str, String)>) {
+        self.enclosed.extend(headers);
+        self.enclosed.truncate(ENCLOSED_MAX);
+    }
+
+    /// Writes the header lines that were kept.
+    fn enclosing(&mut self, message: Builder) -> Builder {
+        let headers = std::mem::take(&mut self.enclosed);
+        headers.into_iter().fold(message, |message, (name, value)| message.raw(name, value))
+    }
+
+    /// Whether our Contact says that we are the focus of a conference.
+    pub(crate) const fn focus(&mut self, is_focus: bool) {
+        self.is_focus = is_focus;
     }
 
     /// Tells the owner what a message brings from user to user.

@@ -25,8 +25,9 @@ impl Leg {
         self.resume(now, endpoint, out);
     }
 
-    /// Sends the offer that waits, if nothing stands in its way any more.
+    /// Sends what waits, if nothing stands in its way any more: an offer first.
     pub(super) fn resume(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        self.next_info(now, endpoint, out);
         let is_free = matches!((&self.stage, &self.exchange), (Stage::Established, Exchange::Stable));
         if !is_free || !self.unacknowledged.is_empty() {
             return;
@@ -34,6 +35,8 @@ impl Leg {
         if let Some(description) = self.queued.take() {
             let authorization = self.authorization(Method::Invite, endpoint);
             self.send_offer(now, description, authorization, endpoint, out);
+        } else {
+            self.send_identity(now, endpoint, out);
         }
     }
 
@@ -55,7 +58,7 @@ impl Leg {
         let body = self.local.print(&description, Self::media_address(endpoint, flow));
         let bytes = endpoint
             .request(dialog, Method::Invite, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
         let bytes = refresh::ask(bytes, 0, endpoint);
@@ -156,7 +159,7 @@ impl Leg {
             && *give_up_at <= now
         {
             *give_up_at = now + MODIFY_TIMEOUT;
-            endpoint.transactions.cancel(now, *key, None, out);
+            endpoint.transactions.cancel(now, *key, Vec::new(), out);
         }
     }
 

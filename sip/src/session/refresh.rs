@@ -62,6 +62,17 @@ impl SessionTimer {
         }
     }
 
+    /// Asks for the same again, with the same roles, in a request of ours that is not for its sake (RFC 4028 §7.4).
+    pub(super) fn repeat(&self, request: Builder) -> Builder {
+        let side = match self.refresher {
+            Refresher::Us => "uac",
+            Refresher::Them => "uas",
+        };
+        request
+            .header(HeaderName::SessionExpires, format_args!("{};refresher={side}", self.interval_s))
+            .header(HeaderName::MinSe, MIN_SE_S)
+    }
+
     /// What a 2xx to our INVITE or UPDATE says. Without Session-Expires there is no timer.
     fn of_response(now: Instant, response: &Message) -> Option<Self> {
         let (interval_s, refresher) = session_expires(response)?;
@@ -212,7 +223,7 @@ impl Leg {
         let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, method, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::SessionExpires, format_args!("{interval_s};refresher=uac"))
@@ -240,8 +251,14 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        if matches!(&self.exchange, Exchange::Refreshing { key, .. } if *key == concern.key) {
+        let is_identity = self.identity_lost(concern.key);
+        let is_current = matches!(&self.exchange, Exchange::Refreshing { key, .. } if *key == concern.key);
+        if is_current {
             self.exchange = Exchange::Stable;
+        }
+        if is_identity {
+            self.resume(now, endpoint, out);
+        } else if is_current {
             self.refresh(now, endpoint, out);
         }
     }
@@ -255,6 +272,9 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
+        if self.is_identity_update(concern.key) {
+            return self.identity_updated(now, concern, answer, endpoint, out);
+        }
         let status = concern.status(answer.map(|(response, _)| response));
         if status < 200 {
             return;
@@ -274,6 +294,7 @@ impl Leg {
         if !matches!(self.stage, Stage::Established) {
             return;
         }
+        self.settle_identity(now, concern.key, status, Method::Invite, endpoint);
         match (status, answer) {
             (200..300, Some((response, _))) => self.timer_answered(now, response),
             (408 | 481, _) | (_, None) => return self.lost(now, status, endpoint, out),

@@ -19,8 +19,8 @@ pub(super) fn non_2xx(invite: &Bytes, response: &Message) -> Bytes {
         .finish()
 }
 
-/// The CANCEL of an INVITE (RFC 3261 §9.1): everything as in the INVITE but the method; `reason` is a Reason value.
-pub(super) fn cancel(invite: &Bytes, reason: Option<&str>) -> Bytes {
+/// The CANCEL of an INVITE (RFC 3261 §9.1): everything as in the INVITE but the method, and further header lines.
+pub(super) fn cancel(invite: &Bytes, headers: &[(&'static str, String)]) -> Bytes {
     let invite = own(invite);
     let cancel = request(Method::Cancel, invite.request_uri())
         .header(HeaderName::Via, invite.value(HeaderName::Via).unwrap_or_default())
@@ -30,10 +30,7 @@ pub(super) fn cancel(invite: &Bytes, reason: Option<&str>) -> Bytes {
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
         .header(HeaderName::CSeq, format_args!("{} CANCEL", invite.cseq().number));
-    match reason {
-        Some(reason) => cancel.header(HeaderName::Reason, reason).finish(),
-        None => cancel.finish(),
-    }
+    headers.iter().fold(cancel, |cancel, (name, value)| cancel.raw(name, value)).finish()
 }
 
 /// Our own request as the message it is. It may be larger than what we accept from others.

@@ -62,6 +62,8 @@ pub(crate) enum Purpose {
     Bye,
     /// NOTIFY that the switch asked for.
     Notify,
+    /// INFO.
+    Info,
     /// NOTIFY of a REFER.
     Refer(UsageId),
     /// SUBSCRIBE or NOTIFY of this subscription.
@@ -90,12 +92,15 @@ enum ClientMachine {
     Other(Box<ClientNonInvite>),
 }
 
+/// Further header lines.
+pub(crate) type Headers = Vec<(&'static str, String)>;
+
 /// Whether an INVITE is to be cancelled.
 #[derive(Debug)]
 enum Cancel {
     No,
-    /// When the first provisional response comes (RFC 3261 §9.1); with this Reason.
-    Wanted(Option<String>),
+    /// When the first provisional response comes (RFC 3261 §9.1); with these header lines.
+    Wanted(Headers),
     Sent,
 }
 
@@ -308,11 +313,11 @@ impl Transactions {
     }
 
     /// Cancels an INVITE: at once if a provisional response has come, else when the first one comes.
-    pub(crate) fn cancel(&mut self, now: Instant, key: ClientKey, reason: Option<String>, out: &mut Outbox) {
+    pub(crate) fn cancel(&mut self, now: Instant, key: ClientKey, headers: Headers, out: &mut Outbox) {
         let Some(client) = self.clients.get_mut(&key) else { return };
         if let (ClientMachine::Invite(machine), Cancel::No) = (&client.machine, &client.cancel) {
             let proceeding = machine.is_proceeding();
-            client.cancel = Cancel::Wanted(reason);
+            client.cancel = Cancel::Wanted(headers);
             if proceeding {
                 self.cancel_now(now, key, out);
                 self.settle_client(key);
@@ -330,11 +335,11 @@ impl Transactions {
 
     fn cancel_now(&mut self, now: Instant, key: ClientKey, out: &mut Outbox) {
         let Some(client) = self.clients.get_mut(&key) else { return };
-        let (ClientMachine::Invite(machine), Cancel::Wanted(reason)) = (&mut client.machine, &client.cancel)
+        let (ClientMachine::Invite(machine), Cancel::Wanted(headers)) = (&mut client.machine, &client.cancel)
         else {
             return;
         };
-        let bytes = acknowledge::cancel(machine.request(), reason.as_deref());
+        let bytes = acknowledge::cancel(machine.request(), headers);
         machine.cancelled(now);
         let (flow, leg) = (machine.flow(), client.leg);
         client.cancel = Cancel::Sent;

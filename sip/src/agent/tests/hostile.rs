@@ -133,7 +133,14 @@ impl Chaos {
         let leg = Self::pick(&self.legs, a);
         let port = (b % 60_000) as u16;
         let usage = Self::pick(&self.usages, a);
-        let command = match (b % 13, leg) {
+        let command = match (b % 18, leg) {
+            (13, Some(leg)) => {
+                Command::Enclose(leg, vec![("X-Line", "a\r\nb".to_owned()); usize::from(a % 20)])
+            }
+            (14, Some(leg)) => Command::Identify(leg, party(["1", "2", "\r\n\"", ""][usize::from(a % 4)])),
+            (15, Some(leg)) => Command::Focus(leg, a.is_multiple_of(2)),
+            (16, Some(leg)) => Command::Digit(leg, a as u8, a),
+            (17, Some(leg)) => Command::UserToUser(leg, a.to_be_bytes().to_vec().into()),
             (11, _) if usage.is_some() => Command::AnswerRefer(usage.unwrap(), 200 + a % 300),
             (12, _) if usage.is_some() => Command::ReferProgress(usage.unwrap(), 100 + a % 300),
             (0, _) | (_, None) => {

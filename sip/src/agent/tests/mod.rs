@@ -12,6 +12,7 @@ mod refreshing;
 mod registering;
 mod replacing;
 mod subscribing;
+mod telling;
 mod upheaval;
 mod watching;
 

@@ -54,6 +54,11 @@ impl EventLog {
         log.newest.send_replace(newest);
     }
 
+    /// How many read the messages of each application.
+    pub(crate) fn readers(&self) -> Vec<usize> {
+        self.apps.iter().map(|log| log.newest.receiver_count()).collect()
+    }
+
     /// Reads one application's messages after a sequence number; `None`: from here on.
     pub(crate) fn subscribe(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
         let log = self.apps.get(app.0 as usize)?;

@@ -14,6 +14,7 @@ mod lifeline;
 mod mailbox;
 pub(crate) mod metrics;
 mod notify;
+mod presence;
 mod relay;
 mod routing_table;
 mod start;

@@ -16,6 +16,7 @@ use super::event_log::EventLog;
 use super::lifeline::Held;
 use super::mailbox::Outlet;
 use super::metrics::{Counter, Metrics};
+use super::presence::Presence;
 use super::relay::Relays;
 use super::worker::{WorkerInput, Workers, sleep_until};
 use crate::switch::ids::{AppId, RequestId};
@@ -92,6 +93,7 @@ struct SwitchLoop {
     waiting: Arc<Waiting>,
     metrics: Arc<Metrics>,
     _lifeline: Held,
+    presence: Presence,
     out: Outbox,
 }
 
@@ -108,6 +110,7 @@ impl SwitchLoop {
             waiting,
             metrics,
             _lifeline: lifeline,
+            presence: Presence::new(clock::now()),
             out: Outbox::default(),
         }
     }
@@ -115,7 +118,8 @@ impl SwitchLoop {
     async fn run(mut self) {
         let mut inputs = Vec::with_capacity(BATCH);
         loop {
-            let wake = self.switch.deadline();
+            let look = self.presence.deadline();
+            let wake = Some(self.switch.deadline().map_or(look, |deadline| deadline.min(look)));
             let blocked = self.workers.iter_mut().find(|outlet| outlet.is_blocked());
             tokio::select! {
                 biased;
@@ -136,6 +140,11 @@ impl SwitchLoop {
             }
             if self.switch.deadline().is_some_and(|deadline| deadline <= now) {
                 self.guarded("a timer", |switch, out| switch.handle_timeout(now, out));
+            }
+            if look <= now {
+                for app in self.presence.look(now, &self.events.readers()) {
+                    self.guarded("an application that is gone", |switch, out| switch.app_gone(now, app, out));
+                }
             }
             let gauges = self.switch.gauges();
             self.metrics.set_switch(

@@ -14,6 +14,7 @@ use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp;
 use crate::rtp::Header;
 use crate::stats::{LegStats, Reception};
+use crate::worker::TimeShift;
 
 /// Which socket of the pair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,6 +170,13 @@ impl Flow {
             9 => Some(Codec::G722),
             _ => None,
         })
+    }
+
+    /// Counts times as another worker does.
+    pub(crate) fn shift_time(&mut self, shift: &TimeShift) {
+        self.inbound.latch.shift_time(shift);
+        self.inbound.reception.forget_transit();
+        self.outbound.rewrite.shift_time(shift);
     }
 
     /// Whether the far end is expected to speak.

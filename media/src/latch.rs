@@ -15,6 +15,7 @@ use crate::command::{PayloadTypes, Remote, SourcePolicy};
 use crate::destination::Destinations;
 use crate::limits::{CANDIDATES_MAX, PROOF_PACKETS};
 use crate::rtp::Header;
+use crate::worker::TimeShift;
 
 /// After this silence of the latched source another port of its address may be latched (a NAT that forgot its binding).
 pub(crate) const RELATCH_AFTER_US: u64 = 5_000_000;
@@ -98,6 +99,17 @@ impl Latch {
     /// The source of RTCP, if one is latched; RTCP never decides the source of RTP.
     pub(crate) fn rtcp_source(&self) -> Option<SocketAddr> {
         self.trust.rtcp_source
+    }
+
+    /// Counts times as another worker does.
+    pub(crate) fn shift_time(&mut self, shift: &TimeShift) {
+        self.heard_at_us = shift.apply(self.heard_at_us);
+        let trust = &mut *self.trust;
+        trust.rtcp_heard_at_us = shift.apply(trust.rtcp_heard_at_us);
+        trust.learn_until_us = trust.learn_until_us.map(|until_us| shift.apply(until_us));
+        for candidate in trust.candidates.iter_mut().flatten() {
+            candidate.heard_at_us = shift.apply(candidate.heard_at_us);
+        }
     }
 
     /// When the latched source last spoke, or 0.

@@ -5,6 +5,7 @@
 
 use crate::rtp::Header;
 use crate::stats::clock_hz;
+use crate::worker::TimeShift;
 
 /// The stream that a far end has heard so far, and how the present source is moved into it.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +66,11 @@ impl Rewrite {
             }
         }
         Header { marker: header.marker || turns, sequence, timestamp, ssrc: self.ssrc, ..*header }
+    }
+
+    /// Counts times as another worker does.
+    pub(crate) fn shift_time(&mut self, shift: &TimeShift) {
+        self.sent_at_us = shift.apply(self.sent_at_us);
     }
 
     /// How the present source is moved; `None` before its first packet.

@@ -101,6 +101,11 @@ impl Reception {
         self.lost_before + self.lost_of_current()
     }
 
+    /// Measures jitter anew from the next packet on: the clock that arrivals are read from is another.
+    pub(crate) const fn forget_transit(&mut self) {
+        self.transit = None;
+    }
+
     /// Late and repeated packets.
     pub(crate) const fn reordered(&self) -> u64 {
         self.reordered

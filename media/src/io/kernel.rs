@@ -121,6 +121,15 @@ impl DatagramIo for KernelIo {
         Ok(KernelSocket { udp, is_v6: address.is_ipv6() })
     }
 
+    fn release(&mut self, socket: &KernelSocket) {
+        // Fails only for a socket that is not watched.
+        let _unwatched = self.epoll.forget(&socket.udp).is_ok();
+    }
+
+    fn adopt(&mut self, socket: &KernelSocket, token: Token) -> io::Result<()> {
+        self.epoll.watch(&socket.udp, token.0)
+    }
+
     #[inline]
     fn next_ready(&mut self) -> Option<Token> {
         while self.next < self.filled {

@@ -43,13 +43,24 @@ impl Token {
 /// Sends and receives datagrams for a worker.
 pub trait DatagramIo {
     /// A bound socket; dropping it closes it.
-    type Socket;
+    type Socket: Send + 'static;
 
     /// Binds a socket. Its readiness is named by `token`.
     ///
     /// # Errors
     /// The network's, when the address is taken or foreign.
     fn bind(&mut self, address: SocketAddr, token: Token) -> io::Result<Self::Socket>;
+
+    /// Lets a socket go to another network of its kind: its readiness is no longer named here. What arrives waits in it.
+    fn release(&mut self, _socket: &Self::Socket) {}
+
+    /// Takes a socket that another network of its kind released. Its readiness is named by `token`, also for what waits in it.
+    ///
+    /// # Errors
+    /// The network's; `Unsupported` where sockets cannot move.
+    fn adopt(&mut self, _socket: &Self::Socket, _token: Token) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// The next socket of the present batch that has something to be received.
     fn next_ready(&mut self) -> Option<Token>;

@@ -31,7 +31,7 @@ pub struct Simulated {
 #[derive(Debug)]
 pub struct SimulatedSocket {
     port: u16,
-    _open: Arc<()>,
+    open: Arc<()>,
 }
 
 impl Simulated {
@@ -75,7 +75,19 @@ impl DatagramIo for Simulated {
         }
         let open = Arc::new(());
         self.bound.insert(port, (token, Arc::clone(&open)));
-        Ok(SimulatedSocket { port, _open: open })
+        Ok(SimulatedSocket { port, open })
+    }
+
+    fn release(&mut self, socket: &SimulatedSocket) {
+        self.bound.remove(&socket.port);
+    }
+
+    fn adopt(&mut self, socket: &SimulatedSocket, token: Token) -> io::Result<()> {
+        if self.taken.contains(&socket.port) || self.token(socket.port).is_some() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
+        self.bound.insert(socket.port, (token, Arc::clone(&socket.open)));
+        Ok(())
     }
 
     fn next_ready(&mut self) -> Option<Token> {

@@ -39,6 +39,20 @@ impl Epoll {
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
+    /// Watches a descriptor no longer.
+    pub(crate) fn forget(&self, watched: &impl AsRawFd) -> io::Result<()> {
+        // SAFETY: both descriptors are borrowed from their owners and so are open; the event is not read for this operation.
+        let done = unsafe {
+            libc::epoll_ctl(
+                self.epoll.as_raw_fd(),
+                libc::EPOLL_CTL_DEL,
+                watched.as_raw_fd(),
+                std::ptr::null_mut(),
+            )
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Waits for input, at most for `timeout` (rounded up to milliseconds); returns how many entries were filled.
     pub(crate) fn wait(&self, ready: &mut [ReadyEvent], timeout: Option<Duration>) -> io::Result<usize> {
         let room = i32::try_from(ready.len()).unwrap_or(i32::MAX);

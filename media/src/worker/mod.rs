@@ -11,6 +11,7 @@
 //! for a batch. A call lives wholly on one worker.
 
 mod conferring;
+mod moving;
 mod playing;
 
 use std::cmp::Reverse;
@@ -122,6 +123,8 @@ struct Silence {
     watched: bool,
 }
 
+pub(crate) use moving::Shift as TimeShift;
+
 impl<I: DatagramIo> RelayWorker<I> {
     /// A worker without legs.
     pub fn new(now: Instant, io: I, config: RelayConfig) -> Self {
@@ -183,7 +186,13 @@ impl<I: DatagramIo> RelayWorker<I> {
             Command::Digits { leg, generation, .. } => {
                 out.push(Event::Generated { leg, generation, cancelled: true });
             }
-            Command::CancelDigits(_) | Command::Detect(..) | Command::Detach(_) | Command::Attach { .. } => {}
+            Command::CancelDigits(_) | Command::Detect(..) => {}
+            Command::Detach(leg) => {
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.detach(slot, out);
+                }
+            }
+            Command::Attach { leg, parcel } => self.attach(now_us, leg, parcel, out),
             Command::Stats(leg) => {
                 if let Some(stats) = self.slot_of.get(&leg).and_then(|&slot| self.stats(slot)) {
                     out.push(Event::Stats { leg, stats });
@@ -286,10 +295,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         silent_after: Option<Duration>,
         out: &mut Vec<Event>,
     ) {
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, leg: None });
-            u32::try_from(self.slots.len() - 1).expect("ports run out long before slots")
-        });
+        let slot = self.free_slot();
         let generation = self.slots[slot as usize].generation;
         let bound = if self.slot_of.contains_key(&id) {
             None
@@ -421,12 +427,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         place.generation = place.generation.wrapping_add(1);
         self.slot_of.remove(&leg.id);
         self.free.push(slot);
-        for listener in leg.listeners {
-            if let Some(listener) = self.leg(listener) {
-                listener.hears = Hears::Nothing;
-                listener.flow.end_source();
-            }
-        }
+        self.let_go(leg.listeners);
         out.push(Event::Closed { leg: leg.id, ports: leg.ports, stats });
     }
 

@@ -373,3 +373,167 @@ fn open(leg: LegId, ports: PortPair, address: IpAddr, silent_after: Option<Durat
 fn media_leg(leg: LegId) -> MediaLegId {
     MediaLegId(leg.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use trunkline_media::{Detection, DigitVia};
+
+    use super::super::rig;
+    use super::*;
+
+    const A: LegId = LegId(1);
+    const B: LegId = LegId(2);
+    const C: LegId = LegId(3);
+    const ROOM: ConferenceId = ConferenceId(9);
+
+    /// Media legs A and B on worker 0 and C on worker 1, and what the relay was told.
+    struct Bench {
+        plane: MediaPlane,
+        setup: MediaSetup,
+        now: Instant,
+        out: Outbox,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let setup = MediaSetup { workers: 2, ..rig::setup().media };
+            let now = rig::epoch();
+            let mut bench = Self { plane: MediaPlane::new(&setup, 7), setup, now, out: Outbox::default() };
+            for (leg, worker) in [(A, 0), (B, 0), (C, 1)] {
+                bench.plane.open(now, leg, worker, &bench.setup, &mut bench.out).unwrap();
+            }
+            bench.told();
+            bench
+        }
+
+        fn hear(&mut self, leg: LegId, heard: Heard) -> Vec<String> {
+            self.plane.set_heard(leg, heard, &self.setup, &mut self.out);
+            self.told()
+        }
+
+        fn detached(&mut self, leg: LegId) -> Vec<String> {
+            self.plane.detached(leg, Parcel::empty(), &mut self.out);
+            self.told()
+        }
+
+        /// What the relay was told: worker, command and leg.
+        fn told(&mut self) -> Vec<String> {
+            let named = |(worker, command): (u16, Command)| match command {
+                Command::Open { leg, .. } => format!("{worker} open {}", leg.0),
+                Command::Remote(leg, _) => format!("{worker} remote {}", leg.0),
+                Command::Feed(leg, Feed::Leg(speaker)) => {
+                    format!("{worker} feed {} leg {}", leg.0, speaker.0)
+                }
+                Command::Feed(leg, Feed::Conference(_)) => format!("{worker} feed {} conference", leg.0),
+                Command::Feed(leg, _) => format!("{worker} feed {} own", leg.0),
+                Command::Detach(leg) => format!("{worker} detach {}", leg.0),
+                Command::Attach { leg, .. } => format!("{worker} attach {}", leg.0),
+                Command::Close(leg) => format!("{worker} close {}", leg.0),
+                Command::Digits { leg, .. } => format!("{worker} digits {}", leg.0),
+                Command::Detect(leg, _) => format!("{worker} detect {}", leg.0),
+                Command::CancelDigits(leg) => format!("{worker} cancel {}", leg.0),
+                Command::Stats(leg) => format!("{worker} stats {}", leg.0),
+            };
+            self.out.media.drain(..).map(named).collect()
+        }
+    }
+
+    #[test]
+    fn a_leg_that_hears_one_of_another_worker_moves_there() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.hear(A, Heard::Leg(C)), ["0 detach 1"]);
+        assert_eq!(bench.detached(A), ["1 attach 1", "1 feed 1 leg 3"]);
+        assert_eq!(bench.hear(C, Heard::Leg(A)), ["1 feed 3 leg 1"]);
+    }
+
+    #[test]
+    fn what_is_asked_on_the_way_is_said_on_arrival_the_last_word_only() {
+        let mut bench = Bench::new();
+        bench.hear(A, Heard::Leg(C));
+        assert!(bench.hear(A, Heard::Music).is_empty());
+        let name = media_leg(A);
+        bench.plane.tell(A, Command::Detect(name, Detection::default()), &mut bench.out);
+        bench.plane.tell(A, Command::Detect(name, Detection::default()), &mut bench.out);
+        let digits = || Command::Digits {
+            leg: name,
+            generation: 1,
+            digits: (*b"1").into(),
+            via: DigitVia::Event,
+            tone_ms: 0,
+            gap_ms: 0,
+        };
+        for _ in 0..100 {
+            bench.plane.tell(A, digits(), &mut bench.out);
+        }
+        assert!(bench.told().is_empty());
+        let told = bench.detached(A);
+        assert_eq!(told[..4], ["1 attach 1", "1 feed 1 own", "1 detect 1", "1 digits 1"]);
+        assert_eq!(told.len(), 1 + WAITING_MAX);
+        assert!(bench.detached(A).is_empty(), "it has arrived");
+    }
+
+    #[test]
+    fn who_hears_a_leg_follows_it() {
+        let mut bench = Bench::new();
+        bench.hear(A, Heard::Leg(B));
+        bench.hear(B, Heard::Leg(A));
+        assert_eq!(bench.hear(A, Heard::Leg(C)), ["0 detach 1", "0 detach 2"]);
+        assert_eq!(bench.detached(B), ["1 attach 2", "1 feed 2 leg 1"]);
+        assert_eq!(bench.detached(A), ["1 attach 1", "1 feed 1 leg 3"]);
+    }
+
+    #[test]
+    fn a_conference_lives_with_its_first_member_until_the_last_has_left() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.hear(C, Heard::Conference(ROOM)), ["1 feed 3 conference"]);
+        assert_eq!(bench.hear(A, Heard::Conference(ROOM)), ["0 detach 1"]);
+        assert_eq!(bench.detached(A), ["1 attach 1", "1 feed 1 conference"]);
+        bench.hear(C, Heard::Silence);
+        bench.plane.close(A, &mut bench.out);
+        assert_eq!(bench.told(), ["1 feed 3 own", "1 close 1"]);
+        assert_eq!(bench.hear(B, Heard::Conference(ROOM)), ["0 feed 2 conference"]);
+        assert_eq!(bench.plane.conferences.len(), 1);
+    }
+
+    #[test]
+    fn a_leg_that_is_closed_on_the_way_is_closed_where_it_arrives() {
+        let mut bench = Bench::new();
+        bench.hear(A, Heard::Conference(ROOM));
+        bench.hear(A, Heard::Leg(C));
+        bench.plane.close(A, &mut bench.out);
+        assert!(bench.plane.conferences.is_empty());
+        bench.told();
+        assert_eq!(bench.detached(A), ["1 attach 1", "1 close 1"]);
+        let ports = bench.plane.legs[&A].ports;
+        bench.plane.closed(bench.now, A, ports);
+        assert_eq!((bench.plane.legs(), bench.plane.ports_in_use()), (2, 2));
+    }
+
+    #[test]
+    fn a_leg_that_changes_its_mind_on_the_way_arrives_where_it_is_wanted_last() {
+        let mut bench = Bench::new();
+        bench.hear(A, Heard::Leg(C));
+        assert!(bench.hear(A, Heard::Leg(B)).is_empty());
+        // It is on its way to the worker of B, which is where it came from.
+        assert_eq!(bench.detached(A), ["0 attach 1", "0 feed 1 leg 2"]);
+    }
+
+    #[test]
+    fn a_leg_that_could_not_be_taken_is_opened_anew_at_the_new_worker() {
+        let mut bench = Bench::new();
+        bench.hear(A, Heard::Leg(C));
+        bench.detached(A);
+        let ports = bench.plane.legs[&A].ports;
+        let reopened = bench.plane.open_failed(bench.now, A, ports, &bench.setup, &mut bench.out);
+        assert_eq!((reopened, bench.told()), (Reopened::Moved, vec!["1 open 1".to_owned()]));
+        assert_eq!(bench.hear(A, Heard::Leg(C)), ["1 feed 1 leg 3"]);
+    }
+
+    #[test]
+    fn who_is_gone_is_not_heard() {
+        let mut bench = Bench::new();
+        bench.plane.close(C, &mut bench.out);
+        bench.told();
+        assert_eq!(bench.hear(A, Heard::Leg(C)), ["0 feed 1 own"]);
+    }
+}

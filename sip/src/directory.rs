@@ -8,6 +8,7 @@ use foldhash::quality::RandomState;
 use ipnet::IpNet;
 
 use crate::auth::Account;
+use crate::outbox::Peer;
 
 /// A trunk that proves itself by its source address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,6 +34,17 @@ impl Directory {
     /// Adds a line whose user name is its own name.
     pub fn add_line(&mut self, account: Account) {
         self.accounts.insert(Arc::clone(&account.line), account);
+    }
+
+    /// Whether a peer that has proven who it is still stands here.
+    pub fn knows(&self, peer: &Peer) -> bool {
+        match peer {
+            Peer::Line(line) => {
+                self.accounts.contains_key(line)
+                    || self.accounts.values().any(|account| account.line == *line)
+            }
+            Peer::Trunk(trunk) => self.trunks.iter().any(|known| known.name == *trunk),
+        }
     }
 
     /// The first trunk that calls are taken from at this address.

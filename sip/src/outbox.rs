@@ -20,6 +20,7 @@ use crate::auth::Credentials;
 use crate::dialog::DialogName;
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Binding;
+use crate::package::LegDialog;
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
 
@@ -59,9 +60,33 @@ impl Outbox {
     }
 }
 
-/// A dialog that a header names and that is another worker's: the question which leg it is, or the answer.
+/// What one worker asks another, or the answer.
 #[derive(Clone, Debug)]
-pub struct Unresolved {
+pub struct Unresolved(pub(crate) Question);
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub(crate) enum Question {
+    /// Which leg has this dialog?
+    Dialog(DialogQuestion),
+    /// Which dialog has this leg?
+    Leg(LegQuestion),
+}
+
+/// A leg of another worker that a subscriber is told of.
+#[derive(Clone, Debug)]
+pub(crate) struct LegQuestion {
+    /// The subscription.
+    pub(crate) usage: UsageId,
+    /// The leg.
+    pub(crate) leg: LegId,
+    /// The answer, once there is one.
+    pub(crate) found: Option<Option<LegDialog>>,
+}
+
+/// A dialog that a header names and that is another worker's.
+#[derive(Clone, Debug)]
+pub(crate) struct DialogQuestion {
     /// Who is to be told.
     pub(crate) subject: Subject,
     /// Which of its headers names the dialog.
@@ -281,8 +306,7 @@ pub enum Document {
 pub struct DialogState {
     /// Names it for as long as it lasts.
     pub id: u64,
-    /// The leg, whose Call-ID and tags are told so that it can be picked up by Replaces; a leg of another worker is told
-    /// without them.
+    /// The leg, whose Call-ID and tags are told so that it can be picked up by Replaces; another worker is asked for them.
     pub leg: Option<LegId>,
     /// How far it is.
     pub phase: DialogPhase,

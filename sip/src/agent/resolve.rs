@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Agent;
 use crate::dialog::{DialogName, READINGS};
 use crate::ids::LegId;
-use crate::outbox::{Outbox, Place, Subject, Unresolved};
+use crate::outbox::{DialogQuestion, Outbox, Place, Question, Subject, Unresolved};
 use crate::token::Token;
 
 /// How long another worker may take to answer. It is a thread of the same process.
@@ -18,17 +18,24 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Agent {
     /// Takes a question of another worker, or its answer to one of ours: an item of [`Outbox::unresolved`].
-    pub fn resolve(&mut self, now: Instant, mut unresolved: Unresolved, out: &mut Outbox) {
-        let (subject, place) = (unresolved.subject, unresolved.place);
+    pub fn resolve(&mut self, now: Instant, unresolved: Unresolved, out: &mut Outbox) {
+        match unresolved.0 {
+            Question::Dialog(question) => self.resolve_dialog(now, question, out),
+            Question::Leg(question) => self.resolve_leg(now, question, out),
+        }
+    }
+
+    fn resolve_dialog(&mut self, now: Instant, mut question: DialogQuestion, out: &mut Outbox) {
+        let (subject, place) = (question.subject, question.place);
         let is_ours = subject.worker() == self.endpoint.config.worker;
-        match unresolved.found {
+        match question.found {
             Some(found) if is_ours => self.resolved(now, subject, place, found, out),
             Some(_) => {}
-            None => match self.look_up(unresolved.clone(), out) {
+            None => match self.look_up(question.clone(), out) {
                 Some(found) if is_ours => self.resolved(now, subject, place, found, out),
                 Some(found) => {
-                    unresolved.found = Some(found);
-                    out.unresolved.push((subject.worker(), unresolved));
+                    question.found = Some(found);
+                    out.unresolved.push((subject.worker(), Unresolved(Question::Dialog(question))));
                 }
                 None => {}
             },
@@ -44,11 +51,11 @@ impl Agent {
         dialog: DialogName,
         out: &mut Outbox,
     ) -> Option<Option<LegId>> {
-        self.look_up(Unresolved { subject, place, dialog, tried: 0, found: None }, out)
+        self.look_up(DialogQuestion { subject, place, dialog, tried: 0, found: None }, out)
     }
 
     /// Tries the readings that are left, here or where they belong.
-    fn look_up(&self, mut question: Unresolved, out: &mut Outbox) -> Option<Option<LegId>> {
+    fn look_up(&self, mut question: DialogQuestion, out: &mut Outbox) -> Option<Option<LegId>> {
         let config = &self.endpoint.config;
         for reading in question.tried..READINGS {
             let Some((ours, theirs)) = question.dialog.reading(reading) else { continue };
@@ -58,7 +65,7 @@ impl Agent {
                 }
             } else if ours.worker < config.workers {
                 question.tried = reading;
-                out.unresolved.push((ours.worker, question));
+                out.unresolved.push((ours.worker, Unresolved(Question::Dialog(question))));
                 return None;
             }
         }

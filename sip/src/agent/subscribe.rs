@@ -10,7 +10,9 @@ use super::outside::RETRY_AFTER_S;
 use crate::endpoint::Arrival;
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Uri};
-use crate::outbox::{Document, Event, Outbox, OutgoingMessage, Peer, Subscribe, Subscriber};
+use crate::outbox::{
+    Document, Event, LegQuestion, Outbox, OutgoingMessage, Peer, Question, Subscribe, Subscriber, Unresolved,
+};
 use crate::session;
 use crate::subscription::{
     Asked, Demand, Entry, EventType, Ground, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX,
@@ -259,6 +261,20 @@ impl Agent {
         let status = concern.status(answer.map(|(response, _)| response));
         if status >= 200 {
             out.events.push(Event::MessageDone { usage: id, status });
+        }
+    }
+
+    /// Which dialog a leg has: the question of another worker, or its answer to ours.
+    pub(super) fn resolve_leg(&mut self, now: Instant, mut question: LegQuestion, out: &mut Outbox) {
+        let LegQuestion { usage, leg, .. } = question;
+        match question.found {
+            Some(found) => self.with_notifier(usage, out, |notifier, ground, out| {
+                notifier.learn(now, leg, found, ground, out);
+            }),
+            None => {
+                question.found = Some(self.legs.get(&leg).and_then(|leg| leg.identity()));
+                out.unresolved.push((usage.worker(), Unresolved(Question::Leg(question))));
+            }
         }
     }
 

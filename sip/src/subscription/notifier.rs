@@ -7,8 +7,9 @@ use crate::dialog::Dialog;
 use crate::endpoint::{Arrival, Endpoint, allow_events, response_flow};
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Uri, escape_user};
-use crate::outbox::{Document, Event, Outbox, Peer, Subscriber};
-use crate::package::{self, Entity, Notice};
+use crate::outbox::{Document, Event, LegQuestion, Outbox, Peer, Question, Subscriber, Unresolved};
+use crate::package::dialog_info::DIALOGS_MAX;
+use crate::package::{self, Entity, LegDialog, Notice};
 use crate::token::Token;
 use crate::transaction::{ClientKey, Concern, Purpose, ServerId};
 use crate::transport::Flow;
@@ -18,6 +19,9 @@ const OWNER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// NOTIFYs in a row that may fail: a phone misses one now and then.
 const FAILURES_MAX: u8 = 2;
+
+/// How long another worker may take to say how its leg is called. It is a thread of the same process.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// After a failure that is an answer, the state is told again.
 const RETRY: Duration = Duration::from_secs(5);
@@ -48,6 +52,10 @@ pub(crate) struct Notifier {
     failures: u8,
     /// The dialog that was told last.
     last_dialog: u64,
+    /// The legs of other workers that `document` names, with what those said.
+    elsewhere: Vec<(LegId, Option<LegDialog>)>,
+    /// They are waited for until then.
+    patience: Option<Instant>,
 }
 
 /// The dialog that it is in.
@@ -123,6 +131,8 @@ impl Notifier {
             in_flight: None,
             failures: 0,
             last_dialog: 0,
+            elsewhere: Vec::new(),
+            patience: None,
         };
         out.events.push(Event::Subscribe(id, subscriber));
         Some(notifier)
@@ -183,7 +193,8 @@ impl Notifier {
         match self.stage {
             Stage::Asked { .. } | Stage::Polled => Some(self.expires_at),
             Stage::Active => {
-                let told_at = self.not_before.filter(|_| self.is_due && self.in_flight.is_none());
+                let told_at = self.not_before.max(self.patience);
+                let told_at = told_at.filter(|_| self.is_due && self.in_flight.is_none());
                 Some(told_at.map_or(self.expires_at, |at| at.min(self.expires_at)))
             }
             Stage::Ending(_) | Stage::Over => None,
@@ -257,6 +268,7 @@ impl Notifier {
         {
             return;
         }
+        self.ask_elsewhere(now, &document, ground.endpoint, out);
         self.document = Some(document);
         self.is_due = true;
         match (is_last, self.stage) {
@@ -266,9 +278,47 @@ impl Notifier {
         }
     }
 
+    /// Asks other workers how their legs are called: a phone can pick up only what it can name.
+    fn ask_elsewhere(&mut self, now: Instant, document: &Document, endpoint: &Endpoint, out: &mut Outbox) {
+        self.elsewhere.clear();
+        let config = &endpoint.config;
+        let is_elsewhere = |leg: &LegId| leg.worker() != config.worker && leg.worker() < config.workers;
+        let Document::Dialogs(dialogs) = document else { return };
+        for leg in dialogs.iter().take(DIALOGS_MAX).filter_map(|dialog| dialog.leg).filter(is_elsewhere) {
+            self.elsewhere.push((leg, None));
+            let question = LegQuestion { usage: self.id, leg, found: None };
+            out.unresolved.push((leg.worker(), Unresolved(Question::Leg(question))));
+        }
+        self.patience = (!self.elsewhere.is_empty()).then(|| now + PATIENCE);
+    }
+
+    /// Another worker says how a leg is called.
+    pub(crate) fn learn(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        found: Option<LegDialog>,
+        ground: &mut Ground<'_>,
+        out: &mut Outbox,
+    ) {
+        if found.is_none() {
+            self.elsewhere.retain(|(of, _)| *of != leg);
+        }
+        for (_, known) in self.elsewhere.iter_mut().filter(|(of, _)| *of == leg) {
+            known.clone_from(&found);
+        }
+        if self.elsewhere.iter().all(|(_, known)| known.is_some()) {
+            self.patience = None;
+        }
+        if self.stage == Stage::Active {
+            self.tell_state(now, ground, out);
+        }
+    }
+
     /// Sends what is due, if it may be sent.
     fn tell_state(&mut self, now: Instant, ground: &mut Ground<'_>, out: &mut Outbox) {
-        if !self.is_due || self.in_flight.is_some() || self.not_before.is_some_and(|at| at > now) {
+        let is_early = self.not_before.max(self.patience).is_some_and(|at| at > now);
+        if !self.is_due || self.in_flight.is_some() || is_early {
             return;
         }
         let left = self.expires_at.saturating_duration_since(now);
@@ -327,7 +377,11 @@ impl Notifier {
         out: &mut Outbox,
     ) -> Option<ClientKey> {
         let body = self.document.as_ref().map(|document| {
-            let dialog_of = |leg: LegId| ground.legs.get(&leg).and_then(|leg| leg.identity());
+            let elsewhere = |leg| self.elsewhere.iter().find(|(of, _)| *of == leg)?.1.clone();
+            let dialog_of = |leg: LegId| match ground.legs.get(&leg) {
+                Some(leg) => leg.identity(),
+                None => elsewhere(leg),
+            };
             let notice = Notice {
                 entity: &self.entity,
                 version: self.version,
@@ -387,6 +441,10 @@ impl Notifier {
         }
         if !matches!(self.stage, Stage::Active) {
             return ground.endpoint.reply(now, arrival, 481, tag, out, |reply| reply);
+        }
+        if !ground.endpoint.directory.knows(&self.peer) {
+            ground.endpoint.reply(now, arrival, 403, tag, out, |reply| reply);
+            return self.end(now, "rejected", ground, out);
         }
         let demand = match demand(&arrival.message) {
             Ok(demand) if demand.event == self.event => demand,

@@ -451,6 +451,61 @@ fn a_dialog_of_a_leg_here_is_told_with_what_picks_it_up() {
     assert!(body(&bench.only()).contains(&expected));
 }
 
+/// Two workers: a call rings at the second one, and a subscriber of the first one is told of it.
+fn workers() -> ([Bench; 2], UsageId) {
+    let mut benches = [0, 1].map(|number| Bench::of_worker((number, 2), trusting(), "192.0.2.2:5070"));
+    benches[1].say(invite("").replace("Call-ID: call", "Call-ID: the-call"));
+    let leg = benches[1].incoming();
+    benches[1].command(Command::Progress(leg, 180, None));
+    let (id, _) = subscribed_with(&mut benches[0], DIALOG);
+    let Document::Dialogs(mut dialogs) = dialog(1, DialogPhase::Early) else { unreachable!() };
+    dialogs[0].leg = Some(leg);
+    tell(&mut benches[0], id, Document::Dialogs(dialogs));
+    (benches, id)
+}
+
+/// Carries what one worker asks or answers to the other.
+fn carry(benches: &mut [Bench; 2], from: usize) {
+    let (to, unresolved) = benches[from].unresolved.remove(0);
+    benches[usize::from(to)].act(|agent, now, out| agent.resolve(now, unresolved, out));
+}
+
+#[test]
+fn a_dialog_of_a_leg_elsewhere_is_asked_for() {
+    let (mut benches, _) = workers();
+    assert!(benches[0].sent().is_empty(), "told when it is known");
+    carry(&mut benches, 0);
+    carry(&mut benches, 1);
+    let notify = body(&benches[0].only());
+    assert!(notify.contains("call-id=\"the-call\" local-tag=\"peer\" remote-tag=\"0001"), "{notify}");
+}
+
+#[test]
+fn a_worker_that_does_not_answer_is_not_waited_for() {
+    let (mut benches, id) = workers();
+    benches[0].pass(milliseconds(499));
+    assert!(benches[0].sent().is_empty());
+    benches[0].pass(milliseconds(1));
+    assert!(body(&benches[0].only()).contains("<dialog id=\"d1\" direction"));
+    tell(&mut benches[0], id, Document::Dialogs(Vec::new()));
+    carry(&mut benches, 0);
+    carry(&mut benches, 1);
+    assert!(benches[0].told().is_empty(), "a late answer is nothing");
+}
+
+#[test]
+fn who_is_unknown_by_then_is_not_refreshed() {
+    let (mut bench, id, tag) = subscribed();
+    tell(&mut bench, id, dialog(1, DialogPhase::Early));
+    told(&mut bench);
+    bench.agent.set_directory(Arc::new(Directory::default()));
+    bench.say(request("SUBSCRIBE", 2, &tag, DIALOG, ""));
+    let sent = bench.sent();
+    assert_eq!((sent[0].1.status(), &*state(&sent[1].1)), (403, "terminated;reason=rejected"));
+    assert_eq!(bench.told(), ["Unsubscribed"]);
+    bench.expect_nothing_left();
+}
+
 #[test]
 fn a_subscription_in_the_dialog_of_a_call_ends_with_it() {
     let mut bench = Bench::new();

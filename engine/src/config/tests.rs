@@ -51,7 +51,7 @@ fn the_example_is_good() {
 #[test]
 fn what_the_example_leaves_out_by_a_sign_is_the_default() {
     // Examples without a default stand behind a sign as well.
-    let no_default = ["advertise", "card", "music", "hosts", "origins", "realm = \"carrier"];
+    let no_default = ["advertise", "area_rules", "card", "music", "hosts", "origins", "realm = \"carrier"];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE
         .lines()

@@ -18,7 +18,8 @@ use super::request::Asker;
 use super::view::MediaMode;
 
 /// LINEDEVSTATE_ that are told, to who asks for them.
-const LINE_STATES: [&str; 6] = ["ringing", "numcalls", "numcompletions", "complcancel", "open", "close"];
+const LINE_STATES: [&str; 7] =
+    ["ringing", "numcalls", "numcompletions", "complcancel", "open", "close", "translatechange"];
 
 /// LINEADDRESSSTATE_ that are told.
 const ADDRESS_STATES: [&str; 2] = ["numcalls", "forward"];

@@ -180,7 +180,9 @@ impl Switch {
     /// an application that is gone are released. The range of media ports stays that of the start.
     pub fn reconfigure(&mut self, now: Instant, setup: Setup, out: &mut Outbox) {
         self.now = now;
+        let translation = Arc::clone(&self.setup.translation);
         self.adopt(setup);
+        self.tell_translate_change(&translation, out);
         self.settle(now, out);
     }
 

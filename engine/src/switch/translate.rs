@@ -7,8 +7,8 @@ use super::operation::Outcome;
 use super::outbox::Outbox;
 use super::request::Asker;
 use super::view::PartyView;
-use crate::translate::TranslateOptions;
 use crate::translate::dialable::{self, Dialable};
+use crate::translate::{Locations, TranslateOptions};
 
 impl Switch {
     pub(super) fn translate_address(
@@ -36,6 +36,18 @@ impl Switch {
         }
         let read = dialable::parse(to)?;
         if read.digits_after_answer.is_empty() { Ok(read) } else { Err(LineError::InvalAddress) }
+    }
+
+    /// LINE_LINEDEVSTATE with LINEDEVSTATE_TRANSLATECHANGE, for each line from which something is dialled otherwise than
+    /// `before`.
+    pub(super) fn tell_translate_change(&self, before: &Locations, out: &mut Outbox) {
+        let after = &self.setup.translation;
+        let cards_changed = before.cards() != after.cards();
+        for line in self.lines.iter() {
+            if cards_changed || before.of_line(&line.address) != after.of_line(&line.address) {
+                self.tell_line_state(&line.address, "translatechange", 0, 0, None, out);
+            }
+        }
     }
 
     /// The caller's number in canonical form, as the call's line reads it. A line of the engine has no such form.

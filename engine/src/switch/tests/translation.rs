@@ -7,7 +7,7 @@ use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, IncomingCall, Party, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
-use crate::switch::{AppId, CallId, LineError, Operation, Outcome, Reply, Setup};
+use crate::switch::{AppId, CallId, LineError, Message, Operation, Outbox, Outcome, Reply, Setup};
 use crate::translate::{Country, Location, Locations, TranslateOptions, TranslateResults, Translation};
 
 fn rig() -> Rig {
@@ -98,4 +98,27 @@ fn a_caller_is_seen_in_canonical_form_and_signalled_as_given() {
     let seen = |call| rig.switch.call(CRM, CallId(call)).unwrap().caller.number;
     assert_eq!(seen(1), "+49 (30) 1234567", "on the trunk, in Berlin");
     assert_eq!(seen(2), "0301234567", "no number of the country where 1002 is");
+}
+
+#[test]
+fn who_asked_for_it_hears_that_a_line_dials_otherwise() {
+    let mut rig = rig();
+    for line in ["1001", "1002"] {
+        let line_states = vec!["translatechange".to_owned()];
+        let wish =
+            Operation::SetStatusMessages { line: line.into(), line_states, address_states: Vec::new() };
+        rig.request(CRM, wish).unwrap();
+    }
+    let reconfigured = |rig: &mut Rig, locations: Vec<Location>| {
+        let lines = HashMap::from([("1002".into(), 1)]);
+        let translation = Arc::new(Locations::new(locations, Vec::new(), lines));
+        let mut out = Outbox::default();
+        rig.switch.reconfigure(rig.now, Setup { translation, ..setup() }, &mut out);
+        out.messages
+    };
+    let place = |code, area| Location::new(Country::of_code(code).unwrap(), area);
+    assert_eq!(reconfigured(&mut rig, vec![place(49, "30"), place(1, "425")]), []);
+    let heard = reconfigured(&mut rig, vec![place(49, "30"), place(1, "206")]);
+    let change = Message::LineState { line: "1002".into(), state: "translatechange", detail: 0, count: 0 };
+    assert_eq!(heard, [(CRM, change)]);
 }

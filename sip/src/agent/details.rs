@@ -1,9 +1,11 @@
 //! What only some INVITEs say: whom they replace, who sent them elsewhere, whose identity is proven.
 
+use bytes::Bytes;
+
 use crate::dialog::{DialogName, Named, REPLACES_TAGS};
 use crate::message::{HeaderName, Message, NameAddr, Uri};
 use crate::outbox::{CallDetails, DIVERSIONS_MAX, Diversion, Party, Peer, Place, Replaced};
-use crate::session::cause;
+use crate::session::{cause, user_to_user};
 
 /// The details of an INVITE, and the dialog that it names.
 #[derive(Debug, Default)]
@@ -12,6 +14,8 @@ pub(super) struct Details {
     pub(super) details: Option<Box<CallDetails>>,
     /// To be resolved.
     pub(super) names: Option<(Place, DialogName)>,
+    /// Told apart from the call.
+    pub(super) user_to_user: Option<Bytes>,
 }
 
 /// A dialog is named twice, or so that it cannot be read: 400 (RFC 3891 §3, RFC 3911 §4).
@@ -52,7 +56,8 @@ impl Details {
         let names = replaces.map(|named| (Place::Replaces, named.dialog));
         let names = names.or_else(|| join.map(|named| (Place::Join, named.dialog)));
         let is_plain = details == CallDetails::default();
-        Ok(Self { details: (!is_plain).then(|| Box::new(details)), names })
+        let user_to_user = user_to_user::of(invite);
+        Ok(Self { details: (!is_plain).then(|| Box::new(details)), names, user_to_user })
     }
 }
 
@@ -79,6 +84,7 @@ const fn is_detail(name: HeaderName) -> bool {
             | HeaderName::PAssertedIdentity
             | HeaderName::RemotePartyId
             | HeaderName::CallInfo
+            | HeaderName::UserToUser
     )
 }
 

@@ -98,7 +98,7 @@ impl Agent {
         let Ok(details) = Details::read(message, &uri, &peer) else {
             return self.refuse(&arrival, 400, out, |reply| reply);
         };
-        let Details { mut details, names } = details;
+        let Details { mut details, names, user_to_user } = details;
         let id = self.next_serial();
         let wait_until = names.and_then(|(place, dialog)| {
             let Some(leg) = self.seek(Subject::Leg(id), place, dialog, out) else {
@@ -123,7 +123,6 @@ impl Agent {
             supports_100rel: message.has_option(HeaderName::Supported, "100rel"),
             details,
         };
-        let user_to_user = session::user_to_user::of(message);
         let announcement = Announcement { call: Box::new(call), user_to_user, wait_until };
         let leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
         self.admit(leg);

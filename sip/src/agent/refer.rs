@@ -260,22 +260,35 @@ impl Agent {
         tag: Token,
         out: &mut Outbox,
     ) {
-        let usage = usage.and_then(|id| Some((id, self.referrals.get_mut(id)?)));
-        let Some((id, referral)) = usage.filter(|(_, referral)| referral.server.is_none()) else {
+        let is_answered = |id: &UsageId| self.referrals.get(*id).is_some_and(|known| known.server.is_none());
+        let Some(id) = usage.filter(is_answered) else {
             return self.endpoint.reply(now, arrival, 481, tag, out, |reply| reply);
         };
         let asked = arrival.message.expires().map(|seconds| Duration::from_secs(seconds.into()));
         let lifetime = asked.unwrap_or(LIFETIME).min(LIFETIME);
         if lifetime.is_zero() {
-            referral.over.get_or_insert("timeout");
+            if let Some(referral) = self.referrals.get_mut(id) {
+                referral.over.get_or_insert("timeout");
+            }
         } else {
             self.referrals.extend(id, now + lifetime);
         }
-        let contact = self.endpoint.contact(arrival.flow, "").to_string();
+        let user = self.refer_contact_user(id);
+        let contact = self.endpoint.contact(arrival.flow, &user).to_string();
         self.endpoint.reply(now, arrival, 200, tag, out, |reply| {
             reply.header(HeaderName::Contact, contact).header(HeaderName::Expires, lifetime.as_secs())
         });
         self.notify_referral(now, id, out);
+    }
+
+    /// The user part of our Contact in the dialog of a REFER, escaped.
+    fn refer_contact_user(&self, id: UsageId) -> Box<str> {
+        let Some(referral) = self.referrals.get(id) else { return "".into() };
+        match (&referral.own, referral.leg.and_then(|leg| self.legs.get(&leg))) {
+            (Some(own), _) => own.user.clone(),
+            (None, Some(leg)) => leg.contact_user().into(),
+            (None, None) => "".into(),
+        }
     }
 
     /// Who is at the other end of a leg.
@@ -327,13 +340,13 @@ impl Agent {
             300..700 => status,
             _ => 500,
         };
-        let user = referral.own.as_ref().map(|own| own.user.clone()).unwrap_or_default();
         let tag = match (&referral.own, referral.leg.and_then(|leg| self.legs.get(&leg))) {
             (Some(own), _) => own.tag,
             (None, Some(leg)) => leg.tag,
             // The request carries the tag of its dialog: this one is not written.
             (None, None) => self.endpoint.token(),
         };
+        let user = self.refer_contact_user(id);
         let flow = self.endpoint.transactions.response_flow(server);
         if let (Some(mut response), Some(flow)) = (self.endpoint.response(server, status, tag), flow) {
             if is_accepted {

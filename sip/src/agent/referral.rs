@@ -68,6 +68,10 @@ impl Referrals {
         self.all.insert(id, referral);
     }
 
+    pub(super) fn get(&self, id: UsageId) -> Option<&Referral> {
+        self.all.get(&id)
+    }
+
     pub(super) fn get_mut(&mut self, id: UsageId) -> Option<&mut Referral> {
         self.all.get_mut(&id)
     }

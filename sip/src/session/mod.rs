@@ -369,6 +369,11 @@ impl Leg {
         }
     }
 
+    /// The user part of our Contact, escaped.
+    pub(crate) const fn contact_user(&self) -> &str {
+        &self.user
+    }
+
     /// The user part of the peer's identity, and where it speaks from.
     pub(crate) fn remote(&self) -> Option<(String, Flow)> {
         let dialog = self.dialog.as_ref()?;

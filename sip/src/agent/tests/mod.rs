@@ -4,6 +4,7 @@ mod answering;
 mod bench;
 mod call;
 mod calling;
+mod crossing;
 mod hostile;
 mod loss;
 mod modifying;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline_sip::LegId;
+use trunkline_sip::{LegId, UsageId};
 
 use super::call_state::CallState;
 use super::digits::Listening;
@@ -60,6 +60,19 @@ pub(super) struct Consultation {
     pub(super) is_consult: bool,
 }
 
+/// A party that was transferred to a destination which has not answered yet: who gets it back if nobody does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Sent {
+    /// The line of the transferor.
+    pub(super) by: Arc<str>,
+    /// The transferor's call, as long as it waits for the outcome.
+    pub(super) from: Option<CallId>,
+    /// The REFER whose sender is told how far it is.
+    pub(super) usage: Option<UsageId>,
+    /// Whether he was told that the destination rings.
+    pub(super) rang: bool,
+}
+
 /// A call.
 #[derive(Debug)]
 pub(super) struct Call {
@@ -86,7 +99,7 @@ pub(super) struct Call {
     /// What is done once the own phone has answered.
     pub(super) errand: Option<Errand>,
     /// What was dialled so far, while more digits are waited for.
-    pub(super) digits: String,
+    pub(super) digits: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
     /// How often this caller was sent elsewhere.
@@ -121,6 +134,14 @@ pub(super) struct Call {
     /// Digits and media that applications wait for.
     pub(super) listening: Listening,
     pub(super) consultation: Option<Consultation>,
+    /// Whom this party was sent away by, while the destination has not answered.
+    pub(super) sent: Option<Sent>,
+    /// The party that this station sent away, while the destination has not answered.
+    pub(super) sends: Option<CallId>,
+    /// The line by whose rights this caller goes where it was sent, and why it comes there.
+    pub(super) sent_by: Option<(Arc<str>, CallReason)>,
+    /// Whether nothing may interrupt it (`lineSecureCall`).
+    pub(super) is_secure: bool,
     pub(super) pending: Option<Pending>,
 }
 
@@ -151,7 +172,7 @@ impl Call {
             leg: None,
             ring: None,
             errand: None,
-            digits: String::new(),
+            digits: None,
             max_forwards: MAX_FORWARDS,
             redirects: 0,
             diversion: None,
@@ -170,6 +191,10 @@ impl Call {
             is_private: false,
             listening: Listening::default(),
             consultation: None,
+            sent: None,
+            sends: None,
+            sent_by: None,
+            is_secure: false,
             pending: None,
         }
     }

@@ -16,7 +16,8 @@ use trunkline_sip::outbox::{Command, Party};
 use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
-use super::call_state::DisconnectMode;
+use super::call::Call;
+use super::call_state::{BusyMode, CallState, DisconnectMode};
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase, Offered};
 use super::media::Heard;
@@ -149,6 +150,7 @@ impl Switch {
             self.align_partner(leg, out);
         }
         self.report(now, caller, CallReport::Answered, out);
+        self.arrived(now, caller, out);
     }
 
     /// Our 200 was acknowledged.
@@ -242,7 +244,7 @@ impl Switch {
             // A trunk's station is the engine itself: it is the network behind that is held.
             return if call.kind == LineKind::Trunk { Heard::Music } else { Heard::Silence };
         }
-        let Some(peer) = peer else { return Heard::Silence };
+        let Some(peer) = peer else { return alone(call) };
         if peer.holds() {
             return Heard::Music;
         }
@@ -255,7 +257,10 @@ impl Switch {
                 None if ring.rang => Heard::Tone(CallProgress::Ringback),
                 None => Heard::Silence,
             },
-            (None, None) => Heard::Silence,
+            (None, None) => match peer.state {
+                CallState::Accepted => Heard::Tone(CallProgress::Ringback),
+                _ => Heard::Silence,
+            },
         }
     }
 
@@ -270,6 +275,17 @@ impl Switch {
         }
         self.tell_info(callee, "connectedid", None, out);
         self.tell_info(caller, "connectedid", None, out);
+    }
+}
+
+/// What is heard where nobody is at the other end.
+const fn alone(call: &Call) -> Heard {
+    match (call.state, call.consultation) {
+        (CallState::DialTone(_), None) => Heard::Tone(CallProgress::Dial),
+        (CallState::DialTone(_), Some(_)) => Heard::Tone(CallProgress::SpecialDial),
+        (CallState::Busy(BusyMode::Station), _) => Heard::Tone(CallProgress::Busy),
+        (CallState::Busy(_), _) => Heard::Tone(CallProgress::Congestion),
+        (_, _) => Heard::Silence,
     }
 }
 

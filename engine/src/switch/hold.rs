@@ -18,6 +18,8 @@ use super::error::LineError;
 use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
+use super::privilege::CallPrivilege;
+use super::report::{CallReport, Hold};
 use super::request::Asker;
 use super::session::{self, FarEnd};
 use super::setup::LineKind;
@@ -30,16 +32,24 @@ impl Switch {
         Ok(())
     }
 
-    /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY.
+    /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY. A consultation call that waits is
+    /// swapped instead; one whose phone talks on another call of the line waits for that one.
     pub(super) fn can_unhold(&self, call: &Call) -> Result<(), LineError> {
+        if call.pending.is_some() {
+            return Err(LineError::InUse);
+        }
         let talk = call.legs().any(|leg| self.legs.get(&leg).is_some_and(|leg| leg.talk));
-        if call.held_by_station && !talk {
+        let is_consult = call.consultation.is_some_and(|consultation| consultation.is_consult);
+        if (call.held_by_station && !talk) || is_consult || call.sends.is_some() {
             return Err(LineError::OperationUnavail);
         }
-        if call.pending.is_some() { Err(LineError::InUse) } else { Ok(()) }
+        let is_original = call.consultation.is_some();
+        let speaks_for = call.leg.and_then(|leg| self.calls.get(&self.legs.get(&leg)?.call));
+        let elsewhere = speaks_for.is_some_and(|other| other.id != call.id && !other.holds());
+        if elsewhere && !is_original { Err(LineError::InvalCallState) } else { Ok(()) }
     }
 
-    /// `lineUnhold`.
+    /// `lineUnhold`. The original of a consultation gives it up.
     pub(super) fn unhold(&mut self, now: Instant, asker: Asker, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
         if call.held_by_station {
@@ -51,24 +61,46 @@ impl Switch {
             }
         } else {
             asker.done(out);
-            self.set_held(id, None);
+            self.cancel_consultation(now, id, out);
+            self.retrieve(now, id, out);
         }
     }
 
-    pub(super) fn can_swap_hold(&self, _app: AppId, _call: &Call) -> Result<(), LineError> {
-        Err(LineError::OperationUnavail)
+    pub(super) fn can_swap_hold(&self, app: AppId, call: &Call) -> Result<(), LineError> {
+        let line = self.lines.get(&call.line);
+        let mut others = line.into_iter().flat_map(|line| line.calls.iter());
+        let fits = |other: &Call| other.privilege(app) == CallPrivilege::Owner && is_swappable(call, other);
+        let found = others.any(|other| self.calls.get(other).is_some_and(fits));
+        if found { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 
     /// `lineSwapHold`.
+    /// `lineSwapHold`: each call takes the state that the other had.
     pub(super) fn swap_hold(
         &mut self,
-        _now: Instant,
-        _asker: Asker,
-        _id: CallId,
-        _with: CallId,
-        _out: &mut Outbox,
+        now: Instant,
+        asker: Asker,
+        id: CallId,
+        with: CallId,
+        out: &mut Outbox,
     ) -> Result<(), LineError> {
-        Err(LineError::OperationUnavail)
+        let held = self.owned(asker.app, with, LineError::InvalCallHandle)?;
+        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
+        if with == id || held.line != call.line {
+            return Err(LineError::InvalCallHandle);
+        }
+        if !held.holds() {
+            return Err(LineError::InvalCallState);
+        }
+        if !is_swappable(call, held) {
+            return Err(LineError::OperationUnavail);
+        }
+        let hold = held.held.unwrap_or(Hold::Hard);
+        asker.done(out);
+        self.set_held(id, Some(hold));
+        self.report(now, id, CallReport::Held(hold), out);
+        self.retrieve(now, with, out);
+        Ok(())
     }
 
     /// The far end of a leg wants the session changed, or asks for our offer.
@@ -186,6 +218,13 @@ impl Switch {
             self.finish_pending(id, Ok(()), out);
         }
     }
+}
+
+/// Whether the two calls can change places: the other one is held by an application, and not at the handset as well.
+fn is_swappable(call: &Call, other: &Call) -> bool {
+    let is_held = other.holds() && other.held.is_some() && !other.held_by_station;
+    let waits = other.pending.is_some() || call.pending.is_some() || other.sends.is_some();
+    other.id != call.id && is_held && !waits
 }
 
 /// What both ends of a leg described: its speech codecs are those that either may send.

@@ -190,6 +190,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.report(now, caller, CallReport::Ringing, out);
+        self.alerted(caller, out);
         self.dirty.insert(caller);
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
         let place = self.place(leg);
@@ -220,6 +221,7 @@ impl Switch {
     /// Sends 180 to the caller because an application accepted the call.
     pub(super) fn ring_caller(&mut self, now: Instant, caller: CallId, out: &mut Outbox) {
         self.report(now, caller, CallReport::Ringing, out);
+        self.alerted(caller, out);
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
             return;

@@ -38,6 +38,7 @@ mod call_data;
 mod completion;
 mod conference;
 mod connect;
+mod consult;
 mod dial;
 mod digits;
 mod handoff;
@@ -250,6 +251,8 @@ impl Switch {
                 Timer::Orphan => self.drop_orphan(now, call, out),
                 Timer::Gather => self.gather_timeout(call, out),
                 Timer::RingCycle => self.ring_cycle(now, call, out),
+                Timer::Dial => self.digits_missing(now, call, out),
+                Timer::Leave => self.leave(now, call, out),
             }
             self.settle(now, out);
         }

@@ -40,7 +40,7 @@ impl Switch {
     pub(super) fn dial(&mut self, now: Instant, caller: CallId, dialled: &str, out: &mut Outbox) {
         let Some(call) = self.calls.get(&caller) else { return };
         // Who was sent elsewhere goes by the rights of the line that sent him.
-        let from_trunk = call.kind == LineKind::Trunk && call.redirects == 0;
+        let from_trunk = call.kind == LineKind::Trunk && call.redirects == 0 && call.sent_by.is_none();
         let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
         match resolve(&self.setup.routes, &self.lines, source, dialled) {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
@@ -49,11 +49,16 @@ impl Switch {
         }
     }
 
-    fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
+    /// Calls a line for this caller.
+    pub(super) fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
         let Some(line) = self.lines.get(address) else { return };
         let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
         let owned = line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner);
         let groups = groups(&self.location.lookup(&address, now));
+        if self.is_secured(&address) {
+            self.fail(now, caller, &Failure::local(486), out);
+            return;
+        }
         let reachable = if kind == LineKind::Local { owned } else { !groups.is_empty() };
         if !reachable {
             self.fail(now, caller, &Failure::local(480), out);
@@ -133,8 +138,12 @@ impl Switch {
             (LineKind::Phone | LineKind::Local, LineKind::Trunk) => CallOrigin::External,
             (LineKind::Phone | LineKind::Local, LineKind::Phone | LineKind::Local) => CallOrigin::Internal,
         };
-        let from = calling.caller.clone();
-        let reason = if calling.redirects == 0 { CallReason::Direct } else { CallReason::FwdUncond };
+        let from = calling.station_party();
+        let reason = match &calling.sent_by {
+            Some((_, reason)) => *reason,
+            None if calling.redirects == 0 => CallReason::Direct,
+            None => CallReason::FwdUncond,
+        };
         let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
         let id = self.next_call();
         let call = Call {

@@ -1,15 +1,210 @@
-//! What a phone asks by REFER (RFC 3515).
+//! What a phone asks by REFER (RFC 3515): transfers, carried out by the engine as those of applications.
+//!
+//! ```text
+//!   phone                     engine                     B          C
+//!     │ REFER Refer-To: C ──────▶│                       │          │
+//!     │◀── 202, NOTIFY 100 ──────│ INVITE ──────────────────────────▶│
+//!     │◀── NOTIFY 180 ───────────│◀───────────────────────────── 180 │
+//!     │◀── NOTIFY 200 ───────────│◀───────────────────────────── 200 │
+//!     │ BYE ────────────────────▶│═══════ B and C talk ══════════════│
+//! ```
+//!
+//! - It is the phone that sends its party, so its line's rights count; where `lineMakeCall` on it would be refused, so is
+//!   the REFER.
+//! - The phone's call waits (ONHOLDPENDTRANSFER, or ONHOLD where the handset holds) until the destination has answered. If
+//!   nobody does, the phone has its party back. A phone that hung up meanwhile is called back.
+//! - `Replaces` names another call of the same line, answered or ringing: its far party is the destination, and that call
+//!   ends at once.
+//! - One whose party is on its way already, or was sent here and is not answered, is refused with 603.
+//! - A network may not transfer: its calls would be paid for by others.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{Command, Refer};
+use trunkline_sip::outbox::{Command, Refer, ReferMethod, Replaced};
+use trunkline_sip::{LegId, UsageId};
 
 use super::Switch;
+use super::call::{Call, Sent};
+use super::call_state::CallState;
+use super::error::LineError;
+use super::ids::CallId;
+use super::leg::Leg;
 use super::outbox::Outbox;
+use super::report::{CallReport, Hold};
+use super::setup::LineKind;
+
+/// Where a REFER leads.
+enum Referred {
+    /// To a number.
+    Number(String),
+    /// To the far party of another call of the phone.
+    Call(CallId),
+}
 
 impl Switch {
-    pub(super) fn referred(&mut self, _now: Instant, usage: UsageId, _refer: &Refer, out: &mut Outbox) {
-        out.sip.push(Command::AnswerRefer(usage, 603));
+    pub(super) fn referred(&mut self, now: Instant, usage: UsageId, refer: &Refer, out: &mut Outbox) {
+        let (id, to) = match self.check_refer(refer) {
+            Ok(found) => found,
+            Err(status) => {
+                out.sip.push(Command::AnswerRefer(usage, status));
+                return;
+            }
+        };
+        out.sip.push(Command::AnswerRefer(usage, 202));
+        self.take_refer(now, id, to, refer.notifies.then_some(usage), out);
     }
+
+    /// The call whose party is transferred, and where to; or the status of the refusal.
+    fn check_refer(&self, refer: &Refer) -> Result<(CallId, Referred), u16> {
+        if refer.to.method != ReferMethod::Invite {
+            return Err(603);
+        }
+        let leg = refer.leg.and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.is_up());
+        let call = leg.and_then(|leg| self.calls.get(&leg.call)).ok_or(481_u16)?;
+        if call.kind == LineKind::Trunk {
+            return Err(403);
+        }
+        if !can_send(call) || call.consultation.is_some() {
+            return Err(603);
+        }
+        let to = match refer.to.replaces {
+            Some(replaced) => Referred::Call(self.other_call(call, replaced)?),
+            None => Referred::Number(self.referred_number(call, &refer.to.user)?),
+        };
+        Ok((call.id, to))
+    }
+
+    fn referred_number(&self, call: &Call, user: &str) -> Result<String, u16> {
+        let number = self.whole_number(user).map_err(|_| 404_u16)?;
+        match self.check_destination(&number) {
+            Ok(_) if self.leads_to(&number, &call.line) => Err(603),
+            Ok(_) => Ok(number),
+            Err(LineError::AddressBlocked) => Err(403),
+            Err(_) => Err(404),
+        }
+    }
+
+    /// The other call of the phone that Replaces names.
+    fn other_call(&self, call: &Call, replaced: Replaced) -> Result<CallId, u16> {
+        let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
+        let other = self.calls.get(&leg.call).ok_or(481_u16)?;
+        if other.line != call.line || other.is_secure {
+            return Err(403);
+        }
+        if leg.is_up() && replaced.early_only {
+            return Err(486);
+        }
+        let is_calling = matches!(other.state, CallState::Ringback | CallState::Proceeding);
+        let is_unsent = other.sent.is_none() && other.sends.is_none();
+        let fits = is_calling && other.peer.is_some() && is_unsent || can_send(other);
+        if fits && other.id != call.id { Ok(other.id) } else { Err(603) }
+    }
+
+    fn take_refer(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        to: Referred,
+        usage: Option<UsageId>,
+        out: &mut Outbox,
+    ) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let by = Arc::clone(&call.line);
+        let Some(far) = self.take_far(id) else { return };
+        if let Some(call) = self.calls.get_mut(&id) {
+            call.sends = Some(far);
+            call.held = Some(Hold::Transfer);
+        }
+        self.report(now, id, CallReport::Held(Hold::Transfer), out);
+        let sent = Sent { by, from: Some(id), usage, rang: false };
+        match to {
+            Referred::Number(number) => self.send_party(now, far, &number, sent, out),
+            Referred::Call(other) => {
+                let to = self.take_far(other);
+                self.leave(now, other, out);
+                if let Some(to) = to {
+                    self.hand_over(now, far, to, sent, out);
+                }
+            }
+        }
+    }
+
+    /// Takes the call on the other side out of this one.
+    fn take_far(&mut self, id: CallId) -> Option<CallId> {
+        let far = self.calls.get_mut(&id)?.peer.take()?;
+        if let Some(far) = self.calls.get_mut(&far) {
+            far.peer = None;
+        }
+        self.dirty.extend([id, far]);
+        Some(far)
+    }
+
+    /// Takes over the place of a leg for a caller that names it by Replaces (RFC 3891). `Err`: the status of the refusal.
+    ///
+    /// An answered leg may be taken over by another device of its line, or by whom its own line referred here; one that
+    /// rings, by everybody whom the line's groups let pick up its calls.
+    pub(super) fn check_replaces(
+        &self,
+        replaced: Replaced,
+        line: &str,
+        referrer: Option<&str>,
+    ) -> Result<(LegId, CallId), u16> {
+        let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
+        let call = self.calls.get(&leg.call).ok_or(481_u16)?;
+        if leg.phase == super::leg::LegPhase::Ending || !call.is_alive() {
+            return Err(603);
+        }
+        if call.is_secure || call.kind == LineKind::Trunk {
+            return Err(403);
+        }
+        let same = *call.line == *line;
+        if Leg::is_up(leg) {
+            if replaced.early_only {
+                return Err(486);
+            }
+            let may = same || referrer.is_some_and(|referrer| *referrer == *call.line);
+            let fits = can_send(call) && call.consultation.is_none();
+            return match (may, fits) {
+                (false, _) => Err(403),
+                (true, false) => Err(603),
+                (true, true) => Ok((leg.id, call.id)),
+            };
+        }
+        match leg.phase {
+            super::leg::LegPhase::Inviting if same || self.share_group(&call.line, line) => {
+                Ok((leg.id, call.id))
+            }
+            super::leg::LegPhase::Inviting => Err(403),
+            // RFC 3891 §3: an early dialog that we did not initiate does not match.
+            _ => Err(481),
+        }
+    }
+
+    /// Puts a caller, whose leg waits for its answer, in the place of an answered leg; that one is hung up.
+    pub(super) fn take_place(&mut self, now: Instant, id: CallId, of: CallId, out: &mut Outbox) {
+        let far = self.take_far(of);
+        let reason = self.calls.get(&of).map(|call| call.reason);
+        if let (Some(call), Some(reason)) = (self.calls.get_mut(&id), reason) {
+            call.reason = reason;
+        }
+        self.leave(now, of, out);
+        if let Some(far) = far {
+            self.join(now, far, id, out);
+        }
+    }
+
+    fn share_group(&self, one: &str, other: &str) -> bool {
+        let groups = |address: &str| {
+            let line = self.setup.lines.iter().find(|line| *line.address == *address);
+            line.map(|line| line.groups.as_slice()).unwrap_or_default()
+        };
+        groups(one).iter().any(|group| groups(other).contains(group))
+    }
+}
+
+/// Whether the call has a party that can be sent elsewhere.
+const fn can_send(call: &Call) -> bool {
+    let is_up = matches!(call.state, CallState::Connected(_)) || call.holds();
+    is_up && call.peer.is_some() && call.sent.is_none() && call.sends.is_none()
 }

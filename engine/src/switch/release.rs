@@ -66,7 +66,8 @@ impl Switch {
         let legs: Vec<_> = call.legs().filter(|leg| Some(*leg) != kept).collect();
         call.leg = kept;
         call.ring = None;
-        for timer in [Timer::Guard, Timer::RingStep, Timer::Ring] {
+        call.digits = None;
+        for timer in [Timer::Guard, Timer::RingStep, Timer::Ring, Timer::Dial, Timer::Leave] {
             self.timers.stop(id, timer);
         }
         for leg in legs {
@@ -79,6 +80,8 @@ impl Switch {
         }
         self.finish_pending(id, Err(LineError::Disconnected), out);
         self.report(now, id, report, out);
+        self.consultation_over(now, id, out);
+        self.sending_over(now, id, parting, out);
         if let Some(peer) = peer {
             self.part(now, peer, parting, out);
         }
@@ -88,9 +91,10 @@ impl Switch {
     pub(super) fn part(&mut self, now: Instant, id: CallId, parting: &Parting, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.peer = None;
-        if !call.is_alive() {
+        if !call.is_alive() || self.returned(now, id, parting, out) {
             return;
         }
+        let Some(call) = self.calls.get(&id) else { return };
         let unanswered = matches!(call.state, CallState::Offering(_) | CallState::Accepted);
         let report = if unanswered && call.calls {
             // A call that came in from a trunk is refused here, on this side of it.
@@ -118,7 +122,7 @@ impl Switch {
                 let mode = if calling { DisconnectMode::Cancelled } else { DisconnectMode::Reject };
                 Parting::by_us(mode, if trunk { 486 } else { 603 }, None)
             }
-            (CallState::Connected(_) | CallState::OnHold, _) => {
+            (_, _) if matches!(call.state, CallState::Connected(_) | CallState::Conferenced) || call.holds() => {
                 Parting::by_us(DisconnectMode::Normal, 480, Some(NORMAL_CLEARING))
             }
             (_, _) => Parting::by_us(DisconnectMode::Cancelled, 480, None),
@@ -142,7 +146,12 @@ impl Switch {
             self.branch_failed(now, id, failure, out);
             return;
         }
-        for user in self.users_of(leg, id) {
+        let users = self.users_of(leg, id);
+        // With the phone gone, none of its calls comes back to it.
+        for user in &users {
+            self.end_consultation(*user);
+        }
+        for user in users {
             if let Some(call) = self.calls.get_mut(&user) {
                 call.leg = None;
             }

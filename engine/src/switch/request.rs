@@ -69,7 +69,7 @@ impl Switch {
         use CallOperation as On;
         match operation {
             Operation::MakeCall { line, to, params } => {
-                self.make_call(now, asker, &line, to, params, out)?;
+                self.make_call(now, asker, &line, &to, params, out)?;
             }
             Operation::TranslateAddress { line, address, card, options } => {
                 self.translate_address(asker, &line, &address, card, options, out)?;
@@ -282,19 +282,14 @@ impl Switch {
         now: Instant,
         asker: Asker,
         address: &str,
-        to: String,
+        to: &str,
         params: Option<Box<CallParams>>,
         out: &mut Outbox,
     ) -> Result<(), LineError> {
         let line = self.opened(asker.app, address)?;
         let (address, kind) = (Arc::clone(&line.address), line.kind);
-        let own_name = line.name.clone();
         let line_has_calls = !line.calls.is_empty();
-        // Nothing, or a number that is not complete: the rest is dialled later (lineDial).
-        let Dialable { number, is_partial, .. } = match &*to {
-            "" => Dialable { is_partial: true, ..Dialable::default() },
-            to => self.dialable(to)?,
-        };
+        let Dialable { number, is_partial, .. } = self.destination(to)?;
         if kind == LineKind::Phone && self.location.bindings(&address, now).is_empty() {
             return Err(LineError::InvalLineState);
         }
@@ -312,18 +307,18 @@ impl Switch {
         let id = self.next_call();
         let media_worker = self.media.choose_worker(&self.setup.media);
         let called = PartyView { number: number.clone(), name: called_name };
-        let state = if is_partial && number.is_empty() {
+        let state = if number.is_empty() {
             CallState::DialTone(DialToneMode::Normal)
         } else {
             CallState::Dialing
         };
         let errand = if is_partial { Errand::Collect } else { Errand::Dial(number.clone()) };
         let call = Call {
-            caller: PartyView { number: address.to_string(), name: own_name },
+            caller: self.own_party(&address),
             called: called.clone(),
             calls: true,
             errand: (kind == LineKind::Phone).then_some(errand),
-            digits: if is_partial { number.clone() } else { String::new() },
+            digits: is_partial.then(|| number.clone()),
             media_worker,
             made: true,
             claimed: true,
@@ -335,12 +330,22 @@ impl Switch {
             self.take_params(id, &params);
         }
         match kind {
-            LineKind::Phone => self.ring_own_phone(now, id, (called.number, called.name), out),
-            LineKind::Local | LineKind::Trunk if is_partial => {}
+            LineKind::Phone => {
+                // The phone shows whom it calls; itself, while nobody knows.
+                let shown = if number.is_empty() { self.own_party(&address) } else { called };
+                self.ring_own_phone(now, id, (shown.number, shown.name), out);
+            }
+            LineKind::Local | LineKind::Trunk if is_partial => self.collect(now, id, number),
             LineKind::Local => self.dial(now, id, &number, out),
             LineKind::Trunk => self.ring_trunk(now, id, None, &address, &number, out),
         }
         Ok(())
+    }
+
+    /// Who calls from a line.
+    pub(super) fn own_party(&self, address: &str) -> PartyView {
+        let name = self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
+        PartyView { number: address.to_owned(), name }
     }
 
     /// The name of the destination, if it is a line; an error where a call would lead nowhere.

@@ -24,6 +24,7 @@ use super::release::Parting;
 use super::ring::{Invitation, contact};
 use super::setup::LineKind;
 use super::timers::Timer;
+use super::transfer::is_alerting;
 use super::view::CallReason;
 
 impl Switch {
@@ -99,7 +100,10 @@ impl Switch {
     pub(super) fn run_errand(&mut self, now: Instant, id: CallId, errand: Errand, out: &mut Outbox) {
         match errand {
             Errand::Dial(number) => self.dial(now, id, &number, out),
-            Errand::Collect => {}
+            Errand::Collect => {
+                let digits = self.calls.get(&id).and_then(|call| call.digits.clone());
+                self.collect(now, id, digits.unwrap_or_default());
+            }
             Errand::Join(far) => self.join(now, id, far, out),
             Errand::Take(offered) => self.take_offered(now, id, offered, out),
         }
@@ -190,8 +194,8 @@ impl Switch {
                 self.carry_data(from, to, out);
             }
         }
-        let rings = |switch: &Self, id: CallId| switch.calls.get(&id).is_some_and(|call| call.ring.is_some());
-        if rings(self, one) || rings(self, other) {
+        let rings = |id: &CallId| self.calls.get(id).is_some_and(is_alerting);
+        if rings(&one) || rings(&other) {
             return;
         }
         self.answer_caller(now, one, Some(other), out);
@@ -203,11 +207,18 @@ impl Switch {
         let counts = |switch: &Self, id: CallId| {
             switch.calls.get(&id).is_some_and(|call| call.calls && super::line::occupies(call.state))
         };
-        let rings = self.calls.get(&one).is_some_and(|call| call.ring.is_some());
+        let rings = self.calls.get(&one).is_some_and(is_alerting);
         match (counts(self, one), counts(self, other)) {
             (true, true) => self.set_counted(if rings { one } else { other }, false),
             (false, false) => self.set_counted(if rings { other } else { one }, true),
             (true, false) | (false, true) => {}
+        }
+    }
+
+    /// From here on this side counts as the conversation.
+    pub(super) fn count_as_caller(&mut self, id: CallId) {
+        if self.calls.get(&id).is_some_and(|call| !call.calls) {
+            self.set_counted(id, true);
         }
     }
 

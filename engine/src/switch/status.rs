@@ -128,6 +128,12 @@ impl Failure {
     }
 }
 
+/// RFC 3326: the phone's part in the call is done.
+pub(super) const TRANSFERRED: &str = "SIP;cause=200;text=\"Call transferred\"";
+
+/// RFC 3326: who was called sent the caller elsewhere.
+pub(super) const DEFLECTED: &str = "SIP;cause=302;text=\"Call deflected\"";
+
 /// Q.850 cause 16: the usual end.
 pub(super) const NORMAL_CLEARING: &str = "Q.850;cause=16;text=\"Terminated\"";
 

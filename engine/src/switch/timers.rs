@@ -22,11 +22,24 @@ pub(super) enum Timer {
     Gather,
     /// The station rings once more (LINEDEVSTATE_RINGING).
     RingCycle,
+    /// No digit was dialled ([`DIAL`]).
+    Dial,
+    /// The phone that transferred its party was told so and did not hang up ([`LEAVE`]).
+    Leave,
 }
 
 impl Timer {
-    const ALL: [Self; 7] =
-        [Self::Guard, Self::RingStep, Self::Ring, Self::Clear, Self::Orphan, Self::Gather, Self::RingCycle];
+    const ALL: [Self; 9] = [
+        Self::Guard,
+        Self::RingStep,
+        Self::Ring,
+        Self::Clear,
+        Self::Orphan,
+        Self::Gather,
+        Self::RingCycle,
+        Self::Dial,
+        Self::Leave,
+    ];
 }
 
 /// How long a phone may take to answer by itself when it was asked to.
@@ -37,6 +50,12 @@ pub(super) const RING_STEP: Duration = Duration::from_secs(15);
 
 /// How long a call may stay disconnected or busy before the switch clears it.
 pub(super) const CLEAR: Duration = Duration::from_secs(60);
+
+/// How long an application may take to dial the first digits, and each time the next.
+pub(super) const DIAL: Duration = Duration::from_secs(60);
+
+/// How long a phone may take to hang up after it was told that its transfer succeeded (RFC 5589 §6.1).
+pub(super) const LEAVE: Duration = Duration::from_secs(2);
 
 /// All deadlines of all calls, at most one of a kind for a call.
 #[derive(Default, Debug)]

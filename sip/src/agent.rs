@@ -346,6 +346,9 @@ impl Agent {
             | Method::Publish
             | Method::Other => {
                 let arrival = Arrival { message, flow, id, key };
+                if details::is_misplaced(&arrival.message) {
+                    return self.refuse(&arrival, 400, out, |reply| reply);
+                }
                 let Some(arrival) = self.subscription_request(now, arrival, out) else { return };
                 match self.leg_of(&arrival.message) {
                     Some(leg) if refer::is_refer(&arrival.message) => {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::dialog::{DialogName, Named, REPLACES_TAGS};
-use crate::message::{HeaderName, Message, NameAddr, Uri};
+use crate::message::{HeaderName, Message, Method, NameAddr, Uri};
 use crate::outbox::{CallDetails, DIVERSIONS_MAX, Diversion, Party, Peer, Place, Replaced};
 use crate::session::{cause, user_to_user};
 
@@ -59,6 +59,13 @@ impl Details {
         let user_to_user = user_to_user::of(invite);
         Ok(Self { details: (!is_plain).then(|| Box::new(details)), names, user_to_user })
     }
+}
+
+/// Whether a request names a dialog that is to be replaced or joined and may not: only an INVITE may (RFC 3891 §3). A BYE
+/// is taken whatever it says.
+pub(super) fn is_misplaced(request: &Message) -> bool {
+    !matches!(request.method(), Method::Invite | Method::Bye)
+        && request.names().any(|name| matches!(name, HeaderName::Replaces | HeaderName::Join))
 }
 
 /// Who referred (RFC 3892).

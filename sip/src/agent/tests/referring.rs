@@ -2,7 +2,7 @@
 
 use super::bench::{Bench, invite, request, response, word};
 use super::*;
-use crate::agent::refer::PER_LEG_MAX;
+use crate::agent::refer::{PER_AGENT_MAX, PER_LEG_MAX};
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Message};
 use crate::outbox::{Peer, Refer, ReferMethod};
@@ -253,6 +253,23 @@ fn only_so_many_refers_of_one_leg_are_followed() {
     }
     assert_eq!((bench.heard(), bench.told().len()), (vec!["503".to_owned()], PER_LEG_MAX));
     bench.say(request("BYE", 50, &tag, "", ""));
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn only_so_many_refers_are_followed_at_all() {
+    let mut bench = Bench::new();
+    let outside = |number: usize| {
+        let text = refer(1, "", TO).replace("Call-ID: call", &format!("Call-ID: {number}"));
+        text.replace("branch=", &format!("branch={number}"))
+    };
+    for number in 0..PER_AGENT_MAX {
+        bench.say(outside(number));
+    }
+    assert_eq!((bench.heard(), bench.told().len()), (vec![], PER_AGENT_MAX));
+    bench.say(outside(PER_AGENT_MAX));
+    let refused = bench.only();
+    assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
     bench.expect_nothing_left();
 }
 

@@ -118,6 +118,20 @@ fn an_invite_that_names_two_dialogs_or_none_that_can_be_read_is_400() {
 }
 
 #[test]
+fn only_an_invite_may_name_a_dialog() {
+    let mut bench = Bench::new();
+    let replaces = "Replaces: a;to-tag=1;from-tag=2\r\n";
+    for method in ["OPTIONS", "REFER", "INFO"] {
+        bench.say(request(method, 1, "", replaces, ""));
+    }
+    assert_eq!(bench.heard(), ["400"; 3]);
+    let (_, tag) = ringing(&mut bench);
+    bench.say(request("UPDATE", 2, &tag, replaces, ""));
+    bench.say(request("BYE", 3, &tag, replaces, ""));
+    assert_eq!(bench.heard(), ["400", "200", "487"]);
+}
+
+#[test]
 fn a_plain_call_has_no_details() {
     let mut bench = Bench::new();
     bench.say(invite(""));

@@ -5,6 +5,7 @@
 //! ```
 
 mod access;
+mod arguments;
 mod event;
 mod events;
 mod health;
@@ -86,6 +87,7 @@ fn routes(shared: Shared) -> Router {
             "/v1/calls/{call}/get-conf-related-calls",
             get(operate::conf_related_calls).post(operate::conf_related_calls),
         )
+        .route("/v1/apps/{app}/set-app-priority", post(operate::app))
         .route("/v1/calls/{call}/{operation}", post(operate::call))
         .route("/v1/openapi.json", get(serve_document))
         .route("/metrics", get(health::metrics))

@@ -1,5 +1,6 @@
 //! `GET /v1/openapi.json`: the contract as OpenAPI 3.1, made from the handlers and from the tables they use.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem};
@@ -7,13 +8,14 @@ use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     Components, Content, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
-    ResponseBuilder, ResponsesBuilder, Type,
+    ResponseBuilder, ResponsesBuilder, Schema, Type,
 };
 use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
-use super::operate::{Done, MAKE_CALL, MakeCall, Nothing, Submitted};
+use super::arguments;
+use super::operate::{Done, LINE_OPERATIONS, SET_APP_PRIORITY, Submitted, argument_name};
 use super::problem::Problem;
-use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
+use super::translate::{TranslateAddress, Translated};
 use crate::switch::CallOperation;
 
 /// The answer to whatever is refused, the same for every path.
@@ -30,34 +32,23 @@ impl IntoResponses for Refused {
 pub(super) fn document() -> OpenApi {
     let mut components = Components::new();
     components.add_security_scheme("token", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
-    for (name, schema) in [
-        (Done::name(), Done::schema()),
-        (MakeCall::name(), MakeCall::schema()),
-        (Nothing::name(), Nothing::schema()),
-        (Problem::name(), Problem::schema()),
-        (Submitted::name(), Submitted::schema()),
-        (TranslateAddress::name(), TranslateAddress::schema()),
-        (Translated::name(), Translated::schema()),
-    ] {
+    for (name, schema) in schemas() {
         components.schemas.insert(name.into_owned(), schema);
     }
     let mut paths = Paths::new();
+    for (name, argument, summary) in LINE_OPERATIONS {
+        paths.paths.insert(format!("/v1/lines/{{line}}/{name}"), operation(name, "line", argument, summary));
+    }
+    let summary = "lineSetAppPriority: who is asked first to own calls of a media mode.";
     paths.paths.insert(
-        format!("/v1/lines/{{line}}/{MAKE_CALL}"),
-        operation(MAKE_CALL, "line", &MakeCall::name(), "lineMakeCall: call this address from this line."),
-    );
-    let summary = "lineTranslateAddress: what to dial on this line for an address, and what to show.";
-    paths.paths.insert(
-        format!("/v1/lines/{{line}}/{TRANSLATE_ADDRESS}"),
-        operation(TRANSLATE_ADDRESS, "line", &TranslateAddress::name(), summary),
+        format!("/v1/apps/{{app}}/{SET_APP_PRIORITY}"),
+        operation(SET_APP_PRIORITY, "app", "SetAppPriority", summary),
     );
     for call_operation in CallOperation::ALL {
         let name = call_operation.name();
         let summary = format!("TAPI line{}.", tapi_name(name));
-        paths.paths.insert(
-            format!("/v1/calls/{{call}}/{name}"),
-            operation(name, "call", &Nothing::name(), &summary),
-        );
+        let argument = argument_name(call_operation);
+        paths.paths.insert(format!("/v1/calls/{{call}}/{name}"), operation(name, "call", argument, &summary));
     }
     let mut info = Info::new("Trunkline", env!("CARGO_PKG_VERSION"));
     info.description =
@@ -68,6 +59,51 @@ pub(super) fn document() -> OpenApi {
         .components(Some(components))
         .security(Some([SecurityRequirement::new("token", [] as [&str; 0])]))
         .build()
+}
+
+/// What the bodies are made of.
+fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
+    fn named<T: ToSchema>() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
+        let mut all = vec![(T::name(), T::schema())];
+        let mut parts = Vec::new();
+        T::schemas(&mut parts);
+        all.extend(parts.into_iter().map(|(name, schema)| (name.into(), schema)));
+        all
+    }
+    [
+        named::<Done>(),
+        named::<Problem>(),
+        named::<Submitted>(),
+        named::<Translated>(),
+        named::<arguments::AddToConference>(),
+        named::<arguments::CompleteCall>(),
+        named::<arguments::CompleteTransfer>(),
+        named::<arguments::Consult>(),
+        named::<arguments::Dial>(),
+        named::<arguments::Forward>(),
+        named::<arguments::GatherDigits>(),
+        named::<arguments::GenerateDigits>(),
+        named::<arguments::Handoff>(),
+        named::<arguments::MakeCall>(),
+        named::<arguments::MediaModes>(),
+        named::<arguments::MonitorDigits>(),
+        named::<arguments::Nothing>(),
+        named::<arguments::Octets>(),
+        named::<arguments::OpenLine>(),
+        named::<arguments::Park>(),
+        named::<arguments::Pickup>(),
+        named::<arguments::Quality>(),
+        named::<arguments::SetAppPriority>(),
+        named::<arguments::SetCallPrivilege>(),
+        named::<arguments::SetStatusMessages>(),
+        named::<arguments::SwapHold>(),
+        named::<arguments::To>(),
+        named::<TranslateAddress>(),
+        named::<arguments::UncompleteCall>(),
+        named::<arguments::Unpark>(),
+        named::<arguments::UserUser>(),
+    ]
+    .concat()
 }
 
 fn operation(name: &str, target: &str, argument: &str, summary: &str) -> PathItem {

@@ -1,5 +1,6 @@
 //! What can be done: TAPI functions on lines and calls, each answered when its LINE_REPLY comes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -8,34 +9,24 @@ use axum::extract::rejection::{BytesRejection, FailedToBufferBody, PathRejection
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::de::{DeserializeOwned, Error};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
 use super::access::Caller;
+use super::arguments::{
+    AddToConference, CompleteCall, CompleteTransfer, Consult, Dial, Forward, GatherDigits, GenerateDigits,
+    Handoff, MakeCall, MediaModes, MonitorDigits, Nothing, Octets, OpenLine, Park, Pickup, Quality,
+    SetAppPriority, SetCallPrivilege, SetStatusMessages, SwapHold, To, UncompleteCall, Unpark, UserUser,
+};
 use super::problem::Problem;
 use super::read::segments;
 use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
 use super::{BODY_BYTES_MAX, Shared};
 use crate::handle::AppIdentity;
 use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome};
-
-/// The argument of `make-call`.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct MakeCall {
-    /// The destination in dialable format.
-    #[schema(example = "1002")]
-    #[serde(deserialize_with = "plain_text")]
-    to: String,
-}
-
-/// The argument of operations that have none.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Nothing {}
 
 /// What an operation brought forth.
 #[derive(Serialize, ToSchema, Default)]
@@ -103,15 +94,29 @@ pub(super) async fn line(
 ) -> Result<Response, Problem> {
     let (line, name) = segments(path)?;
     let prefer_async = prefers_async(request.headers());
+    let line: Arc<str> = line.into();
     let operation = match &*name {
-        MAKE_CALL => {
-            let MakeCall { to } = argument(request).await?;
-            Operation::MakeCall { line: line.into(), to, params: None }
+        MAKE_CALL => argument::<MakeCall>(request).await?.on(line),
+        TRANSLATE_ADDRESS => argument::<TranslateAddress>(request).await?.on(line)?,
+        "forward" => argument::<Forward>(request).await?.on(line)?,
+        "pickup" => argument::<Pickup>(request).await?.on(line),
+        "unpark" => Operation::Unpark { line, from: argument::<Unpark>(request).await?.from.0 },
+        "setup-conference" => {
+            let Nothing {} = argument(request).await?;
+            Operation::SetupConferenceOnLine { line }
         }
-        TRANSLATE_ADDRESS => argument::<TranslateAddress>(request).await?.on(line.into())?,
-        other => {
-            return Err(unknown(other, &[MAKE_CALL, TRANSLATE_ADDRESS], &LINE_OPERATIONS_UNAVAILABLE));
+        "uncomplete-call" => argument::<UncompleteCall>(request).await?.on(line),
+        "get-new-calls" => {
+            let Nothing {} = argument(request).await?;
+            Operation::GetNewCalls { line }
         }
+        "open" => argument::<OpenLine>(request).await?.on(line)?,
+        "close" => {
+            let Nothing {} = argument(request).await?;
+            Operation::CloseLine { line }
+        }
+        "set-status-messages" => argument::<SetStatusMessages>(request).await?.on(line),
+        other => return Err(unknown(other, &LINE_OPERATIONS.map(|(name, ..)| name))),
     };
     ask(&shared, &app, &name, operation, prefer_async).await
 }
@@ -125,52 +130,95 @@ pub(super) async fn call(
 ) -> Result<Response, Problem> {
     let (call, name) = segments(path)?;
     let Some(operation) = CallOperation::ALL.into_iter().find(|operation| operation.name() == name) else {
-        let known = CallOperation::ALL.map(CallOperation::name);
-        return Err(unknown(&name, &known, &[]));
+        return Err(unknown(&name, &CallOperation::ALL.map(CallOperation::name)));
     };
     let call: CallId = call.parse().map_err(|()| LineError::InvalCallHandle)?;
     let prefer_async = prefers_async(request.headers());
-    let Nothing {} = argument(request).await?;
-    let operation = match operation {
-        CallOperation::Accept => Operation::Accept(call, None),
-        CallOperation::Answer => Operation::Answer(call, None),
-        CallOperation::DeallocateCall => Operation::DeallocateCall(call),
-        CallOperation::Drop => Operation::Drop(call, None),
-        CallOperation::Hold => Operation::Hold(call),
-        CallOperation::Unhold => Operation::Unhold(call),
-        CallOperation::AddToConference
-        | CallOperation::BlindTransfer
-        | CallOperation::CompleteCall
-        | CallOperation::CompleteTransfer
-        | CallOperation::Dial
-        | CallOperation::GatherDigits
-        | CallOperation::GenerateDigits
-        | CallOperation::GetConfRelatedCalls
-        | CallOperation::Handoff
-        | CallOperation::MonitorDigits
-        | CallOperation::MonitorMedia
-        | CallOperation::Park
-        | CallOperation::PrepareAddToConference
-        | CallOperation::Redirect
-        | CallOperation::RemoveFromConference
-        | CallOperation::SecureCall
-        | CallOperation::SendUserUserInfo
-        | CallOperation::SetCallData
-        | CallOperation::SetCallPrivilege
-        | CallOperation::SetCallQualityOfService
-        | CallOperation::SetMediaMode
-        | CallOperation::SetupConference
-        | CallOperation::SetupTransfer
-        | CallOperation::SwapHold => {
-            return Err(unknown(&name, &[], &[operation.name()]));
-        }
-    };
+    let operation = on_call(operation, call, request).await?;
     ask(&shared, &app, &name, operation, prefer_async).await
 }
 
-/// `GET /v1/calls/{call}/get-conf-related-calls`, the one operation that is also a read.
-pub(super) async fn conf_related_calls(_: Caller) -> Problem {
-    unknown("get-conf-related-calls", &[], &["get-conf-related-calls"])
+/// The operation with the arguments of the body.
+async fn on_call(operation: CallOperation, call: CallId, request: Request) -> Result<Operation, Problem> {
+    Ok(match operation {
+        CallOperation::Accept => Operation::Accept(call, user_user(request).await?),
+        CallOperation::Answer => Operation::Answer(call, user_user(request).await?),
+        CallOperation::Drop => Operation::Drop(call, user_user(request).await?),
+        CallOperation::DeallocateCall
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Hold
+        | CallOperation::RemoveFromConference
+        | CallOperation::SecureCall
+        | CallOperation::Unhold => {
+            let Nothing {} = argument(request).await?;
+            Operation::sample(operation, call, call)
+        }
+        CallOperation::SwapHold => argument::<SwapHold>(request).await?.on(call)?,
+        CallOperation::Dial => Operation::Dial { call, digits: argument::<Dial>(request).await?.digits.0 },
+        CallOperation::BlindTransfer => {
+            Operation::BlindTransfer { call, to: argument::<To>(request).await?.to.0 }
+        }
+        CallOperation::Redirect => Operation::Redirect { call, to: argument::<To>(request).await?.to.0 },
+        CallOperation::SetupTransfer => {
+            Operation::SetupTransfer { call, to: argument::<Consult>(request).await?.to() }
+        }
+        CallOperation::SetupConference => {
+            Operation::SetupConference { call, to: argument::<Consult>(request).await?.to() }
+        }
+        CallOperation::PrepareAddToConference => {
+            Operation::PrepareAddToConference { call, to: argument::<Consult>(request).await?.to() }
+        }
+        CallOperation::CompleteTransfer => argument::<CompleteTransfer>(request).await?.on(call)?,
+        CallOperation::AddToConference => argument::<AddToConference>(request).await?.on(call)?,
+        CallOperation::Park => argument::<Park>(request).await?.on(call)?,
+        CallOperation::CompleteCall => argument::<CompleteCall>(request).await?.on(call)?,
+        CallOperation::Handoff => argument::<Handoff>(request).await?.on(call)?,
+        CallOperation::SetCallPrivilege => argument::<SetCallPrivilege>(request).await?.on(call)?,
+        CallOperation::SetMediaMode => {
+            Operation::SetMediaMode { call, media_modes: argument::<MediaModes>(request).await?.modes()? }
+        }
+        CallOperation::MonitorMedia => {
+            Operation::MonitorMedia { call, media_modes: argument::<MediaModes>(request).await?.modes()? }
+        }
+        CallOperation::SetCallData => {
+            Operation::SetCallData { call, data: argument::<Octets>(request).await?.data.0 }
+        }
+        CallOperation::SendUserUserInfo => {
+            Operation::SendUserUserInfo { call, data: argument::<Octets>(request).await?.data.0 }
+        }
+        CallOperation::SetCallQualityOfService => argument::<Quality>(request).await?.on(call)?,
+        CallOperation::GenerateDigits => argument::<GenerateDigits>(request).await?.on(call)?,
+        CallOperation::GatherDigits => argument::<GatherDigits>(request).await?.on(call),
+        CallOperation::MonitorDigits => argument::<MonitorDigits>(request).await?.on(call)?,
+    })
+}
+
+async fn user_user(request: Request) -> Result<Option<Bytes>, Problem> {
+    Ok(argument::<UserUser>(request).await?.user_user.map(|hex| hex.0))
+}
+
+/// `GET /v1/calls/{call}/get-conf-related-calls`: the one operation that is also a read.
+pub(super) async fn conf_related_calls(
+    State(shared): State<Shared>,
+    Caller(app): Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(call) = path.map_err(|_| LineError::InvalCallHandle)?;
+    let call = call.parse().map_err(|()| LineError::InvalCallHandle)?;
+    ask(&shared, &app, "get-conf-related-calls", Operation::GetConfRelatedCalls(call), false).await
+}
+
+/// `POST /v1/apps/{app}/set-app-priority`.
+pub(super) async fn app(
+    State(shared): State<Shared>,
+    Caller(caller): Caller,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let Path(app) = path.map_err(|_| LineError::InvalAppName)?;
+    let prefer_async = prefers_async(request.headers());
+    let operation = argument::<SetAppPriority>(request).await?.on(app)?;
+    ask(&shared, &caller, SET_APP_PRIORITY, operation, prefer_async).await
 }
 
 async fn ask(
@@ -196,13 +244,9 @@ async fn ask(
     }
 }
 
-/// 501 for an operation that TAPI has and this version has not, 404 for a name that means nothing.
-fn unknown(name: &str, known: &[&str], unavailable: &[&str]) -> Problem {
-    if unavailable.contains(&name) {
-        let detail = format!("The operation {name} is not available in this version.");
-        return Problem::line_error(LineError::OperationUnavail, detail);
-    }
-    let detail = format!("There is no operation of this name; here are: {}.", known.join(", "));
+/// 404 for a name that means nothing.
+fn unknown(name: &str, known: &[&str]) -> Problem {
+    let detail = format!("There is no operation {name:?}; here are: {}.", known.join(", "));
     Problem::http(StatusCode::NOT_FOUND, detail)
 }
 
@@ -238,24 +282,69 @@ async fn argument<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     })
 }
 
-/// A string that cannot break a header or a line of a log.
-fn plain_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.chars().any(char::is_control) {
-        return Err(D::Error::custom("a string has a control character"));
-    }
-    if text.len() > TEXT_BYTES_MAX {
-        return Err(D::Error::custom(format_args!("a string has more than {TEXT_BYTES_MAX} bytes")));
-    }
-    Ok(text)
-}
-
-/// The operation on lines.
+/// `lineMakeCall`.
 pub(super) const MAKE_CALL: &str = "make-call";
 
-/// Operations on lines that TAPI has and this version has not.
-const LINE_OPERATIONS_UNAVAILABLE: [&str; 5] =
-    ["forward", "pickup", "setup-conference", "uncomplete-call", "unpark"];
+/// `lineSetAppPriority`.
+pub(super) const SET_APP_PRIORITY: &str = "set-app-priority";
+
+/// The operations on lines: their name, their argument's schema, and what they do.
+pub(super) const LINE_OPERATIONS: [(&str, &str, &str); 11] = [
+    (
+        "close",
+        "Nothing",
+        "lineClose: handles are gone, calls of which the application is the sole owner are dropped.",
+    ),
+    ("forward", "Forward", "lineForward: replaces the whole list; an empty one cancels."),
+    ("get-new-calls", "Nothing", "lineGetNewCalls: monitor handles for the calls that are not known."),
+    (MAKE_CALL, "MakeCall", "lineMakeCall: call this address from this line."),
+    ("open", "OpenLine", "lineOpen: for which calls, and with which privilege."),
+    ("pickup", "Pickup", "linePickup: take a call that alerts elsewhere."),
+    (
+        "set-status-messages",
+        "SetStatusMessages",
+        "lineSetStatusMessages: which events of the line are wanted.",
+    ),
+    ("setup-conference", "Nothing", "lineSetupConference without a first call."),
+    (
+        TRANSLATE_ADDRESS,
+        "TranslateAddress",
+        "lineTranslateAddress: what to dial on this line for an address, and what to show.",
+    ),
+    ("uncomplete-call", "UncompleteCall", "lineUncompleteCall: cancel a completion that is outstanding."),
+    ("unpark", "Unpark", "lineUnpark: retrieve the call at a park address."),
+];
+
+/// The argument's schema of an operation on a call.
+pub(super) const fn argument_name(operation: CallOperation) -> &'static str {
+    match operation {
+        CallOperation::Accept | CallOperation::Answer | CallOperation::Drop => "UserUser",
+        CallOperation::DeallocateCall
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Hold
+        | CallOperation::RemoveFromConference
+        | CallOperation::SecureCall
+        | CallOperation::Unhold => "Nothing",
+        CallOperation::SwapHold => "SwapHold",
+        CallOperation::Dial => "Dial",
+        CallOperation::BlindTransfer | CallOperation::Redirect => "To",
+        CallOperation::SetupTransfer
+        | CallOperation::SetupConference
+        | CallOperation::PrepareAddToConference => "Consult",
+        CallOperation::CompleteTransfer => "CompleteTransfer",
+        CallOperation::AddToConference => "AddToConference",
+        CallOperation::Park => "Park",
+        CallOperation::CompleteCall => "CompleteCall",
+        CallOperation::Handoff => "Handoff",
+        CallOperation::SetCallPrivilege => "SetCallPrivilege",
+        CallOperation::SetMediaMode | CallOperation::MonitorMedia => "MediaModes",
+        CallOperation::SetCallData | CallOperation::SendUserUserInfo => "Octets",
+        CallOperation::SetCallQualityOfService => "Quality",
+        CallOperation::GenerateDigits => "GenerateDigits",
+        CallOperation::GatherDigits => "GatherDigits",
+        CallOperation::MonitorDigits => "MonitorDigits",
+    }
+}
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
@@ -266,9 +355,6 @@ const BODY_MAX: Duration = Duration::from_secs(10);
 
 /// How long a reply is waited for: a transaction of SIP ends after 64·T1 = 32 s (RFC 3261 §17).
 const REPLY_MAX: Duration = Duration::from_secs(40);
-
-/// The longest string of an argument.
-const TEXT_BYTES_MAX: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -284,5 +370,105 @@ mod tests {
         assert!(prefers("wait=10, Respond-Async; foo=bar"));
         assert!(!prefers("return=minimal"));
         assert!(!prefers("respond-async-not"));
+    }
+
+    async fn made(operation: CallOperation, body: &'static str) -> Result<Operation, u16> {
+        let request = Request::new(axum::body::Body::from(body));
+        on_call(operation, CallId(1), request)
+            .await
+            .map_err(|problem| problem.into_response().status().as_u16())
+    }
+
+    #[tokio::test]
+    async fn each_body_makes_its_operation() {
+        use CallOperation as On;
+        let call = CallId(1);
+        let consult = CallId(2);
+        let to = || "1003".to_owned();
+        for (on, body, expected) in [
+            (On::Accept, "{}", Operation::Accept(call, None)),
+            (
+                On::Answer,
+                r#"{"user_user":"046869"}"#,
+                Operation::Answer(call, Some(Bytes::from_static(b"\x04hi"))),
+            ),
+            (On::Drop, "", Operation::Drop(call, None)),
+            (On::Hold, "{}", Operation::Hold(call)),
+            (On::Unhold, "{}", Operation::Unhold(call)),
+            (On::SwapHold, r#"{"with":"c2"}"#, Operation::SwapHold { call, with: consult }),
+            (On::Dial, r#"{"digits":"1003"}"#, Operation::Dial { call, digits: to() }),
+            (On::BlindTransfer, r#"{"to":"1003"}"#, Operation::BlindTransfer { call, to: to() }),
+            (On::Redirect, r#"{"to":"1003"}"#, Operation::Redirect { call, to: to() }),
+            (On::SetupTransfer, "{}", Operation::SetupTransfer { call, to: None }),
+            (On::SetupTransfer, r#"{"to":"1003"}"#, Operation::SetupTransfer { call, to: Some(to()) }),
+            (On::SetupConference, "{}", Operation::SetupConference { call, to: None }),
+            (On::PrepareAddToConference, "{}", Operation::PrepareAddToConference { call, to: None }),
+            (On::AddToConference, r#"{"consult":"c2"}"#, Operation::AddToConference { call, consult }),
+            (On::RemoveFromConference, "{}", Operation::RemoveFromConference(call)),
+            (On::GetConfRelatedCalls, "{}", Operation::GetConfRelatedCalls(call)),
+            (
+                On::CompleteTransfer,
+                r#"{"consult":"c2","mode":"conference"}"#,
+                Operation::CompleteTransfer { call, consult, mode: crate::switch::TransferMode::Conference },
+            ),
+            (On::Park, r#"{"mode":"nondirected"}"#, Operation::Park { call, to: None }),
+            (On::Park, r#"{"mode":"directed","to":"1003"}"#, Operation::Park { call, to: Some(to()) }),
+            (On::SecureCall, "{}", Operation::SecureCall(call)),
+            (
+                On::CompleteCall,
+                r#"{"mode":"message","message":1}"#,
+                Operation::CompleteCall {
+                    call,
+                    mode: crate::switch::CompletionMode::Message,
+                    message: Some(1),
+                },
+            ),
+            (
+                On::Handoff,
+                r#"{"media_mode":"g3fax"}"#,
+                Operation::Handoff {
+                    call,
+                    to: crate::switch::HandoffTarget::Media(crate::switch::MediaMode::G3Fax),
+                },
+            ),
+            (
+                On::SetCallPrivilege,
+                r#"{"privilege":"owner"}"#,
+                Operation::SetCallPrivilege { call, privilege: crate::switch::CallPrivilege::Owner },
+            ),
+            (
+                On::SetCallData,
+                r#"{"data":"00ff"}"#,
+                Operation::SetCallData { call, data: Bytes::from_static(b"\0\xff") },
+            ),
+            (
+                On::GenerateDigits,
+                r#"{"digits":"1#"}"#,
+                Operation::GenerateDigits { call, digits: Some("1#".to_owned()), duration: None, mode: None },
+            ),
+            (On::GatherDigits, "{}", Operation::GatherDigits { call, gathering: None }),
+            (On::MonitorDigits, r#"{"modes":[]}"#, Operation::MonitorDigits { call, modes: Vec::new() }),
+        ] {
+            assert_eq!(made(on, body).await, Ok(expected), "{} {body}", on.name());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_fit_makes_none() {
+        use CallOperation as On;
+        for (on, body) in [
+            (On::Hold, r#"{"x":1}"#),
+            (On::SwapHold, "{}"),
+            (On::SwapHold, r#"{"with":"2"}"#),
+            (On::CompleteTransfer, r#"{"consult":"c2","mode":"both"}"#),
+            (On::Park, r#"{"mode":"directed"}"#),
+            (On::Handoff, "{}"),
+            (On::SetCallData, r#"{"data":"0"}"#),
+            (On::Dial, "{\"digits\":\"1\\n\"}"),
+            (On::MonitorDigits, r#"{"modes":["morse"]}"#),
+        ] {
+            let status = made(on, body).await.unwrap_err();
+            assert!([404, 422].contains(&status), "{} {body}: {status}", on.name());
+        }
     }
 }

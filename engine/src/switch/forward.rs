@@ -30,6 +30,50 @@ pub enum ForwardMode {
     BusyNaSpecific,
 }
 
+impl ForwardMode {
+    /// All of them, in the order of their values.
+    pub const ALL: [Self; 16] = [
+        Self::Uncond,
+        Self::UncondInternal,
+        Self::UncondExternal,
+        Self::UncondSpecific,
+        Self::Busy,
+        Self::BusyInternal,
+        Self::BusyExternal,
+        Self::BusySpecific,
+        Self::NoAnsw,
+        Self::NoAnswInternal,
+        Self::NoAnswExternal,
+        Self::NoAnswSpecific,
+        Self::BusyNa,
+        Self::BusyNaInternal,
+        Self::BusyNaExternal,
+        Self::BusyNaSpecific,
+    ];
+
+    /// The suffix of the constant in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uncond => "uncond",
+            Self::UncondInternal => "uncondinternal",
+            Self::UncondExternal => "uncondexternal",
+            Self::UncondSpecific => "uncondspecific",
+            Self::Busy => "busy",
+            Self::BusyInternal => "busyinternal",
+            Self::BusyExternal => "busyexternal",
+            Self::BusySpecific => "busyspecific",
+            Self::NoAnsw => "noansw",
+            Self::NoAnswInternal => "noanswinternal",
+            Self::NoAnswExternal => "noanswexternal",
+            Self::NoAnswSpecific => "noanswspecific",
+            Self::BusyNa => "busyna",
+            Self::BusyNaInternal => "busynainternal",
+            Self::BusyNaExternal => "busynaexternal",
+            Self::BusyNaSpecific => "busynaspecific",
+        }
+    }
+}
+
 /// LINEFORWARD: one entry of the list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ForwardEntry {

@@ -20,4 +20,9 @@ impl CallPrivilege {
             Self::Owner => "owner",
         }
     }
+
+    /// The privilege of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::None, Self::Monitor, Self::Owner].into_iter().find(|privilege| privilege.name() == name)
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline::switch::setup::{MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup};
+use trunkline::switch::setup::{ConferenceSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup};
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
 use trunkline_sip::auth::Challenger;
@@ -214,6 +214,7 @@ fn setup() -> Setup {
             music: None,
             tones: "us".to_owned(),
         },
+        conference: ConferenceSetup::default(),
         translation: Arc::default(),
         domain: "127.0.0.1".to_owned(),
         sip_workers: 1,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
-use trunkline::switch::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use trunkline::switch::setup::{AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
 use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::transport::Transport;
 
@@ -134,6 +134,7 @@ fn setup() -> Setup {
             music: Some(music()),
             tones: "us".to_owned(),
         },
+        conference: ConferenceSetup::default(),
         translation: Arc::default(),
         domain: DOMAIN.to_owned(),
         sip_workers: 1,

@@ -14,6 +14,7 @@ use trunkline_sip::transport::Transport;
 use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
+use crate::switch::setup::ConferenceSetup;
 use super::{
     Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps, endpoint, lines, music,
     routes, trunks,
@@ -59,6 +60,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         trunks,
         routes,
         park: park(root.table("park")),
+        conference: conference(root.table("conference")),
         limits,
         log: log(root.table("log")),
     };
@@ -246,6 +248,24 @@ fn park(section: Section<'_>) -> Park {
     Park { slots: slots.unwrap_or(701..=720), timeout: Duration::from_secs(u64::from(timeout_s)) }
 }
 
+fn conference(section: Section<'_>) -> ConferenceSetup {
+    let ConferenceSetup { parties_max, factory } = ConferenceSetup::default();
+    let parties_max = section
+        .integer("max_parties", 3..=PARTIES_MAX)
+        .and_then(|parties| usize::try_from(parties).ok())
+        .unwrap_or(parties_max);
+    let factory = section.string("factory").map_or(factory, |value| {
+        let user = *value.get_ref();
+        if user.contains(|c: char| c.is_whitespace() || "@:;<>\"".contains(c)) {
+            let wrong = format!("{user:?} is no user part of a SIP address");
+            section.refuse("factory", &value, wrong, "write a word, as in \"conference\", or \"\" for none");
+        }
+        user.to_owned()
+    });
+    section.close();
+    ConferenceSetup { parties_max, factory }
+}
+
 fn limits(section: Section<'_>) -> Limits {
     let calls = section.integer("calls", 1..=1_000_000).unwrap_or(CALLS_DEFAULT);
     if section.integer("calls_per_second", 0..=1_000_000).is_some_and(|rate| rate > 0) {
@@ -344,6 +364,9 @@ const CALLS_DEFAULT: u32 = 10_000;
 
 /// Workers of a kind.
 const WORKERS_MAX: u32 = 256;
+
+/// Parties of one conference.
+const PARTIES_MAX: u32 = 128;
 
 /// Park slots.
 const PARK_SLOTS_MAX: u32 = 10_000;

@@ -19,7 +19,7 @@ use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::transport::Transport;
 
 use crate::switch::privilege::CallPrivilege;
-use crate::switch::setup::{LineKind, RouteSetup};
+use crate::switch::setup::{ConferenceSetup, LineKind, RouteSetup};
 use crate::translate::Locations;
 
 mod apps;
@@ -72,6 +72,8 @@ pub struct Config {
     pub routes: Vec<RouteSetup>,
     /// Where calls are parked.
     pub park: Park,
+    /// Conferences.
+    pub conference: ConferenceSetup,
     /// What is refused when there is too much of it.
     pub limits: Limits,
     /// Logs.

@@ -54,6 +54,7 @@ impl Config {
                 music: self.media.music.clone(),
                 tones: self.media.tones.clone(),
             },
+            conference: self.conference.clone(),
             translation: Arc::clone(&self.locations),
             domain: self.domain(),
             sip_workers: self.sip.workers,

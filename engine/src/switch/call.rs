@@ -142,6 +142,8 @@ pub(super) struct Call {
     pub(super) sent_by: Option<(Arc<str>, CallReason)>,
     /// Whether nothing may interrupt it (`lineSecureCall`).
     pub(super) is_secure: bool,
+    /// The parent of the conference that it is a member of, or will be when the consultation is answered.
+    pub(super) conference: Option<CallId>,
     pub(super) pending: Option<Pending>,
 }
 
@@ -195,6 +197,7 @@ impl Call {
             sends: None,
             sent_by: None,
             is_secure: false,
+            conference: None,
             pending: None,
         }
     }

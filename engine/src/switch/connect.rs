@@ -10,7 +10,7 @@
 
 use std::time::Instant;
 
-use trunkline_media::CallProgress;
+use trunkline_media::{CallProgress, ConferenceId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Party};
 use trunkline_sip::sdp::SessionDescription;
@@ -216,6 +216,9 @@ impl Switch {
         for (leg, heard) in heard {
             self.media.set_heard(leg, heard, &self.setup.media, out);
             self.tell_detection(leg, out);
+            if self.legs.get(&leg).is_some_and(Leg::is_up) {
+                self.tell_focus(leg, self.is_focus_for(leg), out);
+            }
         }
     }
 
@@ -223,13 +226,15 @@ impl Switch {
     fn heard(&self, leg: LegId) -> Heard {
         let Some(entry) = self.legs.get(&leg) else { return Heard::Nothing };
         let Some(call) = self.calls.get(&entry.call) else { return Heard::Nothing };
+        let call = self.led_by(call);
         let peer = call.peer.and_then(|peer| self.calls.get(&peer));
         match entry.phase {
             LegPhase::Ending => return Heard::Nothing,
             LegPhase::Inviting => {
                 // The branch whose early media is heard hears the caller in turn.
                 let early = call.ring.as_ref().and_then(|ring| ring.early) == Some(leg);
-                return peer.and_then(|peer| peer.leg).filter(|_| early).map_or(Heard::Nothing, Heard::Leg);
+                let talker = peer.filter(|peer| early && peer.state != CallState::Conferenced);
+                return talker.and_then(|peer| peer.leg).map_or(Heard::Nothing, Heard::Leg);
             }
             LegPhase::Offered => {
                 let early = peer.and_then(|peer| peer.ring.as_ref()?.early);
@@ -243,6 +248,11 @@ impl Switch {
         if call.held.is_some() {
             // A trunk's station is the engine itself: it is the network behind that is held.
             return if call.kind == LineKind::Trunk { Heard::Music } else { Heard::Silence };
+        }
+        if let Some(conference) = self.conference_with(call) {
+            // A network that holds would play its music to everybody.
+            let holds = self.network_holds(call);
+            return if holds { Heard::Nothing } else { Heard::Conference(ConferenceId(conference.0)) };
         }
         let Some(peer) = peer else { return alone(call) };
         if peer.holds() {

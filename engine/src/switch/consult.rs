@@ -136,7 +136,10 @@ impl Switch {
         match call.state {
             CallState::Idle if consultation.is_consult => {
                 self.end_consultation(id);
-                self.retrieve(now, consultation.other, out);
+                match consultation.hold {
+                    Hold::Hard | Hold::Transfer => self.retrieve(now, consultation.other, out),
+                    Hold::Conference => self.unconsulted(now, consultation.other, out),
+                }
             }
             CallState::Idle | CallState::Disconnected(_) if !consultation.is_consult => {
                 self.end_consultation(id);

@@ -106,7 +106,14 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
         | CallOperation::GenerateDigits
         | CallOperation::Park => connected,
         CallOperation::Unhold => {
-            matches!(state, CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer)
+            // The first party of a conference that is being set up (tapi.h does not list it, lineSetupConference does).
+            matches!(
+                state,
+                CallState::OnHold
+                    | CallState::OnHoldPendConf
+                    | CallState::OnHoldPendTransfer
+                    | CallState::Conferenced
+            )
         }
         CallOperation::Dial => matches!(state, CallState::DialTone(_) | CallState::Dialing),
         CallOperation::CompleteTransfer => {

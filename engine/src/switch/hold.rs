@@ -14,6 +14,7 @@ use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
 use super::call::{Call, Pending, Wish};
+use super::call_state::CallState;
 use super::error::LineError;
 use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
@@ -35,6 +36,9 @@ impl Switch {
     /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY. A consultation call that waits is
     /// swapped instead; one whose phone talks on another call of the line waits for that one.
     pub(super) fn can_unhold(&self, call: &Call) -> Result<(), LineError> {
+        if call.state == CallState::Conferenced {
+            return self.can_take_back(call);
+        }
         if call.pending.is_some() {
             return Err(LineError::InUse);
         }
@@ -51,6 +55,9 @@ impl Switch {
 
     /// `lineUnhold`. The original of a consultation gives it up.
     pub(super) fn unhold(&mut self, now: Instant, asker: Asker, id: CallId, out: &mut Outbox) {
+        if self.unhold_conference(now, asker, id, out) {
+            return;
+        }
         let Some(call) = self.calls.get(&id) else { return };
         if call.held_by_station {
             let leg = call.leg;
@@ -194,7 +201,11 @@ impl Switch {
     /// The leg that this one talks with.
     pub(super) fn partner(&self, leg: LegId) -> Option<LegId> {
         let call = self.calls.get(&self.legs.get(&leg)?.call)?;
-        self.calls.get(&call.peer?)?.leg
+        let peer = self.calls.get(&call.peer?)?;
+        // A conference is mixed: whatever each of its legs speaks.
+        let mixed = [call.state, peer.state].contains(&CallState::Conferenced);
+        // A station that several calls share speaks for one of them.
+        peer.leg.filter(|leg| !mixed && self.legs.get(leg).is_some_and(|leg| leg.call == peer.id))
     }
 
     fn session_changed(&mut self, leg: LegId, out: &mut Outbox) {

@@ -47,13 +47,13 @@ impl Switch {
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
-            Event::Subscribe(usage, _) => out.sip.push(Command::AnswerSubscribe(usage, 489)),
+            Event::Subscribe(usage, subscriber) => self.subscribed(now, usage, &subscriber, out),
+            Event::Unsubscribed(usage) => self.watches.remove(usage),
             Event::UserToUser { leg, data } => self.user_user_came(leg, data, out),
             Event::Digit { leg, digit, duration_ms } => {
                 self.info_digit(now, leg, digit, duration_ms, out);
             }
-            Event::Unsubscribed(_)
-            | Event::Subscription { .. }
+            Event::Subscription { .. }
             | Event::SubscriptionOver { .. }
             | Event::MessageDone { .. }
             | Event::Refused { .. } => {}
@@ -114,7 +114,10 @@ impl Switch {
             ..Call::new(now, id, address, kind, origin, state)
         };
         self.introduce(call, None, out);
-        self.dial(now, id, &invite.dialled, out);
+        match invite.details.as_ref().and_then(|details| details.join) {
+            Some(join) => self.join_dialog(now, id, join, out),
+            None => self.dial(now, id, &invite.dialled, out),
+        }
         Ok(())
     }
 

@@ -61,6 +61,8 @@ pub(super) struct Leg {
     pub(super) moved: bool,
     /// By which way it says digits.
     pub(super) digit_way: Option<DigitWay>,
+    /// Whether it was told that the engine is the focus of a conference (RFC 4579).
+    pub(super) is_focus: bool,
     /// The last provisional response sent.
     pub(super) provisional: Option<u16>,
 }
@@ -82,6 +84,7 @@ impl Leg {
             offered: VecDeque::new(),
             moved: false,
             digit_way: None,
+            is_focus: false,
             provisional: None,
         }
     }

@@ -25,7 +25,6 @@ pub(super) enum Heard {
     Tone(CallProgress),
     Music,
     /// Everybody else in a conference, who hear the leg too.
-    #[allow(dead_code, reason = "the conference operations say it")]
     Conference(ConferenceId),
 }
 

@@ -66,6 +66,7 @@ mod status;
 mod timers;
 mod transfer;
 mod translate;
+mod watch;
 
 #[cfg(test)]
 mod rig;
@@ -100,6 +101,7 @@ pub use setup::{LineKind, Setup};
 pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, PartyView, TrunkView};
 
 use call::Call;
+use conference::Conference;
 use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
@@ -108,6 +110,7 @@ use release::Parting;
 use session::FarEnd;
 use status::Failure;
 use timers::{CLEAR, Timer, Timers};
+use watch::Watches;
 
 /// Calls that may be over and wait for their applications to clear them; beyond, the oldest is cleared.
 const UNCLEARED_MAX: usize = 4096;
@@ -123,6 +126,9 @@ pub struct Switch {
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, Leg>,
     media: MediaPlane,
+    /// By their parent calls.
+    conferences: BTreeMap<CallId, Conference>,
+    watches: Watches,
     timers: Timers,
     /// Digits that are being said for applications.
     generations: BTreeMap<u32, digits::Generation>,
@@ -161,6 +167,8 @@ impl Switch {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             media,
+            conferences: BTreeMap::new(),
+            watches: Watches::default(),
             timers: Timers::default(),
             generations: BTreeMap::new(),
             last_generation: 0,
@@ -285,8 +293,11 @@ impl Switch {
             }
             self.tell_feeds(id, out);
             self.settle_end(now, id, out);
+            self.settle_conference(now, id, out);
+            self.line_changed(id);
             self.forget_if_unheld(id);
         }
+        self.tell_watchers(out);
     }
 
     fn settle_hold(&mut self, now: Instant, id: CallId, out: &mut Outbox) {

@@ -39,6 +39,10 @@ impl Switch {
     /// Calls the dialled address for this caller, whose leg, if it has one, is known.
     pub(super) fn dial(&mut self, now: Instant, caller: CallId, dialled: &str, out: &mut Outbox) {
         let Some(call) = self.calls.get(&caller) else { return };
+        if call.kind != LineKind::Trunk && self.is_factory(dialled) {
+            self.open_conference(now, caller, out);
+            return;
+        }
         // Who was sent elsewhere goes by the rights of the line that sent him.
         let from_trunk = call.kind == LineKind::Trunk && call.redirects == 0 && call.sent_by.is_none();
         let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };

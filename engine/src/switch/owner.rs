@@ -17,7 +17,8 @@ use super::message::Message;
 use super::outbox::Outbox;
 use super::privilege::CallPrivilege;
 use super::report::{CallReport, advance};
-use super::view::MediaMode;
+use super::setup::LineKind;
+use super::view::{CallOrigin, MediaMode};
 
 /// Idle calls that are kept for one application until it deallocates them; beyond, the oldest handle is released.
 pub(super) const IDLE_CALLS_MAX: usize = 1024;
@@ -69,7 +70,7 @@ impl Switch {
             self.tell_state(id, out);
         }
         self.ring_cycle(self.now, id, out);
-        self.count(&line, CallState::Idle, state, out);
+        self.count(id, CallState::Idle, state, out);
         self.dirty.insert(id);
         id
     }
@@ -81,7 +82,6 @@ impl Switch {
         let Some(state) = advance(before, report) else { return };
         call.state = state;
         call.since = now;
-        let line = Arc::clone(&call.line);
         if call.calls && occupies(before) && !occupies(state) {
             self.conversations = self.conversations.saturating_sub(1);
         }
@@ -90,7 +90,7 @@ impl Switch {
             self.stop_listening(id, out);
         }
         self.tell_state(id, out);
-        self.count(&line, before, state, out);
+        self.count(id, before, state, out);
         if state == CallState::Idle {
             self.retire(id);
         }
@@ -141,9 +141,16 @@ impl Switch {
         }
     }
 
-    fn count(&mut self, line: &str, from: CallState, to: CallState, out: &mut Outbox) {
-        let Some(line) = self.lines.get_mut(line) else { return };
-        if line.count(from, to) {
+    fn count(&mut self, id: CallId, from: CallState, to: CallState, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(line) = self.lines.get_mut(&call.line) else { return };
+        let occupied = line.occupied;
+        let changed = line.count(from, to);
+        if call.kind == LineKind::Trunk && call.origin == CallOrigin::Conference {
+            // The parent of a conference takes no channel: its members do.
+            line.occupied = occupied;
+        }
+        if changed {
             for app in line.listeners("numcalls") {
                 let message = Message::AddressState { line: Arc::clone(&line.address), calls: line.counts };
                 out.messages.push((app, message));

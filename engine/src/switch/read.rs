@@ -97,7 +97,7 @@ impl Switch {
             caller: call.caller_as_seen(),
             called: call.called.clone(),
             connected: call.connected.clone(),
-            related: call.peer.into_iter().collect(),
+            related: self.related_calls(call),
             since: call.since,
             media_modes: call.media_modes.clone(),
             data: call.data.clone(),

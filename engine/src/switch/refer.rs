@@ -194,7 +194,7 @@ impl Switch {
         }
     }
 
-    fn share_group(&self, one: &str, other: &str) -> bool {
+    pub(super) fn share_group(&self, one: &str, other: &str) -> bool {
         let groups = |address: &str| {
             let line = self.setup.lines.iter().find(|line| *line.address == *address);
             line.map(|line| line.groups.as_slice()).unwrap_or_default()

@@ -57,6 +57,7 @@ impl Switch {
         parting: &Parting,
         out: &mut Outbox,
     ) {
+        self.end_conference(now, id, parting, out);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let peer = call.peer.take();
         let errand = call.errand.take();

@@ -350,6 +350,9 @@ impl Switch {
 
     /// The name of the destination, if it is a line; an error where a call would lead nowhere.
     pub(super) fn check_destination(&self, to: &str) -> Result<String, LineError> {
+        if self.is_factory(to) {
+            return Ok("Conference".to_owned());
+        }
         match resolve(&self.setup.routes, &self.lines, Source::Line, to) {
             Ok(Destination::Line(address)) => {
                 Ok(self.lines.get(&address).map(|line| line.name.clone()).unwrap_or_default())

@@ -16,7 +16,7 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId};
 
-use super::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use super::setup::{AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
 use super::*;
 
 /// The first application of the configuration: owner of all lines.
@@ -73,6 +73,7 @@ pub(super) fn setup() -> Setup {
             music: Some(vec![0; 160].into()),
             tones: "us".to_owned(),
         },
+        conference: ConferenceSetup::default(),
         translation: Arc::default(),
         domain: "pbx.example".into(),
         sip_workers: 2,

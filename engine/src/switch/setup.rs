@@ -125,6 +125,21 @@ pub struct MediaSetup {
     pub tones: String,
 }
 
+/// Conference settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConferenceSetup {
+    /// Parties of one conference, the station that leads it included (`dwMaxNumConference`).
+    pub parties_max: usize,
+    /// What a phone calls to get a conference (RFC 4579); empty: none.
+    pub factory: String,
+}
+
+impl Default for ConferenceSetup {
+    fn default() -> Self {
+        Self { parties_max: 64, factory: "conference".to_owned() }
+    }
+}
+
 /// Everything the switch is told.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -138,6 +153,8 @@ pub struct Setup {
     pub apps: Vec<AppSetup>,
     /// Media.
     pub media: MediaSetup,
+    /// Conferences.
+    pub conference: ConferenceSetup,
     /// Where lines are, for lineTranslateAddress and callers' numbers.
     pub translation: Arc<Locations>,
     /// The engine's own domain, for From and To.

@@ -1,0 +1,238 @@
+//! Who watches what (RFC 6665): the dialogs of lines and park addresses, for the lamps of phones (RFC 4235), and
+//! conferences (RFC 4575). Any line may watch any other; a trunk may watch nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_sip::UsageId;
+use trunkline_sip::outbox::{
+    Command, DialogPhase, DialogState, Document, Package, Party, Peer, Subscriber,
+};
+
+use super::Switch;
+use super::call::Call;
+use super::call_state::CallState;
+use super::conference::focus_name;
+use super::ids::CallId;
+use super::outbox::Outbox;
+use super::view::CallOrigin;
+
+/// Subscriptions of one line; a telephonist's desk has a key for each colleague.
+pub(super) const SUBSCRIPTIONS_PER_LINE_MAX: usize = 256;
+
+/// Subscriptions in all.
+pub(super) const SUBSCRIPTIONS_MAX: usize = 65_536;
+
+/// More dialogs of one line are not told.
+const DIALOGS_MAX: usize = 32;
+
+/// One subscription.
+#[derive(Debug)]
+struct Watch {
+    watcher: Arc<str>,
+    package: Package,
+    subject: Arc<str>,
+    /// What was told last.
+    told: Document,
+}
+
+/// All subscriptions.
+#[derive(Debug, Default)]
+pub(super) struct Watches {
+    by_usage: BTreeMap<UsageId, Watch>,
+    /// By what is watched: a line, a park address, a focus.
+    by_subject: BTreeMap<Arc<str>, BTreeSet<UsageId>>,
+    /// How many each line has.
+    by_watcher: BTreeMap<Arc<str>, usize>,
+    /// What may look different.
+    changed: BTreeSet<Arc<str>>,
+}
+
+impl Watches {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_usage.len()
+    }
+
+    /// What is watched by this name may look different.
+    pub(super) fn touch(&mut self, subject: &str) {
+        if let Some((subject, _)) = self.by_subject.get_key_value(subject) {
+            self.changed.insert(Arc::clone(subject));
+        }
+    }
+
+    fn insert(&mut self, usage: UsageId, watch: Watch) {
+        *self.by_watcher.entry(Arc::clone(&watch.watcher)).or_insert(0) += 1;
+        self.by_subject.entry(Arc::clone(&watch.subject)).or_default().insert(usage);
+        self.by_usage.insert(usage, watch);
+    }
+
+    /// Takes a subscription out, if it is there.
+    pub(super) fn remove(&mut self, usage: UsageId) {
+        let Some(watch) = self.by_usage.remove(&usage) else { return };
+        if let Some(usages) = self.by_subject.get_mut(&watch.subject) {
+            usages.remove(&usage);
+            if usages.is_empty() {
+                self.by_subject.remove(&watch.subject);
+                self.changed.remove(&watch.subject);
+            }
+        }
+        if let Some(count) = self.by_watcher.get_mut(&watch.watcher) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_watcher.remove(&watch.watcher);
+            }
+        }
+    }
+}
+
+impl Switch {
+    /// A SUBSCRIBE: it is accepted, and told at once what there is; or refused.
+    pub(super) fn subscribed(
+        &mut self,
+        now: Instant,
+        usage: UsageId,
+        subscriber: &Subscriber,
+        out: &mut Outbox,
+    ) {
+        match self.admit_watch(now, usage, subscriber) {
+            Ok(document) => {
+                out.sip.push(Command::AnswerSubscribe(usage, 200));
+                out.sip.push(Command::NotifySubscriber(usage, Box::new(document), false));
+            }
+            Err(status) => out.sip.push(Command::AnswerSubscribe(usage, status)),
+        }
+    }
+
+    fn admit_watch(
+        &mut self,
+        _now: Instant,
+        usage: UsageId,
+        subscriber: &Subscriber,
+    ) -> Result<Document, u16> {
+        let Peer::Line(watcher) = &subscriber.peer else { return Err(403) };
+        let subject: Arc<str> = match subscriber.package {
+            Package::Dialog => subscriber.dialled.as_str().into(),
+            // In the dialog with a focus, whatever its URI was called.
+            Package::Conference => {
+                let here = subscriber.leg.and_then(|leg| self.legs.get(&leg));
+                let here = here.and_then(|leg| self.conference_with(self.calls.get(&leg.call)?));
+                let id = here.or_else(|| self.focus_named(&subscriber.dialled)).ok_or(404_u16)?;
+                focus_name(id).into()
+            }
+            Package::CallCompletion | Package::MessageSummary => return Err(489),
+        };
+        let document = self.document(subscriber.package, &subject).ok_or(404_u16)?;
+        if self.watches.by_watcher.get(watcher).is_some_and(|count| *count >= SUBSCRIPTIONS_PER_LINE_MAX) {
+            return Err(403);
+        }
+        if self.watches.len() >= SUBSCRIPTIONS_MAX {
+            return Err(503);
+        }
+        let watch = Watch {
+            watcher: Arc::clone(watcher),
+            package: subscriber.package,
+            subject,
+            told: document.clone(),
+        };
+        self.watches.remove(usage);
+        self.watches.insert(usage, watch);
+        Ok(document)
+    }
+
+    /// Something about a conference changed that those who watch it are told.
+    pub(super) fn roster_changed(&mut self, conference: CallId) {
+        if !self.watches.by_usage.is_empty() {
+            self.watches.touch(&focus_name(conference));
+        }
+    }
+
+    /// Something about a call changed: its line may look different.
+    pub(super) fn line_changed(&mut self, id: CallId) {
+        if !self.watches.by_usage.is_empty()
+            && let Some(call) = self.calls.get(&id)
+        {
+            self.watches.touch(&call.line);
+        }
+    }
+
+    /// Tells whoever watches what has changed.
+    pub(super) fn tell_watchers(&mut self, out: &mut Outbox) {
+        while let Some(subject) = self.watches.changed.pop_first() {
+            let usages = self.watches.by_subject.get(&subject).cloned().unwrap_or_default();
+            for usage in usages {
+                let Some(package) = self.watches.by_usage.get(&usage).map(|watch| watch.package) else { continue };
+                let Some(document) = self.document(package, &subject) else { continue };
+                let Some(watch) = self.watches.by_usage.get_mut(&usage) else { continue };
+                if watch.told == document {
+                    continue;
+                }
+                watch.told = document.clone();
+                let is_over = matches!(&document, Document::Conference(conference) if conference.is_over);
+                out.sip.push(Command::NotifySubscriber(usage, Box::new(document), is_over));
+                if is_over {
+                    self.watches.remove(usage);
+                }
+            }
+        }
+    }
+
+    /// What there is to say of a subject; `None`: it does not exist.
+    fn document(&self, package: Package, subject: &str) -> Option<Document> {
+        match package {
+            Package::Dialog => self.dialogs(subject).map(Document::Dialogs),
+            Package::Conference => {
+                let id = subject.rsplit('-').next()?.parse().ok()?;
+                Some(Document::Conference(self.conference_state(CallId(id))))
+            }
+            Package::CallCompletion | Package::MessageSummary => None,
+        }
+    }
+
+    /// The dialogs of a line.
+    fn dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
+        let line = self.lines.get(address)?;
+        let calls = line.calls.iter().filter_map(|id| self.calls.get(id));
+        Some(calls.filter_map(|call| self.dialog(call)).take(DIALOGS_MAX).collect())
+    }
+
+    fn dialog(&self, call: &Call) -> Option<DialogState> {
+        let phase = phase(call.state)?;
+        // The members of a conference speak for it.
+        if call.origin == CallOrigin::Conference && call.calls == false {
+            return None;
+        }
+        let domain = || self.setup.domain.clone();
+        let local = Party { user: call.line.to_string(), host: domain(), name: String::new() };
+        let far = match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound) {
+            (false, _) => &call.connected,
+            (true, true) => &call.called,
+            (true, false) => &call.caller,
+        };
+        Some(DialogState {
+            id: call.id.0,
+            leg: call.legs().next(),
+            phase,
+            is_initiator: call.calls || call.origin == CallOrigin::Outbound,
+            local,
+            remote: Party { user: far.number.clone(), host: domain(), name: far.name.clone() },
+            is_held: call.holds(),
+        })
+    }
+}
+
+/// How far a call is in the words of RFC 4235; `None`: it is over.
+const fn phase(state: CallState) -> Option<DialogPhase> {
+    match state {
+        CallState::Idle | CallState::Busy(_) | CallState::SpecialInfo(_) | CallState::Disconnected(_) => None,
+        CallState::DialTone(_) | CallState::Dialing | CallState::Proceeding => Some(DialogPhase::Trying),
+        CallState::Offering(_) | CallState::Accepted | CallState::Ringback => Some(DialogPhase::Early),
+        CallState::Connected(_)
+        | CallState::OnHold
+        | CallState::Conferenced
+        | CallState::OnHoldPendConf
+        | CallState::OnHoldPendTransfer
+        | CallState::Unknown => Some(DialogPhase::Confirmed),
+    }
+}

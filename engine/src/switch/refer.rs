@@ -44,6 +44,9 @@ enum Referred {
 
 impl Switch {
     pub(super) fn referred(&mut self, now: Instant, usage: UsageId, refer: &Refer, out: &mut Outbox) {
+        if self.referred_to_focus(now, usage, refer, out) {
+            return;
+        }
         let (id, to) = match self.check_refer(refer) {
             Ok(found) => found,
             Err(status) => {

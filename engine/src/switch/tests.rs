@@ -3,6 +3,7 @@
 mod applications;
 mod basic;
 mod digits;
+mod conference;
 mod forks;
 mod holding;
 mod limits;
@@ -11,3 +12,4 @@ mod random;
 mod relay;
 mod tables;
 mod translation;
+mod watching;

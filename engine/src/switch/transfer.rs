@@ -116,7 +116,7 @@ impl Switch {
             return Err(LineError::InvalCallState);
         }
         match mode {
-            TransferMode::Conference => return Err(LineError::OperationUnavail),
+            TransferMode::Conference => return self.conference_of(now, asker, id, consult, out),
             TransferMode::Transfer if matches!(to.state, CallState::Busy(_)) => {
                 return Err(LineError::OperationFailed);
             }

@@ -69,31 +69,28 @@ impl Switch {
         call.is_some_and(|call| self.conference_with(call).is_some())
     }
 
-    /// Takes a call of the same line into a conference that its phone is in: REFER in the call's dialog to the focus. The
-    /// phone's leg of that call is ended.
+    /// Whether a call of the same line can be taken into a conference that its phone is in.
     ///
     /// # Errors
     /// As `lineAddToConference`.
-    pub(in crate::switch) fn bring_in(
-        &mut self,
-        now: Instant,
-        parent: CallId,
-        id: CallId,
-        out: &mut Outbox,
-    ) -> Result<(), LineError> {
+    pub(super) fn can_bring_in(&self, parent: CallId, id: CallId) -> Result<(), LineError> {
         if self.is_full_conference(parent) {
             return Err(LineError::ConferenceFull);
         }
         let conference = self.calls.get(&parent).ok_or(LineError::InvalConfCallHandle)?;
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
-        self.fits(Some(parent), &conference.line, call)?;
-        let keep = conference.leg.or(call.leg);
+        self.fits(Some(parent), &conference.line, call)
+    }
+
+    /// Takes a call in; the phone's own leg of it is ended, if there is one.
+    pub(super) fn bring_in(&mut self, now: Instant, parent: CallId, id: CallId, out: &mut Outbox) {
+        let legs = [parent, id].map(|id| self.calls.get(&id).and_then(|call| call.leg));
+        let keep = legs[0].or(legs[1]);
         self.keep_station(keep, &[parent, id], out);
         self.enter(now, parent, id, out);
         if let Some(keep) = keep {
             self.give_station(keep, parent);
         }
-        Ok(())
     }
 
     /// Calls a number into a conference: REFER to the focus. It is a member from when it is being called.
@@ -101,7 +98,7 @@ impl Switch {
     /// # Errors
     /// [`LineError::ConferenceFull`], [`LineError::InvalAddress`] and what else there is to say of a number that cannot
     /// be called, [`LineError::CallUnavail`].
-    pub(in crate::switch) fn call_into(
+    pub(super) fn call_into(
         &mut self,
         now: Instant,
         parent: CallId,
@@ -142,7 +139,7 @@ impl Switch {
     }
 
     /// Takes the member with this number out of a conference: REFER to the focus with `method=BYE`. Whether there is one.
-    pub(in crate::switch) fn expel(
+    pub(super) fn expel(
         &mut self,
         now: Instant,
         parent: CallId,

@@ -19,6 +19,7 @@
 mod focus;
 mod intrude;
 mod operations;
+mod refer;
 mod state;
 
 pub(super) use focus::focus_name;

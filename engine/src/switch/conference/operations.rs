@@ -11,7 +11,6 @@ use super::super::consult::has_far;
 use super::super::error::LineError;
 use super::super::ids::{AppId, CallId};
 use super::super::leg::Leg;
-use super::super::message::Message;
 use super::super::operation::Outcome;
 use super::super::outbox::Outbox;
 use super::super::privilege::CallPrivilege;
@@ -128,7 +127,6 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<(), LineError> {
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
-        let line = Arc::clone(&call.line);
         let (dialled, called) = self.check_consult(call, to.as_deref())?;
         let is_silent = to.is_some();
         if is_silent && dialled.is_partial {
@@ -262,21 +260,6 @@ impl Switch {
         let consultation = call.consultation.map(|consultation| consultation.other);
         let conference = self.related(call).into_iter().filter(|id| *id != call.id);
         call.peer.into_iter().chain(consultation).chain(conference).collect()
-    }
-
-    fn give_monitor(&mut self, id: CallId, app: AppId, out: &mut Outbox) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        if call.handles.iter().any(|(holder, _)| *holder == app) {
-            return;
-        }
-        call.handles.push((app, CallPrivilege::Monitor));
-        let (line, state, privilege) = (Arc::clone(&call.line), call.state, CallPrivilege::Monitor);
-        out.messages.push((app, Message::NewCall { call: id, line: Arc::clone(&line), privilege }));
-        out.messages.push((app, Message::CallState { call: id, line, state, privilege: Some(privilege) }));
-        if let Some(app) = self.app_mut(app) {
-            app.handles.insert(id);
-        }
-        self.tell_info(id, "nummonitors", Some(app), out);
     }
 
     /// Whether two calls may become a conference by `lineCompleteTransfer`.

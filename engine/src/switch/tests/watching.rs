@@ -1,0 +1,136 @@
+//! Who watches lines and conferences is told what changes, and nothing else.
+
+use trunkline_sip::UsageId;
+use trunkline_sip::outbox::{
+    Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber,
+};
+
+use crate::switch::rig::{CRM, Rig, USUAL};
+use crate::switch::watch::SUBSCRIPTIONS_PER_LINE_MAX;
+use crate::switch::*;
+
+fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
+    let usage = UsageId::new(0, number);
+    let subscriber =
+        Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+    rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
+    told(rig).pop().map(|(document, _)| document)
+}
+
+fn line(address: &str) -> Peer {
+    Peer::Line(address.into())
+}
+
+/// What subscribers were told since the last look, and whether for the last time.
+fn told(rig: &mut Rig) -> Vec<(Document, bool)> {
+    let notices = rig.sip.iter().filter_map(|command| {
+        let Command::NotifySubscriber(_, document, is_last) = command else { return None };
+        Some((Document::clone(document), *is_last))
+    });
+    let notices = notices.collect();
+    rig.commands();
+    notices
+}
+
+fn dialogs(document: Document) -> Vec<DialogState> {
+    let Document::Dialogs(dialogs) = document else { panic!("dialogs") };
+    dialogs
+}
+
+#[test]
+fn the_lamp_of_a_line_follows_its_calls() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let idle = subscribe(&mut rig, 1, line("1001"), "1002", Package::Dialog);
+    assert_eq!(idle, Some(Document::Dialogs(Vec::new())));
+    let caller = rig.call_in(line("1001"), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    let last = |rig: &mut Rig| dialogs(told(rig).pop().expect("a notice").0);
+    let ringing = last(&mut rig);
+    let [dialog] = &ringing[..] else { panic!("one dialog") };
+    assert_eq!((dialog.phase, dialog.is_initiator, dialog.leg), (DialogPhase::Early, false, Some(station)));
+    assert_eq!((dialog.remote.user.as_str(), dialog.local.user.as_str()), ("1001", "1002"));
+    rig.answer(station, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    assert_eq!(last(&mut rig)[0].phase, DialogPhase::Confirmed);
+    rig.request(CRM, Operation::Hold(CallId(2))).unwrap();
+    assert!(last(&mut rig)[0].is_held);
+    rig.request(CRM, Operation::Drop(CallId(2), None)).unwrap();
+    assert!(last(&mut rig).is_empty());
+}
+
+#[test]
+fn nothing_is_told_of_other_lines_nor_after_the_end() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    subscribe(&mut rig, 1, line("1001"), "1003", Package::Dialog);
+    rig.call_in(line("1001"), "1002", Some(USUAL));
+    assert!(told(&mut rig).is_empty());
+    subscribe(&mut rig, 2, line("1001"), "1002", Package::Dialog);
+    rig.tell(Event::Unsubscribed(UsageId::new(0, 2)));
+    rig.request(CRM, Operation::Drop(CallId(1), None)).unwrap();
+    assert!(told(&mut rig).is_empty());
+    assert_eq!(rig.switch.watches.len(), 1);
+}
+
+#[test]
+fn a_conference_tells_who_is_in_it_until_it_is_over() {
+    let mut rig = Rig::new();
+    for number in ["1001", "1002"] {
+        rig.register(number, &format!("sip:{number}@10.0.0.9"), 1000);
+    }
+    let caller = rig.call_in(line("1001"), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.answer(station, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.request(CRM, Operation::SetupConference { call: CallId(1), to: None }).unwrap();
+    rig.commands();
+    let state = subscribe(&mut rig, 1, line("1002"), "conf-3", Package::Conference);
+    let Some(Document::Conference(state)) = state else { panic!("a conference") };
+    let users = |state: &trunkline_sip::outbox::ConferenceState| {
+        let members = state.members.iter().map(|member| (member.party.user.clone(), member.is_held));
+        members.collect::<Vec<_>>()
+    };
+    assert_eq!(users(&state), [("1001".to_owned(), true), ("1002".to_owned(), false)]);
+    rig.request(CRM, Operation::Dial { call: CallId(4), digits: "030".to_owned() }).unwrap();
+    let (network, _) = rig.invited();
+    rig.answer(network, USUAL);
+    rig.request(CRM, Operation::AddToConference { call: CallId(3), consult: CallId(4) }).unwrap();
+    let Some((Document::Conference(state), false)) = told(&mut rig).pop() else { panic!("a notice") };
+    assert_eq!(
+        users(&state),
+        [("1001".to_owned(), false), ("1002".to_owned(), false), ("30".to_owned(), false)]
+    );
+    rig.request(CRM, Operation::Drop(CallId(3), None)).unwrap();
+    let notices = told(&mut rig);
+    let Some((Document::Conference(state), true)) = notices.last() else { panic!("a last notice") };
+    assert!(state.is_over);
+    assert_eq!(rig.switch.watches.len(), 0);
+}
+
+#[test]
+fn what_is_not_there_cannot_be_watched() {
+    let mut rig = Rig::new();
+    let refused = |rig: &mut Rig, peer: Peer, to: &str, package| {
+        let usage = UsageId::new(0, 1);
+        let subscriber = Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+        rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
+        rig.commands().pop().expect("an answer")
+    };
+    assert_eq!(refused(&mut rig, line("1001"), "4711", Package::Dialog), "answer subscribe 404 1");
+    assert_eq!(refused(&mut rig, line("1001"), "conf-9", Package::Conference), "answer subscribe 404 1");
+    assert_eq!(refused(&mut rig, line("1001"), "1001", Package::MessageSummary), "answer subscribe 489 1");
+    assert_eq!(refused(&mut rig, Peer::Trunk("carrier".into()), "1001", Package::Dialog), "answer subscribe 403 1");
+}
+
+#[test]
+fn a_line_has_so_many_subscriptions_and_no_more() {
+    let mut rig = Rig::new();
+    for number in 0..SUBSCRIPTIONS_PER_LINE_MAX as u64 {
+        assert!(subscribe(&mut rig, number, line("1001"), "1002", Package::Dialog).is_some());
+    }
+    assert_eq!(subscribe(&mut rig, 9999, line("1001"), "1002", Package::Dialog), None);
+    assert!(subscribe(&mut rig, 9999, line("1002"), "1002", Package::Dialog).is_some());
+    rig.tell(Event::Unsubscribed(UsageId::new(0, 0)));
+    assert!(subscribe(&mut rig, 10_000, line("1001"), "1002", Package::Dialog).is_some());
+}

@@ -14,11 +14,11 @@ use trunkline_sip::transport::Transport;
 use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
-use crate::switch::setup::ConferenceSetup;
 use super::{
     Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps, endpoint, lines, music,
     routes, trunks,
 };
+use crate::switch::setup::ConferenceSetup;
 
 /// Reads the file. What is wrong is in the section's report; the value is of use only where nothing is.
 pub(super) fn read(root: Section<'_>) -> Config {

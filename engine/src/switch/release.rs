@@ -123,7 +123,9 @@ impl Switch {
                 let mode = if calling { DisconnectMode::Cancelled } else { DisconnectMode::Reject };
                 Parting::by_us(mode, if trunk { 486 } else { 603 }, None)
             }
-            (_, _) if matches!(call.state, CallState::Connected(_) | CallState::Conferenced) || call.holds() => {
+            (_, _)
+                if matches!(call.state, CallState::Connected(_) | CallState::Conferenced) || call.holds() =>
+            {
                 Parting::by_us(DisconnectMode::Normal, 480, Some(NORMAL_CLEARING))
             }
             (_, _) => Parting::by_us(DisconnectMode::Cancelled, 480, None),

@@ -307,11 +307,8 @@ impl Switch {
         let id = self.next_call();
         let media_worker = self.media.choose_worker(&self.setup.media);
         let called = PartyView { number: number.clone(), name: called_name };
-        let state = if number.is_empty() {
-            CallState::DialTone(DialToneMode::Normal)
-        } else {
-            CallState::Dialing
-        };
+        let state =
+            if number.is_empty() { CallState::DialTone(DialToneMode::Normal) } else { CallState::Dialing };
         let errand = if is_partial { Errand::Collect } else { Errand::Dial(number.clone()) };
         let call = Call {
             caller: self.own_party(&address),

@@ -16,7 +16,9 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId};
 
-use super::setup::{AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use super::setup::{
+    AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
+};
 use super::*;
 
 /// The first application of the configuration: owner of all lines.

@@ -2,8 +2,8 @@
 
 mod applications;
 mod basic;
-mod digits;
 mod conference;
+mod digits;
 mod forks;
 mod holding;
 mod limits;

@@ -156,14 +156,7 @@ impl Switch {
     }
 
     /// Connects a party with the destination that the transferor talked with, or that still rings for him.
-    pub(super) fn hand_over(
-        &mut self,
-        now: Instant,
-        far: CallId,
-        to: CallId,
-        sent: Sent,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn hand_over(&mut self, now: Instant, far: CallId, to: CallId, sent: Sent, out: &mut Outbox) {
         let Some(party) = self.calls.get(&far).map(Call::station_party) else { return };
         let Some(call) = self.calls.get_mut(&to) else { return };
         call.reason = CallReason::Transfer;
@@ -236,7 +229,13 @@ impl Switch {
     }
 
     /// The destination failed: the party goes back to who sent it. Whether it could.
-    pub(super) fn returned(&mut self, now: Instant, far: CallId, parting: &Parting, out: &mut Outbox) -> bool {
+    pub(super) fn returned(
+        &mut self,
+        now: Instant,
+        far: CallId,
+        parting: &Parting,
+        out: &mut Outbox,
+    ) -> bool {
         let Some(call) = self.calls.get_mut(&far) else { return false };
         call.sent_by = None;
         let Some(sent) = call.sent.take() else { return false };

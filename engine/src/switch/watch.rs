@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{
-    Command, DialogPhase, DialogState, Document, Package, Party, Peer, Subscriber,
-};
+use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Package, Party, Peer, Subscriber};
 
 use super::Switch;
 use super::call::Call;
@@ -162,7 +160,9 @@ impl Switch {
         while let Some(subject) = self.watches.changed.pop_first() {
             let usages = self.watches.by_subject.get(&subject).cloned().unwrap_or_default();
             for usage in usages {
-                let Some(package) = self.watches.by_usage.get(&usage).map(|watch| watch.package) else { continue };
+                let Some(package) = self.watches.by_usage.get(&usage).map(|watch| watch.package) else {
+                    continue;
+                };
                 let Some(document) = self.document(package, &subject) else { continue };
                 let Some(watch) = self.watches.by_usage.get_mut(&usage) else { continue };
                 if watch.told == document {
@@ -205,7 +205,8 @@ impl Switch {
         }
         let domain = || self.setup.domain.clone();
         let local = Party { user: call.line.to_string(), host: domain(), name: String::new() };
-        let far = match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound) {
+        let far = match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound)
+        {
             (false, _) => &call.connected,
             (true, true) => &call.called,
             (true, false) => &call.caller,

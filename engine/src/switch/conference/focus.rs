@@ -6,6 +6,7 @@ use std::time::Instant;
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::Command;
 
+use super::super::DisconnectMode;
 use super::super::Switch;
 use super::super::call::Call;
 use super::super::call_state::CallState;
@@ -17,7 +18,6 @@ use super::super::report::CallReport;
 use super::super::setup::LineKind;
 use super::super::status::NORMAL_CLEARING;
 use super::super::view::{CallOrigin, PartyView};
-use super::super::DisconnectMode;
 use super::Conference;
 
 /// What the user part of a focus begins with; the number of the parent call follows.
@@ -110,7 +110,8 @@ impl Switch {
         }
         let conference = self.calls.get(&parent).ok_or(LineError::InvalConfCallHandle)?;
         let line = Arc::clone(&conference.line);
-        let name = if conference.kind == LineKind::Trunk { String::new() } else { self.check_destination(number)? };
+        let name =
+            if conference.kind == LineKind::Trunk { String::new() } else { self.check_destination(number)? };
         self.admit_call(&line)?;
         let id = self.next_call();
         let conference = self.calls.get(&parent).ok_or(LineError::InvalConfCallHandle)?;
@@ -139,14 +140,9 @@ impl Switch {
     }
 
     /// Takes the member with this number out of a conference: REFER to the focus with `method=BYE`. Whether there is one.
-    pub(super) fn expel(
-        &mut self,
-        now: Instant,
-        parent: CallId,
-        user: &str,
-        out: &mut Outbox,
-    ) -> bool {
-        let members = self.conferences.get(&parent).into_iter().flat_map(|conference| conference.members.iter());
+    pub(super) fn expel(&mut self, now: Instant, parent: CallId, user: &str, out: &mut Outbox) -> bool {
+        let members =
+            self.conferences.get(&parent).into_iter().flat_map(|conference| conference.members.iter());
         let calls = members.filter_map(|member| self.calls.get(member));
         let named = calls.filter(|call| far_party(call).number == user).map(|call| call.id).next();
         if let Some(member) = named {

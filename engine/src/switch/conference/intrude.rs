@@ -31,9 +31,12 @@ impl Switch {
         let call = self.barged(call);
         let peer = call.peer.and_then(|peer| self.calls.get(&peer));
         let talks = |call: &Call| {
-            matches!(call.state, CallState::Connected(_)) && call.consultation.is_none() && call.conference.is_none()
+            matches!(call.state, CallState::Connected(_))
+                && call.consultation.is_none()
+                && call.conference.is_none()
         };
-        let both = talks(call) && peer.is_some_and(talks) && self.is_spoken_for(call) && call.pending.is_none();
+        let both =
+            talks(call) && peer.is_some_and(talks) && self.is_spoken_for(call) && call.pending.is_none();
         if both && !self.is_protected(call) { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 
@@ -55,7 +58,9 @@ impl Switch {
                 parent
             }
         };
-        let (Some(conference), Some(intruder)) = (self.calls.get(&parent), self.calls.get(&new)) else { return };
+        let (Some(conference), Some(intruder)) = (self.calls.get(&parent), self.calls.get(&new)) else {
+            return;
+        };
         let (line, kind) = (Arc::clone(&conference.line), conference.kind);
         let origin =
             if intruder.kind == LineKind::Trunk { CallOrigin::External } else { CallOrigin::Internal };

@@ -141,7 +141,9 @@ impl Switch {
         let is_held = self.legs.get(&keep).is_some_and(|leg| leg.far_end != FarEnd::Listens);
         let mut spare = Vec::new();
         for id in ids {
-            let Some(call) = self.calls.get_mut(id).filter(|call| call.kind == LineKind::Phone) else { continue };
+            let Some(call) = self.calls.get_mut(id).filter(|call| call.kind == LineKind::Phone) else {
+                continue;
+            };
             let before = call.leg.replace(keep);
             call.held_by_station = is_held && self.conferences.contains_key(id);
             spare.extend(before.filter(|before| *before != keep).map(|leg| (leg, *id)));
@@ -168,7 +170,8 @@ impl Switch {
             if let Some(leg) = station {
                 self.give_station(leg, last);
             }
-            let is_held = station.and_then(|leg| self.legs.get(&leg)).is_some_and(|leg| leg.far_end != FarEnd::Listens);
+            let is_held =
+                station.and_then(|leg| self.legs.get(&leg)).is_some_and(|leg| leg.far_end != FarEnd::Listens);
             if let Some(call) = self.calls.get_mut(&last) {
                 call.conference = None;
                 call.held = held.filter(|held| *held == super::Hold::Hard);
@@ -215,9 +218,8 @@ impl Switch {
         {
             self.settle_member(now, parent, id, out);
         }
-        let consulted = consultation.filter(|consultation| {
-            consultation.is_consult && consultation.hold == super::Hold::Conference
-        });
+        let consulted = consultation
+            .filter(|consultation| consultation.is_consult && consultation.hold == super::Hold::Conference);
         if let Some(consultation) = consulted {
             self.settle_consult(now, consultation.other, id, out);
         }

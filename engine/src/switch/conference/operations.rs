@@ -27,9 +27,8 @@ use crate::translate::Dialable;
 
 impl Switch {
     pub(in crate::switch) fn can_setup_conference(&self, call: &Call) -> Result<(), LineError> {
-        let engaged = self.conference_with(call).is_some()
-            || call.conference.is_some()
-            || call.consultation.is_some();
+        let engaged =
+            self.conference_with(call).is_some() || call.conference.is_some() || call.consultation.is_some();
         if engaged || !has_far(call) || !self.is_spoken_for(call) {
             return Err(LineError::OperationUnavail);
         }
@@ -157,7 +156,8 @@ impl Switch {
             return Err(LineError::OperationUnavail);
         }
         let fits = |other: &Call| {
-            other.privilege(app) == CallPrivilege::Owner && self.fits(Some(call.id), &call.line, other).is_ok()
+            other.privilege(app) == CallPrivilege::Owner
+                && self.fits(Some(call.id), &call.line, other).is_ok()
         };
         let line = self.lines.get(&call.line);
         let mut others = line.iter().flat_map(|line| line.calls.iter()).filter_map(|id| self.calls.get(id));
@@ -178,7 +178,8 @@ impl Switch {
         self.fits(Some(id), &parent.line, other)?;
         let keep = self.better_station(parent, other);
         asker.done(out);
-        let abandoned = parent.consultation.map(|consultation| consultation.other).filter(|other| *other != added);
+        let abandoned =
+            parent.consultation.map(|consultation| consultation.other).filter(|other| *other != added);
         let mut ids = vec![id, added];
         if let Some(conference) = self.conferences.get_mut(&id) {
             conference.original = None;
@@ -249,7 +250,8 @@ impl Switch {
         } else {
             call.conference.filter(|_| call.state == CallState::Conferenced)
         };
-        let Some((parent, conference)) = parent.and_then(|parent| self.conferences.get_key_value(&parent)) else {
+        let Some((parent, conference)) = parent.and_then(|parent| self.conferences.get_key_value(&parent))
+        else {
             return Vec::new();
         };
         std::iter::once(*parent).chain(conference.members.iter().copied()).collect()

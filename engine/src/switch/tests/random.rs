@@ -221,8 +221,15 @@ impl World {
         let request = self.rig.ask(app, Operation::sample(operation, call, call));
         self.requests.push(request);
         // What was advertised is accepted: at least it is not refused for what was known before.
-        let known =
-            [LineError::InvalCallState, LineError::OperationUnavail, LineError::NotOwner, LineError::InUse];
+        let known = [
+            LineError::InvalCallState,
+            LineError::OperationUnavail,
+            LineError::NotOwner,
+            LineError::InUse,
+            LineError::InvalConfCallHandle,
+            LineError::NoConference,
+            LineError::ConferenceFull,
+        ];
         let reply = self.rig.reply(request);
         let refused = matches!(&reply, Some(Err(refusal)) if known.contains(&refusal.error));
         assert_eq!(refused, !view.features.contains(&operation), "{view:?} {operation:?} {reply:?}");

@@ -1,9 +1,7 @@
 //! Who watches lines and conferences is told what changes, and nothing else.
 
 use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{
-    Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber,
-};
+use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber};
 
 use crate::switch::rig::{CRM, Rig, USUAL};
 use crate::switch::watch::SUBSCRIPTIONS_PER_LINE_MAX;
@@ -11,8 +9,7 @@ use crate::switch::*;
 
 fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
     let usage = UsageId::new(0, number);
-    let subscriber =
-        Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+    let subscriber = Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
     rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
     told(rig).pop().map(|(document, _)| document)
 }
@@ -113,14 +110,18 @@ fn what_is_not_there_cannot_be_watched() {
     let mut rig = Rig::new();
     let refused = |rig: &mut Rig, peer: Peer, to: &str, package| {
         let usage = UsageId::new(0, 1);
-        let subscriber = Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+        let subscriber =
+            Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
         rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
         rig.commands().pop().expect("an answer")
     };
     assert_eq!(refused(&mut rig, line("1001"), "4711", Package::Dialog), "answer subscribe 404 1");
     assert_eq!(refused(&mut rig, line("1001"), "conf-9", Package::Conference), "answer subscribe 404 1");
     assert_eq!(refused(&mut rig, line("1001"), "1001", Package::MessageSummary), "answer subscribe 489 1");
-    assert_eq!(refused(&mut rig, Peer::Trunk("carrier".into()), "1001", Package::Dialog), "answer subscribe 403 1");
+    assert_eq!(
+        refused(&mut rig, Peer::Trunk("carrier".into()), "1001", Package::Dialog),
+        "answer subscribe 403 1"
+    );
 }
 
 #[test]

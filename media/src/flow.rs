@@ -7,12 +7,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::command::{Codec, Remote, SourcePolicy};
+use crate::command::{Codec, Codecs, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
 use crate::latch::{Admission, Latch};
 use crate::rewrite::{Rewrite, Shift};
-use crate::rtcp;
+use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
+use crate::rtp::header::FIXED_BYTES;
 use crate::stats::{LegStats, Reception};
 use crate::worker::TimeShift;
 
@@ -66,6 +67,8 @@ struct Outbound {
     /// Where RTP goes, worked out when the agreement or the latch changes.
     to: Option<SocketAddr>,
     sealed: bool,
+    /// Whether packets take the long way, through a conversion or past digits that are being said.
+    diverted: bool,
     rewrite: Rewrite,
     packets: u64,
     bytes: u64,
@@ -75,6 +78,8 @@ struct Outbound {
 struct Aside {
     remote: Option<Remote>,
     rtcp_to: Option<SocketAddr>,
+    /// The middle of the time in the far end's last sender report, and when it came.
+    last_report: Option<(u32, u64)>,
     counters: LegStats,
 }
 
@@ -137,6 +142,45 @@ impl Flow {
         self.outbound.sealed
     }
 
+    /// Whether packets to the far end take the long way.
+    pub(crate) const fn is_diverted(&self) -> bool {
+        self.outbound.diverted
+    }
+
+    /// Sets whether packets to the far end take the long way.
+    pub(crate) const fn set_diverted(&mut self, diverted: bool) {
+        self.outbound.diverted = diverted;
+    }
+
+    /// What the far end understands, unless that is sealed.
+    pub(crate) fn hears(&self) -> Option<Codecs> {
+        self.aside.remote.as_ref().filter(|remote| !remote.sealed).map(|remote| remote.codecs)
+    }
+
+    /// What the far end speaks, unless that is sealed.
+    pub(crate) fn speaks(&self) -> Option<Codecs> {
+        self.aside.remote.as_ref().filter(|remote| !remote.sealed).map(|remote| remote.speaks)
+    }
+
+    /// Notes when a compound with a sender report came, to say so in the next report.
+    pub(crate) fn note_report(&mut self, now_us: u64, compound: &[u8]) {
+        if let Some(middle) = rtcp::sender_time(compound) {
+            self.aside.last_report = Some((middle, now_us));
+        }
+    }
+
+    /// Writes a report of the relay's own on the stream to the far end and on the one from it; `None` before the first packet.
+    pub(crate) fn report(&mut self, now_us: u64, out: &mut [u8; REPORT_BYTES]) -> Option<usize> {
+        let stream = self.outbound.rewrite.stream(now_us)?;
+        let octets = self.outbound.bytes.saturating_sub(self.outbound.packets * FIXED_BYTES as u64);
+        let said = Said { stream, now_us, packets: self.outbound.packets, octets };
+        let heard = self.inbound.reception.report().map(|reception| Heard {
+            reception,
+            last_report: self.aside.last_report.map(|(middle, at_us)| (middle, now_us.saturating_sub(at_us))),
+        });
+        Some(rtcp::compose(&said, heard.as_ref(), out))
+    }
+
     /// Where reports go, and by which socket.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
         let to = self.aside.rtcp_to?;
@@ -177,6 +221,9 @@ impl Flow {
         self.inbound.latch.shift_time(shift);
         self.inbound.reception.forget_transit();
         self.outbound.rewrite.shift_time(shift);
+        if let Some((_, at_us)) = &mut self.aside.last_report {
+            *at_us = shift.apply(*at_us);
+        }
     }
 
     /// Whether the far end is expected to speak.
@@ -309,7 +356,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::{Codecs, PayloadTypes};
+    use crate::command::PayloadTypes;
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()

@@ -10,7 +10,9 @@
 
 pub mod command;
 mod conference;
+mod conversion;
 mod destination;
+mod digit;
 mod flow;
 pub mod g711;
 pub mod g722;

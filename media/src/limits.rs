@@ -76,3 +76,24 @@ pub const DELAY_MAX_TICKS: i32 = 1_600;
 
 /// The longest delay that a jitter buffer aims at, in ticks of 125 µs: 100 ms.
 pub const DELAY_WANTED_MAX_TICKS: i32 = 800;
+
+/// The usual length of a digit, in milliseconds.
+pub const DIGIT_MS: u16 = 100;
+
+/// The usual silence after a digit, in milliseconds.
+pub const DIGIT_GAP_MS: u16 = 100;
+
+/// The shortest digit, in milliseconds: what every receiver has to hear (ITU-T Q.24) and a packet more.
+pub const DIGIT_MIN_MS: u16 = 60;
+
+/// The shortest silence after a digit, in milliseconds: room for the three ends of an event.
+pub const DIGIT_GAP_MIN_MS: u16 = 60;
+
+/// The longest digit and the longest silence, in milliseconds: what the duration of one event can say.
+pub const DIGIT_MAX_MS: u16 = 8_000;
+
+/// How long a comma pauses, in milliseconds.
+pub const DIGIT_PAUSE_MS: u16 = 2_000;
+
+/// How long a hook flash lasts, in milliseconds.
+pub const DIGIT_FLASH_MS: u16 = 500;

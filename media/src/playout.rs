@@ -52,6 +52,27 @@ impl Numbers {
         header
     }
 
+    /// The header of a packet at a timestamp of its own; time does not go on by it.
+    pub(crate) const fn event(&mut self, payload_type: u8, timestamp: u32, marker: bool) -> Header {
+        let header = Header {
+            marker,
+            payload_type,
+            sequence: self.sequence,
+            timestamp,
+            ssrc: self.ssrc,
+            payload_start: FIXED_BYTES,
+            payload_end: PACKET_BYTES,
+        };
+        self.started = true;
+        self.sequence = self.sequence.wrapping_add(1);
+        header
+    }
+
+    /// The timestamp of the present 20 ms.
+    pub(crate) const fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
     /// 20 ms in which nothing is sent.
     pub(crate) const fn pass(&mut self) {
         self.timestamp = self.timestamp.wrapping_add(PACKET_SAMPLES as u32);
@@ -102,6 +123,11 @@ impl Player {
             Feed::Nothing | Feed::Leg(_) | Feed::Conference(_) => return None,
         };
         Some(Self { sound, numbers, narrow: Narrow::default() })
+    }
+
+    /// Lets 20 ms pass without playing.
+    pub(crate) const fn pass(&mut self) {
+        self.numbers.pass();
     }
 
     /// Writes the payload of the next packet and returns its header.

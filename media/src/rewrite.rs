@@ -68,6 +68,14 @@ impl Rewrite {
         Header { marker: header.marker || turns, sequence, timestamp, ssrc: self.ssrc, ..*header }
     }
 
+    /// The stream as the far end knows it, and its timestamp at this moment; `None` before its first packet.
+    pub(crate) fn stream(&self, now_us: u64) -> Option<(u32, u32)> {
+        #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32 by RFC 3550 §5.1")]
+        let elapsed =
+            (now_us.saturating_sub(self.sent_at_us) * u64::from(CLOCK_ASSUMED_HZ) / 1_000_000) as u32;
+        self.started.then(|| (self.ssrc, self.timestamp.wrapping_add(elapsed)))
+    }
+
     /// Counts times as another worker does.
     pub(crate) fn shift_time(&mut self, shift: &TimeShift) {
         self.sent_at_us = shift.apply(self.sent_at_us);

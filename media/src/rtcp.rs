@@ -6,6 +6,7 @@
 //! stream that B hears ends when SIP says so.
 
 use crate::rewrite::Shift;
+use crate::stats::ReceptionReport;
 
 /// RFC 5761 §4: the second byte of RTCP where RTP shares the port.
 #[inline]
@@ -64,6 +65,92 @@ pub(crate) fn translate(compound: &[u8], streams: &Streams, out: &mut [u8]) -> u
         written += translate_packet(packet, streams, room);
     }
     written
+}
+
+/// The most that a report of the relay's own has: a sender report with one block, and a name.
+pub(crate) const REPORT_BYTES: usize = HEADER_BYTES + SENDER_INFO_BYTES + REPORT_BLOCK_BYTES + NAME_BYTES;
+
+/// An SDES packet with a CNAME of eight letters.
+const NAME_BYTES: usize = 20;
+
+/// The stream that the relay says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// Its SSRC, and its timestamp at this moment.
+    pub(crate) stream: (u32, u32),
+    /// This moment, in the worker's time.
+    pub(crate) now_us: u64,
+    /// Packets so far.
+    pub(crate) packets: u64,
+    /// Bytes of payload so far.
+    pub(crate) octets: u64,
+}
+
+/// The stream that the relay hears.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Heard {
+    /// What was received of it.
+    pub(crate) reception: ReceptionReport,
+    /// The middle of the time in its last sender report, and how long ago that came, in microseconds.
+    pub(crate) last_report: Option<(u32, u64)>,
+}
+
+/// The middle 32 bits of the NTP time in a valid compound that begins with a sender report.
+pub(crate) fn sender_time(compound: &[u8]) -> Option<u32> {
+    let is_report = compound.len() >= HEADER_BYTES + SENDER_INFO_BYTES && compound[1] == SENDER_REPORT;
+    is_report.then(|| read_u32(compound, 10))
+}
+
+/// Writes a sender report and a name (RFC 3550 §§6.4.1, 6.5); returns their length. The time in it is that of the worker, for
+/// there is no wall clock here, which §4 allows.
+pub(crate) fn compose(said: &Said, heard: Option<&Heard>, out: &mut [u8; REPORT_BYTES]) -> usize {
+    let (ssrc, timestamp) = said.stream;
+    let count = u8::from(heard.is_some());
+    let length = HEADER_BYTES + SENDER_INFO_BYTES + usize::from(count) * REPORT_BLOCK_BYTES;
+    write_head(out, 0, 0x80 | count, SENDER_REPORT, length);
+    write_u32(out, 4, ssrc);
+    #[expect(clippy::cast_possible_truncation, reason = "the fields count modulo 2^32")]
+    let (seconds, fraction, packets, octets) = (
+        (said.now_us / 1_000_000) as u32,
+        (((said.now_us % 1_000_000) << 32) / 1_000_000) as u32,
+        said.packets as u32,
+        said.octets as u32,
+    );
+    for (at, value) in [(8, seconds), (12, fraction), (16, timestamp), (20, packets), (24, octets)] {
+        write_u32(out, at, value);
+    }
+    if let Some(Heard { reception, last_report }) = heard {
+        let lost = u32::try_from(reception.lost.min(0x7f_ffff)).unwrap_or(0);
+        let (last, since_us) = last_report.unwrap_or_default();
+        let delay = u32::try_from(since_us.saturating_mul(65_536) / 1_000_000).unwrap_or(u32::MAX);
+        let block = [
+            reception.ssrc,
+            u32::from(reception.fraction_lost) << 24 | lost,
+            reception.highest,
+            reception.jitter,
+            last,
+            delay,
+        ];
+        for (n, value) in block.into_iter().enumerate() {
+            write_u32(out, HEADER_BYTES + SENDER_INFO_BYTES + 4 * n, value);
+        }
+    }
+    write_head(out, length, 0x81, SOURCE_DESCRIPTION, NAME_BYTES);
+    write_u32(out, length + 4, ssrc);
+    // CNAME, eight letters of it, and the end of the list in the last two bytes.
+    out[length + 8..length + 10].copy_from_slice(&[1, 8]);
+    for (n, letter) in out[length + 10..length + 18].iter_mut().enumerate() {
+        let digit = (ssrc >> (28 - 4 * n)) & 0x0f;
+        *letter = b"0123456789abcdef"[digit as usize];
+    }
+    length + NAME_BYTES
+}
+
+fn write_head(out: &mut [u8], at: usize, first: u8, kind: u8, length: usize) {
+    let words = u16::try_from(length / 4 - 1).expect("a report has fewer than 2^16 words");
+    out[at] = first;
+    out[at + 1] = kind;
+    out[at + 2..at + 4].copy_from_slice(&words.to_be_bytes());
 }
 
 /// Splits off the first packet of a compound if it is whole.
@@ -213,6 +300,25 @@ mod tests {
         assert_eq!(translated(&report, &BOTH), expected);
         let music = Streams { heard: None, ..BOTH };
         assert_eq!(translated(&report, &music), packet(SENDER_REPORT, 0, &[0xb, 1, 2, 6_000, 3, 4]));
+    }
+
+    #[test]
+    fn a_report_of_the_relay_is_a_valid_compound() {
+        let said = Said { stream: (0xabcd_ef01, 5_000), now_us: 2_500_000, packets: 7, octets: 1_120 };
+        let reception =
+            ReceptionReport { ssrc: 0xc, fraction_lost: 128, lost: 3, highest: 65_540, jitter: 9 };
+        let heard = Heard { reception, last_report: Some((0x1234_5678, 500_000)) };
+        let mut out = [0; REPORT_BYTES];
+        let length = compose(&said, Some(&heard), &mut out);
+        assert!(is_valid(&out[..length]) && length == REPORT_BYTES);
+        let words: Vec<u32> = (0..13).map(|n| read_u32(&out, 4 * n)).collect();
+        assert_eq!(words[..4], [0x81c8_000c, 0xabcd_ef01, 2, 0x8000_0000]);
+        assert_eq!(words[4..7], [5_000, 7, 1_120]);
+        assert_eq!(words[7..], [0xc, 0x8000_0003, 65_540, 9, 0x1234_5678, 32_768]);
+        assert_eq!(&out[52 + 10..52 + 18], b"abcdef01");
+        let length = compose(&said, None, &mut out);
+        assert!(is_valid(&out[..length]));
+        assert_eq!(sender_time(&out[..length]), Some(0x0002_8000));
     }
 
     #[test]

@@ -63,6 +63,23 @@ pub(crate) struct Reception {
     transit: Option<u32>,
     jitter_x16: u32,
     jitter_hz: u32,
+    /// Packets expected and received when the last report was made.
+    reported: (u64, u64),
+}
+
+/// What a report says of a stream (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ReceptionReport {
+    /// The stream.
+    pub(crate) ssrc: u32,
+    /// Lost of what was sent since the last report, in 256ths.
+    pub(crate) fraction_lost: u8,
+    /// Lost in all.
+    pub(crate) lost: u64,
+    /// The highest sequence number, with its cycles.
+    pub(crate) highest: u32,
+    /// Interarrival jitter in timestamp ticks.
+    pub(crate) jitter: u32,
 }
 
 /// A.1: a jump of fewer sequence numbers is loss; of more, perhaps a restart.
@@ -101,6 +118,26 @@ impl Reception {
         self.lost_before + self.lost_of_current()
     }
 
+    /// What a report is to say of the present stream, and where the next one counts from.
+    pub(crate) fn report(&mut self) -> Option<ReceptionReport> {
+        let ssrc = self.ssrc?;
+        let newest = (u64::from(self.cycles) << 16) + u64::from(self.highest);
+        let expected = (newest + 1).saturating_sub(u64::from(self.base));
+        let (expected_before, received_before) = self.reported;
+        self.reported = (expected, self.received);
+        let expected = expected.saturating_sub(expected_before);
+        let received = self.received.saturating_sub(received_before);
+        let lost = expected.saturating_sub(received);
+        let fraction = (lost << 8).checked_div(expected).unwrap_or(0);
+        Some(ReceptionReport {
+            ssrc,
+            fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
+            lost: self.lost_of_current(),
+            highest: (self.cycles << 16) | u32::from(self.highest),
+            jitter: self.jitter_x16 >> 4,
+        })
+    }
+
     /// Measures jitter anew from the next packet on: the clock that arrivals are read from is another.
     pub(crate) const fn forget_transit(&mut self) {
         self.transit = None;
@@ -129,6 +166,7 @@ impl Reception {
         self.cycles = 0;
         self.restart_at = None;
         self.received = 0;
+        self.reported = (0, 0);
         self.transit = None;
     }
 

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::rtp::Header;
 use trunkline_media::{
-    CallProgress, Codec, Codecs, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair,
-    RelayConfig, RelayWorker, Remote, SourcePolicy, g711,
+    CallProgress, Codec, Codecs, Command, ConferenceId, Destinations, Detection, DigitVia, Event, Feed,
+    LegId, LegStats, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy, g711,
 };
 
 const A: LegId = LegId(1);
@@ -455,6 +455,10 @@ enum Step {
     Open(u64),
     Remote(u64, u8, bool, bool),
     Feed(u64, u8, u64),
+    Digits(u64, bool),
+    CancelDigits(u64),
+    Detect(u64, bool),
+    Move(u64),
     Close(u64),
     Packet(u16, u8, Vec<u8>),
     Wait(u64),
@@ -463,6 +467,8 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let packet = prop_oneof![
         (0_u16..9).prop_map(|sequence| rtp(7, sequence)),
+        (0_u16..9).prop_map(|sequence| [&[0x80, 9], &rtp(7, sequence)[2..]].concat()),
+        any::<[u8; 4]>().prop_map(|event| [&[0x80, 101], &rtp(7, 1)[2..12], &event].concat()),
         Just(vec![0x80, 200, 0, 6]),
         proptest::collection::vec(any::<u8>(), 0..64),
         proptest::collection::vec(any::<u8>(), 30).prop_map(|rest| [vec![0x81, 201, 0, 7], rest].concat()),
@@ -472,6 +478,10 @@ fn step() -> impl Strategy<Value = Step> {
         (0..4_u64, any::<u8>(), any::<bool>(), any::<bool>())
             .prop_map(|(leg, far, send, receive)| Step::Remote(leg, far, send, receive)),
         (0..4_u64, any::<u8>(), 0..4_u64).prop_map(|(leg, kind, source)| Step::Feed(leg, kind, source)),
+        (0..4_u64, any::<bool>()).prop_map(|(leg, inband)| Step::Digits(leg, inband)),
+        (0..4_u64).prop_map(Step::CancelDigits),
+        (0..4_u64, any::<bool>()).prop_map(|(leg, on)| Step::Detect(leg, on)),
+        (0..4_u64).prop_map(Step::Move),
         (0..4_u64).prop_map(Step::Close),
         (0_u16..8, any::<u8>(), packet).prop_map(|(port, from, packet)| Step::Packet(port, from, packet)),
         (0..20_000_u64).prop_map(Step::Wait),
@@ -493,6 +503,13 @@ proptest! {
                 }
                 Step::Remote(leg, far, send, receive) => {
                     let mut remote = Remote { send, receive, ..remote(&far_end(far)) };
+                    remote.codecs = match far % 4 {
+                        0 => Codecs::default(),
+                        1 => Codecs::default().with(8, Codec::Pcma),
+                        2 => Codecs::default().with(120, Codec::G722).with_events(97),
+                        _ => Codecs::default().with(0, Codec::Pcmu).with(8, Codec::Pcma).with_events(101),
+                    };
+                    remote.speaks = if far % 8 < 4 { remote.codecs } else { remote.speaks.with_events(101) };
                     if far > 200 {
                         remote.rtp = None;
                     } else if far > 100 {
@@ -502,14 +519,34 @@ proptest! {
                     relay.tell(Command::Remote(LegId(leg), remote));
                 }
                 Step::Feed(leg, kind, source) => {
-                    let feed = match kind % 5 {
+                    let feed = match kind % 7 {
                         0 => Feed::Nothing,
                         1 => Feed::Silence,
                         2 => Feed::Tone(CallProgress::Ringback.cadence("us")),
                         3 => Feed::Music(Arc::new([1, 2, 3])),
+                        4 | 5 => Feed::Conference(ConferenceId(source % 2)),
                         _ => Feed::Leg(LegId(source)),
                     };
                     relay.tell(Command::Feed(LegId(leg), feed));
+                }
+                Step::Digits(leg, inband) => relay.tell(Command::Digits {
+                    leg: LegId(leg),
+                    generation: 1,
+                    digits: (*b"1,2!").into(),
+                    via: if inband { DigitVia::Inband } else { DigitVia::Event },
+                    tone_ms: 0,
+                    gap_ms: 0,
+                }),
+                Step::CancelDigits(leg) => relay.tell(Command::CancelDigits(LegId(leg))),
+                Step::Detect(leg, on) => {
+                    let detection = Detection { events: on, inband: on, media: on };
+                    relay.tell(Command::Detect(LegId(leg), detection));
+                }
+                Step::Move(leg) => {
+                    relay.tell(Command::Detach(LegId(leg)));
+                    if let Some(Event::Detached { leg, parcel }) = relay.events.pop() {
+                        relay.tell(Command::Attach { leg, parcel });
+                    }
                 }
                 Step::Close(leg) => relay.tell(Command::Close(LegId(leg))),
                 Step::Packet(port, from, mut packet) => {

@@ -5,7 +5,7 @@ mod sound;
 
 use std::sync::Arc;
 
-pub(crate) use sound::Sounding;
+pub(crate) use sound::{Oscillator, Sounding};
 
 use crate::limits::CADENCE_SEGMENTS_MAX;
 

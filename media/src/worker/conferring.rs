@@ -2,7 +2,7 @@
 
 use super::playing::TICK_US;
 use super::{Hears, Membership, RelayWorker};
-use crate::command::{ConferenceId, Feed};
+use crate::command::{ConferenceId, Event, Feed};
 use crate::conference::Conference;
 use crate::io::DatagramIo;
 use crate::playout::PACKET_BYTES;
@@ -72,7 +72,8 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.in_hand = Some(slot);
                 let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
                 let Hears::Conference(membership) = &mut leg.hears else { continue };
-                let Some((payload_type, codec)) = leg.flow.own_codec() else {
+                let speaks = leg.flow.own_codec().filter(|_| leg.saying.is_none());
+                let Some((payload_type, codec)) = speaks else {
                     membership.numbers.pass();
                     continue;
                 };
@@ -98,13 +99,21 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Notes whether a leg's packets are wanted by others than its listeners.
     pub(super) fn set_tapped(&mut self, slot: u32) {
         if let Some(leg) = self.leg(slot) {
-            leg.is_tapped = matches!(leg.hears, Hears::Conference(_));
+            leg.is_tapped = leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
         }
     }
 
-    /// Gives a packet to those who want it beside the leg's listeners; `true` if somebody heard it.
+    /// Gives a packet to those who want it beside the leg's listeners; `true` if it is heard in a conference.
     #[cold]
-    pub(super) fn tap(&mut self, now_us: u64, slot: u32, header: &Header, packet: &[u8]) -> bool {
+    pub(super) fn tap(
+        &mut self,
+        now_us: u64,
+        slot: u32,
+        header: &Header,
+        packet: &[u8],
+        out: &mut Vec<Event>,
+    ) -> bool {
+        self.listen(now_us, slot, header, packet, out);
         self.confer(now_us, slot, header, packet)
     }
 }

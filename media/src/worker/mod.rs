@@ -11,8 +11,11 @@
 //! for a batch. A call lives wholly on one worker.
 
 mod conferring;
+mod digits;
+mod diverting;
 mod moving;
 mod playing;
+mod reporting;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -26,7 +29,9 @@ use smallvec::SmallVec;
 
 use crate::command::{Command, Event, Feed, LegId, PortPair, Remote};
 use crate::conference::Conference;
+use crate::conversion::Conversion;
 use crate::destination::Destinations;
+use crate::digit::{Ear, Saying};
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
@@ -44,6 +49,9 @@ pub struct RelayConfig {
     pub destinations: Destinations,
 }
 
+/// The place of a leg in its worker.
+type SlotIndex = u32;
+
 /// The legs of one thread.
 #[derive(Debug)]
 pub struct RelayWorker<I: DatagramIo> {
@@ -58,6 +66,10 @@ pub struct RelayWorker<I: DatagramIo> {
     silences: BinaryHeap<Reverse<(u64, u32, u32)>>,
     playing: Vec<u32>,
     conferences: Vec<Option<Conference>>,
+    /// Legs to which digits are being said, whose events may have lost their end, to which speech may be transcoded.
+    saying: Vec<SlotIndex>,
+    open_events: Vec<SlotIndex>,
+    transcoding: Vec<SlotIndex>,
     /// When the next 20 ms are played and mixed, and how often that was done.
     tick_at_us: Option<u64>,
     ticks: u64,
@@ -90,6 +102,19 @@ struct Leg<S> {
     silence: Option<Silence>,
     id: LegId,
     ports: PortPair,
+    /// How packets of what it hears become its own, where they cannot pass as they are.
+    conversion: Option<Box<Conversion>>,
+    /// Digits that are being said to the far end.
+    saying: Option<Box<Saying>>,
+    /// Listens to the far end.
+    ear: Option<Box<Ear>>,
+}
+
+impl<S> Leg<S> {
+    /// Whether the speech that it hears is another's, in another codec.
+    fn hears_transcoded(&self) -> bool {
+        self.conversion.as_ref().is_some_and(|conversion| conversion.transcodes())
+    }
 }
 
 #[derive(Debug)]
@@ -123,6 +148,7 @@ struct Silence {
     watched: bool,
 }
 
+use digits::Digits;
 pub(crate) use moving::Shift as TimeShift;
 
 impl<I: DatagramIo> RelayWorker<I> {
@@ -139,6 +165,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             silences: BinaryHeap::new(),
             playing: Vec::new(),
             conferences: Vec::new(),
+            saying: Vec::new(),
+            open_events: Vec::new(),
+            transcoding: Vec::new(),
             tick_at_us: None,
             ticks: 0,
             chance: StdRng::seed_from_u64(config.seed),
@@ -179,14 +208,23 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.in_hand = self.slot_of.get(leg).copied();
         match command {
             Command::Open { leg, ports, address, silent_after } => {
-                self.open(leg, ports, address, silent_after, out)
+                self.open(now_us, leg, ports, address, silent_after, out)
             }
             Command::Remote(leg, remote) => self.agree(now_us, leg, &remote),
             Command::Feed(leg, feed) => self.feed(now_us, leg, &feed),
-            Command::Digits { leg, generation, .. } => {
-                out.push(Event::Generated { leg, generation, cancelled: true });
+            Command::Digits { leg, generation, digits, via, tone_ms, gap_ms } => {
+                self.say_digits(now_us, leg, Digits { generation, digits, via, tone_ms, gap_ms }, out);
             }
-            Command::CancelDigits(_) | Command::Detect(..) => {}
+            Command::CancelDigits(leg) => {
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.cancel_digits(slot, out);
+                }
+            }
+            Command::Detect(leg, detection) => {
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.detect(slot, detection);
+                }
+            }
             Command::Detach(leg) => {
                 if let Some(&slot) = self.slot_of.get(&leg) {
                     self.detach(slot, out);
@@ -242,7 +280,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Plays and reports what is due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
         let now_us = self.us(now);
-        self.tick_due(now_us);
+        self.tick_due(now_us, out);
         while let Some(&Reverse((due_us, slot, generation))) = self.silences.peek() {
             if due_us > now_us {
                 break;
@@ -289,6 +327,7 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     fn open(
         &mut self,
+        now_us: u64,
         id: LegId,
         ports: PortPair,
         address: IpAddr,
@@ -327,10 +366,13 @@ impl<I: DatagramIo> RelayWorker<I> {
             silence,
             id,
             ports,
+            conversion: None,
+            saying: None,
+            ear: None,
         });
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
-            self.hear(hearer, slot);
+            self.hear(now_us, hearer, slot);
         }
     }
 
@@ -351,6 +393,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.silences.push(Reverse((due_us, slot, place.generation)));
             }
         }
+        self.find_conversions(now_us, slot);
     }
 
     fn feed(&mut self, now_us: u64, id: LegId, feed: &Feed) {
@@ -366,7 +409,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
         self.end_feed(slot);
         if let Some(source) = source {
-            self.hear(slot, source);
+            self.hear(now_us, slot, source);
         } else if let Feed::Leg(source) = *feed {
             self.awaiting.entry(source).or_default().push(slot);
             self.set_hears(slot, Hears::Awaited(source));
@@ -378,7 +421,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     /// Lets one leg hear another.
-    fn hear(&mut self, hearer: u32, source: u32) {
+    fn hear(&mut self, now_us: u64, hearer: u32, source: u32) {
         let Some(source_leg) = self.leg(source) else { return };
         let hears = if source_leg.listeners.len() < LISTENERS_MAX {
             source_leg.listeners.push(hearer);
@@ -387,6 +430,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             Hears::Nothing
         };
         self.set_hears(hearer, hears);
+        self.find_conversion(now_us, hearer);
     }
 
     fn set_hears(&mut self, slot: u32, hears: Hears) {
@@ -417,11 +461,19 @@ impl<I: DatagramIo> RelayWorker<I> {
             Hears::Player(_) => self.playing.retain(|playing| *playing != slot),
             Hears::Conference(membership) => self.leave(slot, &membership),
         }
+        if let Some(leg) = self.leg(slot)
+            && leg.conversion.take().is_some()
+        {
+            self.transcoding.retain(|transcoding| *transcoding != slot);
+            self.set_diverted(slot);
+        }
     }
 
     fn close(&mut self, slot: u32, out: &mut Vec<Event>) {
         let Some(stats) = self.stats(slot) else { return };
+        self.cancel_digits(slot, out);
         self.end_feed(slot);
+        self.open_events.retain(|listened| *listened != slot);
         let place = &mut self.slots[slot as usize];
         let Some(leg) = place.leg.take() else { return };
         place.generation = place.generation.wrapping_add(1);
@@ -490,7 +542,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                     out.push(Event::Latched { leg: leg.id, source: from });
                 }
                 let sealed = leg.flow.is_sealed();
-                let mut heard = leg.is_tapped && self.tap(now_us, slot, &header, packet);
+                let mut heard = leg.is_tapped && self.tap(now_us, slot, &header, packet, out);
                 let mut n = 0;
                 // By index, for the listeners are legs of the same slab.
                 while let Some(&listener) =
@@ -502,6 +554,10 @@ impl<I: DatagramIo> RelayWorker<I> {
                     if hearer.flow.is_sealed() != sealed {
                         continue;
                     }
+                    if hearer.flow.is_diverted() {
+                        heard |= self.divert(now_us, listener, &header, packet);
+                        continue;
+                    }
                     let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
                     heard = true;
                     let sent = self.io.send(&hearer.rtp, packet, to);
@@ -511,23 +567,29 @@ impl<I: DatagramIo> RelayWorker<I> {
                     leg.flow.count_unheard();
                 }
             }
-            Verdict::Rtcp => self.relay_rtcp(slot, packet),
+            Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
             Verdict::Drop => {}
         }
     }
 
     #[cold]
-    fn relay_rtcp(&mut self, slot: u32, compound: &[u8]) {
+    fn relay_rtcp(&mut self, now_us: u64, slot: u32, compound: &[u8]) {
         let mut translated = [0; DATAGRAM_BYTES_MAX];
         let Some(leg) = self.leg(slot) else { return };
+        leg.flow.note_report(now_us, compound);
         let listeners = leg.listeners.clone();
         let sealed = leg.flow.is_sealed();
         let heard_by_sender = match leg.hears {
-            Hears::Leg(source) => leg.flow.shift().map(|shift| (source, shift)),
+            Hears::Leg(source) if !leg.hears_transcoded() => leg.flow.shift().map(|shift| (source, shift)),
+            Hears::Leg(_) => None,
             Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_) => None,
         };
         for listener in listeners {
             let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
+            // What the relay transcodes it reports on itself.
+            if hearer.hears_transcoded() {
+                continue;
+            }
             let Some((channel, to)) = hearer.flow.rtcp_to() else { continue };
             let streams = Streams {
                 said: hearer.flow.shift(),

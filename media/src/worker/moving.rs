@@ -22,6 +22,8 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Gives a leg away.
     pub(super) fn detach(&mut self, slot: u32, out: &mut Vec<Event>) {
         self.end_feed(slot);
+        self.saying.retain(|saying| *saying != slot);
+        self.open_events.retain(|listened| *listened != slot);
         let place = &mut self.slots[slot as usize];
         let Some(mut leg) = place.leg.take() else { return };
         place.generation = place.generation.wrapping_add(1);
@@ -67,11 +69,18 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.silences.push(Reverse((now_us, slot, generation)));
             }
         }
+        if leg.saying.is_some() {
+            self.saying.push(slot);
+            self.start_clock(now_us);
+        }
+        if leg.ear.as_ref().is_some_and(|ear| ear.has_open_event()) {
+            self.watch_event(now_us, slot);
+        }
         leg.ready_in = self.batch;
         self.slots[slot as usize] = Slot { generation, leg: Some(leg) };
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
-            self.hear(hearer, slot);
+            self.hear(now_us, hearer, slot);
         }
     }
 

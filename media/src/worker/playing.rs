@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use super::{Hears, RelayWorker};
-use crate::command::Feed;
+use crate::command::{Event, Feed};
 use crate::io::DatagramIo;
 use crate::limits::LAG_MAX;
 use crate::playout::{Numbers, PACKET, PACKET_BYTES, Player};
@@ -32,19 +32,31 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     /// Does what is due by the clock; it stands still while there is nothing to be played.
-    pub(super) fn tick_due(&mut self, now_us: u64) {
+    pub(super) fn tick_due(&mut self, now_us: u64, out: &mut Vec<Event>) {
         while let Some(tick_us) = self.tick_at_us.filter(|tick_us| *tick_us <= now_us) {
-            if self.playing.is_empty() && self.conferences.iter().all(Option::is_none) {
+            if self.is_idle() {
                 self.tick_at_us = None;
                 return;
             }
             self.play_all(now_us);
             self.mix_all(now_us);
+            self.say_all(now_us, out);
+            self.watch_events(now_us, out);
+            self.report_all(now_us);
             self.ticks += 1;
             let next_us = tick_us + TICK_US;
             let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
             self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
         }
+    }
+
+    /// Whether there is nothing for the clock to do.
+    fn is_idle(&self) -> bool {
+        self.playing.is_empty()
+            && self.saying.is_empty()
+            && self.open_events.is_empty()
+            && self.transcoding.is_empty()
+            && self.conferences.iter().all(Option::is_none)
     }
 
     fn play_all(&mut self, now_us: u64) {
@@ -53,6 +65,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.in_hand = Some(slot);
             let Some(leg) = &mut self.slots[slot as usize].leg else { continue };
             let Hears::Player(player) = &mut leg.hears else { continue };
+            if leg.saying.is_some() {
+                player.pass();
+                continue;
+            }
             let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };
             let header = player.play(payload_type, codec, &mut packet);
             let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };

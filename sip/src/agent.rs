@@ -12,6 +12,7 @@ mod details;
 mod outside;
 mod peer;
 mod refer;
+mod refer_progress;
 mod refer_to;
 mod referral;
 mod register;

@@ -72,7 +72,7 @@ fn a_refer_is_told_accepted_and_followed_to_its_end() {
     assert_eq!((notify.to_tag(), notify.from_tag(), notify.call_id()), ("peer", &*tag, "call"));
     assert_eq!(notify.value(HeaderName::Event), Some("refer;id=2"));
     assert_eq!(notify.content_type(), Some("message/sipfrag;version=2.0"));
-    assert_eq!(state(notify), ("active;expires=600".to_owned(), "SIP/2.0 100 Trying".to_owned()));
+    assert_eq!(state(notify), ("active;expires=240".to_owned(), "SIP/2.0 100 Trying".to_owned()));
     bench.say(response(notify, 200, "", "", ""));
 
     bench.command(Command::ReferProgress(usage, 180));
@@ -236,7 +236,7 @@ fn a_subscription_is_refreshed_and_ended_by_subscribe() {
 fn a_subscription_that_nobody_refreshes_expires() {
     let (mut bench, _, _, _, notify) = accepted();
     bench.say(response(&notify, 200, "", "", ""));
-    bench.pass(seconds(599));
+    bench.pass(seconds(239));
     bench.sent();
     bench.pass(seconds(1));
     assert_eq!(state(&bench.only()).0, "terminated;reason=timeout");

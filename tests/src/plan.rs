@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
-use trunkline::switch::setup::{AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use trunkline::switch::setup::{
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup,
+    RouteTo, TrunkSetup,
+};
 use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::transport::Transport;
 
@@ -92,6 +95,7 @@ fn setup() -> Setup {
         name: format!("Line {address}"),
         kind,
         groups: Vec::new(),
+        calls_max: None,
     };
     let mut lines: Vec<LineSetup> = LINES.iter().map(|number| line(number, LineKind::Phone)).collect();
     lines.push(line(LOCAL_LINE, LineKind::Local));
@@ -141,6 +145,8 @@ fn setup() -> Setup {
         ring_max: Duration::from_secs(60),
         calls_max: 100,
         orphans_after: Duration::from_secs(30),
+        forward: ForwardSetup::default(),
+        completion: CompletionSetup::default(),
     }
 }
 

@@ -201,6 +201,9 @@ mod tests {
             caller: PartyView { number: "1002".into(), name: "Workshop".into() },
             called: PartyView { number: "1001".into(), name: String::new() },
             connected: PartyView::default(),
+            redirecting: PartyView::default(),
+            redirection: PartyView::default(),
+            completion: None,
             related: vec![CallId(43)],
             since: clock::now(),
             media_modes: vec![MediaMode::InteractiveVoice],
@@ -243,6 +246,8 @@ mod tests {
             registered: true,
             contacts: 2,
             calls: vec![CallId(1)],
+            forwarding: Vec::new(),
+            rings: 4,
             features: vec!["make-call"],
         };
         assert_eq!(

@@ -60,6 +60,7 @@ fn line(text: &str) -> Option<Line> {
         address,
         password: Some(Secret(password.trim().into())),
         groups: Vec::new(),
+        calls_max: None,
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,
     })

@@ -18,7 +18,7 @@ use super::{
     Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps, endpoint, lines, music,
     routes, trunks,
 };
-use crate::switch::setup::ConferenceSetup;
+use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
 /// Reads the file. What is wrong is in the section's report; the value is of use only where nothing is.
 pub(super) fn read(root: Section<'_>) -> Config {
@@ -61,6 +61,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         routes,
         park: park(root.table("park")),
         conference: conference(root.table("conference")),
+        forward: forward(root.table("forward")),
+        completion: completion(root.table("completion")),
         limits,
         log: log(root.table("log")),
     };
@@ -266,6 +268,47 @@ fn conference(section: Section<'_>) -> ConferenceSetup {
     ConferenceSetup { parties_max, factory }
 }
 
+fn forward(section: Section<'_>) -> ForwardSetup {
+    let default = ForwardSetup::default();
+    let ring_s = section.integer("ring_s", 1..=60);
+    let do_not_disturb = section.integer("do_not_disturb", 400..=699).and_then(|status| {
+        let status = u16::try_from(status).ok().filter(|status| matches!(status, 480 | 486 | 603));
+        if status.is_none() {
+            section.refuse_key("do_not_disturb", "is none of the usual answers", "write 480, 486 or 603");
+        }
+        status
+    });
+    section.close();
+    ForwardSetup {
+        ring: ring_s.map_or(default.ring, |seconds| Duration::from_secs(u64::from(seconds))),
+        do_not_disturb: do_not_disturb.unwrap_or(default.do_not_disturb),
+    }
+}
+
+fn completion(section: Section<'_>) -> CompletionSetup {
+    let default = CompletionSetup::default();
+    let messages = section.strings("messages").unwrap_or_default();
+    if messages.len() > MESSAGES_MAX {
+        let right = format!("write at most {MESSAGES_MAX}");
+        section.refuse_key("messages", &format!("names {} messages", messages.len()), &right);
+    }
+    for message in &messages {
+        let text = message.get_ref();
+        if text.is_empty() || text.len() > MESSAGE_BYTES_MAX {
+            let right = format!("write 1 to {MESSAGE_BYTES_MAX} bytes");
+            section.refuse("messages", message, format!("has {} bytes", text.len()), right);
+        }
+    }
+    let outstanding_max = section.integer("max", 1..=100).unwrap_or(default.outstanding_max);
+    let timeout_s = section.integer("timeout_s", 60..=86_400);
+    section.close();
+    CompletionSetup {
+        messages: messages.into_iter().map(|message| message.into_inner().to_owned()).collect(),
+        outstanding_max,
+        timeout: timeout_s.map_or(default.timeout, |seconds| Duration::from_secs(u64::from(seconds))),
+    }
+}
+
 fn limits(section: Section<'_>) -> Limits {
     let calls = section.integer("calls", 1..=1_000_000).unwrap_or(CALLS_DEFAULT);
     if section.integer("calls_per_second", 0..=1_000_000).is_some_and(|rate| rate > 0) {
@@ -367,6 +410,12 @@ const WORKERS_MAX: u32 = 256;
 
 /// Parties of one conference.
 const PARTIES_MAX: u32 = 128;
+
+/// Predefined messages.
+const MESSAGES_MAX: usize = 100;
+
+/// The longest predefined message: a MESSAGE must fit into a datagram (RFC 3428 §8).
+const MESSAGE_BYTES_MAX: usize = 500;
 
 /// Park slots.
 const PARK_SLOTS_MAX: u32 = 10_000;

@@ -60,9 +60,11 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let groups = section.strings("groups").unwrap_or_default();
     let groups = groups.into_iter().map(|group| group.into_inner().to_owned()).collect();
     let digest = digest(&section);
+    let calls_max = section.integer("max_calls", 1..=1_000_000);
     section.close();
     let address = address?;
-    Some(Line { name: name.unwrap_or_else(|| address.to_string()), address, password, groups, digest, kind })
+    let name = name.unwrap_or_else(|| address.to_string());
+    Some(Line { name, address, password, groups, digest, calls_max, kind })
 }
 
 fn kind(section: &Section<'_>) -> LineKind {

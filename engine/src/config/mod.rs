@@ -19,7 +19,7 @@ use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::transport::Transport;
 
 use crate::switch::privilege::CallPrivilege;
-use crate::switch::setup::{ConferenceSetup, LineKind, RouteSetup};
+use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, RouteSetup};
 use crate::translate::Locations;
 
 mod apps;
@@ -74,6 +74,10 @@ pub struct Config {
     pub park: Park,
     /// Conferences.
     pub conference: ConferenceSetup,
+    /// How lines forward their calls.
+    pub forward: ForwardSetup,
+    /// How calls that found nobody are completed later.
+    pub completion: CompletionSetup,
     /// What is refused when there is too much of it.
     pub limits: Limits,
     /// Logs.
@@ -169,6 +173,8 @@ pub struct Line {
     pub groups: Vec<String>,
     /// Challenges offered, in this order.
     pub digest: Vec<Algorithm>,
+    /// Calls at once; with as many, the line is busy. `None`: no limit.
+    pub calls_max: Option<u32>,
     /// Phone or local.
     pub kind: LineKind,
 }

@@ -28,6 +28,7 @@ impl Config {
             name: line.name.clone(),
             kind: line.kind,
             groups: line.groups.clone(),
+            calls_max: line.calls_max,
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -61,6 +62,8 @@ impl Config {
             ring_max: self.sip.ring_timeout,
             calls_max: self.limits.calls,
             orphans_after: self.limits.orphans_after,
+            forward: self.forward.clone(),
+            completion: self.completion.clone(),
         }
     }
 

@@ -51,7 +51,17 @@ fn the_example_is_good() {
 #[test]
 fn what_the_example_leaves_out_by_a_sign_is_the_default() {
     // Examples without a default stand behind a sign as well.
-    let no_default = ["advertise", "area_rules", "card", "music", "hosts", "origins", "realm = \"carrier"];
+    let no_default = [
+        "advertise",
+        "area_rules",
+        "card",
+        "music",
+        "hosts",
+        "origins",
+        "realm = \"carrier",
+        "messages",
+        "max_calls = 4",
+    ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE
         .lines()
@@ -63,6 +73,17 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         .collect();
     assert_ne!(shown, EXAMPLE);
     assert_eq!(format!("{:?}", parse(&shown).unwrap()), format!("{:?}", parse(EXAMPLE).unwrap()));
+}
+
+#[test]
+fn forwarding_and_completion_are_set_apart_from_their_defaults() {
+    let text = "[forward]\nring_s = 5\ndo_not_disturb = 603\n[completion]\nmessages = [\"Call me.\"]\nmax = 2\ntimeout_s = 60";
+    let config = parse(text).unwrap();
+    assert_eq!((config.forward.ring.as_secs(), config.forward.do_not_disturb), (5, 603));
+    assert_eq!((config.completion.outstanding_max, config.completion.timeout.as_secs()), (2, 60));
+    assert_eq!(config.completion.messages, ["Call me."]);
+    let wrong = parse("[forward]\ndo_not_disturb = 481\n[completion]\nmessages = [\"\"]").unwrap_err();
+    assert_eq!(wrong.len(), 2, "{wrong:?}");
 }
 
 #[test]

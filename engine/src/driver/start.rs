@@ -104,7 +104,7 @@ impl Running {
             error,
         })?;
 
-        let Opened { store, bindings, writer } =
+        let Opened { store, bindings, kept, writer } =
             Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
         location.load(now, bindings);
@@ -122,18 +122,21 @@ impl Running {
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
 
+        let mut switch = Switch::new(config.setup(), Arc::clone(&location), seed()?, now);
+        switch.restore(kept);
         let lifeline = Lifeline::default();
         let mut threads = vec![writer];
         let (relays, media) = Relays::spawn(config.media.workers, &relay_config(&config)?, &switch_sender)
             .map_err(StartError::Thread)?;
         threads.push(
             switch_loop::spawn(switch_loop::Parts {
-                switch: Switch::new(config.setup(), Arc::clone(&location), seed()?, now),
+                switch,
                 mailbox: switch_mailbox,
                 workers: workers.clone(),
                 relays,
                 events: Arc::clone(&events),
                 waiting: Arc::clone(&waiting),
+                store: store.clone(),
                 metrics: Arc::clone(&metrics),
                 lifeline: lifeline.hold(),
             })

@@ -1,4 +1,7 @@
-//! State that outlives the process: registrations, in SQLite, written behind and never more than a second late.
+//! State that outlives the process: registrations and what the switch keeps, in SQLite, written behind and never more
+//! than a second late.
+
+mod kept;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -16,6 +19,7 @@ use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
 use super::metrics::{Counter, Metrics};
+use crate::switch::Kept;
 
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
 const QUEUE: usize = 65_536;
@@ -47,10 +51,17 @@ CREATE TABLE IF NOT EXISTS binding (
 ) WITHOUT ROWID;
 ";
 
+/// Something to write.
+#[derive(Debug)]
+enum Change {
+    Binding(BindingChange),
+    Kept(Kept),
+}
+
 /// The store of this process. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    queue: SyncSender<BindingChange>,
+    queue: SyncSender<Change>,
     metrics: Arc<Metrics>,
 }
 
@@ -60,6 +71,8 @@ pub(crate) struct Opened {
     pub(crate) store: Store,
     /// The bindings that still hold.
     pub(crate) bindings: Vec<(Arc<str>, Binding)>,
+    /// What the switch had kept.
+    pub(crate) kept: Vec<Kept>,
     /// Ends when every [`Store`] is gone and what it gathered is written.
     pub(crate) writer: JoinHandle<()>,
 }
@@ -90,18 +103,29 @@ impl Store {
         let connection = Connection::open(path).map_err(named)?;
         connection.busy_timeout(Duration::from_secs(5)).map_err(named)?;
         connection.execute_batch(SCHEMA).map_err(named)?;
+        connection.execute_batch(kept::SCHEMA).map_err(named)?;
         let bindings = load(&connection, clock::now(), clock::unix_now()).map_err(named)?;
+        let kept = kept::load(&connection).map_err(named)?;
         let (queue, changes) = sync_channel(QUEUE);
         let counted = Arc::clone(&metrics);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || write_behind(connection, &changes, &counted))
             .map_err(StoreError::Thread)?;
-        Ok(Opened { store: Self { queue, metrics }, bindings, writer })
+        Ok(Opened { store: Self { queue, metrics }, bindings, kept, writer })
     }
 
-    /// Writes a change soon.
+    /// Writes a change of a registration soon.
     pub(crate) fn push(&self, change: BindingChange) {
+        self.gather(Change::Binding(change));
+    }
+
+    /// Writes soon what the switch keeps.
+    pub(crate) fn keep(&self, kept: Kept) {
+        self.gather(Change::Kept(kept));
+    }
+
+    fn gather(&self, change: Change) {
         match self.queue.try_send(change) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(_)) => self.metrics.count(Counter::StoreErrors),
@@ -110,7 +134,7 @@ impl Store {
 }
 
 /// Gathers changes and writes them, until every [`Store`] is gone.
-fn write_behind(mut connection: Connection, changes: &Receiver<BindingChange>, metrics: &Metrics) {
+fn write_behind(mut connection: Connection, changes: &Receiver<Change>, metrics: &Metrics) {
     let mut gathered = Vec::new();
     loop {
         let Ok(first) = changes.recv() else { return };
@@ -129,7 +153,7 @@ fn write_behind(mut connection: Connection, changes: &Receiver<BindingChange>, m
         };
         if let Err(error) = write(&mut connection, &gathered, clock::now(), clock::unix_now()) {
             metrics.count(Counter::StoreErrors);
-            tracing::error!(%error, changes = gathered.len(), "registrations could not be stored");
+            tracing::error!(%error, changes = gathered.len(), "state could not be stored");
         }
         gathered.clear();
         if ended {
@@ -140,22 +164,25 @@ fn write_behind(mut connection: Connection, changes: &Receiver<BindingChange>, m
 
 fn write(
     connection: &mut Connection,
-    changes: &[BindingChange],
+    changes: &[Change],
     now: Instant,
     unix_now: Duration,
 ) -> rusqlite::Result<()> {
     // Of several changes of one binding only the last counts.
     let mut newest: HashMap<(&str, &str), &BindingChange> = HashMap::new();
-    for change in changes {
-        newest.insert(
-            match change {
-                BindingChange::Put(line, binding) => (line, &binding.key),
-                BindingChange::Remove(line, key) => (line, key),
-            },
-            change,
-        );
-    }
     let transaction = connection.transaction()?;
+    for change in changes {
+        match change {
+            Change::Binding(change) => {
+                let named = match change {
+                    BindingChange::Put(line, binding) => (&**line, &*binding.key),
+                    BindingChange::Remove(line, key) => (&**line, &**key),
+                };
+                newest.insert(named, change);
+            }
+            Change::Kept(kept) => kept::write(&transaction, kept)?,
+        }
+    }
     {
         let mut put = transaction.prepare_cached(
             "INSERT OR REPLACE INTO binding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
@@ -264,7 +291,7 @@ mod tests {
     fn a_binding_comes_back_as_it_was_with_the_time_that_is_left() {
         let (mut connection, now, wall) = (memory(), clock::now(), Duration::from_secs(1_000_000));
         let put = binding(now, Transport::Udp);
-        let changes = [BindingChange::Put("1001".into(), Arc::new(put.clone()))];
+        let changes = [Change::Binding(BindingChange::Put("1001".into(), Arc::new(put.clone())))];
         write(&mut connection, &changes, now, wall).expect("written");
 
         let loaded = load(&connection, now, wall + Duration::from_secs(100)).expect("read");
@@ -282,7 +309,8 @@ mod tests {
             BindingChange::Put("1002".into(), Arc::clone(&udp)),
             BindingChange::Put("1003".into(), tcp),
             BindingChange::Remove("1002".into(), udp.key.clone()),
-        ];
+        ]
+        .map(Change::Binding);
         write(&mut connection, &changes, now, wall).expect("written");
 
         assert_eq!(load(&connection, now, wall).expect("read").len(), 1);

@@ -18,6 +18,7 @@ use super::mailbox::Outlet;
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
 use super::relay::Relays;
+use super::store::Store;
 use super::worker::{WorkerInput, Workers, sleep_until};
 use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
@@ -67,6 +68,7 @@ pub(crate) struct Parts {
     pub(crate) relays: Relays,
     pub(crate) events: Arc<EventLog>,
     pub(crate) waiting: Arc<Waiting>,
+    pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) lifeline: Held,
 }
@@ -91,6 +93,7 @@ struct SwitchLoop {
     relays: Relays,
     events: Arc<EventLog>,
     waiting: Arc<Waiting>,
+    store: Store,
     metrics: Arc<Metrics>,
     _lifeline: Held,
     presence: Presence,
@@ -99,7 +102,7 @@ struct SwitchLoop {
 
 impl SwitchLoop {
     fn new(parts: Parts) -> Self {
-        let Parts { switch, mailbox, workers, relays, events, waiting, metrics, lifeline } = parts;
+        let Parts { switch, mailbox, workers, relays, events, waiting, store, metrics, lifeline } = parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         Self {
             switch,
@@ -108,6 +111,7 @@ impl SwitchLoop {
             relays,
             events,
             waiting,
+            store,
             metrics,
             _lifeline: lifeline,
             presence: Presence::new(clock::now()),
@@ -226,6 +230,9 @@ impl SwitchLoop {
         for command in self.out.sip.drain(..) {
             let worker = usize::from(command.worker()) % self.workers.len();
             self.workers[worker].push(WorkerInput::Command(command));
+        }
+        for kept in self.out.store.drain(..) {
+            self.store.keep(kept);
         }
         for (app, message) in self.out.messages.drain(..) {
             if let Message::Reply { request, reply } = &message

@@ -8,7 +8,8 @@ use trunkline_sip::{LegId, UsageId};
 
 use super::call_state::CallState;
 use super::digits::Listening;
-use super::ids::{AppId, CallId, RequestId};
+use super::diversion::Trail;
+use super::ids::{AppId, CallId, CompletionId, RequestId};
 use super::privilege::CallPrivilege;
 use super::report::Hold;
 use super::ring::Ring;
@@ -102,10 +103,16 @@ pub(super) struct Call {
     pub(super) digits: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
-    /// How often this caller was sent elsewhere.
-    pub(super) redirects: u8,
-    /// The Diversion header's value (RFC 5806) for what this caller leads to.
-    pub(super) diversion: Option<String>,
+    /// Who sent this caller elsewhere.
+    pub(super) trail: Trail,
+    /// Who sent the call here last; empty where nobody did.
+    pub(super) redirecting: PartyView,
+    /// Where it was sent.
+    pub(super) redirection: PartyView,
+    /// How long the station may ring, where it is to be forwarded earlier.
+    pub(super) rings_until: Option<Instant>,
+    /// The request that this call completes (`dwCompletionID`).
+    pub(super) completion: Option<CompletionId>,
     /// The media worker of the conversation.
     pub(super) media_worker: u16,
     /// Who holds a handle.
@@ -176,8 +183,11 @@ impl Call {
             errand: None,
             digits: None,
             max_forwards: MAX_FORWARDS,
-            redirects: 0,
-            diversion: None,
+            trail: Trail::default(),
+            redirecting: PartyView::default(),
+            redirection: PartyView::default(),
+            rings_until: None,
+            completion: None,
             media_worker: 0,
             handles: Vec::new(),
             made: false,

@@ -18,6 +18,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::Switch;
 use super::call::Call;
 use super::call_state::{BusyMode, CallState, DisconnectMode};
+use super::diversion::Trail;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase, Offered};
 use super::media::Heard;
@@ -127,6 +128,10 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.dirty.insert(caller);
+        if let Some(calling) = self.calls.get_mut(&caller) {
+            // Where the call goes from here on is another journey.
+            calling.trail = Trail::default();
+        }
         let station = callee.and_then(|callee| self.calls.get(&callee)?.leg);
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
         let leg = self.calls.get(&caller).and_then(|call| call.leg);

@@ -11,6 +11,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::Switch;
 use super::call::{Call, Wish};
 use super::call_state::{CallState, OfferingMode};
+use super::diversion::{Trail, Why};
 use super::error::LineError;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase};
@@ -104,7 +105,11 @@ impl Switch {
         let number = if inbound { invite.from.user.clone() } else { address.to_string() };
         let state = if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing };
         let origin = if inbound { CallOrigin::External } else { CallOrigin::Outbound };
+        let trail = Trail::received(invite.details.as_deref(), inbound);
         let call = Call {
+            reason: trail.reason(),
+            redirecting: trail.redirecting(),
+            trail,
             caller: PartyView { number, name: caller_name },
             called: PartyView { number: invite.dialled.clone(), name: String::new() },
             calls: true,
@@ -265,12 +270,15 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(ring) = call.ring.take() else { return };
         if let Some(number) = ring.elsewhere
-            && self.redirect(now, id, &number, out)
+            && self.divert_call(now, id, &number, Why::Always, out)
         {
             return;
         }
         let failure = ring.failure.unwrap_or_else(|| Failure::local(480));
         let failure = Failure { rang: failure.rang || ring.rang, ..failure };
+        if self.forward_failed(now, id, &failure, out) {
+            return;
+        }
         let refused = failure.cause.status != 0 && !failure.ours;
         let Some(call) = self.calls.get(&id) else { return };
         let report = match call.kind {

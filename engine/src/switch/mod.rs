@@ -23,6 +23,7 @@ pub mod error;
 pub mod feature;
 pub mod forward;
 pub mod ids;
+pub mod kept;
 pub mod message;
 pub mod operation;
 pub mod outbox;
@@ -41,6 +42,8 @@ mod connect;
 mod consult;
 mod dial;
 mod digits;
+mod diversion;
+mod divert;
 mod handoff;
 mod hold;
 mod inbound;
@@ -89,6 +92,7 @@ pub use error::LineError;
 pub use feature::permit;
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
+pub use kept::Kept;
 pub use message::Message;
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
@@ -102,6 +106,7 @@ pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, Pa
 
 use call::Call;
 use conference::Conference;
+use forward::Forwarding;
 use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
@@ -123,6 +128,8 @@ pub struct Switch {
     rng: StdRng,
     lines: Lines,
     apps: Vec<App>,
+    /// The forwarding of the lines that have some.
+    forwarding: BTreeMap<Arc<str>, Forwarding>,
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, Leg>,
     media: MediaPlane,
@@ -164,6 +171,7 @@ impl Switch {
             rng,
             lines,
             apps,
+            forwarding: BTreeMap::new(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             media,
@@ -359,7 +367,15 @@ impl Switch {
     }
 
     fn nobody_answered(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
-        let Some(call) = self.calls.get(&id) else { return };
+        if self.forward_failed(now, id, &Failure::no_answer(), out) {
+            return;
+        }
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        if let Some(end) = call.rings_until.take().filter(|end| now < *end) {
+            // The list that ended the ringing early was replaced meanwhile.
+            self.timers.start(id, Timer::Ring, end);
+            return;
+        }
         let own_phone = call.errand.is_some();
         let mode = if own_phone { DisconnectMode::Unavail } else { DisconnectMode::NoAnswer };
         let parting = Parting::because(&Failure::no_answer());

@@ -16,6 +16,7 @@ use super::auto_answer;
 use super::call::Call;
 use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
+use super::forward::Condition;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase};
 use super::outbox::Outbox;
@@ -27,7 +28,7 @@ use super::session::{self, Place};
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
-use super::view::{CallOrigin, CallReason, PartyView};
+use super::view::{CallOrigin, PartyView};
 
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
 const BACKSTOP: Duration = Duration::from_secs(10);
@@ -44,7 +45,8 @@ impl Switch {
             return;
         }
         // Who was sent elsewhere goes by the rights of the line that sent him.
-        let from_trunk = call.kind == LineKind::Trunk && call.redirects == 0 && call.sent_by.is_none();
+        let is_sent = call.sent_by.is_some() || call.trail.is_ours();
+        let from_trunk = call.kind == LineKind::Trunk && !is_sent;
         let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
         match resolve(&self.setup.routes, &self.lines, source, dialled) {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
@@ -57,15 +59,23 @@ impl Switch {
     pub(super) fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
         let Some(line) = self.lines.get(address) else { return };
         let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
-        let owned = line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner);
-        let groups = groups(&self.location.lookup(&address, now));
-        if self.is_secured(&address) {
-            self.fail(now, caller, &Failure::local(486), out);
+        if self.forward_caller(now, caller, &address, Condition::Always, out) {
             return;
         }
+        if self.is_line_busy(&address) {
+            if !self.forward_caller(now, caller, &address, Condition::Busy, out) {
+                self.fail(now, caller, &Failure::local(486), out);
+            }
+            return;
+        }
+        let Some(line) = self.lines.get(&address) else { return };
+        let owned = line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner);
+        let groups = groups(&self.location.lookup(&address, now));
         let reachable = if kind == LineKind::Local { owned } else { !groups.is_empty() };
         if !reachable {
-            self.fail(now, caller, &Failure::local(480), out);
+            if !self.forward_caller(now, caller, &address, Condition::Unavailable, out) {
+                self.fail(now, caller, &Failure::local(480), out);
+            }
             return;
         }
         let called = PartyView { number: address.to_string(), name };
@@ -74,7 +84,11 @@ impl Switch {
             return;
         };
         self.report(now, caller, CallReport::Dialed, out);
-        self.timers.start(callee, Timer::Ring, now + self.ring_time(caller));
+        let (until, end) = self.ring_limits(caller, &address);
+        if let Some(callee) = self.calls.get_mut(&callee) {
+            callee.rings_until = (until < end).then_some(end);
+        }
+        self.timers.start(callee, Timer::Ring, until);
         if kind == LineKind::Phone {
             let to =
                 Party { user: address.to_string(), host: self.setup.domain.clone(), name: String::new() };
@@ -144,10 +158,10 @@ impl Switch {
         };
         let from = calling.station_party();
         let reason = match &calling.sent_by {
-            Some((_, reason)) => *reason,
-            None if calling.redirects == 0 => CallReason::Direct,
-            None => CallReason::FwdUncond,
+            Some((_, reason)) if !calling.trail.is_ours() => *reason,
+            Some(_) | None => calling.trail.reason(),
         };
+        let (redirecting, redirection) = (calling.redirecting.clone(), calling.redirection.clone());
         let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
         let id = self.next_call();
         let call = Call {
@@ -156,6 +170,8 @@ impl Switch {
             peer: Some(caller),
             max_forwards,
             reason,
+            redirecting,
+            redirection,
             media_worker,
             ..Call::new(now, id, Arc::clone(line), kind, origin, state)
         };
@@ -199,12 +215,13 @@ impl Switch {
             }
             from = anonymous();
         }
-        let diversion = caller.and_then(|caller| self.calls.get(&caller)?.diversion.clone());
+        if let Some(caller) = caller.and_then(|caller| self.calls.get(&caller)) {
+            headers.extend(caller.trail.headers(&to));
+        }
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
         let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
-        let invitation =
-            Invitation { from, to, max_forwards, credentials: None, diversion, headers, offer, worker };
+        let invitation = Invitation { from, to, max_forwards, credentials: None, headers, offer, worker };
         self.ring(now, id, invitation, groups, out);
     }
 
@@ -279,14 +296,13 @@ impl Switch {
             ring.branches.push(leg);
         }
         self.dirty.insert(id);
-        let diversion = invitation.diversion.map(|value| ("Diversion", value));
         let invite = Invite {
             target: candidate.target,
             from: invitation.from,
             to: invitation.to,
             offer: Some(offer),
             max_forwards: invitation.max_forwards,
-            headers: candidate.headers.into_iter().chain(diversion).chain(invitation.headers).collect(),
+            headers: candidate.headers.into_iter().chain(invitation.headers).collect(),
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
         };
@@ -295,7 +311,7 @@ impl Switch {
     }
 
     /// How long a destination may ring for this caller.
-    fn ring_time(&self, caller: CallId) -> Duration {
+    pub(super) fn ring_time(&self, caller: CallId) -> Duration {
         let wished = self.calls.get(&caller).and_then(|call| call.no_answer_after);
         wished.map_or(self.setup.ring_max, |wished| wished.min(self.setup.ring_max))
     }
@@ -356,7 +372,7 @@ fn request_uri(number: &str, domain: &str, transport: Transport) -> String {
 }
 
 /// RFC 3261 §25.1: what a user part may hold as it is; everything else is written as `%XX`.
-fn escaped(user: &str) -> String {
+pub(super) fn escaped(user: &str) -> String {
     user.bytes().fold(String::with_capacity(user.len()), |mut text, byte| {
         if byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/".contains(&byte) {
             text.push(char::from(byte));

@@ -1,6 +1,7 @@
 //! Everything the switch wants done.
 
 use super::ids::AppId;
+use super::kept::Kept;
 use super::message::Message;
 
 /// Commands for the agents and the relay, messages for the applications; each list in order. The caller owns it and
@@ -13,11 +14,13 @@ pub struct Outbox {
     pub media: Vec<(u16, trunkline_media::Command)>,
     /// For the applications.
     pub messages: Vec<(AppId, Message)>,
+    /// What is to be kept over a restart.
+    pub store: Vec<Kept>,
 }
 
 impl Outbox {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.sip.is_empty() && self.media.is_empty() && self.messages.is_empty()
+        self.sip.is_empty() && self.media.is_empty() && self.messages.is_empty() && self.store.is_empty()
     }
 }

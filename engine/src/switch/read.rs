@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::Switch;
 use super::call::Call;
+use super::forward::RINGS_DEFAULT;
 use super::ids::{AppId, CallId};
 use super::line::Line;
+use super::operation::LineOperation;
 use super::setup::LineKind;
 use super::view::{CallView, Gauges, LineView, TrunkView};
 
@@ -68,6 +70,7 @@ impl Switch {
             self.calls.get(id).is_some_and(|call| call.handles.iter().any(|(holder, _)| *holder == app))
         };
         let can_call = self.can_make_call(line, registered);
+        let forwarding = self.forwarding(&line.address);
         Some(LineView {
             address: Arc::clone(&line.address),
             name: line.name.clone(),
@@ -75,8 +78,16 @@ impl Switch {
             registered,
             contacts,
             calls: line.calls.iter().filter(held).copied().collect(),
-            features: can_call.then_some("make-call").into_iter().collect(),
+            forwarding: forwarding.map(|forwarding| forwarding.entries.clone()).unwrap_or_default(),
+            rings: forwarding.map_or(RINGS_DEFAULT, |forwarding| forwarding.rings),
+            features: Self::line_features(line, can_call),
         })
+    }
+
+    fn line_features(line: &Line, can_call: bool) -> Vec<&'static str> {
+        let forwards = line.kind != LineKind::Trunk;
+        let features = [(LineOperation::Forward, forwards), (LineOperation::MakeCall, can_call)];
+        features.into_iter().filter(|(_, can)| *can).map(|(operation, _)| operation.name()).collect()
     }
 
     fn can_make_call(&self, line: &Line, registered: bool) -> bool {
@@ -97,6 +108,9 @@ impl Switch {
             caller: call.caller_as_seen(),
             called: call.called.clone(),
             connected: call.connected.clone(),
+            redirecting: call.redirecting.clone(),
+            redirection: call.redirection.clone(),
+            completion: call.completion,
             related: self.related_calls(call),
             since: call.since,
             media_modes: call.media_modes.clone(),

@@ -1,7 +1,7 @@
 //! A phone that sends its callers elsewhere (RFC 3261 §8.1.3.4): 301 or 302 with a Contact.
 //!
-//! The caller is not told to go there himself: the switch calls the number for him, by the routes and rights of the line
-//! that sent him. Only phones are followed; a network that redirects has failed.
+//! The switch follows it as it forwards a call (`divert.rs`). Only phones are followed; a network that redirects has
+//! failed.
 
 use std::time::Instant;
 
@@ -10,18 +10,11 @@ use trunkline_sip::message::NameAddr;
 
 use super::Switch;
 use super::call::Call;
-use super::call_state::DisconnectMode;
 use super::error::LineError;
 use super::ids::CallId;
 use super::outbox::Outbox;
-use super::release::Parting;
-use super::report::CallReport;
 use super::request::Asker;
 use super::setup::LineKind;
-use super::status::Failure;
-
-/// A caller is sent elsewhere this often at most: two lines that send each other their callers end there.
-const REDIRECTS_MAX: u8 = 5;
 
 impl Switch {
     /// Keeps where a branch of an attempt sends the caller.
@@ -51,29 +44,6 @@ impl Switch {
         _out: &mut Outbox,
     ) -> Result<(), LineError> {
         Err(LineError::OperationUnavail)
-    }
-
-    /// Calls the number for the caller of this call, in place of it. Whether that was possible.
-    pub(super) fn redirect(&mut self, now: Instant, id: CallId, number: &str, out: &mut Outbox) -> bool {
-        let Some(call) = self.calls.get(&id) else { return false };
-        let diversion = format!("<sip:{}@{}>;reason=unconditional", call.line, self.setup.domain);
-        let Some(caller) = call.peer else { return false };
-        let Some(calling) = self.calls.get_mut(&caller) else { return false };
-        if calling.redirects >= REDIRECTS_MAX || calling.max_forwards == 0 {
-            return false;
-        }
-        calling.redirects += 1;
-        calling.max_forwards -= 1;
-        calling.diversion = Some(diversion);
-        calling.peer = None;
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.peer = None;
-        }
-        let parting = Parting::because(&Failure::local(480));
-        self.over(now, id, CallReport::Disconnected(DisconnectMode::Forwarded), &parting, out);
-        self.dirty.insert(caller);
-        self.dial(now, caller, number, out);
-        true
     }
 }
 

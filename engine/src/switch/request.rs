@@ -75,7 +75,7 @@ impl Switch {
                 self.translate_address(asker, &line, &address, card, options, out)?;
             }
             Operation::Forward { line, entries, rings } => {
-                self.forward(now, asker, &line, entries, rings, out)?;
+                self.forward(asker, &line, entries, rings, out)?;
             }
             Operation::Pickup { line, from, group } => {
                 self.pickup(now, asker, &line, from.as_deref(), group.as_deref(), out)?;

@@ -17,7 +17,8 @@ use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId};
 
 use super::setup::{
-    AppSetup, ConferenceSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup,
+    RouteTo, TrunkSetup,
 };
 use super::*;
 
@@ -44,6 +45,7 @@ pub(super) fn setup() -> Setup {
         name: format!("Line {address}"),
         kind,
         groups: Vec::new(),
+        calls_max: None,
     };
     let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".into()], privilege };
     let route = RouteSetup {
@@ -82,6 +84,8 @@ pub(super) fn setup() -> Setup {
         ring_max: Duration::from_secs(60),
         calls_max: 8,
         orphans_after: Duration::from_secs(30),
+        forward: ForwardSetup::default(),
+        completion: CompletionSetup::default(),
     }
 }
 
@@ -137,6 +141,8 @@ pub(super) struct Rig {
     /// What the relay was told last of each leg.
     pub(super) remotes: BTreeMap<LegId, Remote>,
     pub(super) feeds: BTreeMap<LegId, String>,
+    /// What was to be kept over a restart.
+    pub(super) store: Vec<Kept>,
     /// Media legs that are open, with their ports and worker.
     pub(super) open: BTreeMap<LegId, (u16, trunkline_media::PortPair)>,
     /// What else the relay was told, in order.
@@ -160,6 +166,7 @@ impl Rig {
             now,
             sip: Vec::new(),
             messages: Vec::new(),
+            store: Vec::new(),
             remotes: BTreeMap::new(),
             feeds: BTreeMap::new(),
             open: BTreeMap::new(),
@@ -177,6 +184,7 @@ impl Rig {
     fn take(&mut self, out: Outbox) {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
+        self.store.extend(out.store);
         for (worker, command) in out.media {
             match command {
                 MediaCommand::Open { leg, ports, .. } => {

@@ -30,8 +30,6 @@ pub(super) struct Invitation {
     pub(super) to: Party,
     pub(super) max_forwards: u8,
     pub(super) credentials: Option<Arc<Credentials>>,
-    /// The Diversion header's value, for a call that was sent here from elsewhere.
-    pub(super) diversion: Option<String>,
     /// Further header lines.
     pub(super) headers: Vec<(&'static str, String)>,
     /// What the offer is made from; `None`: what the engine itself speaks.

@@ -45,6 +45,8 @@ pub struct LineSetup {
     pub kind: LineKind,
     /// Pickup groups.
     pub groups: Vec<String>,
+    /// Calls at once; with as many, the line is busy. `None`: no limit but that of the engine.
+    pub calls_max: Option<u32>,
 }
 
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
@@ -140,6 +142,38 @@ impl Default for ConferenceSetup {
     }
 }
 
+/// How lines forward their calls (`lineForward`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ForwardSetup {
+    /// How long one ring lasts: `dwNumRingsNoAnswer` counts rings.
+    pub ring: Duration,
+    /// The final response for a caller whom a line does not want to be disturbed by.
+    pub do_not_disturb: u16,
+}
+
+impl Default for ForwardSetup {
+    fn default() -> Self {
+        Self { ring: Duration::from_secs(6), do_not_disturb: 480 }
+    }
+}
+
+/// How calls that found nobody are completed later (`lineCompleteCall`).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompletionSetup {
+    /// The texts that can be left for who was called; `dwMessageID` is the index.
+    pub messages: Vec<String>,
+    /// Requests of one line that may be outstanding, and as many for one called line.
+    pub outstanding_max: u32,
+    /// How long a request is kept.
+    pub timeout: Duration,
+}
+
+impl Default for CompletionSetup {
+    fn default() -> Self {
+        Self { messages: Vec::new(), outstanding_max: 5, timeout: Duration::from_secs(40 * 60) }
+    }
+}
+
 /// Everything the switch is told.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -167,4 +201,8 @@ pub struct Setup {
     pub calls_max: u32,
     /// How long a call waits for another owner when its application is gone and nobody else could end it.
     pub orphans_after: Duration,
+    /// Forwarding.
+    pub forward: ForwardSetup,
+    /// Call completion.
+    pub completion: CompletionSetup,
 }

@@ -87,7 +87,6 @@ impl Switch {
             to: Party { user: line.to_string(), host: domain, name: String::new() },
             max_forwards,
             credentials: None,
-            diversion: None,
             headers: Vec::new(),
             offer: None,
             worker: self.next_sip_worker(),

@@ -5,6 +5,7 @@ mod basic;
 mod conference;
 mod digits;
 mod forks;
+mod forwarding;
 mod holding;
 mod limits;
 mod ownership;

@@ -6,7 +6,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::call_state::CallState;
-use super::ids::CallId;
+use super::forward::ForwardEntry;
+use super::ids::{CallId, CompletionId};
 use super::operation::CallOperation;
 use super::privilege::CallPrivilege;
 use super::setup::LineKind;
@@ -36,6 +37,12 @@ pub struct CallView {
     pub called: PartyView,
     /// Who answered; empty before.
     pub connected: PartyView,
+    /// Who sent the call here last (RedirectingID); empty where nobody did.
+    pub redirecting: PartyView,
+    /// Where it was sent (RedirectionID); empty where it was not.
+    pub redirection: PartyView,
+    /// The request that the call completes, with reason CALLCOMPLETION.
+    pub completion: Option<CompletionId>,
     /// Calls that are joined with this one.
     pub related: Vec<CallId>,
     /// When the state was entered.
@@ -186,7 +193,11 @@ pub struct LineView {
     pub contacts: usize,
     /// The calls on it that this application holds a handle to.
     pub calls: Vec<CallId>,
-    /// What this application could do with the line: `make-call` or nothing.
+    /// Where its calls go instead (LINEADDRESSSTATUS.ForwardList).
+    pub forwarding: Vec<ForwardEntry>,
+    /// Rings before nobody answers (`dwNumRingsNoAnswer`).
+    pub rings: u32,
+    /// What this application could do with the line: names of [`super::LineOperation`].
     pub features: Vec<&'static str>,
 }
 

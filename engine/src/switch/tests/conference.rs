@@ -23,6 +23,7 @@ fn rig_of(parties_max: usize) -> Rig {
         name: format!("Line {address}"),
         kind: LineKind::Phone,
         groups: groups.iter().map(ToString::to_string).collect(),
+        calls_max: None,
     };
     setup.lines.push(group("1004", &["sales"]));
     setup.lines.push(group("1005", &["sales"]));

@@ -80,7 +80,8 @@ fn a_phone_that_sends_its_callers_elsewhere_is_followed_with_its_rights() {
     send_elsewhere(&mut rig, station, "<sip:030@pbx.example>");
     let (elsewhere, invite) = rig.invited();
     assert_eq!((invite.target.uri.as_str(), invite.max_forwards), ("sip:30@carrier.example", 68));
-    assert_eq!(invite.headers, [("Diversion", "<sip:1002@pbx.example>;reason=unconditional".to_owned())]);
+    let diversion = "\"Line 1002\" <sip:1002@pbx.example>;reason=unconditional;counter=1".to_owned();
+    assert_eq!(invite.headers.first(), Some(&("Diversion", diversion)));
     assert!(rig.commands().is_empty());
     assert_eq!(
         rig.states(CRM),
@@ -98,7 +99,7 @@ fn lines_that_send_each_other_their_callers_end_somewhere() {
     rig.register("1001", "sip:1001@10.0.0.9", 1000);
     rig.register("1002", "sip:1002@10.0.0.9", 1000);
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
-    for hop in 0..6 {
+    for hop in 0..2 {
         let (station, _) = rig.invited();
         let other = if hop % 2 == 0 { "<sip:1001@pbx>" } else { "<sip:1002@pbx>" };
         send_elsewhere(&mut rig, station, other);

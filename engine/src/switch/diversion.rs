@@ -1,0 +1,284 @@
+//! Who sent a call elsewhere before it came where it is: Diversion (RFC 5806) and History-Info (RFC 7044).
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use trunkline_sip::outbox::{CallDetails, Party};
+
+use super::outbound::escaped;
+use super::view::{CallReason, PartyView};
+
+/// A call that was sent elsewhere this often goes nowhere else: two places that send each other their callers end there.
+pub(super) const HOPS_MAX: u8 = 5;
+
+/// Why a line sends a caller elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Why {
+    /// It does so always, or its phone said so.
+    Always,
+    /// It is busy.
+    Busy,
+    /// Nobody answered.
+    NoAnswer,
+    /// Its phone is not there.
+    Unavailable,
+    /// Somebody did not want this call.
+    Deflected,
+}
+
+impl Why {
+    /// `reason` of Diversion.
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::Always => "unconditional",
+            Self::Busy => "user-busy",
+            Self::NoAnswer => "no-answer",
+            Self::Unavailable => "unavailable",
+            Self::Deflected => "deflection",
+        }
+    }
+
+    /// What a `reason` of Diversion, or the cause of RFC 4458, tells an application.
+    fn call_reason(reason: &str) -> CallReason {
+        match reason {
+            "unconditional" | "do-not-disturb" | "time-of-day" | "follow-me" | "away" => {
+                CallReason::FwdUncond
+            }
+            "user-busy" => CallReason::FwdBusy,
+            "no-answer" | "unavailable" | "out-of-service" => CallReason::FwdNoAnswer,
+            _ => CallReason::Redirect,
+        }
+    }
+
+    /// The cause of RFC 4458 and RFC 7544 §6.2.
+    fn cause(reason: &str) -> u16 {
+        match reason {
+            "unconditional" => 302,
+            "user-busy" => 486,
+            "no-answer" => 408,
+            "unavailable" | "out-of-service" => 503,
+            _ => 480,
+        }
+    }
+}
+
+/// One who sent the call elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Hop {
+    party: Party,
+    reason: Cow<'static, str>,
+    counter: u8,
+    /// The line of the engine, where it is one.
+    line: Option<Arc<str>>,
+}
+
+/// All that sent a call elsewhere, the first one first.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Trail {
+    hops: Vec<Hop>,
+    /// How often, those included that are not named.
+    count: u8,
+}
+
+impl Trail {
+    /// What an INVITE says. Of a phone only the count is believed.
+    pub(super) fn received(details: Option<&CallDetails>, is_trunk: bool) -> Self {
+        let Some(details) = details else { return Self::default() };
+        let named = if is_trunk { &details.diversion[..] } else { &[] };
+        let hops = named.iter().rev().map(|diversion| Hop {
+            party: diversion.party.clone(),
+            reason: token(&diversion.reason),
+            counter: diversion.counter.max(1),
+            line: None,
+        });
+        Self { hops: hops.collect(), count: details.hops }
+    }
+
+    /// A line of the engine sends the call elsewhere.
+    pub(super) fn add(&mut self, line: &Arc<str>, party: Party, why: Why) {
+        let reason = Cow::Borrowed(why.reason());
+        self.hops.push(Hop { party, reason, counter: 1, line: Some(Arc::clone(line)) });
+        self.count = self.count.saturating_add(1);
+    }
+
+    /// Whether the call may be sent nowhere else.
+    pub(super) const fn is_full(&self) -> bool {
+        self.count >= HOPS_MAX
+    }
+
+    /// Whether this line sent the call elsewhere.
+    pub(super) fn has(&self, line: &str) -> bool {
+        self.hops.iter().any(|hop| hop.line.as_deref() == Some(line))
+    }
+
+    /// Whether any line of the engine did: the call then goes by the rights of that line.
+    pub(super) fn is_ours(&self) -> bool {
+        self.hops.iter().any(|hop| hop.line.is_some())
+    }
+
+    /// What it tells of the call.
+    pub(super) fn reason(&self) -> CallReason {
+        self.hops.last().map_or(CallReason::Direct, |hop| Why::call_reason(&hop.reason))
+    }
+
+    /// Who sent the call here: the last one.
+    pub(super) fn redirecting(&self) -> PartyView {
+        self.hops.last().map_or_else(PartyView::default, |hop| PartyView {
+            number: hop.party.user.clone(),
+            name: hop.party.name.clone(),
+        })
+    }
+
+    /// The header lines of an INVITE to `target`.
+    pub(super) fn headers(&self, target: &Party) -> Vec<(&'static str, String)> {
+        if self.hops.is_empty() {
+            return Vec::new();
+        }
+        let diversions = self.hops.iter().rev().map(|hop| {
+            let Hop { party, reason, counter, .. } = hop;
+            (
+                "Diversion",
+                format!("{}<{}>;reason={reason};counter={counter}", quoted(&party.name), uri(party)),
+            )
+        });
+        let mut headers: Vec<_> = diversions.collect();
+        let mut index = "1".to_owned();
+        let mut reached = String::new();
+        for (number, hop) in self.hops.iter().enumerate() {
+            let cause = Why::cause(&hop.reason);
+            // Who answered nothing was not asked: the cause then stands for what the engine did in its place.
+            headers.push((
+                "History-Info",
+                format!(
+                    "<{}{reached}?Reason=SIP%3Bcause%3D{cause}>;{}",
+                    uri(&hop.party),
+                    indexed(&index, number)
+                ),
+            ));
+            reached = format!(";cause={cause}");
+            index.push_str(".1");
+        }
+        let entry = format!("<{}{reached}>;{}", uri(target), indexed(&index, self.hops.len()));
+        headers.push(("History-Info", entry));
+        headers
+    }
+}
+
+/// RFC 7044 §9.1: `mp` names the entry that this one was mapped from.
+fn indexed(index: &str, number: usize) -> String {
+    if number == 0 {
+        format!("index={index}")
+    } else {
+        format!("index={index};mp={}", &index[..index.len() - 2])
+    }
+}
+
+/// The URI of a party. A host of the network that is none is left out of harm's way.
+fn uri(party: &Party) -> String {
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-.:[]".contains(&byte);
+    let host = if party.host.bytes().all(is_host) { &*party.host } else { "invalid" };
+    if party.user.is_empty() { format!("sip:{host}") } else { format!("sip:{}@{host}", user(&party.user)) }
+}
+
+/// As [`escaped`], but for what would end the user part inside of a URI with headers.
+fn user(user: &str) -> String {
+    escaped(user).replace('?', "%3F").replace(';', "%3B").replace(',', "%2C")
+}
+
+/// A display name and the space after it.
+fn quoted(name: &str) -> String {
+    let name: String = name.chars().filter(|c| !c.is_control()).collect();
+    if name.is_empty() {
+        return String::new();
+    }
+    format!("\"{}\" ", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// RFC 5806: `reason` is a token; anything else says nothing.
+fn token(reason: &str) -> Cow<'static, str> {
+    let fits = !reason.is_empty()
+        && reason.len() <= REASON_BYTES_MAX
+        && reason.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    if fits { Cow::Owned(reason.to_ascii_lowercase()) } else { Cow::Borrowed("unknown") }
+}
+
+/// The longest reason of a Diversion that is passed on.
+const REASON_BYTES_MAX: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use trunkline_sip::outbox::Diversion;
+
+    use super::*;
+
+    fn party(user: &str, name: &str) -> Party {
+        Party { user: user.into(), host: "pbx.example".into(), name: name.into() }
+    }
+
+    fn line(trail: &mut Trail, address: &str, why: Why) {
+        trail.add(&address.into(), party(address, ""), why);
+    }
+
+    #[test]
+    fn the_newest_diversion_comes_first_and_the_history_is_in_order() {
+        let mut trail = Trail::default();
+        trail.add(&"1001".into(), party("1001", "A \"B\""), Why::Always);
+        line(&mut trail, "1002", Why::Busy);
+        let said: Vec<String> = trail
+            .headers(&party("1003", ""))
+            .into_iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
+        assert_eq!(
+            said,
+            [
+                "Diversion: <sip:1002@pbx.example>;reason=user-busy;counter=1",
+                "Diversion: \"A \\\"B\\\"\" <sip:1001@pbx.example>;reason=unconditional;counter=1",
+                "History-Info: <sip:1001@pbx.example?Reason=SIP%3Bcause%3D302>;index=1",
+                "History-Info: <sip:1002@pbx.example;cause=302?Reason=SIP%3Bcause%3D486>;index=1.1;mp=1",
+                "History-Info: <sip:1003@pbx.example;cause=486>;index=1.1.1;mp=1.1",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_plain_call_says_nothing() {
+        assert!(Trail::default().headers(&party("1003", "")).is_empty());
+        assert_eq!(Trail::default().reason(), CallReason::Direct);
+    }
+
+    #[test]
+    fn a_trunk_names_who_sent_the_call_here_and_a_phone_does_not() {
+        let diversion = |user: &str, reason: &str| Diversion {
+            party: party(user, ""),
+            reason: reason.into(),
+            counter: 0,
+        };
+        let details = CallDetails {
+            diversion: vec![diversion("2", "No-Answer"), diversion("1", "x;y\r\n")],
+            hops: 4,
+            ..CallDetails::default()
+        };
+        let mut trail = Trail::received(Some(&details), true);
+        assert_eq!((trail.redirecting().number.as_str(), trail.reason()), ("2", CallReason::FwdNoAnswer));
+        assert!(!trail.is_full() && !trail.is_ours());
+        line(&mut trail, "1001", Why::NoAnswer);
+        assert!(trail.is_full() && trail.is_ours() && trail.has("1001") && !trail.has("2"));
+        assert_eq!(trail.headers(&party("3", ""))[2].1, "<sip:1@pbx.example>;reason=unknown;counter=1");
+
+        let trail = Trail::received(Some(&details), false);
+        assert_eq!((trail.count, trail.redirecting()), (4, PartyView::default()));
+    }
+
+    #[test]
+    fn what_the_network_said_ends_no_header() {
+        let hostile =
+            Party { user: "a>;b?c\r\nX: y".into(), host: "h>\r\n".into(), name: "n\r\nX: y".into() };
+        let mut trail = Trail::default();
+        trail.add(&"1001".into(), hostile, Why::Deflected);
+        for (_, value) in trail.headers(&party("3", "")) {
+            assert!(!value.contains(['\r', '\n']), "{value}");
+            assert_eq!(value.matches('>').count(), 1, "{value}");
+        }
+    }
+}

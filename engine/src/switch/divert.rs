@@ -1,0 +1,203 @@
+//! Sending a call elsewhere: because its line forwards it, or its phone says so, or an application.
+//!
+//! The caller is not told to go there himself: the switch calls the number for him, by the routes and rights of the line
+//! that sent him. He goes to no line that sent him elsewhere before, and [`super::diversion::HOPS_MAX`] times at most,
+//! wherever he was sent before he came.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_sip::outbox::{CauseKind, Party};
+
+use super::Switch;
+use super::call_state::DisconnectMode;
+use super::diversion::Why;
+use super::forward::{Calling, Condition, ForwardEntry};
+use super::ids::CallId;
+use super::outbox::Outbox;
+use super::release::Parting;
+use super::report::CallReport;
+use super::route::{Destination, Source, resolve};
+use super::setup::LineKind;
+use super::status::Failure;
+use super::view::PartyView;
+
+impl Condition {
+    /// What the destination is told.
+    const fn why(self) -> Why {
+        match self {
+            Self::Always => Why::Always,
+            Self::Busy => Why::Busy,
+            Self::NoAnswer => Why::NoAnswer,
+            Self::Unavailable => Why::Unavailable,
+        }
+    }
+
+    /// What a failed attempt to reach a phone says of it.
+    fn of(failure: &Failure) -> Option<Self> {
+        match (failure.cause.kind, failure.cause.status) {
+            (CauseKind::Unreachable | CauseKind::Lost, _) => Some(Self::Unavailable),
+            (CauseKind::Status, 486 | 600) => Some(Self::Busy),
+            (CauseKind::Status, 408 | 480) => Some(Self::NoAnswer),
+            (
+                CauseKind::Status | CauseKind::Bye | CauseKind::Cancel | CauseKind::NoAck | CauseKind::Local,
+                _,
+            ) => None,
+        }
+    }
+}
+
+impl Switch {
+    /// Forwards a caller before the line has a call for him, or refuses him where the line does not want to be disturbed.
+    /// Whether either was done.
+    pub(super) fn forward_caller(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        line: &Arc<str>,
+        condition: Condition,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(entry) = self.forward_entry(caller, line, condition) else { return false };
+        let Some(number) = entry.destination.clone() else {
+            let parting = self.do_not_disturb();
+            self.part(now, caller, &parting, out);
+            return true;
+        };
+        if self.may_divert(caller, line, &number) {
+            self.divert(now, caller, line, &number, condition.why(), out);
+        } else if condition == Condition::Always {
+            self.fail(now, caller, &Failure::local(482), out);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Forwards the caller of a call that nobody answered. Whether the call is over.
+    pub(super) fn forward_failed(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        failure: &Failure,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(condition) = Condition::of(failure) else { return false };
+        let Some(call) = self.calls.get(&id) else { return false };
+        let rings_here = matches!(call.kind, LineKind::Phone | LineKind::Local) && !call.calls;
+        let Some(caller) = call.peer.filter(|_| rings_here && call.errand.is_none()) else { return false };
+        let line = Arc::clone(&call.line);
+        let Some(entry) = self.forward_entry(caller, &line, condition) else { return false };
+        let Some(number) = entry.destination.clone() else {
+            let parting = self.do_not_disturb();
+            self.over(now, id, parting.report, &parting, out);
+            return true;
+        };
+        self.divert_call(now, id, &number, condition.why(), out)
+    }
+
+    /// Calls `number` for the caller of this call, in place of it: it is DISCONNECTED (FORWARDED). Whether that was
+    /// possible; nothing was done if not.
+    pub(super) fn divert_call(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        number: &str,
+        why: Why,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(call) = self.calls.get(&id) else { return false };
+        let line = Arc::clone(&call.line);
+        let Some(caller) = call.peer.filter(|caller| self.may_divert(*caller, &line, number)) else {
+            return false;
+        };
+        for (id, peer) in [(id, None), (caller, None)] {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.peer = peer;
+            }
+        }
+        let status = if why == Why::NoAnswer { 408 } else { 480 };
+        let parting = Parting::because(&Failure::local(status));
+        self.over(now, id, CallReport::Disconnected(DisconnectMode::Forwarded), &parting, out);
+        self.divert(now, caller, &line, number, why, out);
+        true
+    }
+
+    /// Whether this caller may be sent from this line to that number.
+    pub(super) fn may_divert(&self, caller: CallId, line: &str, number: &str) -> bool {
+        let Some(calling) = self.calls.get(&caller) else { return false };
+        if calling.trail.is_full() || calling.max_forwards == 0 {
+            return false;
+        }
+        match resolve(&self.setup.routes, &self.lines, Source::Line, number) {
+            Ok(Destination::Line(to)) => *to != *line && !calling.trail.has(&to),
+            Ok(Destination::Trunk(..)) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Calls `number` for a caller whom `line` sends there.
+    fn divert(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        line: &Arc<str>,
+        number: &str,
+        why: Why,
+        out: &mut Outbox,
+    ) {
+        let name = |address: &str| self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
+        let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name: name(line) };
+        let redirection = PartyView { number: number.to_owned(), name: name(number) };
+        let Some(calling) = self.calls.get_mut(&caller) else { return };
+        calling.max_forwards = calling.max_forwards.saturating_sub(1);
+        calling.trail.add(line, party, why);
+        calling.redirecting = calling.trail.redirecting();
+        calling.redirection = redirection;
+        self.dirty.insert(caller);
+        self.tell_info(caller, "redirectionid", None, out);
+        self.tell_info(caller, "redirectingid", None, out);
+        self.dial(now, caller, number, out);
+    }
+
+    /// The entry of the line's list that applies to this caller. One that would send him to himself does not: who takes
+    /// the calls of a line can still call it.
+    pub(super) fn forward_entry(
+        &self,
+        caller: CallId,
+        line: &str,
+        condition: Condition,
+    ) -> Option<&ForwardEntry> {
+        let forwarding = self.forwarding(line)?;
+        let calling = self.calls.get(&caller)?;
+        let is_internal = calling.kind != LineKind::Trunk;
+        let seen = calling.caller_as_seen().number;
+        let who = Calling { number: &calling.caller.number, seen: &seen, is_internal };
+        let entry = forwarding.entry(who, condition)?;
+        let to_himself = |number: &Arc<str>| {
+            is_internal && !calling.trail.is_ours() && self.leads_to(number, &calling.line)
+        };
+        (!entry.destination.as_ref().is_some_and(to_himself)).then_some(entry)
+    }
+
+    /// How long a call may ring at a line: until it is forwarded, and until nobody answered at all.
+    pub(super) fn ring_limits(&self, caller: CallId, line: &str) -> (Instant, Instant) {
+        let end = self.now + self.ring_time(caller);
+        let forwards = self.forward_entry(caller, line, Condition::NoAnswer).is_some();
+        let rings = self.forwarding(line).filter(|_| forwards).map(|forwarding| forwarding.rings);
+        let until = rings.map(|rings| self.now + self.setup.forward.ring * rings);
+        (until.map_or(end, |until| until.min(end)), end)
+    }
+
+    /// Whether the line takes no further call.
+    pub(super) fn is_line_busy(&self, address: &str) -> bool {
+        let Some(line) = self.lines.get(address) else { return false };
+        let most = self.setup.lines.iter().find(|line| *line.address == *address);
+        let most = most.and_then(|line| line.calls_max);
+        most.is_some_and(|most| line.occupied >= most) || self.is_secured(address)
+    }
+
+    fn do_not_disturb(&self) -> Parting {
+        Parting::by_us(DisconnectMode::DoNotDisturb, self.setup.forward.do_not_disturb, None)
+    }
+}

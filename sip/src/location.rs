@@ -196,6 +196,24 @@ impl Location {
         }
     }
 
+    /// Claims an address of record that is no line's for one contact: compare-and-set, so that of two who claim it at once
+    /// one has it. Who has it already claims it anew, to have it for longer. Whether it is had.
+    ///
+    /// Nobody is told, and nothing is stored: what the contact leads to does not outlive the engine.
+    pub fn claim(&self, now: Instant, address: &Arc<str>, binding: Binding) -> bool {
+        let mut unsaid = Outbox::default();
+        let key = Arc::clone(&binding.key);
+        let decide = |known: &[Arc<Binding>]| {
+            if known.iter().all(|known| known.key == key) { Ok(vec![Edit::Put(binding)]) } else { Err(()) }
+        };
+        self.edit(now, address, &mut unsaid, decide).is_ok()
+    }
+
+    /// Gives a claimed address back; nothing where somebody else has it.
+    pub fn release(&self, address: &str, key: &str) {
+        self.remove(address, key, &mut Outbox::default());
+    }
+
     /// Removes one binding, if it is there.
     pub fn remove(&self, line: &str, key: &str, out: &mut Outbox) {
         self.sweep(line, RegistrationChange::Unregistered, |binding| &*binding.key == key, out);
@@ -579,6 +597,34 @@ mod tests {
         assert_eq!(table.location.lines.len(), 2);
         table.location.remove("1002", "b", &mut table.out);
         assert_eq!(table.put("1003", table.binding("c", 60)), Ok(()));
+    }
+
+    #[test]
+    fn of_two_who_claim_an_address_one_has_it() {
+        let mut table = Table::new();
+        let (location, start) = (&table.location, table.start);
+        let claim = |key, seconds| location.claim(start, &"701".into(), table.binding(key, seconds));
+        assert!(claim("park-c1", 60));
+        assert!(!claim("park-c2", 60));
+        assert!(claim("park-c1", 120), "for longer");
+        location.release("701", "park-c2");
+        assert_eq!(table.keys("701", 61), "park-c1");
+        location.release("701", "park-c1");
+        assert_eq!(table.keys("701", 0), "");
+        assert!(claim("park-c2", 60));
+        assert!(
+            location.claim(table.at(60), &"701".into(), table.binding("park-c3", 90)),
+            "what has ended is free"
+        );
+        assert_eq!((table.told().as_str(), table.changes()), ("", vec![]), "nobody is told");
+    }
+
+    #[test]
+    fn a_full_table_takes_no_claim() {
+        let table = Table::limited(LocationLimits { bindings_max: 1, ..LocationLimits::DEFAULT });
+        assert!(table.location.claim(table.start, &"701".into(), table.binding("park-c1", 60)));
+        assert!(!table.location.claim(table.start, &"702".into(), table.binding("park-c2", 60)));
+        assert_eq!(table.location.lines.len(), 1);
     }
 
     #[test]

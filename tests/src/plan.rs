@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
+use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup,
-    RouteTo, TrunkSetup,
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup, RouteFrom,
+    RouteSetup, RouteTo, TrunkSetup,
 };
 use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::transport::Transport;
@@ -96,6 +97,7 @@ fn setup() -> Setup {
         kind,
         groups: Vec::new(),
         calls_max: None,
+        picks_up: Vec::new(),
     };
     let mut lines: Vec<LineSetup> = LINES.iter().map(|number| line(number, LineKind::Phone)).collect();
     lines.push(line(LOCAL_LINE, LineKind::Local));
@@ -140,6 +142,8 @@ fn setup() -> Setup {
         },
         conference: ConferenceSetup::default(),
         translation: Arc::default(),
+        park: ParkSetup::default(),
+        features: FeatureCodes::default(),
         domain: DOMAIN.to_owned(),
         sip_workers: 1,
         ring_max: Duration::from_secs(60),

@@ -61,6 +61,7 @@ fn line(text: &str) -> Option<Line> {
         password: Some(Secret(password.trim().into())),
         groups: Vec::new(),
         calls_max: None,
+        picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,
     })

@@ -15,8 +15,8 @@ use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
 use super::{
-    Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Park, Sip, Store, apps, endpoint, lines, music,
-    routes, trunks,
+    Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, lines,
+    music, routes, trunks,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -59,7 +59,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         lines,
         trunks,
         routes,
-        park: park(root.table("park")),
+        park: features::park(root.table("park"), &addresses),
+        features: features::features(root.table("features"), &addresses),
         conference: conference(root.table("conference")),
         forward: forward(root.table("forward")),
         completion: completion(root.table("completion")),
@@ -231,25 +232,6 @@ fn store(section: Section<'_>) -> Store {
     Store { path }
 }
 
-fn park(section: Section<'_>) -> Park {
-    let slots = section.string("slots").and_then(|value| {
-        let bounds = value.get_ref().split_once('-');
-        let bounds = bounds.and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
-        match bounds {
-            Some((first, last)) if first <= last && last - first < PARK_SLOTS_MAX => Some(first..=last),
-            _ => {
-                let right =
-                    format!("write FIRST-LAST, as in \"701-720\", with at most {PARK_SLOTS_MAX} slots");
-                section.refuse("slots", &value, format!("{:?} is no range of slots", value.get_ref()), right);
-                None
-            }
-        }
-    });
-    let timeout_s = section.integer("timeout_s", 5..=86_400).unwrap_or(120);
-    section.close();
-    Park { slots: slots.unwrap_or(701..=720), timeout: Duration::from_secs(u64::from(timeout_s)) }
-}
-
 fn conference(section: Section<'_>) -> ConferenceSetup {
     let ConferenceSetup { parties_max, factory } = ConferenceSetup::default();
     let parties_max = section
@@ -416,6 +398,3 @@ const MESSAGES_MAX: usize = 100;
 
 /// The longest predefined message: a MESSAGE must fit into a datagram (RFC 3428 §8).
 const MESSAGE_BYTES_MAX: usize = 500;
-
-/// Park slots.
-const PARK_SLOTS_MAX: u32 = 10_000;

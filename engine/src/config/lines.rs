@@ -59,12 +59,14 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let password = password(&section, kind);
     let groups = section.strings("groups").unwrap_or_default();
     let groups = groups.into_iter().map(|group| group.into_inner().to_owned()).collect();
+    let picks_up = section.string_or_strings("picks_up").unwrap_or_default();
+    let picks_up = picks_up.into_iter().map(|line| line.into_inner().to_owned()).collect();
     let digest = digest(&section);
     let calls_max = section.integer("max_calls", 1..=1_000_000);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
-    Some(Line { name, address, password, groups, digest, calls_max, kind })
+    Some(Line { name, address, password, groups, picks_up, digest, calls_max, kind })
 }
 
 fn kind(section: &Section<'_>) -> LineKind {

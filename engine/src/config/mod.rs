@@ -18,8 +18,9 @@ use toml::de::DeTable;
 use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::transport::Transport;
 
+use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
-use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, RouteSetup};
+use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RouteSetup};
 use crate::translate::Locations;
 
 mod apps;
@@ -28,6 +29,7 @@ mod check;
 mod endpoint;
 mod engine;
 mod error;
+mod features;
 mod lines;
 mod locations;
 mod music;
@@ -71,7 +73,9 @@ pub struct Config {
     /// Routes, in order.
     pub routes: Vec<RouteSetup>,
     /// Where calls are parked.
-    pub park: Park,
+    pub park: ParkSetup,
+    /// What is dialled at the handset for a feature.
+    pub features: FeatureCodes,
     /// Conferences.
     pub conference: ConferenceSetup,
     /// How lines forward their calls.
@@ -171,6 +175,8 @@ pub struct Line {
     pub password: Option<Secret>,
     /// Pickup groups.
     pub groups: Vec<String>,
+    /// Whose calls it may pick up beyond its groups; `*` for all.
+    pub picks_up: Vec<String>,
     /// Challenges offered, in this order.
     pub digest: Vec<Algorithm>,
     /// Calls at once; with as many, the line is busy. `None`: no limit.
@@ -194,15 +200,6 @@ pub struct Trunk {
     pub credentials: Option<Arc<Credentials>>,
     /// Calls at once, both directions.
     pub calls_max: u32,
-}
-
-/// `[park]`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Park {
-    /// Slot numbers.
-    pub slots: RangeInclusive<u32>,
-    /// When a parked call goes back to who parked it.
-    pub timeout: Duration,
 }
 
 /// `[limits]`.

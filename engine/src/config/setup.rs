@@ -29,6 +29,7 @@ impl Config {
             kind: line.kind,
             groups: line.groups.clone(),
             calls_max: line.calls_max,
+            picks_up: line.picks_up.clone(),
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -57,6 +58,8 @@ impl Config {
             },
             conference: self.conference.clone(),
             translation: Arc::clone(&self.locations),
+            park: self.park.clone(),
+            features: self.features.clone(),
             domain: self.domain(),
             sip_workers: self.sip.workers,
             ring_max: self.sip.ring_timeout,

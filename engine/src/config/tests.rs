@@ -55,6 +55,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "advertise",
         "area_rules",
         "card",
+        "fallback",
         "music",
         "hosts",
         "origins",

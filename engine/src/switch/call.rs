@@ -152,6 +152,12 @@ pub(super) struct Call {
     /// The parent of the conference that it is a member of, or will be when the consultation is answered.
     pub(super) conference: Option<CallId>,
     pub(super) pending: Option<Pending>,
+    /// The park address where the party at this end waits.
+    pub(super) parked: Option<Arc<str>>,
+    /// The call whose phone is rung to take this one over.
+    pub(super) taker: Option<CallId>,
+    /// Whether it is answered only to hear that a feature was switched.
+    pub(super) is_confirmed: bool,
 }
 
 impl Call {
@@ -209,6 +215,9 @@ impl Call {
             is_secure: false,
             conference: None,
             pending: None,
+            parked: None,
+            taker: None,
+            is_confirmed: false,
         }
     }
 

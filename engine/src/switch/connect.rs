@@ -128,6 +128,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.dirty.insert(caller);
+        self.reminder_answered(caller, callee, out);
         if let Some(calling) = self.calls.get_mut(&caller) {
             // Where the call goes from here on is another journey.
             calling.trail = Trail::default();
@@ -258,6 +259,12 @@ impl Switch {
             // A network that holds would play its music to everybody.
             let holds = self.network_holds(call);
             return if holds { Heard::Nothing } else { Heard::Conference(ConferenceId(conference.0)) };
+        }
+        if call.parked.is_some() {
+            return Heard::Music;
+        }
+        if call.is_confirmed {
+            return Heard::Tone(CallProgress::Confirmation);
         }
         let Some(peer) = peer else { return alone(call) };
         if peer.holds() {

@@ -15,6 +15,10 @@ pub(super) struct Line {
     pub(super) address: Arc<str>,
     pub(super) name: String,
     pub(super) kind: LineKind,
+    /// Pickup groups.
+    pub(super) groups: Vec<String>,
+    /// Whose calls it may pick up beyond its groups; `*` for all.
+    pub(super) picks_up: Vec<String>,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
     /// What applications take and want to hear, where they said so.
@@ -80,14 +84,21 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
-        let stations = setup.lines.iter().map(|line| (&line.address, line.name.clone(), line.kind));
-        let trunks = setup.trunks.iter().map(|trunk| (&trunk.name, trunk.name.to_string(), LineKind::Trunk));
+        let stations = setup.lines.iter().map(|line| {
+            (&line.address, line.name.clone(), line.kind, (line.groups.clone(), line.picks_up.clone()))
+        });
+        let trunks = setup
+            .trunks
+            .iter()
+            .map(|trunk| (&trunk.name, trunk.name.to_string(), LineKind::Trunk, (Vec::new(), Vec::new())));
         let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new() };
-        for (address, name, kind) in stations.chain(trunks) {
+        for (address, name, kind, (groups, picks_up)) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
                 name,
                 kind,
+                groups,
+                picks_up,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),
                 calls: BTreeSet::new(),

@@ -21,6 +21,7 @@
 pub mod call_state;
 pub mod error;
 pub mod feature;
+pub mod feature_code;
 pub mod forward;
 pub mod ids;
 pub mod kept;
@@ -102,7 +103,9 @@ pub use outbox::Outbox;
 pub use privilege::CallPrivilege;
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup};
-pub use view::{CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, PartyView, TrunkView};
+pub use view::{
+    CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, TrunkView,
+};
 
 use call::Call;
 use conference::Conference;
@@ -111,6 +114,7 @@ use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
 use owner::App;
+use park::Slots;
 use release::Parting;
 use session::FarEnd;
 use status::Failure;
@@ -142,6 +146,7 @@ pub struct Switch {
     last_generation: u32,
     /// Who is asked first to own calls of a media mode; `false`: not at all.
     priorities: BTreeMap<MediaMode, Vec<(AppId, bool)>>,
+    slots: Slots,
     /// Calls whose consequences have not been drawn.
     dirty: BTreeSet<CallId>,
     /// Calling sides that are up or on their way.
@@ -181,6 +186,7 @@ impl Switch {
             generations: BTreeMap::new(),
             last_generation: 0,
             priorities: BTreeMap::new(),
+            slots: Slots::default(),
             dirty: BTreeSet::new(),
             conversations: 0,
             uncleared: BTreeSet::new(),
@@ -269,6 +275,8 @@ impl Switch {
                 Timer::RingCycle => self.ring_cycle(now, call, out),
                 Timer::Dial => self.digits_missing(now, call, out),
                 Timer::Leave => self.leave(now, call, out),
+                Timer::Park => self.remind(now, call, out),
+                Timer::Confirmation => self.confirmation_over(now, call, out),
             }
             self.settle(now, out);
         }
@@ -300,6 +308,8 @@ impl Switch {
                 self.tell_feeds(peer, out);
             }
             self.tell_feeds(id, out);
+            self.settle_parked(now, id, out);
+            self.settle_taker(now, id, out);
             self.settle_end(now, id, out);
             self.settle_conference(now, id, out);
             self.line_changed(id);
@@ -323,7 +333,8 @@ impl Switch {
         }
         let Some(call) = self.calls.get(&id) else { return };
         let peer = call.peer.and_then(|peer| self.calls.get(&peer));
-        let remote = peer.is_some_and(Call::holds)
+        let remote = call.parked.is_some()
+            || peer.is_some_and(Call::holds)
             || self.network_holds(call)
             || peer.is_some_and(|peer| self.network_holds(peer));
         let report = if remote { CallReport::RemoteHeld } else { CallReport::RemoteRetrieved };

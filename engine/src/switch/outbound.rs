@@ -39,6 +39,9 @@ const SERIALS: u64 = 1 << 47;
 impl Switch {
     /// Calls the dialled address for this caller, whose leg, if it has one, is known.
     pub(super) fn dial(&mut self, now: Instant, caller: CallId, dialled: &str, out: &mut Outbox) {
+        if self.serve(now, caller, dialled, out) {
+            return;
+        }
         let Some(call) = self.calls.get(&caller) else { return };
         if call.kind != LineKind::Trunk && self.is_factory(dialled) {
             self.open_conference(now, caller, out);
@@ -140,7 +143,7 @@ impl Switch {
 
     /// Makes the call on the called line and joins it with the caller's.
     #[expect(clippy::too_many_arguments, reason = "what a call is made of")]
-    fn called_side(
+    pub(super) fn called_side(
         &mut self,
         now: Instant,
         caller: CallId,
@@ -182,7 +185,7 @@ impl Switch {
     }
 
     #[expect(clippy::too_many_arguments, reason = "what an invitation is made of")]
-    fn start_ring(
+    pub(super) fn start_ring(
         &mut self,
         now: Instant,
         id: CallId,

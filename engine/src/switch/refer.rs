@@ -44,7 +44,7 @@ enum Referred {
 
 impl Switch {
     pub(super) fn referred(&mut self, now: Instant, usage: UsageId, refer: &Refer, out: &mut Outbox) {
-        if self.referred_to_focus(now, usage, refer, out) {
+        if self.referred_to_focus(now, usage, refer, out) || self.refer_parks(now, usage, refer, out) {
             return;
         }
         let (id, to) = match self.check_refer(refer) {

@@ -92,7 +92,7 @@ impl Switch {
     pub(super) fn part(&mut self, now: Instant, id: CallId, parting: &Parting, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.peer = None;
-        if !call.is_alive() || self.returned(now, id, parting, out) {
+        if !call.is_alive() || self.returned(now, id, parting, out) || self.waits_on(now, id, out) {
             return;
         }
         let Some(call) = self.calls.get(&id) else { return };

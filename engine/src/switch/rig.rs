@@ -16,9 +16,10 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId};
 
+use super::feature_code::FeatureCodes;
 use super::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup,
-    RouteTo, TrunkSetup,
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup, RouteFrom,
+    RouteSetup, RouteTo, TrunkSetup,
 };
 use super::*;
 
@@ -46,6 +47,7 @@ pub(super) fn setup() -> Setup {
         kind,
         groups: Vec::new(),
         calls_max: None,
+        picks_up: Vec::new(),
     };
     let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".into()], privilege };
     let route = RouteSetup {
@@ -79,6 +81,8 @@ pub(super) fn setup() -> Setup {
         },
         conference: ConferenceSetup::default(),
         translation: Arc::default(),
+        park: ParkSetup::default(),
+        features: FeatureCodes::default(),
         domain: "pbx.example".into(),
         sip_workers: 2,
         ring_max: Duration::from_secs(60),

@@ -9,6 +9,7 @@ use regex::Regex;
 use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
 
+use super::feature_code::FeatureCodes;
 use super::privilege::CallPrivilege;
 use crate::translate::Locations;
 
@@ -47,6 +48,8 @@ pub struct LineSetup {
     pub groups: Vec<String>,
     /// Calls at once; with as many, the line is busy. `None`: no limit but that of the engine.
     pub calls_max: Option<u32>,
+    /// Whose calls it may pick up beyond its groups; `*` for all.
+    pub picks_up: Vec<String>,
 }
 
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
@@ -174,6 +177,23 @@ impl Default for CompletionSetup {
     }
 }
 
+/// Where calls are parked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParkSetup {
+    /// Park addresses, by number; one that is a line's address is none. `None`: nothing is parked.
+    pub slots: Option<RangeInclusive<u32>>,
+    /// When a parked call goes back to who parked it.
+    pub timeout: Duration,
+    /// What is called when he does not answer; `None`: the call waits on.
+    pub fallback: Option<String>,
+}
+
+impl Default for ParkSetup {
+    fn default() -> Self {
+        Self { slots: Some(701..=720), timeout: Duration::from_secs(120), fallback: None }
+    }
+}
+
 /// Everything the switch is told.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -191,6 +211,10 @@ pub struct Setup {
     pub conference: ConferenceSetup,
     /// Where lines are, for lineTranslateAddress and callers' numbers.
     pub translation: Arc<Locations>,
+    /// Where calls are parked.
+    pub park: ParkSetup,
+    /// What is dialled at the handset for a feature.
+    pub features: FeatureCodes,
     /// The engine's own domain, for From and To.
     pub domain: String,
     /// SIP workers.

@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::Party;
+use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
 use super::auto_answer;
@@ -74,6 +75,7 @@ impl Switch {
     ) {
         let Some(call) = self.calls.get(&id) else { return };
         let (line, max_forwards) = (call.line.clone(), call.max_forwards);
+        let errand_offer = call.errand.as_ref().and_then(|errand| self.waiting_description(errand));
         let bindings = self.location.bindings(&line, now);
         let domain = self.setup.domain.clone();
         let mut groups = std::collections::VecDeque::new();
@@ -88,7 +90,7 @@ impl Switch {
             max_forwards,
             credentials: None,
             headers: Vec::new(),
-            offer: None,
+            offer: errand_offer,
             worker: self.next_sip_worker(),
         };
         self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
@@ -103,9 +105,19 @@ impl Switch {
                 let digits = self.calls.get(&id).and_then(|call| call.digits.clone());
                 self.collect(now, id, digits.unwrap_or_default());
             }
-            Errand::Join(far) => self.join(now, id, far, out),
+            Errand::Join(far) => self.join_waiting(now, id, far, out),
             Errand::Take(offered) => self.take_offered(now, id, offered, out),
         }
+    }
+
+    /// What the phone is offered: the description of who waits for it, if anybody does.
+    fn waiting_description(&self, errand: &Errand) -> Option<Box<SessionDescription>> {
+        let waiting = match errand {
+            Errand::Dial(_) | Errand::Collect => return None,
+            Errand::Join(far) => *far,
+            Errand::Take(offered) => self.calls.get(offered)?.peer?,
+        };
+        self.legs.get(&self.calls.get(&waiting)?.leg?)?.theirs.clone()
     }
 
     /// The own phone did not answer: who waits for it is told.

@@ -9,6 +9,8 @@ mod forwarding;
 mod holding;
 mod limits;
 mod ownership;
+mod parking;
+mod picking_up;
 mod random;
 mod relay;
 mod tables;

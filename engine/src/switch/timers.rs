@@ -26,10 +26,14 @@ pub(super) enum Timer {
     Dial,
     /// The phone that transferred its party was told so and did not hang up ([`LEAVE`]).
     Leave,
+    /// Nobody retrieved a parked call (`park.timeout` of the configuration).
+    Park,
+    /// The confirmation tone of a feature code was heard.
+    Confirmation,
 }
 
 impl Timer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Guard,
         Self::RingStep,
         Self::Ring,
@@ -39,6 +43,8 @@ impl Timer {
         Self::RingCycle,
         Self::Dial,
         Self::Leave,
+        Self::Park,
+        Self::Confirmation,
     ];
 }
 

@@ -214,6 +214,21 @@ pub struct TrunkView {
     pub calls_max: u32,
 }
 
+/// A parked call.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ParkedView {
+    /// The park address.
+    pub slot: Arc<str>,
+    /// The line that parked it.
+    pub line: Arc<str>,
+    /// Who waits.
+    pub party: PartyView,
+    /// The call of who waits, on its own line.
+    pub call: CallId,
+    /// Since when.
+    pub since: Instant,
+}
+
 /// What the switch holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Gauges {

@@ -22,6 +22,7 @@ fn rig_of(parties_max: usize) -> Rig {
         address: address.into(),
         name: format!("Line {address}"),
         kind: LineKind::Phone,
+        picks_up: Vec::new(),
         groups: groups.iter().map(ToString::to_string).collect(),
         calls_max: None,
     };

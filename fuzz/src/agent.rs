@@ -99,7 +99,7 @@ impl Stage {
             let command = match number % 5 {
                 0 => Command::Enclose(leg, vec![("X-Line", number.to_string())]),
                 1 => Command::Identify(leg, Party { user: (number / 10 % 3).to_string(), ..Party::default() }),
-                2 => Command::Focus(leg, number % 2 == 0),
+                2 => Command::Focus(leg, (number % 2 == 0).then(|| number.to_string())),
                 3 => Command::Digit(leg, (number / 10 % 256) as u8, 100),
                 _ => Command::UserToUser(leg, number.to_be_bytes().to_vec().into()),
             };

@@ -172,7 +172,7 @@ impl Agent {
             Command::Identify(id, party) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.identify(now, party, endpoint, out));
             }
-            Command::Focus(id, is_focus) => self.with_leg(id, out, |leg, _, _| leg.focus(is_focus)),
+            Command::Focus(id, user) => self.with_leg(id, out, |leg, _, _| leg.focus(user.as_deref())),
             Command::Digit(id, digit, duration_ms) => self.with_leg(id, out, |leg, endpoint, out| {
                 leg.digit(now, digit, duration_ms, endpoint, out);
             }),

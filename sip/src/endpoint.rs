@@ -368,10 +368,10 @@ pub(crate) struct Contact<'a> {
     is_focus: bool,
 }
 
-impl Contact<'_> {
-    /// Says whether we are the focus of a conference here (RFC 4579 §5.1).
-    pub(crate) const fn focus(self, is_focus: bool) -> Self {
-        Self { is_focus, ..self }
+impl<'a> Contact<'a> {
+    /// Says that we are the focus of a conference with this user part here, if there is one (RFC 4579 §5.1).
+    pub(crate) fn focus(self, user: Option<&'a str>) -> Self {
+        user.map_or(self, |user| Self { user, is_focus: true, ..self })
     }
 }
 

@@ -675,8 +675,9 @@ pub enum Command {
     /// Show the far end whom it is connected with: P-Asserted-Identity and Remote-Party-ID in an UPDATE, or in a re-INVITE
     /// with the same description. What was shown last is not shown again.
     Identify(LegId, Party),
-    /// Say, in the next message with a Contact, that the engine is (or is not) the focus of a conference here (RFC 4579).
-    Focus(LegId, bool),
+    /// Be the focus of a conference with this user part in Contact, from the next message that has one (RFC 4579); `None`: be
+    /// that no more.
+    Focus(LegId, Option<String>),
     /// Send a digit by SIP INFO: which, and for how many milliseconds.
     Digit(LegId, u8, u16),
     /// Send user-to-user information by INFO (RFC 7433).

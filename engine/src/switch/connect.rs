@@ -223,7 +223,7 @@ impl Switch {
             self.media.set_heard(leg, heard, &self.setup.media, out);
             self.tell_detection(leg, out);
             if self.legs.get(&leg).is_some_and(Leg::is_up) {
-                self.tell_focus(leg, self.is_focus_for(leg), out);
+                self.tell_focus(leg, self.focus_for(leg), out);
             }
         }
     }

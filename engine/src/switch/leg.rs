@@ -61,8 +61,8 @@ pub(super) struct Leg {
     pub(super) moved: bool,
     /// By which way it says digits.
     pub(super) digit_way: Option<DigitWay>,
-    /// Whether it was told that the engine is the focus of a conference (RFC 4579).
-    pub(super) is_focus: bool,
+    /// The conference that it was told the engine is the focus of (RFC 4579).
+    pub(super) focus: Option<CallId>,
     /// The last provisional response sent.
     pub(super) provisional: Option<u16>,
 }
@@ -84,7 +84,7 @@ impl Leg {
             offered: VecDeque::new(),
             moved: false,
             digit_way: None,
-            is_focus: false,
+            focus: None,
             provisional: None,
         }
     }

@@ -358,7 +358,7 @@ impl Rig {
                 Command::Notify(_, event) => format!("notify {event}"),
                 Command::Enclose(..) => "enclose".to_owned(),
                 Command::Identify(_, party) => format!("identify {}", party.user),
-                Command::Focus(_, is_focus) => format!("focus {is_focus}"),
+                Command::Focus(_, user) => format!("focus {}", user.is_some()),
                 Command::Digit(_, digit, _) => format!("digit {}", char::from(*digit)),
                 Command::UserToUser(..) => "user-to-user".to_owned(),
                 Command::AnswerRefer(_, status) => format!("answer refer {status}"),

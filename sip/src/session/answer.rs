@@ -234,7 +234,7 @@ impl Leg {
         let response = endpoint
             .response(server, status, self.tag)?
             .copy(request, HeaderName::RecordRoute)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus));
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()));
         if status < 200 {
             return Some(response);
         }

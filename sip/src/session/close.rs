@@ -276,7 +276,8 @@ impl Leg {
                 endpoint.reply(now, arrival, 491, tag, out, |reply| reply);
             }
             Method::Update => {
-                let contact = endpoint.contact(arrival.flow, &self.user).focus(self.is_focus).to_string();
+                let contact =
+                    endpoint.contact(arrival.flow, &self.user).focus(self.focus.as_deref()).to_string();
                 let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
                 if let Some(dialog) = &mut self.dialog {
                     dialog.retarget(&request);
@@ -319,7 +320,7 @@ impl Leg {
         let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
         let bytes = endpoint
             .request(dialog, Method::Notify, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Event, event)
             .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
             .finish();

@@ -108,7 +108,7 @@ impl Leg {
         let (branch, cseq) = (endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, method, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
         if let Some(timer) = &self.timer {

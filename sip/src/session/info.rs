@@ -102,7 +102,7 @@ impl Leg {
         let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, Method::Info, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus));
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()));
         if let Some((name, value)) = authorization {
             request = request.header(name, value);
         }

@@ -90,8 +90,8 @@ pub(crate) struct Leg {
     enclosed: Vec<(&'static str, String)>,
     identity: Option<Box<Identity>>,
     infos: Option<Box<Infos>>,
-    /// Whether our Contact says that we are the focus of a conference (RFC 4579).
-    is_focus: bool,
+    /// The user part of the conference that our Contact names, escaped (RFC 4579).
+    focus: Option<Box<str>>,
     /// The REFERs of the peer in this dialog that are not done.
     pub(crate) referrals: Vec<UsageId>,
 }
@@ -235,7 +235,7 @@ impl Leg {
             enclosed: Vec::new(),
             identity: None,
             infos: None,
-            is_focus: false,
+            focus: None,
             referrals: Vec::new(),
         }
     }
@@ -378,9 +378,9 @@ impl Leg {
         headers.into_iter().fold(message, |message, (name, value)| message.raw(name, value))
     }
 
-    /// Whether our Contact says that we are the focus of a conference.
-    pub(crate) const fn focus(&mut self, is_focus: bool) {
-        self.is_focus = is_focus;
+    /// Makes our Contact that of a conference with this user part, or again that of the call.
+    pub(crate) fn focus(&mut self, user: Option<&str>) {
+        self.focus = user.map(|user| escape_user(user).into());
     }
 
     /// Tells the owner what a message brings from user to user.

@@ -58,7 +58,7 @@ impl Leg {
         let body = self.local.print(&description, Self::media_address(endpoint, flow));
         let bytes = endpoint
             .request(dialog, Method::Invite, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
         let bytes = refresh::ask(bytes, 0, endpoint);

@@ -223,7 +223,7 @@ impl Leg {
         let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, method, cseq, flow, branch)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.is_focus))
+            .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::SessionExpires, format_args!("{interval_s};refresher=uac"))

@@ -70,8 +70,8 @@ impl Leg {
     }
 
     /// The user part of our Contact, escaped.
-    pub(crate) const fn contact_user(&self) -> &str {
-        &self.user
+    pub(crate) fn contact_user(&self) -> &str {
+        self.focus.as_deref().unwrap_or(&self.user)
     }
 
     /// The user part of the peer's identity, and where it speaks from.

@@ -49,24 +49,24 @@ impl Switch {
         let leg = call.leg;
         self.conferences.insert(id, Conference { is_asked_for: true, ..Conference::default() });
         if let Some(leg) = leg {
-            self.tell_focus(leg, true, out);
+            self.tell_focus(leg, Some(id), out);
         }
         self.answer_caller(now, id, None, out);
     }
 
-    /// Says whether the engine is a focus on this leg, as far as it was not said.
-    pub(in crate::switch) fn tell_focus(&mut self, leg: LegId, is_focus: bool, out: &mut Outbox) {
+    /// Says which conference the engine is the focus of on this leg, as far as it was not said.
+    pub(in crate::switch) fn tell_focus(&mut self, leg: LegId, focus: Option<CallId>, out: &mut Outbox) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
-        if entry.is_focus != is_focus {
-            entry.is_focus = is_focus;
-            out.sip.push(Command::Focus(leg, is_focus));
+        if entry.focus != focus {
+            entry.focus = focus;
+            out.sip.push(Command::Focus(leg, focus.map(focus_name)));
         }
     }
 
-    /// Whether the far end of a leg talks with a conference.
-    pub(in crate::switch) fn is_focus_for(&self, leg: LegId) -> bool {
-        let call = self.legs.get(&leg).and_then(|entry| self.calls.get(&entry.call));
-        call.is_some_and(|call| self.conference_with(call).is_some())
+    /// The conference that the far end of a leg talks with.
+    pub(in crate::switch) fn focus_for(&self, leg: LegId) -> Option<CallId> {
+        let call = self.legs.get(&leg).and_then(|entry| self.calls.get(&entry.call))?;
+        self.conference_with(call)
     }
 
     /// Whether a call of the same line can be taken into a conference that its phone is in.

@@ -138,7 +138,7 @@ impl Chaos {
                 Command::Enclose(leg, vec![("X-Line", "a\r\nb".to_owned()); usize::from(a % 20)])
             }
             (14, Some(leg)) => Command::Identify(leg, party(["1", "2", "\r\n\"", ""][usize::from(a % 4)])),
-            (15, Some(leg)) => Command::Focus(leg, a.is_multiple_of(2)),
+            (15, Some(leg)) => Command::Focus(leg, a.is_multiple_of(2).then(|| "conf 1\r\n".to_owned())),
             (16, Some(leg)) => Command::Digit(leg, a as u8, a),
             (17, Some(leg)) => Command::UserToUser(leg, a.to_be_bytes().to_vec().into()),
             (11, _) if usage.is_some() => Command::AnswerRefer(usage.unwrap(), 200 + a % 300),

@@ -260,17 +260,17 @@ fn showing_somebody_keeps_the_session_timer_and_who_refreshes() {
 fn a_focus_says_so_in_its_contact() {
     let (mut bench, leg, tag) = established(UPDATE);
     let contact = |message: &Message| message.value(HeaderName::Contact).unwrap().to_owned();
-    bench.command(Command::Focus(leg, true));
+    bench.command(Command::Focus(leg, Some("conf-7".to_owned())));
     bench.command(Command::Offer(leg, sdp(7000)));
     let offer = bench.only();
-    assert_eq!(contact(&offer), "<sip:bob@192.0.2.1:5060>;isfocus");
+    assert_eq!(contact(&offer), "<sip:conf-7@192.0.2.1:5060>;isfocus");
     bench.say(accept(&offer));
     bench.sent();
     bench.say(request("INVITE", 2, &tag, "", SDP_BODY));
     bench.command(Command::AnswerOffer(leg, sdp(7000)));
     assert!(contact(&bench.sent().last().unwrap().1).ends_with(";isfocus"));
     bench.say(request("ACK", 2, &tag, "", ""));
-    bench.command(Command::Focus(leg, false));
+    bench.command(Command::Focus(leg, None));
     bench.command(Command::Identify(leg, somebody("1", "")));
     assert_eq!(contact(&bench.only()), "<sip:bob@192.0.2.1:5060>");
 }

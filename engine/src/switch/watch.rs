@@ -11,7 +11,7 @@ use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Package
 use super::Switch;
 use super::call::Call;
 use super::call_state::CallState;
-use super::conference::focus_name;
+use super::conference::{far_party, focus_name};
 use super::ids::CallId;
 use super::outbox::Outbox;
 use super::view::CallOrigin;
@@ -112,11 +112,12 @@ impl Switch {
         let Peer::Line(watcher) = &subscriber.peer else { return Err(403) };
         let subject: Arc<str> = match subscriber.package {
             Package::Dialog => subscriber.dialled.as_str().into(),
-            // In the dialog with a focus, whatever its URI was called.
+            // Whatever the URI of the focus was called: that of the dialog, or that which the phone is in.
             Package::Conference => {
                 let here = subscriber.leg.and_then(|leg| self.legs.get(&leg));
                 let here = here.and_then(|leg| self.conference_with(self.calls.get(&leg.call)?));
-                let id = here.or_else(|| self.focus_named(&subscriber.dialled)).ok_or(404_u16)?;
+                let named = || self.focus_named(&subscriber.dialled);
+                let id = here.or_else(named).or_else(|| self.conference_on(watcher)).ok_or(404_u16)?;
                 focus_name(id).into()
             }
             Package::CallCompletion | Package::MessageSummary => return Err(489),
@@ -200,17 +201,12 @@ impl Switch {
     fn dialog(&self, call: &Call) -> Option<DialogState> {
         let phase = phase(call.state)?;
         // The members of a conference speak for it.
-        if call.origin == CallOrigin::Conference && call.calls == false {
+        if call.origin == CallOrigin::Conference && !call.calls {
             return None;
         }
         let domain = || self.setup.domain.clone();
         let local = Party { user: call.line.to_string(), host: domain(), name: String::new() };
-        let far = match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound)
-        {
-            (false, _) => &call.connected,
-            (true, true) => &call.called,
-            (true, false) => &call.caller,
-        };
+        let far = far_party(call);
         Some(DialogState {
             id: call.id.0,
             leg: call.legs().next(),

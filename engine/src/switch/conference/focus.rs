@@ -35,6 +35,13 @@ impl Switch {
         self.is_conference(id).then_some(id)
     }
 
+    /// The conference that a line leads, or else takes part in.
+    pub(in crate::switch) fn conference_on(&self, line: &str) -> Option<CallId> {
+        let calls = || self.lines.get(line).into_iter().flat_map(|line| line.calls.iter());
+        let led = calls().find(|id| self.is_conference(**id)).copied();
+        led.or_else(|| calls().find_map(|id| self.conference_with(self.calls.get(id)?)))
+    }
+
     /// Whether a line that dials this asks for a conference of its own.
     pub(in crate::switch) fn is_factory(&self, dialled: &str) -> bool {
         let factory = &self.setup.conference.factory;
@@ -154,7 +161,7 @@ impl Switch {
 }
 
 /// Who takes part by this member: the connected party, as far as it is known.
-pub(super) fn far_party(call: &Call) -> &PartyView {
+pub(in crate::switch) fn far_party(call: &Call) -> &PartyView {
     match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound) {
         (false, _) => &call.connected,
         (true, true) => &call.called,

@@ -22,7 +22,7 @@ mod operations;
 mod refer;
 mod state;
 
-pub(super) use focus::focus_name;
+pub(super) use focus::{far_party, focus_name};
 
 use std::time::Instant;
 
@@ -333,6 +333,34 @@ impl Switch {
                 call.conference = None;
             }
             self.drop_call(now, parent, out);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Switch {
+    /// What holds of conferences after every input.
+    pub(super) fn assert_conferences(&self) {
+        for (id, conference) in &self.conferences {
+            let parent = self.calls.get(id).expect("a conference has a parent");
+            assert!(parent.is_alive() && parent.peer.is_none(), "{id} {parent:?}");
+            for member in &conference.members {
+                let call = self.calls.get(member).expect("a member is a call");
+                assert_eq!((call.conference, call.state), (Some(*id), CallState::Conferenced), "{member}");
+                assert_eq!(call.line, parent.line);
+            }
+        }
+        for call in self.calls.values() {
+            let conference = call.conference.and_then(|parent| self.conferences.get(&parent));
+            let listed = conference.is_some_and(|conference| conference.members.contains(&call.id));
+            assert_eq!(call.state == CallState::Conferenced, listed, "{call:?}");
+            let held = matches!(call.state, CallState::OnHoldPendConf);
+            assert!(!held || call.held.is_some(), "{call:?}");
+        }
+        let ended = super::leg::LegPhase::Ending;
+        for (id, leg) in self.legs.iter().filter(|(_, leg)| leg.phase != ended) {
+            let call = self.calls.get(&leg.call).expect("a leg is of a call");
+            assert!(call.legs().any(|other| other == *id), "{leg:?} {call:?}");
         }
     }
 }

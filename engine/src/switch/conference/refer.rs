@@ -28,9 +28,20 @@ impl Switch {
     ) -> bool {
         let here = refer.leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.call);
         let led = here.filter(|here| self.is_conference(*here)).or_else(|| self.focus_named(&refer.dialled));
-        let named = self.focus_named(&refer.to.user).filter(|_| refer.to.method == ReferMethod::Invite);
-        let Some(parent) = led.or(named) else { return false };
-        let leads = self.calls.get(&parent).is_some_and(|call| refer.peer == Peer::Line(call.line.clone()));
+        // A phone knows the focus by the address that it called: the factory's.
+        let own = || match &refer.peer {
+            Peer::Line(line) => self.conference_on(line).filter(|id| self.is_led_by(*id, line)),
+            Peer::Trunk(_) => None,
+        };
+        let named = || {
+            let user = &refer.to.user;
+            if self.is_factory(user) { own() } else { self.focus_named(user) }
+        };
+        let named = if refer.to.method == ReferMethod::Invite { named() } else { None };
+        let outside = || if refer.leg.is_none() { own() } else { None };
+        let Some(parent) = led.or(named).or_else(outside) else { return false };
+        let led = if named.is_some() && led.is_none() { None } else { Some(parent) };
+        let leads = matches!(&refer.peer, Peer::Line(line) if self.is_led_by(parent, line));
         let status = if leads {
             let brought = match led {
                 None => here,
@@ -60,6 +71,11 @@ impl Switch {
             out.sip.push(Command::AnswerRefer(usage, status));
         }
         true
+    }
+
+    /// Whether the conference is one of this line.
+    fn is_led_by(&self, parent: CallId, line: &str) -> bool {
+        self.calls.get(&parent).is_some_and(|call| *call.line == *line)
     }
 
     fn bring_by_refer(
@@ -111,12 +127,13 @@ impl Switch {
 
 /// What a phone is told of a refusal.
 fn status(error: LineError) -> u16 {
-    match error {
-        LineError::ConferenceFull => 486,
-        LineError::InvalAddress => 404,
-        LineError::AddressBlocked => 403,
-        LineError::CallUnavail | LineError::ResourceUnavail => 503,
-        LineError::OperationFailed => 480,
-        _ => 603,
-    }
+    const STATUSES: [(LineError, u16); 6] = [
+        (LineError::ConferenceFull, 486),
+        (LineError::InvalAddress, 404),
+        (LineError::AddressBlocked, 403),
+        (LineError::CallUnavail, 503),
+        (LineError::ResourceUnavail, 503),
+        (LineError::OperationFailed, 480),
+    ];
+    STATUSES.iter().find(|(known, _)| *known == error).map_or(603, |(_, status)| *status)
 }

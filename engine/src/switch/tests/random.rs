@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use trunkline_media::{Event as MediaEvent, LegId as MediaLegId};
-use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Party, Peer};
+use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Party, Peer, Refer, ReferMethod, ReferTo};
+use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
 use crate::switch::*;
@@ -27,6 +27,8 @@ enum Happening {
     Silent { leg: u8 },
     OpenFailed { leg: u8 },
     Request { app: bool, call: u8, operation: u8 },
+    Confer { call: u8, other: u8, operation: u8 },
+    Refer { leg: u8, to: u8, expels: bool },
     MakeCall { app: bool, line: u8, to: u8 },
     Pass { seconds: u8 },
     Confirm,
@@ -128,7 +130,7 @@ impl World {
                     [Peer::Line("1001".into()), Peer::Line("1002".into()), Peer::Trunk("carrier".into())]
                         [usize::from(from) % 3]
                         .clone();
-                let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
+                let to = ["1001", "1002", "1003", "030", "4711", "conference"][usize::from(to) % 6];
                 let leg = self.rig.call_in(peer, to, (!late).then_some(USUAL));
                 self.legs.insert(leg);
             }
@@ -199,6 +201,57 @@ impl World {
                 let operation = CallOperation::ALL[usize::from(operation) % CallOperation::ALL.len()];
                 self.request(app, view, operation);
             }
+            Happening::Confer { call, other, operation } => {
+                let calls = self.rig.switch.calls(CRM);
+                let pick =
+                    |number: u8| calls.get(usize::from(number) % calls.len().max(1)).map(|view| view.id);
+                let (Some(call), Some(other)) = (pick(call), pick(other)) else { return };
+                let silently = || Some("1003".to_owned());
+                let operation = match operation % 20 {
+                    0 | 1 => Operation::SetupConference { call, to: None },
+                    2 => Operation::SetupConference { call, to: silently() },
+                    3 | 4 => Operation::PrepareAddToConference { call, to: None },
+                    5 => Operation::PrepareAddToConference { call, to: silently() },
+                    6..=9 => Operation::AddToConference { call, consult: other },
+                    10 => Operation::RemoveFromConference(call),
+                    11 => Operation::Dial { call, digits: "030".to_owned() },
+                    12 => Operation::Dial { call, digits: "1002".to_owned() },
+                    13 => {
+                        Operation::CompleteTransfer { call, consult: other, mode: TransferMode::Conference }
+                    }
+                    14 => Operation::SwapHold { call, with: other },
+                    15 => Operation::Hold(call),
+                    16 => Operation::Unhold(call),
+                    17 => Operation::SetupTransfer { call, to: None },
+                    18 => Operation::Drop(call, None),
+                    _ => Operation::GetConfRelatedCalls(call),
+                };
+                let request = self.rig.ask(CRM, operation);
+                self.requests.push(request);
+            }
+            Happening::Refer { leg, to, expels } => {
+                let leg = self.leg(leg);
+                let id = self.rig.switch.legs.get(&leg).map(|leg| leg.call);
+                let Some(line) =
+                    id.and_then(|id| self.rig.switch.calls.get(&id)).map(|call| call.line.clone())
+                else {
+                    return;
+                };
+                let parent = self.rig.switch.conferences.keys().next().copied().unwrap_or(CallId(0));
+                let focus = format!("conf-{}", parent.0);
+                let to = ["1002", "1003", "030", &focus][usize::from(to) % 4].to_owned();
+                let method = if expels { ReferMethod::Bye } else { ReferMethod::Invite };
+                let to = ReferTo { user: to, host: "pbx.example".to_owned(), method, replaces: None };
+                let refer = Refer {
+                    leg: Some(leg),
+                    peer: Peer::Line(line),
+                    dialled: String::new(),
+                    to,
+                    referred_by: None,
+                    notifies: true,
+                };
+                self.rig.tell(Event::Refer(UsageId(1), Box::new(refer)));
+            }
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
                 let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
@@ -256,6 +309,20 @@ impl World {
         assert_eq!(counts, gauges.calls);
         let idle = self.rig.switch.calls.values().filter(|call| call.state == CallState::Idle);
         assert_eq!(idle.count(), gauges.calls_idle);
+        self.rig.switch.assert_conferences();
+    }
+
+    fn run(mut self, happenings: Vec<Happening>) {
+        for happening in happenings {
+            // An agent takes its commands before it reports what came after; now and then it is late.
+            let invited =
+                |command: &Command| if let Command::Invite(leg, _) = command { Some(*leg) } else { None };
+            let known: Vec<_> = self.rig.sip.iter().filter_map(invited).collect();
+            self.legs.extend(known);
+            self.happen(happening);
+            self.check();
+        }
+        self.finish();
     }
 
     /// Everybody hangs up.
@@ -285,7 +352,22 @@ impl World {
         self.rig.assert_quiet();
         assert_eq!(self.rig.switch.gauges(), Gauges::default());
         assert_eq!(self.rig.switch.deadline(), None);
+        assert!(self.rig.switch.conferences.is_empty());
     }
+}
+
+/// What happens around conferences: those who are called mostly answer, and applications know what they want.
+fn conferring() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    prop_oneof![
+        12 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(call, other, operation)| H::Confer { call, other, operation }),
+        4 => any::<u8>().prop_map(|leg| H::Answered { leg, formats: 0 }),
+        2 => any::<u8>().prop_map(|leg| H::Established { leg, formats: 0 }),
+        1 => (any::<u8>(), any::<u8>(), any::<bool>()).prop_map(|(leg, to, expels)| H::Refer { leg, to, expels }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| H::CallIn { from, to, late: false }),
+        5 => happening(),
+    ]
 }
 
 proptest! {
@@ -293,15 +375,19 @@ proptest! {
 
     #[test]
     fn nothing_breaks_and_nothing_is_left(happenings in prop::collection::vec(happening(), 1..60)) {
+        World::new().run(happenings);
+    }
+
+    #[test]
+    fn nothing_breaks_in_conferences(happenings in prop::collection::vec(conferring(), 1..80)) {
         let mut world = World::new();
-        for happening in happenings {
-            // An agent takes its commands before it reports what came after; now and then it is late.
-            let invited = |command: &Command| if let Command::Invite(leg, _) = command { Some(*leg) } else { None };
-            let known: Vec<_> = world.rig.sip.iter().filter_map(invited).collect();
-            world.legs.extend(known);
-            world.happen(happening);
-            world.check();
+        for (from, to) in [("1001", "1002"), ("1001", "030")] {
+            let leg = world.rig.call_in(Peer::Line(from.into()), to, Some(USUAL));
+            let (station, _) = world.rig.invited();
+            world.rig.answer(station, USUAL);
+            world.rig.tell(Event::Established { leg, answer: None });
+            world.legs.extend([leg, station]);
         }
-        world.finish();
+        world.run(happenings);
     }
 }

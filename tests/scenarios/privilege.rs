@@ -134,7 +134,7 @@ fn a_call_that_does_not_exist_has_no_handle() {
     assert_eq!(lab.refusal("crm", Operation::Drop(nobody, None)), LineError::InvalCallHandle);
     let no_line = Operation::MakeCall { line: "4711".into(), to: "1001".to_owned(), params: None };
     assert_eq!(lab.refusal("crm", no_line), LineError::InvalLineHandle);
-    let no_address = Operation::MakeCall { line: "1001".into(), to: String::new(), params: None };
+    let no_address = Operation::MakeCall { line: "1001".into(), to: "()".to_owned(), params: None };
     assert_eq!(lab.refusal("crm", no_address), LineError::InvalAddress);
     lab.nothing_left();
 }

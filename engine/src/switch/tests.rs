@@ -4,6 +4,7 @@ mod applications;
 mod basic;
 mod conference;
 mod digits;
+mod explore;
 mod forks;
 mod forwarding;
 mod holding;

@@ -451,6 +451,63 @@ fn a_dialog_of_a_leg_here_is_told_with_what_picks_it_up() {
     assert!(body(&bench.only()).contains(&expected));
 }
 
+/// The engine calls a phone, and a subscriber elsewhere or here is told of it before it rings.
+fn calling(bench: &mut Bench, leg: LegId) -> Message {
+    let invite = invite_to(bench.flow.local, bench.flow.remote);
+    bench.command(Command::Invite(leg, invite));
+    bench.only()
+}
+
+fn early_at(leg: LegId) -> Document {
+    let Document::Dialogs(mut dialogs) = dialog(1, DialogPhase::Early) else { unreachable!() };
+    dialogs[0].leg = Some(leg);
+    Document::Dialogs(dialogs)
+}
+
+#[test]
+fn a_leg_that_rings_only_then_is_told_again_with_its_tag() {
+    let mut bench = Bench::new();
+    let leg = LegId::new(0, 9);
+    let sent = calling(&mut bench, leg);
+    let (id, _) = subscribed_with(&mut bench, DIALOG);
+    tell(&mut bench, id, early_at(leg));
+    let first = bench.only();
+    assert!(body(&first).contains("call-id=") && !body(&first).contains("local-tag="));
+    bench.say(response(&first, 200, "", "", ""));
+    bench.say(response(&sent, 180, "ringing", "", ""));
+    bench.pass(milliseconds(999));
+    assert!(bench.sent().is_empty());
+    bench.pass(milliseconds(1));
+    let second = bench.only();
+    assert!(body(&second).contains("local-tag=\"ringing\""), "{}", body(&second));
+    bench.say(response(&second, 200, "", "", ""));
+    bench.pass(seconds(30));
+    assert!(bench.sent().is_empty(), "nothing more is to be learnt");
+}
+
+#[test]
+fn a_leg_elsewhere_that_rings_only_then_is_told_again_with_its_tag() {
+    let mut benches = [0, 1].map(|number| Bench::of_worker((number, 2), trusting(), "192.0.2.2:5070"));
+    let leg = LegId::new(1, 9);
+    let sent = calling(&mut benches[1], leg);
+    let (id, _) = subscribed_with(&mut benches[0], DIALOG);
+    tell(&mut benches[0], id, early_at(leg));
+    carry(&mut benches, 0);
+    carry(&mut benches, 1);
+    let first = benches[0].only();
+    benches[0].say(response(&first, 200, "", "", ""));
+    benches[1].say(response(&sent, 180, "ringing", "", ""));
+    benches[0].pass(seconds(1));
+    assert!(benches[0].sent().is_empty());
+    carry(&mut benches, 0);
+    carry(&mut benches, 1);
+    let second = benches[0].only();
+    assert!(body(&second).contains("local-tag=\"ringing\""), "{}", body(&second));
+    benches[0].say(response(&second, 200, "", "", ""));
+    benches[0].pass(seconds(30));
+    assert!(benches[0].sent().is_empty() && benches[0].unresolved.is_empty());
+}
+
 /// Two workers: a call rings at the second one, and a subscriber of the first one is told of it.
 fn workers() -> ([Bench; 2], UsageId) {
     let mut benches = [0, 1].map(|number| Bench::of_worker((number, 2), trusting(), "192.0.2.2:5070"));

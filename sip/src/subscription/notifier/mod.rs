@@ -48,6 +48,10 @@ pub(crate) struct Notifier {
     elsewhere: Vec<(LegId, Option<LegDialog>)>,
     /// They are waited for until then.
     patience: Option<Instant>,
+    /// When to look whether a leg that was told without the tag of its peer has it: it does not before it rings.
+    look_again_at: Option<Instant>,
+    /// Those legs.
+    told_unnamed: Vec<LegId>,
 }
 
 /// The dialog that it is in.
@@ -125,6 +129,8 @@ impl Notifier {
             last_dialog: 0,
             elsewhere: Vec::new(),
             patience: None,
+            look_again_at: None,
+            told_unnamed: Vec::new(),
         };
         out.events.push(Event::Subscribe(id, subscriber));
         Some(notifier)
@@ -187,7 +193,8 @@ impl Notifier {
             Stage::Active => {
                 let told_at = self.not_before.max(self.patience);
                 let told_at = told_at.filter(|_| self.is_due && self.in_flight.is_none());
-                Some(told_at.map_or(self.expires_at, |at| at.min(self.expires_at)))
+                let own = told_at.into_iter().chain(self.look_again_at);
+                Some(own.fold(self.expires_at, Instant::min))
             }
             Stage::Ending(_) | Stage::Over => None,
         }
@@ -197,7 +204,10 @@ impl Notifier {
         match self.stage {
             Stage::Asked { .. } if self.expires_at <= now => self.answer(now, 500, ground, out),
             Stage::Polled | Stage::Active if self.expires_at <= now => self.end(now, "timeout", ground, out),
-            Stage::Active => self.tell_state(now, ground, out),
+            Stage::Active => {
+                self.look_again(now, ground, out);
+                self.tell_state(now, ground, out);
+            }
             Stage::Asked { .. } | Stage::Polled | Stage::Ending(_) | Stage::Over => {}
         }
     }

@@ -10,7 +10,7 @@ use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{Document, LegQuestion, Outbox, Question, Unresolved};
 use crate::package::dialog_info::DIALOGS_MAX;
 use crate::package::{self, LegDialog, Notice};
-use crate::subscription::{Ground, NOTIFY_INTERVAL};
+use crate::subscription::{Ground, Legs, NOTIFY_INTERVAL};
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -60,11 +60,7 @@ impl Notifier {
         out: &mut Outbox,
     ) -> Option<ClientKey> {
         let body = self.document.as_ref().map(|document| {
-            let elsewhere = |leg| self.elsewhere.iter().find(|(of, _)| *of == leg)?.1.clone();
-            let dialog_of = |leg: LegId| match ground.legs.get(&leg) {
-                Some(leg) => leg.identity(),
-                None => elsewhere(leg),
-            };
+            let dialog_of = |leg| self.called(leg, ground.legs);
             let notice = Notice {
                 entity: &self.entity,
                 version: self.version,
@@ -102,6 +98,8 @@ impl Notifier {
         }
         self.is_due = false;
         self.not_before = Some(now + NOTIFY_INTERVAL);
+        self.told_unnamed = self.unnamed(ground.legs);
+        self.look_again_at = self.not_before.filter(|_| !self.told_unnamed.is_empty());
         Some(key)
     }
 }
@@ -155,9 +153,44 @@ impl Notifier {
     }
 }
 
-/// How legs of other workers are called.
+/// How the legs are called that a document names: a phone can pick up only what it can name.
 impl Notifier {
-    /// Asks other workers how their legs are called: a phone can pick up only what it can name.
+    /// The dialog of a leg, here or elsewhere.
+    fn called(&self, leg: LegId, legs: &Legs) -> Option<LegDialog> {
+        match legs.get(&leg) {
+            Some(leg) => leg.identity(),
+            None => self.elsewhere.iter().find(|(of, _)| *of == leg)?.1.clone(),
+        }
+    }
+
+    /// The legs whose peer has no tag yet.
+    fn unnamed(&self, legs: &Legs) -> Vec<LegId> {
+        let Some(Document::Dialogs(dialogs)) = &self.document else { return Vec::new() };
+        let is_unnamed = |leg: &LegId| self.called(*leg, legs).is_some_and(|name| name.peer_tag.is_empty());
+        dialogs.iter().take(DIALOGS_MAX).filter_map(|dialog| dialog.leg).filter(is_unnamed).collect()
+    }
+
+    /// Looks whether a leg that was told without the tag of its peer has it by now: then the state is told again.
+    pub(super) fn look_again(&mut self, now: Instant, ground: &Ground<'_>, out: &mut Outbox) {
+        if self.look_again_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let before = std::mem::take(&mut self.told_unnamed);
+        let unnamed = self.unnamed(ground.legs);
+        self.is_due |= before.iter().any(|leg| ground.legs.contains_key(leg) && !unnamed.contains(leg));
+        for leg in unnamed.iter().filter(|leg| !ground.legs.contains_key(leg)) {
+            self.ask(*leg, out);
+        }
+        self.look_again_at = (!unnamed.is_empty()).then(|| now + NOTIFY_INTERVAL);
+        self.told_unnamed = unnamed;
+    }
+
+    fn ask(&self, leg: LegId, out: &mut Outbox) {
+        let question = LegQuestion { usage: self.id, leg, found: None };
+        out.unresolved.push((leg.worker(), Unresolved(Question::Leg(question))));
+    }
+
+    /// Asks other workers how their legs are called.
     pub(super) fn ask_elsewhere(
         &mut self,
         now: Instant,
@@ -171,8 +204,7 @@ impl Notifier {
         let Document::Dialogs(dialogs) = document else { return };
         for leg in dialogs.iter().take(DIALOGS_MAX).filter_map(|dialog| dialog.leg).filter(is_elsewhere) {
             self.elsewhere.push((leg, None));
-            let question = LegQuestion { usage: self.id, leg, found: None };
-            out.unresolved.push((leg.worker(), Unresolved(Question::Leg(question))));
+            self.ask(leg, out);
         }
         self.patience = (!self.elsewhere.is_empty()).then(|| now + PATIENCE);
     }
@@ -190,6 +222,8 @@ impl Notifier {
             self.elsewhere.retain(|(of, _)| *of != leg);
         }
         for (_, known) in self.elsewhere.iter_mut().filter(|(of, _)| *of == leg) {
+            // One that was told without the tag of its peer is told once more with it.
+            self.is_due |= known.is_some() && *known != found;
             known.clone_from(&found);
         }
         if self.elsewhere.iter().all(|(_, known)| known.is_some()) {

@@ -1,6 +1,7 @@
 //! The scenarios: each reads as a ladder.
 
 mod basic_call;
+mod dial;
 mod forking;
 mod glare;
 mod hold;
@@ -8,11 +9,14 @@ mod loss;
 mod make_call;
 mod operation;
 mod privilege;
+mod refer;
 mod registration;
 mod relay;
+mod swap;
 mod tcp;
 mod timers;
 mod torture;
+mod transfer;
 mod translate_address;
 mod trunk;
 mod workers;

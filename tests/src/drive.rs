@@ -345,6 +345,7 @@ impl Lab {
                 Notice::Changed(_, Err(status)) => *self.tally.refused.entry(*status).or_default() += 1,
                 Notice::Call(..)
                 | Notice::Held(..)
+                | Notice::Transfer(..)
                 | Notice::Registered
                 | Notice::Unregistered
                 | Notice::RegistrationFailed(_) => {}

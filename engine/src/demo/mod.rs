@@ -16,6 +16,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod transfer;
 mod voice;
 mod wire;
 

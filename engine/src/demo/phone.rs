@@ -78,6 +78,8 @@ pub enum Notice {
     Held(u32, bool),
     /// Our own hold or resume was accepted, or refused with a status.
     Changed(u32, Result<(), u16>),
+    /// How far the transfer is that this call asked for: the status of the destination, or of the refusal.
+    Transfer(u32, u16),
 }
 
 /// A packet of the phone's voice.

@@ -28,7 +28,7 @@ impl Phone {
     }
 
     /// Sends a request of the call: in its dialog but for the initial INVITE.
-    fn send(
+    pub(super) fn send(
         &mut self,
         now: Instant,
         index: usize,
@@ -39,8 +39,8 @@ impl Phone {
     ) {
         let branch = self.branch();
         let via = self.via(&branch);
-        let is_target_refresh = method == Method::Invite || method == Method::Update;
-        let contact = is_target_refresh.then(|| self.contact());
+        let has_contact = matches!(method, Method::Invite | Method::Update | Method::Refer);
+        let contact = has_contact.then(|| self.contact());
         let mut headers = headers;
         if self.script.record_route && purpose == Purpose::Invite {
             headers.push(RecordRoute::new(self.own_route()).into());
@@ -218,6 +218,7 @@ impl Phone {
         match purpose {
             Purpose::Invite => self.invite_answered(now, index, response, out),
             Purpose::Reinvite => self.reinvite_answered(now, index, response, out),
+            Purpose::Refer => self.referred(now, index, status, out),
             Purpose::Bye | Purpose::Cancel | Purpose::Question | Purpose::Register => {}
         }
     }
@@ -400,7 +401,7 @@ impl Phone {
         match purpose {
             Purpose::Invite => self.set_status(index, Status::Over(408), out),
             Purpose::Reinvite => self.send_bye(now, index, out),
-            Purpose::Bye | Purpose::Cancel | Purpose::Question | Purpose::Register => {}
+            Purpose::Bye | Purpose::Cancel | Purpose::Question | Purpose::Refer | Purpose::Register => {}
         }
     }
 }

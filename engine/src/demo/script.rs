@@ -53,6 +53,8 @@ pub struct Script {
     pub resumes_without_offer: bool,
     /// Holds and resumes by UPDATE (RFC 3311) instead of re-INVITE.
     pub changes_by_update: bool,
+    /// Hangs up when it hears that its transfer succeeded.
+    pub leaves_transferred: bool,
     /// Says in Record-Route that it is behind a loose router at its own address, and wants to see it in Route.
     pub record_route: bool,
     /// Registers again before the registration ends.
@@ -80,6 +82,7 @@ impl Default for Script {
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,
+            leaves_transferred: true,
             record_route: false,
             refreshes: true,
             speaks: true,

@@ -326,6 +326,9 @@ impl Phone {
         out: &mut PhoneOutbox,
     ) {
         let event = request.value(HeaderName::Event).unwrap_or_default().trim().to_owned();
+        if event.split(';').next() == Some("refer") {
+            return self.receive_transfer_notify(now, from, request, index, out);
+        }
         let id = self.calls[index].id;
         if !self.script.obeys_talk || !["talk", "hold"].contains(&event.as_str()) {
             return self.respond(now, from, request, id, (489, ""), &[], out);

@@ -17,6 +17,7 @@ pub(super) enum Purpose {
     Cancel,
     Invite,
     Question,
+    Refer,
     Register,
     Reinvite,
 }

@@ -92,6 +92,12 @@ impl Switch {
         if invite.offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
             return Err(488);
         }
+        let details = invite.details.as_deref();
+        let referrer = details.and_then(|details| details.referred_by.as_ref());
+        // Nobody proved what a network says of the lines of the engine.
+        let referrer = referrer.filter(|_| kind != LineKind::Trunk).map(|party| party.user.as_str());
+        let replaces = details.and_then(|details| details.replaces);
+        let place = replaces.map(|replaces| self.check_replaces(replaces, &address, referrer)).transpose()?;
         let media_worker = self.media.choose_worker(&self.setup.media);
         self.media.open(now, leg, media_worker, &self.setup.media, out).ok_or(503_u16)?;
 
@@ -119,9 +125,11 @@ impl Switch {
             ..Call::new(now, id, address, kind, origin, state)
         };
         self.introduce(call, None, out);
-        match invite.details.as_ref().and_then(|details| details.join) {
-            Some(join) => self.join_dialog(now, id, join, out),
-            None => self.dial(now, id, &invite.dialled, out),
+        let join = invite.details.as_ref().and_then(|details| details.join);
+        match (place, join) {
+            (Some(place), _) => self.take_place(now, id, place, out),
+            (None, Some(join)) => self.join_dialog(now, id, join, out),
+            (None, None) => self.dial(now, id, &invite.dialled, out),
         }
         Ok(())
     }

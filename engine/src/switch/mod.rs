@@ -60,6 +60,7 @@ mod read;
 mod redirect;
 mod refer;
 mod release;
+mod replaces;
 mod request;
 mod ring;
 mod route;

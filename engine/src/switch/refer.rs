@@ -21,15 +21,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_sip::UsageId;
 use trunkline_sip::outbox::{Command, Refer, ReferMethod, Replaced};
-use trunkline_sip::{LegId, UsageId};
 
 use super::Switch;
 use super::call::{Call, Sent};
 use super::call_state::CallState;
 use super::error::LineError;
 use super::ids::CallId;
-use super::leg::Leg;
 use super::outbox::Outbox;
 use super::report::{CallReport, Hold};
 use super::setup::LineKind;
@@ -134,7 +133,7 @@ impl Switch {
     }
 
     /// Takes the call on the other side out of this one.
-    fn take_far(&mut self, id: CallId) -> Option<CallId> {
+    pub(super) fn take_far(&mut self, id: CallId) -> Option<CallId> {
         let far = self.calls.get_mut(&id)?.peer.take()?;
         if let Some(far) = self.calls.get_mut(&far) {
             far.peer = None;
@@ -142,72 +141,10 @@ impl Switch {
         self.dirty.extend([id, far]);
         Some(far)
     }
-
-    /// Takes over the place of a leg for a caller that names it by Replaces (RFC 3891). `Err`: the status of the refusal.
-    ///
-    /// An answered leg may be taken over by another device of its line, or by whom its own line referred here; one that
-    /// rings, by everybody whom the line's groups let pick up its calls.
-    pub(super) fn check_replaces(
-        &self,
-        replaced: Replaced,
-        line: &str,
-        referrer: Option<&str>,
-    ) -> Result<(LegId, CallId), u16> {
-        let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
-        let call = self.calls.get(&leg.call).ok_or(481_u16)?;
-        if leg.phase == super::leg::LegPhase::Ending || !call.is_alive() {
-            return Err(603);
-        }
-        if call.is_secure || call.kind == LineKind::Trunk {
-            return Err(403);
-        }
-        let same = *call.line == *line;
-        if Leg::is_up(leg) {
-            if replaced.early_only {
-                return Err(486);
-            }
-            let may = same || referrer.is_some_and(|referrer| *referrer == *call.line);
-            let fits = can_send(call) && call.consultation.is_none();
-            return match (may, fits) {
-                (false, _) => Err(403),
-                (true, false) => Err(603),
-                (true, true) => Ok((leg.id, call.id)),
-            };
-        }
-        match leg.phase {
-            super::leg::LegPhase::Inviting if same || self.share_group(&call.line, line) => {
-                Ok((leg.id, call.id))
-            }
-            super::leg::LegPhase::Inviting => Err(403),
-            // RFC 3891 §3: an early dialog that we did not initiate does not match.
-            _ => Err(481),
-        }
-    }
-
-    /// Puts a caller, whose leg waits for its answer, in the place of an answered leg; that one is hung up.
-    pub(super) fn take_place(&mut self, now: Instant, id: CallId, of: CallId, out: &mut Outbox) {
-        let far = self.take_far(of);
-        let reason = self.calls.get(&of).map(|call| call.reason);
-        if let (Some(call), Some(reason)) = (self.calls.get_mut(&id), reason) {
-            call.reason = reason;
-        }
-        self.leave(now, of, out);
-        if let Some(far) = far {
-            self.join(now, far, id, out);
-        }
-    }
-
-    pub(super) fn share_group(&self, one: &str, other: &str) -> bool {
-        let groups = |address: &str| {
-            let line = self.setup.lines.iter().find(|line| *line.address == *address);
-            line.map(|line| line.groups.as_slice()).unwrap_or_default()
-        };
-        groups(one).iter().any(|group| groups(other).contains(group))
-    }
 }
 
 /// Whether the call has a party that can be sent elsewhere.
-const fn can_send(call: &Call) -> bool {
+pub(super) const fn can_send(call: &Call) -> bool {
     let is_up = matches!(call.state, CallState::Connected(_)) || call.holds();
     is_up && call.peer.is_some() && call.sent.is_none() && call.sends.is_none()
 }

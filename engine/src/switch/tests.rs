@@ -3,6 +3,7 @@
 mod applications;
 mod basic;
 mod conference;
+mod dialling;
 mod digits;
 mod explore;
 mod forks;
@@ -13,7 +14,10 @@ mod ownership;
 mod parking;
 mod picking_up;
 mod random;
+mod referring;
 mod relay;
+mod swapping;
 mod tables;
+mod transferring;
 mod translation;
 mod watching;

@@ -1,0 +1,87 @@
+//! Callers that name a dialog of the engine and want to be in its place: `Replaces` of an INVITE (RFC 3891).
+//!
+//! - An answered leg may be taken over by another device of its line, or by whom its own line referred here (Referred-By).
+//!   The new leg is answered at once, the old one hung up; who talked there talks on.
+//! - A ringing leg may be taken over by whoever may pick up the line's calls: its own devices, and lines of its groups.
+//! - Nobody takes over a secured call, or a leg of a trunk.
+
+use std::time::Instant;
+
+use trunkline_sip::outbox::Replaced;
+
+use super::Switch;
+use super::ids::CallId;
+use super::leg::LegPhase;
+use super::outbox::Outbox;
+use super::refer::can_send;
+use super::setup::LineKind;
+
+/// The place that a caller takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Taken {
+    /// That of a station that talks.
+    Station(CallId),
+    /// That of a station that rings.
+    Offer(CallId),
+}
+
+impl Switch {
+    /// The place that a caller of this line may take; `referrer` is the line that sent him.
+    ///
+    /// # Errors
+    /// The status of the refusal: 481 where nothing matches, 603 where it is over or cannot be taken, 486 where it should be
+    /// early and is answered, 403 without the right.
+    pub(super) fn check_replaces(
+        &self,
+        replaced: Replaced,
+        line: &str,
+        referrer: Option<&str>,
+    ) -> Result<Taken, u16> {
+        let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
+        let call = self.calls.get(&leg.call).ok_or(481_u16)?;
+        let is_own = *call.line == *line;
+        if call.is_secure || call.kind == LineKind::Trunk {
+            return Err(403);
+        }
+        match leg.phase {
+            LegPhase::Ending => Err(603),
+            // RFC 3891 §3: an early dialog that we did not begin does not match.
+            LegPhase::Offered => Err(481),
+            LegPhase::Inviting if call.peer.is_none() => Err(603),
+            LegPhase::Inviting if is_own || self.share_group(&call.line, line) => Ok(Taken::Offer(call.id)),
+            LegPhase::Answered | LegPhase::Up if replaced.early_only => Err(486),
+            LegPhase::Answered | LegPhase::Up if is_own || referrer == Some(&*call.line) => {
+                let fits = can_send(call) && call.consultation.is_none();
+                if fits { Ok(Taken::Station(call.id)) } else { Err(603) }
+            }
+            LegPhase::Inviting | LegPhase::Answered | LegPhase::Up => Err(403),
+        }
+    }
+
+    /// Puts a caller, whose leg waits for its answer, in the place that he may take.
+    pub(super) fn take_place(&mut self, now: Instant, id: CallId, place: Taken, out: &mut Outbox) {
+        match place {
+            Taken::Offer(offered) => self.take_offered(now, id, offered, out),
+            Taken::Station(of) => {
+                let far = self.take_far(of);
+                let reason = self.calls.get(&of).map(|call| call.reason);
+                if let Some((call, reason)) = self.calls.get_mut(&id).zip(reason) {
+                    call.reason = reason;
+                }
+                self.leave(now, of, out);
+                if let Some(far) = far {
+                    self.join(now, far, id, out);
+                }
+            }
+        }
+    }
+
+    /// Whether the two lines have a group of pickup in common.
+    pub(super) fn share_group(&self, one: &str, other: &str) -> bool {
+        let groups = |address: &str| {
+            let line = self.setup.lines.iter().find(|line| *line.address == *address);
+            line.map(|line| line.groups.as_slice()).unwrap_or_default()
+        };
+        groups(one).iter().any(|group| groups(other).contains(group))
+    }
+}

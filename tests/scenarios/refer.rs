@@ -1,0 +1,155 @@
+//! Phones that transfer by REFER.
+
+use std::time::Duration;
+
+use trunkline::demo::{OnInvite, Status};
+use trunkline::switch::CallReason;
+use trunkline_tests::Lab;
+
+fn blind(lab: &mut Lab, phone: &str, to: &str) {
+    lab.does(phone, |phone, now, out| phone.transfer(now, to, out));
+}
+
+#[test]
+fn a_blind_refer_reads_as_rfc_5589_draws_it() {
+    let mut lab = Lab::registered(1, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(2_000);
+    lab.expect_ladder(
+        "bob -> engine     REFER
+         engine -> bob     202
+         engine -> bob     NOTIFY, 100 Trying, Subscription-State: active
+         engine -> carol   INVITE, 1001
+         bob -> engine     200 NOTIFY
+         carol -> engine   180
+         engine -> bob     NOTIFY, 180
+         bob -> engine     200 NOTIFY
+         carol -> engine   200 INVITE
+         engine -> carol   ACK
+         engine -> bob     NOTIFY, SIP/2.0 200, Subscription-State: terminated
+         bob -> engine     200 NOTIFY
+         bob -> engine     BYE
+         engine -> bob     200 BYE",
+    );
+    lab.expect_talk("alice", "carol");
+    assert_eq!(lab.call_on("crm", "1003").reason, CallReason::Transfer);
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_that_held_first_has_its_party_back_when_the_target_is_busy() {
+    let mut lab = Lab::registered(2, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Refuse(486, Duration::from_secs(1));
+    lab.connected_call("alice", "bob");
+    lab.hold("bob");
+    lab.run_ms(300);
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(2_500);
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("bob");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(0));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_that_hangs_up_at_once_is_rung_when_the_target_does_not_answer() {
+    let mut lab = Lab::registered(3, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Refuse(480, Duration::from_secs(2));
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(300);
+    lab.hang_up("bob");
+    lab.run_ms(2_500);
+    assert_eq!(lab.status("bob"), Status::Ringing);
+    lab.answer("bob");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_refer_that_crosses_a_bye_of_the_party_changes_nothing() {
+    let mut lab = Lab::registered(4, &["alice", "bob", "carol"]);
+    lab.connected_call("alice", "bob");
+    lab.hang_up("alice");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(1_000);
+    assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
+    lab.nothing_left();
+}
+
+/// Bob talks with Alice, holds her, and calls Carol, who answers if she is to.
+fn consulting(lab: &mut Lab, answers: bool) {
+    if answers {
+        lab.phone("carol").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    }
+    lab.connected_call("alice", "bob");
+    lab.hold("bob");
+    lab.run_ms(300);
+    lab.call("bob", "1003");
+    lab.run_ms(2_000);
+}
+
+#[test]
+fn an_attended_refer_joins_the_two_parties() {
+    let mut lab = Lab::registered(5, &["alice", "bob", "carol"]);
+    consulting(&mut lab, true);
+    lab.does("bob", |phone, now, out| phone.transfer_to_consulted(now, out));
+    lab.run_ms(1_000);
+    lab.expect_talk("alice", "carol");
+    assert_eq!(lab.phone("bob").calls_up(), 0);
+    lab.hang_up("carol");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(0));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_refer_to_who_still_rings_completes_when_he_answers() {
+    let mut lab = Lab::registered(6, &["alice", "bob", "carol"]);
+    consulting(&mut lab, false);
+    lab.does("bob", |phone, now, out| phone.transfer_to_consulted(now, out));
+    lab.run_ms(500);
+    let heard = lab.hears("alice", Duration::from_secs(5));
+    assert!(heard.tone() > 0, "no ringback: {heard:?}");
+    lab.answer("carol");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "carol");
+    assert_eq!(lab.phone("bob").calls_up(), 0);
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_that_forgets_to_hang_up_is_hung_up() {
+    let mut lab = Lab::registered(7, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    lab.phone("bob").script.leaves_transferred = false;
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(4_000);
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.expect_talk("alice", "carol");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_network_may_not_transfer() {
+    let mut lab = Lab::registered(8, &["alice", "carol"]);
+    lab.call("carrier", "1001");
+    lab.run_ms(500);
+    lab.answer("alice");
+    lab.run_ms(1_000);
+    blind(&mut lab, "carrier", "1003");
+    lab.run_ms(500);
+    assert_eq!(lab.status("carol"), Status::Idle);
+    lab.expect_talk("alice", "carrier");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

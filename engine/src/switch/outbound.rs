@@ -221,6 +221,10 @@ impl Switch {
         if let Some(caller) = caller.and_then(|caller| self.calls.get(&caller)) {
             headers.extend(caller.trail.headers(&to));
         }
+        let sent_by = caller.and_then(|caller| self.calls.get(&caller)?.sent_by.as_ref());
+        if let Some((line, CallReason::Transfer)) = sent_by {
+            headers.push(("Referred-By", format!("<sip:{line}@{}>", self.setup.domain)));
+        }
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
         let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);

@@ -137,7 +137,7 @@ impl Switch {
     }
 
     /// Calls `number` for a caller whom `line` sends there.
-    fn divert(
+    pub(super) fn divert(
         &mut self,
         now: Instant,
         caller: CallId,

@@ -28,7 +28,7 @@ use super::session::{self, Place};
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
-use super::view::{CallOrigin, PartyView};
+use super::view::{CallOrigin, CallReason, PartyView};
 
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
 const BACKSTOP: Duration = Duration::from_secs(10);

@@ -3,6 +3,7 @@
 //! The switch follows it as it forwards a call (`divert.rs`). Only phones are followed; a network that redirects has
 //! failed.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::LegId;
@@ -10,11 +11,17 @@ use trunkline_sip::message::NameAddr;
 
 use super::Switch;
 use super::call::Call;
+use super::call_state::DisconnectMode;
+use super::diversion::Why;
 use super::error::LineError;
 use super::ids::CallId;
 use super::outbox::Outbox;
+use super::release::Parting;
+use super::report::CallReport;
 use super::request::Asker;
 use super::setup::LineKind;
+use super::status::DEFLECTED;
+use super::view::CallReason;
 
 impl Switch {
     /// Keeps where a branch of an attempt sends the caller.
@@ -30,20 +37,59 @@ impl Switch {
         }
     }
 
-    pub(super) fn can_redirect(&self, _call: &Call) -> Result<(), LineError> {
-        Err(LineError::OperationUnavail)
+    /// Whether the caller can be sent elsewhere instead of being answered here.
+    pub(super) fn can_redirect(&self, call: &Call) -> Result<(), LineError> {
+        let caller = if call.calls { Some(call) } else { call.peer.and_then(|peer| self.calls.get(&peer)) };
+        let may = |caller: &Call| !caller.trail.is_full() && caller.max_forwards > 0;
+        if caller.is_some_and(may) { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 
-    /// `lineRedirect`.
+    /// `lineRedirect`: the stations that ring are cancelled, and the caller goes elsewhere. What comes in by a trunk goes on
+    /// there as a call of its own, with reason REDIRECT: a network is not told to call elsewhere, as few would.
     pub(super) fn redirect_offered(
         &mut self,
-        _now: Instant,
-        _asker: Asker,
-        _id: CallId,
-        _to: &str,
-        _out: &mut Outbox,
+        now: Instant,
+        asker: Asker,
+        id: CallId,
+        to: &str,
+        out: &mut Outbox,
     ) -> Result<(), LineError> {
-        Err(LineError::OperationUnavail)
+        let number = self.whole_number(to)?;
+        self.check_destination(&number)?;
+        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
+        let (line, is_caller) = (Arc::clone(&call.line), call.calls);
+        let caller = if is_caller { id } else { call.peer.ok_or(LineError::OperationUnavail)? };
+        if !self.may_divert(caller, &line, &number) {
+            return Err(LineError::InvalAddress);
+        }
+        asker.done(out);
+        let far = self.take_far(id);
+        let parting = Parting::by_us(DisconnectMode::Forwarded, 480, Some(DEFLECTED));
+        let caller = if is_caller {
+            if let Some(far) = far {
+                self.part(now, far, &parting, out);
+            }
+            self.go_on(now, id, out)
+        } else {
+            Some(caller)
+        };
+        self.over(now, id, CallReport::Cleared, &parting, out);
+        if let Some(caller) = caller {
+            self.divert(now, caller, &line, &number, Why::Deflected, out);
+        }
+        Ok(())
+    }
+
+    /// Lets the network that called go on in a call of its own.
+    fn go_on(&mut self, now: Instant, id: CallId, out: &mut Outbox) -> Option<CallId> {
+        let call = self.calls.get(&id)?;
+        let (trail, offered) = (call.trail.clone(), call.called.clone());
+        let fresh = self.detach_far(now, id, CallReason::Redirect, out)?;
+        let call = self.calls.get_mut(&fresh)?;
+        call.trail = trail;
+        call.called = offered;
+        self.count_as_caller(fresh);
+        Some(fresh)
     }
 }
 

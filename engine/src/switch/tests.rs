@@ -14,6 +14,7 @@ mod ownership;
 mod parking;
 mod picking_up;
 mod random;
+mod redirecting;
 mod referring;
 mod relay;
 mod swapping;

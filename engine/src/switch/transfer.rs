@@ -22,6 +22,7 @@ use super::Switch;
 use super::call::{Call, Sent};
 use super::call_state::{CallState, DisconnectMode};
 use super::consult::has_far;
+use super::diversion::Trail;
 use super::error::LineError;
 use super::ids::{AppId, CallId};
 use super::leg::Leg;
@@ -35,7 +36,7 @@ use super::route::{Destination, Source, resolve};
 use super::setup::LineKind;
 use super::status::TRANSFERRED;
 use super::timers::{LEAVE, Timer};
-use super::view::CallReason;
+use super::view::{CallReason, PartyView};
 
 impl Switch {
     pub(super) fn can_blind_transfer(&self, call: &Call) -> Result<(), LineError> {
@@ -158,14 +159,19 @@ impl Switch {
     /// Connects a party with the destination that the transferor talked with, or that still rings for him.
     pub(super) fn hand_over(&mut self, now: Instant, far: CallId, to: CallId, sent: Sent, out: &mut Outbox) {
         let Some(party) = self.calls.get(&far).map(Call::station_party) else { return };
+        let by = self.own_party(&sent.by);
         let Some(call) = self.calls.get_mut(&to) else { return };
         call.reason = CallReason::Transfer;
+        call.redirecting = by;
+        call.redirection = call.station_party();
         let rings = is_alerting(call);
         let is_called = call.station_party() == call.called;
         if is_called {
             call.caller = party;
         }
-        self.tell_info(to, "reason", None, out);
+        for changed in ["reason", "redirectingid", "redirectionid"] {
+            self.tell_info(to, changed, None, out);
+        }
         if is_called {
             self.tell_info(to, "callerid", None, out);
         }
@@ -192,8 +198,13 @@ impl Switch {
         sent: Sent,
         out: &mut Outbox,
     ) {
+        let by = self.own_party(&sent.by);
+        let name = self.lines.get(number).map(|line| line.name.clone()).unwrap_or_default();
+        let to = PartyView { number: number.to_owned(), name };
         let Some(call) = self.calls.get_mut(&far) else { return };
         call.sent_by = Some((Arc::clone(&sent.by), CallReason::Transfer));
+        call.redirecting = by;
+        call.redirection = to;
         call.sent = Some(sent);
         self.count_as_caller(far);
         self.dial(now, far, number, out);
@@ -256,6 +267,7 @@ impl Switch {
         }
         if let Some(call) = self.calls.get_mut(&far) {
             call.sent_by = Some((Arc::clone(&sent.by), CallReason::Reminder));
+            call.trail = Trail::default();
         }
         self.call_line(now, far, &sent.by, out);
         true

@@ -204,7 +204,7 @@ fn what_may_not_be_is_refused_and_changes_nothing() {
     let mut setup = setup();
     let mut blocked = setup.routes[0].clone();
     blocked.pattern = regex::Regex::new("^0190").unwrap();
-    blocked.to = crate::switch::setup::RouteTo::Reject(403);
+    blocked.to = setup::RouteTo::Reject(403);
     setup.routes.insert(0, blocked);
     let mut rig = Rig::with(setup);
     let (caller, station) = talking(&mut rig);

@@ -337,7 +337,7 @@ fn a_blind_transfer_lets_the_party_hear_the_destination_ring() {
 #[test]
 fn a_blind_transfer_goes_by_the_rights_of_the_transferors_line() {
     let mut setup = setup();
-    setup.routes[0].from = crate::switch::setup::RouteFrom::Line;
+    setup.routes[0].from = setup::RouteFrom::Line;
     let mut rig = Rig::with(setup);
     talking(&mut rig);
     assert_eq!(error(blind(&mut rig, 2, "4711")), LineError::InvalAddress);

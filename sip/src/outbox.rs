@@ -8,7 +8,12 @@
 //!                                └ Failed
 //! ```
 //!
-//! `Ended` or `Failed` is the last event of a leg and always comes, whatever the network does.
+//! `Ended` or `Failed` is the last event of a leg and always comes, whatever the network does. What else happens on a leg
+//! has no order: digits, and a REFER, which ends with the leg:
+//!
+//! ```text
+//!  Refer ─ AnswerRefer ─ ReferProgress* ─ ReferProgress(200 and above)
+//! ```
 
 use std::fmt;
 use std::sync::Arc;
@@ -216,7 +221,7 @@ pub struct Replaced {
 pub struct Refer {
     /// The leg whose dialog it came in, or that its Target-Dialog names.
     pub leg: Option<LegId>,
-    /// Who asks.
+    /// Who asks; in the dialog of a leg its far party, as that dialog names it.
     pub peer: Peer,
     /// The user part of the Request-URI, unescaped.
     pub dialled: String,
@@ -672,19 +677,22 @@ pub enum Command {
     Notify(LegId, &'static str),
     /// Further header lines for the next message that a command sends on this leg: 18x, 200, refusal, CANCEL or BYE.
     Enclose(LegId, Vec<(&'static str, String)>),
-    /// Show the far end whom it is connected with: P-Asserted-Identity and Remote-Party-ID in an UPDATE, or in a re-INVITE
-    /// with the same description. What was shown last is not shown again.
+    /// Show the far end whom it is connected with: P-Asserted-Identity and Remote-Party-ID in the next 18x and 200 of a leg
+    /// that is not answered, else in an UPDATE, or in a re-INVITE with the same description. What was shown last is not
+    /// shown again; a peer that refuses both is left alone.
     Identify(LegId, Party),
     /// Be the focus of a conference with this user part in Contact, from the next message that has one (RFC 4579); `None`: be
     /// that no more.
     Focus(LegId, Option<String>),
-    /// Send a digit by SIP INFO: which, and for how many milliseconds.
+    /// Send a digit by SIP INFO, once there is a session and the digits before it are answered: which (`!` for a hookflash),
+    /// and for how many milliseconds.
     Digit(LegId, u8, u16),
     /// Send user-to-user information by INFO (RFC 7433).
     UserToUser(LegId, Bytes),
-    /// Accept a REFER (2xx: the agent then notifies 100 at once, if anything is notified) or refuse it.
+    /// Accept a REFER (2xx: the agent then notifies 100 at once, if anything is notified) or refuse it. Wanted within 20 s.
     AnswerRefer(UsageId, u16),
-    /// Tell by NOTIFY how far a REFER is; 200 and above is the last.
+    /// Tell by NOTIFY how far a REFER is; 200 and above is the last. Nothing is told once the leg is over: tell it before
+    /// [`Self::End`].
     ReferProgress(UsageId, u16),
     /// Accept a subscription, or refuse it.
     AnswerSubscribe(UsageId, u16),

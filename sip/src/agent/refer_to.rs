@@ -12,7 +12,7 @@ pub(super) struct Reference {
     pub(super) referred_by: Option<Party>,
     /// Whether progress is to be told by NOTIFY.
     pub(super) notifies: bool,
-    /// The dialog that the new call is to replace.
+    /// The dialog that the call to be made is to replace.
     pub(super) replaces: Option<DialogName>,
     /// The dialog that a REFER outside any is about.
     pub(super) target_dialog: Option<DialogName>,

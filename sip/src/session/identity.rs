@@ -35,7 +35,7 @@ impl Identity {
 }
 
 impl Leg {
-    /// Shows the far end whom it is connected with: now, or when the offers before it are settled.
+    /// Shows the far end whom it is connected with: at once, or when the offers before it are settled.
     pub(crate) fn identify(&mut self, now: Instant, party: Party, endpoint: &mut Endpoint, out: &mut Outbox) {
         if self.is_told_over() {
             return;

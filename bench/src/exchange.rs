@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline::switch::setup::{ConferenceSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup};
+use trunkline::switch::setup::{
+    ConferenceSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup,
+};
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
 use trunkline_sip::auth::Challenger;

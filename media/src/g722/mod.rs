@@ -159,6 +159,28 @@ mod tests {
     }
 
     #[test]
+    fn bytes_are_decoded_as_another_implementation_decodes_them() {
+        // Made with libg722 (the public-domain codec of SpanDSP) from the same bytes.
+        let mut state = 1_u32;
+        let mut draw = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            state.to_be_bytes()[0]
+        };
+        let bytes: Vec<u8> = (0..8_000).map(|_| draw()).collect();
+        let mut samples = vec![0; 16_000];
+        Decoder::default().decode(&bytes, &mut samples);
+        let expected = [
+            -13_879, 5_136, 3_944, 17_854, 22_229, 8_557, -13_843, 2_217, 4_934, -13_564, 7_913, 19_168,
+            -14_819, -11_801, -9_360, -32_768,
+        ];
+        assert_eq!(samples[12_000..12_016], expected);
+        let sum = samples[12_000..]
+            .iter()
+            .fold(0_u32, |sum, sample| sum.wrapping_mul(31).wrapping_add(u32::from(sample.cast_unsigned())));
+        assert_eq!(sum, 0xac69_f90f);
+    }
+
+    #[test]
     fn silence_stays_silent() {
         assert!(round_trip(&[0; 3_200]).iter().all(|sample| sample.abs() < 16));
     }
@@ -187,6 +209,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn no_bytes_and_no_samples_overflow(
             bytes in proptest::collection::vec(any::<u8>(), 0..2_000),

@@ -32,6 +32,14 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.start_clock(now_us);
     }
 
+    /// The conference that a leg is a member of.
+    pub(super) fn conference_of(&self, slot: u32) -> Option<ConferenceId> {
+        let Hears::Conference(membership) = &self.slots[slot as usize].leg.as_ref()?.hears else {
+            return None;
+        };
+        self.conferences[membership.conference as usize].as_ref().map(|conference| conference.id)
+    }
+
     /// Lets a member go; with the last one the conference ends.
     pub(super) fn leave(&mut self, slot: u32, membership: &Membership) {
         self.set_tapped(slot);

@@ -402,6 +402,11 @@ impl<I: DatagramIo> RelayWorker<I> {
             Feed::Leg(source) => self.slot_of.get(source).copied(),
             Feed::Nothing | Feed::Silence | Feed::Tone(_) | Feed::Music(_) | Feed::Conference(_) => None,
         };
+        if let Feed::Conference(conference) = feed
+            && self.conference_of(slot) == Some(*conference)
+        {
+            return;
+        }
         if let (Some(source), Some(leg)) = (source, self.leg(slot))
             && matches!(leg.hears, Hears::Leg(heard) if heard == source)
         {

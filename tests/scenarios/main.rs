@@ -1,6 +1,7 @@
 //! The scenarios: each reads as a ladder.
 
 mod basic_call;
+mod conference;
 mod dial;
 mod forking;
 mod glare;

@@ -277,7 +277,7 @@ impl Phone {
         }
         self.mind_the_voice(now);
         if let Some((to, payload_type)) = self.speaks_to()
-            && let Some(bytes) = self.voice.packet(now, payload_type)
+            && let Some(bytes) = self.voice.packet(now, payload_type, self.script.tone_hz)
         {
             out.rtp.push(RtpDatagram { to, bytes });
         }

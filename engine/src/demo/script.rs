@@ -61,6 +61,10 @@ pub struct Script {
     pub refreshes: bool,
     /// Speaks in a call: one RTP packet of its voice each 20 ms.
     pub speaks: bool,
+    /// Speaks a sine of this frequency, a multiple of 50 Hz, instead of its voice: heard out of a mix by [`Heard::level`].
+    ///
+    /// [`Heard::level`]: super::Heard::level
+    pub tone_hz: Option<u16>,
     /// Unplugged: hears nothing, sends nothing.
     pub dead: bool,
     /// Expires of a REGISTER, in seconds.
@@ -85,6 +89,7 @@ impl Default for Script {
             leaves_transferred: true,
             record_route: false,
             refreshes: true,
+            tone_hz: None,
             speaks: true,
             dead: false,
             expires_s: 3600,

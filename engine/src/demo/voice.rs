@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
+use trunkline_media::g711::{self, Law};
 
 /// One RTP packet each 20 ms.
 pub(super) const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -12,6 +13,9 @@ const HEADER_BYTES: usize = 12;
 const SIGNATURE: &[u8] = b"voice:";
 const ULAW_SILENCE: [u8; 2] = [0xff, 0x7f];
 const ALAW_SILENCE: [u8; 2] = [0xd5, 0x55];
+const SAMPLES_PER_SECOND: u32 = 8000;
+/// How loud a phone speaks that speaks a sine.
+const SINE_AMPLITUDE: f64 = 4000.0;
 
 /// What one packet carried.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,9 +42,27 @@ pub struct Heard {
     /// Packets whose sequence number is not one more than the last of their source.
     pub jumps: u64,
     last: Option<(u32, u16)>,
+    /// The samples of the last packet.
+    samples: Vec<i16>,
 }
 
 impl Heard {
+    /// How loud a sine of this frequency, a multiple of 50 Hz, is in the last packet of G.711: its amplitude.
+    pub fn level(&self, hz: u16) -> f64 {
+        if self.samples.is_empty() {
+            return 0.0;
+        }
+        let turn = std::f64::consts::TAU * f64::from(hz) / f64::from(SAMPLES_PER_SECOND);
+        let (mut across, mut up) = (0.0, 0.0);
+        for (number, sample) in (0_u32..).zip(&self.samples) {
+            let angle = turn * f64::from(number);
+            across += f64::from(*sample) * angle.cos();
+            up += f64::from(*sample) * angle.sin();
+        }
+        let samples = u32::try_from(self.samples.len()).unwrap_or(u32::MAX);
+        2.0 * across.hypot(up) / f64::from(samples)
+    }
+
     /// Packets of the voice of this phone.
     pub fn voice(&self, user: &str) -> u64 {
         self.sounds.get(&Sound::Voice(user.to_owned())).copied().unwrap_or(0)
@@ -79,6 +101,9 @@ impl Heard {
             self.jumps += 1;
         }
         self.last = Some((source, sequence));
+        let law = if bytes[1] & 0x7f == 8 { Law::A } else { Law::Mu };
+        self.samples.clear();
+        self.samples.extend(bytes[HEADER_BYTES..].iter().map(|byte| g711::decode(law, *byte)));
         *self.sounds.entry(classify(&bytes[HEADER_BYTES..])).or_default() += 1;
     }
 }
@@ -121,8 +146,8 @@ impl Voice {
         }
     }
 
-    /// The packet that is due, if one is.
-    pub(super) fn packet(&mut self, now: Instant, payload_type: u8) -> Option<Bytes> {
+    /// The packet that is due, if one is: of its voice, or a sine of `hz`.
+    pub(super) fn packet(&mut self, now: Instant, payload_type: u8, hz: Option<u16>) -> Option<Bytes> {
         let due = self.next.filter(|due| *due <= now)?;
         self.next = Some(due + PACKET_TIME);
         let mut packet = BytesMut::with_capacity(HEADER_BYTES + PAYLOAD_BYTES);
@@ -131,14 +156,30 @@ impl Voice {
         packet.put_u16(self.sequence);
         packet.put_u32(self.timestamp);
         packet.put_u32(self.source);
-        packet.put_slice(SIGNATURE);
-        packet.put_slice(self.user.as_bytes());
-        packet.put_u8(b';');
+        match hz {
+            Some(hz) => packet.extend(sine(hz, payload_type)),
+            None => {
+                packet.put_slice(SIGNATURE);
+                packet.put_slice(self.user.as_bytes());
+                packet.put_u8(b';');
+            }
+        }
         packet.resize(HEADER_BYTES + PAYLOAD_BYTES, 0x31);
         self.sequence = self.sequence.wrapping_add(1);
         self.timestamp = self.timestamp.wrapping_add(160);
         Some(packet.freeze())
     }
+}
+
+/// One packet of a sine; a multiple of 50 Hz goes on in the next packet as it ended.
+fn sine(hz: u16, payload_type: u8) -> impl Iterator<Item = u8> {
+    let law = if payload_type == 8 { Law::A } else { Law::Mu };
+    let turn = std::f64::consts::TAU * f64::from(hz) / f64::from(SAMPLES_PER_SECOND);
+    (0_u32..160).map(move |number| {
+        #[expect(clippy::cast_possible_truncation, reason = "an amplitude is a sample")]
+        let sample = (SINE_AMPLITUDE * (turn * f64::from(number)).sin()) as i16;
+        g711::encode(law, sample)
+    })
 }
 
 #[cfg(test)]
@@ -152,11 +193,24 @@ mod tests {
         let mut heard = Heard::default();
         voice.speak(now, true);
         for tick in 0..3 {
-            let packet = voice.packet(now + PACKET_TIME * tick, 0).unwrap();
+            let packet = voice.packet(now + PACKET_TIME * tick, 0, None).unwrap();
             assert_eq!(packet.len(), 172);
             heard.packet(&packet, true);
         }
         assert_eq!((heard.voice("1001"), heard.jumps, heard.sources.clone()), (3, 0, vec![7]));
+    }
+
+    #[test]
+    fn a_sine_is_heard_at_its_own_frequency_and_no_other() {
+        let now = crate::demo::phone::tests::epoch();
+        for payload_type in [0, 8] {
+            let mut voice = Voice::new("1001".to_owned(), 7, 0);
+            let mut heard = Heard::default();
+            voice.speak(now, true);
+            heard.packet(&voice.packet(now, payload_type, Some(400)).unwrap(), true);
+            assert!((3800.0..4200.0).contains(&heard.level(400)), "{}", heard.level(400));
+            assert!(heard.level(700) < 100.0, "{}", heard.level(700));
+        }
     }
 
     #[test]

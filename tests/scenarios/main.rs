@@ -6,6 +6,7 @@ mod dial;
 mod forking;
 mod glare;
 mod hold;
+mod lamps;
 mod loss;
 mod make_call;
 mod operation;

@@ -587,7 +587,7 @@ impl Drop for Lab {
 }
 
 /// The password of a line.
-pub(crate) fn password_of(line: &str) -> String {
+pub fn password_of(line: &str) -> String {
     format!("secret-{line}")
 }
 

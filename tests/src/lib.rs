@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 pub use drive::Tally;
-pub use lab::Lab;
+pub use lab::{Lab, password_of};
 pub use plan::Plan;
 
 /// The moment at which every lab begins.

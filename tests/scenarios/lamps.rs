@@ -1,0 +1,125 @@
+//! Lamps: a key that shows whether a colleague is on the phone (RFC 4235), by a phone that is written out as text.
+
+use std::sync::Arc;
+
+use trunkline_sip::auth::{ClientAuth, Credentials};
+use trunkline_sip::message::{Framing, HeaderName, Limits, Message};
+use trunkline_sip::outbox::DialogPhase;
+use trunkline_sip::package::dialog_info::DialogInfo;
+use trunkline_tests::{Lab, Plan};
+
+/// The phone with the lamp is another one of line 1004.
+const LAMP: &str = "10.0.66.7:5060";
+
+fn read(text: &str) -> Message {
+    Message::scan(text.to_owned().into(), Framing::Datagram, &Limits::DEFAULT).expect("the engine writes SIP")
+}
+
+fn subscribe(cseq: u32, to_tag: &str, expires: u32, authorization: &str) -> String {
+    format!(
+        "SUBSCRIBE sip:1002@pbx.example SIP/2.0\nVia: SIP/2.0/UDP {LAMP};branch=z9hG4bKlamp{cseq}\nMax-Forwards: 70\n\
+         From: <sip:1004@pbx.example>;tag=lamp\nTo: <sip:1002@pbx.example>{to_tag}\nCall-ID: lamp\n\
+         CSeq: {cseq} SUBSCRIBE\nContact: <sip:1004@{LAMP}>\nEvent: dialog\nAccept: application/dialog-info+xml\n\
+         Expires: {expires}\n{authorization}Content-Length: 0\n\n"
+    )
+}
+
+/// What the lamp was told since the last look: each NOTIFY is answered.
+fn told(lab: &mut Lab) -> Vec<(DialogInfo, String)> {
+    let mut told = Vec::new();
+    for text in lab.received("lamp") {
+        let message = read(&text);
+        if !message.is_request() {
+            continue;
+        }
+        let line = |name| message.value(name).unwrap_or_default().to_owned();
+        lab.sends(
+            "lamp",
+            &format!(
+                "SIP/2.0 200 OK\nVia: {}\nFrom: {}\nTo: {}\nCall-ID: lamp\nCSeq: {}\nContent-Length: 0\n\n",
+                line(HeaderName::Via),
+                line(HeaderName::From),
+                line(HeaderName::To),
+                line(HeaderName::CSeq)
+            ),
+        );
+        let info = DialogInfo::parse(message.body()).expect("the engine writes XML");
+        told.push((info, text));
+    }
+    told
+}
+
+/// A lab whose lamp watches Bob, who is idle: our tag with it.
+fn watched(workers: u16) -> (Lab, String) {
+    let mut lab = Plan::seeded(5).workers(workers).build().with_registered(&["alice", "bob"]);
+    lab.stranger("lamp", LAMP);
+    lab.sends("lamp", &subscribe(1, "", 600, ""));
+    lab.run_ms(50);
+    let challenge = read(&lab.received("lamp")[0]);
+    assert_eq!(challenge.status(), 401);
+    let password = trunkline_tests::password_of("1004");
+    let credentials = Credentials { username: "1004".into(), password: password.into(), realm: None };
+    let (_, value) = ClientAuth::new(Arc::new(credentials))
+        .answer(401, challenge.lines(HeaderName::WwwAuthenticate), "SUBSCRIBE", "sip:1002@pbx.example", "c")
+        .expect("the challenge can be answered");
+    lab.sends("lamp", &subscribe(2, "", 600, &format!("Authorization: {value}\n")));
+    lab.run_ms(50);
+    let received = lab.received("lamp");
+    let [ok, notify] = &received[..] else { panic!("expected 200 and NOTIFY, got {received:?}") };
+    let tag = format!(";tag={}", read(ok).to_tag());
+    let notify_read = read(notify);
+    let info = DialogInfo::parse(notify_read.body()).expect("the engine writes XML");
+    assert!(info.is_idle() && info.version == 0 && info.is_full, "{notify}");
+    assert!(notify.contains("entity=\"sip:1002@pbx.example\""), "{notify}");
+    let line = |name| notify_read.value(name).unwrap_or_default().to_owned();
+    lab.sends(
+        "lamp",
+        &format!(
+            "SIP/2.0 200 OK\nVia: {}\nFrom: {}\nTo: {}\nCall-ID: lamp\nCSeq: {}\nContent-Length: 0\n\n",
+            line(HeaderName::Via),
+            line(HeaderName::From),
+            line(HeaderName::To),
+            line(HeaderName::CSeq)
+        ),
+    );
+    (lab, tag)
+}
+
+#[test]
+fn a_lamp_blinks_shines_and_goes_out() {
+    for workers in [1, 4] {
+        let (mut lab, tag) = watched(workers);
+        lab.run_ms(1_000);
+        lab.call("alice", "1002");
+        lab.run_ms(500);
+        let seen = told(&mut lab);
+        assert_eq!(seen[0].0.dialogs[0].phase, DialogPhase::Early, "told before it rings");
+        lab.run_ms(1_500);
+        let seen = told(&mut lab);
+        let (info, text) = seen.last().expect("a lamp is told how to pick up what rings");
+        assert_eq!(
+            info.dialogs.iter().map(|dialog| (dialog.phase, dialog.is_initiator)).collect::<Vec<_>>(),
+            [(DialogPhase::Early, false)]
+        );
+        for name in ["call-id=\"", "local-tag=\"", "remote-tag=\""] {
+            assert!(text.contains(name), "it can be picked up: {text}");
+        }
+        let id = info.dialogs[0].id.clone();
+        lab.answer("bob");
+        lab.run_ms(1_500);
+        let seen = told(&mut lab);
+        let (info, _) = seen.last().expect("a lamp is told that he talks");
+        assert_eq!((info.dialogs[0].phase, &info.dialogs[0].id), (DialogPhase::Confirmed, &id));
+        lab.hang_up("alice");
+        lab.run_ms(1_500);
+        let seen = told(&mut lab);
+        let (last, text) = seen.last().expect("a lamp is told that he is idle");
+        assert!(last.is_idle() && last.version > info.version, "{text}");
+        assert_eq!(last.dialogs[0].id, id, "the same dialog, terminated");
+        lab.sends("lamp", &subscribe(3, &tag, 0, ""));
+        lab.run_ms(50);
+        let seen = told(&mut lab);
+        assert!(seen[0].1.contains("Subscription-State: terminated;reason=timeout"), "{}", seen[0].1);
+        lab.nothing_left();
+    }
+}

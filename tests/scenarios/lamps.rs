@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use trunkline::demo::Status;
 use trunkline_sip::auth::{ClientAuth, Credentials};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message};
 use trunkline_sip::outbox::DialogPhase;
@@ -22,6 +23,16 @@ fn subscribe(cseq: u32, to_tag: &str, expires: u32, authorization: &str) -> Stri
          CSeq: {cseq} SUBSCRIBE\nContact: <sip:1004@{LAMP}>\nEvent: dialog\nAccept: application/dialog-info+xml\n\
          Expires: {expires}\n{authorization}Content-Length: 0\n\n"
     )
+}
+
+/// The header that answers a challenge for line 1004.
+fn answer(challenge: &Message, method: &str, uri: &str) -> String {
+    let password = trunkline_tests::password_of("1004");
+    let credentials = Credentials { username: "1004".into(), password: password.into(), realm: None };
+    let (_, value) = ClientAuth::new(Arc::new(credentials))
+        .answer(401, challenge.lines(HeaderName::WwwAuthenticate), method, uri, "c")
+        .expect("the challenge can be answered");
+    format!("Authorization: {value}\n")
 }
 
 /// What the lamp was told since the last look: each NOTIFY is answered.
@@ -49,20 +60,21 @@ fn told(lab: &mut Lab) -> Vec<(DialogInfo, String)> {
     told
 }
 
-/// A lab whose lamp watches Bob, who is idle: our tag with it.
+/// A lab whose lamp watches Bob, who is idle and of its pickup group: our tag with it.
 fn watched(workers: u16) -> (Lab, String) {
-    let mut lab = Plan::seeded(5).workers(workers).build().with_registered(&["alice", "bob"]);
+    let plan = Plan::seeded(5).workers(workers).with(|setup| {
+        for line in &mut setup.lines {
+            line.groups = vec!["desk".into()];
+        }
+    });
+    let mut lab = plan.build().with_registered(&["alice", "bob"]);
     lab.stranger("lamp", LAMP);
     lab.sends("lamp", &subscribe(1, "", 600, ""));
     lab.run_ms(50);
     let challenge = read(&lab.received("lamp")[0]);
     assert_eq!(challenge.status(), 401);
-    let password = trunkline_tests::password_of("1004");
-    let credentials = Credentials { username: "1004".into(), password: password.into(), realm: None };
-    let (_, value) = ClientAuth::new(Arc::new(credentials))
-        .answer(401, challenge.lines(HeaderName::WwwAuthenticate), "SUBSCRIBE", "sip:1002@pbx.example", "c")
-        .expect("the challenge can be answered");
-    lab.sends("lamp", &subscribe(2, "", 600, &format!("Authorization: {value}\n")));
+    let value = answer(&challenge, "SUBSCRIBE", "sip:1002@pbx.example");
+    lab.sends("lamp", &subscribe(2, "", 600, &value));
     lab.run_ms(50);
     let received = lab.received("lamp");
     let [ok, notify] = &received[..] else { panic!("expected 200 and NOTIFY, got {received:?}") };
@@ -121,5 +133,52 @@ fn a_lamp_blinks_shines_and_goes_out() {
         let seen = told(&mut lab);
         assert!(seen[0].1.contains("Subscription-State: terminated;reason=timeout"), "{}", seen[0].1);
         lab.nothing_left();
+    }
+}
+
+/// The value of an attribute of the first dialog.
+fn attribute<'a>(notify: &'a str, name: &str) -> &'a str {
+    let (_, rest) = notify.split_once(&format!(" {name}=\"")).expect("the dialog is named");
+    rest.split('"').next().expect("the value ends")
+}
+
+#[test]
+fn what_a_lamp_is_told_picks_the_call_up() {
+    for workers in [1, 4] {
+        let (mut lab, _) = watched(workers);
+        lab.run_ms(1_000);
+        lab.call("alice", "1002");
+        lab.run_ms(500);
+        told(&mut lab);
+        lab.run_ms(1_500);
+        let seen = told(&mut lab);
+        let (_, notify) = seen.last().expect("a lamp is told how to pick up what rings");
+        let replaces = format!(
+            "{};to-tag={};from-tag={};early-only",
+            attribute(notify, "call-id"),
+            attribute(notify, "remote-tag"),
+            attribute(notify, "local-tag")
+        );
+        let uri = "sip:1001@pbx.example";
+        let body = "v=0\no=- 1 1 IN IP4 10.0.66.7\ns=-\nc=IN IP4 10.0.66.7\nt=0 0\nm=audio 4000 RTP/AVP 0\n";
+        let invite = |cseq: u32, authorization: &str| {
+            format!(
+                "INVITE {uri} SIP/2.0\nVia: SIP/2.0/UDP {LAMP};branch=z9hG4bKpick{cseq}\nMax-Forwards: 70\n\
+                 From: <sip:1004@pbx.example>;tag=pick\nTo: <{uri}>\nCall-ID: pick\nCSeq: {cseq} INVITE\n\
+                 Contact: <sip:1004@{LAMP}>\nRequire: replaces\nReplaces: {replaces}\n{authorization}\
+                 Content-Type: application/sdp\nContent-Length: {}\n\n{body}",
+                body.len() + body.lines().count()
+            )
+        };
+        lab.sends("lamp", &invite(1, ""));
+        lab.run_ms(50);
+        let received = lab.received("lamp");
+        let challenge = read(received.last().expect("a challenge"));
+        lab.sends("lamp", &invite(2, &answer(&challenge, "INVITE", uri)));
+        lab.run_ms(100);
+        let statuses: Vec<u16> = lab.received("lamp").iter().map(|text| read(text).status()).collect();
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert_eq!(lab.status("bob"), Status::Over(487), "the lamp has taken the call");
+        assert_eq!(lab.status("alice"), Status::Connected);
     }
 }

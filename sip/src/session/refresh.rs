@@ -263,6 +263,18 @@ impl Leg {
         }
     }
 
+    /// Whether the request was challenged and can be sent again with an answer: a nonce lasts less long than a call.
+    fn takes_challenge(&mut self, answer: Option<(&Message, Flow)>, endpoint: &mut Endpoint) -> bool {
+        let (Some((response, _)), Some(uri)) = (answer, self.target()) else { return false };
+        if !matches!(response.status(), 401 | 407) {
+            if let Some(auth) = &mut self.auth {
+                auth.accepted();
+            }
+            return false;
+        }
+        self.answer_challenge(response, response.cseq().method, &uri, endpoint).is_some()
+    }
+
     /// Takes the outcome of our refresh. Only silence, 408 and 481 end the session (RFC 4028 §10).
     pub(super) fn refreshed(
         &mut self,
@@ -292,6 +304,14 @@ impl Leg {
         }
         self.exchange = Exchange::Stable;
         if !matches!(self.stage, Stage::Established) {
+            return;
+        }
+        if self.takes_challenge(answer, endpoint) {
+            if self.identity_lost(concern.key) {
+                self.resume(now, endpoint, out);
+            } else {
+                self.refresh(now, endpoint, out);
+            }
             return;
         }
         self.settle_identity(now, concern.key, status, Method::Invite, endpoint);

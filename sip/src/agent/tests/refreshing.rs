@@ -2,6 +2,7 @@
 
 use super::bench::{Bench, SDP_BODY, invite, request, response};
 use super::*;
+use crate::auth::Credentials;
 use crate::message::{HeaderName, Message};
 
 /// A call of ours that the peer answered with these headers: the bench and the INVITE.
@@ -55,6 +56,59 @@ fn we_refresh_by_update_where_the_peer_takes_it() {
     bench.pass(seconds(1));
     assert_eq!(bench.heard(), ["UPDATE"]);
     assert_eq!(bench.told(), [""; 0]);
+}
+
+#[test]
+fn a_refresh_that_is_challenged_again_is_answered_and_so_is_what_shows_somebody() {
+    let challenge = |nonce: &str, stale: &str| {
+        format!(
+            "Proxy-Authenticate: Digest realm=\"carrier\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"{stale}\r\n"
+        )
+    };
+    let credentials = Credentials { username: "me".into(), password: "secret".into(), realm: None };
+    for allow in ["", "Allow: UPDATE\r\n"] {
+        let mut bench = Bench::new();
+        let mut target = invite_to(bench.flow.local, bench.flow.remote);
+        target.credentials = Some(Arc::new(credentials.clone()));
+        let leg = LegId::new(0, 1);
+        bench.command(Command::Invite(leg, target));
+        let invite = bench.only();
+        bench.say(response(&invite, 407, "b", &challenge("one", ""), ""));
+        let again = bench.sent().remove(1).1;
+        let headers =
+            format!("{allow}Contact: <sip:b@192.0.2.2:5070>\r\nSession-Expires: 600;refresher=uac\r\n");
+        bench.say(response(&again, 200, "b", &headers, SDP_BODY));
+        bench.sent();
+        for (round, asks) in [false, true, false].into_iter().enumerate() {
+            if asks {
+                bench.command(Command::Identify(leg, party("somebody")));
+            } else {
+                bench.pass(seconds(300));
+            }
+            let refresh = bench.only();
+            let nonce = format!("{round}-{allow}");
+            bench.say(response(&refresh, 407, "", &challenge(nonce.trim(), ",stale=true"), ""));
+            let answer = bench.sent().pop().unwrap().1;
+            let value = answer.value(HeaderName::ProxyAuthorization).unwrap();
+            assert!(value.contains(nonce.trim()), "{value}");
+            assert_eq!(answer.value(HeaderName::PAssertedIdentity).is_some(), asks);
+            let body = if allow.is_empty() { SDP_BODY } else { "" };
+            bench.say(response(&answer, 200, "", "Session-Expires: 600;refresher=uac\r\n", body));
+            bench.sent();
+        }
+        assert_eq!(bench.told(), ["Answered"]);
+        // The password is wrong from some time on: the call goes on until the timer ends it.
+        bench.pass(seconds(300));
+        for _ in 0..10 {
+            let Some((_, refresh)) = bench.sent().pop().filter(|(_, message)| message.is_request()) else {
+                break;
+            };
+            bench.say(response(&refresh, 407, "", &challenge("x", ""), ""));
+        }
+        assert!(bench.told().is_empty());
+        bench.command(Command::End(leg, None));
+        bench.expect_nothing_left();
+    }
 }
 
 #[test]

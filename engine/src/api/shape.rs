@@ -248,6 +248,7 @@ mod tests {
             calls: vec![CallId(1)],
             forwarding: Vec::new(),
             rings: 4,
+            completions: Vec::new(),
             features: vec!["make-call"],
         };
         assert_eq!(

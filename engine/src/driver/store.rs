@@ -105,7 +105,7 @@ impl Store {
         connection.execute_batch(SCHEMA).map_err(named)?;
         connection.execute_batch(kept::SCHEMA).map_err(named)?;
         let bindings = load(&connection, clock::now(), clock::unix_now()).map_err(named)?;
-        let kept = kept::load(&connection).map_err(named)?;
+        let kept = kept::load(&connection, clock::now(), clock::unix_now()).map_err(named)?;
         let (queue, changes) = sync_channel(QUEUE);
         let counted = Arc::clone(&metrics);
         let writer = std::thread::Builder::new()
@@ -180,7 +180,7 @@ fn write(
                 };
                 newest.insert(named, change);
             }
-            Change::Kept(kept) => kept::write(&transaction, kept)?,
+            Change::Kept(kept) => kept::write(&transaction, kept, now, unix_now)?,
         }
     }
     {

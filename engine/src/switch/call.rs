@@ -13,6 +13,7 @@ use super::ids::{AppId, CallId, CompletionId, RequestId};
 use super::privilege::CallPrivilege;
 use super::report::Hold;
 use super::ring::Ring;
+use super::route::Destination;
 use super::setup::LineKind;
 use super::translate::CallerId;
 use super::view::{CallOrigin, CallReason, MediaMode, PartyView};
@@ -48,6 +49,8 @@ pub(super) enum Errand {
     Join(CallId),
     /// The call that is offered there is taken.
     Take(CallId),
+    /// This number is called, as that request wanted.
+    CallBack(CompletionId, String),
 }
 
 /// A consultation that is under way, as either of its two calls knows it.
@@ -103,6 +106,8 @@ pub(super) struct Call {
     pub(super) digits: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
+    /// Where this caller was led.
+    pub(super) reached: Option<Destination>,
     /// Who sent this caller elsewhere.
     pub(super) trail: Trail,
     /// Who sent the call here last; empty where nobody did.
@@ -189,6 +194,7 @@ impl Call {
             errand: None,
             digits: None,
             max_forwards: MAX_FORWARDS,
+            reached: None,
             trail: Trail::default(),
             redirecting: PartyView::default(),
             redirection: PartyView::default(),

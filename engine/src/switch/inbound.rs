@@ -46,7 +46,10 @@ impl Switch {
                 self.leg_over(now, leg, Failure { retry_after, ..Failure::of(cause, false) }, out);
             }
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
-            Event::Registration { line, contact, change } => self.registration(&line, &contact, change, out),
+            Event::Registration { line, contact, change } => {
+                self.completions.stir(&line);
+                self.registration(&line, &contact, change, out);
+            }
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
             Event::Subscribe(usage, subscriber) => self.subscribed(now, usage, &subscriber, out),
             Event::Unsubscribed(usage) => self.watches.remove(usage),
@@ -287,6 +290,7 @@ impl Switch {
         if self.forward_failed(now, id, &failure, out) {
             return;
         }
+        self.postpone_recall(now, id, &failure);
         let refused = failure.cause.status != 0 && !failure.ours;
         let Some(call) = self.calls.get(&id) else { return };
         let report = match call.kind {

@@ -1,9 +1,11 @@
 //! What outlives the process: the switch says what changed, a driver writes it and gives it back at start.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Switch;
 use super::forward::{ForwardEntry, Forwarding};
+use super::ids::CompletionId;
 
 /// One thing to keep.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -17,6 +19,27 @@ pub enum Kept {
         /// Rings before nobody answers.
         rings: u32,
     },
+    /// A call is to be completed.
+    Completion(KeptCompletion),
+    /// This one no longer is.
+    CompletionOver(CompletionId),
+}
+
+/// A call that is to be completed when its destination is free.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptCompletion {
+    /// `dwCompletionID`.
+    pub id: CompletionId,
+    /// Who called.
+    pub line: Arc<str>,
+    /// The line that was busy or did not answer.
+    pub called: Arc<str>,
+    /// What is dialled when it is free.
+    pub number: String,
+    /// Whether somebody must use the called line first: nobody answered there.
+    pub awaits_use: bool,
+    /// When it is given up.
+    pub expires: Instant,
 }
 
 impl Switch {
@@ -29,6 +52,8 @@ impl Switch {
                         self.forwarding.insert(line, Forwarding { entries, rings });
                     }
                 }
+                Kept::Completion(completion) => self.restore_completion(completion),
+                Kept::CompletionOver(_) => {}
             }
         }
     }

@@ -57,6 +57,7 @@ mod owner;
 mod park;
 mod pickup;
 mod read;
+mod recall;
 mod redirect;
 mod refer;
 mod release;
@@ -94,7 +95,7 @@ pub use error::LineError;
 pub use feature::permit;
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
-pub use kept::Kept;
+pub use kept::{Kept, KeptCompletion};
 pub use message::Message;
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
@@ -109,6 +110,7 @@ pub use view::{
 };
 
 use call::Call;
+use completion::Completions;
 use conference::Conference;
 use forward::Forwarding;
 use leg::Leg;
@@ -135,6 +137,7 @@ pub struct Switch {
     apps: Vec<App>,
     /// The forwarding of the lines that have some.
     forwarding: BTreeMap<Arc<str>, Forwarding>,
+    completions: Completions,
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, Leg>,
     media: MediaPlane,
@@ -178,6 +181,7 @@ impl Switch {
             lines,
             apps,
             forwarding: BTreeMap::new(),
+            completions: Completions::default(),
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             media,
@@ -281,11 +285,13 @@ impl Switch {
             }
             self.settle(now, out);
         }
+        self.completions_due(now, out);
+        self.settle(now, out);
     }
 
     /// When to call [`Self::handle_timeout`] if nothing arrives before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.deadline()
+        self.timers.deadline().into_iter().chain(self.completions.deadline()).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.
@@ -316,6 +322,7 @@ impl Switch {
             self.line_changed(id);
             self.forget_if_unheld(id);
         }
+        self.look_at_stirred(now);
         self.tell_watchers(out);
     }
 

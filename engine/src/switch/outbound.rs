@@ -34,7 +34,7 @@ use super::view::{CallOrigin, CallReason, PartyView};
 const BACKSTOP: Duration = Duration::from_secs(10);
 
 /// Serial numbers of legs that the switch makes stay below this bit, which the agents set in theirs.
-const SERIALS: u64 = 1 << 47;
+pub(super) const SERIALS: u64 = 1 << 47;
 
 impl Switch {
     /// Calls the dialled address for this caller, whose leg, if it has one, is known.
@@ -51,7 +51,11 @@ impl Switch {
         let is_sent = call.sent_by.is_some() || call.trail.is_ours();
         let from_trunk = call.kind == LineKind::Trunk && !is_sent;
         let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
-        match resolve(&self.setup.routes, &self.lines, source, dialled) {
+        let found = resolve(&self.setup.routes, &self.lines, source, dialled);
+        if let Some(calling) = self.calls.get_mut(&caller) {
+            calling.reached = found.as_ref().ok().cloned();
+        }
+        match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
             Ok(Destination::Trunk(trunk, number)) => self.call_trunk(now, caller, &trunk, &number, out),
             Err(status) => self.fail(now, caller, &Failure::local(status), out),

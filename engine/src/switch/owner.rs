@@ -89,6 +89,7 @@ impl Switch {
         if matches!(state, CallState::Disconnected(_) | CallState::Idle) {
             self.stop_listening(id, out);
         }
+        self.note_missed(id, before);
         self.tell_state(id, out);
         self.count(id, before, state, out);
         if state == CallState::Idle {
@@ -143,6 +144,7 @@ impl Switch {
 
     fn count(&mut self, id: CallId, from: CallState, to: CallState, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
+        self.completions.stir(&call.line);
         let Some(line) = self.lines.get_mut(&call.line) else { return };
         let occupied = line.occupied;
         let changed = line.count(from, to);

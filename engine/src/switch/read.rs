@@ -80,13 +80,19 @@ impl Switch {
             calls: line.calls.iter().filter(held).copied().collect(),
             forwarding: forwarding.map(|forwarding| forwarding.entries.clone()).unwrap_or_default(),
             rings: forwarding.map_or(RINGS_DEFAULT, |forwarding| forwarding.rings),
-            features: Self::line_features(line, can_call),
+            completions: self.completions.of_line(&line.address).collect(),
+            features: self.line_features(line, can_call),
         })
     }
 
-    fn line_features(line: &Line, can_call: bool) -> Vec<&'static str> {
+    fn line_features(&self, line: &Line, can_call: bool) -> Vec<&'static str> {
         let forwards = line.kind != LineKind::Trunk;
-        let features = [(LineOperation::Forward, forwards), (LineOperation::MakeCall, can_call)];
+        let uncompletes = self.completions.of_line(&line.address).next().is_some();
+        let features = [
+            (LineOperation::Forward, forwards),
+            (LineOperation::MakeCall, can_call),
+            (LineOperation::UncompleteCall, uncompletes),
+        ];
         features.into_iter().filter(|(_, can)| *can).map(|(operation, _)| operation.name()).collect()
     }
 

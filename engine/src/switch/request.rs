@@ -85,7 +85,7 @@ impl Switch {
                 self.setup_conference_on_line(now, asker, &line, out)?;
             }
             Operation::UncompleteCall { line, completion } => {
-                self.uncomplete_call(now, asker, &line, completion, out)?;
+                self.uncomplete_call(asker, &line, completion, out)?;
             }
             Operation::GetNewCalls { line } => self.get_new_calls(asker, &line, out)?,
             Operation::OpenLine { line, privilege, media_modes } => {
@@ -392,6 +392,14 @@ impl Switch {
     /// destination ring.
     fn answer_here(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
+        if let Some(errand) = call.errand.clone() {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.errand = None;
+            }
+            self.timers.stop(id, Timer::Ring);
+            self.run_errand(now, id, errand, out);
+            return;
+        }
         if call.calls {
             self.answer_caller(now, id, None, out);
             return;

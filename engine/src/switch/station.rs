@@ -107,6 +107,7 @@ impl Switch {
             }
             Errand::Join(far) => self.join_waiting(now, id, far, out),
             Errand::Take(offered) => self.take_offered(now, id, offered, out),
+            Errand::CallBack(completion, number) => self.call_back(now, id, completion, &number, out),
         }
     }
 
@@ -126,6 +127,7 @@ impl Switch {
             Errand::Dial(_) | Errand::Collect => {}
             Errand::Join(far) => self.unretrieved(now, far, out),
             Errand::Take(offered) => self.untaken(now, offered, out),
+            Errand::CallBack(completion, _) => self.recall_over(completion, out),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod applications;
 mod basic;
+mod completing;
 mod conference;
 mod dialling;
 mod digits;

@@ -197,6 +197,8 @@ pub struct LineView {
     pub forwarding: Vec<ForwardEntry>,
     /// Rings before nobody answers (`dwNumRingsNoAnswer`).
     pub rings: u32,
+    /// Requests for completion that are outstanding.
+    pub completions: Vec<CompletionId>,
     /// What this application could do with the line: names of [`super::LineOperation`].
     pub features: Vec<&'static str>,
 }

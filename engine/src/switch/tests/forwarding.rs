@@ -8,6 +8,7 @@ use trunkline_sip::outbox::{CallDetails, Command, Diversion, Event, Party, Peer}
 use crate::switch::forward::{FORWARD_ENTRIES_MAX, RINGS_MAX};
 use crate::switch::kept::Kept;
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, setup};
+use crate::switch::setup::{RouteFrom, RouteTo};
 use crate::switch::*;
 
 fn entry(mode: ForwardMode, to: Option<&str>) -> ForwardEntry {
@@ -110,7 +111,7 @@ fn a_list_that_makes_no_sense_changes_nothing() {
 #[test]
 fn a_destination_that_the_line_may_not_call_is_blocked() {
     let mut setup = setup();
-    setup.routes[0].to = crate::switch::setup::RouteTo::Reject(403);
+    setup.routes[0].to = RouteTo::Reject(403);
     let mut rig = Rig::with(setup);
     assert_eq!(error(&mut rig, vec![entry(ForwardMode::Busy, Some("030"))]), LineError::AddressBlocked);
 }
@@ -353,7 +354,7 @@ fn who_takes_the_calls_of_a_line_can_still_call_it() {
 #[test]
 fn a_forwarded_call_of_a_trunk_goes_by_the_rights_of_the_line() {
     let mut setup = setup();
-    setup.routes[0].from = crate::switch::setup::RouteFrom::Line;
+    setup.routes[0].from = RouteFrom::Line;
     let mut rig = Rig::with(setup);
     forward(&mut rig, "1002", ForwardMode::Uncond, Some("030"));
     from_trunk(&mut rig, "1002");

@@ -328,6 +328,9 @@ impl World {
     /// Everybody hangs up.
     fn finish(&mut self) {
         self.confirm();
+        for line in ["1001", "1002", "1003"] {
+            self.rig.switch.cancel_completions(line, &mut Outbox::default());
+        }
         while let Some(leg) = self.legs.first().copied() {
             self.over(leg, CauseKind::Bye);
             self.confirm();

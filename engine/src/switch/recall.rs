@@ -1,0 +1,193 @@
+//! The called line is free: who wanted it is called, and when he answers, it is.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_sip::outbox::{CauseKind, Party};
+
+use super::Switch;
+use super::call::{Call, Errand};
+use super::call_state::{CallState, OfferingMode};
+use super::completion::{FREE_FOR, Phase, RECALL, RETRY};
+use super::ids::{CallId, CompletionId};
+use super::line::occupies;
+use super::outbox::Outbox;
+use super::privilege::CallPrivilege;
+use super::report::CallReport;
+use super::ring::groups;
+use super::setup::LineKind;
+use super::status::Failure;
+use super::timers::Timer;
+use super::view::{CallOrigin, CallReason, PartyView};
+
+impl Switch {
+    /// Looks at the lines of which something changed.
+    pub(super) fn look_at_stirred(&mut self, now: Instant) {
+        while let Some(line) = self.completions.take_stirred() {
+            let concerned: Vec<_> = self.completions.concerning(&line).collect();
+            for id in concerned {
+                self.look(now, id);
+            }
+        }
+    }
+
+    /// Does what is due of requests.
+    pub(super) fn completions_due(&mut self, now: Instant, out: &mut Outbox) {
+        while let Some(id) = self.completions.take_due(now) {
+            let Some(completion) = self.completions.get(id) else { continue };
+            let phase = completion.phase;
+            if phase == Phase::Recalls {
+                // The timer of its call ends it.
+                self.completions.set(id, phase, Some(now + RECALL + RETRY));
+            } else if completion.expires <= now {
+                self.cancel_completion(id, out);
+            } else if phase == Phase::Guarded && self.is_ready(now, id) {
+                self.recall(now, id, out);
+            } else {
+                let phase = if phase == Phase::Guarded { Phase::Waits } else { phase };
+                self.completions.set(id, phase, None);
+                self.look(now, id);
+            }
+        }
+    }
+
+    /// Whether somebody uses the line: a call there is more than offered.
+    pub(super) fn is_used(&self, line: &str) -> bool {
+        let uses = |id: &CallId| {
+            self.calls.get(id).is_some_and(|call| {
+                occupies(call.state) && !matches!(call.state, CallState::Offering(_) | CallState::Accepted)
+            })
+        };
+        self.lines.get(line).is_some_and(|line| line.calls.iter().any(uses))
+    }
+
+    /// Moves a request by what is known of its two lines.
+    fn look(&mut self, now: Instant, id: CompletionId) {
+        let Some(completion) = self.completions.get(id) else { return };
+        match completion.phase {
+            Phase::AwaitsUse => {
+                if self.is_used(&completion.called) {
+                    self.completions.set(id, Phase::Waits, None);
+                }
+            }
+            Phase::Waits => {
+                if self.is_ready(now, id) {
+                    self.completions.set(id, Phase::Guarded, Some(now + FREE_FOR));
+                }
+            }
+            Phase::Guarded => {
+                if !self.is_ready(now, id) {
+                    self.completions.set(id, Phase::Waits, None);
+                }
+            }
+            Phase::Recalls => {}
+        }
+    }
+
+    /// Whether the called line is free, nobody else is called for it, and the own line can be called.
+    fn is_ready(&self, now: Instant, id: CompletionId) -> bool {
+        let Some(completion) = self.completions.get(id) else { return false };
+        let is_there = |address: &str| {
+            self.lines.get(address).is_some_and(|line| match line.kind {
+                LineKind::Phone => line.occupied == 0 && !self.location.bindings(address, now).is_empty(),
+                LineKind::Local => {
+                    line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner)
+                }
+                LineKind::Trunk => false,
+            })
+        };
+        let is_wanted =
+            self.completions.for_called(&completion.called).any(|other| other.phase == Phase::Recalls);
+        !is_wanted && is_there(&completion.called) && is_there(&completion.line)
+    }
+
+    /// Offers the call to who wanted it.
+    fn recall(&mut self, now: Instant, id: CompletionId, out: &mut Outbox) {
+        let Some(completion) = self.completions.get(id) else { return };
+        if self.admit_call(&completion.line).is_err() {
+            self.completions.set(id, Phase::Waits, Some(now + RETRY));
+            return;
+        }
+        let completion = completion.clone();
+        let party = |address: &str| PartyView {
+            number: address.to_owned(),
+            name: self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default(),
+        };
+        let Some(line) = self.lines.get(&completion.line) else { return };
+        let kind = line.kind;
+        let caller = PartyView { number: completion.number.clone(), ..party(&completion.called) };
+        let called = party(&completion.line);
+        let media_worker = self.media.choose_worker(&self.setup.media);
+        let call = self.next_call();
+        let offering = CallState::Offering(OfferingMode::Active);
+        let own = Party { user: called.number.clone(), host: self.setup.domain.clone(), name: String::new() };
+        let offered = Call {
+            caller,
+            called,
+            calls: true,
+            reason: CallReason::CallCompletion,
+            completion: Some(id),
+            errand: Some(Errand::CallBack(id, completion.number)),
+            media_worker,
+            ..Call::new(now, call, Arc::clone(&completion.line), kind, CallOrigin::Internal, offering)
+        };
+        self.completions.set(id, Phase::Recalls, Some(now + RECALL + RETRY));
+        self.introduce(offered, None, out);
+        self.tell_line_state(&completion.line, "numcompletions", 0, 0, None, out);
+        self.timers.start(call, Timer::Ring, now + RECALL);
+        if kind == LineKind::Phone {
+            let groups = groups(&self.location.lookup(&completion.line, now));
+            let from_host = self.setup.domain.clone();
+            self.start_ring(now, call, None, own, from_host, groups, out);
+        }
+    }
+
+    /// Who wanted the call answered: it becomes his, to the number.
+    pub(super) fn call_back(
+        &mut self,
+        now: Instant,
+        call: CallId,
+        completion: CompletionId,
+        number: &str,
+        out: &mut Outbox,
+    ) {
+        self.end_completion(completion, out);
+        self.finish_pending(call, Ok(()), out);
+        self.report(now, call, CallReport::Answered, out);
+        let Some(answered) = self.calls.get_mut(&call) else { return };
+        std::mem::swap(&mut answered.caller, &mut answered.called);
+        answered.origin = CallOrigin::Outbound;
+        for changed in ["origin", "callerid", "calledid"] {
+            self.tell_info(call, changed, None, out);
+        }
+        self.dial(now, call, number, out);
+    }
+
+    /// The own phone could not be called: its request waits for another time.
+    pub(super) fn postpone_recall(&mut self, now: Instant, call: CallId, failure: &Failure) {
+        let Some(Errand::CallBack(completion, _)) =
+            self.calls.get(&call).and_then(|call| call.errand.clone())
+        else {
+            return;
+        };
+        let is_elsewhere = match failure.cause.kind {
+            CauseKind::Unreachable | CauseKind::Lost => true,
+            CauseKind::Status => matches!(failure.cause.status, 486 | 600 | 503),
+            CauseKind::Bye | CauseKind::Cancel | CauseKind::NoAck | CauseKind::Local => false,
+        };
+        if is_elsewhere {
+            self.completions.set(completion, Phase::Waits, Some(now + RETRY));
+        }
+    }
+
+    /// The call that was offered for a request is over before it was answered.
+    pub(super) fn recall_over(&mut self, completion: CompletionId, out: &mut Outbox) {
+        let Some(known) = self.completions.get(completion) else { return };
+        let (phase, called) = (known.phase, Arc::clone(&known.called));
+        if phase == Phase::Recalls {
+            self.end_completion(completion, out);
+        }
+        // Somebody else may want the line.
+        self.completions.stir(&called);
+    }
+}

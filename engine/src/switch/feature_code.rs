@@ -160,6 +160,7 @@ impl Switch {
             self.served(now, id, served, out);
             return true;
         }
+        let line = Arc::clone(&call.line);
         let Some(feature) = self.setup.features.read(dialled) else { return false };
         let served = match feature {
             Feature::Park => self.park_held(now, id, None, out),
@@ -168,10 +169,16 @@ impl Switch {
                 self.pick_up(now, id, Some(address), out).map(|()| Served::Connected)
             }
             Feature::Forward(_, Some("")) => Err(484),
-            Feature::Forward(..)
-            | Feature::DoNotDisturb(_)
-            | Feature::Complete
-            | Feature::CancelCompletion => confirmed(Err(LineError::OperationUnavail)),
+            Feature::Forward(mode, number) => confirmed(self.forward_by_code(&line, mode, number, out)),
+            Feature::DoNotDisturb(wanted) => {
+                self.set_do_not_disturb(&line, wanted, out);
+                confirmed(Ok(()))
+            }
+            Feature::Complete => confirmed(self.complete_last(now, &line, out).map(|_| ())),
+            Feature::CancelCompletion => {
+                self.cancel_completions(&line, out);
+                confirmed(Ok(()))
+            }
         };
         self.served(now, id, served, out);
         true

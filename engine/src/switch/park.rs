@@ -262,7 +262,7 @@ impl Switch {
                 (CallReason::Pickup, self.calls.get(&offered).and_then(|offered| offered.peer))
             }
             Errand::Join(far) => (CallReason::Unpark, Some(far)),
-            Errand::Dial(_) | Errand::Collect => (CallReason::Direct, None),
+            Errand::Dial(_) | Errand::Collect | Errand::CallBack(..) => (CallReason::Direct, None),
         };
         let far = far.and_then(|far| self.calls.get(&far));
         let shown = far.map(Call::station_party).unwrap_or_default();
@@ -295,7 +295,7 @@ impl Switch {
                 }
             }
             Errand::Join(far) => self.set_retriever(far, Some(id)),
-            Errand::Dial(_) | Errand::Collect => {}
+            Errand::Dial(_) | Errand::Collect | Errand::CallBack(..) => {}
         }
         self.ring_own_phone(now, id, (shown.number, shown.name), out);
     }

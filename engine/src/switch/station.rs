@@ -114,7 +114,7 @@ impl Switch {
     /// What the phone is offered: the description of who waits for it, if anybody does.
     fn waiting_description(&self, errand: &Errand) -> Option<Box<SessionDescription>> {
         let waiting = match errand {
-            Errand::Dial(_) | Errand::Collect => return None,
+            Errand::Dial(_) | Errand::Collect | Errand::CallBack(..) => return None,
             Errand::Join(far) => *far,
             Errand::Take(offered) => self.calls.get(offered)?.peer?,
         };

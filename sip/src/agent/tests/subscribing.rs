@@ -269,6 +269,17 @@ fn the_owner_refuses() {
 }
 
 #[test]
+fn the_owner_does_not_serve_a_package() {
+    let mut bench = Bench::new();
+    bench.say(subscribe("Event: message-summary\r\n"));
+    let (id, _) = asked(&mut bench);
+    bench.command(Command::AnswerSubscribe(id, 489));
+    let refused = bench.only();
+    assert!(refused.status() == 489 && refused.has_option(HeaderName::AllowEvents, "dialog"));
+    bench.expect_nothing_left();
+}
+
+#[test]
 fn an_owner_who_says_nothing_has_refused() {
     let mut bench = Bench::new();
     bench.say(subscribe(DIALOG));

@@ -232,6 +232,8 @@ impl Notifier {
             return;
         };
         if status >= 300 {
+            // RFC 6665 §8.3.2: who hears that an event is bad hears which are not.
+            let reply = if status == 489 { allow_events(reply) } else { reply };
             endpoint.transactions.respond(now, server, status, reply.finish(), out);
             return self.lose(out);
         }

@@ -23,7 +23,7 @@ pub mod translate;
 
 pub use config::Config;
 pub use driver::{Running, StartError, StoreError};
-pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, Subscription};
+pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, PickupFrom, Subscription};
 pub use switch::call_state::CallState;
 pub use switch::error::LineError;
 pub use switch::ids::{AppId, CallId, RequestId};

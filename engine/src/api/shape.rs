@@ -6,6 +6,7 @@ use serde::Serialize;
 use trunkline_sip::location::Binding;
 use utoipa::ToSchema;
 
+use super::arguments::hex;
 use super::timestamp::Anchor;
 use crate::switch::{CallId, CallView, LineView, PartyView, TrunkView};
 
@@ -73,8 +74,17 @@ pub(super) struct Call {
     called: Party,
     /// Who answered.
     connected: Party,
-    /// Calls that are joined with this one.
+    /// Calls that are joined with this one, or consult for it; of a conference and its members, each other.
     related: Vec<String>,
+    /// LINEMEDIAMODE_.
+    #[schema(example = json!(["interactivevoice"]))]
+    media_modes: Vec<&'static str>,
+    /// CallData, in hexadecimal.
+    #[schema(example = "63617365203432")]
+    call_data: String,
+    /// The user-user information that came last, in hexadecimal (RFC 7433).
+    #[schema(example = "0468656c6c6f")]
+    user_user: String,
     /// When the state was entered (RFC 3339).
     #[schema(format = "date-time")]
     since: String,
@@ -96,6 +106,9 @@ impl Call {
             called: call.called.into(),
             connected: call.connected.into(),
             related: call.related.iter().map(CallId::to_string).collect(),
+            media_modes: call.media_modes.iter().map(|mode| mode.name()).collect(),
+            call_data: hex(&call.data),
+            user_user: hex(&call.user_user),
             since: anchor.text(call.since),
         }
     }
@@ -207,8 +220,8 @@ mod tests {
             related: vec![CallId(43)],
             since: clock::now(),
             media_modes: vec![MediaMode::InteractiveVoice],
-            data: Bytes::new(),
-            user_user: Bytes::new(),
+            data: Bytes::from_static(b"case"),
+            user_user: Bytes::from_static(b"\x04hi"),
         }
     }
 
@@ -224,7 +237,7 @@ mod tests {
                 "privilege": "owner", "features": ["deallocate-call", "drop"], "origin": "internal",
                 "reason": "fwdnoanswer", "caller": {"number": "1002", "name": "Workshop"},
                 "called": {"number": "1001", "name": ""}, "connected": {"number": "", "name": ""},
-                "related": ["c43"],
+                "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869",
             })
         );
     }

@@ -7,15 +7,16 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 use trunkline_sip::location::Location;
 
-use super::Line;
+use super::{Call, Line};
 use crate::driver::event_log::{EventLog, Subscription};
 use crate::driver::metrics::{Metrics, MetricsSnapshot};
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::switch::Switch;
 use crate::switch::error::LineError;
-use crate::switch::ids::{AppId, RequestId};
-use crate::switch::operation::{Operation, Reply};
+use crate::switch::ids::{AppId, CallId, RequestId};
+use crate::switch::operation::{Operation, Refusal, Reply};
+use crate::switch::view::{CallView, LineView, MediaMode};
 
 /// A running engine. Clones are the same engine.
 #[derive(Clone, Debug)]
@@ -75,8 +76,19 @@ impl Engine {
     /// What the switch refuses it with; [`LineError::ResourceUnavail`] when too many requests wait already,
     /// [`LineError::Uninitialized`] when the engine has stopped.
     pub async fn request(&self, app: AppId, operation: Operation) -> Reply {
+        self.request_as(app, operation, drop).await
+    }
+
+    /// As [`Engine::request`]; `named` learns the number of the request before anything can happen because of it.
+    pub(crate) async fn request_as(
+        &self,
+        app: AppId,
+        operation: Operation,
+        named: impl FnOnce(RequestId) + Send,
+    ) -> Reply {
         let request = self.next_request();
         let (sender, reply) = oneshot::channel();
+        named(request);
         self.shared.waiting.insert(request, sender);
         if let Err(error) = self.send(SwitchInput::Request(app, request, operation)) {
             self.shared.waiting.remove(&request);
@@ -162,6 +174,45 @@ impl App {
     /// A line by its address. Whether it exists, and is this application's, shows when it is used.
     pub fn line(&self, address: &str) -> Line {
         Line::new(self.clone(), address.into())
+    }
+
+    /// A call by its identity. Whether the application has a handle to it shows when it is used.
+    pub fn call(&self, call: CallId) -> Call {
+        Call::new(self.clone(), call)
+    }
+
+    /// The calls that the application has a handle to, oldest first.
+    ///
+    /// # Errors
+    /// Those of [`Engine::view`].
+    pub async fn calls(&self) -> Result<Vec<CallView>, LineError> {
+        let app = self.id;
+        self.engine.view(move |switch| switch.calls(app)).await
+    }
+
+    /// The lines that the application opened, trunks last.
+    ///
+    /// # Errors
+    /// Those of [`Engine::view`].
+    pub async fn lines(&self) -> Result<Vec<LineView>, LineError> {
+        let app = self.id;
+        self.engine.view(move |switch| switch.lines(app)).await
+    }
+
+    /// Puts an application at the top of those who are asked to own calls of a media mode (1), or takes it off (0).
+    ///
+    /// TAPI `lineSetAppPriority`.
+    ///
+    /// # Errors
+    /// [`LineError::InvalAppName`] if there is no such application, [`LineError::InvalParam`] for another priority.
+    pub async fn set_app_priority(
+        &self,
+        app: &str,
+        media_mode: MediaMode,
+        priority: u32,
+    ) -> Result<(), Refusal> {
+        let app = app.to_owned();
+        self.request(Operation::SetAppPriority { app, media_mode, priority }).await.map(drop)
     }
 
     /// What the application is told, from here on.

@@ -3,10 +3,11 @@
 mod call;
 mod engine;
 mod line;
+mod outcome;
 
 pub use crate::driver::event_log::{Delivery, Subscription};
 pub use crate::driver::metrics::MetricsSnapshot;
 pub use call::Call;
 pub(crate) use engine::Shared;
 pub use engine::{App, AppIdentity, Engine};
-pub use line::Line;
+pub use line::{Line, PickupFrom};

@@ -253,30 +253,35 @@ const NEVER: CallId = CallId(5);
 
 /// Addresses are translated; call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
 fn script(locations: &Locations, operation: &Operation) -> Reply {
-    let call = match operation {
-        Operation::TranslateAddress { line, address, card, options } => {
-            let options = TranslateOptions::from_bits(*options)?;
-            let found = locations.translate(line, address, *card, options)?;
-            return Ok(Outcome::Translated(Box::new(found)));
-        }
-        Operation::MakeCall { line, .. } if &**line == "1001" => return Ok(Outcome::Call(CallId(9))),
-        Operation::MakeCall { .. } => return Err(LineError::InvalLineHandle.into()),
-        Operation::Accept(call, _)
-        | Operation::Answer(call, _)
-        | Operation::Drop(call, _)
-        | Operation::DeallocateCall(call)
-        | Operation::Hold(call)
-        | Operation::Unhold(call) => *call,
-        other => panic!("{other:?}"),
+    if let Operation::TranslateAddress { line, address, card, options } = operation {
+        let options = TranslateOptions::from_bits(*options)?;
+        let found = locations.translate(line, address, *card, options)?;
+        return Ok(Outcome::Translated(Box::new(found)));
+    }
+    if let Operation::MakeCall { line, .. } = operation {
+        return if &**line == "1001" {
+            Ok(Outcome::Call(CallId(9)))
+        } else {
+            Err(LineError::InvalLineHandle.into())
+        };
+    }
+    let (Operation::Accept(call, _)
+    | Operation::Answer(call, _)
+    | Operation::Drop(call, _)
+    | Operation::DeallocateCall(call)
+    | Operation::Hold(call)
+    | Operation::Unhold(call)) = operation
+    else {
+        panic!("{operation:?}")
     };
-    match call {
-        CallId(1) => Ok(Outcome::Done),
-        CallId(2) => Err(Refusal {
+    match call.0 {
+        1 => Ok(Outcome::Done),
+        2 => Err(Refusal {
             error: LineError::InvalCallState,
             state: Some(CallState::OnHold),
             allowed: vec![CallOperation::Drop, CallOperation::Unhold],
         }),
-        CallId(3) => Err(Refusal {
+        3 => Err(Refusal {
             error: LineError::NotOwner,
             state: Some(CallState::OnHold),
             allowed: vec![CallOperation::DeallocateCall],

@@ -1,0 +1,46 @@
+//! What a reply carries, taken out of it. A reply of another kind than its operation's cannot come.
+
+use crate::switch::error::LineError;
+use crate::switch::ids::CallId;
+use crate::switch::operation::{Outcome, Refusal};
+use crate::translate::Translation;
+
+/// The call that came into being.
+pub(super) fn call(outcome: Outcome) -> Result<CallId, Refusal> {
+    let Outcome::Call(call) = outcome else { return Err(foreign()) };
+    Ok(call)
+}
+
+/// The consultation call that came into being.
+pub(super) fn consult(outcome: Outcome) -> Result<CallId, Refusal> {
+    let Outcome::Consult(consult) = outcome else { return Err(foreign()) };
+    Ok(consult)
+}
+
+/// The conference that came into being, and its consultation call.
+pub(super) fn conference(outcome: Outcome) -> Result<(CallId, Option<CallId>), Refusal> {
+    let Outcome::Conference { conference, consult } = outcome else { return Err(foreign()) };
+    Ok((conference, consult))
+}
+
+/// Where the call is parked.
+pub(super) fn parked(outcome: Outcome) -> Result<String, Refusal> {
+    let Outcome::Parked(address) = outcome else { return Err(foreign()) };
+    Ok(address)
+}
+
+/// The calls that were asked for.
+pub(super) fn calls(outcome: Outcome) -> Result<Vec<CallId>, Refusal> {
+    let Outcome::Calls(calls) = outcome else { return Err(foreign()) };
+    Ok(calls)
+}
+
+/// What to dial and what to show.
+pub(super) fn translated(outcome: Outcome) -> Result<Translation, Refusal> {
+    let Outcome::Translated(translation) = outcome else { return Err(foreign()) };
+    Ok(*translation)
+}
+
+fn foreign() -> Refusal {
+    LineError::OperationFailed.into()
+}

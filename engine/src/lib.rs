@@ -19,6 +19,7 @@ mod driver;
 mod handle;
 mod serve;
 pub mod switch;
+pub mod tapi3;
 pub mod translate;
 
 pub use config::Config;

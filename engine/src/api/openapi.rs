@@ -10,7 +10,7 @@ use utoipa::openapi::{
     Components, Content, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
     ResponseBuilder, ResponsesBuilder, Schema, Type,
 };
-use utoipa::{IntoResponses, PartialSchema, ToSchema};
+use utoipa::{IntoResponses, ToSchema};
 
 use super::arguments;
 use super::operate::{Done, LINE_OPERATIONS, SET_APP_PRIORITY, Submitted, argument_name};

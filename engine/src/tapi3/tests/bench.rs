@@ -1,0 +1,119 @@
+//! Two applications before a real engine with lines whose media ends in it: `crm` has 1001, `desk` the other four.
+
+use std::net::UdpSocket;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use crate::config::Config;
+use crate::driver::Running;
+use crate::switch::{CallPrivilege, MediaMode};
+use crate::tapi3::{
+    Address, AddressType, Call, CallState, DisconnectCode, Event, EventFilter, Events, Notifications, Tapi,
+};
+
+pub(super) const VOICE: [MediaMode; 1] = [MediaMode::InteractiveVoice];
+
+pub(super) struct Bench {
+    pub(super) running: Running,
+    pub(super) crm: Tapi,
+    pub(super) desk: Tapi,
+    directory: PathBuf,
+}
+
+impl Bench {
+    pub(super) async fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let directory = std::env::temp_dir().join(format!("trunkline-tapi3-{}-{number}", std::process::id()));
+        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let lines: String = ["1001", "1002", "1003", "1004", "1005"]
+            .map(|line| format!("[[line]]\naddress = \"{line}\"\nkind = \"local\"\ngroups = [\"desk\"]\n"))
+            .concat();
+        let text = format!(
+            "[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\nworkers = 1\n[media]\nlisten = \"127.0.0.1\"\nworkers = 1\n\
+             [park]\nslots = \"701-702\"\n{lines}\
+             [[app]]\nname = \"crm\"\ntoken = \"a-token-of-the-first-application\"\nlines = [\"1001\"]\n\
+             [[app]]\nname = \"desk\"\ntoken = \"a-token-of-the-other-application\"\n\
+             lines = [\"1002\", \"1003\", \"1004\", \"1005\"]\n"
+        );
+        let config = Config::parse(Path::new("bench.toml"), &text).unwrap();
+        let running = Running::start(config, &directory).unwrap();
+        let tapi = async |name| Tapi::initialize(running.engine().app(name).unwrap()).await.unwrap();
+        let (crm, desk) = (tapi("crm").await, tapi("desk").await);
+        Self { running, crm, desk, directory }
+    }
+
+    pub(super) async fn end(self) {
+        drop((self.crm, self.desk));
+        self.running.stop().await;
+        drop(std::fs::remove_dir_all(&self.directory));
+    }
+
+    /// A call of crm to this number, not connected.
+    pub(super) async fn call_to(&self, number: &str) -> Call {
+        let address = self.crm.address("1001").await.unwrap();
+        create(&address, number)
+    }
+
+    /// The desk answers whatever is offered to these lines.
+    pub(super) async fn answering(&self, lines: &[&str]) -> JoinHandle<()> {
+        let mut events = self.offers(lines).await;
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Event::CallNotification { call, privilege: CallPrivilege::Owner } = event {
+                    call.answer().await.unwrap();
+                }
+            }
+        })
+    }
+
+    /// The desk refuses whatever is offered to this line.
+    pub(super) async fn refusing(&self, line: &str) -> JoinHandle<()> {
+        let mut events = self.offers(&[line]).await;
+        tokio::spawn(async move {
+            while let Some(event) = events.next().await {
+                if let Event::CallNotification { call, .. } = event {
+                    call.disconnect(DisconnectCode::Rejected).await.unwrap();
+                }
+            }
+        })
+    }
+
+    /// What is offered to these lines of the desk.
+    pub(super) async fn offers(&self, lines: &[&str]) -> Events {
+        for line in lines {
+            let address = self.desk.address(line).await.unwrap();
+            self.desk.register_call_notifications(&address, Notifications::Owner, &VOICE).await.unwrap();
+        }
+        self.desk.put_event_filter(EventFilter::CALL_NOTIFICATION | EventFilter::CALL_STATE);
+        self.desk.events().unwrap()
+    }
+}
+
+pub(super) fn create(address: &Address, number: &str) -> Call {
+    address.create_call(Some(number), AddressType::PhoneNumber, &VOICE).unwrap()
+}
+
+/// The next event; it must come soon.
+pub(super) async fn next(events: &mut Events) -> Event {
+    timeout(Duration::from_secs(10), events.next()).await.expect("an event").expect("the engine runs")
+}
+
+/// The next states of these calls, as many as come until each was disconnected or `count` have come.
+pub(super) async fn states(events: &mut Events, calls: &[(&str, &Call)], count: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    while found.len() < count {
+        let Event::CallState { call, state, cause } = next(events).await else { continue };
+        let name = calls.iter().find(|(_, known)| **known == call).map_or("?", |(name, _)| name);
+        let mut text = format!("{name} {}", state.name());
+        if state == CallState::Disconnected {
+            text += &format!(" {cause:?}");
+        }
+        found.push(text);
+    }
+    found
+}

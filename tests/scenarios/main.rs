@@ -1,9 +1,11 @@
 //! The scenarios: each reads as a ladder.
 
 mod basic_call;
+mod completion;
 mod conference;
 mod dial;
 mod forking;
+mod forward;
 mod glare;
 mod hold;
 mod lamps;

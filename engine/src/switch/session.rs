@@ -178,8 +178,13 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         },
         source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
         payload_types,
-        codecs: if section.is_secure() { Codecs::default() } else { codecs(section) },
-        speaks: ours.media.get(index).filter(|_| !section.is_secure()).map(codecs).unwrap_or_default(),
+        codecs: if section.is_secure() { Codecs::default() } else { codecs(section, ours.media.get(index)) },
+        speaks: ours
+            .media
+            .get(index)
+            .filter(|_| !section.is_secure())
+            .map(|section| codecs(section, None))
+            .unwrap_or_default(),
         send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
@@ -211,9 +216,14 @@ fn is_private(address: IpAddr) -> bool {
 }
 
 /// The formats of a section as the relay knows them: its own codecs in order of preference, telephone events, and names for
-/// what it only passes on.
-fn codecs(section: &MediaDescription) -> Codecs {
-    section.codecs().fold(Codecs::default(), |mut codecs, codec| {
+/// what it only passes on. Where the other side described the section too, only what both know was agreed.
+fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codecs {
+    let known: Option<Vec<_>> =
+        other.filter(|other| !other.formats.is_empty()).map(|other| other.codecs().collect());
+    let agreed = section.codecs().filter(|codec| {
+        known.as_ref().is_none_or(|known| known.iter().any(|one| one.is_same_encoding(codec)))
+    });
+    agreed.fold(Codecs::default(), |mut codecs, codec| {
         let is_narrow = codec.clock_rate_hz == 8_000 && codec.channels == 1;
         let is = |name: &str| is_narrow && codec.name.eq_ignore_ascii_case(name);
         if codec.is_telephone_event() {

@@ -74,6 +74,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let mut packet = [0; PACKET_BYTES];
         packet[0] = 0x80;
         for conference in self.conferences.iter_mut().flatten() {
+            self.in_hand = Some(conference.slot(0));
             conference.mix();
             for member in 0..conference.size() {
                 let slot = conference.slot(member);

@@ -38,15 +38,16 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.tick_at_us = None;
                 return;
             }
+            // Before the work: a panic in it costs a leg, and must not bring this tick again.
+            let next_us = tick_us + TICK_US;
+            let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
+            self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
+            self.ticks += 1;
             self.play_all(now_us);
             self.mix_all(now_us);
             self.say_all(now_us, out);
             self.watch_events(now_us, out);
             self.report_all(now_us);
-            self.ticks += 1;
-            let next_us = tick_us + TICK_US;
-            let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
-            self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
         }
     }
 

@@ -52,6 +52,18 @@ fn the_relay_may_speak_the_first_codec_it_knows_under_the_far_ends_number() {
 }
 
 #[test]
+fn the_relay_speaks_to_the_caller_only_what_the_answer_agreed_to() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some("9 8 0 101"));
+    let (station, _) = rig.invited();
+    rig.answer(station, "8 101");
+    rig.tell(Event::Established { leg: caller, answer: None });
+    let remote = rig.remotes[&caller];
+    assert_eq!(remote.codecs.preferred(), Some((8, trunkline_media::Codec::Pcma)));
+    assert_eq!((remote.codecs.codec(9), remote.codecs.events), (None, Some(101)));
+}
+
+#[test]
 fn a_far_end_that_fell_silent_ends_the_call() {
     let mut rig = Rig::new();
     let (caller, station) = bridged(&mut rig);

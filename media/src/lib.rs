@@ -4,6 +4,8 @@
 //! far end ──▶ socket of leg A ──▶ Flow of A: may it speak? ──▶ Flow of B: whose numbers, where to ──▶ socket of B ──▶ far end
 //! ```
 //!
+//! A leg may also hear a tone, music, digits or a conference, which the relay makes by a clock of 20 ms, or a leg of another codec.
+//!
 //! A [`RelayWorker`] is a plain value: [`Command`]s, datagrams and time go in, datagrams and [`Event`]s come out. In tests
 //! its network is [`io::simulated`]; in the engine a [`RelayThread`] drives one over [`io::kernel`], one thread a core. Ports
 //! are picked by the caller from a [`PortPool`].

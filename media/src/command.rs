@@ -245,7 +245,8 @@ pub enum Command {
     Remote(LegId, Remote),
     /// Set what the leg hears.
     Feed(LegId, Feed),
-    /// Say digits to the far end, in place of what it hears; answered by [`Event::Generated`]. Digits that are still being
+    /// Say digits to the far end, in place of what it hears; answered by [`Event::Generated`], also where
+    /// there is no such leg. Digits that are still being
     /// said are cancelled by it. Where the way asked for was not agreed the other one is taken.
     Digits {
         /// The leg.

@@ -135,6 +135,7 @@ impl Conference {
         }
         self.choose_speakers();
         let length = self.length();
+        self.common.keep_up(&self.heard[..length]);
         let sum = &mut self.sum[..length];
         sum.fill(0);
         for member in &mut self.members {
@@ -366,6 +367,17 @@ mod tests {
         }
         let purity = room.decoders[1].worst_purity_after(tone_hz(0), 20);
         assert!(purity > 0.95, "{purity}");
+    }
+
+    #[test]
+    fn one_mix_in_several_codecs_is_pure_in_each() {
+        let mut room =
+            Room::of(&[Codec::G722, Codec::Pcmu, Codec::Pcma, Codec::Pcmu, Codec::Pcma, Codec::G722]);
+        room.run(80, |member| member == 1);
+        for listener in [2, 3, 4] {
+            let purity = room.decoders[listener].worst_purity_after(tone_hz(1), 20);
+            assert!(purity > 0.99, "{listener}: {purity}");
+        }
     }
 
     #[test]

@@ -23,18 +23,42 @@ const ATTACK: usize = 32;
 pub(super) struct Outlet {
     gain: i32,
     halve: Halve,
+    /// The frame at 8 kHz, once it was asked for: the filter must see each frame once.
+    narrow: Option<[i16; FRAME_TICKS]>,
     encoder: g722::Encoder,
+    is_encoded: bool,
 }
 
 impl Default for Outlet {
     fn default() -> Self {
-        Self { gain: UNITY, halve: Halve::default(), encoder: g722::Encoder::default() }
+        Self {
+            gain: UNITY,
+            halve: Halve::default(),
+            narrow: None,
+            encoder: g722::Encoder::default(),
+            is_encoded: false,
+        }
     }
 }
 
 impl Outlet {
+    /// Lets filter and encoder see a frame of 16 kHz that nobody asked for, so that they are in step when somebody asks.
+    pub(super) fn keep_up(&mut self, frame: &[i16]) {
+        if frame.len() != FRAME_MAX {
+            return;
+        }
+        if self.narrow.is_none() {
+            self.halved(frame);
+        }
+        if !self.is_encoded {
+            self.encode(Codec::G722, frame);
+        }
+    }
+
     /// Brings a sum down to 16 bits: by a lower gain where it is too loud, never by wrapping around.
     pub(super) fn limit(&mut self, sum: &[i32], frame: &mut [i16]) {
+        self.narrow = None;
+        self.is_encoded = false;
         let peak = sum.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
         let peak = i32::try_from(peak).unwrap_or(i32::MAX).max(1);
         let allowed = i32::try_from(i64::from(UNITY) * i64::from(CEILING) / i64::from(peak)).unwrap_or(UNITY);
@@ -61,6 +85,7 @@ impl Outlet {
             Codec::Pcmu => Law::Mu,
             Codec::Pcma => Law::A,
             Codec::G722 => {
+                self.is_encoded = true;
                 if frame.len() == FRAME_MAX {
                     self.encoder.encode(frame, &mut payload);
                 } else {
@@ -70,13 +95,21 @@ impl Outlet {
             }
         };
         if frame.len() == FRAME_MAX {
-            let mut narrow = [0; FRAME_TICKS];
-            self.halve.halve(frame, &mut narrow);
-            g711::compress(law, &narrow, &mut payload);
+            g711::compress(law, &self.halved(frame), &mut payload);
         } else {
             g711::compress(law, frame, &mut payload);
         }
         payload
+    }
+
+    /// The frame at 8 kHz.
+    fn halved(&mut self, frame: &[i16]) -> [i16; FRAME_TICKS] {
+        let Self { halve, narrow, .. } = self;
+        *narrow.get_or_insert_with(|| {
+            let mut narrow = [0; FRAME_TICKS];
+            halve.halve(frame, &mut narrow);
+            narrow
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Digits and media of far ends: what is said to them, and what is heard of them.
 
-use super::{RelayWorker, SlotIndex};
+use super::{Leg, RelayWorker, SlotIndex};
 use crate::command::{Detection, DigitVia, Event, LegId};
 use crate::digit::{Ear, Said, Saying, Told};
 use crate::io::DatagramIo;

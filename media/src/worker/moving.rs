@@ -57,6 +57,9 @@ impl<I: DatagramIo> RelayWorker<I> {
         });
         if adopted.is_err() {
             self.free.push(slot);
+            if let Some(saying) = leg.saying {
+                out.push(Event::Generated { leg: id, generation: saying.generation, cancelled: true });
+            }
             out.push(Event::OpenFailed { leg: id, ports });
             return;
         }

@@ -153,3 +153,101 @@ fn a_network_may_not_transfer() {
     lab.hang_up("alice");
     lab.nothing_left();
 }
+
+/// Bob's phone at home takes over by Replaces what Bob's phone in the office talks.
+#[test]
+fn another_device_of_the_line_takes_the_call_over() {
+    let mut lab = Lab::registered(9, &["alice", "bob", "bob-home"]);
+    lab.connected_call("alice", "bob");
+    let dialog = lab.phone("bob").replaceable().expect("a dialog");
+    let headers = vec![("Replaces".to_owned(), dialog), ("Require".to_owned(), "replaces".to_owned())];
+    lab.does("bob-home", |phone, now, out| drop(phone.call_with(now, "1001", headers, out)));
+    lab.run_ms(1_000);
+    assert_eq!((lab.status("bob"), lab.status("bob-home")), (Status::Over(0), Status::Connected));
+    lab.phone("bob-home").listen();
+    lab.phone("alice").listen();
+    lab.run_ms(1_000);
+    assert!(lab.phone("alice").heard().voice("1002") >= 45);
+    assert!(lab.phone("bob-home").heard().voice("1001") >= 45);
+    lab.hang_up("alice");
+    lab.run_ms(500);
+    assert_eq!(lab.status("bob-home"), Status::Over(0));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_colleague_may_not_take_over_what_is_not_his() {
+    let mut lab = Lab::registered(10, &["alice", "bob", "carol"]);
+    lab.connected_call("alice", "bob");
+    let dialog = lab.phone("bob").replaceable().expect("a dialog");
+    for (dialog, status) in [(dialog, 403), ("nothing;to-tag=1;from-tag=2".to_owned(), 481)] {
+        let headers = vec![("Replaces".to_owned(), dialog)];
+        lab.does("carol", |phone, now, out| drop(phone.call_with(now, "1001", headers, out)));
+        lab.run_ms(1_000);
+        assert_eq!(lab.status("carol"), Status::Over(status));
+    }
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn both_phones_transfer_at_once_and_one_of_them_does() {
+    let mut lab = Lab::registered(11, &["alice", "bob", "carol", "dave"]);
+    for phone in ["carol", "dave"] {
+        lab.phone(phone).script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    }
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "alice", "1003");
+    blind(&mut lab, "bob", "1004");
+    lab.run_ms(5_000);
+    lab.expect_talk("bob", "carol");
+    assert_eq!((lab.status("alice"), lab.status("dave")), (Status::Over(0), Status::Idle));
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_party_that_hangs_up_on_the_way_stops_the_ringing() {
+    let mut lab = Lab::registered(12, &["alice", "bob", "carol"]);
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(500);
+    assert_eq!(lab.status("carol"), Status::Ringing);
+    lab.hang_up("alice");
+    lab.run_ms(1_000);
+    assert_eq!((lab.status("bob"), lab.status("carol")), (Status::Over(0), Status::Over(487)));
+    lab.nothing_left();
+}
+
+#[test]
+fn an_answer_that_crosses_the_end_of_a_transfer_is_hung_up() {
+    let mut lab = Lab::registered(13, &["alice", "bob", "carol"]);
+    lab.connected_call("alice", "bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(500);
+    lab.answer("carol");
+    lab.hang_up("alice");
+    lab.run_ms(3_000);
+    for phone in ["alice", "bob", "carol"] {
+        assert!(matches!(lab.status(phone), Status::Over(_)), "{phone}: {:?}", lab.status(phone));
+    }
+    lab.nothing_left();
+}
+
+#[test]
+fn holds_that_cross_in_a_transfer_are_made_again() {
+    let mut lab = Lab::registered(14, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Answer(Duration::from_millis(400));
+    lab.connected_call("alice", "bob");
+    lab.hold("alice");
+    lab.hold("bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(6_000);
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.resume("alice");
+    lab.run_ms(5_000);
+    lab.expect_talk("alice", "carol");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

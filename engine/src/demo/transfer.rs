@@ -35,6 +35,12 @@ impl Phone {
         self.refer(now, index, &refer_to, out);
     }
 
+    /// How another phone may name the dialog of the latest call in Replaces (RFC 3891): its tags as the engine sees them.
+    pub fn replaceable(&self) -> Option<String> {
+        let dialog = &self.latest(|call| !call.is_over()).map(|index| &self.calls[index].dialog)?;
+        Some(format!("{};to-tag={};from-tag={}", dialog.call_id, dialog.remote_tag, dialog.local_tag))
+    }
+
     fn refer(&mut self, now: Instant, index: usize, refer_to: &str, out: &mut PhoneOutbox) {
         let referred_by = format!("<sip:{}@{}>", self.config.user, self.config.domain);
         let headers = [("Refer-To", refer_to), ("Referred-By", referred_by.as_str())];

@@ -279,10 +279,8 @@ impl Switch {
                 None if ring.rang => Heard::Tone(CallProgress::Ringback),
                 None => Heard::Silence,
             },
-            (None, None) => match peer.state {
-                CallState::Accepted => Heard::Tone(CallProgress::Ringback),
-                _ => Heard::Silence,
-            },
+            (None, None) if peer.state == CallState::Accepted => Heard::Tone(CallProgress::Ringback),
+            (None, None) => Heard::Silence,
         }
     }
 

@@ -10,7 +10,7 @@ use trunkline_media::{
 };
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::outbox::{
-    Cause, CauseKind, Command, Event, IncomingCall, Invite, Outbox as SipOutbox, Party, Peer,
+    CallDetails, Cause, CauseKind, Command, Event, IncomingCall, Invite, Outbox as SipOutbox, Party, Peer,
 };
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
@@ -285,6 +285,16 @@ impl Rig {
         let leg = LegId::new(1, (1 << 47) | self.next_leg);
         self.next_leg += 1;
         let call = self.incoming(peer, dialled, offer);
+        self.tell(Event::Incoming(leg, call));
+        leg
+    }
+
+    /// A call comes in that says more than who calls whom.
+    pub(super) fn call_in_with(&mut self, peer: Peer, dialled: &str, details: CallDetails) -> LegId {
+        let leg = LegId::new(1, (1 << 47) | self.next_leg);
+        self.next_leg += 1;
+        let mut call = self.incoming(peer, dialled, Some(USUAL));
+        call.details = Some(Box::new(details));
         self.tell(Event::Incoming(leg, call));
         leg
     }

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::outbox::Command;
+use trunkline_sip::outbox::{Command, Party};
 
 use super::Switch;
 use super::call::{Call, Sent};
@@ -223,8 +223,12 @@ impl Switch {
     /// The destination answered. The phone that asked for the transfer hangs up when it has heard so.
     pub(super) fn arrived(&mut self, now: Instant, far: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&far) else { return };
-        call.sent_by = None;
-        let Some(sent) = call.sent.take() else { return };
+        let was_sent = call.sent_by.take().is_some();
+        let sent = call.sent.take();
+        if was_sent {
+            self.show_connected(far, out);
+        }
+        let Some(sent) = sent else { return };
         if let Some(usage) = sent.usage {
             out.sip.push(Command::ReferProgress(usage, 200));
         }
@@ -292,6 +296,15 @@ impl Switch {
         if let Some(from) = sent.from {
             self.part(now, from, parting, out);
         }
+    }
+
+    /// Shows a party that was sent elsewhere whom it reached.
+    fn show_connected(&self, id: CallId, out: &mut Outbox) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let Some(leg) = call.leg.filter(|_| self.has_station(id)) else { return };
+        let PartyView { number, name } = call.connected.clone();
+        let shown = Party { user: number, host: self.setup.domain.clone(), name };
+        out.sip.push(Command::Identify(leg, shown));
     }
 
     fn has_station(&self, id: CallId) -> bool {

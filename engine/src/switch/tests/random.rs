@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use trunkline_media::{Event as MediaEvent, LegId as MediaLegId};
-use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Party, Peer, Refer, ReferMethod, ReferTo};
+use trunkline_sip::outbox::{
+    CallDetails, Cause, CauseKind, Command, Event, Party, Peer, Refer, ReferMethod, ReferTo, Replaced,
+};
 use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
@@ -29,6 +31,9 @@ enum Happening {
     Request { app: bool, call: u8, operation: u8 },
     Confer { call: u8, other: u8, operation: u8 },
     Refer { leg: u8, to: u8, expels: bool },
+    Consult { leg: u8, other: u8 },
+    Replace { leg: u8, from: u8, early: bool },
+    Transfer { call: u8, other: u8, operation: u8 },
     MakeCall { app: bool, line: u8, to: u8 },
     Pass { seconds: u8 },
     Confirm,
@@ -252,6 +257,55 @@ impl World {
                 };
                 self.rig.tell(Event::Refer(UsageId(1), Box::new(refer)));
             }
+            Happening::Consult { leg, other } => {
+                let (leg, other) = (self.leg(leg), self.leg(other));
+                let replaces = Some(Replaced { leg: Some(other), early_only: false });
+                let to = ReferTo {
+                    user: "1002".to_owned(),
+                    host: "pbx.example".to_owned(),
+                    method: ReferMethod::Invite,
+                    replaces,
+                };
+                let refer = Refer {
+                    leg: Some(leg),
+                    peer: Peer::Line("1001".into()),
+                    dialled: String::new(),
+                    to,
+                    referred_by: None,
+                    notifies: true,
+                };
+                self.rig.tell(Event::Refer(UsageId(2), Box::new(refer)));
+            }
+            Happening::Replace { leg, from, early } => {
+                let replaces = Some(Replaced { leg: Some(self.leg(leg)), early_only: early });
+                let line = ["1001", "1002"][usize::from(from) % 2];
+                let details = CallDetails { replaces, ..CallDetails::default() };
+                let leg = self.rig.call_in_with(Peer::Line(line.into()), "1002", details);
+                self.legs.insert(leg);
+            }
+            Happening::Transfer { call, other, operation } => {
+                let calls = self.rig.switch.calls(CRM);
+                let pick =
+                    |number: u8| calls.get(usize::from(number) % calls.len().max(1)).map(|view| view.id);
+                let (Some(call), Some(other)) = (pick(call), pick(other)) else { return };
+                let to = || ["1001", "1002", "1003", "030"][usize::from(operation) / 16 % 4].to_owned();
+                let operation = match operation % 16 {
+                    0 | 1 => Operation::SetupTransfer { call, to: None },
+                    2..=4 => Operation::SetupTransfer { call, to: Some(to()) },
+                    5..=7 => {
+                        Operation::CompleteTransfer { call, consult: other, mode: TransferMode::Transfer }
+                    }
+                    8 | 9 => Operation::BlindTransfer { call, to: to() },
+                    10 => Operation::Redirect { call, to: to() },
+                    11 => Operation::SwapHold { call, with: other },
+                    12 => Operation::Dial { call, digits: to() },
+                    13 => Operation::Hold(call),
+                    14 => Operation::Unhold(call),
+                    _ => Operation::Drop(call, None),
+                };
+                let request = self.rig.ask(CRM, operation);
+                self.requests.push(request);
+            }
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
                 let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
@@ -373,6 +427,23 @@ fn conferring() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// What happens around transfers, by applications and by phones.
+fn transferring() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    prop_oneof![
+        12 => (any::<u8>(), any::<u8>(), any::<u8>())
+            .prop_map(|(call, other, operation)| H::Transfer { call, other, operation }),
+        4 => any::<u8>().prop_map(|leg| H::Answered { leg, formats: 0 }),
+        2 => any::<u8>().prop_map(|leg| H::Established { leg, formats: 0 }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(leg, to)| H::Refer { leg, to, expels: false }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(leg, other)| H::Consult { leg, other }),
+        1 => (any::<u8>(), any::<u8>(), any::<bool>())
+            .prop_map(|(leg, from, early)| H::Replace { leg, from, early }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| H::CallIn { from, to, late: false }),
+        5 => happening(),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
@@ -383,6 +454,19 @@ proptest! {
 
     #[test]
     fn nothing_breaks_in_conferences(happenings in prop::collection::vec(conferring(), 1..80)) {
+        let mut world = World::new();
+        for (from, to) in [("1001", "1002"), ("1001", "030")] {
+            let leg = world.rig.call_in(Peer::Line(from.into()), to, Some(USUAL));
+            let (station, _) = world.rig.invited();
+            world.rig.answer(station, USUAL);
+            world.rig.tell(Event::Established { leg, answer: None });
+            world.legs.extend([leg, station]);
+        }
+        world.run(happenings);
+    }
+
+    #[test]
+    fn nothing_breaks_in_transfers(happenings in prop::collection::vec(transferring(), 1..80)) {
         let mut world = World::new();
         for (from, to) in [("1001", "1002"), ("1001", "030")] {
             let leg = world.rig.call_in(Peer::Line(from.into()), to, Some(USUAL));

@@ -245,12 +245,12 @@ fn the_second_of_two_refers_for_one_conversation_is_declined() {
 #[test]
 fn without_a_subscription_the_phone_is_hung_up_at_once() {
     let mut rig = Rig::new();
-    let (_, station) = talking(&mut rig);
+    let (caller, station) = talking(&mut rig);
     refers(&mut rig, Refer { notifies: false, ..refer(Some(station), "030", None) });
     let (destination, _) = rig.invited();
     rig.sip.clear();
     rig.answer(destination, USUAL);
-    assert_eq!(rig.commands(), [format!("end {station}")]);
+    assert_eq!(rig.commands(), [format!("identify 30 {caller}"), format!("end {station}")]);
 }
 
 /// A call from this line that names a leg to be replaced: its leg, and what it was told.

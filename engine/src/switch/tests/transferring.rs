@@ -328,7 +328,10 @@ fn a_blind_transfer_lets_the_party_hear_the_destination_ring() {
     rig.progress(destination, 180, None);
     assert_eq!(rig.feeds[&network], "ringback");
     rig.answer(destination, USUAL);
+    assert_eq!(rig.commands(), [format!("identify 1002 {network}")]);
     assert_eq!(rig.feeds[&network], format!("leg {destination:?}"));
+    let call = view(&rig, 3);
+    assert_eq!((call.redirecting.number.as_str(), call.redirection.number.as_str()), ("1001", "1002"));
     assert_eq!(rig.switch.conversations, 1);
     rig.hang_up(destination);
     rig.assert_quiet();
@@ -420,7 +423,7 @@ fn a_network_is_transferred_to_another_by_its_trunk() {
     rig.hang_up(network);
     assert!(rig.commands().contains(&format!("end {other}")));
     for call in [2, 4, 5] {
-        let _ = rig.request(CRM, Operation::Drop(CallId(call), None));
+        rig.ask(CRM, Operation::Drop(CallId(call), None));
     }
     rig.assert_quiet();
 }

@@ -155,6 +155,7 @@ impl Switch {
         if call.kind == LineKind::Trunk || !dials {
             return false;
         }
+        let line = Arc::clone(&call.line);
         if self.is_slot(dialled) {
             let served = self.dialled_slot(now, id, dialled, out);
             self.served(now, id, served, out);
@@ -243,7 +244,7 @@ fn confirmed(done: Result<(), LineError>) -> Result<Served, u16> {
 const fn status(error: LineError) -> u16 {
     match error {
         LineError::InvalAddress => 404,
-        LineError::OperationUnavail => 403,
+        LineError::OperationUnavail | LineError::AddressBlocked => 403,
         LineError::ResourceUnavail => 503,
         _ => 480,
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_sip::location::Binding;
-use trunkline_sip::outbox::{Command, Party, Refer, ReferMethod};
+use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Party, Refer, ReferMethod};
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, UsageId};
 
@@ -342,6 +342,7 @@ impl Switch {
         self.timers.stop(id, Timer::Park);
         let parked = self.slots.0.remove(&slot)?;
         self.location.release(&slot, &parked.key);
+        self.watches.touch(&slot);
         self.tell_parked(&slot, &parked, change, out);
         Some(parked)
     }
@@ -405,6 +406,7 @@ impl Switch {
     /// Nobody retrieved it in time: it is offered to who parked it.
     pub(super) fn remind(&mut self, now: Instant, far: CallId, out: &mut Outbox) {
         let timeout = self.setup.park.timeout;
+        self.renew(now, far);
         let Some(parked) = self.parked_at(far) else { return };
         if parked.retriever.is_some() {
             self.timers.start(far, Timer::Park, now + timeout);
@@ -444,11 +446,15 @@ impl Switch {
         }
         let Some(parked) = self.parked_at(far) else { return };
         parked.reminded = Reminded::Nobody;
-        let key = Arc::clone(&parked.key);
-        if let Some(slot) = self.calls.get(&far).and_then(|call| call.parked.clone()) {
-            self.lease(now, &slot, key);
-        }
+        self.renew(now, far);
         self.timers.start(far, Timer::Park, now + timeout);
+    }
+
+    fn renew(&mut self, now: Instant, far: CallId) {
+        let Some(slot) = self.calls.get(&far).and_then(|call| call.parked.clone()) else { return };
+        if let Some(parked) = self.slots.0.get(&slot) {
+            self.lease(now, &slot, Arc::clone(&parked.key));
+        }
     }
 
     /// Offers who waits to a line; whether it can be reached.
@@ -497,9 +503,13 @@ impl Switch {
 
     /// A call that reminds comes from who waits, by way of the slot.
     fn name_reminder(&mut self, offered: CallId, far: CallId) {
-        let party = self.calls.get(&far).map(Call::station_party).unwrap_or_default();
+        let Some(parked) = self.calls.get(&far) else { return };
+        let party = parked.station_party();
+        let slot = parked.parked.as_ref().map(ToString::to_string).unwrap_or_default();
         if let Some(offered) = self.calls.get_mut(&offered) {
             offered.caller = party;
+            offered.redirection = offered.called.clone();
+            offered.redirecting = PartyView { number: slot, name: String::new() };
             offered.reason = CallReason::Reminder;
         }
     }
@@ -562,6 +572,7 @@ impl Switch {
         self.report(now, far, CallReport::RemoteHeld, out);
         self.tell_info(far, "connectedid", None, out);
         self.tell_parked(&slot, &parked, "parked", out);
+        self.watches.touch(&slot);
         self.slots.0.insert(slot, parked);
     }
 
@@ -662,6 +673,29 @@ impl Switch {
                 since: parked.since,
             })
             .collect()
+    }
+
+    /// What the lamps of phones show of a slot (RFC 4235): a confirmed dialog with who waits there, by whose leg it can be
+    /// retrieved. `None`: it is no slot.
+    pub(super) fn slot_dialogs(&self, slot: &str) -> Option<Vec<DialogState>> {
+        if !self.is_slot(slot) {
+            return None;
+        }
+        let host = || self.setup.domain.clone();
+        let dialog = |parked: &Parked| DialogState {
+            id: parked.call.0,
+            leg: self.calls.get(&parked.call).and_then(|call| call.leg),
+            phase: DialogPhase::Confirmed,
+            is_initiator: false,
+            local: Party { user: slot.to_owned(), host: host(), name: String::new() },
+            remote: Party {
+                user: parked.party.number.clone(),
+                host: host(),
+                name: parked.party.name.clone(),
+            },
+            is_held: true,
+        };
+        Some(self.slots.0.get(slot).map(dialog).into_iter().collect())
     }
 
     /// The call that line parked longest ago.

@@ -193,7 +193,7 @@ impl Switch {
 
     /// The dialogs of a line.
     fn dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
-        let line = self.lines.get(address)?;
+        let Some(line) = self.lines.get(address) else { return self.slot_dialogs(address) };
         let calls = line.calls.iter().filter_map(|id| self.calls.get(id));
         Some(calls.filter_map(|call| self.dialog(call)).take(DIALOGS_MAX).collect())
     }

@@ -309,7 +309,8 @@ fn who_is_not_retrieved_goes_back_to_who_parked() {
     let (station, invite) = rig.invited();
     assert_eq!((invite.to.user.as_str(), invite.from.user.as_str()), ("1002", "1001"));
     assert_eq!(rig.states(CRM), ["c3 new owner", "c3 offering/active"]);
-    assert_eq!(rig.switch.call(CRM, CallId(3)).unwrap().reason, CallReason::Reminder);
+    let view = rig.switch.call(CRM, CallId(3)).unwrap();
+    assert_eq!((view.reason, view.redirecting.number.as_str()), (CallReason::Reminder, "701"));
     assert_eq!(rig.feeds[&caller], "music");
     rig.progress(station, 180, None);
     assert_eq!(rig.state(1), ACTIVE_HELD, "who waits hears nothing of it");
@@ -511,6 +512,58 @@ fn a_free_slot_that_is_dialled_takes_the_call_that_the_phone_holds() {
     rig.call_in(Peer::Line("1002".into()), "707", Some(USUAL));
     assert_eq!(rig.feeds[&caller], "music");
     assert_eq!(&*rig.switch.parked(CRM)[0].slot, "707");
+}
+
+#[test]
+fn a_code_forwards_and_everybody_hears_of_it() {
+    let mut rig = rig(|_| {});
+    for line in ["1001", "1004"] {
+        rig.register(line, &format!("sip:{line}@10.0.0.9"), 1000);
+    }
+    let code = rig.call_in(Peer::Line("1002".into()), "*21*1004#", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("answer {code}")]);
+    assert_eq!(rig.feeds[&code], "confirmation");
+    let told = rig.told(WALLBOARD, |message| matches!(message, Message::Forwarded { .. }));
+    assert_eq!(told, [Message::Forwarded { line: "1002".into() }]);
+    rig.tell(Event::Established { leg: code, answer: None });
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(rig.commands(), [format!("end {code}")]);
+    assert_eq!(rig.state(1), CallState::Idle);
+    rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+    assert_eq!(rig.invited().1.to.user, "1004");
+    for (dialled, status) in [("*21*", 484), ("*21*4711", 404)] {
+        let refused = rig.call_in(Peer::Line("1004".into()), dialled, Some(USUAL));
+        assert_eq!(rig.commands().last(), Some(&format!("reject {status} {refused}")), "{dialled}");
+    }
+    let code = rig.call_in(Peer::Line("1002".into()), "#21", Some(USUAL));
+    assert!(rig.commands().contains(&format!("answer {code}")));
+    assert!(rig.switch.forwarding("1002").is_none());
+}
+
+#[test]
+fn a_code_that_is_confirmed_leaves_nothing_when_the_phone_hangs_up_first() {
+    let mut rig = rig(|_| {});
+    let code = rig.call_in(Peer::Line("1002".into()), "*78", Some(USUAL));
+    rig.tell(Event::Established { leg: code, answer: None });
+    rig.hang_up(code);
+    assert_eq!(rig.switch.deadline(), None);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_lamp_shows_who_waits() {
+    let mut rig = rig(|_| {});
+    assert!(rig.switch.slot_dialogs("1001").is_none());
+    assert_eq!(rig.switch.slot_dialogs("701"), Some(Vec::new()));
+    let caller = parked(&mut rig);
+    let dialogs = rig.switch.slot_dialogs("701").unwrap();
+    let [dialog] = &dialogs[..] else { panic!("{dialogs:?}") };
+    assert_eq!(
+        (dialog.leg, dialog.local.user.as_str(), dialog.remote.user.as_str()),
+        (Some(caller), "701", "1001")
+    );
+    rig.hang_up(caller);
+    assert_eq!(rig.switch.slot_dialogs("701"), Some(Vec::new()));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whatever comes in whatever order: no panic, one reply a request, features that tell the truth, nothing left over.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -34,6 +35,9 @@ enum Happening {
     Consult { leg: u8, other: u8 },
     Replace { leg: u8, from: u8, early: bool },
     Transfer { call: u8, other: u8, operation: u8 },
+    Fetch { app: bool, line: u8, from: u8 },
+    Park { call: u8, to: u8 },
+    DialCode { from: u8, code: u8 },
     MakeCall { app: bool, line: u8, to: u8 },
     Pass { seconds: u8 },
     Confirm,
@@ -76,7 +80,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut rig = Rig::new();
+        let mut rig = Rig::with(grouped());
         rig.register("1001", "sip:1001@10.0.0.9", 1000);
         rig.register("1002", "sip:1002@10.0.0.9", 1000);
         rig.register("1002", "sip:1002@10.0.0.10", 500);
@@ -306,6 +310,39 @@ impl World {
                 let request = self.rig.ask(CRM, operation);
                 self.requests.push(request);
             }
+            Happening::Fetch { app: first, line, from } => {
+                let line: Arc<str> = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4].into();
+                let pickup = |from: Option<&str>, group: Option<&str>| Operation::Pickup {
+                    line: Arc::clone(&line),
+                    from: from.map(str::to_owned),
+                    group: group.map(str::to_owned),
+                };
+                let operation = match from % 6 {
+                    0 => pickup(None, None),
+                    1 => pickup(None, Some("sales")),
+                    2 => pickup(Some("1002"), None),
+                    3 => pickup(Some("1001"), Some("sales")),
+                    4 => Operation::Unpark { line, from: "701".to_owned() },
+                    _ => Operation::Unpark { line, from: "702".to_owned() },
+                };
+                let request = self.rig.ask(app(first), operation);
+                self.requests.push(request);
+            }
+            Happening::Park { call, to } => {
+                let calls = self.rig.switch.calls(CRM);
+                let Some(view) = calls.get(usize::from(call) % calls.len().max(1)) else { return };
+                let to = [None, Some("701".to_owned()), Some("702".to_owned())][usize::from(to) % 3].clone();
+                let request = self.rig.ask(CRM, Operation::Park { call: view.id, to });
+                self.requests.push(request);
+            }
+            Happening::DialCode { from, code } => {
+                let line = ["1001", "1002"][usize::from(from) % 2];
+                let code =
+                    ["701", "702", "*70", "*8", "**1002", "**1001", "**1003", "*78", "*21*1003", "#21"]
+                        [usize::from(code) % 10];
+                let leg = self.rig.call_in(Peer::Line(line.into()), code, Some(USUAL));
+                self.legs.insert(leg);
+            }
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
                 let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
@@ -318,7 +355,7 @@ impl World {
             Happening::Pass { seconds } => self.rig.pass(Duration::from_secs(seconds.into())),
             Happening::Confirm => self.confirm(),
             Happening::Reload => {
-                self.rig.switch.reconfigure(self.rig.now, setup(), &mut Outbox::default());
+                self.rig.switch.reconfigure(self.rig.now, grouped(), &mut Outbox::default());
             }
         }
     }
@@ -364,6 +401,14 @@ impl World {
         let idle = self.rig.switch.calls.values().filter(|call| call.state == CallState::Idle);
         assert_eq!(idle.count(), gauges.calls_idle);
         self.rig.switch.assert_conferences();
+        let parked = self.rig.switch.parked(CRM);
+        for view in &parked {
+            let call = &self.rig.switch.calls[&view.call];
+            assert!(call.is_alive() && call.parked.as_ref() == Some(&view.slot), "{view:?} {call:?}");
+            assert!(self.rig.location.is_registered(&view.slot, self.rig.now), "{view:?}");
+        }
+        let waiting = self.rig.switch.calls.values().filter(|call| call.parked.is_some());
+        assert_eq!(waiting.count(), parked.len());
     }
 
     fn run(mut self, happenings: Vec<Happening>) {
@@ -413,6 +458,31 @@ impl World {
     }
 }
 
+/// All lines in one pickup group.
+fn grouped() -> Setup {
+    let mut setup = setup();
+    for line in &mut setup.lines {
+        line.groups = vec!["sales".to_owned()];
+    }
+    setup
+}
+
+/// What happens around park slots and pickup groups: calls come in, are answered, parked, held, fetched.
+fn parking() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    prop_oneof![
+        5 => (any::<u8>(), any::<u8>()).prop_map(|(call, to)| H::Park { call, to }),
+        5 => (any::<bool>(), any::<u8>(), any::<u8>()).prop_map(|(app, line, from)| H::Fetch { app, line, from }),
+        5 => (any::<u8>(), any::<u8>()).prop_map(|(from, code)| H::DialCode { from, code }),
+        3 => (any::<u8>(), any::<u8>()).prop_map(|(from, to)| H::CallIn { from, to, late: false }),
+        5 => any::<u8>().prop_map(|leg| H::Answered { leg, formats: 0 }),
+        3 => any::<u8>().prop_map(|leg| H::Established { leg, formats: 0 }),
+        2 => (1_u8..125).prop_map(|seconds| H::Pass { seconds }),
+        2 => (any::<u8>(), any::<u8>()).prop_map(|(leg, direction)| H::Offer { leg, formats: 0, direction: direction % 4 }),
+        6 => happening(),
+    ]
+}
+
 /// What happens around conferences: those who are called mostly answer, and applications know what they want.
 fn conferring() -> impl Strategy<Value = Happening> {
     use Happening as H;
@@ -450,6 +520,20 @@ proptest! {
     #[test]
     fn nothing_breaks_and_nothing_is_left(happenings in prop::collection::vec(happening(), 1..60)) {
         World::new().run(happenings);
+    }
+
+    #[test]
+    fn nothing_breaks_where_calls_are_parked_and_picked_up(happenings in prop::collection::vec(parking(), 1..80)) {
+        let mut world = World::new();
+        for (from, to) in [("1001", "1002"), ("carrier", "1001")] {
+            let peer = if from == "carrier" { Peer::Trunk(from.into()) } else { Peer::Line(from.into()) };
+            let leg = world.rig.call_in(peer, to, Some(USUAL));
+            let (station, _) = world.rig.invited();
+            world.rig.answer(station, USUAL);
+            world.rig.tell(Event::Established { leg, answer: None });
+            world.legs.extend([leg, station]);
+        }
+        world.run(happenings);
     }
 
     #[test]

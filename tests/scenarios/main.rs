@@ -12,6 +12,8 @@ mod lamps;
 mod loss;
 mod make_call;
 mod operation;
+mod park;
+mod pickup;
 mod privilege;
 mod refer;
 mod registration;

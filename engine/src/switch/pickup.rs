@@ -13,14 +13,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::LegId;
-
 use super::Switch;
 use super::call::{Call, Errand};
 use super::call_state::{CallState, DisconnectMode};
 use super::error::LineError;
 use super::ids::CallId;
-use super::leg::LegPhase;
 use super::line::Line;
 use super::outbox::Outbox;
 use super::park::elsewhere;
@@ -94,32 +91,10 @@ impl Switch {
         }
     }
 
-    /// An INVITE that replaces the leg of a phone that alerts (RFC 3891): its caller is picked up.
-    ///
-    /// # Errors
-    /// 481: no such leg, or not one that we called; 486: it was answered; 403: not from there.
-    #[allow(dead_code, reason = "an INVITE with Replaces asks")]
-    pub(super) fn take_early(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        leg: LegId,
-        out: &mut Outbox,
-    ) -> Result<(), u16> {
-        let entry = self.legs.get(&leg).ok_or(481_u16)?;
-        match entry.phase {
-            LegPhase::Inviting => {}
-            LegPhase::Answered | LegPhase::Up => return Err(486),
-            LegPhase::Offered | LegPhase::Ending => return Err(481),
-        }
-        let offered = self.calls.get(&entry.call).filter(|call| is_alerting(call)).ok_or(481_u16)?;
-        let own = self.calls.get(&id).and_then(|call| self.lines.get(&call.line)).ok_or(481_u16)?;
-        let station = self.lines.get(&offered.line).ok_or(481_u16)?;
-        if !picks_up(own, station) {
-            return Err(403);
-        }
-        let offered = offered.id;
-        if self.take(now, id, offered, out) { Ok(()) } else { Err(486) }
+    /// Whether the line may pick up what alerts at the station.
+    pub(super) fn may_pick_up(&self, line: &str, station: &str) -> bool {
+        let lines = self.lines.get(line).zip(self.lines.get(station));
+        lines.is_some_and(|(line, station)| picks_up(line, station))
     }
 
     /// The phone of who picks up has answered: it takes the offered call, if that is still there.

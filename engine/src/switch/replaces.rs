@@ -3,6 +3,7 @@
 //! - An answered leg may be taken over by another device of its line, or by whom its own line referred here (Referred-By).
 //!   The new leg is answered at once, the old one hung up; who talked there talks on.
 //! - A ringing leg may be taken over by whoever may pick up the line's calls: its own devices, and lines of its groups.
+//! - The leg of a parked party may be taken over by every line: its place is that of the slot.
 //! - Nobody takes over a secured call, or a leg of a trunk.
 
 use std::time::Instant;
@@ -15,6 +16,7 @@ use super::leg::LegPhase;
 use super::outbox::Outbox;
 use super::refer::can_send;
 use super::setup::LineKind;
+use super::status::Failure;
 
 /// The place that a caller takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,6 +25,8 @@ pub(super) enum Taken {
     Station(CallId),
     /// That of a station that rings.
     Offer(CallId),
+    /// That of whoever parked this one.
+    Parker(CallId),
 }
 
 impl Switch {
@@ -40,6 +44,10 @@ impl Switch {
         let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
         let call = self.calls.get(&leg.call).ok_or(481_u16)?;
         let is_own = *call.line == *line;
+        if call.parked.is_some() {
+            // Who waits at a slot may be retrieved by every line, as by dialling the slot.
+            return if replaced.early_only { Err(486) } else { Ok(Taken::Parker(call.id)) };
+        }
         if call.is_secure || call.kind == LineKind::Trunk {
             return Err(403);
         }
@@ -48,7 +56,7 @@ impl Switch {
             // RFC 3891 §3: an early dialog that we did not begin does not match.
             LegPhase::Offered => Err(481),
             LegPhase::Inviting if call.peer.is_none() => Err(603),
-            LegPhase::Inviting if is_own || self.share_group(&call.line, line) => Ok(Taken::Offer(call.id)),
+            LegPhase::Inviting if self.may_pick_up(line, &call.line) => Ok(Taken::Offer(call.id)),
             LegPhase::Answered | LegPhase::Up if replaced.early_only => Err(486),
             LegPhase::Answered | LegPhase::Up if is_own || referrer == Some(&*call.line) => {
                 let fits = can_send(call) && call.consultation.is_none();
@@ -62,6 +70,11 @@ impl Switch {
     pub(super) fn take_place(&mut self, now: Instant, id: CallId, place: Taken, out: &mut Outbox) {
         match place {
             Taken::Offer(offered) => self.take_offered(now, id, offered, out),
+            Taken::Parker(far) => {
+                if let Err(status) = self.join_parked(now, id, far, out) {
+                    self.fail(now, id, &Failure::local(status), out);
+                }
+            }
             Taken::Station(of) => {
                 let far = self.take_far(of);
                 let reason = self.calls.get(&of).map(|call| call.reason);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Command, Event, Peer};
+use trunkline_sip::outbox::{CallDetails, Command, Event, Peer, Replaced};
 
 use crate::switch::rig::{CRM, Rig, USUAL, sdp, sdp_at, setup};
 use crate::switch::setup::LineSetup;
@@ -309,16 +309,40 @@ fn a_reminder_is_picked_up_and_leaves_its_slot() {
     assert!(rig.switch.parked(CRM).is_empty());
 }
 
+/// An INVITE of the line that replaces this leg.
+fn replacing(rig: &mut Rig, line: &str, leg: LegId, early_only: bool) -> LegId {
+    let mut call = rig.incoming(Peer::Line(line.into()), "1002", Some(USUAL));
+    let replaces = Some(Replaced { leg: Some(leg), early_only });
+    call.details = Some(Box::new(CallDetails { replaces, ..CallDetails::default() }));
+    let new = LegId::new(1, (1 << 47) | 4711);
+    rig.tell(Event::Incoming(new, call));
+    new
+}
+
 #[test]
 fn a_leg_that_alerts_is_replaced() {
     let mut rig = rig();
     let (caller, station) = ringing(&mut rig);
-    let (now, mut out) = (rig.now, Outbox::default());
-    let take = |rig: &mut Rig, leg, out: &mut Outbox| rig.switch.take_early(now, CallId(2), leg, out);
-    assert_eq!(take(&mut rig, LegId::new(0, 4711), &mut out), Err(481));
-    assert_eq!(take(&mut rig, caller, &mut out), Err(481), "not one that we called");
+    let refused = replacing(&mut rig, "1005", station, true);
+    assert_eq!(rig.commands(), [format!("reject 403 {refused}")]);
+    let picker = replacing(&mut rig, "1001", station, true);
+    assert_eq!(rig.feeds[&picker], format!("leg {caller:?}"));
+    assert_eq!(rig.switch.call(CRM, CallId(3)).unwrap().reason, CallReason::Pickup);
+    assert_eq!(rig.commands()[0], format!("end {station}"));
+}
+
+#[test]
+fn the_leg_of_a_parked_party_is_replaced() {
+    let mut rig = rig();
+    let (caller, station) = ringing(&mut rig);
     rig.answer(station, USUAL);
-    assert_eq!(take(&mut rig, station, &mut out), Err(486));
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.request(CRM, Operation::Park { call: CallId(2), to: None }).unwrap();
+    rig.commands();
+    let picker = replacing(&mut rig, "1005", caller, false);
+    assert_eq!(rig.feeds[&picker], format!("leg {caller:?}"));
+    assert_eq!(rig.switch.call(CRM, CallId(3)).unwrap().reason, CallReason::Unpark);
+    assert!(rig.switch.parked(CRM).is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::Shared;
 use super::access::Caller;
 use super::openapi::Refused;
 use super::problem::Problem;
-use super::shape::{Call, Line, Registration, Trunk};
+use super::shape::{Call, Line, Parked, Registration, Trunk};
 use crate::driver::clock;
 use crate::switch::{CallId, LineError};
 
@@ -106,13 +106,17 @@ pub(super) async fn trunks(State(shared): State<Shared>, _: Caller) -> Result<Js
     Ok(Json(trunks.into_iter().map(Trunk::from).collect()))
 }
 
-/// Parked calls: none, as this version parks none.
+/// Parked calls that the application may know of: those of the lines that it opens, by park address.
 #[utoipa::path(
     get, path = "/v1/parked", operation_id = "parked",
-    responses((status = OK, body = Vec<Call>, description = "the calls"), Refused)
+    responses((status = OK, body = Vec<Parked>, description = "the calls"), Refused)
 )]
-pub(super) async fn parked(_: Caller) -> Json<Vec<Call>> {
-    Json(Vec::new())
+pub(super) async fn parked(
+    State(shared): State<Shared>,
+    Caller(app): Caller,
+) -> Result<Json<Vec<Parked>>, Problem> {
+    let parked = shared.engine.view(move |switch| switch.parked(app.id)).await?;
+    Ok(Json(parked.into_iter().map(|parked| Parked::new(parked, &shared.anchor)).collect()))
 }
 
 /// The path's parameters, where they are UTF-8.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::arguments::hex;
 use super::timestamp::Anchor;
-use crate::switch::{CallId, CallView, LineView, PartyView, TrunkView};
+use crate::switch::{CallId, CallView, LineView, ParkedView, PartyView, TrunkView};
 
 /// A line as this application sees it.
 #[derive(Serialize, ToSchema)]
@@ -149,6 +149,35 @@ impl From<TrunkView> for Trunk {
             domain: trunk.domain,
             calls: trunk.calls,
             max_calls: trunk.calls_max,
+        }
+    }
+}
+
+/// A parked call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Parked {
+    /// The park address.
+    #[schema(example = "701")]
+    parked_at: String,
+    /// The line that parked it.
+    line: String,
+    /// Who waits.
+    party: Party,
+    /// The call of who waits, on its own line.
+    call: String,
+    /// Since when (RFC 3339).
+    #[schema(format = "date-time")]
+    since: String,
+}
+
+impl Parked {
+    pub(super) fn new(parked: ParkedView, anchor: &Anchor) -> Self {
+        Self {
+            parked_at: parked.slot.to_string(),
+            line: parked.line.to_string(),
+            party: parked.party.into(),
+            call: parked.call.to_string(),
+            since: anchor.text(parked.since),
         }
     }
 }

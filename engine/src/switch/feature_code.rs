@@ -161,7 +161,6 @@ impl Switch {
             self.served(now, id, served, out);
             return true;
         }
-        let line = Arc::clone(&call.line);
         let Some(feature) = self.setup.features.read(dialled) else { return false };
         let served = match feature {
             Feature::Park => self.park_held(now, id, None, out),

@@ -356,3 +356,45 @@ fn seed() -> Result<[u8; 32], StartError> {
     getrandom::fill(&mut seed).map_err(|error| StartError::Random(error.to_string()))?;
     Ok(seed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::switch::{CompletionMode, ForwardEntry, ForwardMode, Operation, Outcome};
+
+    fn configuration() -> Config {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("it is bound").port();
+        let text = format!(
+            "[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\nworkers = 1\n[media]\nlisten = \"127.0.0.1\"\nworkers = 1\n\
+             [api]\nlisten = \"off\"\n[[app]]\nname = \"crm\"\ntoken = \"token-of-a-test-that-is-long-enough\"\nlines = [\"*\"]\n\
+             privilege = \"owner\"\n[[line]]\naddress = \"2001\"\nkind = \"local\"\n[[line]]\naddress = \"2002\"\nkind = \"local\"\n"
+        );
+        Config::parse(Path::new("t.toml"), &text).expect("it is good")
+    }
+
+    #[tokio::test]
+    async fn forwarding_and_completions_outlive_the_engine() {
+        let directory = std::env::temp_dir().join(format!("trunkline-kept-{}", std::process::id()));
+        let app = AppId(0);
+        let entries =
+            vec![ForwardEntry { mode: ForwardMode::NoAnsw, caller: None, destination: Some("2001".into()) }];
+
+        let running = Running::start(configuration(), &directory).expect("it starts");
+        let engine = running.engine();
+        let forward = Operation::Forward { line: "2002".into(), entries: entries.clone(), rings: Some(7) };
+        assert_eq!(engine.request(app, forward).await, Ok(Outcome::Done));
+        let call = Operation::MakeCall { line: "2001".into(), to: "2002".to_owned(), params: None };
+        let Ok(Outcome::Call(call)) = engine.request(app, call).await else { panic!("no call") };
+        let complete = Operation::CompleteCall { call, mode: CompletionMode::Callback, message: None };
+        let Ok(Outcome::Completion(id)) = engine.request(app, complete).await else { panic!("no request") };
+        running.stop().await;
+
+        let running = Running::start(configuration(), &directory).expect("it starts again");
+        let lines = running.engine().view(move |switch| switch.lines(app)).await.expect("it runs");
+        assert_eq!((&lines[1].forwarding, lines[1].rings), (&entries, 7));
+        assert_eq!(lines[0].completions, [id]);
+        running.stop().await;
+        drop(std::fs::remove_dir_all(&directory));
+    }
+}

@@ -41,7 +41,7 @@ impl Switch {
                 self.completions.set(id, phase, Some(now + RECALL + RETRY));
             } else if completion.expires <= now {
                 self.cancel_completion(id, out);
-            } else if phase == Phase::Guarded && self.is_ready(now, id) {
+            } else if phase == Phase::Guarded && self.is_ready(id) {
                 self.recall(now, id, out);
             } else {
                 let phase = if phase == Phase::Guarded { Phase::Waits } else { phase };
@@ -71,12 +71,12 @@ impl Switch {
                 }
             }
             Phase::Waits => {
-                if self.is_ready(now, id) {
+                if self.is_ready(id) {
                     self.completions.set(id, Phase::Guarded, Some(now + FREE_FOR));
                 }
             }
             Phase::Guarded => {
-                if !self.is_ready(now, id) {
+                if !self.is_ready(id) {
                     self.completions.set(id, Phase::Waits, None);
                 }
             }
@@ -85,20 +85,20 @@ impl Switch {
     }
 
     /// Whether the called line is free, nobody else is called for it, and the own line can be called.
-    fn is_ready(&self, now: Instant, id: CompletionId) -> bool {
+    fn is_ready(&self, id: CompletionId) -> bool {
         let Some(completion) = self.completions.get(id) else { return false };
-        let is_there = |address: &str| {
-            self.lines.get(address).is_some_and(|line| match line.kind {
-                LineKind::Phone => line.occupied == 0 && !self.location.bindings(address, now).is_empty(),
-                LineKind::Local => {
-                    line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner)
-                }
-                LineKind::Trunk => false,
-            })
-        };
         let is_wanted =
             self.completions.for_called(&completion.called).any(|other| other.phase == Phase::Recalls);
-        !is_wanted && is_there(&completion.called) && is_there(&completion.line)
+        !is_wanted && self.is_free(&completion.called) && self.is_free(&completion.line)
+    }
+
+    /// Whether a call would find the line free.
+    pub(super) fn is_free(&self, address: &str) -> bool {
+        self.lines.get(address).is_some_and(|line| match line.kind {
+            LineKind::Phone => line.occupied == 0 && !self.location.lookup(address, self.now).is_empty(),
+            LineKind::Local => line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner),
+            LineKind::Trunk => false,
+        })
     }
 
     /// Offers the call to who wanted it.

@@ -1,5 +1,6 @@
 //! Who watches what (RFC 6665): the dialogs of lines and park addresses, for the lamps of phones (RFC 4235), and
-//! conferences (RFC 4575). Any line may watch any other; a trunk may watch nothing.
+//! conferences (RFC 4575). Any line may watch any other; a trunk may watch nothing but whether a line that it called in vain
+//! is free (RFC 6910).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,7 +14,9 @@ use super::call::Call;
 use super::call_state::CallState;
 use super::conference::{far_party, focus_name};
 use super::ids::CallId;
+use super::outbound::escaped;
 use super::outbox::Outbox;
+use super::route::{Destination, Source, resolve};
 use super::view::CallOrigin;
 
 /// Subscriptions of one line; a telephonist's desk has a key for each colleague.
@@ -33,6 +36,8 @@ struct Watch {
     subject: Arc<str>,
     /// What was told last.
     told: Document,
+    /// Whether somebody must use the line before it counts as free: nobody answered there.
+    awaits_use: bool,
 }
 
 /// All subscriptions.
@@ -109,7 +114,12 @@ impl Switch {
         usage: UsageId,
         subscriber: &Subscriber,
     ) -> Result<Document, u16> {
-        let Peer::Line(watcher) = &subscriber.peer else { return Err(403) };
+        let watcher = match (&subscriber.peer, subscriber.package) {
+            (Peer::Line(watcher), _) | (Peer::Trunk(watcher), Package::CallCompletion) => watcher,
+            (Peer::Trunk(_), Package::Dialog | Package::Conference | Package::MessageSummary) => {
+                return Err(403);
+            }
+        };
         let subject: Arc<str> = match subscriber.package {
             Package::Dialog => subscriber.dialled.as_str().into(),
             // Whatever the URI of the focus was called: that of the dialog, or that which the phone is in.
@@ -120,9 +130,16 @@ impl Switch {
                 let id = here.or_else(named).or_else(|| self.conference_on(watcher)).ok_or(404_u16)?;
                 focus_name(id).into()
             }
-            Package::CallCompletion | Package::MessageSummary => return Err(489),
+            Package::CallCompletion => {
+                self.wanted_line(&subscriber.peer, &subscriber.dialled).ok_or(404_u16)?
+            }
+            Package::MessageSummary => return Err(489),
         };
+        let awaits_use =
+            subscriber.call_completion.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("NR"));
+        let is_wanted = self.wants(&subject).is_some();
         let document = self.document(subscriber.package, &subject).ok_or(404_u16)?;
+        let document = if awaits_use || is_wanted { queued(document) } else { document };
         if self.watches.by_watcher.get(watcher).is_some_and(|count| *count >= SUBSCRIPTIONS_PER_LINE_MAX) {
             return Err(403);
         }
@@ -134,6 +151,7 @@ impl Switch {
             package: subscriber.package,
             subject,
             told: document.clone(),
+            awaits_use,
         };
         self.watches.remove(usage);
         self.watches.insert(usage, watch);
@@ -160,11 +178,20 @@ impl Switch {
     pub(super) fn tell_watchers(&mut self, out: &mut Outbox) {
         while let Some(subject) = self.watches.changed.pop_first() {
             let usages = self.watches.by_subject.get(&subject).cloned().unwrap_or_default();
+            if self.is_used(&subject) {
+                for usage in &usages {
+                    if let Some(watch) = self.watches.by_usage.get_mut(usage) {
+                        watch.awaits_use = false;
+                    }
+                }
+            }
+            let first = self.wants(&subject);
             for usage in usages {
                 let Some(package) = self.watches.by_usage.get(&usage).map(|watch| watch.package) else {
                     continue;
                 };
                 let Some(document) = self.document(package, &subject) else { continue };
+                let document = if first == Some(usage) { document } else { queued(document) };
                 let Some(watch) = self.watches.by_usage.get_mut(&usage) else { continue };
                 if watch.told == document {
                     continue;
@@ -187,8 +214,36 @@ impl Switch {
                 let id = subject.rsplit('-').next()?.parse().ok()?;
                 Some(Document::Conference(self.conference_state(CallId(id))))
             }
-            Package::CallCompletion | Package::MessageSummary => None,
+            Package::CallCompletion => self.lines.get(subject).map(|line| Document::CallCompletion {
+                is_ready: self.is_free(&line.address),
+                uri: format!("sip:{}@{}", escaped(&line.address), self.setup.domain),
+            }),
+            Package::MessageSummary => None,
         }
+    }
+
+    /// The line that a peer called in vain, by its own routes.
+    fn wanted_line(&self, peer: &Peer, dialled: &str) -> Option<Arc<str>> {
+        let source = match peer {
+            Peer::Line(_) => Source::Line,
+            Peer::Trunk(trunk) => Source::Trunk(trunk),
+        };
+        match resolve(&self.setup.routes, &self.lines, source, dialled) {
+            Ok(Destination::Line(line)) => Some(line),
+            Ok(Destination::Trunk(..)) | Err(_) => None,
+        }
+    }
+
+    /// Who is told first that the line is free: of those who want it, the one that subscribed first.
+    fn wants(&self, subject: &str) -> Option<UsageId> {
+        let usages = self.watches.by_subject.get(subject)?;
+        let wants = |usage: &&UsageId| {
+            self.watches
+                .by_usage
+                .get(usage)
+                .is_some_and(|watch| watch.package == Package::CallCompletion && !watch.awaits_use)
+        };
+        usages.iter().find(wants).copied()
     }
 
     /// The dialogs of a line.
@@ -216,6 +271,14 @@ impl Switch {
             remote: Party { user: far.number.clone(), host: domain(), name: far.name.clone() },
             is_held: call.holds(),
         })
+    }
+}
+
+/// RFC 6910: a line that is free is so for one caller at a time.
+fn queued(document: Document) -> Document {
+    match document {
+        Document::CallCompletion { uri, .. } => Document::CallCompletion { is_ready: false, uri },
+        Document::Dialogs(_) | Document::Conference(_) | Document::Messages { .. } => document,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use trunkline_sip::LegId;
-use trunkline_sip::outbox::{CauseKind, Command, Event, Invite, Peer};
+use trunkline_sip::outbox::{CauseKind, Command, Document, Event, Invite, Package, Peer, Subscriber};
+use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::kept::Kept;
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
@@ -408,4 +408,46 @@ fn all_requests_of_a_line_are_cancelled_at_once() {
     assert_eq!(rig.switch.cancel_completions("1003", &mut out), 1);
     assert_eq!(rig.switch.cancel_completions("1003", &mut out), 0);
     assert!(rig.switch.line(CRM, "1003").unwrap().completions.is_empty());
+}
+
+#[test]
+fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
+    let (mut rig, trunk) = talking();
+    let usage = |serial| UsageId::new(0, serial);
+    let subscribe = |rig: &mut Rig, serial, peer, mode: &str| {
+        let subscriber = Subscriber {
+            peer,
+            dialled: "1002".to_owned(),
+            package: Package::CallCompletion,
+            leg: None,
+            call_completion: Some(mode.to_owned()),
+        };
+        rig.tell(Event::Subscribe(usage(serial), Box::new(subscriber)));
+    };
+    let told = |rig: &mut Rig| -> Vec<(UsageId, bool)> {
+        let ready = |command| match command {
+            Command::NotifySubscriber(usage, document, _) => match *document {
+                Document::CallCompletion { is_ready, uri } => {
+                    assert_eq!(uri, "sip:1002@pbx.example");
+                    Some((usage, is_ready))
+                }
+                Document::Dialogs(_) | Document::Conference(_) | Document::Messages { .. } => None,
+            },
+            _ => None,
+        };
+        std::mem::take(&mut rig.sip).into_iter().filter_map(ready).collect()
+    };
+    for (serial, mode) in [(1, "NR"), (2, "BS"), (3, "BS")] {
+        subscribe(&mut rig, serial, Peer::Trunk("carrier".into()), mode);
+        assert_eq!(told(&mut rig), [(usage(serial), false)]);
+    }
+    rig.hang_up(trunk);
+    assert_eq!(told(&mut rig), [(usage(2), true)], "nobody used the line since the first one asked");
+    rig.tell(Event::Unsubscribed(usage(2)));
+    let again = rig.call_in(Peer::Line("1002".into()), "030", Some(USUAL));
+    rig.commands();
+    rig.end(again, CauseKind::Cancel);
+    assert_eq!(told(&mut rig), [(usage(1), true)], "it asked first");
+    subscribe(&mut rig, 4, Peer::Trunk("carrier".into()), "BS");
+    assert_eq!(told(&mut rig), [(usage(4), false)]);
 }

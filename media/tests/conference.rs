@@ -448,6 +448,7 @@ fn digits_that_are_replaced_closed_or_too_many_are_cancelled() {
     lab.tell(digits(3, trunkline_media::limits::DIGITS_MAX + 1));
     lab.tell(digits(4, 5));
     lab.tell(Command::Close(LegId(0)));
+    lab.tell(digits(5, 5));
     let generated: Vec<_> = lab
         .events
         .iter()
@@ -456,7 +457,7 @@ fn digits_that_are_replaced_closed_or_too_many_are_cancelled() {
             Some((*generation, *cancelled))
         })
         .collect();
-    assert_eq!(generated, [(1, true), (2, true), (3, true), (4, true)]);
+    assert_eq!(generated, [(1, true), (2, true), (3, true), (4, true), (5, true)]);
     assert!(lab.worker.deadline().is_none_or(|_| lab.worker.legs_open() == 0));
 }
 

@@ -22,14 +22,19 @@ impl<I: DatagramIo> RelayWorker<I> {
     pub(super) fn say_digits(&mut self, now_us: u64, id: LegId, wanted: Digits, out: &mut Vec<Event>) {
         let numbers = self.draw_numbers();
         let Digits { generation, digits, via, tone_ms, gap_ms } = wanted;
-        let Some(&slot) = self.slot_of.get(&id) else { return };
-        self.cancel_digits(slot, out);
-        let Some(leg) = self.leg(slot) else { return };
-        if digits.len() > DIGITS_MAX || !leg.flow.hears().is_some_and(|codecs| Saying::can_be_heard(&codecs))
-        {
-            out.push(Event::Generated { leg: id, generation, cancelled: true });
+        let refused = Event::Generated { leg: id, generation, cancelled: true };
+        let Some(&slot) = self.slot_of.get(&id) else {
+            out.push(refused);
             return;
-        }
+        };
+        self.cancel_digits(slot, out);
+        let can_be_heard = |leg: &&mut Leg<I::Socket>| {
+            leg.flow.hears().is_some_and(|codecs| Saying::can_be_heard(&codecs)) && digits.len() <= DIGITS_MAX
+        };
+        let Some(leg) = self.leg(slot).filter(can_be_heard) else {
+            out.push(refused);
+            return;
+        };
         leg.saying = Some(Box::new(Saying::of(generation, digits, via, tone_ms, gap_ms, numbers)));
         leg.flow.end_source();
         self.saying.push(slot);

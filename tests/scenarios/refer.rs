@@ -234,3 +234,20 @@ fn an_answer_that_crosses_the_end_of_a_transfer_is_hung_up() {
     }
     lab.nothing_left();
 }
+
+#[test]
+fn holds_that_cross_in_a_transfer_are_made_again() {
+    let mut lab = Lab::registered(14, &["alice", "bob", "carol"]);
+    lab.phone("carol").script.on_invite = OnInvite::Answer(Duration::from_millis(400));
+    lab.connected_call("alice", "bob");
+    lab.hold("alice");
+    lab.hold("bob");
+    blind(&mut lab, "bob", "1003");
+    lab.run_ms(6_000);
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.resume("alice");
+    lab.run_ms(5_000);
+    lab.expect_talk("alice", "carol");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

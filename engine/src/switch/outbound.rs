@@ -230,7 +230,13 @@ impl Switch {
             headers.push(("Referred-By", format!("<sip:{line}@{}>", self.setup.domain)));
         }
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
-        let offer = caller_leg.and_then(|leg| self.legs.get(&leg)?.theirs.clone());
+        let caller_entry = caller_leg.and_then(|leg| self.legs.get(&leg));
+        let mut offer = caller_entry.and_then(|entry| entry.theirs.clone());
+        // A caller who is sent here while he holds somebody does not hold whom he is sent to.
+        if let Some(offer) = offer.as_mut().filter(|_| caller_entry.is_some_and(Leg::is_up)) {
+            offer.direction = None;
+            offer.media.iter_mut().for_each(|media| media.direction = None);
+        }
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
         let invitation = Invitation { from, to, max_forwards, credentials: None, headers, offer, worker };
         self.ring(now, id, invitation, groups, out);

@@ -79,6 +79,9 @@ impl Watches {
             if usages.is_empty() {
                 self.by_subject.remove(&watch.subject);
                 self.changed.remove(&watch.subject);
+            } else {
+                // Who waited for it may be the next.
+                self.changed.insert(Arc::clone(&watch.subject));
             }
         }
         if let Some(count) = self.by_watcher.get_mut(&watch.watcher) {

@@ -96,6 +96,7 @@ fn invite_of(rig: &mut Rig) -> Option<(LegId, Box<Invite>)> {
 }
 
 #[test]
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what the order is about")]
 fn a_busy_line_is_called_when_it_is_free_and_the_own_phone_first() {
     let (mut rig, trunk) = talking();
     let made = Operation::MakeCall { line: "1001".into(), to: "1002".to_owned(), params: None };
@@ -359,6 +360,7 @@ fn what_cannot_be_watched_or_is_no_station_cannot_be_completed() {
 }
 
 #[test]
+#[expect(clippy::wildcard_enum_match_arm, reason = "only MESSAGE is looked at")]
 fn a_message_goes_to_every_phone_of_who_was_called() {
     let mut setup = setup();
     setup.completion.messages = vec!["Call me.".to_owned(), "Never mind.".to_owned()];
@@ -411,6 +413,7 @@ fn all_requests_of_a_line_are_cancelled_at_once() {
 }
 
 #[test]
+#[expect(clippy::wildcard_enum_match_arm, reason = "only NOTIFY is looked at")]
 fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
     let (mut rig, trunk) = talking();
     let usage = |serial| UsageId::new(0, serial);

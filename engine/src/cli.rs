@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::ctl::operate::Operate;
+
 /// A SIP session engine with the semantics of TAPI.
 #[derive(Parser, Debug)]
 #[command(name = "trunkline", version, args_conflicts_with_subcommands = true)]
@@ -96,38 +98,15 @@ pub enum Ask {
     Trunks,
     /// List parked calls.
     Parked,
-    /// Call a number from a line: its phone rings first.
-    MakeCall {
-        /// The line that calls.
-        line: String,
-        /// The number to call.
-        to: String,
-    },
-    /// Take responsibility for an offered call.
-    Accept(OneCall),
-    /// Answer an offered call.
-    Answer(OneCall),
-    /// End a call.
-    Drop(OneCall),
-    /// Give a handle to a call back.
-    DeallocateCall(OneCall),
-    /// Put a call on hold.
-    Hold(OneCall),
-    /// Retrieve a call from hold.
-    Unhold(OneCall),
+    /// Do something with a line or a call.
+    #[command(flatten)]
+    Operate(Operate),
     /// Print events as they happen.
     Watch {
         /// Begin behind this event, not with the next one.
         #[arg(long, value_name = "SEQ")]
         after: Option<u64>,
     },
-}
-
-/// The call that is meant.
-#[derive(Args, Clone, PartialEq, Eq, Debug)]
-pub struct OneCall {
-    /// Its id, as in c42.
-    pub call: String,
 }
 
 #[cfg(test)]
@@ -159,7 +138,8 @@ mod tests {
         for line in ["trunkline ctl --json make-call 1001 1002", "trunkline ctl make-call 1001 1002 --json"] {
             let Command::Ctl(ctl) = command(line) else { panic!("{line}") };
             assert!(ctl.json);
-            assert_eq!(ctl.ask, Ask::MakeCall { line: "1001".into(), to: "1002".into() });
+            let Ask::Operate(Operate::MakeCall { line, to, .. }) = ctl.ask else { panic!() };
+            assert_eq!((&*line, &*to), ("1001", "1002"));
         }
     }
 }

@@ -253,7 +253,8 @@ mod tests {
 
     use super::*;
     use crate::switch::{
-        CallId, CallOperation, CallPrivilege, CallState, LineError, OfferingMode, Outcome, Refusal, RequestId,
+        CallId, CallOperation, CallPrivilege, CallState, DigitMode, LineError, MediaMode, OfferingMode,
+        Outcome, Refusal, RequestId,
     };
 
     fn event(message: Message) -> Value {
@@ -283,6 +284,45 @@ mod tests {
             json!({"seq": 7, "type": "address-state", "line": "1001", "num_active_calls": 1,
                    "num_on_hold_calls": 2, "num_on_hold_pend_calls": 3})
         );
+        let mode = DigitMode::DtmfEnd;
+        for (message, expected) in [
+            (Message::Forwarded { line: line.clone() }, json!({"type": "forward"})),
+            (
+                Message::LineState { line: line.clone(), state: "ringing", detail: 1, count: 2 },
+                json!({"type": "line-state", "state": "ringing", "detail": 1, "count": 2}),
+            ),
+            (Message::Close { line: line.clone() }, json!({"type": "close"})),
+            (
+                Message::MonitorDigits { call, line: line.clone(), digit: '#', mode },
+                json!({"type": "digits", "call": "c3", "digit": "#", "mode": "dtmfend"}),
+            ),
+            (
+                Message::GatherDigits { call, line: line.clone(), digits: "42".into(), reason: "bufferfull" },
+                json!({"type": "gather-digits", "call": "c3", "digits": "42", "reason": "bufferfull"}),
+            ),
+            (
+                Message::Generate { call, line: line.clone(), reason: "done" },
+                json!({"type": "generate", "call": "c3", "reason": "done"}),
+            ),
+            (
+                Message::MonitorMedia { call, line: line.clone(), media_mode: MediaMode::G3Fax },
+                json!({"type": "monitor-media", "call": "c3", "media_mode": "g3fax"}),
+            ),
+            (
+                Message::Parked {
+                    slot: "701".into(),
+                    line: line.clone(),
+                    party: "1002".into(),
+                    change: "parked",
+                },
+                json!({"type": "parked", "parked_at": "701", "party": "1002", "change": "parked"}),
+            ),
+        ] {
+            let mut expected = expected;
+            expected["seq"] = json!(7);
+            expected["line"] = json!("1001");
+            assert_eq!(event(message), expected);
+        }
         assert_eq!(
             event(Message::Registration { line, contact: "sip:a@b".into(), change: "expired" }),
             json!({"seq": 7, "type": "registration", "line": "1001", "contact": "sip:a@b", "change": "expired"})

@@ -106,10 +106,10 @@ pub(super) async fn trunks(State(shared): State<Shared>, _: Caller) -> Result<Js
     Ok(Json(trunks.into_iter().map(Trunk::from).collect()))
 }
 
-/// Parked calls that the application may know of: those of the lines that it opens, by park address.
+/// The parked calls: those whose parker, or whose own line, the application opens.
 #[utoipa::path(
     get, path = "/v1/parked", operation_id = "parked",
-    responses((status = OK, body = Vec<Parked>, description = "the calls"), Refused)
+    responses((status = OK, body = Vec<Parked>, description = "the parked calls, by slot"), Refused)
 )]
 pub(super) async fn parked(
     State(shared): State<Shared>,

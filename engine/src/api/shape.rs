@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::arguments::hex;
 use super::timestamp::Anchor;
-use crate::switch::{CallId, CallView, LineView, ParkedView, PartyView, TrunkView};
+use crate::switch::{self, CallId, CallView, LineView, ParkedView, PartyView, TrunkView};
 
 /// A line as this application sees it.
 #[derive(Serialize, ToSchema)]
@@ -26,13 +26,52 @@ pub(super) struct Line {
     contacts: usize,
     /// Calls on it that this application has a handle to.
     calls: Vec<String>,
+    /// Where its calls go instead: what `forward` set.
+    forwarding: Vec<ForwardEntry>,
+    /// Rings before a call counts as not answered.
+    rings: u32,
+    /// Whether every call is refused: an unconditional entry without destination.
+    do_not_disturb: bool,
+    /// Call completions that are outstanding: `uncomplete-call` cancels them.
+    completions: Vec<u32>,
     /// Operations on the line that would be accepted now.
+    #[schema(example = json!(["forward", "get-new-calls", "make-call", "translate-address"]))]
     features: Vec<&'static str>,
+}
+
+/// LINEFORWARD: one entry of where calls go instead.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ForwardEntry {
+    /// LINEFORWARDMODE_.
+    #[schema(example = "noansw")]
+    mode: &'static str,
+    /// Whose calls, with the specific modes.
+    caller: Option<String>,
+    /// Where to; null: do not disturb.
+    #[schema(example = "1003")]
+    destination: Option<String>,
+}
+
+impl From<switch::ForwardEntry> for ForwardEntry {
+    fn from(entry: switch::ForwardEntry) -> Self {
+        Self {
+            mode: entry.mode.name(),
+            caller: entry.caller.map(|caller| caller.to_string()),
+            destination: entry.destination.map(|destination| destination.to_string()),
+        }
+    }
 }
 
 impl From<LineView> for Line {
     fn from(line: LineView) -> Self {
+        let disturbs_nobody = |entry: &switch::ForwardEntry| {
+            entry.mode == switch::ForwardMode::Uncond && entry.destination.is_none()
+        };
         Self {
+            do_not_disturb: line.forwarding.iter().any(disturbs_nobody),
+            forwarding: line.forwarding.into_iter().map(ForwardEntry::from).collect(),
+            rings: line.rings,
+            completions: line.completions.iter().map(|completion| completion.0).collect(),
             address: line.address.to_string(),
             name: line.name,
             kind: line.kind.name(),
@@ -74,6 +113,12 @@ pub(super) struct Call {
     called: Party,
     /// Who answered.
     connected: Party,
+    /// Who sent the call here: who forwarded, transferred or redirected it.
+    redirecting: Party,
+    /// Where the call was sent on to.
+    redirection: Party,
+    /// The completion that made the call.
+    completion: Option<u32>,
     /// Calls that are joined with this one, or consult for it; of a conference and its members, each other.
     related: Vec<String>,
     /// LINEMEDIAMODE_.
@@ -105,6 +150,9 @@ impl Call {
             caller: call.caller.into(),
             called: call.called.into(),
             connected: call.connected.into(),
+            redirecting: call.redirecting.into(),
+            redirection: call.redirection.into(),
+            completion: call.completion.map(|completion| completion.0),
             related: call.related.iter().map(CallId::to_string).collect(),
             media_modes: call.media_modes.iter().map(|mode| mode.name()).collect(),
             call_data: hex(&call.data),
@@ -129,6 +177,36 @@ impl From<PartyView> for Party {
     }
 }
 
+/// A parked call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Parked {
+    /// The park address: `unpark` takes it, and so does a phone that dials it.
+    #[schema(example = "701")]
+    parked_at: String,
+    /// The line that parked it.
+    line: String,
+    /// Who waits.
+    party: Party,
+    /// The call of who waits, on its own line.
+    #[schema(example = "c42")]
+    call: String,
+    /// Since when (RFC 3339).
+    #[schema(format = "date-time")]
+    since: String,
+}
+
+impl Parked {
+    pub(super) fn new(parked: ParkedView, anchor: &Anchor) -> Self {
+        Self {
+            parked_at: parked.slot.to_string(),
+            line: parked.line.to_string(),
+            party: parked.party.into(),
+            call: parked.call.to_string(),
+            since: anchor.text(parked.since),
+        }
+    }
+}
+
 /// A trunk.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Trunk {
@@ -149,35 +227,6 @@ impl From<TrunkView> for Trunk {
             domain: trunk.domain,
             calls: trunk.calls,
             max_calls: trunk.calls_max,
-        }
-    }
-}
-
-/// A parked call.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Parked {
-    /// The park address.
-    #[schema(example = "701")]
-    parked_at: String,
-    /// The line that parked it.
-    line: String,
-    /// Who waits.
-    party: Party,
-    /// The call of who waits, on its own line.
-    call: String,
-    /// Since when (RFC 3339).
-    #[schema(format = "date-time")]
-    since: String,
-}
-
-impl Parked {
-    pub(super) fn new(parked: ParkedView, anchor: &Anchor) -> Self {
-        Self {
-            parked_at: parked.slot.to_string(),
-            line: parked.line.to_string(),
-            party: parked.party.into(),
-            call: parked.call.to_string(),
-            since: anchor.text(parked.since),
         }
     }
 }
@@ -226,8 +275,8 @@ mod tests {
     use super::*;
     use crate::driver::clock;
     use crate::switch::{
-        CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, ConnectedMode, DisconnectMode,
-        LineKind, MediaMode,
+        CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, CompletionId, ConnectedMode,
+        DisconnectMode, ForwardMode, LineKind, MediaMode,
     };
 
     fn view() -> CallView {
@@ -243,9 +292,9 @@ mod tests {
             caller: PartyView { number: "1002".into(), name: "Workshop".into() },
             called: PartyView { number: "1001".into(), name: String::new() },
             connected: PartyView::default(),
-            redirecting: PartyView::default(),
+            redirecting: PartyView { number: "1005".into(), name: String::new() },
             redirection: PartyView::default(),
-            completion: None,
+            completion: Some(CompletionId(3)),
             related: vec![CallId(43)],
             since: clock::now(),
             media_modes: vec![MediaMode::InteractiveVoice],
@@ -266,6 +315,8 @@ mod tests {
                 "privilege": "owner", "features": ["deallocate-call", "drop"], "origin": "internal",
                 "reason": "fwdnoanswer", "caller": {"number": "1002", "name": "Workshop"},
                 "called": {"number": "1001", "name": ""}, "connected": {"number": "", "name": ""},
+                "redirecting": {"number": "1005", "name": ""}, "redirection": {"number": "", "name": ""},
+                "completion": 3,
                 "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869",
             })
         );
@@ -288,21 +339,44 @@ mod tests {
             registered: true,
             contacts: 2,
             calls: vec![CallId(1)],
-            forwarding: Vec::new(),
+            forwarding: vec![switch::ForwardEntry {
+                mode: ForwardMode::Uncond,
+                caller: None,
+                destination: None,
+            }],
             rings: 4,
-            completions: Vec::new(),
+            completions: vec![CompletionId(3)],
             features: vec!["make-call"],
         };
         assert_eq!(
             serde_json::to_value(Line::from(line)).unwrap(),
             json!({"address": "1001", "name": "Reception", "kind": "phone", "registered": true, "contacts": 2,
-                   "calls": ["c1"], "features": ["make-call"]})
+                   "calls": ["c1"], "features": ["make-call"], "rings": 4, "do_not_disturb": true,
+                   "completions": [3],
+                   "forwarding": [{"mode": "uncond", "caller": null, "destination": null}]})
         );
         let trunk =
             TrunkView { name: "carrier".into(), domain: "sip.example".into(), calls: 3, calls_max: 60 };
         assert_eq!(
             serde_json::to_value(Trunk::from(trunk)).unwrap(),
             json!({"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60})
+        );
+    }
+
+    #[test]
+    fn a_parked_call_tells_where_and_who() {
+        let parked = ParkedView {
+            slot: "701".into(),
+            line: "1001".into(),
+            party: PartyView { number: "1002".into(), name: "Workshop".into() },
+            call: CallId(5),
+            since: clock::now(),
+        };
+        let mut parked = serde_json::to_value(Parked::new(parked, &Anchor::new())).unwrap();
+        assert!(parked.as_object_mut().unwrap().remove("since").is_some());
+        assert_eq!(
+            parked,
+            json!({"parked_at": "701", "line": "1001", "party": {"number": "1002", "name": "Workshop"}, "call": "c5"})
         );
     }
 

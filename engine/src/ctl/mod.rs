@@ -4,13 +4,12 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
-
 use self::client::Client;
-use crate::cli::{Ask, Ctl, OneCall};
+use crate::cli::{Ask, Ctl};
 use crate::config;
 
 mod client;
+pub mod operate;
 mod table;
 mod watch;
 
@@ -66,15 +65,10 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Registrations => client.get("/v1/registrations").await?,
         Ask::Trunks => client.get("/v1/trunks").await?,
         Ask::Parked => client.get("/v1/parked").await?,
-        Ask::MakeCall { line, to } => {
-            client.post(&format!("{}/make-call", path("lines", Some(line))), &json!({ "to": to })).await?
+        Ask::Operate(operate) => {
+            let (path, body) = operate::request(operate);
+            client.post(&path, &body).await?
         }
-        Ask::Accept(call) => operate(client, call, "accept").await?,
-        Ask::Answer(call) => operate(client, call, "answer").await?,
-        Ask::Drop(call) => operate(client, call, "drop").await?,
-        Ask::DeallocateCall(call) => operate(client, call, "deallocate-call").await?,
-        Ask::Hold(call) => operate(client, call, "hold").await?,
-        Ask::Unhold(call) => operate(client, call, "unhold").await?,
         Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
     };
     if json {
@@ -84,10 +78,6 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         out.write_all(table::text(&ask, &answer).as_bytes())?;
     }
     Ok(())
-}
-
-async fn operate(client: &Client, call: &OneCall, operation: &str) -> Result<Value, CtlError> {
-    client.post(&format!("{}/{operation}", path("calls", Some(&call.call))), &json!({})).await
 }
 
 /// `/v1/lines`, or `/v1/lines/1001` with whatever is in the name encoded (RFC 3986 §2.1).

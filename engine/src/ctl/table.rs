@@ -8,21 +8,20 @@ use crate::cli::Ask;
 pub(super) fn text(ask: &Ask, answer: &Value) -> String {
     match ask {
         Ask::Lines { .. } => table(LINE, answer),
-        Ask::Calls { .. } | Ask::Parked => table(CALL, answer),
+        Ask::Calls { .. } => table(CALL, answer),
+        Ask::Parked => table(PARKED, answer),
         Ask::Registrations => table(REGISTRATION, answer),
         Ask::Trunks => table(TRUNK, answer),
-        Ask::MakeCall { .. }
-        | Ask::Accept(_)
-        | Ask::Answer(_)
-        | Ask::Drop(_)
-        | Ask::DeallocateCall(_)
-        | Ask::Hold(_)
-        | Ask::Unhold(_)
-        | Ask::Watch { .. } => match answer.get("call") {
-            Some(call) => format!("call {}\n", cell(call)),
-            None => "done\n".to_owned(),
-        },
+        Ask::Operate(_) | Ask::Watch { .. } => outcome(answer, "\n"),
     }
+}
+
+/// What an operation brought forth, each part with its name; `done` where that is nothing.
+pub(super) fn outcome(result: &Value, between: &str) -> String {
+    let parts = result.as_object().into_iter().flatten();
+    let parts: Vec<_> = parts.map(|(name, value)| format!("{name} {}", cell(value))).collect();
+    let text = if parts.is_empty() { "done".to_owned() } else { parts.join(between) };
+    if between == "\n" { text + "\n" } else { text }
 }
 
 /// The rows of a list, or the one row of an object, under the titles of its columns.
@@ -102,6 +101,14 @@ const CALL: &[Column] = &[
     Column { title: "FEATURES", fields: &["/features"] },
 ];
 
+const PARKED: &[Column] = &[
+    Column { title: "AT", fields: &["/parked_at"] },
+    Column { title: "WHO", fields: &["/party/number", "/party/name"] },
+    Column { title: "BY", fields: &["/line"] },
+    Column { title: "CALL", fields: &["/call"] },
+    Column { title: "SINCE", fields: &["/since"] },
+];
+
 const REGISTRATION: &[Column] = &[
     Column { title: "LINE", fields: &["/line"] },
     Column { title: "CONTACT", fields: &["/contact"] },
@@ -136,6 +143,22 @@ mod tests {
              b        192.0.2.1    0      10000\n"
         );
         assert_eq!(text(&Ask::Trunks, &json!([])), "none\n");
+    }
+
+    #[test]
+    fn an_operation_says_what_it_brought_forth() {
+        assert_eq!(outcome(&json!({}), "\n"), "done\n");
+        assert_eq!(
+            outcome(&json!({"conference": "c3", "consult": "c4"}), "\n"),
+            "conference c3\nconsult c4\n"
+        );
+        assert_eq!(outcome(&json!({"calls": ["c1", "c2"]}), "  "), "calls c1 c2");
+        let parked = json!([{"parked_at": "701", "party": {"number": "1002", "name": ""}, "line": "1001",
+                             "call": "c5", "since": "2026-01-01T00:00:00Z"}]);
+        assert_eq!(
+            text(&Ask::Parked, &parked),
+            "AT   WHO   BY    CALL  SINCE\n701  1002  1001  c5    2026-01-01T00:00:00Z\n"
+        );
     }
 
     #[test]

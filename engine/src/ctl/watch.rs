@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::CtlError;
 use super::client::{Client, refused};
-use super::table::cell;
+use super::table::{cell, outcome};
 
 /// Prints events until the daemon ends the stream.
 pub(super) async fn watch(
@@ -64,10 +64,7 @@ fn line(event: &Value) -> String {
             let part = |key| problem.get(key).map(cell).unwrap_or_default();
             text += &format!("  {}: {}", part("code"), part("detail"));
         }
-        ("result", result) => match result.get("call") {
-            Some(call) => text += &format!("  call {}", cell(call)),
-            None => text += "  done",
-        },
+        ("result", result) => text += &format!("  {}", outcome(result, "  ")),
         (key, value) => text += &format!("  {key} {}", cell(value)),
     };
     for key in FIRST {
@@ -100,6 +97,11 @@ mod tests {
         assert_eq!(line(&event), "     7  call-state     call c3  line 1001  state idle  privilege owner");
         let reply = json!({"seq": 8, "type": "reply", "request": 2, "result": {}});
         assert_eq!(line(&reply), "     8  reply          request 2  done");
+        let reply = json!({"seq": 8, "type": "reply", "request": 2, "result": {"parked_at": "701"}});
+        assert_eq!(line(&reply), "     8  reply          request 2  parked_at 701");
+        let digit =
+            json!({"seq": 8, "type": "digits", "call": "c3", "line": "1001", "digit": "5", "mode": "dtmf"});
+        assert_eq!(line(&digit), "     8  digits         call c3  line 1001  digit 5  mode dtmf");
         let reply = json!({"seq": 9, "type": "reply", "request": 3,
                            "problem": {"code": "notowner", "detail": "This needs owner privilege."}});
         assert_eq!(line(&reply), "     9  reply          request 3  notowner: This needs owner privilege.");

@@ -709,6 +709,11 @@ impl Switch {
         self.slots.0.get(slot).map(|parked| parked.call)
     }
 
+    /// Whether somebody waits at a slot whom nobody retrieves yet.
+    pub(super) fn somebody_waits(&self) -> bool {
+        self.slots.0.values().any(|parked| parked.retriever.is_none())
+    }
+
     /// Whether an application's phone is being rung to retrieve this call.
     pub(super) fn is_being_retrieved(&self, far: CallId) -> bool {
         let slot = self.calls.get(&far).and_then(|call| call.parked.as_ref());

@@ -200,6 +200,14 @@ impl Switch {
         oldest.map(|(_, found)| found).ok_or(LineError::OperationFailed)
     }
 
+    /// The stations where something alerts or is held that an application's phone may take.
+    pub(super) fn stations_to_pick_up_from(&self) -> Vec<&Line> {
+        let wanted = |call: &&Call| {
+            call.peer.is_some() && call.taker.is_none() && (is_alerting(call) || is_held(call))
+        };
+        self.calls.values().filter(wanted).filter_map(|call| self.lines.get(&call.line)).collect()
+    }
+
     /// The calls of a station that are as wanted and have a partner, the oldest first.
     fn offered_on(&self, station: &Line, wanted: impl Fn(&Call) -> bool) -> Vec<CallId> {
         let calls = station.calls.iter().filter_map(|id| self.calls.get(id));
@@ -217,6 +225,11 @@ fn is_alerting(call: &Call) -> bool {
 fn is_held(call: &Call) -> bool {
     let is_settled = call.consultation.is_none() && call.sends.is_none() && call.sent.is_none();
     call.kind != LineKind::Trunk && call.state == CallState::OnHold && is_settled && !call.is_secure
+}
+
+/// Whether the line may pick up at one of these stations.
+pub(super) fn picks_up_from(own: &Line, stations: &[&Line]) -> bool {
+    stations.iter().any(|station| picks_up(own, station))
 }
 
 /// Whether one line may pick up what alerts at the other.

@@ -8,18 +8,20 @@ use super::forward::RINGS_DEFAULT;
 use super::ids::{AppId, CallId};
 use super::line::Line;
 use super::operation::LineOperation;
+use super::pickup::picks_up_from;
 use super::setup::LineKind;
 use super::view::{CallView, Gauges, LineView, TrunkView};
 
 impl Switch {
     /// The lines that the application opens, in the order of the configuration, trunks last.
     pub fn lines(&self, app: AppId) -> Vec<LineView> {
-        self.lines.iter().filter_map(|line| self.line_view(app, line)).collect()
+        let alerting = self.stations_to_pick_up_from();
+        self.lines.iter().filter_map(|line| self.line_view(app, line, &alerting)).collect()
     }
 
     /// One line that the application opens.
     pub fn line(&self, app: AppId, address: &str) -> Option<LineView> {
-        self.line_view(app, self.lines.get(address)?)
+        self.line_view(app, self.lines.get(address)?, &self.stations_to_pick_up_from())
     }
 
     /// The calls that the application holds a handle to, oldest first.
@@ -59,7 +61,7 @@ impl Switch {
         }
     }
 
-    fn line_view(&self, app: AppId, line: &Line) -> Option<LineView> {
+    fn line_view(&self, app: AppId, line: &Line, alerting: &[&Line]) -> Option<LineView> {
         line.watchers.iter().find(|(watcher, _)| *watcher == app)?;
         let contacts = match line.kind {
             LineKind::Phone => self.location.lookup(&line.address, self.now).len(),
@@ -81,17 +83,23 @@ impl Switch {
             forwarding: forwarding.map(|forwarding| forwarding.entries.clone()).unwrap_or_default(),
             rings: forwarding.map_or(RINGS_DEFAULT, |forwarding| forwarding.rings),
             completions: self.completions.of_line(&line.address).collect(),
-            features: self.line_features(line, can_call),
+            features: self.line_features(line, can_call, alerting),
         })
     }
 
-    fn line_features(&self, line: &Line, can_call: bool) -> Vec<&'static str> {
-        let forwards = line.kind != LineKind::Trunk;
+    fn line_features(&self, line: &Line, can_call: bool, alerting: &[&Line]) -> Vec<&'static str> {
+        let is_fetching = self.can_fetch(self.now, &line.address, line.kind).is_ok();
+        let waits = is_fetching && self.somebody_waits();
         let uncompletes = self.completions.of_line(&line.address).next().is_some();
         let features = [
-            (LineOperation::Forward, forwards),
+            (LineOperation::Forward, line.kind != LineKind::Trunk),
+            (LineOperation::GetNewCalls, true),
             (LineOperation::MakeCall, can_call),
+            (LineOperation::Pickup, waits || (is_fetching && picks_up_from(line, alerting))),
+            (LineOperation::SetupConference, can_call),
+            (LineOperation::TranslateAddress, true),
             (LineOperation::UncompleteCall, uncompletes),
+            (LineOperation::Unpark, waits),
         ];
         features.into_iter().filter(|(_, can)| *can).map(|(operation, _)| operation.name()).collect()
     }

@@ -14,8 +14,8 @@ use super::error::Error;
 use super::tapi::{Shared, WAIT_MAX, lock};
 use crate::handle::{Delivery, Subscription};
 use crate::switch::{
-    CallId, CallParams, CallState as LineCallState, HandoffTarget, MediaMode, Message, Operation, Outcome,
-    QosLevel, TransferMode,
+    CallId, CallParams, CallState as LineCallState, DigitMode, Gathering, HandoffTarget, MediaMode, Message,
+    Operation, Outcome, QosLevel, TransferMode,
 };
 
 /// A call of an application. Clones are the same object; when the last is dropped, the handle is freed.
@@ -468,6 +468,39 @@ impl Call {
             return Err(Error::InvalidArg);
         }
         self.ask(Operation::SetCallQualityOfService { call: self.existing()?, level }).await
+    }
+
+    /// `ITLegacyCallMediaControl::DetectDigits`: TE_DIGITEVENT tells each digit of the far side; no mode stops.
+    ///
+    /// # Errors
+    /// [`Error::InvalMode`] for pulses.
+    pub async fn detect_digits(&self, modes: &[DigitMode]) -> Result<(), Error> {
+        self.ask(Operation::MonitorDigits { call: self.existing()?, modes: modes.to_vec() }).await
+    }
+
+    /// `ITLegacyCallMediaControl::GenerateDigits`: sends digits to the far side; TE_GENERATEEVENT tells when they are out.
+    ///
+    /// # Errors
+    /// [`Error::InvalDigits`], [`Error::InvalMode`].
+    pub async fn generate_digits(&self, digits: &str, mode: DigitMode) -> Result<(), Error> {
+        let (call, digits, mode) = (self.existing()?, Some(digits.to_owned()), Some(mode));
+        self.ask(Operation::GenerateDigits { call, digits, duration: None, mode }).await
+    }
+
+    /// `ITLegacyCallMediaControl2::GatherDigits`: TE_GATHERDIGITS brings them.
+    ///
+    /// # Errors
+    /// [`Error::InvalDigits`], [`Error::InvalTimeout`], [`Error::InvalidArg`].
+    pub async fn gather_digits(&self, gathering: Gathering) -> Result<(), Error> {
+        self.ask(Operation::GatherDigits { call: self.existing()?, gathering: Some(gathering) }).await
+    }
+
+    /// `ITLegacyCallMediaControl::MonitorMedia`: TE_CALLMEDIA tells what is detected; none stops.
+    ///
+    /// # Errors
+    /// [`Error::InvalidMediaType`].
+    pub async fn monitor_media(&self, media_types: &[MediaMode]) -> Result<(), Error> {
+        self.ask(Operation::MonitorMedia { call: self.existing()?, media_modes: media_types.to_vec() }).await
     }
 
     /// Releases the call, whoever else has a clone: the handle is freed, and no event comes any more. The call itself

@@ -17,7 +17,7 @@ use self::stage::{Answer, MONITOR, OWNER, Stage};
 use crate::cli::{Cli, Command, Ctl};
 use crate::ctl;
 use crate::driver::clock;
-use crate::switch::{CallId, CallOperation, Message};
+use crate::switch::{CallId, CallOperation, LineOperation, Message};
 
 #[tokio::test]
 async fn nothing_is_told_without_a_token() {
@@ -461,6 +461,58 @@ async fn the_contract_names_every_path_and_operation() {
     for reference in references {
         let name = reference.strip_prefix("#/components/schemas/").unwrap();
         assert!(schemas.contains_key(name), "{reference} leads nowhere");
+    }
+}
+
+#[tokio::test]
+async fn every_type_of_event_is_in_the_contract() {
+    let stage = Stage::new().await;
+    let document = stage.ask("GET", "/v1/openapi.json", &[], "").await.json();
+    let kinds = document["components"]["schemas"]["Kind"]["oneOf"].as_array().unwrap();
+    let mut types: Vec<_> = kinds
+        .iter()
+        .map(|kind| {
+            assert!(kind["description"].as_str().is_some_and(|text| !text.is_empty()), "{kind}");
+            kind["properties"]["type"]["enum"][0].as_str().unwrap()
+        })
+        .collect();
+    types.sort_unstable();
+    assert_eq!(
+        types,
+        [
+            "address-state",
+            "call-info",
+            "call-state",
+            "close",
+            "digits",
+            "forward",
+            "gather-digits",
+            "generate",
+            "line-state",
+            "lost",
+            "monitor-media",
+            "new-call",
+            "parked",
+            "registration",
+            "reply"
+        ]
+    );
+}
+
+#[test]
+fn every_operation_has_a_row_in_the_readme_and_each_row_a_test() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let rows: Vec<_> = readme.lines().filter(|line| line.starts_with("| line")).collect();
+    let on_calls = CallOperation::ALL.map(CallOperation::name).into_iter();
+    for name in on_calls.chain(LineOperation::ALL.map(LineOperation::name)) {
+        let row = rows.iter().find(|row| row.contains(&format!("`{name}`")));
+        assert!(row.is_some(), "no row for {name}");
+    }
+    for row in rows {
+        let (_, path) = row.rsplit_once("](").unwrap_or_else(|| panic!("no test: {row}"));
+        let path = path.split(')').next().unwrap();
+        assert!(path.contains("tests/") && root.join(path).is_file(), "{path} is not there: {row}");
     }
 }
 

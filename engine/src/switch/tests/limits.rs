@@ -82,7 +82,10 @@ fn an_engine_that_drains_takes_no_calls_and_keeps_those_that_are_up() {
     assert_eq!(rig.switch.gauges().calls, 2);
     let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into(), params: None });
     assert_eq!(made.unwrap_err().error, LineError::ResourceUnavail);
-    assert_eq!(rig.switch.line(CRM, "1003").unwrap().features, ["forward"]);
+    assert_eq!(
+        rig.switch.line(CRM, "1003").unwrap().features,
+        ["forward", "get-new-calls", "translate-address"]
+    );
 }
 
 #[test]

@@ -654,3 +654,43 @@ fn a_new_configuration_leaves_who_waits_where_he_is() {
     assert_eq!(rig.state(1), ACTIVE);
     assert_eq!(rig.request(CRM, unpark("1003", "701")).unwrap_err().error, LineError::InvalAddress);
 }
+
+/// Whether the operation is among the features of 1004.
+fn can(rig: &Rig, operation: LineOperation) -> bool {
+    rig.switch.line(CRM, "1004").unwrap().features.contains(&operation.name())
+}
+
+#[test]
+fn a_line_can_unpark_exactly_while_somebody_waits() {
+    let mut rig = rig(|_| {});
+    talking(&mut rig);
+    assert!(!can(&rig, LineOperation::Unpark) && !can(&rig, LineOperation::Pickup));
+    assert!(rig.request(CRM, unpark("1004", "701")).is_err());
+    rig.request(CRM, park(2, None)).unwrap();
+    assert!(can(&rig, LineOperation::Unpark) && can(&rig, LineOperation::Pickup));
+    rig.request(CRM, unpark("1004", "701")).unwrap();
+    // The phone is being rung for it: nobody else can have it.
+    assert!(!can(&rig, LineOperation::Unpark) && !can(&rig, LineOperation::Pickup));
+    assert!(rig.request(CRM, unpark("1004", "701")).is_err());
+}
+
+#[test]
+fn a_line_can_pick_up_exactly_what_its_groups_let_it() {
+    for in_group in [true, false] {
+        let mut rig = rig(|setup| {
+            for line in &mut setup.lines {
+                let is_member = in_group || &*line.address != "1004";
+                line.groups = is_member.then(|| "desk".into()).into_iter().collect();
+            }
+        });
+        for line in ["1001", "1002", "1004"] {
+            rig.register(line, &format!("sip:{line}@10.0.0.9"), 1000);
+        }
+        assert!(!can(&rig, LineOperation::Pickup));
+        rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+        assert_eq!(can(&rig, LineOperation::Pickup), in_group);
+        let (line, from, group) = ("1004".into(), Some("1002".to_owned()), None);
+        let reply = rig.request(CRM, Operation::Pickup { line, from, group });
+        assert_eq!(reply.is_ok(), in_group, "{reply:?}");
+    }
+}

@@ -13,7 +13,7 @@ use super::{
     AddressChange, AddressType, CallHubChange, CallInfoChange, CallState, DisconnectCode, Error, Event,
     EventFilter, FinishMode, ForwardInformation, Notifications, Success, Wait,
 };
-use crate::switch::{CallPrivilege, ForwardMode, MediaMode, QosLevel};
+use crate::switch::{CallPrivilege, DigitMode, ForwardMode, Gathering, MediaMode, QosLevel};
 
 #[tokio::test]
 async fn a_call_is_an_object_until_it_is_connected() {
@@ -305,6 +305,15 @@ async fn what_changes_on_a_call_is_told() {
     assert_eq!(call.set_qos(MediaMode::Video, QosLevel::BestEffort).await, Err(Error::InvalidArg));
     let needed = call.set_qos(MediaMode::InteractiveVoice, QosLevel::Needed).await;
     assert_eq!(needed, Err(Error::ResourceUnavail));
+    bench.crm.put_event_filter(EventFilter::GATHER_DIGITS);
+    assert_eq!(call.detect_digits(&[DigitMode::Dtmf]).await, Ok(()));
+    assert_eq!(call.detect_digits(&[DigitMode::Pulse]).await, Err(Error::InvalMode));
+    let gathering = Gathering { count: 4, termination: "#".into(), first_digit: None, inter_digit: None };
+    call.gather_digits(gathering).await.unwrap();
+    assert_eq!(call.monitor_media(&[MediaMode::Video]).await, Err(Error::InvalidMediaType));
+    call.disconnect(DisconnectCode::Normal).await.unwrap();
+    let gathered = next(&mut events).await;
+    assert_eq!(gathered, Event::GatherDigits { call, digits: String::new(), reason: "cancel" });
     answering.abort();
     bench.end().await;
 }

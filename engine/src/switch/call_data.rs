@@ -173,6 +173,7 @@ impl Switch {
         call.no_answer_after = params.no_answer_after;
         call.dest_off_hook = params.dest_off_hook;
         call.is_private = params.block_id;
+        call.is_secure = params.secure;
         call.greeting.clone_from(&params.user_user);
         if let Some(name) = &params.calling_party {
             call.caller.name.clone_from(name);

@@ -322,3 +322,40 @@ fn a_secured_station_is_busy_for_everybody_else() {
     rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
     assert_eq!(rig.invited().1.to.user, "1002");
 }
+
+#[test]
+fn a_ringing_dialog_is_picked_up_by_another_device_of_its_line() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let caller = rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+    let (ringing, _) = rig.invited();
+    rig.progress(ringing, 180, None);
+    quiet(&mut rig);
+    let early = Replaced { leg: Some(ringing), early_only: true };
+    let (stranger, said) = replacing(&mut rig, "1001", early, None);
+    assert_eq!(said, [format!("reject 403 {stranger}")]);
+    let details = CallDetails { replaces: Some(early), ..CallDetails::default() };
+    let leg = rig.call_in_with(Peer::Line("1002".into()), "1002", details);
+    let said = rig.commands();
+    for expected in [format!("answer {leg}"), format!("answer {caller}"), format!("end {ringing}")] {
+        assert!(said.contains(&expected), "{expected}: {said:?}");
+    }
+    rig.tell(Event::Established { leg, answer: None });
+    rig.tell(Event::Established { leg: caller, answer: None });
+    assert_eq!(rig.feeds[&caller], format!("leg {leg:?}"));
+    rig.hang_up(caller);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_call_may_be_secured_from_the_beginning() {
+    let mut rig = Rig::new();
+    rig.register("1001", "sip:1001@10.0.0.8", 1000);
+    let params = CallParams { secure: true, ..CallParams::default() };
+    let make =
+        Operation::MakeCall { line: "1001".into(), to: "030".to_owned(), params: Some(Box::new(params)) };
+    rig.request(CRM, make).unwrap();
+    rig.commands();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "1001", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 486 {caller}")]);
+}

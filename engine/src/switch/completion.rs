@@ -26,6 +26,7 @@ use super::call_state::CallState;
 use super::error::LineError;
 use super::ids::{CallId, CompletionId};
 use super::kept::{Kept, KeptCompletion};
+use super::leg::Leg;
 use super::operation::{CompletionMode, Outcome};
 use super::outbound::SERIALS;
 use super::outbox::Outbox;
@@ -33,6 +34,7 @@ use super::request::Asker;
 use super::ring::{BRANCHES_MAX, contact};
 use super::route::Destination;
 use super::setup::LineKind;
+use super::timers::Timer;
 
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -219,9 +221,30 @@ impl Switch {
                 asker.done(out);
                 self.drop_call(now, id, out);
             }
-            CompletionMode::CampOn | CompletionMode::Intrude => return Err(LineError::OperationUnavail),
+            CompletionMode::Intrude => {
+                let other = self.intruded(id, &missed)?;
+                asker.done(out);
+                self.uncleared.remove(&id);
+                self.timers.stop(id, Timer::Clear);
+                self.intrude(now, other, id, out);
+            }
+            CompletionMode::CampOn => return Err(LineError::OperationUnavail),
         }
         Ok(())
+    }
+
+    /// The call of a busy line that a call to it can join: the caller's station must still be there.
+    fn intruded(&self, id: CallId, missed: &Missed) -> Result<CallId, LineError> {
+        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
+        if !missed.was_busy {
+            return Err(LineError::InvalCallState);
+        }
+        let Destination::Line(called) = &missed.called else { return Err(LineError::OperationUnavail) };
+        let is_up = call.leg.is_some_and(|leg| self.legs.get(&leg).is_some_and(Leg::is_up));
+        let line = self.lines.get(called).filter(|_| is_up && !self.is_secured(called));
+        let line = line.ok_or(LineError::OperationUnavail)?;
+        let joined = line.calls.iter().copied().find(|other| self.can_intrude(*other).is_ok());
+        joined.ok_or(LineError::OperationUnavail)
     }
 
     /// `lineUncompleteCall`.

@@ -85,6 +85,9 @@ impl Switch {
         if call.calls && occupies(before) && !occupies(state) {
             self.conversations = self.conversations.saturating_sub(1);
         }
+        if call.calls && !occupies(before) && occupies(state) {
+            self.conversations += 1;
+        }
         self.dirty.insert(id);
         if matches!(state, CallState::Disconnected(_) | CallState::Idle) {
             self.stop_listening(id, out);

@@ -100,6 +100,8 @@ pub fn advance(state: CallState, report: CallReport) -> Option<CallState> {
             | State::Dialing
             | State::Proceeding
             | State::Ringback
+            // A call to a busy line that is completed by barging in.
+            | State::Busy(_)
             | State::Unknown,
             Report::Answered,
         ) => State::Connected(Mode::Active),

@@ -401,6 +401,44 @@ fn requests_come_back_after_a_restart() {
 }
 
 #[test]
+fn who_barges_in_joins_the_call_of_the_busy_line() {
+    let (mut rig, trunk) = talking();
+    let made = Operation::MakeCall { line: "1001".into(), to: "1002".to_owned(), params: None };
+    let Ok(Outcome::Call(call)) = rig.request(CRM, made) else { panic!("no call") };
+    let (own, _) = rig.invited();
+    rig.answer(own, USUAL);
+    let (station, _) = rig.invited();
+    rig.refuse(station, 486);
+    rig.commands();
+    rig.request(CRM, complete(call, CompletionMode::Intrude, None)).unwrap();
+    let view = rig.switch.call(CRM, call).unwrap();
+    assert_eq!(view.state, CallState::Connected(ConnectedMode::Active));
+    let intruder = rig.switch.calls(CRM).into_iter().find(|call| call.reason == CallReason::Intrude).unwrap();
+    assert_eq!((&*intruder.line, intruder.state), ("1002", CallState::Conferenced));
+    assert!(rig.feeds[&own].starts_with("conference"), "{:?}", rig.feeds);
+    rig.pass(Duration::from_secs(120));
+    assert_eq!(rig.switch.call(CRM, call).unwrap().state, CallState::Connected(ConnectedMode::Active));
+    hang_up(&mut rig, own);
+    hang_up(&mut rig, trunk);
+    rig.pass(Duration::from_secs(61));
+    rig.assert_quiet();
+}
+
+#[test]
+fn nobody_barges_into_what_is_no_conversation_or_from_nowhere() {
+    let (mut rig, _) = talking();
+    let call = busy_from_local(&mut rig);
+    let refused = rig.request(CRM, complete(call, CompletionMode::Intrude, None));
+    assert_eq!(
+        refused.unwrap_err().error,
+        LineError::OperationUnavail,
+        "nobody waits on a line of the engine"
+    );
+    let refused = rig.request(CRM, complete(call, CompletionMode::CampOn, None));
+    assert_eq!(refused.unwrap_err().error, LineError::OperationUnavail);
+}
+
+#[test]
 fn all_requests_of_a_line_are_cancelled_at_once() {
     let (mut rig, _) = talking();
     let call = busy_from_local(&mut rig);

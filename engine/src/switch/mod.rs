@@ -328,7 +328,7 @@ impl Switch {
 
     fn settle_hold(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        let held = call.held.or(call.held_by_station.then_some(Hold::Hard));
+        let held = call.held.or_else(|| call.held_by_station.then_some(Hold::Hard));
         let own = match (call.state, held) {
             (CallState::Connected(_), Some(hold)) => Some(CallReport::Held(hold)),
             (CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer, None) => {

@@ -185,6 +185,25 @@ fn a_network_behind_a_trunk_is_a_member() {
 }
 
 #[test]
+fn a_phone_takes_its_call_into_a_conference_of_its_own() {
+    let mut lab = lab(8);
+    lab.call("alice", "conference");
+    lab.run_ms(1_000);
+    let parent = lab.call_on("crm", "1001").id;
+    let focus = format!("conf-{}", parent.to_string().trim_start_matches('c'));
+    lab.call("alice", "1002");
+    lab.run_ms(2_000);
+    lab.does("alice", |phone, now, out| phone.transfer(now, &focus, out));
+    lab.run_ms(1_000);
+    expect_together(&mut lab, &["alice", "bob"]);
+    // The scripted phone hangs up when its REFER has succeeded: so ends its conference.
+    lab.does("alice", |phone, now, out| phone.transfer(now, "1003", out));
+    lab.run_ms(1_000);
+    assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
+    lab.nothing_left();
+}
+
+#[test]
 fn a_phone_calls_for_a_conference_and_is_told_that_it_talks_with_a_focus() {
     let mut lab = lab(7);
     lab.call("alice", "conference");
@@ -201,6 +220,22 @@ fn a_phone_calls_for_a_conference_and_is_told_that_it_talks_with_a_focus() {
     assert_eq!(lab.call_on("crm", "1001").state, ACTIVE);
     let heard = lab.hears("alice", Duration::from_secs(1));
     assert!(heard.level(400) < AUDIBLE / 10.0, "who is alone hears nobody: {}", heard.level(400));
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn who_was_silent_for_a_while_is_heard_again() {
+    let mut lab = lab(9);
+    three(&mut lab);
+    lab.phone("alice").script.speaks = false;
+    lab.run_ms(1_000);
+    lab.does("alice", |phone, now, out| {
+        phone.script.speaks = true;
+        phone.handle_timeout(now, out);
+    });
+    lab.run_ms(1_000);
+    expect_together(&mut lab, &["alice", "bob", "carol"]);
     lab.hang_up("alice");
     lab.nothing_left();
 }

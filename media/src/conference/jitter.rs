@@ -163,6 +163,11 @@ impl JitterBuffer {
         Some(count)
     }
 
+    /// Whether something is being said.
+    pub(super) const fn is_playing(&self) -> bool {
+        self.playing
+    }
+
     /// Gives up: what comes next begins anew.
     pub(super) const fn end(&mut self) {
         self.playing = false;

@@ -37,6 +37,10 @@ impl Voice {
             self.buffer.end();
             *self.decoder = g722::Decoder::default();
         }
+        if !self.buffer.is_playing() {
+            // What is said anew begins with the silence of the delay: that is not what was given up for.
+            self.silent_frames = 0;
+        }
         self.buffer.put(header.timestamp, payload, lead);
     }
 
@@ -166,6 +170,26 @@ mod tests {
                 let expected = 8_000.0 * (std::f64::consts::TAU * 1_000.0 * time_s).sin();
                 assert!((f64::from(*sample) - expected).abs() < 250.0, "{from} {n}");
             }
+        }
+    }
+
+    #[test]
+    fn who_was_silent_for_a_while_is_heard_again() {
+        let mut voice = Voice::default();
+        let mut frame = [0; FRAME_MAX];
+        // He stops after a second, for one; his timestamps go on, or they wait for him.
+        for pause in [0, 50] {
+            let mut loud = 0;
+            for tick in 0..150_u64 {
+                if !(50..100).contains(&tick) {
+                    let number = if tick < 50 { tick } else { tick - 50 + pause };
+                    let (header, payload) = packet(Codec::Pcmu, 5, 1_000 * pause + number, 400.0);
+                    voice.hear(&header, Codec::Pcmu, &payload, 56);
+                }
+                let speaks = voice.speak(false, &mut frame);
+                loud += u32::from(tick >= 110 && speaks && frame.iter().any(|sample| sample.abs() > 1_000));
+            }
+            assert_eq!(loud, 40, "after a pause of {pause} packets");
         }
     }
 

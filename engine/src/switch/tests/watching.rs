@@ -106,6 +106,26 @@ fn a_conference_tells_who_is_in_it_until_it_is_over() {
 }
 
 #[test]
+fn the_lamp_of_a_park_address_shines_while_somebody_waits_there() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let slot = "701";
+    if subscribe(&mut rig, 1, line("1001"), slot, Package::Dialog) != Some(Document::Dialogs(Vec::new())) {
+        panic!("a park address that is free is idle");
+    }
+    let caller = rig.call_in(line("1001"), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.answer(station, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.request(CRM, Operation::Park { call: CallId(2), to: Some(slot.to_owned()) }).unwrap();
+    let parked = dialogs(told(&mut rig).pop().expect("a notice").0);
+    let [dialog] = &parked[..] else { panic!("one dialog") };
+    assert_eq!((dialog.phase, dialog.remote.user.as_str()), (DialogPhase::Confirmed, "1001"));
+    rig.hang_up(caller);
+    assert!(dialogs(told(&mut rig).pop().expect("a notice").0).is_empty());
+}
+
+#[test]
 fn what_is_not_there_cannot_be_watched() {
     let mut rig = Rig::new();
     let refused = |rig: &mut Rig, peer: Peer, to: &str, package| {

@@ -161,7 +161,9 @@ fn another_device_of_the_line_takes_the_call_over() {
     lab.connected_call("alice", "bob");
     let dialog = lab.phone("bob").replaceable().expect("a dialog");
     let headers = vec![("Replaces".to_owned(), dialog), ("Require".to_owned(), "replaces".to_owned())];
-    lab.does("bob-home", |phone, now, out| drop(phone.call_with(now, "1001", headers, out)));
+    lab.does("bob-home", |phone, now, out| {
+        phone.call_with(now, "1001", headers, out);
+    });
     lab.run_ms(1_000);
     assert_eq!((lab.status("bob"), lab.status("bob-home")), (Status::Over(0), Status::Connected));
     lab.phone("bob-home").listen();
@@ -182,7 +184,9 @@ fn a_colleague_may_not_take_over_what_is_not_his() {
     let dialog = lab.phone("bob").replaceable().expect("a dialog");
     for (dialog, status) in [(dialog, 403), ("nothing;to-tag=1;from-tag=2".to_owned(), 481)] {
         let headers = vec![("Replaces".to_owned(), dialog)];
-        lab.does("carol", |phone, now, out| drop(phone.call_with(now, "1001", headers, out)));
+        lab.does("carol", |phone, now, out| {
+            phone.call_with(now, "1001", headers, out);
+        });
         lab.run_ms(1_000);
         assert_eq!(lab.status("carol"), Status::Over(status));
     }

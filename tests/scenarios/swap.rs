@@ -18,7 +18,7 @@ fn the_phone_talks_with_one_party_and_the_other_hears_music() {
     lab.expect_talk("alice", "carol");
     let music = lab.hears("bob", Duration::from_secs(1));
     assert!(music.tone() >= 45 && music.voice("1001") == 0, "{music:?}");
-    let mut swap = |lab: &mut Lab, call: CallId, with: CallId| {
+    let swap = |lab: &mut Lab, call: CallId, with: CallId| {
         lab.does_ask("crm", Operation::SwapHold { call, with });
         lab.run_ms(300);
     };

@@ -170,8 +170,12 @@ impl Switch {
         };
         let (redirecting, redirection) = (calling.redirecting.clone(), calling.redirection.clone());
         let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
+        let greeting = calling.greeting.clone().filter(|_| kind != LineKind::Trunk);
+        let data = calling.data.clone();
         let id = self.next_call();
         let call = Call {
+            user_user: greeting.unwrap_or_default(),
+            data,
             caller: from,
             called,
             peer: Some(caller),

@@ -30,7 +30,7 @@ pub(super) struct Nothing {}
 #[serde(deny_unknown_fields)]
 pub(super) struct UserUser {
     /// User-user information for the far side, in hexadecimal (RFC 7433).
-    #[schema(example = "0468656c6c6f")]
+    #[schema(value_type = Option<String>, example = "0468656c6c6f")]
     #[serde(default)]
     pub(super) user_user: Option<Hex>,
 }
@@ -84,16 +84,19 @@ impl<'de> Deserialize<'de> for Text {
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeCall {
     /// The destination in dialable format; empty, or `;` at its end: `dial` brings the rest.
-    #[schema(example = "1002")]
+    #[schema(value_type = String, example = "1002")]
     to: Text,
     /// User-user information for the called party, in hexadecimal.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "0468656c6c6f")]
     user_user: Option<Hex>,
     /// CallData, in hexadecimal.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "63617365203432")]
     call_data: Option<Hex>,
     /// The call is given up when nobody answered for so many seconds.
     #[serde(default)]
+    #[schema(example = 20)]
     no_answer_timeout_s: Option<u32>,
     /// Nothing may interrupt the call.
     #[serde(default)]
@@ -109,6 +112,7 @@ pub(super) struct MakeCall {
     dest_off_hook: bool,
     /// The name that the called party is shown.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "Reception")]
     calling_party: Option<Text>,
 }
 
@@ -138,6 +142,7 @@ pub(super) struct Forward {
     entries: Vec<ForwardItem>,
     /// Rings before a call counts as not answered.
     #[serde(default)]
+    #[schema(example = 4)]
     rings: Option<u32>,
 }
 
@@ -152,7 +157,7 @@ struct ForwardItem {
     #[serde(default)]
     caller: Option<Text>,
     /// Where to; none: do not disturb.
-    #[schema(example = "1003")]
+    #[schema(value_type = Option<String>, example = "1003")]
     #[serde(default)]
     destination: Option<Text>,
 }
@@ -178,9 +183,11 @@ impl Forward {
 pub(super) struct Pickup {
     /// The address of the alerting station.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "1002")]
     from: Option<Text>,
     /// The group of the alerting station.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "sales")]
     group: Option<Text>,
 }
 
@@ -195,7 +202,7 @@ impl Pickup {
 #[serde(deny_unknown_fields)]
 pub(super) struct Unpark {
     /// The park address.
-    #[schema(example = "701")]
+    #[schema(value_type = String, example = "701")]
     pub(super) from: Text,
 }
 
@@ -204,6 +211,7 @@ pub(super) struct Unpark {
 #[serde(deny_unknown_fields)]
 pub(super) struct UncompleteCall {
     /// The request that is outstanding.
+    #[schema(example = 3)]
     completion: u32,
 }
 
@@ -218,9 +226,11 @@ impl UncompleteCall {
 #[serde(deny_unknown_fields)]
 pub(super) struct OpenLine {
     /// `none`, `monitor` or `owner`.
+    #[schema(example = "owner")]
     privilege: String,
     /// What is taken as owner; none: interactive voice.
     #[serde(default)]
+    #[schema(example = json!(["interactivevoice"]))]
     media_modes: Vec<String>,
 }
 
@@ -237,9 +247,11 @@ impl OpenLine {
 pub(super) struct SetStatusMessages {
     /// LINEDEVSTATE_ that are wanted.
     #[serde(default)]
+    #[schema(example = json!(["ringing", "numcompletions"]))]
     line_states: Vec<String>,
     /// LINEADDRESSSTATE_ that are wanted.
     #[serde(default)]
+    #[schema(example = json!(["numcalls", "forward"]))]
     address_states: Vec<String>,
 }
 
@@ -257,8 +269,10 @@ impl SetStatusMessages {
 #[serde(deny_unknown_fields)]
 pub(super) struct SetAppPriority {
     /// For which mode.
+    #[schema(example = "interactivevoice")]
     media_mode: String,
     /// 1: to the top; 0: off the list.
+    #[schema(example = 1)]
     priority: u32,
 }
 
@@ -289,6 +303,7 @@ impl SwapHold {
 #[serde(deny_unknown_fields)]
 pub(super) struct Dial {
     /// More digits; `;` at the end: more follow.
+    #[schema(value_type = String, example = "1003")]
     pub(super) digits: Text,
 }
 
@@ -297,7 +312,7 @@ pub(super) struct Dial {
 #[serde(deny_unknown_fields)]
 pub(super) struct To {
     /// Where to.
-    #[schema(example = "1003")]
+    #[schema(value_type = String, example = "1003")]
     pub(super) to: Text,
 }
 
@@ -307,6 +322,7 @@ pub(super) struct To {
 pub(super) struct Consult {
     /// Whom to consult at once: LINECALLPARAMFLAGS_ONESTEPTRANSFER or _NOHOLDCONFERENCE.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "1003")]
     to: Option<Text>,
 }
 
@@ -364,6 +380,7 @@ pub(super) struct Park {
     mode: String,
     /// The park address, if directed.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "701")]
     to: Option<Text>,
 }
 
@@ -388,6 +405,7 @@ pub(super) struct CompleteCall {
     mode: String,
     /// Which message, with `message`.
     #[serde(default)]
+    #[schema(example = 0)]
     message: Option<u32>,
 }
 
@@ -411,9 +429,11 @@ impl CompleteCall {
 pub(super) struct Handoff {
     /// The application's name.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "desk")]
     app: Option<Text>,
     /// LINEMEDIAMODE_: to the first that opened the line as owner for it.
     #[serde(default)]
+    #[schema(example = "g3fax")]
     media_mode: Option<String>,
 }
 
@@ -452,6 +472,7 @@ impl SetCallPrivilege {
 pub(super) struct MediaModes {
     /// LINEMEDIAMODE_.
     #[serde(default)]
+    #[schema(example = json!(["interactivevoice"]))]
     media_modes: Vec<String>,
 }
 
@@ -466,7 +487,7 @@ impl MediaModes {
 #[serde(deny_unknown_fields)]
 pub(super) struct Octets {
     /// Octets in hexadecimal; none: removed.
-    #[schema(example = "63617365203432")]
+    #[schema(value_type = String, example = "63617365203432")]
     pub(super) data: Hex,
 }
 
@@ -496,14 +517,16 @@ impl Quality {
 #[serde(deny_unknown_fields)]
 pub(super) struct GenerateDigits {
     /// `0`-`9`, `A`-`D`, `*`, `#`, `,` for a pause, `!` for a hookflash; none: what is being said is cancelled.
-    #[schema(example = "1234#")]
+    #[schema(value_type = Option<String>, example = "1234#")]
     #[serde(default)]
     digits: Option<Text>,
     /// How long each lasts; clamped.
     #[serde(default)]
+    #[schema(example = 100)]
     duration_ms: Option<u32>,
     /// LINEDIGITMODE_: `dtmf`.
     #[serde(default)]
+    #[schema(example = "dtmf")]
     mode: Option<String>,
 }
 
@@ -524,14 +547,16 @@ pub(super) struct GatherDigits {
     #[serde(default)]
     count: Option<u32>,
     /// Digits that end it.
-    #[schema(example = "#")]
+    #[schema(value_type = Option<String>, example = "#")]
     #[serde(default)]
     termination_digits: Option<Text>,
     /// How long the first digit is waited for.
     #[serde(default)]
+    #[schema(example = 5000)]
     first_digit_timeout_ms: Option<u32>,
     /// How long each further digit is waited for.
     #[serde(default)]
+    #[schema(example = 3000)]
     inter_digit_timeout_ms: Option<u32>,
 }
 
@@ -554,6 +579,7 @@ impl GatherDigits {
 pub(super) struct MonitorDigits {
     /// LINEDIGITMODE_: `dtmf`, `dtmfend`; none: stops.
     #[serde(default)]
+    #[schema(example = json!(["dtmf"]))]
     modes: Vec<String>,
 }
 

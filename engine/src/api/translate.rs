@@ -16,9 +16,11 @@ pub(super) struct TranslateAddress {
     #[schema(example = "+1 (425) 555-0100")]
     address: String,
     /// The calling card; heeded with `cardoverride`.
+    #[schema(example = 1)]
     #[serde(default)]
     card: Option<u32>,
     /// LINETRANSLATEOPTION_: `cardoverride`, `cancelcallwaiting`, `forcelocal`, `forceld`.
+    #[schema(example = json!(["forcelocal"]))]
     #[serde(default)]
     options: Vec<String>,
 }

@@ -174,7 +174,7 @@ pub enum Operate {
     Redirect(CallTo),
     /// Let nobody barge into a call.
     SecureCall(OneCall),
-    /// Have a call that finds nobody completed later, or now.
+    /// Have a call that finds nobody completed later, or at once.
     CompleteCall {
         /// The call.
         call: String,

@@ -335,7 +335,7 @@ impl Call {
         self.request(Operation::SecureCall(self.id)).await
     }
 
-    /// Has a call that finds nobody completed later, or now; `message` is for [`CompletionMode::Message`].
+    /// Has a call that finds nobody completed later, or at once; `message` is for [`CompletionMode::Message`].
     ///
     /// TAPI `lineCompleteCall`: busy, ringback or proceeding.
     ///

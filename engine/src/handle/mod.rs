@@ -4,6 +4,8 @@ mod call;
 mod engine;
 mod line;
 mod outcome;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use crate::driver::event_log::{Delivery, Subscription};
 pub use crate::driver::metrics::MetricsSnapshot;

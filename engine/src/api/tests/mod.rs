@@ -455,6 +455,16 @@ async fn the_contract_names_every_path_and_operation() {
         let told = |response: &Value| response["description"].as_str().is_some_and(|text| !text.is_empty());
         assert!(responses.values().all(told), "{path}");
     }
+    for item in document["paths"].as_object().unwrap().values() {
+        let body = &item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(name) = body.as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) else {
+            continue;
+        };
+        for (field, schema) in schemas[name]["properties"].as_object().into_iter().flatten() {
+            let is_flag = schema["type"] == "boolean" || schema["items"].get("$ref").is_some();
+            assert!(is_flag || schema.get("example").is_some(), "{name}.{field} has no example: {schema}");
+        }
+    }
     let mut references = Vec::new();
     find_references(&document, &mut references);
     assert!(references.len() > 20);

@@ -1,15 +1,11 @@
 //! Two applications before a real engine with lines whose media ends in it: `crm` has 1001, `desk` the other four.
 
-use std::net::UdpSocket;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::config::Config;
-use crate::driver::Running;
+use crate::handle::tests::Premises;
 use crate::switch::{CallPrivilege, MediaMode};
 use crate::tapi3::{
     Address, AddressType, Call, CallState, DisconnectCode, Event, EventFilter, Events, Notifications, Tapi,
@@ -18,39 +14,26 @@ use crate::tapi3::{
 pub(super) const VOICE: [MediaMode; 1] = [MediaMode::InteractiveVoice];
 
 pub(super) struct Bench {
-    pub(super) running: Running,
+    pub(super) premises: Premises,
     pub(super) crm: Tapi,
     pub(super) desk: Tapi,
-    directory: PathBuf,
 }
 
 impl Bench {
     pub(super) async fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let directory = std::env::temp_dir().join(format!("trunkline-tapi3-{}-{number}", std::process::id()));
-        let port = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let lines: String = ["1001", "1002", "1003", "1004", "1005"]
-            .map(|line| format!("[[line]]\naddress = \"{line}\"\nkind = \"local\"\ngroups = [\"desk\"]\n"))
-            .concat();
-        let text = format!(
-            "[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\nworkers = 1\n[media]\nlisten = \"127.0.0.1\"\nworkers = 1\n\
-             [park]\nslots = \"701-702\"\n{lines}\
-             [[app]]\nname = \"crm\"\ntoken = \"a-token-of-the-first-application\"\nlines = [\"1001\"]\n\
+        let premises = Premises::new(
+            "[[app]]\nname = \"crm\"\ntoken = \"a-token-of-the-first-application\"\nlines = [\"1001\"]\n\
              [[app]]\nname = \"desk\"\ntoken = \"a-token-of-the-other-application\"\n\
-             lines = [\"1002\", \"1003\", \"1004\", \"1005\"]\n"
+             lines = [\"1002\", \"1003\", \"1004\", \"1005\"]\n",
         );
-        let config = Config::parse(Path::new("bench.toml"), &text).unwrap();
-        let running = Running::start(config, &directory).unwrap();
-        let tapi = async |name| Tapi::initialize(running.engine().app(name).unwrap()).await.unwrap();
+        let tapi = async |name| Tapi::initialize(premises.running.engine().app(name).unwrap()).await.unwrap();
         let (crm, desk) = (tapi("crm").await, tapi("desk").await);
-        Self { running, crm, desk, directory }
+        Self { premises, crm, desk }
     }
 
     pub(super) async fn end(self) {
         drop((self.crm, self.desk));
-        self.running.stop().await;
-        drop(std::fs::remove_dir_all(&self.directory));
+        self.premises.close().await;
     }
 
     /// A call of crm to this number, not connected.

@@ -263,7 +263,7 @@ async fn a_hand_off_that_fails_ends_the_call() {
 async fn both_kinds_of_release_free_the_handle() {
     let bench = Bench::new().await;
     let answering = bench.answering(&["1002"]).await;
-    let app = bench.running.engine().app("crm").unwrap();
+    let app = bench.premises.running.engine().app("crm").unwrap();
     let call = bench.call_to("1002").await;
     call.connect(Wait::Sync).await.unwrap();
     let clone = call.clone();

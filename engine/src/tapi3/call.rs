@@ -125,8 +125,11 @@ impl Drop for CallObject {
         self.shared.forget(id);
         if !part.is_released {
             let app = &self.shared.app;
-            // An engine that has stopped or is overloaded frees the handle by itself: idle calls are kept by number.
-            let _ = app.engine().submit(app.id(), Operation::DeallocateCall(id));
+            let submitted = app.engine().submit(app.id(), Operation::DeallocateCall(id));
+            if let Err(error) = submitted {
+                // An engine that has stopped holds no handle; one that is overloaded keeps so many idle calls.
+                tracing::debug!(%id, %error, "the handle of a released call is kept");
+            }
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
 use crate::handle::{AppIdentity, Engine, Shared};
-use crate::switch::{AppId, CallId, LineError, Message, Operation, Outcome, Switch};
+use crate::switch::{AppId, CallId, LineError, Message, Operation, Outcome, Reply, Switch};
 use crate::tapi3::{Error, Event, EventFilter, Notifications, Tapi, Wait};
 
 const CONFIG: &str = "[sip]\nworkers = 1\n[[line]]\naddress = \"1001\"\nkind = \"local\"\n\
@@ -42,17 +42,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
             match input {
                 SwitchInput::View(reader) => reader(&state),
                 SwitchInput::Request(app, request, operation) => {
-                    let reply = match operation {
-                        Operation::OpenLine { .. } | Operation::SetStatusMessages { .. } => Ok(Outcome::Done),
-                        Operation::MakeCall { to, .. } if to == "1002" => Ok(Outcome::Call(CallId(7))),
-                        Operation::MakeCall { to, .. } if to.is_empty() => {
-                            Err(LineError::InvalAddress.into())
-                        }
-                        silent => {
-                            drop(silent);
-                            continue;
-                        }
-                    };
+                    let Some(reply) = script(&operation) else { continue };
                     log.append(app, Message::Reply { request, reply: reply.clone() });
                     if let Some((_, sender)) = replies.remove(&request) {
                         drop(sender.send(reply));
@@ -83,6 +73,19 @@ fn engine() -> (Engine, Arc<EventLog>) {
         ready: AtomicBool::new(true),
     }));
     (engine, events)
+}
+
+/// Opens lines, makes call 7, dials nothing, and is silent else.
+fn script(operation: &Operation) -> Option<Reply> {
+    if matches!(operation, Operation::OpenLine { .. } | Operation::SetStatusMessages { .. }) {
+        return Some(Ok(Outcome::Done));
+    }
+    let Operation::MakeCall { to, .. } = operation else { return None };
+    match to.as_str() {
+        "1002" => Some(Ok(Outcome::Call(CallId(7)))),
+        "" => Some(Err(LineError::InvalAddress.into())),
+        _ => None,
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,13 +1,16 @@
-//! An application in a lab: what it is told, as text.
+//! An application in a lab: what it is told, as text, and whether an engine may tell it so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use trunkline::switch::{CallId, Message, Reply, RequestId};
+use trunkline::switch::{CallId, CallReport, CallState, Message, Outcome, Reply, RequestId, advance};
 
 /// An application's view of the engine.
 #[derive(Debug, Default)]
 pub struct App {
+    asked: BTreeSet<RequestId>,
     replies: BTreeMap<RequestId, Reply>,
+    /// The state of each call as it was told last; a call that it has no handle to any more stays until it is given anew.
+    states: BTreeMap<CallId, CallState>,
     lines: Vec<Told>,
     mark: usize,
 }
@@ -22,7 +25,53 @@ struct Told {
 }
 
 impl App {
+    pub(crate) fn asks(&mut self, request: RequestId) {
+        self.asked.insert(request);
+    }
+
+    /// The requests that were not answered.
+    pub fn unanswered(&self) -> impl Iterator<Item = RequestId> {
+        self.asked.iter().copied().filter(|request| !self.replies.contains_key(request))
+    }
+
+    /// # Panics
+    /// If the message is none that may follow what was told before.
+    fn check(&mut self, message: &Message) {
+        match message {
+            Message::Reply { request, reply } => {
+                assert!(self.asked.contains(request), "a reply that nobody waits for: {request:?}");
+                if let Ok(Outcome::Calls(given)) = reply {
+                    self.states.retain(|call, state| !given.contains(call) || *state == CallState::Idle);
+                }
+                let spoken_of = call_of(reply).filter(|call| self.states.contains_key(call));
+                assert_eq!(spoken_of, None, "the call was spoken of before the reply that names it");
+            }
+            Message::NewCall { call, .. } => {
+                // TAPI: a call never leaves idle.
+                self.states.retain(|known, state| known != call || *state == CallState::Idle);
+            }
+            Message::CallState { call, state, privilege, .. } => {
+                let before = self.states.insert(*call, *state);
+                let told_anew = privilege.is_some() && before == Some(*state);
+                let legal = before.is_none_or(|before| may_follow(before, *state)) || told_anew;
+                assert!(legal, "{call} went from {before:?} to {state:?}");
+            }
+            Message::CallInfo { .. }
+            | Message::AddressState { .. }
+            | Message::Forwarded { .. }
+            | Message::LineState { .. }
+            | Message::Close { .. }
+            | Message::MonitorDigits { .. }
+            | Message::GatherDigits { .. }
+            | Message::Generate { .. }
+            | Message::MonitorMedia { .. }
+            | Message::Parked { .. }
+            | Message::Registration { .. } => {}
+        }
+    }
+
     pub(crate) fn tell(&mut self, message: Message) {
+        self.check(&message);
         let told = match message {
             Message::Reply { request, reply } => {
                 let text = match &reply {
@@ -131,6 +180,31 @@ impl App {
     }
 }
 
+/// Whether some report leads from one state to the other: the table in `tests/tables/call_states.md`.
+fn may_follow(from: CallState, to: CallState) -> bool {
+    let with_mode = match to {
+        CallState::Busy(mode) => Some(CallReport::Busy(mode)),
+        CallState::SpecialInfo(information) => Some(CallReport::Announced(information)),
+        CallState::Disconnected(mode) => Some(CallReport::Disconnected(mode)),
+        CallState::Idle
+        | CallState::Offering(_)
+        | CallState::Accepted
+        | CallState::DialTone(_)
+        | CallState::Dialing
+        | CallState::Proceeding
+        | CallState::Ringback
+        | CallState::Connected(_)
+        | CallState::OnHold
+        | CallState::Conferenced
+        | CallState::OnHoldPendConf
+        | CallState::OnHoldPendTransfer
+        | CallState::Unknown => None,
+    };
+    // A call that is introduced as unknown may turn out to be anything.
+    from == CallState::Unknown
+        || CallReport::SAMPLES.into_iter().chain(with_mode).any(|report| advance(from, report) == Some(to))
+}
+
 /// `Connected(ActiveHeld)` as `connected activeheld`.
 fn words(debug: &str) -> String {
     debug.to_lowercase().replace('(', " ").replace(')', "")
@@ -138,8 +212,6 @@ fn words(debug: &str) -> String {
 
 /// The call that a successful reply names: the one that was made, the consultation call, or the conference.
 pub fn call_of(reply: &Reply) -> Option<CallId> {
-    use trunkline::switch::Outcome;
-
     match reply {
         Ok(Outcome::Call(call) | Outcome::Consult(call)) => Some(*call),
         Ok(Outcome::Conference { conference, .. }) => Some(*conference),
@@ -151,5 +223,59 @@ pub fn call_of(reply: &Reply) -> Option<CallId> {
             | Outcome::Translated(_),
         )
         | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline::switch::{CallPrivilege, ConnectedMode, DisconnectMode};
+
+    use super::*;
+
+    const CALL: CallId = CallId(1);
+
+    fn told(states: &[CallState]) {
+        let mut app = App::default();
+        for state in states {
+            let (line, privilege) = ("1001".into(), None);
+            app.tell(Message::CallState { call: CALL, line, state: *state, privilege });
+        }
+    }
+
+    #[test]
+    fn what_the_table_has_may_be_told() {
+        let active = CallState::Connected(ConnectedMode::Active);
+        let ended = CallState::Disconnected(DisconnectMode::NumberChanged);
+        told(&[CallState::Dialing, CallState::Proceeding, active, CallState::OnHold, ended, CallState::Idle]);
+    }
+
+    #[test]
+    #[should_panic(expected = "went from")]
+    fn a_call_that_leaves_idle_is_found() {
+        told(&[CallState::Dialing, CallState::Idle, CallState::Dialing]);
+    }
+
+    #[test]
+    #[should_panic(expected = "went from")]
+    fn a_call_that_is_told_twice_is_found() {
+        told(&[CallState::OnHold, CallState::OnHold]);
+    }
+
+    #[test]
+    #[should_panic(expected = "went from")]
+    fn a_call_that_leaves_idle_by_being_given_anew_is_found() {
+        let mut app = App::default();
+        let line = || "1001".into();
+        let state = |state| Message::CallState { call: CALL, line: line(), state, privilege: None };
+        app.tell(state(CallState::Idle));
+        app.tell(Message::NewCall { call: CALL, line: line(), privilege: CallPrivilege::Owner });
+        app.tell(state(CallState::Dialing));
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody waits for")]
+    fn a_reply_that_nobody_waits_for_is_found() {
+        let reply = Ok(Outcome::Done);
+        App::default().tell(Message::Reply { request: RequestId(1), reply });
     }
 }

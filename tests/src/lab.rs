@@ -324,6 +324,7 @@ impl Lab {
     pub fn request(&mut self, app: &str, operation: Operation) -> RequestId {
         self.requests += 1;
         let request = RequestId(self.requests);
+        self.apps[place_of(app)].asks(request);
         self.ask(app_id(app), request, operation);
         request
     }
@@ -486,6 +487,23 @@ impl Lab {
         }
     }
 
+    /// Each request of an application was answered.
+    ///
+    /// # Panics
+    /// If one was not.
+    #[track_caller]
+    pub fn expect_replies(&self) {
+        for (name, app) in APPS.iter().zip(&self.apps) {
+            let lost: Vec<RequestId> = app.unanswered().collect();
+            assert!(lost.is_empty(), "{name} waits for {lost:?}\n{}", self.ladder.tail(30));
+        }
+    }
+
+    /// The addresses of record that somebody is bound to: lines with a phone, park addresses that are taken.
+    pub fn bound(&self) -> Vec<Arc<str>> {
+        self.location.snapshot().into_iter().map(|(address, _)| address).collect()
+    }
+
     /// Lets the applications deallocate their idle calls, waits for every timer, and asserts that the engine holds nothing.
     ///
     /// # Panics
@@ -526,6 +544,7 @@ impl Lab {
 
     #[track_caller]
     fn expect_nothing(&self) {
+        self.expect_replies();
         for (worker, agent) in self.agents.iter().enumerate() {
             let gauges = agent.gauges();
             let left =

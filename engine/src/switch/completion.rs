@@ -87,6 +87,11 @@ pub(super) struct Completions {
 }
 
 impl Completions {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
     pub(super) fn get(&self, id: CompletionId) -> Option<&Completion> {
         self.by_id.get(&id)
     }

@@ -50,6 +50,13 @@ const LEASE_MARGIN: Duration = Duration::from_secs(60);
 #[derive(Default, Debug)]
 pub(super) struct Slots(BTreeMap<Arc<str>, Parked>);
 
+impl Slots {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// A parked call.
 #[derive(Clone, Debug)]
 struct Parked {

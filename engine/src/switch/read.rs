@@ -58,6 +58,10 @@ impl Switch {
             legs: self.legs.len(),
             media_legs: self.media.legs(),
             media_ports_in_use: self.media.ports_in_use(),
+            conferences: self.conferences.len(),
+            parked: self.slots.len(),
+            completions: self.completions.len(),
+            watches: self.watches.len(),
         }
     }
 

@@ -426,7 +426,7 @@ impl Rig {
     pub(super) fn assert_quiet(&mut self) {
         self.commands();
         let gauges = self.switch.gauges();
-        assert_eq!(Gauges { calls_idle: 0, ..gauges }, Gauges::default());
+        assert_eq!(Gauges { calls_idle: 0, completions: 0, watches: 0, ..gauges }, Gauges::default());
         assert_eq!(self.switch.conversations, 0);
         assert!(self.open.is_empty());
     }

@@ -244,4 +244,12 @@ pub struct Gauges {
     pub media_legs: usize,
     /// RTP port pairs.
     pub media_ports_in_use: usize,
+    /// Conferences.
+    pub conferences: usize,
+    /// Park addresses that are taken.
+    pub parked: usize,
+    /// Requests to complete a call that are outstanding.
+    pub completions: usize,
+    /// Subscriptions to lines, park addresses and conferences.
+    pub watches: usize,
 }

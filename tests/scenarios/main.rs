@@ -1,6 +1,7 @@
 //! The scenarios: each reads as a ladder.
 
 mod basic_call;
+mod carrier;
 mod completion;
 mod conference;
 mod dial;
@@ -27,4 +28,5 @@ mod torture;
 mod transfer;
 mod translate_address;
 mod trunk;
+mod upheaval;
 mod workers;

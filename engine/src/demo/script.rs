@@ -45,6 +45,8 @@ pub struct Script {
     pub acknowledges: bool,
     /// Refuses every re-INVITE with this status.
     pub refuses_reinvite: Option<u16>,
+    /// Refuses a re-INVITE without a session description with 488.
+    pub refuses_to_offer: bool,
     /// The RTP formats it knows, as it prefers them: of 0 (PCMU), 8 (PCMA), 101 (telephone-event).
     pub formats: Vec<u8>,
     /// How it writes hold.
@@ -82,6 +84,7 @@ impl Default for Script {
             late_offer: false,
             acknowledges: true,
             refuses_reinvite: None,
+            refuses_to_offer: false,
             formats: vec![0, 8, 101],
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,

@@ -298,6 +298,9 @@ impl Phone {
             return self.respond(now, from, request, id, (status, ""), &[], out);
         }
         let offer = Description::parse(request.body());
+        if offer.is_none() && self.script.refuses_to_offer {
+            return self.respond(now, from, request, id, (488, ""), &[], out);
+        }
         if offer.as_ref().is_some_and(|offer| !offer.fits(&self.script.formats)) {
             return self.respond(now, from, request, id, (488, ""), &[], out);
         }

@@ -1,0 +1,429 @@
+//! Everybody does everything at once: two owners, four phones and two networks over a bad network. No call goes where the
+//! table of states does not lead, each request is answered once, and when all is over nothing is left.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use trunkline::demo::{HoldForm, OnInvite, Phone, Status};
+use trunkline::switch::{
+    CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode, ForwardEntry,
+    ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, TransferMode,
+};
+use trunkline_tests::network::Quality;
+use trunkline_tests::{Lab, Plan, Tally};
+
+const PHONES: [&str; 4] = ["alice", "bob", "carol", "dave"];
+const EVERYBODY: [&str; 6] = ["alice", "bob", "carol", "dave", "carrier", "overseas"];
+const APPS: [&str; 2] = ["crm", "wall"];
+const LINES: [&str; 6] = ["1001", "1002", "1003", "1004", "2001", "carrier"];
+const NUMBERS: [&str; 9] = ["1001", "1002", "1003", "1004", "0301234", "9555", "2001", "701", "4711"];
+/// What phones dial besides: feature codes, park addresses, the conference.
+const CODES: [&str; 16] = [
+    "*70",
+    "*70",
+    "*8",
+    "**1001",
+    "**1003",
+    "*21*1003",
+    "#21",
+    "*67*1004",
+    "#67",
+    "*78",
+    "*79",
+    "*66",
+    "#66",
+    "701",
+    "702",
+    "conference",
+];
+
+/// Runs seeds 0 to `TRUNKLINE_SEEDS` (500 if it is not set, 20 where nothing is optimised), or the one that `SIM_SEED` names;
+/// with `LAB_TRACE=1` it shows everything that passes.
+#[test]
+fn whatever_everybody_does_nothing_is_lost_or_left() {
+    let read = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    if let Some(seed) = read("SIM_SEED") {
+        eprintln!("{:#?}", upheaval(seed));
+        return;
+    }
+    let seeds = read("TRUNKLINE_SEEDS").unwrap_or(if cfg!(debug_assertions) { 20 } else { 500 });
+    let began = Instant::now();
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let next = AtomicU64::new(0);
+    let total = Mutex::new(Tally::default());
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds {
+                        return;
+                    }
+                    match catch_unwind(AssertUnwindSafe(|| upheaval(seed))) {
+                        Ok((_, tally)) => total.lock().expect("no thread panicked").add(&tally),
+                        Err(_) => failed.lock().expect("no thread panicked").push(seed),
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().expect("no thread panicked");
+    assert!(failed.is_empty(), "run it again with SIM_SEED= one of {failed:?}");
+    let total = total.into_inner().expect("no thread panicked");
+    eprintln!("{seeds} seeds in {:?}: {total:#?}", began.elapsed());
+    let seeds = u32::try_from(seeds).expect("a run has fewer seeds");
+    assert!(
+        total.connected > seeds && total.granted > 10 * seeds && total.denied > 5 * seeds,
+        "too little happened: {total:?}"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_upheaval() {
+    for seed in 1..4 {
+        assert_eq!(upheaval(seed), upheaval(seed), "SIM_SEED={seed}");
+    }
+    assert_ne!(upheaval(1).0, upheaval(2).0);
+}
+
+/// A minute or two of everybody doing what he likes, until all are told to stop. Returns the fingerprint of every byte sent,
+/// and what happened.
+fn upheaval(seed: u64) -> (u64, Tally) {
+    let mut rng = StdRng::seed_from_u64(seed ^ 0x0b5e55ed);
+    let mut lab = lab(seed, &mut rng);
+    for _ in 0..rng.random_range(40..100) {
+        lab.run_ms(rng.random_range(0..1_500));
+        if rng.random_bool(0.4) {
+            use_phone(&mut lab, &mut rng);
+        } else {
+            use_application(&mut lab, &mut rng);
+        }
+    }
+    stop(&mut lab);
+    lab.nothing_left();
+    (lab.fingerprint(), lab.tally().clone())
+}
+
+fn lab(seed: u64, rng: &mut StdRng) -> Lab {
+    let workers = rng.random_range(1..=3);
+    let is_mortal = rng.random_bool(0.1);
+    let mut plan = Plan::seeded(seed).workers(workers).with(|setup| {
+        setup.ring_max = Duration::from_secs(20);
+        // Phones are silent as a rule.
+        setup.media.silent_after = is_mortal.then_some(Duration::from_secs(20));
+        setup.apps[1].privilege = CallPrivilege::Owner;
+        setup.park.timeout = Duration::from_secs(20);
+        setup.park.fallback = (seed % 5 == 0).then(|| "1004".to_owned());
+        setup.completion.timeout = Duration::from_secs(60);
+        setup.completion.messages = vec!["call me".to_owned()];
+        setup.conference.parties_max = 5;
+        for line in &mut setup.lines {
+            line.groups = vec!["all".to_owned()];
+        }
+    });
+    if rng.random_bool(0.2) {
+        plan = plan.tcp("carol");
+    }
+    let mut lab = plan.build().with_registered(&PHONES);
+    for name in EVERYBODY {
+        let script = &mut lab.phone(name).script;
+        script.on_invite = match rng.random_range(0..8) {
+            0 => OnInvite::Ring,
+            1 => {
+                let status = [480, 486, 603][rng.random_range(0..3)];
+                OnInvite::Refuse(status, Duration::from_millis(rng.random_range(0..4_000)))
+            }
+            2 => OnInvite::Answer(Duration::from_millis(rng.random_range(0..5_000))),
+            _ => OnInvite::Answer(Duration::from_millis(rng.random_range(0..500))),
+        };
+        script.auto_answers = rng.random_bool(0.8);
+        script.obeys_talk = rng.random_bool(0.7);
+        script.early_media = rng.random_bool(0.2);
+        script.late_offer = rng.random_bool(0.2);
+        script.acknowledges = rng.random_bool(0.98);
+        script.hold_form =
+            [HoldForm::SendOnly, HoldForm::Inactive, HoldForm::Unspecified][rng.random_range(0..3)];
+        script.resumes_without_offer = rng.random_bool(0.2);
+        script.formats = [vec![0, 8, 101], vec![8, 0], vec![0], vec![8, 101]][rng.random_range(0..4)].clone();
+        script.changes_by_update = rng.random_bool(0.1);
+        script.leaves_transferred = rng.random_bool(0.8);
+        script.refuses_reinvite = rng.random_bool(0.1).then_some([488, 491, 500][rng.random_range(0..3)]);
+        script.speaks = seed.is_multiple_of(100);
+    }
+    lab.set_quality(Quality::BAD);
+    lab
+}
+
+/// A phone dials, answers, refuses, holds, transfers, hangs up.
+fn use_phone(lab: &mut Lab, rng: &mut StdRng) {
+    let mut name = EVERYBODY[rng.random_range(0..EVERYBODY.len())];
+    let deed = rng.random_range(0..20);
+    let talking: Vec<&str> =
+        EVERYBODY.iter().copied().filter(|name| lab.status(name) == Status::Connected).collect();
+    if deed >= 8 && !talking.is_empty() {
+        name = talking[rng.random_range(0..talking.len())];
+    }
+    match deed {
+        0..=4 => lab.call(name, NUMBERS[rng.random_range(0..NUMBERS.len())]),
+        5 | 6 => lab.call(name, CODES[rng.random_range(0..CODES.len())]),
+        7 => lab.answer(name),
+        8 => lab.refuse(name, [486, 603][rng.random_range(0..2)]),
+        9 | 10 => lab.hold(name),
+        11 | 12 => lab.resume(name),
+        13 => {
+            let to = ["1001", "1002", "1003", "0301234", "701", "*70", "4711"][rng.random_range(0..7)];
+            lab.does(name, |phone, now, out| phone.transfer(now, to, out));
+        }
+        14 | 15 => {
+            // Consults, and transfers whether or not the other side has answered.
+            lab.hold(name);
+            lab.run_ms(rng.random_range(0..300));
+            lab.call(name, NUMBERS[rng.random_range(0..NUMBERS.len())]);
+            lab.run_ms(rng.random_range(0..3_000));
+            lab.does(name, Phone::transfer_to_consulted);
+        }
+        16 => lab.does(name, Phone::transfer_to_consulted),
+        17 => {
+            // Holds, and parks what is held, or takes it to a conference.
+            lab.hold(name);
+            lab.run_ms(rng.random_range(0..300));
+            lab.call(name, ["*70", "701", "conference"][rng.random_range(0..3)]);
+        }
+        _ => lab.hang_up(name),
+    }
+}
+
+/// One of the applications asks for something: of a call as a rule.
+fn use_application(lab: &mut Lab, rng: &mut StdRng) {
+    let app = APPS[rng.random_range(0..APPS.len())];
+    let calls = lab.calls(app);
+    let operation = if calls.is_empty() || rng.random_bool(0.25) {
+        on_line(rng)
+    } else {
+        let call = choose(rng, &calls);
+        on_call(rng, &calls, call)
+    };
+    lab.request(app, operation);
+}
+
+/// A call: one that is up, if there is one, as a rule.
+fn choose<'a>(rng: &mut StdRng, calls: &'a [CallView]) -> &'a CallView {
+    let up: Vec<&CallView> = calls.iter().filter(|view| view.state != CallState::Idle).collect();
+    if up.is_empty() || rng.random_bool(0.05) {
+        return &calls[rng.random_range(0..calls.len())];
+    }
+    up[rng.random_range(0..up.len())]
+}
+
+fn number(rng: &mut StdRng) -> String {
+    NUMBERS[rng.random_range(0..NUMBERS.len())].to_owned()
+}
+
+fn perhaps_number(rng: &mut StdRng) -> Option<String> {
+    let wanted = rng.random_bool(0.5);
+    wanted.then(|| number(rng))
+}
+
+fn on_line(rng: &mut StdRng) -> Operation {
+    let line: std::sync::Arc<str> = LINES[rng.random_range(0..LINES.len())].into();
+    match rng.random_range(0..24) {
+        0..=7 => {
+            let to = [number(rng), String::new(), "10;".to_owned(), "701".to_owned()];
+            let chosen = if rng.random_bool(0.7) { 0 } else { rng.random_range(1..4) };
+            Operation::MakeCall { line, to: to[chosen].clone(), params: None }
+        }
+        8 | 9 => {
+            let (from, group) = match rng.random_range(0..3) {
+                0 => (Some(number(rng)), None),
+                1 => (None, Some("all".to_owned())),
+                _ => (None, None),
+            };
+            Operation::Pickup { line, from, group }
+        }
+        10..=12 => {
+            let from = ["701", "702", "703", "999"][rng.random_range(0..4)].to_owned();
+            Operation::Unpark { line, from }
+        }
+        13 | 14 => {
+            let entries = (0..rng.random_range(0..3)).map(|_| forward_entry(rng)).collect();
+            Operation::Forward { line, entries, rings: rng.random_bool(0.5).then_some(1) }
+        }
+        15 => Operation::SetupConferenceOnLine { line },
+        16 => Operation::UncompleteCall { line, completion: CompletionId(rng.random_range(1..4)) },
+        17 => Operation::GetNewCalls { line },
+        18 | 19 => {
+            let privileges = [CallPrivilege::Owner, CallPrivilege::Monitor, CallPrivilege::None];
+            let privilege = privileges[rng.random_range(0..4_usize).saturating_sub(1)];
+            Operation::OpenLine { line, privilege, media_modes: Vec::new() }
+        }
+        20 if rng.random_bool(0.3) => Operation::CloseLine { line },
+        21 => {
+            let app = APPS[rng.random_range(0..APPS.len())].to_owned();
+            let priority = rng.random_range(0..2);
+            Operation::SetAppPriority { app, media_mode: MediaMode::InteractiveVoice, priority }
+        }
+        22 => {
+            let address = "+1 (425) 5550100".to_owned();
+            Operation::TranslateAddress { line, address, card: None, options: 0 }
+        }
+        _ => {
+            let line_states = vec!["ringing".to_owned(), "numcompletions".to_owned()];
+            let address_states = vec!["numcalls".to_owned(), "forward".to_owned()];
+            Operation::SetStatusMessages { line, line_states, address_states }
+        }
+    }
+}
+
+fn forward_entry(rng: &mut StdRng) -> ForwardEntry {
+    let mode = ForwardMode::ALL[rng.random_range(0..ForwardMode::ALL.len())];
+    let caller = mode.is_specific().then(|| "1001".into());
+    let destination = rng.random_bool(0.8).then(|| number(rng).into());
+    ForwardEntry { mode, caller, destination }
+}
+
+/// Something that this call could do, as a rule; a second call of the same line, as a rule.
+fn on_call(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> Operation {
+    let call = view.id;
+    let features: Vec<CallOperation> = view
+        .features
+        .iter()
+        .copied()
+        .filter(|operation| *operation != CallOperation::Drop || rng.random_bool(0.2))
+        .collect();
+    let chosen = if features.is_empty() || rng.random_bool(0.2) { &CallOperation::ALL } else { &*features };
+    let operation = chosen[rng.random_range(0..chosen.len())];
+    let other = second(rng, calls, view);
+    let modes = [TransferMode::Transfer, TransferMode::Transfer, TransferMode::Conference];
+    match operation {
+        CallOperation::BlindTransfer => Operation::BlindTransfer { call, to: number(rng) },
+        CallOperation::CompleteCall => {
+            let modes = [
+                CompletionMode::CampOn,
+                CompletionMode::Callback,
+                CompletionMode::Intrude,
+                CompletionMode::Message,
+            ];
+            let mode = modes[rng.random_range(0..modes.len())];
+            let message = (mode == CompletionMode::Message).then_some(0);
+            Operation::CompleteCall { call, mode, message }
+        }
+        CallOperation::CompleteTransfer => Operation::CompleteTransfer {
+            call,
+            consult: other,
+            mode: modes[rng.random_range(0..modes.len())],
+        },
+        CallOperation::AddToConference => Operation::AddToConference { call, consult: other },
+        CallOperation::SwapHold => Operation::SwapHold { call, with: other },
+        CallOperation::Dial => {
+            let digits = [number(rng), "10;".to_owned(), "02;".to_owned(), String::new()];
+            let chosen = if rng.random_bool(0.6) { 0 } else { rng.random_range(1..4) };
+            Operation::Dial { call, digits: digits[chosen].clone() }
+        }
+        CallOperation::GatherDigits => {
+            let gathering = Gathering {
+                count: rng.random_range(1..3),
+                termination: "#".to_owned(),
+                first_digit: Some(Duration::from_secs(3)),
+                inter_digit: None,
+            };
+            Operation::GatherDigits { call, gathering: rng.random_bool(0.7).then_some(gathering) }
+        }
+        CallOperation::Handoff => {
+            let to = match rng.random_range(0..4) {
+                0 | 1 => HandoffTarget::App(APPS[rng.random_range(0..APPS.len())].to_owned()),
+                2 => HandoffTarget::App("nobody".to_owned()),
+                _ => HandoffTarget::Media(MediaMode::InteractiveVoice),
+            };
+            Operation::Handoff { call, to }
+        }
+        CallOperation::Park => {
+            let to = rng.random_bool(0.5).then(|| ["701", "702", "999"][rng.random_range(0..3)].to_owned());
+            Operation::Park { call, to }
+        }
+        CallOperation::PrepareAddToConference => {
+            Operation::PrepareAddToConference { call, to: perhaps_number(rng) }
+        }
+        CallOperation::SetupConference => Operation::SetupConference { call, to: perhaps_number(rng) },
+        CallOperation::SetupTransfer => Operation::SetupTransfer { call, to: perhaps_number(rng) },
+        CallOperation::Redirect => Operation::Redirect { call, to: number(rng) },
+        CallOperation::SetCallPrivilege => {
+            let privileges = [CallPrivilege::Owner, CallPrivilege::Owner, CallPrivilege::Monitor];
+            let privilege = privileges[rng.random_range(0..privileges.len())];
+            Operation::SetCallPrivilege { call, privilege }
+        }
+        CallOperation::DeallocateCall if rng.random_bool(0.5) && view.state != CallState::Idle => {
+            Operation::Hold(call)
+        }
+        CallOperation::Accept
+        | CallOperation::Answer
+        | CallOperation::DeallocateCall
+        | CallOperation::Drop
+        | CallOperation::GenerateDigits
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Hold
+        | CallOperation::MonitorDigits
+        | CallOperation::MonitorMedia
+        | CallOperation::RemoveFromConference
+        | CallOperation::SecureCall
+        | CallOperation::SendUserUserInfo
+        | CallOperation::SetCallData
+        | CallOperation::SetCallQualityOfService
+        | CallOperation::SetMediaMode
+        | CallOperation::Unhold => Operation::sample(operation, call, other),
+    }
+}
+
+fn second(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> CallId {
+    let is_fit =
+        |other: &&CallView| other.line == view.line && other.id != view.id && other.state != CallState::Idle;
+    let fitting: Vec<&CallView> = calls.iter().filter(is_fit).collect();
+    if fitting.is_empty() || rng.random_bool(0.1) {
+        return calls[rng.random_range(0..calls.len())].id;
+    }
+    fitting[rng.random_range(0..fitting.len())].id
+}
+
+/// More calls than one phone comes to have in two minutes.
+const CALLS_AT_ONCE_MAX: usize = 20;
+
+fn is_up(status: Status) -> bool {
+    !matches!(status, Status::Idle | Status::Over(_))
+}
+
+/// Nobody takes a call any more, whoever is in one leaves it, and whatever brings calls back has its time.
+fn stop(lab: &mut Lab) {
+    lab.set_quality(Quality::GOOD);
+    for name in EVERYBODY {
+        lab.phone(name).script.on_invite = OnInvite::Refuse(480, Duration::ZERO);
+        lab.phone(name).script.auto_answers = false;
+    }
+    for line in LINES {
+        lab.request("crm", Operation::Forward { line: line.into(), entries: Vec::new(), rings: None });
+    }
+    // Completions, reminders of parked calls and what rings on are over after a minute or two.
+    for _ in 0..6 {
+        for name in EVERYBODY {
+            for _ in 0..CALLS_AT_ONCE_MAX {
+                if lab.phone(name).statuses().any(|(_, status)| is_up(status)) {
+                    lab.hang_up(name);
+                    lab.run_ms(200);
+                }
+            }
+        }
+        for app in APPS {
+            for view in lab.calls(app) {
+                if view.features.contains(&CallOperation::Drop) {
+                    lab.request(app, Operation::Drop(view.id, None));
+                }
+            }
+        }
+        lab.run(Duration::from_secs(25));
+    }
+    let bound: Vec<_> = lab.bound().into_iter().filter(|address| !LINES.contains(&&**address)).collect();
+    assert!(bound.is_empty(), "park addresses are still taken: {bound:?}");
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
-use trunkline::switch::{CallId, CallReason, CallState, Operation, Outcome, TransferMode};
+use trunkline::switch::{CallId, CallReason, CallState, LineError, Operation, Outcome, TransferMode};
 use trunkline_tests::Lab;
 
 fn answering(phone: &str, lab: &mut Lab) {
@@ -160,5 +160,92 @@ fn a_party_that_hangs_up_while_a_transfer_waits_leaves_the_others_talking() {
     lab.run_ms(300);
     lab.expect_talk("bob", "carol");
     lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_transfer_to_oneself_is_refused_and_changes_nothing() {
+    let mut lab = Lab::registered(8, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    let call = lab.call_on("crm", "1002").id;
+    let to = "1002".to_owned();
+    assert_eq!(lab.refusal("crm", Operation::BlindTransfer { call, to }), LineError::InvalAddress);
+    lab.expect_talk("alice", "bob");
+    lab.does("bob", |phone, now, out| phone.transfer(now, "1002", out));
+    lab.run_ms(1_000);
+    assert_eq!(lab.ladder().count("engine", "bob", "202"), 0);
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_party_that_is_transferred_to_itself_calls_itself_until_it_gives_up() {
+    let mut lab = Lab::registered(9, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    let call = lab.call_on("crm", "1002").id;
+    lab.does_ask("crm", Operation::BlindTransfer { call, to: "1001".to_owned() });
+    lab.run_ms(500);
+    assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Ringing, Status::Over(0)));
+    // Refused, it goes back to the transferor.
+    lab.refuse("alice", 486);
+    lab.run_ms(500);
+    assert_eq!(lab.status("bob"), Status::Ringing);
+    lab.answer("bob");
+    lab.run_ms(500);
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_member_of_a_conference_is_not_transferred_out_of_it() {
+    let mut lab = Lab::registered(10, &["alice", "bob", "carol"]);
+    answering("carol", &mut lab);
+    lab.connected_call("alice", "bob");
+    let call = lab.call_on("crm", "1002").id;
+    let consult = set_up(&mut lab, call, Some("1003"));
+    lab.run_ms(1_500);
+    let mode = TransferMode::Conference;
+    let reply = lab.asks("crm", Operation::CompleteTransfer { call, consult, mode });
+    let Ok(Outcome::Conference { conference, .. }) = reply else { panic!("{reply:?}") };
+    let blind = |call| Operation::BlindTransfer { call, to: "1001".to_owned() };
+    // The members are CONFERENCED, the conference itself has no other side.
+    assert_eq!(lab.refusal("crm", blind(call)), LineError::InvalCallState);
+    assert_eq!(lab.refusal("crm", blind(conference)), LineError::OperationUnavail);
+    let to = None;
+    assert_eq!(
+        lab.refusal("crm", Operation::SetupTransfer { call: conference, to }),
+        LineError::OperationUnavail
+    );
+    for name in ["alice", "bob", "carol"] {
+        lab.hang_up(name);
+        lab.run_ms(300);
+    }
+    lab.nothing_left();
+}
+
+#[test]
+fn a_parked_party_is_not_transferred_until_it_is_retrieved() {
+    let mut lab = Lab::registered(11, &["alice", "bob", "carol"]);
+    answering("carol", &mut lab);
+    lab.connected_call("alice", "bob");
+    let call = lab.call_on("crm", "1002").id;
+    lab.does_ask("crm", Operation::Park { call, to: None });
+    // The parker's part is over; the party's own line has nobody whom it could send away.
+    let to = "1003".to_owned();
+    assert_eq!(
+        lab.refusal("crm", Operation::BlindTransfer { call, to: to.clone() }),
+        LineError::InvalCallState
+    );
+    let waiting = lab.call_on("crm", "1001").id;
+    let refusal = lab.refusal("crm", Operation::BlindTransfer { call: waiting, to: to.clone() });
+    assert_eq!(refusal, LineError::OperationUnavail);
+    lab.call("bob", "701");
+    lab.run_ms(1_000);
+    lab.expect_talk("alice", "bob");
+    lab.does("bob", |phone, now, out| phone.transfer(now, "1003", out));
+    lab.run_ms(2_000);
+    lab.expect_talk("alice", "carol");
+    lab.hang_up("alice");
     lab.nothing_left();
 }

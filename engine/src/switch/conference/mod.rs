@@ -118,6 +118,10 @@ impl Switch {
     fn enter(&mut self, now: Instant, parent: CallId, id: CallId, out: &mut Outbox) {
         if let Some(conference) = self.conferences.get_mut(&parent) {
             conference.members.push(id);
+            // With a second member it is no set-up any more that the first party could be taken back from.
+            if conference.silent.is_none() && conference.original != Some(id) {
+                conference.original = None;
+            }
         }
         if let Some(call) = self.calls.get_mut(&id) {
             call.held = None;

@@ -357,9 +357,9 @@ impl Switch {
         }
         asker.done(out);
         let consult = self.end_consultation(parent).map(|consultation| consultation.other);
-        if let Some(conference) = self.conferences.get_mut(&parent) {
-            conference.original = None;
-        }
+        let Some(conference) = self.conferences.get_mut(&parent) else { return true };
+        conference.original = None;
+        let is_formed = conference.members.len() > 1;
         // Where the phone was called for the consultation alone, that is its dialog with the conference.
         let station = consult.and_then(|consult| self.calls.get(&consult)?.leg);
         let station = station.filter(|leg| self.legs.get(leg).is_some_and(Leg::is_up));
@@ -369,7 +369,7 @@ impl Switch {
             }
             call.kind == LineKind::Phone && call.leg.is_none()
         });
-        if original.is_some() || is_deaf {
+        if !is_formed && (original.is_some() || is_deaf) {
             self.dissolve(now, parent, out);
         } else {
             self.resume(now, parent, out);

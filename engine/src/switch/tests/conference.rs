@@ -753,3 +753,20 @@ fn a_lead_that_is_lost_ends_the_conference() {
     }
     assert!(rig.sip.iter().all(|command| !matches!(command, Command::Offer(..))));
 }
+
+#[test]
+fn who_is_called_into_a_conference_that_is_being_set_up_is_not_forgotten() {
+    let mut rig = rig();
+    talk(&mut rig, "1001", "1002");
+    let reply = rig.request(CRM, setup_conference(1));
+    let Ok(Outcome::Conference { conference, .. }) = reply else { panic!("{reply:?}") };
+    // The phone has somebody called by itself, and it is a conference of three.
+    rig.tell(Event::Refer(USAGE, refer(None, "1001", "1004", ReferMethod::Invite)));
+    answered(&mut rig);
+    assert_eq!(ask(&mut rig, Operation::Unhold(CallId(1))), LineError::InvalCallState);
+    rig.request(CRM, Operation::Unhold(conference)).unwrap();
+    assert_eq!((rig.state(1), rig.state(conference.0)), (CallState::Conferenced, ACTIVE));
+    rig.switch.assert_conferences();
+    rig.request(CRM, Operation::Drop(conference, None)).unwrap();
+    rig.assert_quiet();
+}

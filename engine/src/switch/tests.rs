@@ -18,6 +18,7 @@ mod random;
 mod redirecting;
 mod referring;
 mod relay;
+mod sequences;
 mod swapping;
 mod tables;
 mod transferring;

@@ -165,3 +165,72 @@ fn every_error() {
     }
     compare("lineerr.md", &text);
 }
+
+/// Which operation is valid in which state, as the pages of the TAPI functions say. The columns are those of [`COLUMNS`].
+/// `X`: the page says so. `p`: the provider's page only. `v`: any handle, a sole owner's since version 2.0. `m`: in the modes
+/// in which another station talks. `s`: not on the page, accepted here. `x`: one of two pages that disagree, refused here.
+const PAGES: [(CallOperation, &str); 24] = [
+    (CallOperation::Accept, ".X.............."),
+    (CallOperation::AddToConference, "..........XX...."),
+    (CallOperation::Answer, ".XX......m......"),
+    (CallOperation::BlindTransfer, ".........X......"),
+    (CallOperation::CompleteCall, ".....pXX........"),
+    (CallOperation::CompleteTransfer, "..........X.X..."),
+    (CallOperation::DeallocateCall, "Xvvvvvvvvvvvvvvv"),
+    (CallOperation::Dial, ".xxXXxxxxxxxxx.x"),
+    (CallOperation::Drop, ".XXXXXXXXXXXXXXX"),
+    (CallOperation::GetConfRelatedCalls, "XXXXXXXXXXXXXXXX"),
+    (CallOperation::Handoff, "XXXXXXXXXXXXXXXX"),
+    (CallOperation::Hold, ".........X......"),
+    (CallOperation::MonitorDigits, ".XXXXXXXXXXXXX.X"),
+    (CallOperation::MonitorMedia, ".XXXXXXXXXXXXXXX"),
+    (CallOperation::Park, ".........X......"),
+    (CallOperation::PrepareAddToConference, ".........X......"),
+    (CallOperation::Redirect, ".Xs............."),
+    (CallOperation::RemoveFromConference, ".............X.."),
+    (CallOperation::SecureCall, "xXXXXXXXXXXXXXXX"),
+    (CallOperation::SendUserUserInfo, ".XX...X..X......"),
+    (CallOperation::SetupConference, ".........X......"),
+    (CallOperation::SetupTransfer, ".........X......"),
+    (CallOperation::SwapHold, ".........X......"),
+    // The first party's call while a conference is set up (lineSetupConference): the set-up is cancelled.
+    (CallOperation::Unhold, "..........XXXs.."),
+];
+
+const COLUMNS: [&str; 16] = [
+    "idle",
+    "offering",
+    "accepted",
+    "dialtone",
+    "dialing",
+    "proceeding",
+    "ringback",
+    "busy",
+    "specialinfo",
+    "connected",
+    "onhold",
+    "onholdpendconf",
+    "onholdpendtransfer",
+    "conferenced",
+    "disconnected",
+    "unknown",
+];
+
+#[test]
+fn what_is_permitted_is_what_the_pages_say() {
+    for (operation, page) in PAGES {
+        for state in states() {
+            let column = COLUMNS.iter().position(|column| *column == state.name()).unwrap();
+            let expected = match page.as_bytes()[column] {
+                b'X' | b'p' | b'v' | b's' => true,
+                b'm' => matches!(
+                    state,
+                    CallState::Connected(ConnectedMode::Inactive | ConnectedMode::InactiveHeld)
+                ),
+                _ => false,
+            };
+            let is_permitted = permit(state, CallPrivilege::Owner, operation).is_ok();
+            assert_eq!(is_permitted, expected, "{} in {}", operation.name(), name(state));
+        }
+    }
+}

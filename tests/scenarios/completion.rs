@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
-use trunkline::switch::{CallReason, CompletionMode, Operation};
+use trunkline::switch::{CallId, CallReason, CallState, CallView, CompletionMode, Operation};
 use trunkline_tests::Lab;
 
 /// Bob talks with Carol and is busy for everybody else.
@@ -80,5 +80,69 @@ fn a_code_takes_the_request_back() {
     lab.run_ms(3_000);
     bob_is_free(&mut lab);
     lab.expect_ladder("");
+    lab.nothing_left();
+}
+
+/// Something other than a voice is heard.
+fn expect_music(lab: &mut Lab, name: &str) {
+    let heard = lab.hears(name, Duration::from_secs(1));
+    assert!(heard.total() >= 45, "{heard:?}");
+    for voice in ["1001", "1002", "1003"] {
+        assert_eq!(heard.voice(voice), 0, "{heard:?}");
+    }
+}
+
+/// Alice's application has called Bob, who talks with Carol, and waits for him.
+fn alice_waits(seed: u64) -> (Lab, CallId) {
+    let mut lab = bob_talks(seed);
+    let call = lab.make_call("crm", "1001", "1002");
+    lab.run_ms(1_000);
+    lab.expect_states("crm", "1001", "dialing, proceeding, busy station");
+    lab.does_ask("crm", Operation::CompleteCall { call, mode: CompletionMode::CampOn, message: None });
+    lab.run_ms(1_000);
+    expect_music(&mut lab, "alice");
+    (lab, call)
+}
+
+#[test]
+fn who_camps_on_is_offered_when_the_line_is_free() {
+    let (mut lab, call) = alice_waits(4);
+    lab.phone("bob").script.on_invite = OnInvite::Ring;
+    lab.ladder().forget();
+    lab.hang_up("carol");
+    lab.run_ms(1_000);
+    lab.expect_ladder(
+        "carol -> engine   BYE
+         engine -> carol   200
+         engine -> bob     BYE
+         engine -> bob     INVITE
+         bob -> engine     200
+         bob -> engine     180",
+    );
+    lab.answer("bob");
+    lab.run_ms(3_000);
+    lab.expect_talk("alice", "bob");
+    lab.expect_states("crm", "1001", "dialing, proceeding, busy station, connected active");
+    lab.does_ask("crm", Operation::Drop(call, None));
+    lab.nothing_left();
+}
+
+#[test]
+fn an_application_swaps_to_who_camps_on() {
+    let (mut lab, call) = alice_waits(5);
+    let waiting = |call: &CallView| call.reason == CallReason::CampedOn;
+    let camped = lab.calls("crm").into_iter().find(waiting).expect("a camped-on call").id;
+    let active =
+        |call: &CallView| &*call.line == "1002" && call.id != camped && call.state != CallState::Idle;
+    let active = lab.calls("crm").into_iter().find(active).expect("Bob talks").id;
+    lab.does_ask("crm", Operation::SwapHold { call: active, with: camped });
+    lab.run_ms(1_000);
+    lab.expect_talk("alice", "bob");
+    expect_music(&mut lab, "carol");
+    lab.does_ask("crm", Operation::Drop(call, None));
+    lab.does_ask("crm", Operation::Unhold(active));
+    lab.run_ms(1_000);
+    lab.expect_talk("carol", "bob");
+    lab.hang_up("carol");
     lab.nothing_left();
 }

@@ -161,6 +161,8 @@ pub(super) struct Call {
     pub(super) parked: Option<Arc<str>>,
     /// The call whose phone is rung to take this one over.
     pub(super) taker: Option<CallId>,
+    /// The request by which the caller on the other side waits for this line.
+    pub(super) camped: Option<CompletionId>,
     /// Whether it is answered only to hear that a feature was switched.
     pub(super) is_confirmed: bool,
 }
@@ -223,6 +225,7 @@ impl Call {
             pending: None,
             parked: None,
             taker: None,
+            camped: None,
             is_confirmed: false,
         }
     }

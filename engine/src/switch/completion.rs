@@ -47,6 +47,8 @@ pub(super) enum Phase {
     Guarded,
     /// The own phone rings.
     Recalls,
+    /// The caller waits there, by this call.
+    Camped(CallId),
 }
 
 /// A call that is to be completed.
@@ -114,7 +116,19 @@ impl Completions {
         self.by_line.get(line).into_iter().flatten().copied()
     }
 
-    fn free_id(&mut self) -> CompletionId {
+    /// The requests of those who wait at this line, the oldest first.
+    pub(super) fn camped_on<'a>(
+        &'a self,
+        called: &'a str,
+    ) -> impl Iterator<Item = (CompletionId, &'a Completion)> + 'a {
+        let known = |id| self.by_id.get(&id).map(|one| (id, one));
+        let waits = move |(_, one): &(CompletionId, &Completion)| {
+            *one.called == *called && matches!(one.phase, Phase::Camped(_))
+        };
+        self.concerning(called).filter_map(known).filter(waits)
+    }
+
+    pub(super) fn free_id(&mut self) -> CompletionId {
         loop {
             self.last = self.last.wrapping_add(1).max(1);
             let id = CompletionId(self.last);
@@ -124,7 +138,7 @@ impl Completions {
         }
     }
 
-    fn insert(&mut self, id: CompletionId, completion: Completion) {
+    pub(super) fn insert(&mut self, id: CompletionId, completion: Completion) {
         for line in [&completion.line, &completion.called] {
             self.by_line.entry(Arc::clone(line)).or_default().insert(id);
         }
@@ -186,9 +200,11 @@ impl Switch {
 
     fn completable(&self, call: &Call) -> Result<Missed, LineError> {
         let is_station = matches!(call.kind, LineKind::Phone | LineKind::Local);
-        let called = call.reached.clone().filter(|_| is_station && call.calls && call.errand.is_none());
-        let called = called.filter(|called| self.can_watch(called)).ok_or(LineError::OperationUnavail)?;
         let was_busy = matches!(call.state, CallState::Busy(_));
+        let waits = was_busy && call.peer.is_some();
+        let is_caller = is_station && call.calls && call.errand.is_none() && !waits;
+        let called = call.reached.clone().filter(|_| is_caller);
+        let called = called.filter(|called| self.can_watch(called)).ok_or(LineError::OperationUnavail)?;
         Ok(Missed { called, number: call.called.number.clone(), was_busy })
     }
 
@@ -233,7 +249,13 @@ impl Switch {
                 self.timers.stop(id, Timer::Clear);
                 self.intrude(now, other, id, out);
             }
-            CompletionMode::CampOn => return Err(LineError::OperationUnavail),
+            CompletionMode::CampOn => {
+                let called = self.check_camp_on(id, &missed)?;
+                let completion = self.completions.free_id();
+                asker.reply(Ok(Outcome::Completion(completion)), out);
+                self.camp_on(now, (id, completion), &called, missed.number, out);
+                self.tell_line_state(&line, "numcompletions", 0, 0, None, out);
+            }
         }
         Ok(())
     }
@@ -255,6 +277,7 @@ impl Switch {
     /// `lineUncompleteCall`.
     pub(super) fn uncomplete_call(
         &mut self,
+        now: Instant,
         asker: Asker,
         line: &str,
         completion: CompletionId,
@@ -265,7 +288,7 @@ impl Switch {
             return Err(LineError::InvalCompletionId);
         }
         asker.done(out);
-        self.end_completion(completion, out);
+        self.end_completion(now, completion, out);
         Ok(())
     }
 
@@ -290,10 +313,10 @@ impl Switch {
     }
 
     /// From the handset: no call of the line is completed later. How many would have been.
-    pub(super) fn cancel_completions(&mut self, line: &str, out: &mut Outbox) -> usize {
+    pub(super) fn cancel_completions(&mut self, now: Instant, line: &str, out: &mut Outbox) -> usize {
         let outstanding: Vec<_> = self.completions.of_line(line).collect();
         for completion in &outstanding {
-            self.cancel_completion(*completion, out);
+            self.cancel_completion(now, *completion, out);
         }
         outstanding.len()
     }
@@ -322,10 +345,10 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<CompletionId, LineError> {
         let Destination::Line(called) = missed.called else { return Err(LineError::OperationUnavail) };
-        let same = self
-            .completions
-            .of_line(line)
-            .find(|id| self.completions.get(*id).is_some_and(|one| one.called == called));
+        let same = self.completions.of_line(line).find(|id| {
+            let one = self.completions.get(*id);
+            one.is_some_and(|one| one.called == called && !matches!(one.phase, Phase::Camped(_)))
+        });
         let most = usize::try_from(self.setup.completion.outstanding_max).unwrap_or(usize::MAX);
         let is_full = self.completions.of_line(line).count() >= most
             || self.completions.for_called(&called).count() >= most;
@@ -379,17 +402,21 @@ impl Switch {
     }
 
     /// A request is over: done, or taken back by its own line.
-    pub(super) fn end_completion(&mut self, id: CompletionId, out: &mut Outbox) {
+    pub(super) fn end_completion(&mut self, now: Instant, id: CompletionId, out: &mut Outbox) {
         let Some(completion) = self.completions.remove(id) else { return };
-        out.store.push(Kept::CompletionOver(id));
+        if let Phase::Camped(call) = completion.phase {
+            self.decamp(now, call, out);
+        } else {
+            out.store.push(Kept::CompletionOver(id));
+        }
         self.tell_line_state(&completion.line, "numcompletions", 0, 0, None, out);
     }
 
     /// A request is given up without its application.
-    pub(super) fn cancel_completion(&mut self, id: CompletionId, out: &mut Outbox) {
+    pub(super) fn cancel_completion(&mut self, now: Instant, id: CompletionId, out: &mut Outbox) {
         let Some(line) = self.completions.get(id).map(|one| Arc::clone(&one.line)) else { return };
         self.tell_line_state(&line, "complcancel", id.0, 0, None, out);
-        self.end_completion(id, out);
+        self.end_completion(now, id, out);
     }
 
     fn next_usage(&mut self) -> UsageId {

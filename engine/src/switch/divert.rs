@@ -10,7 +10,7 @@ use std::time::Instant;
 use trunkline_sip::outbox::{CauseKind, Party};
 
 use super::Switch;
-use super::call_state::DisconnectMode;
+use super::call_state::{CallState, DisconnectMode};
 use super::diversion::Why;
 use super::forward::{Calling, Condition, ForwardEntry};
 use super::ids::CallId;
@@ -126,7 +126,9 @@ impl Switch {
     /// Whether this caller may be sent from this line to that number.
     pub(super) fn may_divert(&self, caller: CallId, line: &str, number: &str) -> bool {
         let Some(calling) = self.calls.get(&caller) else { return false };
-        if calling.trail.is_full() || calling.max_forwards == 0 {
+        // Who waits at a busy line is not sent on.
+        let waits = matches!(calling.state, CallState::Busy(_));
+        if waits || calling.trail.is_full() || calling.max_forwards == 0 {
             return false;
         }
         match resolve(&self.setup.routes, &self.lines, Source::Line, number) {

@@ -176,7 +176,7 @@ impl Switch {
             }
             Feature::Complete => confirmed(self.complete_last(now, &line, out).map(|_| ())),
             Feature::CancelCompletion => {
-                self.cancel_completions(&line, out);
+                self.cancel_completions(now, &line, out);
                 confirmed(Ok(()))
             }
         };

@@ -42,6 +42,9 @@ impl Switch {
         if call.pending.is_some() {
             return Err(LineError::InUse);
         }
+        if call.camped.is_some() {
+            return self.can_take_camped(call);
+        }
         let talk = call.legs().any(|leg| self.legs.get(&leg).is_some_and(|leg| leg.talk));
         let is_consult = call.consultation.is_some_and(|consultation| consultation.is_consult);
         if (call.held_by_station && !talk) || is_consult || call.sends.is_some() {
@@ -66,6 +69,10 @@ impl Switch {
             if let Some(leg) = leg {
                 out.sip.push(Command::Notify(leg, "talk"));
             }
+        } else if call.camped.is_some() {
+            let leg = self.resting_station(&call.line);
+            asker.done(out);
+            self.take_camped(now, id, leg, out);
         } else {
             asker.done(out);
             self.cancel_consultation(now, id, out);
@@ -81,7 +88,6 @@ impl Switch {
         if found { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 
-    /// `lineSwapHold`.
     /// `lineSwapHold`: each call takes the state that the other had.
     pub(super) fn swap_hold(
         &mut self,
@@ -103,10 +109,15 @@ impl Switch {
             return Err(LineError::OperationUnavail);
         }
         let hold = held.held.unwrap_or(Hold::Hard);
+        let (is_camped, leg) = (held.camped.is_some(), call.leg);
         asker.done(out);
         self.set_held(id, Some(hold));
         self.report(now, id, CallReport::Held(hold), out);
-        self.retrieve(now, with, out);
+        if is_camped {
+            self.take_camped(now, with, leg, out);
+        } else {
+            self.retrieve(now, with, out);
+        }
         Ok(())
     }
 
@@ -235,7 +246,9 @@ impl Switch {
 fn is_swappable(call: &Call, other: &Call) -> bool {
     let is_held = other.holds() && other.held.is_some() && !other.held_by_station;
     let waits = other.pending.is_some() || call.pending.is_some() || other.sends.is_some();
-    other.id != call.id && is_held && !waits
+    // Who waits for the line needs the station that speaks there.
+    let has_station = other.camped.is_none() || call.kind != LineKind::Phone || call.leg.is_some();
+    other.id != call.id && is_held && !waits && has_station
 }
 
 /// What both ends of a leg described: its speech codecs are those that either may send.

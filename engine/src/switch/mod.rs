@@ -37,6 +37,7 @@ mod adopt;
 mod auto_answer;
 mod call;
 mod call_data;
+mod camp;
 mod completion;
 mod conference;
 mod connect;
@@ -319,6 +320,7 @@ impl Switch {
             self.settle_taker(now, id, out);
             self.settle_end(now, id, out);
             self.settle_conference(now, id, out);
+            self.settle_camped(now, id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
         }
@@ -360,7 +362,8 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let over =
             matches!(call.state, CallState::Busy(_) | CallState::SpecialInfo(_) | CallState::Disconnected(_));
-        if !over {
+        // A caller who waits at a busy line is not done.
+        if !over || call.peer.is_some() {
             return;
         }
         if !(call.claimed && call.is_owned()) {

@@ -224,6 +224,7 @@ fn is_alerting(call: &Call) -> bool {
 /// Whether the station holds the call, and nothing else is done with it.
 fn is_held(call: &Call) -> bool {
     let is_settled = call.consultation.is_none() && call.sends.is_none() && call.sent.is_none();
+    let is_settled = is_settled && call.camped.is_none();
     call.kind != LineKind::Trunk && call.state == CallState::OnHold && is_settled && !call.is_secure
 }
 

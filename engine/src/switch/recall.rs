@@ -40,7 +40,7 @@ impl Switch {
                 // The timer of its call ends it.
                 self.completions.set(id, phase, Some(now + RECALL + RETRY));
             } else if completion.expires <= now {
-                self.cancel_completion(id, out);
+                self.cancel_completion(now, id, out);
             } else if phase == Phase::Guarded && self.is_ready(id) {
                 self.recall(now, id, out);
             } else {
@@ -55,7 +55,9 @@ impl Switch {
     pub(super) fn is_used(&self, line: &str) -> bool {
         let uses = |id: &CallId| {
             self.calls.get(id).is_some_and(|call| {
-                occupies(call.state) && !matches!(call.state, CallState::Offering(_) | CallState::Accepted)
+                call.camped.is_none()
+                    && occupies(call.state)
+                    && !matches!(call.state, CallState::Offering(_) | CallState::Accepted)
             })
         };
         self.lines.get(line).is_some_and(|line| line.calls.iter().any(uses))
@@ -80,7 +82,7 @@ impl Switch {
                     self.completions.set(id, Phase::Waits, None);
                 }
             }
-            Phase::Recalls => {}
+            Phase::Camped(_) | Phase::Recalls => {}
         }
     }
 
@@ -151,7 +153,7 @@ impl Switch {
         number: &str,
         out: &mut Outbox,
     ) {
-        self.end_completion(completion, out);
+        self.end_completion(now, completion, out);
         self.finish_pending(call, Ok(()), out);
         self.report(now, call, CallReport::Answered, out);
         let Some(answered) = self.calls.get_mut(&call) else { return };
@@ -181,11 +183,11 @@ impl Switch {
     }
 
     /// The call that was offered for a request is over before it was answered.
-    pub(super) fn recall_over(&mut self, completion: CompletionId, out: &mut Outbox) {
+    pub(super) fn recall_over(&mut self, now: Instant, completion: CompletionId, out: &mut Outbox) {
         let Some(known) = self.completions.get(completion) else { return };
         let (phase, called) = (known.phase, Arc::clone(&known.called));
         if phase == Phase::Recalls {
-            self.end_completion(completion, out);
+            self.end_completion(now, completion, out);
         }
         // Somebody else may want the line.
         self.completions.stir(&called);

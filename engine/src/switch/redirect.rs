@@ -11,6 +11,7 @@ use trunkline_sip::message::NameAddr;
 
 use super::Switch;
 use super::call::Call;
+use super::call_state::CallState;
 use super::call_state::DisconnectMode;
 use super::diversion::Why;
 use super::error::LineError;
@@ -40,7 +41,10 @@ impl Switch {
     /// Whether the caller can be sent elsewhere instead of being answered here.
     pub(super) fn can_redirect(&self, call: &Call) -> Result<(), LineError> {
         let caller = if call.calls { Some(call) } else { call.peer.and_then(|peer| self.calls.get(&peer)) };
-        let may = |caller: &Call| !caller.trail.is_full() && caller.max_forwards > 0;
+        let may = |caller: &Call| {
+            let waits = matches!(caller.state, CallState::Busy(_));
+            !waits && !caller.trail.is_full() && caller.max_forwards > 0
+        };
         if caller.is_some_and(may) { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 

@@ -85,7 +85,7 @@ impl Switch {
                 self.setup_conference_on_line(now, asker, &line, out)?;
             }
             Operation::UncompleteCall { line, completion } => {
-                self.uncomplete_call(asker, &line, completion, out)?;
+                self.uncomplete_call(now, asker, &line, completion, out)?;
             }
             Operation::GetNewCalls { line } => self.get_new_calls(asker, &line, out)?,
             Operation::OpenLine { line, privilege, media_modes } => {

@@ -185,7 +185,7 @@ impl Rig {
         self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();
     }
 
-    fn take(&mut self, out: Outbox) {
+    pub(super) fn take(&mut self, out: Outbox) {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
         self.store.extend(out.store);

@@ -127,7 +127,7 @@ impl Switch {
             Errand::Dial(_) | Errand::Collect => {}
             Errand::Join(far) => self.unretrieved(now, far, out),
             Errand::Take(offered) => self.untaken(now, offered, out),
-            Errand::CallBack(completion, _) => self.recall_over(completion, out),
+            Errand::CallBack(completion, _) => self.recall_over(now, completion, out),
         }
     }
 
@@ -243,7 +243,7 @@ impl Switch {
     }
 
     /// Tells both sides whom they are connected with: applications by LINE_CALLINFO, phones by their display.
-    fn name_each_other(&mut self, one: CallId, other: CallId, out: &mut Outbox) {
+    pub(super) fn name_each_other(&mut self, one: CallId, other: CallId, out: &mut Outbox) {
         for (id, far) in [(one, other), (other, one)] {
             let Some(far) = self.calls.get(&far) else { continue };
             let party = far.station_party();

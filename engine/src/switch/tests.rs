@@ -2,6 +2,7 @@
 
 mod applications;
 mod basic;
+mod camping;
 mod completing;
 mod conference;
 mod dialling;

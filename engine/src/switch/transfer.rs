@@ -315,7 +315,8 @@ impl Switch {
 
 /// Whether the call is one to transfer, by what it is joined with.
 const fn is_transferable(call: &Call) -> bool {
-    has_far(call) && call.sent.is_none() && call.sends.is_none() && call.pending.is_none()
+    let is_settled = call.sent.is_none() && call.sends.is_none() && call.camped.is_none();
+    has_far(call) && is_settled && call.pending.is_none()
 }
 
 /// Whether a call may be transferred to the far party of this one.

@@ -258,7 +258,10 @@ impl Switch {
 
     fn dialog(&self, call: &Call) -> Option<DialogState> {
         let phase = phase(call.state)?;
-        // The members of a conference speak for it.
+        // Who waits for the line talks with nobody; the members of a conference speak for it.
+        if call.camped.is_some() {
+            return None;
+        }
         if call.origin == CallOrigin::Conference && !call.calls {
             return None;
         }

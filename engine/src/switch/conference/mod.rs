@@ -107,7 +107,7 @@ impl Switch {
             return Err(LineError::InvalCallState);
         }
         let station = call.leg.and_then(|leg| self.legs.get(&leg));
-        let waits = call.errand.is_some() || call.pending.is_some();
+        let waits = call.errand.is_some() || call.pending.is_some() || call.camped.is_some();
         if waits || !has_far(call) || station.is_some_and(|station| !station.is_up()) {
             return Err(LineError::InvalCallHandle);
         }

@@ -271,7 +271,8 @@ impl Switch {
         let free = |call: &Call, partner: CallId| {
             let elsewhere = call.consultation.is_some_and(|consultation| consultation.other != partner);
             let up = call.leg.and_then(|leg| self.legs.get(&leg)).is_none_or(Leg::is_up);
-            let engaged = call.conference.is_some() || self.conference_with(call).is_some();
+            let engaged =
+                call.camped.is_some() || call.conference.is_some() || self.conference_with(call).is_some();
             has_far(call) && up && !elsewhere && !engaged && call.pending.is_none()
         };
         if !free(call, consult) {

@@ -39,6 +39,7 @@ enum Happening {
     Park { call: u8, to: u8 },
     DialCode { from: u8, code: u8 },
     MakeCall { app: bool, line: u8, to: u8 },
+    Camp { call: u8 },
     Pass { seconds: u8 },
     Confirm,
     Reload,
@@ -310,6 +311,17 @@ impl World {
                 let request = self.rig.ask(CRM, operation);
                 self.requests.push(request);
             }
+            Happening::Camp { call } => {
+                let calls = self.rig.switch.calls(CRM);
+                let busy: Vec<_> =
+                    calls.iter().filter(|call| matches!(call.state, CallState::Busy(_))).collect();
+                let Some(call) = busy.get(usize::from(call) % busy.len().max(1)).map(|view| view.id) else {
+                    return;
+                };
+                let operation = Operation::CompleteCall { call, mode: CompletionMode::CampOn, message: None };
+                let request = self.rig.ask(CRM, operation);
+                self.requests.push(request);
+            }
             Happening::Fetch { app: first, line, from } => {
                 let line: Arc<str> = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4].into();
                 let pickup = |from: Option<&str>, group: Option<&str>| Operation::Pickup {
@@ -428,7 +440,9 @@ impl World {
     fn finish(&mut self) {
         self.confirm();
         for line in ["1001", "1002", "1003"] {
-            self.rig.switch.cancel_completions(line, &mut Outbox::default());
+            let mut out = Outbox::default();
+            self.rig.switch.cancel_completions(self.rig.now, line, &mut out);
+            self.rig.take(out);
         }
         while let Some(leg) = self.legs.first().copied() {
             self.over(leg, CauseKind::Bye);
@@ -497,6 +511,21 @@ fn conferring() -> impl Strategy<Value = Happening> {
     ]
 }
 
+/// What happens around busy lines: callers of applications wait there, and the lines become free.
+fn camping() -> impl Strategy<Value = Happening> {
+    use Happening as H;
+    prop_oneof![
+        6 => any::<u8>().prop_map(|call| H::Camp { call }),
+        5 => (any::<u8>(), any::<u8>()).prop_map(|(line, to)| H::MakeCall { app: true, line, to }),
+        5 => any::<u8>().prop_map(|leg| H::Failed { leg, status: 486 }),
+        6 => any::<u8>().prop_map(|leg| H::Answered { leg, formats: 0 }),
+        3 => (any::<u8>(), any::<u8>(), 11_u8..16)
+            .prop_map(|(call, other, operation)| H::Transfer { call, other, operation }),
+        1 => (any::<u8>(), any::<u8>()).prop_map(|(leg, kind)| H::Ended { leg, kind }),
+        4 => happening(),
+    ]
+}
+
 /// What happens around transfers, by applications and by phones.
 fn transferring() -> impl Strategy<Value = Happening> {
     use Happening as H;
@@ -541,6 +570,19 @@ proptest! {
         let mut world = World::new();
         for (from, to) in [("1001", "1002"), ("1001", "030")] {
             let leg = world.rig.call_in(Peer::Line(from.into()), to, Some(USUAL));
+            let (station, _) = world.rig.invited();
+            world.rig.answer(station, USUAL);
+            world.rig.tell(Event::Established { leg, answer: None });
+            world.legs.extend([leg, station]);
+        }
+        world.run(happenings);
+    }
+
+    #[test]
+    fn nothing_breaks_where_callers_camp_on(happenings in prop::collection::vec(camping(), 1..80)) {
+        let mut world = World::new();
+        for to in ["1001", "1002"] {
+            let leg = world.rig.call_in(Peer::Trunk("carrier".into()), to, Some(USUAL));
             let (station, _) = world.rig.invited();
             world.rig.answer(station, USUAL);
             world.rig.tell(Event::Established { leg, answer: None });

@@ -1,6 +1,7 @@
 //! Everybody does everything at once: two owners, four phones and two networks over a bad network. No call goes where the
 //! table of states does not lead, each request is answered once, and when all is over nothing is left.
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,8 +11,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline::demo::{HoldForm, OnInvite, Phone, Status};
 use trunkline::switch::{
-    CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode, ForwardEntry,
-    ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, TransferMode,
+    AppId, CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode,
+    ForwardEntry, ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, RequestId, TransferMode,
 };
 use trunkline_tests::network::Quality;
 use trunkline_tests::{Lab, Plan, Tally};
@@ -54,7 +55,7 @@ fn whatever_everybody_does_nothing_is_lost_or_left() {
     let began = Instant::now();
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let next = AtomicU64::new(0);
-    let total = Mutex::new(Tally::default());
+    let total = Mutex::new((Tally::default(), Deeds::new()));
     let failed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..threads {
@@ -65,7 +66,14 @@ fn whatever_everybody_does_nothing_is_lost_or_left() {
                         return;
                     }
                     match catch_unwind(AssertUnwindSafe(|| upheaval(seed))) {
-                        Ok((_, tally)) => total.lock().expect("no thread panicked").add(&tally),
+                        Ok((_, tally, deeds)) => {
+                            let mut total = total.lock().expect("no thread panicked");
+                            total.0.add(&tally);
+                            for (word, [granted, denied]) in deeds {
+                                let count = total.1.entry(word).or_default();
+                                *count = [count[0] + granted, count[1] + denied];
+                            }
+                        }
                         Err(_) => failed.lock().expect("no thread panicked").push(seed),
                     }
                 }
@@ -74,8 +82,16 @@ fn whatever_everybody_does_nothing_is_lost_or_left() {
     });
     let failed = failed.into_inner().expect("no thread panicked");
     assert!(failed.is_empty(), "run it again with SIM_SEED= one of {failed:?}");
-    let total = total.into_inner().expect("no thread panicked");
-    eprintln!("{seeds} seeds in {:?}: {total:#?}", began.elapsed());
+    let (total, deeds) = total.into_inner().expect("no thread panicked");
+    eprintln!("{seeds} seeds in {:?}: {total:#?}\ngranted and denied: {deeds:#?}", began.elapsed());
+    // Few seeds do not come to everything.
+    if seeds >= 500 {
+        let sample = |operation| word(&Operation::sample(operation, CallId(1), CallId(2)));
+        for wanted in CallOperation::ALL.map(sample).into_iter().chain(ON_LINES.map(str::to_owned)) {
+            let granted = deeds.get(&wanted).map_or(0, |count| count[0]);
+            assert!(granted > 0, "{wanted} was never granted");
+        }
+    }
     let seeds = u32::try_from(seeds).expect("a run has fewer seeds");
     assert!(
         total.connected > seeds && total.granted > 10 * seeds && total.denied > 5 * seeds,
@@ -91,22 +107,53 @@ fn the_same_seed_gives_the_same_upheaval() {
     assert_ne!(upheaval(1).0, upheaval(2).0);
 }
 
+/// How often each operation was granted, and denied.
+type Deeds = BTreeMap<String, [u32; 2]>;
+
+/// The operations that are not on a call.
+const ON_LINES: [&str; 12] = [
+    "MakeCall",
+    "TranslateAddress",
+    "Forward",
+    "Pickup",
+    "Unpark",
+    "SetupConferenceOnLine",
+    "UncompleteCall",
+    "GetNewCalls",
+    "OpenLine",
+    "CloseLine",
+    "SetStatusMessages",
+    "SetAppPriority",
+];
+
+/// What an operation is called here.
+fn word(operation: &Operation) -> String {
+    let text = format!("{operation:?}");
+    text.split(['(', ' ']).next().unwrap_or_default().to_owned()
+}
+
 /// A minute or two of everybody doing what he likes, until all are told to stop. Returns the fingerprint of every byte sent,
 /// and what happened.
-fn upheaval(seed: u64) -> (u64, Tally) {
+fn upheaval(seed: u64) -> (u64, Tally, Deeds) {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x0b5e55ed);
     let mut lab = lab(seed, &mut rng);
+    let mut asked = Vec::new();
     for _ in 0..rng.random_range(40..100) {
-        lab.run_ms(rng.random_range(0..1_500));
-        if rng.random_bool(0.4) {
+        lab.run_ms(rng.random_range(0..1_200));
+        if rng.random_bool(0.35) {
             use_phone(&mut lab, &mut rng);
         } else {
-            use_application(&mut lab, &mut rng);
+            asked.push(use_application(&mut lab, &mut rng));
         }
     }
     stop(&mut lab);
     lab.nothing_left();
-    (lab.fingerprint(), lab.tally().clone())
+    let mut deeds = Deeds::new();
+    for (app, request, word) in asked {
+        let reply = lab.reply(app, request).expect("nothing is left without a reply");
+        deeds.entry(word).or_default()[usize::from(reply.is_err())] += 1;
+    }
+    (lab.fingerprint(), lab.tally().clone(), deeds)
 }
 
 fn lab(seed: u64, rng: &mut StdRng) -> Lab {
@@ -199,16 +246,18 @@ fn use_phone(lab: &mut Lab, rng: &mut StdRng) {
 }
 
 /// One of the applications asks for something: of a call as a rule.
-fn use_application(lab: &mut Lab, rng: &mut StdRng) {
-    let app = APPS[rng.random_range(0..APPS.len())];
+fn use_application(lab: &mut Lab, rng: &mut StdRng) -> (&'static str, RequestId, String) {
+    // The first of two owners is given the calls; the other has what it is handed, or takes.
+    let app = APPS[usize::from(rng.random_bool(0.25))];
     let calls = lab.calls(app);
     let operation = if calls.is_empty() || rng.random_bool(0.25) {
-        on_line(rng)
+        on_line(rng, lab, &calls)
     } else {
         let call = choose(rng, &calls);
         on_call(rng, &calls, call)
     };
-    lab.request(app, operation);
+    let word = word(&operation);
+    (app, lab.request(app, operation), word)
 }
 
 /// A call: one that is up, if there is one, as a rule.
@@ -229,7 +278,7 @@ fn perhaps_number(rng: &mut StdRng) -> Option<String> {
     wanted.then(|| number(rng))
 }
 
-fn on_line(rng: &mut StdRng) -> Operation {
+fn on_line(rng: &mut StdRng, lab: &Lab, calls: &[CallView]) -> Operation {
     let line: std::sync::Arc<str> = LINES[rng.random_range(0..LINES.len())].into();
     match rng.random_range(0..24) {
         0..=7 => {
@@ -238,15 +287,19 @@ fn on_line(rng: &mut StdRng) -> Operation {
             Operation::MakeCall { line, to: to[chosen].clone(), params: None }
         }
         8 | 9 => {
-            let (from, group) = match rng.random_range(0..3) {
-                0 => (Some(number(rng)), None),
-                1 => (None, Some("all".to_owned())),
+            let offered = calls.iter().find(|view| matches!(view.state, CallState::Offering(_)));
+            let (from, group) = match (rng.random_range(0..4), offered) {
+                (0 | 1, Some(view)) => (Some(view.line.to_string()), None),
+                (0 | 1, None) => (Some(number(rng)), None),
+                (2, _) => (None, Some("all".to_owned())),
                 _ => (None, None),
             };
             Operation::Pickup { line, from, group }
         }
         10..=12 => {
-            let from = ["701", "702", "703", "999"][rng.random_range(0..4)].to_owned();
+            let taken =
+                lab.switch().parked(AppId(0)).into_iter().next().map(|parked| parked.slot.to_string());
+            let from = taken.unwrap_or_else(|| ["701", "702", "999"][rng.random_range(0..3)].to_owned());
             Operation::Unpark { line, from }
         }
         13 | 14 => {
@@ -254,7 +307,10 @@ fn on_line(rng: &mut StdRng) -> Operation {
             Operation::Forward { line, entries, rings: rng.random_bool(0.5).then_some(1) }
         }
         15 => Operation::SetupConferenceOnLine { line },
-        16 => Operation::UncompleteCall { line, completion: CompletionId(rng.random_range(1..4)) },
+        16 => {
+            let line = LINES[rng.random_range(0..5)].into();
+            Operation::UncompleteCall { line, completion: CompletionId(rng.random_range(1..3)) }
+        }
         17 => Operation::GetNewCalls { line },
         18 | 19 => {
             let privileges = [CallPrivilege::Owner, CallPrivilege::Monitor, CallPrivilege::None];
@@ -289,14 +345,11 @@ fn forward_entry(rng: &mut StdRng) -> ForwardEntry {
 /// Something that this call could do, as a rule; a second call of the same line, as a rule.
 fn on_call(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> Operation {
     let call = view.id;
-    let features: Vec<CallOperation> = view
-        .features
-        .iter()
-        .copied()
-        .filter(|operation| *operation != CallOperation::Drop || rng.random_bool(0.2))
-        .collect();
-    let chosen = if features.is_empty() || rng.random_bool(0.2) { &CallOperation::ALL } else { &*features };
-    let operation = chosen[rng.random_range(0..chosen.len())];
+    let operation = if view.features.is_empty() || rng.random_bool(0.1) {
+        CallOperation::ALL[rng.random_range(0..CallOperation::ALL.len())]
+    } else {
+        weighed(rng, &view.features)
+    };
     let other = second(rng, calls, view);
     let modes = [TransferMode::Transfer, TransferMode::Transfer, TransferMode::Conference];
     match operation {
@@ -376,6 +429,44 @@ fn on_call(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> Operation {
         | CallOperation::SetMediaMode
         | CallOperation::Unhold => Operation::sample(operation, call, other),
     }
+}
+
+/// One of these: the rarer the state that it needs, the more likely.
+fn weighed(rng: &mut StdRng, operations: &[CallOperation]) -> CallOperation {
+    let weight = |operation: &CallOperation| match operation {
+        CallOperation::AddToConference | CallOperation::CompleteTransfer | CallOperation::SwapHold => 60,
+        CallOperation::Answer | CallOperation::Dial | CallOperation::Redirect => 30,
+        CallOperation::CompleteCall
+        | CallOperation::PrepareAddToConference
+        | CallOperation::SetupConference
+        | CallOperation::SetupTransfer => 20,
+        CallOperation::BlindTransfer | CallOperation::Park | CallOperation::Unhold => 10,
+        CallOperation::Accept | CallOperation::Hold | CallOperation::RemoveFromConference => 5,
+        CallOperation::Drop => 2,
+        CallOperation::DeallocateCall
+        | CallOperation::GatherDigits
+        | CallOperation::GenerateDigits
+        | CallOperation::GetConfRelatedCalls
+        | CallOperation::Handoff
+        | CallOperation::MonitorDigits
+        | CallOperation::MonitorMedia
+        | CallOperation::SecureCall
+        | CallOperation::SendUserUserInfo
+        | CallOperation::SetCallData
+        | CallOperation::SetCallPrivilege
+        | CallOperation::SetCallQualityOfService
+        | CallOperation::SetMediaMode => 1,
+    };
+    let total: u32 = operations.iter().map(weight).sum();
+    let mut left = rng.random_range(0..total);
+    for operation in operations {
+        let weight = weight(operation);
+        if left < weight {
+            return *operation;
+        }
+        left -= weight;
+    }
+    operations[0]
 }
 
 fn second(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> CallId {

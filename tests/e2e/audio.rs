@@ -58,10 +58,15 @@ impl Audio {
 
     /// Seconds in which this tone is loud and nearly all there is.
     pub(crate) fn seconds_of_tone(&self, tone_hz: f64) -> f64 {
+        self.seconds_with_tone(tone_hz, PURE)
+    }
+
+    /// Seconds in which this tone has at least this share of what is heard.
+    pub(crate) fn seconds_with_tone(&self, tone_hz: f64, share: f64) -> f64 {
         let window = self.rate_hz as usize / WINDOWS_A_SECOND;
         let with_tone = self.samples.chunks_exact(window).filter(|samples| {
             let power = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / window as f64;
-            power.sqrt() > LOUD && power_at(samples, self.rate_hz, tone_hz) > PURE * power
+            power.sqrt() > LOUD && power_at(samples, self.rate_hz, tone_hz) > share * power
         });
         with_tone.count() as f64 / WINDOWS_A_SECOND as f64
     }

@@ -41,9 +41,23 @@ impl Baresip {
         parameters: &str,
         answer: Answer,
     ) -> Self {
+        Self::start_with_tone(directory, phone, account, password, parameters, answer, TONE_HZ)
+    }
+
+    /// As [`Self::start`]; the phone plays this tone.
+    pub(crate) fn start_with_tone(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        parameters: &str,
+        answer: Answer,
+        tone_hz: f64,
+    ) -> Self {
         let directory = directory.join(format!("baresip-{account}"));
         fs::create_dir_all(&directory).expect("a directory of ours");
         let config = CONFIG.replace("{directory}", directory.to_str().expect("paths here are UTF-8"));
+        let config = config.replace("{tone}", &tone_hz.to_string());
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
         let line = format!(
             "<sip:{account}@{}{parameters}>;auth_pass={password};regint=60;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1\n",
@@ -149,7 +163,7 @@ pub(crate) const TONE_HZ: f64 = 440.0;
 const CONFIG: &str = "\
 poll_method epoll
 sip_listen 0.0.0.0:5060
-audio_source ausine,440
+audio_source ausine,{tone}
 ausrc_srate 48000
 ausrc_channels 2
 audio_txmode poll

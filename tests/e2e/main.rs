@@ -18,5 +18,6 @@ mod api;
 mod command_line;
 mod faults;
 mod load;
+mod operations;
 mod phones;
 mod registration;

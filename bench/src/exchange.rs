@@ -191,7 +191,8 @@ impl Exchange {
     }
 }
 
-fn setup() -> Setup {
+/// A set-up with one trunk and nothing else.
+pub fn setup() -> Setup {
     Setup {
         lines: Vec::new(),
         trunks: vec![TrunkSetup {

@@ -33,7 +33,10 @@ fn an_application_consults_swaps_and_transfers() {
         stage.reaches(&consult, "connected");
         stage.phase("consultation");
         stage.ask(&consult, "swap-hold", &json!({"with": call}));
-        assert_eq!((stage.state(&call), stage.state(&consult)), ("connected".into(), "onholdpendtransfer".into()));
+        assert_eq!(
+            (stage.state(&call), stage.state(&consult)),
+            ("connected".into(), "onholdpendtransfer".into())
+        );
         stage.phase("swapped");
         stage.ask(&call, "swap-hold", &json!({"with": consult}));
         stage.ask(&call, "complete-transfer", &json!({"consult": consult, "mode": "transfer"}));
@@ -112,7 +115,10 @@ fn a_call_is_parked_and_retrieved_elsewhere() {
     alone(|| {
         let mut stage = Stage::start([Answer::Auto; 3]);
         let call = stage.talk("1001", "1002");
-        let slot = stage.ask(&call, "park", &json!({"mode": "nondirected"}))["parked_at"].as_str().unwrap().to_owned();
+        let slot = stage.ask(&call, "park", &json!({"mode": "nondirected"}))["parked_at"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert_eq!(slot, "701");
         stage.phones[0].expect("CALL_CLOSED", CLOSED_WITHIN);
         let parked = http::get("/v1/parked", Some(TOKEN)).json();
@@ -250,7 +256,10 @@ fn linphonec_transfers_attended_by_refer() {
         let mut third = phone(3, "1003", TONES_HZ[2]);
         let mut linphonec = Linphonec::start(directory.path(), 1, "1001", PASSWORD);
         daemon.expect_metric("trunkline_registrations", 3.0, REGISTERED_WITHIN);
-        let wires = [(2, Capture::start(directory.path(), &interface(2), "udp")), (3, Capture::start(directory.path(), &interface(3), "udp"))];
+        let wires = [
+            (2, Capture::start(directory.path(), &interface(2), "udp")),
+            (3, Capture::start(directory.path(), &interface(3), "udp")),
+        ];
         linphonec.command(&format!("call sip:1002@{}", daemon_address(1)));
         second.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         linphonec.expect("Media streams established", CONNECTED_WITHIN);
@@ -291,7 +300,15 @@ impl Stage {
         let mut phones = Vec::new();
         let mut wires = Vec::new();
         for (((number, line), answer), tone_hz) in (1..).zip(lines).zip(answers).zip(TONES_HZ) {
-            phones.push(Baresip::start_with_tone(directory.path(), number, line, PASSWORD, "", answer, tone_hz));
+            phones.push(Baresip::start_with_tone(
+                directory.path(),
+                number,
+                line,
+                PASSWORD,
+                "",
+                answer,
+                tone_hz,
+            ));
             wires.push((number, Capture::start(directory.path(), &interface(number), "udp")));
         }
         daemon.expect_metric("trunkline_registrations", 3.0, REGISTERED_WITHIN);
@@ -376,9 +393,9 @@ impl Heard {
             let packets = wire.finish();
             for (name, start) in phases {
                 let during = (*start + SETTLE)..(*start + TALK);
-                let sent = packets
-                    .iter()
-                    .filter(|packet| packet.destination.0 == phone_address(phone) && during.contains(&packet.at));
+                let sent = packets.iter().filter(|packet| {
+                    packet.destination.0 == phone_address(phone) && during.contains(&packet.at)
+                });
                 heard.insert((*name, phone), ulaw_audio(sent));
             }
         }

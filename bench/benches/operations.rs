@@ -132,7 +132,9 @@ impl Client {
             answer.extend_from_slice(&buffer[..length]);
             let text = String::from_utf8_lossy(&answer);
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let lengths = head.lines().filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let lengths = head
+                .lines()
+                .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let expected: usize = lengths.last().expect("a length");
             if body.len() >= expected {
                 assert!(head.starts_with("HTTP/1.1 200"), "{text}");

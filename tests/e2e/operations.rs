@@ -15,6 +15,7 @@ use crate::http;
 use crate::linphonec::Linphonec;
 use crate::network::{alone, daemon_address, interface, phone_address};
 use crate::process::wait_until;
+use crate::sipp::{Sipp, scenario};
 
 /// Hold, consultation, swap and transfer by an application: the phones are asked nothing, and the parties are joined.
 #[test]
@@ -282,13 +283,60 @@ fn linphonec_transfers_attended_by_refer() {
     });
 }
 
+/// A carrier that refuses REFER, UPDATE and re-INVITE without a description: it is held, consulted about, transferred,
+/// parked, retrieved and conferenced all the same. Its far end says what it hears, so each hears himself.
+#[test]
+fn a_carrier_that_refuses_everything_is_moved_all_the_same() {
+    alone(|| {
+        let mut stage = Stage::start([Answer::Auto; 3]);
+        let path = stage.directory.path().to_owned();
+        let carrier = scenario(&path, "carrier.xml", &[]);
+        let sipp =
+            Sipp::callee(&path, "carrier", "127.0.0.1:5070", &["-sf", &carrier, "-rtp_echo", "-m", "1"]);
+        let made = stage.ask_line("1001", "make-call", &json!({"to": "030"}));
+        let call = made["call"].as_str().unwrap().to_owned();
+        stage.reaches(&call, "connected");
+        stage.phase("talk");
+        stage.ask(&call, "hold", &json!({}));
+        stage.phase("held");
+        stage.ask(&call, "unhold", &json!({}));
+        let consult = stage.ask(&call, "setup-transfer", &json!({}))["consult"].as_str().unwrap().to_owned();
+        stage.ask(&consult, "dial", &json!({"digits": "1002"}));
+        stage.reaches(&consult, "connected");
+        stage.ask(&call, "complete-transfer", &json!({"consult": consult, "mode": "transfer"}));
+        stage.phase("transferred");
+        let second = stage.call_on("1002");
+        stage.ask(&second, "park", &json!({"mode": "directed", "to": "702"}));
+        let taken =
+            stage.ask_line("1003", "unpark", &json!({"from": "702"}))["call"].as_str().unwrap().to_owned();
+        stage.reaches(&taken, "connected");
+        stage.phase("retrieved");
+        let made = stage.ask(&taken, "setup-conference", &json!({}));
+        let conference = made["conference"].as_str().unwrap().to_owned();
+        let consult = made["consult"].as_str().unwrap().to_owned();
+        stage.ask(&consult, "dial", &json!({"digits": "1001"}));
+        stage.reaches(&consult, "connected");
+        stage.ask(&conference, "add-to-conference", &json!({"consult": consult}));
+        stage.phase("conference");
+        stage.ask(&conference, "drop", &json!({}));
+        let counted = sipp.finish(CLOSED_WITHIN);
+        assert_eq!((counted.successful(), counted.failed(), counted.unexpected()), (1, 0, 0), "{counted:?}");
+        let heard = stage.finish();
+        heard.only("talk", 1, &[1]);
+        heard.nobody("held", 1);
+        heard.only("transferred", 2, &[2]);
+        heard.only("retrieved", 3, &[3]);
+        assert!(heard.seconds("conference", 1, 3) > HEARD_S && heard.seconds("conference", 3, 1) > HEARD_S);
+    });
+}
+
 /// Three phones on hosts of their own, and the wires to them.
 struct Stage {
     phones: Vec<Baresip>,
     daemon: Daemon,
     wires: Vec<(u8, Capture)>,
     phases: Vec<(&'static str, Duration)>,
-    _directory: Directory,
+    directory: Directory,
 }
 
 impl Stage {
@@ -312,7 +360,7 @@ impl Stage {
             wires.push((number, Capture::start(directory.path(), &interface(number), "udp")));
         }
         daemon.expect_metric("trunkline_registrations", 3.0, REGISTERED_WITHIN);
-        Self { phones, daemon, wires, phases: Vec::new(), _directory: directory }
+        Self { phones, daemon, wires, phases: Vec::new(), directory }
     }
 
     /// `lineMakeCall` between two phones that answer; the call on the first one's line.
@@ -420,6 +468,11 @@ impl Heard {
         assert!(music < 0.3, "{phase}: phone {phone} hears music for {music:.1} s");
     }
 
+    /// Seconds for which a phone hears another's tone among others.
+    fn seconds(&self, phase: &'static str, phone: u8, other: u8) -> f64 {
+        self.0[&(phase, phone)].seconds_with_tone(TONES_HZ[usize::from(other) - 1], 0.15)
+    }
+
     fn music(&self, phase: &'static str, phone: u8) {
         let seconds = self.0[&(phase, phone)].seconds_of_tone(MUSIC_HZ);
         eprintln!("{phase}: phone {phone} hears music for {seconds:.1} s");
@@ -460,6 +513,14 @@ lines = ["*"]
 privilege = "owner"
 [park]
 slots = "701-720"
+[[trunk]]
+name = "carrier"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+[[route]]
+from = "line"
+match = "^0"
+to = "trunk:carrier"
 [[line]]
 address = "1001"
 password = "correct-horse-battery"

@@ -265,6 +265,7 @@ impl World {
         let calls = self.calls();
         let mut onward = Vec::new();
         let mut refused = Self::reached(self.line, path);
+        let mut touched = Self::reached(self.line, path);
         let before = refused.fingerprint();
         for app in [CRM, QUEUE] {
             for (at, id) in calls.iter().enumerate() {
@@ -276,6 +277,15 @@ impl World {
                         vec![at]
                     };
                     if features.as_ref().is_some_and(|features| features.contains(&operation)) {
+                        if leaves_calls_alone(operation) {
+                            let reply = touched.take(Step::Operate(app, operation, at, at));
+                            assert!(
+                                !matches!(&reply, Some(Err(refusal)) if is_told_by_bits(refusal.error)),
+                                "{operation:?} is advertised to {app:?} on {id} and refused\n{}",
+                                self.show(path)
+                            );
+                            continue;
+                        }
                         let accepts = |other: &usize| {
                             let mut world = Self::reached(self.line, path);
                             let reply = world.take(Step::Operate(app, operation, at, *other));
@@ -375,23 +385,28 @@ fn sample(operation: CallOperation, call: CallId, other: CallId) -> Operation {
     Operation::sample(operation, call, other)
 }
 
-/// Whether a step only touches what a call carries, or who holds it: it is checked, and not followed.
+/// Operations that move no call and change no handle: they may be tried one after the other.
+fn leaves_calls_alone(operation: CallOperation) -> bool {
+    matches!(
+        operation,
+        CallOperation::GatherDigits
+            | CallOperation::GenerateDigits
+            | CallOperation::MonitorDigits
+            | CallOperation::MonitorMedia
+            | CallOperation::SendUserUserInfo
+            | CallOperation::SetCallData
+            | CallOperation::SetCallQualityOfService
+            | CallOperation::SetMediaMode
+    )
+}
+
+/// Whether a step only changes who holds a call: it is checked, and not followed.
 fn is_inert(step: Step) -> bool {
     let Step::Operate(app, operation, ..) = step else { return false };
     app == QUEUE
         || matches!(
             operation,
-            CallOperation::GatherDigits
-                | CallOperation::GenerateDigits
-                | CallOperation::GetConfRelatedCalls
-                | CallOperation::Handoff
-                | CallOperation::MonitorDigits
-                | CallOperation::MonitorMedia
-                | CallOperation::SendUserUserInfo
-                | CallOperation::SetCallData
-                | CallOperation::SetCallPrivilege
-                | CallOperation::SetCallQualityOfService
-                | CallOperation::SetMediaMode
+            CallOperation::GetConfRelatedCalls | CallOperation::Handoff | CallOperation::SetCallPrivilege
         )
 }
 

@@ -369,6 +369,18 @@ pub enum SubscriptionPhase {
     Terminated,
 }
 
+/// Where the callee's side tells when a call can be completed (RFC 6910).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompletionOffer {
+    /// A SIP URI without header fields, at most [`COMPLETION_URI_BYTES_MAX`].
+    pub uri: String,
+    /// `m`: `BS`, `NR` or `NL`.
+    pub mode: Option<&'static str>,
+}
+
+/// An offer to complete a call at a longer URI is not heard, in bytes.
+pub const COMPLETION_URI_BYTES_MAX: usize = 256;
+
 /// Why a leg ended, in the words of RFC 3261 and RFC 3326.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Cause {
@@ -493,6 +505,14 @@ pub enum Event {
         /// The octets.
         data: Bytes,
     },
+    /// Whom we called offers to tell when the call can be completed (Call-Info of RFC 6910 in a provisional response or a
+    /// refusal): said right before the event of that message.
+    Completable {
+        /// The leg.
+        leg: LegId,
+        /// What is offered.
+        offer: Box<CompletionOffer>,
+    },
     /// A digit by SIP INFO.
     Digit {
         /// The leg.
@@ -566,6 +586,7 @@ impl Event {
             | Self::Failed { leg, .. }
             | Self::Ended { leg, .. }
             | Self::UserToUser { leg, .. }
+            | Self::Completable { leg, .. }
             | Self::Digit { leg, .. } => Some(Subject::Leg(*leg)),
             Self::Refer(usage, _)
             | Self::Subscribe(usage, _)

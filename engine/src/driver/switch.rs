@@ -200,6 +200,7 @@ impl SwitchLoop {
             | SipEvent::OfferRefused { .. }
             | SipEvent::Notified { .. }
             | SipEvent::Refer(..)
+            | SipEvent::Completable { .. }
             | SipEvent::UserToUser { .. }
             | SipEvent::Digit { .. }
             | SipEvent::Subscribe(..)

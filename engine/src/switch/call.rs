@@ -7,6 +7,7 @@ use bytes::Bytes;
 use trunkline_sip::{LegId, UsageId};
 
 use super::call_state::CallState;
+use super::callback::Completable;
 use super::digits::Listening;
 use super::diversion::Trail;
 use super::ids::{AppId, CallId, CompletionId, RequestId};
@@ -36,6 +37,8 @@ pub(super) enum Wish {
     Answer,
     /// To retrieve the call that it holds.
     Retrieve,
+    /// Another system, to tell when it can be completed.
+    Complete,
 }
 
 /// What is done once the own phone, called for an application, has answered.
@@ -106,6 +109,8 @@ pub(super) struct Call {
     pub(super) digits: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
+    /// What the network that he called offered to tell (RFC 6910).
+    pub(super) completable: Option<Completable>,
     /// Where this caller was led.
     pub(super) reached: Option<Destination>,
     /// Who sent this caller elsewhere.
@@ -196,6 +201,7 @@ impl Call {
             errand: None,
             digits: None,
             max_forwards: MAX_FORWARDS,
+            completable: None,
             reached: None,
             trail: Trail::default(),
             redirecting: PartyView::default(),

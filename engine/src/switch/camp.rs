@@ -97,6 +97,7 @@ impl Switch {
             phase: Phase::Camped(camped),
             due: expires,
             expires,
+            elsewhere: None,
         };
         self.completions.insert(completion, request);
         self.dirty.insert(id);

@@ -11,6 +11,8 @@
 //!                                                                                    │ answered: the number is dialled
 //! ```
 //!
+//! Numbers of other systems are watched by subscription (`callback.rs`); a caller may wait at the line too (`camp.rs`).
+//!
 //! A request is outstanding until its call is offered (`recall.rs`); then its id is no longer known.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,7 @@ use trunkline_sip::outbox::{Command, OutgoingMessage, Party};
 use super::Switch;
 use super::call::Call;
 use super::call_state::CallState;
+use super::callback::{Completable, Elsewhere};
 use super::error::LineError;
 use super::ids::{CallId, CompletionId};
 use super::kept::{Kept, KeptCompletion};
@@ -39,6 +42,8 @@ use super::timers::Timer;
 /// How far a request is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Phase {
+    /// Another system is asked whether it can tell when the number is free.
+    Asked,
     /// Nobody answered: somebody must use the called line first.
     AwaitsUse,
     /// The called line is used, or the own phone cannot be called.
@@ -56,7 +61,7 @@ pub(super) enum Phase {
 pub(super) struct Completion {
     /// Who called.
     pub(super) line: Arc<str>,
-    /// The line that was busy or did not answer.
+    /// The line that was busy or did not answer; for a number of another system a name of both.
     pub(super) called: Arc<str>,
     /// What is dialled when it is free.
     pub(super) number: String,
@@ -64,6 +69,8 @@ pub(super) struct Completion {
     /// When it is looked at again, whatever happens.
     pub(super) due: Instant,
     pub(super) expires: Instant,
+    /// The number of another system.
+    pub(super) elsewhere: Option<Elsewhere>,
 }
 
 /// The last call of a line that found nobody.
@@ -72,6 +79,8 @@ pub(super) struct Missed {
     pub(super) called: Destination,
     pub(super) number: String,
     pub(super) was_busy: bool,
+    /// What a network offered.
+    pub(super) offer: Option<Completable>,
 }
 
 /// All of them.
@@ -83,6 +92,7 @@ pub(super) struct Completions {
     by_line: BTreeMap<Arc<str>, BTreeSet<CompletionId>>,
     /// Lines of which something changed since they were looked at.
     stirred: BTreeSet<Arc<str>>,
+    by_usage: BTreeMap<UsageId, CompletionId>,
     /// By line.
     missed: BTreeMap<Arc<str>, Missed>,
     last: u32,
@@ -143,10 +153,15 @@ impl Completions {
             self.by_line.entry(Arc::clone(line)).or_default().insert(id);
         }
         self.due.insert((completion.due, id));
+        let usage = completion.elsewhere.as_ref().and_then(|elsewhere| elsewhere.usage);
+        if let Some(usage) = usage {
+            self.by_usage.insert(usage, id);
+        }
         self.by_id.insert(id, completion);
     }
 
     pub(super) fn remove(&mut self, id: CompletionId) -> Option<Completion> {
+        self.set_usage(id, None);
         let completion = self.by_id.remove(&id)?;
         self.due.remove(&(completion.due, id));
         for line in [&completion.line, &completion.called] {
@@ -158,6 +173,34 @@ impl Completions {
             }
         }
         Some(completion)
+    }
+
+    /// The request that this subscription is for.
+    pub(super) fn of_usage(&self, usage: UsageId) -> Option<CompletionId> {
+        self.by_usage.get(&usage).copied()
+    }
+
+    pub(super) fn elsewhere_mut(&mut self, id: CompletionId) -> Option<&mut Elsewhere> {
+        self.by_id.get_mut(&id)?.elsewhere.as_mut()
+    }
+
+    /// The request has this subscription in place of the one before.
+    pub(super) fn set_usage(&mut self, id: CompletionId, usage: Option<UsageId>) {
+        let Some(elsewhere) = self.elsewhere_mut(id) else { return };
+        let before = std::mem::replace(&mut elsewhere.usage, usage);
+        if let Some(before) = before {
+            self.by_usage.remove(&before);
+        }
+        if let Some(usage) = usage {
+            self.by_usage.insert(usage, id);
+        }
+    }
+
+    /// Something changed about whom the request is for.
+    pub(super) fn stir_called(&mut self, id: CompletionId) {
+        if let Some(completion) = self.by_id.get(&id) {
+            self.stirred.insert(Arc::clone(&completion.called));
+        }
     }
 
     /// Moves a request on; it is looked at again at `due`, or when it expires.
@@ -205,14 +248,18 @@ impl Switch {
         let is_caller = is_station && call.calls && call.errand.is_none() && !waits;
         let called = call.reached.clone().filter(|_| is_caller);
         let called = called.filter(|called| self.can_watch(called)).ok_or(LineError::OperationUnavail)?;
-        Ok(Missed { called, number: call.called.number.clone(), was_busy })
+        if call.pending.is_some() {
+            return Err(LineError::InUse);
+        }
+        let (number, offer) = (call.called.number.clone(), call.completable.clone());
+        Ok(Missed { called, number, was_busy, offer })
     }
 
     /// Whether the switch can know when the destination is free.
     fn can_watch(&self, called: &Destination) -> bool {
         match called {
             Destination::Line(line) => self.lines.get(line).is_some(),
-            Destination::Trunk(..) => false,
+            Destination::Trunk(trunk, _) => self.trunk(trunk).is_some_and(|trunk| !trunk.peers.is_empty()),
         }
     }
 
@@ -231,6 +278,9 @@ impl Switch {
         let missed = self.completable(call)?;
         match mode {
             CompletionMode::Callback => {
+                if let Destination::Trunk(trunk, number) = &missed.called {
+                    return self.ask_elsewhere(asker, id, &line, &missed, (trunk, number), out);
+                }
                 let completion = self.call_back_later(now, &line, missed, out)?;
                 asker.reply(Ok(Outcome::Completion(completion)), out);
                 self.drop_call(now, id, out);
@@ -332,7 +382,8 @@ impl Switch {
         let Some(called) = call.reached.clone().filter(|_| call.calls && call.kind != LineKind::Trunk) else {
             return;
         };
-        let missed = Missed { called, number: call.called.number.clone(), was_busy };
+        let (number, offer) = (call.called.number.clone(), call.completable.clone());
+        let missed = Missed { called, number, was_busy, offer };
         self.completions.missed.insert(Arc::clone(&call.line), missed);
     }
 
@@ -344,7 +395,12 @@ impl Switch {
         missed: Missed,
         out: &mut Outbox,
     ) -> Result<CompletionId, LineError> {
-        let Destination::Line(called) = missed.called else { return Err(LineError::OperationUnavail) };
+        let called = match &missed.called {
+            Destination::Line(called) => Arc::clone(called),
+            Destination::Trunk(trunk, number) => {
+                return self.watch_elsewhere(line, &missed, (trunk, number), None, out);
+            }
+        };
         let same = self.completions.of_line(line).find(|id| {
             let one = self.completions.get(*id);
             one.is_some_and(|one| one.called == called && !matches!(one.phase, Phase::Camped(_)))
@@ -373,6 +429,7 @@ impl Switch {
             phase,
             due: expires,
             expires,
+            elsewhere: None,
         };
         out.store.push(Kept::Completion(KeptCompletion {
             id,
@@ -397,15 +454,21 @@ impl Switch {
         // Whoever used the called line when the engine stopped does no more.
         let (phase, due) = if awaits_use { (Phase::AwaitsUse, expires) } else { (Phase::Waits, self.now) };
         self.completions.last = self.completions.last.max(id.0);
-        self.completions
-            .insert(id, Completion { line, called, number, phase, due: due.min(expires), expires });
+        self.completions.insert(
+            id,
+            Completion { line, called, number, phase, due: due.min(expires), expires, elsewhere: None },
+        );
     }
 
     /// A request is over: done, or taken back by its own line.
     pub(super) fn end_completion(&mut self, now: Instant, id: CompletionId, out: &mut Outbox) {
+        // Taken out, a request knows its subscription no more.
+        let before = self.completions.get(id).and_then(|one| one.elsewhere.clone());
         let Some(completion) = self.completions.remove(id) else { return };
         if let Phase::Camped(call) = completion.phase {
             self.decamp(now, call, out);
+        } else if let Some(elsewhere) = &before {
+            self.leave_elsewhere(elsewhere, out);
         } else {
             out.store.push(Kept::CompletionOver(id));
         }
@@ -419,7 +482,7 @@ impl Switch {
         self.end_completion(now, id, out);
     }
 
-    fn next_usage(&mut self) -> UsageId {
+    pub(super) fn next_usage(&mut self) -> UsageId {
         let serial = self.next_leg;
         self.next_leg = (serial + 1) % SERIALS;
         UsageId::new(self.next_sip_worker(), serial)

@@ -57,10 +57,12 @@ impl Switch {
             Event::Digit { leg, digit, duration_ms } => {
                 self.info_digit(now, leg, digit, duration_ms, out);
             }
-            Event::Subscription { .. }
-            | Event::SubscriptionOver { .. }
-            | Event::MessageDone { .. }
-            | Event::Refused { .. } => {}
+            Event::Completable { leg, offer } => self.completion_offered(leg, *offer),
+            Event::Subscription { usage, phase, body } => {
+                self.told_elsewhere(now, usage, phase, body.as_ref(), out);
+            }
+            Event::SubscriptionOver { usage, status } => self.silent_elsewhere(now, usage, status, out),
+            Event::MessageDone { .. } | Event::Refused { .. } => {}
         }
     }
 
@@ -320,6 +322,7 @@ impl Switch {
                 self.ring_anew(now, id, out);
             }
             Wish::Retrieve => self.finish_pending(id, Err(LineError::OperationFailed), out),
+            Wish::Complete => {}
         }
     }
 

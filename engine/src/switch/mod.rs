@@ -37,6 +37,7 @@ mod adopt;
 mod auto_answer;
 mod call;
 mod call_data;
+mod callback;
 mod camp;
 mod completion;
 mod conference;

@@ -54,6 +54,7 @@ impl Switch {
         let found = resolve(&self.setup.routes, &self.lines, source, dialled);
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
+            calling.completable = None;
         }
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
@@ -372,7 +373,7 @@ fn anonymous() -> Party {
 }
 
 /// The peers of a trunk, one after the other.
-fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>> {
+pub(super) fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>> {
     let candidate = |&(transport, remote): &(Transport, SocketAddr)| {
         let target = Target {
             uri: request_uri(number, &trunk.domain, transport),

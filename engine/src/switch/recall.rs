@@ -8,6 +8,7 @@ use trunkline_sip::outbox::{CauseKind, Party};
 use super::Switch;
 use super::call::{Call, Errand};
 use super::call_state::{CallState, OfferingMode};
+use super::callback::Elsewhere;
 use super::completion::{FREE_FOR, Phase, RECALL, RETRY};
 use super::ids::{CallId, CompletionId};
 use super::line::occupies;
@@ -68,13 +69,20 @@ impl Switch {
         let Some(completion) = self.completions.get(id) else { return };
         match completion.phase {
             Phase::AwaitsUse => {
-                if self.is_used(&completion.called) {
+                let is_used = match &completion.elsewhere {
+                    Some(elsewhere) => elsewhere.is_used,
+                    None => self.is_used(&completion.called),
+                };
+                if is_used {
                     self.completions.set(id, Phase::Waits, None);
                 }
             }
             Phase::Waits => {
                 if self.is_ready(id) {
-                    self.completions.set(id, Phase::Guarded, Some(now + FREE_FOR));
+                    // Another system that calls one caller after the other waits for him now.
+                    let at_once = completion.elsewhere.as_ref().is_some_and(Elsewhere::is_queued_there);
+                    let due = if at_once { now } else { now + FREE_FOR };
+                    self.completions.set(id, Phase::Guarded, Some(due));
                 }
             }
             Phase::Guarded => {
@@ -82,7 +90,7 @@ impl Switch {
                     self.completions.set(id, Phase::Waits, None);
                 }
             }
-            Phase::Camped(_) | Phase::Recalls => {}
+            Phase::Asked | Phase::Camped(_) | Phase::Recalls => {}
         }
     }
 
@@ -91,7 +99,11 @@ impl Switch {
         let Some(completion) = self.completions.get(id) else { return false };
         let is_wanted =
             self.completions.for_called(&completion.called).any(|other| other.phase == Phase::Recalls);
-        !is_wanted && self.is_free(&completion.called) && self.is_free(&completion.line)
+        let is_free = match &completion.elsewhere {
+            Some(elsewhere) => elsewhere.is_free,
+            None => self.is_free(&completion.called),
+        };
+        !is_wanted && is_free && self.is_free(&completion.line)
     }
 
     /// Whether a call would find the line free.

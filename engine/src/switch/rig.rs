@@ -11,10 +11,11 @@ use trunkline_media::{
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::outbox::{
     CallDetails, Cause, CauseKind, Command, Event, IncomingCall, Invite, Outbox as SipOutbox, Party, Peer,
+    SubscriptionPhase,
 };
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
-use trunkline_sip::{ConnectionId, LegId};
+use trunkline_sip::{ConnectionId, LegId, UsageId};
 
 use super::feature_code::FeatureCodes;
 use super::setup::{
@@ -340,6 +341,17 @@ impl Rig {
     pub(super) fn refuse(&mut self, leg: LegId, status: u16) {
         let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
         self.tell(Event::Failed { leg, cause, retry_after_s: None, redirect: Vec::new() });
+    }
+
+    /// A peer accepts a subscription and says that nobody is on the phone there, or refuses it.
+    pub(super) fn answer_subscribe(&mut self, usage: UsageId, accepts: bool) {
+        self.tell(if accepts {
+            let body = Bytes::from_static(b"<dialog-info version=\"0\" state=\"full\" entity=\"sip:30@x\"/>");
+            let body = Some(("application/dialog-info+xml".to_owned(), body));
+            Event::Subscription { usage, phase: SubscriptionPhase::Active, body }
+        } else {
+            Event::SubscriptionOver { usage, status: 489 }
+        });
     }
 
     pub(super) fn hang_up(&mut self, leg: LegId) {

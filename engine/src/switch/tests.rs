@@ -2,6 +2,7 @@
 
 mod applications;
 mod basic;
+mod calling_back;
 mod camping;
 mod completing;
 mod conference;

@@ -122,6 +122,7 @@ impl Leg {
                     Vec::new()
                 };
                 let cause = cause::of_message(response, CauseKind::Status);
+                self.tell_completion(response, out);
                 self.failed(cause, cause::retry_after_s(response), redirect, out);
             }
         }
@@ -141,6 +142,7 @@ impl Leg {
             calling.forks.push(Fork { dialog, preview: sdp.clone() });
         }
         self.tell_user_to_user(response, out);
+        self.tell_completion(response, out);
         let talk = response.has_option(HeaderName::AllowEvents, "talk");
         out.events.push(Event::Progress { leg: self.id, status: response.status(), sdp, talk });
     }

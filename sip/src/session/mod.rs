@@ -12,6 +12,7 @@
 mod announcement;
 mod answer;
 mod close;
+mod completion;
 mod demand;
 mod description;
 mod identity;

@@ -123,9 +123,11 @@ impl World {
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)
                     | Command::NotifySubscriber(..)
-                    | Command::Subscribe(..)
-                    | Command::Unsubscribe(_)
                     | Command::Message(..) => {}
+                    Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, usage.0 % 2 == 0),
+                    Command::Unsubscribe(usage) => {
+                        self.rig.tell(Event::SubscriptionOver { usage, status: 0 });
+                    }
                 }
             }
         }

@@ -235,6 +235,16 @@ fn a_refusal_tells_why_and_where_else() {
 }
 
 #[test]
+fn a_callee_offers_to_tell_when_the_call_can_be_completed() {
+    let (mut bench, invite) = call();
+    let offer = "Call-Info: <sip:cc@192.0.2.2>;purpose=call-completion;m=BS\r\n";
+    bench.say(response(&invite, 180, "b", &offer.replace("BS", "NR"), ""));
+    assert_eq!(bench.told(), ["Completable sip:cc@192.0.2.2", "Progress 180"]);
+    bench.say(response(&invite, 486, "b", offer, ""));
+    assert_eq!(bench.told(), ["Completable sip:cc@192.0.2.2", "Failed Status 486"]);
+}
+
+#[test]
 fn a_challenge_is_answered_in_the_same_call() {
     let mut bench = Bench::new();
     let credentials =

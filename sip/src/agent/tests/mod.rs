@@ -266,6 +266,7 @@ fn name(event: &Event) -> String {
         Event::Registration { change, .. } => format!("{change:?}"),
         Event::Refused { status, .. } => format!("Refused {status}"),
         Event::Refer(_, refer) => format!("Refer {}", refer.to.user),
+        Event::Completable { offer, .. } => format!("Completable {}", offer.uri),
         Event::UserToUser { data, .. } => format!("UserToUser {}", data.escape_ascii()),
         Event::Digit { digit, duration_ms, .. } => format!("Digit {} {duration_ms}", char::from(*digit)),
         Event::Subscribe(_, subscriber) => format!("Subscribe {:?}", subscriber.package),

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use trunkline::demo::{OnInvite, Status};
-use trunkline::switch::{CallId, CallReason, CallState, CallView, CompletionMode, Operation};
+use trunkline::switch::{
+    CallId, CallReason, CallState, CallView, CompletionMode, LineError, Operation, Outcome,
+};
+use trunkline_sip::message::{Framing, HeaderName, Limits, Message, Method};
 use trunkline_tests::Lab;
 
 /// Bob talks with Carol and is busy for everybody else.
@@ -144,5 +148,111 @@ fn an_application_swaps_to_who_camps_on() {
     lab.run_ms(1_000);
     lab.expect_talk("carol", "bob");
     lab.hang_up("carol");
+    lab.nothing_left();
+}
+
+/// Where the network of the carrier is.
+const CARRIER: &str = "10.0.1.6:5060";
+
+/// A request to the carrier that is not answered yet.
+fn asked(lab: &mut Lab, method: Method) -> Message {
+    let requests = lab.received("carrier");
+    let requests = requests.iter().map(|text| {
+        Message::scan(Bytes::from(text.clone()), Framing::Datagram, &Limits::DEFAULT)
+            .expect("the engine writes SIP")
+    });
+    let mut wanted = requests.filter(|message| message.is_request() && message.method() == method);
+    wanted.next().unwrap_or_else(|| panic!("no {}", method.name()))
+}
+
+/// The carrier answers a request.
+fn answers(lab: &mut Lab, request: &Message, status: &str, headers: &str) {
+    let line = |name| request.value(name).unwrap_or_default().to_owned();
+    let text = format!(
+        "SIP/2.0 {status}\nVia: {}\nFrom: {}\nTo: {};tag=far\nCall-ID: {}\nCSeq: {}\n{headers}Content-Length: 0\n\n",
+        line(HeaderName::Via),
+        line(HeaderName::From),
+        line(HeaderName::To),
+        line(HeaderName::CallId),
+        line(HeaderName::CSeq)
+    );
+    lab.sends("carrier", &text);
+    lab.run_ms(200);
+}
+
+/// The carrier says how far it is with what this SUBSCRIBE asked for.
+fn tells(lab: &mut Lab, subscribe: &Message, serial: u32, state: &str) {
+    let line = |name| subscribe.value(name).unwrap_or_default().to_owned();
+    let body = format!("cc-state: {state}");
+    let text = format!(
+        "NOTIFY sip:1001@10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {CARRIER};branch=z9hG4bK-n{serial}\nMax-Forwards: 70\n\
+         From: {};tag=far\nTo: {}\nCall-ID: {}\nCSeq: {serial} NOTIFY\nContact: <sip:cc@{CARRIER}>\n\
+         Event: call-completion\nSubscription-State: active;expires=2000\n\
+         Content-Type: application/call-completion\nContent-Length: {}\n\n{body}\n",
+        line(HeaderName::To),
+        line(HeaderName::From),
+        line(HeaderName::CallId),
+        body.len() + 2
+    );
+    lab.sends("carrier", &text);
+    lab.run_ms(200);
+}
+
+#[test]
+fn another_system_tells_when_its_number_is_free() {
+    let mut lab = Lab::registered(6, &["alice"]);
+    lab.stranger("carrier", CARRIER);
+    let call = lab.make_call("crm", "1001", "0301234");
+    lab.run_ms(1_000);
+    let invite = asked(&mut lab, Method::Invite);
+    let offer = format!("Call-Info: <sip:cc@{CARRIER}>;purpose=call-completion;m=BS\n");
+    answers(&mut lab, &invite, "486 Busy Here", &offer);
+    lab.expect_states("crm", "1001", "dialing, proceeding, busy station");
+
+    let completes = Operation::CompleteCall { call, mode: CompletionMode::Callback, message: None };
+    let request = lab.request("crm", completes);
+    lab.run_ms(200);
+    let subscribe = asked(&mut lab, Method::Subscribe);
+    assert_eq!(subscribe.request_uri(), format!("sip:cc@{CARRIER};m=BS"));
+    assert_eq!(subscribe.value(HeaderName::Event), Some("call-completion"));
+    answers(&mut lab, &subscribe, "200 OK", &format!("Expires: 2000\nContact: <sip:cc@{CARRIER}>\n"));
+    assert_eq!(lab.reply("crm", request), None);
+    tells(&mut lab, &subscribe, 1, "queued");
+    assert!(matches!(lab.reply("crm", request), Some(Ok(Outcome::Completion(_)))));
+    lab.expect_states("crm", "1001", "dialing, proceeding, busy station, idle");
+    lab.run(Duration::from_secs(60));
+    tells(&mut lab, &subscribe, 2, "ready");
+    let offered = lab.call_on("crm", "1001");
+    assert_eq!(offered.reason, CallReason::CallCompletion);
+
+    lab.received("carrier");
+    lab.does_ask("crm", Operation::Answer(offered.id, None));
+    lab.run_ms(500);
+    let invite = asked(&mut lab, Method::Invite);
+    assert!(invite.request_uri().starts_with("sip:301234@"), "{}", invite.request_uri());
+    answers(&mut lab, &invite, "486 Busy Here", "");
+    lab.does_ask("crm", Operation::Drop(offered.id, None));
+    lab.run(Duration::from_secs(40));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_system_that_tells_nothing_is_not_waited_for() {
+    let mut lab = Lab::registered(7, &["alice"]);
+    lab.stranger("carrier", CARRIER);
+    let call = lab.make_call("crm", "1001", "0301234");
+    lab.run_ms(1_000);
+    let invite = asked(&mut lab, Method::Invite);
+    answers(&mut lab, &invite, "486 Busy Here", "");
+    let completes = Operation::CompleteCall { call, mode: CompletionMode::Callback, message: None };
+    let request = lab.request("crm", completes);
+    lab.run_ms(200);
+    let subscribe = asked(&mut lab, Method::Subscribe);
+    assert_eq!(subscribe.value(HeaderName::Event), Some("dialog"));
+    answers(&mut lab, &subscribe, "489 Bad Event", "");
+    let refused = lab.reply("crm", request).expect("a reply").expect_err("a refusal");
+    assert_eq!(refused.error, LineError::OperationUnavail);
+    lab.expect_states("crm", "1001", "dialing, proceeding, busy station");
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }

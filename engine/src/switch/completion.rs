@@ -208,7 +208,9 @@ impl Completions {
         let Some(completion) = self.by_id.get_mut(&id) else { return };
         self.due.remove(&(completion.due, id));
         completion.phase = phase;
-        completion.due = due.map_or(completion.expires, |due| due.min(completion.expires));
+        // A request that expires while its call is made is let be: the timer of the call ends it.
+        let latest = if phase == Phase::Recalls { None } else { Some(completion.expires) };
+        completion.due = due.map_or(completion.expires, |due| latest.map_or(due, |latest| due.min(latest)));
         self.due.insert((completion.due, id));
     }
 

@@ -111,6 +111,8 @@ pub(super) struct Call {
     pub(super) max_forwards: u8,
     /// What the network that he called offered to tell (RFC 6910).
     pub(super) completable: Option<Completable>,
+    /// `m` of the network's queue that this caller comes from (RFC 6910), until he is led there.
+    pub(super) completes: Option<&'static str>,
     /// Where this caller was led.
     pub(super) reached: Option<Destination>,
     /// Who sent this caller elsewhere.
@@ -202,6 +204,7 @@ impl Call {
             digits: None,
             max_forwards: MAX_FORWARDS,
             completable: None,
+            completes: None,
             reached: None,
             trail: Trail::default(),
             redirecting: PartyView::default(),

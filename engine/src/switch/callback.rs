@@ -48,6 +48,8 @@ pub(super) struct Elsewhere {
     trunk: Arc<str>,
     number: String,
     package: Package,
+    /// `m` of the offer.
+    mode: Option<&'static str>,
     /// `None`: it ended.
     pub(super) usage: Option<UsageId>,
     /// The call whose application waits for the reply.
@@ -135,6 +137,7 @@ impl Switch {
             trunk: Arc::clone(trunk),
             number: number.to_owned(),
             package,
+            mode: offered.and_then(|offered| offered.offer.mode),
             usage,
             call,
             awaits,
@@ -286,6 +289,11 @@ impl Switch {
 }
 
 impl Elsewhere {
+    /// What the other system knows the recalled caller by.
+    pub(super) fn mode(&self) -> Option<&'static str> {
+        self.mode.filter(|_| self.is_queued_there())
+    }
+
     /// RFC 6910 knows by itself whether somebody must use the line first (`m=NR`).
     fn awaits(&self) -> Phase {
         if self.is_queued_there() { Phase::Waits } else { self.awaits }

@@ -55,6 +55,9 @@ impl Switch {
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
             calling.completable = None;
+            if !matches!(found, Ok(Destination::Trunk(..))) {
+                calling.completes = None;
+            }
         }
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
@@ -136,11 +139,15 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(trunk) = self.trunk(name) else { return };
-        let groups = peers(trunk, number);
+        let mut groups = peers(trunk, number);
         let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };
         // A trunk that the engine is a customer of knows it by the trunk's own domain.
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
         let from_host = from.clone();
+        let completes = self.calls.get_mut(&caller.unwrap_or(id)).and_then(|call| call.completes.take());
+        if let Some(mode) = completes {
+            groups.iter_mut().flatten().for_each(|one| one.target.uri.push_str(&format!(";m={mode}")));
+        }
         self.report(now, id, CallReport::Dialed, out);
         self.timers.start(id, Timer::Ring, now + self.ring_time(caller.unwrap_or(id)));
         self.start_ring(now, id, caller, to, from_host, groups, out);

@@ -165,12 +165,15 @@ impl Switch {
         number: &str,
         out: &mut Outbox,
     ) {
+        let elsewhere = self.completions.get(completion).and_then(|known| known.elsewhere.as_ref());
+        let completes = elsewhere.and_then(Elsewhere::mode);
         self.end_completion(now, completion, out);
         self.finish_pending(call, Ok(()), out);
         self.report(now, call, CallReport::Answered, out);
         let Some(answered) = self.calls.get_mut(&call) else { return };
         std::mem::swap(&mut answered.caller, &mut answered.called);
         answered.origin = CallOrigin::Outbound;
+        answered.completes = completes;
         for changed in ["origin", "callerid", "calledid"] {
             self.tell_info(call, changed, None, out);
         }

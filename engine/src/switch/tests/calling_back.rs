@@ -128,7 +128,9 @@ fn a_system_that_offers_it_is_asked_and_its_caller_called_at_once() {
     assert_eq!(offered(&rig), None);
     tell(&mut rig, usage, "application/call-completion", "cc-state: ready\r\n".to_owned());
     rig.pass(Duration::ZERO);
-    assert!(offered(&rig).is_some(), "the other system waits for him");
+    let offer = offered(&rig).expect("the other system waits for him");
+    rig.request(CRM, Operation::Answer(offer.id, None)).unwrap();
+    assert_eq!(rig.invited().1.target.uri, "sip:30@carrier.example;m=BS");
 }
 
 #[test]

@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 # The profile `ci` is `release` without link-time optimisation, which each test binary would pay for.
 profile=${TRUNKLINE_PROFILE:-ci}
 # Runs of random calls over a bad network; a debug build that is told nothing makes do with 100.
-export TRUNKLINE_SEEDS=${TRUNKLINE_SEEDS:-1000}
+export TRUNKLINE_SEEDS=${TRUNKLINE_SEEDS:-2000}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux

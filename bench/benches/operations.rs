@@ -58,6 +58,8 @@ impl Desk {
             name: address.to_owned(),
             kind: LineKind::Local,
             groups: Vec::new(),
+            calls_max: None,
+            picks_up: Vec::new(),
         };
         setup.lines = vec![line("1003"), line("1004")];
         let lines = vec!["*".to_owned()];
@@ -135,7 +137,7 @@ impl Client {
             let lengths = head
                 .lines()
                 .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
-            let expected: usize = lengths.last().expect("a length");
+            let expected: usize = lengths.next().expect("a length");
             if body.len() >= expected {
                 assert!(head.starts_with("HTTP/1.1 200"), "{text}");
                 return body.to_owned();

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
-    ConferenceSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup,
+    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RouteFrom, RouteSetup, RouteTo,
+    Setup, TrunkSetup,
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
@@ -219,6 +221,10 @@ pub fn setup() -> Setup {
         },
         conference: ConferenceSetup::default(),
         translation: Arc::default(),
+        park: ParkSetup::default(),
+        features: FeatureCodes::default(),
+        forward: ForwardSetup::default(),
+        completion: CompletionSetup::default(),
         domain: "127.0.0.1".to_owned(),
         sip_workers: 1,
         ring_max: Duration::from_secs(120),

@@ -85,10 +85,8 @@ fn of_two_phones_that_dial_the_slot_one_talks() {
     lab.call("carol", "701");
     lab.call("dave", "701");
     lab.run_ms(1_000);
-    let (winner, loser) = match lab.status("carol") {
-        Status::Connected => ("carol", "dave"),
-        _ => ("dave", "carol"),
-    };
+    let first = lab.status("carol") == Status::Connected;
+    let (winner, loser) = if first { ("carol", "dave") } else { ("dave", "carol") };
     assert_eq!(lab.status(loser), Status::Over(480));
     lab.expect_talk("alice", winner);
     lab.hang_up("alice");

@@ -238,7 +238,7 @@ fn a_parked_party_is_not_transferred_until_it_is_retrieved() {
         LineError::InvalCallState
     );
     let waiting = lab.call_on("crm", "1001").id;
-    let refusal = lab.refusal("crm", Operation::BlindTransfer { call: waiting, to: to.clone() });
+    let refusal = lab.refusal("crm", Operation::BlindTransfer { call: waiting, to });
     assert_eq!(refusal, LineError::OperationUnavail);
     lab.call("bob", "701");
     lab.run_ms(1_000);

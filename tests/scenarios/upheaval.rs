@@ -165,7 +165,7 @@ fn lab(seed: u64, rng: &mut StdRng) -> Lab {
         setup.media.silent_after = is_mortal.then_some(Duration::from_secs(20));
         setup.apps[1].privilege = CallPrivilege::Owner;
         setup.park.timeout = Duration::from_secs(20);
-        setup.park.fallback = (seed % 5 == 0).then(|| "1004".to_owned());
+        setup.park.fallback = seed.is_multiple_of(5).then(|| "1004".to_owned());
         setup.completion.timeout = Duration::from_secs(60);
         setup.completion.messages = vec!["call me".to_owned()];
         setup.conference.parties_max = 5;

@@ -364,7 +364,8 @@ impl Switch {
         let over =
             matches!(call.state, CallState::Busy(_) | CallState::SpecialInfo(_) | CallState::Disconnected(_));
         // A caller who waits at a busy line is not done.
-        if !over || call.peer.is_some() {
+        let waits = matches!(call.state, CallState::Busy(_)) && call.peer.is_some();
+        if !over || waits {
             return;
         }
         if !(call.claimed && call.is_owned()) {

@@ -92,6 +92,9 @@ impl Switch {
     pub(super) fn part(&mut self, now: Instant, id: CallId, parting: &Parting, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.peer = None;
+        // Whoever waited for this has consequences to draw, even where nothing is told.
+        self.dirty.insert(id);
+        let Some(call) = self.calls.get(&id) else { return };
         if !call.is_alive() || self.returned(now, id, parting, out) || self.waits_on(now, id, out) {
             return;
         }

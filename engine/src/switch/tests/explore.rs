@@ -5,8 +5,6 @@
 //! A state is reached by replaying the steps that lead to it; two states are the same when the switch would tell them apart
 //! only by names and times.
 
-#![expect(clippy::print_stdout, reason = "a run says how many states it explored")]
-
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};

@@ -124,11 +124,11 @@ fn an_incoming_call_until_the_caller_hangs_up() {
     let mut rig = rig();
     let network = rig.call_in(Peer::Trunk("carrier".into()), "1003", Some(USUAL));
     let call = CallId(2);
-    let given = rig.messages.iter().find_map(|(app, message)| match message {
-        Message::CallState { call: told, state: CallState::Offering(_), privilege, .. } => {
-            (*app == CRM && *told == call).then_some(*privilege)
-        }
-        _ => None,
+    let given = rig.messages.iter().find_map(|(app, message)| {
+        let Message::CallState { call: told, state: CallState::Offering(_), privilege, .. } = message else {
+            return None;
+        };
+        (*app == CRM && *told == call).then_some(*privilege)
     });
     assert_eq!(given, Some(Some(CallPrivilege::Owner)));
     rig.request(CRM, Operation::Accept(call, None)).unwrap();

@@ -134,7 +134,7 @@ impl Client {
             answer.extend_from_slice(&buffer[..length]);
             let text = String::from_utf8_lossy(&answer);
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            let lengths = head
+            let mut lengths = head
                 .lines()
                 .filter_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
             let expected: usize = lengths.next().expect("a length");

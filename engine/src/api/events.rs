@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{interval, timeout};
+use tokio::time::{Instant, interval_at, timeout};
 
 use super::access::{authenticate, bearer};
 use super::event::Event;
@@ -88,7 +88,8 @@ impl Stream {
     /// Passes events on until one side ends it; returns what to tell the client.
     async fn follow(&mut self) -> (u16, &'static str) {
         let mut closing = self.shared.closing.subscribe();
-        let mut beat = interval(BEAT);
+        // Not at once: what is heard is counted from beat to beat.
+        let mut beat = interval_at(Instant::now() + BEAT, BEAT);
         let mut heard = 0;
         loop {
             let outgoing = tokio::select! {

@@ -64,21 +64,21 @@ enum Kind {
         /// LINECALLINFOSTATE_.
         changed: &'static str,
     },
-    /// LINE_ADDRESSSTATE with LINEADDRESSSTATE_NUMCALLS.
+    /// LINE_ADDRESSSTATE.
     AddressState {
         /// The line.
         line: String,
-        /// Calls that are neither idle nor on hold.
-        num_active_calls: u16,
-        /// Calls on hold.
-        num_on_hold_calls: u16,
-        /// Calls on hold pending transfer or conference.
-        num_on_hold_pend_calls: u16,
-    },
-    /// LINE_ADDRESSSTATE with LINEADDRESSSTATE_FORWARD: the forwarding of the line changed.
-    Forward {
-        /// The line.
-        line: String,
+        /// LINEADDRESSSTATE_: `numcalls`, or `forward` when the forwarding of the line changed.
+        changed: &'static str,
+        /// With `numcalls`: calls that are neither idle nor on hold.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        num_active_calls: Option<u16>,
+        /// With `numcalls`: calls on hold.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        num_on_hold_calls: Option<u16>,
+        /// With `numcalls`: calls on hold pending transfer or conference.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        num_on_hold_pend_calls: Option<u16>,
     },
     /// LINE_LINEDEVSTATE.
     LineState {
@@ -203,11 +203,18 @@ impl From<&Message> for Kind {
             }
             Message::AddressState { line, calls: [active, on_hold, on_hold_pend] } => Self::AddressState {
                 line: line.to_string(),
-                num_active_calls: *active,
-                num_on_hold_calls: *on_hold,
-                num_on_hold_pend_calls: *on_hold_pend,
+                changed: "numcalls",
+                num_active_calls: Some(*active),
+                num_on_hold_calls: Some(*on_hold),
+                num_on_hold_pend_calls: Some(*on_hold_pend),
             },
-            Message::Forwarded { line } => Self::Forward { line: line.to_string() },
+            Message::Forwarded { line } => Self::AddressState {
+                line: line.to_string(),
+                changed: "forward",
+                num_active_calls: None,
+                num_on_hold_calls: None,
+                num_on_hold_pend_calls: None,
+            },
             Message::LineState { line, state, detail, count } => {
                 Self::LineState { line: line.to_string(), state, detail: *detail, count: *count }
             }
@@ -281,12 +288,15 @@ mod tests {
         );
         assert_eq!(
             event(Message::AddressState { line: line.clone(), calls: [1, 2, 3] }),
-            json!({"seq": 7, "type": "address-state", "line": "1001", "num_active_calls": 1,
+            json!({"seq": 7, "type": "address-state", "line": "1001", "changed": "numcalls", "num_active_calls": 1,
                    "num_on_hold_calls": 2, "num_on_hold_pend_calls": 3})
         );
         let mode = DigitMode::DtmfEnd;
         for (message, expected) in [
-            (Message::Forwarded { line: line.clone() }, json!({"type": "forward"})),
+            (
+                Message::Forwarded { line: line.clone() },
+                json!({"type": "address-state", "changed": "forward"}),
+            ),
             (
                 Message::LineState { line: line.clone(), state: "ringing", detail: 1, count: 2 },
                 json!({"type": "line-state", "state": "ringing", "detail": 1, "count": 2}),

@@ -495,7 +495,6 @@ async fn every_type_of_event_is_in_the_contract() {
             "call-state",
             "close",
             "digits",
-            "forward",
             "gather-digits",
             "generate",
             "line-state",

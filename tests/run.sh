@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 profile=${TRUNKLINE_PROFILE:-ci}
 # Runs of random calls over a bad network; a debug build that is told nothing makes do with 100.
 export TRUNKLINE_SEEDS=${TRUNKLINE_SEEDS:-2000}
+# States of each kind of line in which every operation is tried.
+export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux

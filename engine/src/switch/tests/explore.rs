@@ -21,8 +21,10 @@ use crate::switch::*;
 /// The second application: an owner, too.
 const QUEUE: AppId = AppId(1);
 
-/// Calls on the line, beyond which no further one is begun.
-const CALLS_MAX: usize = 3;
+/// Calls on the line, beyond which a state is not entered; `TRUNKLINE_CALLS` sets another number.
+fn calls_max() -> usize {
+    std::env::var("TRUNKLINE_CALLS").ok().and_then(|text| text.parse().ok()).unwrap_or(3)
+}
 
 /// What leads from one state to another. Calls and legs are named by their place among all that there were.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -223,7 +225,7 @@ impl World {
     /// What the network and the applications could do that makes or moves calls.
     fn steps(&self) -> Vec<Step> {
         let mut steps = Vec::new();
-        if self.on_line() < CALLS_MAX {
+        if self.on_line() < calls_max() {
             steps.extend([Step::CallIn, Step::MakeCall(CRM), Step::Begin(CRM)]);
         }
         for (at, (_, far)) in self.legs.iter().enumerate() {
@@ -335,7 +337,8 @@ impl Names {
     fn read(&mut self, text: &str) -> String {
         let mut read = String::with_capacity(text.len());
         let mut rest = text;
-        let kinds = ["CallId(", "LegId(", "RequestId(", "Instant { "];
+        let kinds =
+            ["CallId(", "LegId(", "RequestId(", "CompletionId(", "ConferenceId(", "UsageId(", "Instant { "];
         while let Some((at, kind)) =
             kinds.iter().filter_map(|kind| Some((rest.find(kind)?, *kind))).min_by_key(|(at, _)| *at)
         {
@@ -426,7 +429,10 @@ fn explore(line: &'static str, states_max: usize) -> (usize, usize) {
                 break;
             }
             let onward: Vec<_> = path.iter().copied().chain([step]).collect();
-            if seen.insert(World::reached(line, &onward).fingerprint()) {
+            let next = World::reached(line, &onward);
+            // Each call has one on the other side; who was transferred or parked is not followed any further.
+            let is_small = next.on_line() <= calls_max() && next.rig.switch.calls.len() <= 2 * calls_max();
+            if is_small && seen.insert(next.fingerprint()) {
                 open.push_back(onward);
             }
         }

@@ -21,6 +21,7 @@ pub mod g722;
 pub mod io;
 mod latch;
 pub mod limits;
+pub mod offload;
 mod parcel;
 pub mod playout;
 mod ports;

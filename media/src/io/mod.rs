@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 pub use local::local_addresses;
 
 use crate::flow::Channel;
+use crate::offload::{FlowCount, KernelFlow};
 
 /// Raises the limit of open descriptors to what the system allows this process, and returns it: a call has four sockets, and
 /// the usual limit is 1,024.
@@ -70,6 +71,22 @@ pub trait DatagramIo {
 
     /// Sends one datagram; `false` when the network refused it.
     fn send(&mut self, socket: &Self::Socket, packet: &[u8], to: SocketAddr) -> bool;
+
+    /// Lets the network forward what arrives at `from` by itself, as if sent by `by`, from the next packet on. `false` where it
+    /// cannot: then nothing has changed. A flow that is there already is replaced, its count goes on.
+    fn offload(&mut self, _from: &Self::Socket, _by: &Self::Socket, _flow: &KernelFlow) -> bool {
+        false
+    }
+
+    /// What the network counted of the flow that arrives at `from` since it was given away; `None` if it is not the network's.
+    fn offloaded(&mut self, _from: &Self::Socket) -> Option<FlowCount> {
+        None
+    }
+
+    /// Takes back the flow that arrives at `from`: the next packet comes up. Its last count; `None` if it was not the network's.
+    fn recall(&mut self, _from: &Self::Socket) -> Option<FlowCount> {
+        None
+    }
 
     /// How many datagrams the network dropped because they were not fetched in time.
     fn dropped(&self, socket: &Self::Socket) -> u64;

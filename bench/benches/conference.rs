@@ -74,6 +74,7 @@ fn worker(now: Instant, codec_of: impl Fn(u16) -> (u8, Codec)) -> RelayWorker<No
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Conference(ConferenceId(1))), &mut out);

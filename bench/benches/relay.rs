@@ -67,6 +67,7 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
     }

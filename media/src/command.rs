@@ -3,6 +3,7 @@
 //! A *leg* is one party's media: a local RTP/RTCP port pair and what is known of the far end. What a leg hears is its
 //! *feed*. A two-way call is two legs that feed each other; hold is one leg fed by music and the other by nothing.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -165,6 +166,27 @@ pub struct Remote {
     /// Whether packets are sealed (SRTP, RFC 3711) with keys that only the far ends have: they pass bit by bit, for a changed
     /// header would break the seal. SSRC continuity is not to be had then.
     pub sealed: bool,
+    /// What connectivity checks of the far end prove themselves with; `None` where it makes none.
+    pub ice: Option<IceCredentials>,
+}
+
+/// The engine's own short-term credentials of a leg whose far end checks connectivity (ICE, RFC 8445 §5.3), as they stand in
+/// the engine's description: letters, digits, `+` and `/`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// The user name fragment (`a=ice-ufrag`).
+    pub ufrag: [u8; 8],
+    /// The password (`a=ice-pwd`).
+    pub password: [u8; 24],
+}
+
+impl fmt::Debug for IceCredentials {
+    /// The password is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceCredentials")
+            .field("ufrag", &self.ufrag.escape_ascii().to_string())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a leg hears.

@@ -373,6 +373,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         }
     }
 

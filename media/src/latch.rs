@@ -272,6 +272,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         }
     }
 

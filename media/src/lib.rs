@@ -35,8 +35,8 @@ pub mod wav;
 mod worker;
 
 pub use command::{
-    Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec, LegId,
-    MediaKind, PayloadTypes, PortPair, Remote, SourcePolicy,
+    Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec,
+    IceCredentials, LegId, MediaKind, PayloadTypes, PortPair, Remote, SourcePolicy,
 };
 pub use destination::Destinations;
 pub use flow::Channel;

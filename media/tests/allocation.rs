@@ -63,6 +63,7 @@ fn no_packet_allocates() {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
     }

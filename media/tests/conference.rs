@@ -143,6 +143,7 @@ impl Lab {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         self.tell(Command::Remote(leg, remote));
         self.phones.push(Phone {
@@ -378,6 +379,7 @@ fn speech_that_cannot_be_understood_is_dropped_and_counted() {
         send: true,
         receive: true,
         sealed: false,
+        ice: None,
     };
     lab.tell(Command::Remote(LegId(1), remote));
     lab.feed(1, Feed::Leg(LegId(0)));

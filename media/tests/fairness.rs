@@ -71,6 +71,7 @@ fn a_flooded_port_has_its_turn_and_no_more() {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);

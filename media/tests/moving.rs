@@ -32,6 +32,7 @@ fn remote(rtp: &str) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        ice: None,
     }
 }
 

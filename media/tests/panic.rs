@@ -67,6 +67,7 @@ fn the_leg_in_hand_is_closed_and_the_others_go_on() {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);

@@ -36,6 +36,7 @@ fn remote(rtp: &str) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        ice: None,
     }
 }
 

@@ -50,6 +50,7 @@ impl Call {
                 send: true,
                 receive: true,
                 sealed: false,
+                ice: None,
             };
             relay.send(Command::Remote(leg, remote)).unwrap();
         }
@@ -149,6 +150,7 @@ fn a_socket_for_both_families_speaks_ipv4() {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         call.relay.send(Command::Remote(leg, remote)).unwrap();
     }

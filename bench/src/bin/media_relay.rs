@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             send: true,
             receive: true,
             sealed: false,
+            ice: None,
         };
         relay.send(Command::Remote(leg, remote))?;
         if n % 2 == 1 {

@@ -159,6 +159,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         send: false,
         receive: false,
         sealed: false,
+        ice: None,
     };
     let Some(index) = audio(theirs) else { return nowhere };
     let section = &theirs.media[index];
@@ -189,6 +190,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
         sealed: section.is_secure(),
+        ice: None,
     }
 }
 

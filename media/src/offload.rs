@@ -37,15 +37,15 @@ pub struct KernelFlow {
 /// What the kernel counted of a flow since it was given away.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FlowCount {
-    /// Packets forwarded.
+    /// Packets forwarded, also late and repeated ones.
     pub packets: u64,
     /// Bytes of their UDP payloads.
     pub bytes: u64,
-    /// Packets that the kernel could not send.
+    /// Packets that came but that the kernel could not send; they are not among `packets`.
     pub send_failed: u64,
     /// The highest sequence number, as it came in.
     pub highest: u16,
-    /// How often sequence numbers wrapped.
+    /// How often the highest wrapped since the flow was given away.
     pub cycles: u32,
     /// Packets older than the highest.
     pub late: u64,
@@ -55,6 +55,6 @@ pub struct FlowCount {
     pub timestamp: u32,
     /// Interarrival jitter (RFC 3550 A.8) in sixteenths of a timestamp tick, from the first packet in the kernel on.
     pub jitter_x16: u32,
-    /// How long ago the last packet came; `None` before the first.
+    /// How long ago the last packet was forwarded; `None` before the first.
     pub idle: Option<Duration>,
 }

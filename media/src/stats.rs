@@ -27,6 +27,10 @@ pub struct LegStats {
     pub send_failed: u64,
     /// Packets that the kernel dropped because the worker did not fetch them in time.
     pub kernel_dropped: u64,
+    /// Of the packets received, those that the kernel forwarded by itself.
+    pub kernel_packets: u64,
+    /// Of the packets received, those that came up to the worker although the kernel was to forward them.
+    pub kernel_missed: u64,
     /// RFC 3550 A.3: expected less received, of the current SSRC and those before.
     pub lost: u64,
     /// Packets older than the newest, or seen twice.

@@ -72,6 +72,11 @@ pub trait DatagramIo {
     /// Sends one datagram; `false` when the network refused it.
     fn send(&mut self, socket: &Self::Socket, packet: &[u8], to: SocketAddr) -> bool;
 
+    /// Whether the network may take flows at all; where not, none is offered and nothing is spent on it.
+    fn can_offload(&self) -> bool {
+        false
+    }
+
     /// Lets the network forward what arrives at `from` by itself, as if sent by `by`, from the next packet on. `false` where it
     /// cannot: then nothing has changed. A flow that is there already is replaced, its count goes on.
     fn offload(&mut self, _from: &Self::Socket, _by: &Self::Socket, _flow: &KernelFlow) -> bool {

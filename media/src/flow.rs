@@ -10,11 +10,13 @@ use std::net::{IpAddr, SocketAddr};
 use crate::command::{Codec, Codecs, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
 use crate::latch::{Admission, Latch};
+use crate::limits::CHECKS_PER_SECOND_MAX;
 use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
 use crate::stats::{LegStats, Reception};
+use crate::stun::{self, ANSWER_BYTES_MAX, Check};
 use crate::worker::TimeShift;
 
 /// Which socket of the pair.
@@ -37,6 +39,8 @@ pub(crate) enum Verdict {
     },
     /// A report, for whoever hears this leg.
     Rtcp,
+    /// A connectivity check, perhaps.
+    Check,
     /// Nothing; the reason is counted.
     Drop,
 }
@@ -81,6 +85,17 @@ struct Aside {
     /// The middle of the time in the far end's last sender report, and when it came.
     last_report: Option<(u32, u64)>,
     counters: LegStats,
+    /// When this second of checks began, and how many it had.
+    checks: (u64, u32),
+}
+
+/// An answer to a connectivity check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CheckAnswer {
+    /// Its length, in bytes.
+    pub(crate) length: usize,
+    /// The check latched its source.
+    pub(crate) latched: bool,
 }
 
 impl Flow {
@@ -107,10 +122,7 @@ impl Flow {
             return self.receive_rtcp(now_us, from, packet, destinations);
         }
         let read = if self.outbound.sealed { Header::read_sealed(packet) } else { Header::read(packet) };
-        let Ok(header) = read else {
-            self.count_malformed();
-            return Verdict::Drop;
-        };
+        let Ok(header) = read else { return self.receive_other(packet) };
         let inbound = &mut self.inbound;
         let admission = inbound.latch.admit(now_us, from, &header, destinations);
         if admission == Admission::Foreign {
@@ -283,6 +295,50 @@ impl Flow {
         }
     }
 
+    /// Judges a connectivity check and writes the answer to it. `None`: there is none, for it proves nothing.
+    #[cold]
+    pub(crate) fn check(
+        &mut self,
+        now_us: u64,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &[u8],
+        destinations: &Destinations,
+        answer: &mut [u8; ANSWER_BYTES_MAX],
+    ) -> Option<CheckAnswer> {
+        let credentials = self.aside.remote.and_then(|remote| remote.ice)?;
+        let (since_us, count) = &mut self.aside.checks;
+        if now_us.saturating_sub(*since_us) >= 1_000_000 {
+            (*since_us, *count) = (now_us, 0);
+        }
+        *count = count.saturating_add(1);
+        let proven = if *count <= CHECKS_PER_SECOND_MAX { Check::read(packet, &credentials) } else { None };
+        let Some(check) = proven.filter(|_| destinations.permit(from)) else {
+            self.aside.counters.foreign += 1;
+            return None;
+        };
+        let mut latched = false;
+        if check.nominates && check.succeeds() {
+            match channel {
+                Channel::Rtp => latched = self.inbound.latch.nominate(now_us, from, check.priority),
+                Channel::Rtcp => self.inbound.latch.nominate_rtcp(now_us, from),
+            }
+            self.find_destinations(destinations);
+        }
+        Some(CheckAnswer { length: check.answer(from, &credentials, answer), latched })
+    }
+
+    /// Judges what is neither RTP nor RTCP.
+    #[cold]
+    fn receive_other(&mut self, packet: &[u8]) -> Verdict {
+        let checks = self.aside.remote.is_some_and(|remote| remote.ice.is_some());
+        if checks && stun::is_stun(packet) {
+            return if stun::is_keepalive(packet) { Verdict::Drop } else { Verdict::Check };
+        }
+        self.count_malformed();
+        Verdict::Drop
+    }
+
     #[cold]
     fn receive_rtcp(
         &mut self,
@@ -293,8 +349,7 @@ impl Flow {
     ) -> Verdict {
         let valid = if self.is_sealed() { rtcp::is_valid_sealed(packet) } else { rtcp::is_valid(packet) };
         if !valid {
-            self.count_malformed();
-            return Verdict::Drop;
+            return self.receive_other(packet);
         }
         if !self.inbound.latch.admit_rtcp(now_us, from, destinations) {
             self.aside.counters.foreign += 1;
@@ -313,8 +368,10 @@ impl Flow {
     fn find_destinations(&mut self, destinations: &Destinations) {
         let latch = &self.inbound.latch;
         let Some(remote) = self.aside.remote else { return };
-        let trusted =
-            |to: &SocketAddr| destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source);
+        // Who checks connectivity is sent nothing before a check (RFC 8445 §12.1), or speech, came from there.
+        let trusted = |to: &SocketAddr| {
+            remote.ice.is_none() && destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source)
+        };
         let named = remote.rtp.filter(trusted);
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
         let allowed = remote.send && remote.rtp.is_some();
@@ -356,7 +413,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::PayloadTypes;
+    use crate::command::{IceCredentials, PayloadTypes};
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()
@@ -456,6 +513,52 @@ mod tests {
         assert_eq!(flow.stats().malformed, 4);
         assert_eq!(receive(&mut flow, "203.0.113.66:4000", &rtp(1)), Verdict::Drop);
         assert_eq!((flow.stats().foreign, flow.stats().packets_received), (1, 0));
+    }
+
+    const OURS: IceCredentials =
+        IceCredentials { ufrag: *b"ufragABC", password: *b"0123456789abcdefghijklmn" };
+
+    fn check(
+        flow: &mut Flow,
+        now_us: u64,
+        channel: Channel,
+        from: &str,
+        packet: &[u8],
+    ) -> Option<CheckAnswer> {
+        assert_eq!(flow.receive(now_us, channel, at(from), packet, &Destinations::default()), Verdict::Check);
+        let mut answer = [0; ANSWER_BYTES_MAX];
+        flow.check(now_us, channel, at(from), packet, &Destinations::default(), &mut answer)
+    }
+
+    #[test]
+    fn who_checks_is_sent_nothing_until_a_check_nominates_its_source() {
+        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
+        assert_eq!((goes_to(&mut flow), flow.rtcp_to()), (None, None));
+        let request = stun::testing::check(&OURS, 9, false);
+        let answered = check(&mut flow, 0, Channel::Rtp, "198.51.100.9:61000", &request).unwrap();
+        assert_eq!((answered.latched, goes_to(&mut flow)), (false, None));
+        let request = stun::testing::check(&OURS, 9, true);
+        let answered = check(&mut flow, 0, Channel::Rtp, "198.51.100.9:61000", &request).unwrap();
+        assert!(answered.latched && answered.length > 0);
+        assert_eq!(goes_to(&mut flow), Some(at("198.51.100.9:61000")));
+        check(&mut flow, 0, Channel::Rtcp, "198.51.100.9:61007", &request).unwrap();
+        assert_eq!(flow.rtcp_to(), Some((Channel::Rtcp, at("198.51.100.9:61007"))));
+        assert_eq!((flow.stats().malformed, flow.stats().foreign), (0, 0));
+    }
+
+    #[test]
+    fn checks_without_proof_have_no_answer_and_a_flood_of_them_neither() {
+        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
+        let mut forged = stun::testing::check(&OURS, 9, true);
+        forged[50] ^= 1;
+        assert_eq!(check(&mut flow, 0, Channel::Rtp, "203.0.113.66:4000", &forged), None);
+        let request = stun::testing::check(&OURS, 9, false);
+        let answers = (0..10_000)
+            .filter(|_| check(&mut flow, 0, Channel::Rtp, "192.0.2.1:4000", &request).is_some())
+            .count();
+        assert_eq!(answers, CHECKS_PER_SECOND_MAX as usize - 1);
+        assert!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
+        assert_eq!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:53", &request), None);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 //!   Open ────────────────────────────────────────────────▶ Latched ──┐ any other source is foreign
 //!     └── inside the window: three in sequence of one SSRC ──▶       ◀┘
 //!   Latched ── 5 s of silence, then another port of the same or of a named address ──▶ Latched
+//!   any ── connectivity check that proves itself and nominates its source (RFC 8445 §8.2) ──▶ Checked
+//!   Checked ── check of a higher priority, or any after 5 s of silence ──▶ Checked
 //! ```
 //!
 //! A latched source is never moved by packets of another while it speaks: that is what keeps RTP bleed out.
@@ -56,6 +58,14 @@ struct Trust {
     payload_types: PayloadTypes,
     candidates: [Option<Candidate>; CANDIDATES_MAX],
     agreed: Option<Remote>,
+    /// The check that latched the source.
+    checked: Option<Checked>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Checked {
+    priority: u32,
+    at_us: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,18 +80,24 @@ struct Candidate {
 impl Latch {
     /// Takes what offer/answer agreed. A changed address or policy forgets the source; the same ones keep it.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote) {
-        let unchanged = self
-            .trust
-            .agreed
-            .is_some_and(|before| before.rtp == remote.rtp && same_trust(before.source, remote.source));
-        if !unchanged {
+        let before = self.trust.agreed;
+        let unchanged =
+            before.is_some_and(|before| before.rtp == remote.rtp && same_trust(before.source, remote.source));
+        // What a check found is not undone by a description of it, nor by fresh credentials (RFC 8445 §9).
+        let checked = self.trust.checked.is_some() && remote.ice.is_some();
+        if !unchanged && !checked {
             *self = Self::default();
+        }
+        if before.is_some_and(|before| before.ice != remote.ice) {
+            self.trust.checked = None;
         }
         let signalling = match remote.source {
             SourcePolicy::Signalled => None,
             SourcePolicy::Learn { signalling, window } => {
                 let window_us = u64::try_from(window.as_micros()).unwrap_or(u64::MAX);
-                self.trust.learn_until_us = Some(now_us.saturating_add(window_us));
+                // Who checks has better proof than three packets.
+                let until_us = now_us.saturating_add(window_us);
+                self.trust.learn_until_us = remote.ice.is_none().then_some(until_us);
                 Some(signalling.to_canonical())
             }
         };
@@ -107,6 +123,9 @@ impl Latch {
         let trust = &mut *self.trust;
         trust.rtcp_heard_at_us = shift.apply(trust.rtcp_heard_at_us);
         trust.learn_until_us = trust.learn_until_us.map(|until_us| shift.apply(until_us));
+        if let Some(checked) = &mut trust.checked {
+            checked.at_us = shift.apply(checked.at_us);
+        }
         for candidate in trust.candidates.iter_mut().flatten() {
             candidate.heard_at_us = shift.apply(candidate.heard_at_us);
         }
@@ -161,6 +180,31 @@ impl Latch {
         true
     }
 
+    /// A check from here proved itself and nominates its source for RTP; `true` if that latched it.
+    pub(crate) fn nominate(&mut self, now_us: u64, from: SocketAddr, priority: u32) -> bool {
+        let checked = Some(Checked { priority, at_us: now_us });
+        if self.source == Some(from) {
+            self.trust.checked = checked;
+            return false;
+        }
+        if let Some(best) = self.trust.checked {
+            let spoke_us = self.heard_at_us.max(best.at_us);
+            if priority <= best.priority && now_us.saturating_sub(spoke_us) < RELATCH_AFTER_US {
+                return false;
+            }
+        }
+        self.trust.candidates = [None; CANDIDATES_MAX];
+        self.trust.checked = checked;
+        self.source = Some(from);
+        true
+    }
+
+    /// The same for RTCP on a port of its own.
+    pub(crate) fn nominate_rtcp(&mut self, now_us: u64, from: SocketAddr) {
+        self.trust.rtcp_source = Some(from);
+        self.trust.rtcp_heard_at_us = now_us;
+    }
+
     #[cold]
     fn judge(
         &mut self,
@@ -176,7 +220,8 @@ impl Latch {
         let ip = from.ip();
         let admitted = match self.source {
             Some(source) => {
-                now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US
+                trust.checked.is_none()
+                    && now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US
                     && (source.ip() == ip || trust.names(ip))
             }
             None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, header),
@@ -249,7 +294,7 @@ mod tests {
 
     use super::Admission::{Foreign, Known, Latched};
     use super::*;
-    use crate::command::Codecs;
+    use crate::command::{Codecs, IceCredentials};
 
     const PHONE: &str = "192.0.2.1:4000";
     const OTHER_PORT: &str = "192.0.2.1:4444";
@@ -386,6 +431,53 @@ mod tests {
         assert_eq!(latch.source(), None);
         latch.agree(30, &learning("192.0.2.1:5000", NAT));
         assert_eq!(hear(&mut latch, 30, NAT, 0, 0), Latched);
+    }
+
+    fn checking(rtp: &str) -> Remote {
+        let ice = Some(IceCredentials { ufrag: *b"ufragABC", password: *b"0123456789abcdefghijklmn" });
+        Remote { ice, ..learning(rtp, NAT) }
+    }
+
+    #[test]
+    fn a_nominated_source_is_latched_wherever_it_is() {
+        let mut latch = agreed(&checking("10.0.0.5:4000"));
+        for n in 0..10 {
+            assert_eq!(
+                hear(&mut latch, 0, STRANGER, n, 0),
+                Foreign,
+                "nothing is learnt where checks are made"
+            );
+        }
+        assert!(latch.nominate(0, at(STRANGER), 1));
+        assert_eq!(hear(&mut latch, 0, STRANGER, 0, 0), Known);
+        assert_eq!(hear(&mut latch, RELATCH_AFTER_US, NAT, 0, 0), Foreign, "only a check moves it");
+    }
+
+    #[test]
+    fn a_better_check_moves_the_source_at_once_and_a_worse_one_after_silence() {
+        let mut latch = agreed(&checking(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched, "who does not check may speak as ever");
+        assert!(latch.nominate(0, at(NAT), 5));
+        assert!(latch.nominate(0, at(STRANGER), 6));
+        assert!(!latch.nominate(0, at(NAT), 6));
+        assert!(!latch.nominate(2_000_000, at(STRANGER), 6), "it is latched already");
+        assert!(!latch.nominate(RELATCH_AFTER_US, at(NAT), 6), "it has checked since");
+        assert!(latch.nominate(2_000_000 + RELATCH_AFTER_US, at(NAT), 5));
+        assert_eq!(latch.source(), Some(at(NAT)));
+    }
+
+    #[test]
+    fn what_a_check_found_outlives_the_next_description() {
+        let mut latch = agreed(&checking(PHONE));
+        assert!(latch.nominate(0, at(NAT), 5));
+        latch.agree(0, &checking(NAT));
+        assert_eq!(latch.source(), Some(at(NAT)));
+        let ice = Some(IceCredentials { ufrag: *b"restartd", password: *b"0123456789abcdefghijklmn" });
+        latch.agree(0, &Remote { ice, ..checking(OTHER_PORT) });
+        assert_eq!(latch.source(), Some(at(NAT)), "media goes on while the checks are made anew");
+        assert!(latch.nominate(0, at(STRANGER), 1), "and any of them may move it");
+        latch.agree(0, &signalled(PHONE));
+        assert_eq!(latch.source(), None);
     }
 
     #[test]

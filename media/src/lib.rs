@@ -29,6 +29,7 @@ mod rewrite;
 mod rtcp;
 pub mod rtp;
 pub mod stats;
+mod stun;
 pub mod thread;
 pub mod tone;
 pub mod wav;

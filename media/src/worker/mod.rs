@@ -10,6 +10,7 @@
 //! A worker owns its legs by `&mut`: no lock, no allocation and no log for a packet, and the clock is read by the driver, once
 //! for a batch. A call lives wholly on one worker.
 
+mod checking;
 mod conferring;
 mod digits;
 mod diverting;
@@ -573,6 +574,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 }
             }
             Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
+            Verdict::Check => self.answer_check(now_us, slot, channel, from, packet, out),
             Verdict::Drop => {}
         }
     }

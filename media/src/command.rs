@@ -81,10 +81,14 @@ pub enum Codec {
     G722,
 }
 
-/// An encoding that the relay does not speak and only passes on, under a number of its owner's choice: the same number means
-/// the same encoding.
+/// An encoding that the relay does not speak and only passes on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ForeignCodec(pub u32);
+pub struct ForeignCodec {
+    /// A number of its owner's choice: the same number means the same encoding.
+    pub name: u32,
+    /// The clock of its timestamps, in hertz, to measure jitter by.
+    pub clock_hz: u32,
+}
 
 /// The payload types of one direction of a leg, and what they mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

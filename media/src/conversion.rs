@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use crate::command::ForeignCodec;
 
-    const OPUS: ForeignCodec = ForeignCodec(77);
+    const OPUS: ForeignCodec = ForeignCodec { name: 77, clock_hz: 48_000 };
 
     fn packet(payload_type: u8, payload: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x80, payload_type, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7];

@@ -15,7 +15,7 @@ use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
-use crate::stats::{LegStats, Reception};
+use crate::stats::{FarReport, LegStats, Reception, clock_hz};
 use crate::stun::{self, ANSWER_BYTES_MAX, Check};
 use crate::worker::TimeShift;
 
@@ -60,6 +60,9 @@ pub(crate) struct Flow {
 struct Inbound {
     latch: Latch,
     reception: Reception,
+    /// The payload type of the last packet, and the clock of its timestamps as far as they tell arrival times, else 0.
+    payload_type: Option<u8>,
+    clock_hz: u32,
     packets: u64,
     bytes: u64,
     unheard: u64,
@@ -84,6 +87,10 @@ struct Aside {
     rtcp_to: Option<SocketAddr>,
     /// The middle of the time in the far end's last sender report, and when it came.
     last_report: Option<(u32, u64)>,
+    /// The same of the last sender reports to the far end, and which of them is the oldest.
+    sent_reports: [(u32, u64); SENT_REPORTS],
+    oldest_sent: usize,
+    speech_clock_hz: u32,
     counters: LegStats,
     /// When this second of checks began, and how many it had.
     checks: (u64, u32),
@@ -98,6 +105,12 @@ pub(crate) struct CheckAnswer {
     pub(crate) latched: bool,
 }
 
+/// How many sender reports a far end may be behind with its answer for the round trip to be measured by it.
+const SENT_REPORTS: usize = 4;
+
+/// The payload type of comfort noise (RFC 3389).
+const COMFORT_NOISE: u8 = 13;
+
 impl Flow {
     /// Takes what offer/answer agreed.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
@@ -105,6 +118,8 @@ impl Flow {
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
         self.aside.remote = Some(remote);
+        // The same number may mean something else from here on.
+        self.inbound.payload_type = None;
         self.find_destinations(destinations);
     }
 
@@ -131,7 +146,11 @@ impl Flow {
         }
         inbound.packets += 1;
         inbound.bytes += packet.len() as u64;
-        inbound.reception.count(now_us, &header);
+        if inbound.payload_type != Some(header.payload_type) {
+            self.turn_to(header.payload_type);
+        }
+        let inbound = &mut self.inbound;
+        inbound.reception.count(now_us, &header, inbound.clock_hz);
         let latched = admission == Admission::Latched;
         if latched {
             self.find_destinations(destinations);
@@ -172,6 +191,43 @@ impl Flow {
     /// What the far end speaks, unless that is sealed.
     pub(crate) fn speaks(&self) -> Option<Codecs> {
         self.aside.remote.as_ref().filter(|remote| !remote.sealed).map(|remote| remote.speaks)
+    }
+
+    /// The clock of the timestamps of the speech that came last, in hertz; 0 where it is not known.
+    pub(crate) fn speech_clock_hz(&self) -> u32 {
+        self.aside.speech_clock_hz
+    }
+
+    /// Notes when a sender report was sent to the far end, to know the round trip when it is answered.
+    pub(crate) fn note_report_sent(&mut self, now_us: u64, compound: &[u8]) {
+        if let Some(middle) = rtcp::sender_time(compound) {
+            let aside = &mut *self.aside;
+            aside.sent_reports[aside.oldest_sent] = (middle, now_us);
+            aside.oldest_sent = (aside.oldest_sent + 1) % SENT_REPORTS;
+        }
+    }
+
+    /// Takes what the far end reports of the stream that it is sent, whose timestamps have this clock.
+    pub(crate) fn hear_report(&mut self, now_us: u64, compound: &[u8], clock_hz: u32) {
+        let Some((ssrc, _)) = self.outbound.rewrite.stream(now_us) else { return };
+        let Some(block) = rtcp::block_about(compound, ssrc) else { return };
+        // Gaps that were there before are none of the far end's network. (One that a duplicate makes up for in number is.)
+        let packets = self.outbound.packets;
+        let gaps = self.outbound.rewrite.sequence_numbers().saturating_sub(packets);
+        let lost = u64::try_from(block.lost).unwrap_or(0).saturating_sub(gaps).min(packets);
+        let jitter_us = (u64::from(block.jitter) * 1_000_000).checked_div(u64::from(clock_hz)).unwrap_or(0);
+        let aside = &mut *self.aside;
+        aside.counters.reported = Some(FarReport {
+            lost,
+            fraction_lost: block.fraction_lost,
+            jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
+        });
+        let answers = |sent: &&(u32, u64)| block.last_report != 0 && sent.0 == block.last_report;
+        if let Some((_, sent_us)) = aside.sent_reports.iter().find(answers) {
+            let kept_us = u64::from(block.delay) * 1_000_000 / 65_536;
+            let round_trip_us = now_us.saturating_sub(*sent_us).saturating_sub(kept_us);
+            aside.counters.round_trip_us = u32::try_from(round_trip_us).ok();
+        }
     }
 
     /// Notes when a compound with a sender report came, to say so in the next report.
@@ -236,6 +292,9 @@ impl Flow {
         if let Some((_, at_us)) = &mut self.aside.last_report {
             *at_us = shift.apply(*at_us);
         }
+        for (_, at_us) in &mut self.aside.sent_reports {
+            *at_us = shift.apply(*at_us);
+        }
     }
 
     /// Whether the far end is expected to speak.
@@ -289,7 +348,8 @@ impl Flow {
             bytes_sent: self.outbound.bytes,
             unheard: self.inbound.unheard,
             lost: self.inbound.reception.lost(),
-            reordered: self.inbound.reception.reordered(),
+            late: self.inbound.reception.late(),
+            duplicates: self.inbound.reception.duplicates(),
             jitter_us: self.inbound.reception.jitter_us(),
             ..self.aside.counters
         }
@@ -337,6 +397,25 @@ impl Flow {
         }
         self.count_malformed();
         Verdict::Drop
+    }
+
+    /// The far end speaks in another payload type.
+    #[cold]
+    fn turn_to(&mut self, payload_type: u8) {
+        let speaks = self.aside.remote.as_ref().map(|remote| remote.speaks).unwrap_or_default();
+        // All packets of an event bear the timestamp of its beginning (RFC 4733 §2.2).
+        let is_event = speaks.events == Some(payload_type) || speaks.events_16k == Some(payload_type);
+        let foreign = || speaks.foreign().find(|(known, _)| *known == payload_type);
+        let agreed = match speaks.codec(payload_type) {
+            Some(Codec::Pcmu | Codec::Pcma | Codec::G722) => Some(8_000),
+            None => foreign().map(|(_, codec)| codec.clock_hz).or_else(|| clock_hz(payload_type)),
+        };
+        self.inbound.payload_type = Some(payload_type);
+        self.inbound.clock_hz = agreed.filter(|_| !is_event).unwrap_or(0);
+        if !is_event && payload_type != COMFORT_NOISE {
+            self.aside.counters.payload_type = Some(payload_type);
+            self.aside.speech_clock_hz = self.inbound.clock_hz;
+        }
     }
 
     #[cold]
@@ -413,7 +492,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::{IceCredentials, PayloadTypes};
+    use crate::command::{ForeignCodec, IceCredentials, PayloadTypes};
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()
@@ -559,6 +638,82 @@ mod tests {
         assert_eq!(answers, CHECKS_PER_SECOND_MAX as usize - 1);
         assert!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
         assert_eq!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:53", &request), None);
+    }
+
+    #[test]
+    fn jitter_is_measured_by_the_clock_that_was_agreed_and_not_by_events() {
+        let opus = ForeignCodec { name: 1, clock_hz: 48_000 };
+        let speaks = Codecs::default().with_foreign(96, opus).with_events(101);
+        let mut flow = flow(&Remote { speaks, ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
+        let mut hear = |at_us: u64, payload_type: u8, sequence: u8, timestamp: u32| {
+            let mut packet = rtp(sequence);
+            packet[1] = payload_type;
+            packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+            flow.receive(at_us, Channel::Rtp, at("192.0.2.1:4000"), &packet, &Destinations::default());
+            (flow.stats().jitter_us, flow.stats().payload_type, flow.speech_clock_hz())
+        };
+        hear(0, 96, 0, 0);
+        assert_eq!(hear(20_000, 96, 1, 960), (0, Some(96), 48_000));
+        // Ten milliseconds late: a sixteenth of that.
+        assert_eq!(hear(50_000, 96, 2, 1_920), (625, Some(96), 48_000));
+        for sequence in 3..8 {
+            let at_us = u64::from(sequence) * 20_000 + 10_000;
+            assert_eq!(hear(at_us, 101, sequence, 2_880), (625, Some(96), 48_000));
+        }
+        assert_eq!(hear(170_000, 96, 8, 7_680), (585, Some(96), 48_000));
+    }
+
+    /// A flow to whose far end packets of these sequence numbers were sent.
+    fn speaking_to(sequences: &[u8]) -> Flow {
+        let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4001"));
+        for &sequence in sequences {
+            let mut packet = rtp(sequence);
+            let header = Header::read(&packet).unwrap();
+            flow.address(0, &header, &mut packet);
+            flow.count_sent(packet.len(), true);
+        }
+        flow
+    }
+
+    /// A receiver report about the stream that the flow says: words of the block after the SSRC.
+    fn receiver_report(block: [u32; 5]) -> Vec<u8> {
+        let words = [0x81c9_0007, 0xabc, 7].into_iter().chain(block);
+        words.flat_map(u32::to_be_bytes).collect()
+    }
+
+    #[test]
+    fn what_was_missing_before_is_not_the_far_ends_loss() {
+        let mut flow = speaking_to(&[1, 2, 5, 6, 7, 8, 9, 10]);
+        // It misses four, of which two never came here.
+        flow.hear_report(0, &receiver_report([0x8000_0004, 10, 80, 0, 0]), 8_000);
+        let reported = FarReport { lost: 2, fraction_lost: 128, jitter_us: 10_000 };
+        assert_eq!((flow.stats().reported, flow.stats().round_trip_us), (Some(reported), None));
+        // What cannot be is not believed; a clock that is not known measures nothing.
+        flow.hear_report(0, &receiver_report([0x007f_ffff, 10, 80, 0, 0]), 0);
+        let reported = FarReport { lost: 8, fraction_lost: 0, jitter_us: 0 };
+        assert_eq!(flow.stats().reported, Some(reported));
+    }
+
+    #[test]
+    fn the_round_trip_is_what_the_far_end_did_not_keep() {
+        let sender_report = |middle: u32| {
+            let words = [0x80c8_0006, 7, middle >> 16, middle << 16, 0, 0, 0];
+            words.into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>()
+        };
+        let mut flow = speaking_to(&[1]);
+        for n in 1..=5_u32 {
+            flow.note_report_sent(u64::from(n) * 1_000_000, &sender_report(n));
+        }
+        // It kept the fourth for half a second.
+        flow.hear_report(4_540_000, &receiver_report([0, 1, 0, 4, 32_768]), 8_000);
+        assert_eq!(flow.stats().round_trip_us, Some(40_000));
+        // The first is too old to be known, the next names none, the third says that it kept it for longer than that.
+        for block in [[0, 1, 0, 1, 0], [0, 1, 0, 0, 0]] {
+            flow.hear_report(9_000_000, &receiver_report(block), 8_000);
+            assert_eq!(flow.stats().round_trip_us, Some(40_000));
+        }
+        flow.hear_report(5_100_000, &receiver_report([0, 1, 0, 5, u32::MAX]), 8_000);
+        assert_eq!(flow.stats().round_trip_us, Some(0));
     }
 
     #[test]

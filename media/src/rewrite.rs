@@ -13,6 +13,8 @@ pub(crate) struct Rewrite {
     ssrc: u32,
     started: bool,
     highest: u16,
+    /// How many sequence numbers the highest is ahead of the first.
+    spanned: u32,
     timestamp: u32,
     /// When the timestamp was first sent: all packets of an event bear the one of its beginning (RFC 4733 §2.2).
     sent_at_us: u64,
@@ -57,8 +59,10 @@ impl Rewrite {
         }
         let sequence = header.sequence.wrapping_add(self.sequence_delta);
         let timestamp = header.timestamp.wrapping_add(self.timestamp_delta);
-        if sequence.wrapping_sub(self.highest) < 1 << 15 {
+        let ahead = sequence.wrapping_sub(self.highest);
+        if ahead < 1 << 15 {
             self.highest = sequence;
+            self.spanned = self.spanned.wrapping_add(u32::from(ahead));
             if timestamp != self.timestamp || !self.timed {
                 self.timed = true;
                 self.timestamp = timestamp;
@@ -74,6 +78,11 @@ impl Rewrite {
         let elapsed =
             (now_us.saturating_sub(self.sent_at_us) * u64::from(CLOCK_ASSUMED_HZ) / 1_000_000) as u32;
         self.started.then(|| (self.ssrc, self.timestamp.wrapping_add(elapsed)))
+    }
+
+    /// How many sequence numbers the far end could have heard so far.
+    pub(crate) fn sequence_numbers(&self) -> u64 {
+        if self.started { u64::from(self.spanned) + 1 } else { 0 }
     }
 
     /// Counts times as another worker does.

@@ -101,6 +101,48 @@ pub(crate) fn sender_time(compound: &[u8]) -> Option<u32> {
     is_report.then(|| read_u32(compound, 10))
 }
 
+/// What a far end reports of a stream that it hears (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct ReportBlock {
+    /// Missing since its report before, in 256ths.
+    pub(crate) fraction_lost: u8,
+    /// Missing in all; with many duplicates fewer than none.
+    pub(crate) lost: i32,
+    /// Interarrival jitter in timestamp ticks.
+    pub(crate) jitter: u32,
+    /// The middle of the time in the last sender report that it had, 0 for none.
+    pub(crate) last_report: u32,
+    /// How long ago that came, in 65536ths of a second.
+    pub(crate) delay: u32,
+}
+
+/// What a valid compound reports of the stream with this SSRC.
+pub(crate) fn block_about(compound: &[u8], ssrc: u32) -> Option<ReportBlock> {
+    let mut rest = compound;
+    while let Some((packet, after)) = split_first(rest) {
+        rest = after;
+        let fixed = match packet[1] {
+            SENDER_REPORT => HEADER_BYTES + SENDER_INFO_BYTES,
+            RECEIVER_REPORT => HEADER_BYTES,
+            _ => continue,
+        };
+        let count = usize::from(packet[0] & 0x1f);
+        let blocks = packet.get(fixed..).unwrap_or_default().chunks_exact(REPORT_BLOCK_BYTES).take(count);
+        if let Some(block) = blocks.into_iter().find(|block| read_u32(block, 0) == ssrc) {
+            let lost = read_u32(block, 4);
+            return Some(ReportBlock {
+                fraction_lost: block[4],
+                // 24 bits with a sign.
+                lost: (lost << 8).cast_signed() >> 8,
+                jitter: read_u32(block, 12),
+                last_report: read_u32(block, 16),
+                delay: read_u32(block, 20),
+            });
+        }
+    }
+    None
+}
+
 /// Writes a sender report and a name (RFC 3550 §§6.4.1, 6.5); returns their length. The time in it is that of the worker, for
 /// there is no wall clock here, which §4 allows.
 pub(crate) fn compose(said: &Said, heard: Option<&Heard>, out: &mut [u8; REPORT_BYTES]) -> usize {
@@ -322,6 +364,22 @@ mod tests {
     }
 
     #[test]
+    fn the_block_about_a_stream_is_found_wherever_it_is() {
+        let mut compound = sender_report(&[[0x99, 0, 1, 0, 0, 0]]);
+        compound.extend(packet(SOURCE_DESCRIPTION, 0, &[]));
+        let blocks = [0xa, 0x98, 0, 0, 0, 0, 0, 0xd, 0x40ff_fffe, 65_543, 80, 0x1234_5678, 65_536];
+        compound.extend(packet(RECEIVER_REPORT, 2, &blocks));
+        let block =
+            ReportBlock { fraction_lost: 64, lost: -2, jitter: 80, last_report: 0x1234_5678, delay: 65_536 };
+        assert_eq!(block_about(&compound, 0xd), Some(block));
+        assert_eq!(block_about(&compound, 0x97), None);
+        // A block that the packet has no room for, or no count of.
+        assert_eq!(block_about(&packet(RECEIVER_REPORT, 1, &[0xa, 0xd, 0]), 0xd), None);
+        assert_eq!(block_about(&packet(RECEIVER_REPORT, 0, &[0xa, 0xd, 0, 0, 0, 0, 0]), 0xd), None);
+        assert_eq!(block_about(&packet(SENDER_REPORT, 1, &[0xa]), 0xa), None);
+    }
+
+    #[test]
     fn a_bye_ends_no_stream() {
         let mut compound = packet(RECEIVER_REPORT, 0, &[0xa]);
         compound.extend(packet(BYE, 1, &[0xa]));
@@ -391,6 +449,7 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             is_valid(&bytes);
             translated(&bytes, &BOTH);
+            block_about(&bytes, 0xd);
         }
     }
 }

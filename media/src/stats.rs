@@ -31,11 +31,34 @@ pub struct LegStats {
     pub kernel_packets: u64,
     /// Of the packets received, those that came up to the worker although the kernel was to forward them.
     pub kernel_missed: u64,
-    /// RFC 3550 A.3: expected less received, of the current SSRC and those before.
+    /// Sequence numbers of which no packet came, of the current SSRC and those before; a late packet takes its number out again.
     pub lost: u64,
-    /// Packets older than the newest, or seen twice.
-    pub reordered: u64,
+    /// Packets that came after one with a higher sequence number. They are forwarded: whether they still help is for the jitter
+    /// buffer of the far side to say.
+    pub late: u64,
+    /// Packets that came before. Of the last 100 sequence numbers they are known exactly; older ones are no part of the stream.
+    pub duplicates: u64,
     /// Interarrival jitter (RFC 3550 A.8), in microseconds.
+    pub jitter_us: u32,
+    /// The payload type of the speech that came last; events and comfort noise are none.
+    pub payload_type: Option<u8>,
+    /// What the far end said last of what it was sent; `None` before its first RTCP report.
+    pub reported: Option<FarReport>,
+    /// From the relay to the far end and back (RFC 3550 §6.4.1), as last measured, in microseconds; `None` until a sender report
+    /// to the far end was answered.
+    pub round_trip_us: Option<u32>,
+    /// Whether what the far end says is forwarded by the kernel.
+    pub in_kernel: bool,
+}
+
+/// What a far end reported of the stream that it is sent (RFC 3550 §6.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct FarReport {
+    /// What it misses, less what was missing before the relay sent it on: what the way from here to there lost.
+    pub lost: u64,
+    /// Missing of what it expected since its report before, in 256ths.
+    pub fraction_lost: u8,
+    /// Interarrival jitter, in microseconds.
     pub jitter_us: u32,
 }
 
@@ -61,14 +84,20 @@ pub(crate) struct Reception {
     base: u16,
     /// The sequence number that would prove a jump to be a restart.
     restart_at: Option<u16>,
+    /// Which of the last sequence numbers came: bit n is `highest - n`.
+    seen: u128,
+    /// Sequence numbers that came.
     received: u64,
     lost_before: u64,
-    reordered: u64,
+    late: u64,
+    duplicates: u64,
     transit: Option<u32>,
     jitter_x16: u32,
     jitter_hz: u32,
-    /// Packets expected and received when the last report was made.
+    /// Sequence numbers expected and packets received, duplicates among them, when the last report was made.
     reported: (u64, u64),
+    /// Duplicates of sources before.
+    duplicates_before: u64,
 }
 
 /// What a report says of a stream (RFC 3550 §6.4.1).
@@ -88,24 +117,27 @@ pub(crate) struct ReceptionReport {
 
 /// A.1: a jump of fewer sequence numbers is loss; of more, perhaps a restart.
 const MAX_DROPOUT: u16 = 3_000;
-/// A.1: a packet at most this old is late; an older one is perhaps a restart.
+/// A.1: a packet at most this old is late; an older one is perhaps a restart. All of them are in `Reception::seen`.
 const MAX_MISORDER: u16 = 100;
 
 impl Reception {
-    /// Counts one packet that arrived at `now_us`.
+    /// Counts one packet that arrived at `now_us`. `clock_hz`: of its timestamps; 0 where they tell no arrival time.
     #[inline]
-    pub(crate) fn count(&mut self, now_us: u64, header: &Header) {
+    pub(crate) fn count(&mut self, now_us: u64, header: &Header, clock_hz: u32) {
         if self.ssrc != Some(header.ssrc) {
             self.restart(header);
         } else {
             let ahead = header.sequence.wrapping_sub(self.highest);
-            if ahead == 0 || ahead > u16::MAX - MAX_MISORDER {
-                self.reordered += 1;
-            } else if ahead < MAX_DROPOUT {
+            if ahead.wrapping_sub(1) < MAX_DROPOUT - 1 {
                 if header.sequence < self.highest {
                     self.cycles = self.cycles.wrapping_add(1);
                 }
                 self.highest = header.sequence;
+                self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            } else if ahead == 0 || ahead > u16::MAX - MAX_MISORDER {
+                if !self.fill(ahead.wrapping_neg()) {
+                    return;
+                }
             } else if self.restart_at == Some(header.sequence) {
                 self.restart(header);
             } else {
@@ -114,10 +146,26 @@ impl Reception {
             }
         }
         self.received += 1;
-        self.measure_jitter(now_us, header);
+        if clock_hz != 0 {
+            self.measure_jitter(now_us, header.timestamp, clock_hz);
+        }
     }
 
-    /// Packets expected less packets received, over all sources so far. Packets seen twice can hide losses.
+    /// Counts a packet that is so many sequence numbers older than the highest; whether it fills a gap.
+    #[cold]
+    fn fill(&mut self, behind: u16) -> bool {
+        let bit = 1_u128 << behind;
+        if self.seen & bit != 0 {
+            self.duplicates += 1;
+            return false;
+        }
+        self.seen |= bit;
+        self.late += 1;
+        // What was sent before the first packet that came is not expected.
+        u64::from(behind) <= self.newest() - u64::from(self.base)
+    }
+
+    /// Packets expected less those that came, over all sources so far.
     pub(crate) fn lost(&self) -> u64 {
         self.lost_before + self.lost_of_current()
     }
@@ -125,18 +173,20 @@ impl Reception {
     /// What a report is to say of the present stream, and where the next one counts from.
     pub(crate) fn report(&mut self) -> Option<ReceptionReport> {
         let ssrc = self.ssrc?;
-        let newest = (u64::from(self.cycles) << 16) + u64::from(self.highest);
-        let expected = (newest + 1).saturating_sub(u64::from(self.base));
+        let expected = self.expected();
+        // Duplicates count as received here, by §6.4.1.
+        let received = self.received + (self.duplicates - self.duplicates_before);
+        let lost_of_current = expected.saturating_sub(received);
         let (expected_before, received_before) = self.reported;
-        self.reported = (expected, self.received);
+        self.reported = (expected, received);
         let expected = expected.saturating_sub(expected_before);
-        let received = self.received.saturating_sub(received_before);
+        let received = received.saturating_sub(received_before);
         let lost = expected.saturating_sub(received);
         let fraction = (lost << 8).checked_div(expected).unwrap_or(0);
         Some(ReceptionReport {
             ssrc,
             fraction_lost: u8::try_from(fraction).unwrap_or(u8::MAX),
-            lost: self.lost_of_current(),
+            lost: lost_of_current,
             highest: (self.cycles << 16) | u32::from(self.highest),
             jitter: self.jitter_x16 >> 4,
         })
@@ -147,9 +197,14 @@ impl Reception {
         self.transit = None;
     }
 
-    /// Late and repeated packets.
-    pub(crate) const fn reordered(&self) -> u64 {
-        self.reordered
+    /// Packets that came after one with a higher number.
+    pub(crate) const fn late(&self) -> u64 {
+        self.late
+    }
+
+    /// Packets that came before.
+    pub(crate) const fn duplicates(&self) -> u64 {
+        self.duplicates
     }
 
     /// Interarrival jitter, in microseconds; 0 until a payload type with a known clock was heard.
@@ -164,6 +219,8 @@ impl Reception {
     #[cold]
     fn restart(&mut self, header: &Header) {
         self.lost_before = self.lost();
+        self.duplicates_before = self.duplicates;
+        self.seen = 1;
         self.ssrc = Some(header.ssrc);
         self.base = header.sequence;
         self.highest = header.sequence;
@@ -175,19 +232,23 @@ impl Reception {
     }
 
     fn lost_of_current(&self) -> u64 {
-        if self.ssrc.is_none() {
-            return 0;
-        }
-        let newest = (u64::from(self.cycles) << 16) + u64::from(self.highest);
-        (newest + 1).saturating_sub(u64::from(self.base)).saturating_sub(self.received)
+        if self.ssrc.is_none() { 0 } else { self.expected().saturating_sub(self.received) }
+    }
+
+    fn expected(&self) -> u64 {
+        (self.newest() + 1).saturating_sub(u64::from(self.base))
+    }
+
+    /// The highest sequence number, with its cycles.
+    fn newest(&self) -> u64 {
+        (u64::from(self.cycles) << 16) + u64::from(self.highest)
     }
 
     #[inline]
-    fn measure_jitter(&mut self, now_us: u64, header: &Header) {
-        let Some(hz) = clock_hz(header.payload_type) else { return };
+    fn measure_jitter(&mut self, now_us: u64, timestamp: u32, hz: u32) {
         #[expect(clippy::cast_possible_truncation, reason = "timestamps are modulo 2^32 by RFC 3550 §5.1")]
         let arrival = (now_us.wrapping_mul(u64::from(hz)) / 1_000_000) as u32;
-        let transit = arrival.wrapping_sub(header.timestamp);
+        let transit = arrival.wrapping_sub(timestamp);
         if hz != self.jitter_hz {
             self.jitter_hz = hz;
             self.transit = None;
@@ -222,7 +283,7 @@ mod tests {
     fn heard(sequences: &[u16]) -> Reception {
         let mut reception = Reception::default();
         for &sequence in sequences {
-            reception.count(0, &header(sequence, 0, 1));
+            reception.count(0, &header(sequence, 0, 1), 8_000);
         }
         reception
     }
@@ -231,18 +292,54 @@ mod tests {
     fn a_gap_is_loss_until_the_late_packet_fills_it() {
         assert_eq!(heard(&[10, 11, 14]).lost(), 2);
         let filled = heard(&[10, 11, 14, 12, 13]);
-        assert_eq!((filled.lost(), filled.reordered()), (0, 2));
+        assert_eq!((filled.lost(), filled.late(), filled.duplicates()), (0, 2, 0));
     }
 
     #[test]
     fn sequence_numbers_wrap() {
-        let wrapped = heard(&[65_534, 65_535, 0, 2]);
-        assert_eq!((wrapped.lost(), wrapped.reordered()), (1, 0));
+        let wrapped = heard(&[65_534, 65_535, 0, 2, 65_535]);
+        assert_eq!((wrapped.lost(), wrapped.late(), wrapped.duplicates()), (1, 0, 1));
     }
 
     #[test]
-    fn a_repeated_packet_is_counted_as_reordered() {
-        assert_eq!(heard(&[1, 2, 2, 2]).reordered(), 2);
+    fn a_repeated_packet_hides_no_loss() {
+        let repeated = heard(&[1, 2, 2, 2, 5, 1, 4, 4]);
+        assert_eq!((repeated.lost(), repeated.late(), repeated.duplicates()), (1, 1, 4));
+    }
+
+    #[test]
+    fn duplicates_are_known_as_far_back_as_packets_are_late() {
+        let mut sequences: Vec<u16> = (0..=MAX_MISORDER + 20).filter(|sequence| *sequence != 40).collect();
+        sequences.extend([MAX_MISORDER, 20, 40, 40]);
+        let far_back = heard(&sequences);
+        assert_eq!((far_back.lost(), far_back.late(), far_back.duplicates()), (0, 1, 3));
+        let jumped = heard(&[10, 1_010, 1_009, 1_009]);
+        assert_eq!((jumped.lost(), jumped.late(), jumped.duplicates()), (998, 1, 1));
+    }
+
+    #[test]
+    fn what_was_sent_before_the_first_packet_is_not_expected() {
+        let early = heard(&[100, 99, 98, 102, 99]);
+        assert_eq!((early.lost(), early.late(), early.duplicates()), (1, 2, 1));
+    }
+
+    #[test]
+    fn a_report_counts_duplicates_as_received() {
+        let mut reception = heard(&[1, 2, 2, 4]);
+        assert_eq!(reception.report().map(|report| (report.lost, report.fraction_lost)), Some((0, 0)));
+        assert_eq!(reception.lost(), 1);
+        reception.count(0, &header(8, 0, 1), 8_000);
+        let report = reception.report().unwrap();
+        assert_eq!((report.lost, report.fraction_lost, report.highest), (3, 192, 8));
+    }
+
+    #[test]
+    fn timestamps_that_tell_no_arrival_are_not_measured() {
+        let mut reception = Reception::default();
+        for n in 0..100_u16 {
+            reception.count(u64::from(n) * 50_000, &header(n, 0, 1), 0);
+        }
+        assert_eq!(reception.jitter_us(), 0);
     }
 
     #[test]
@@ -254,8 +351,8 @@ mod tests {
     #[test]
     fn losses_of_an_earlier_source_are_kept() {
         let mut reception = heard(&[1, 5]);
-        reception.count(0, &header(900, 0, 2));
-        reception.count(0, &header(902, 0, 2));
+        reception.count(0, &header(900, 0, 2), 8_000);
+        reception.count(0, &header(902, 0, 2), 8_000);
         assert_eq!(reception.lost(), 4);
     }
 
@@ -266,8 +363,8 @@ mod tests {
         for n in 0..500_u16 {
             let at_us = u64::from(n) * 20_000;
             let timestamp = u32::from(n).wrapping_mul(160).wrapping_add(u32::MAX - 1_000);
-            steady.count(at_us, &header(n, timestamp, 1));
-            uneven.count(at_us + u64::from(n % 2) * 5_000, &header(n, timestamp, 1));
+            steady.count(at_us, &header(n, timestamp, 1), 8_000);
+            uneven.count(at_us + u64::from(n % 2) * 5_000, &header(n, timestamp, 1), 8_000);
         }
         assert_eq!(steady.jitter_us(), 0);
         assert!((4_500..=5_500).contains(&uneven.jitter_us()), "{}", uneven.jitter_us());
@@ -277,7 +374,8 @@ mod tests {
     fn wild_timestamps_do_not_overflow() {
         let mut reception = Reception::default();
         for n in 0..1_000_u16 {
-            reception.count(u64::MAX - u64::from(n), &header(n, u32::from(n).wrapping_mul(0x9e37_79b9), 1));
+            let header = header(n, u32::from(n).wrapping_mul(0x9e37_79b9), 1);
+            reception.count(u64::MAX - u64::from(n), &header, 8_000);
         }
         assert!(reception.jitter_us() <= 1_000_000);
     }

@@ -368,7 +368,8 @@ fn speech_that_cannot_be_understood_is_dropped_and_counted() {
     let mut lab = Lab::new();
     lab.phone(Codec::Pcmu, false);
     lab.phone(Codec::Pcmu, false);
-    let codecs = Codecs::default().with_foreign(96, trunkline_media::ForeignCodec(5));
+    let codecs =
+        Codecs::default().with_foreign(96, trunkline_media::ForeignCodec { name: 5, clock_hz: 48_000 });
     let remote = Remote {
         rtp: Some(lab.phones[1].address),
         rtcp: None,

@@ -283,6 +283,52 @@ fn reports_are_relayed_in_the_numbers_of_the_hearer() {
     assert_eq!((relay.stats(A).rtcp_received, relay.stats(B).rtcp_sent), (1, 1));
 }
 
+/// An RTCP packet of 32-bit words.
+fn rtcp(count: u8, kind: u8, words: &[u32]) -> Vec<u8> {
+    let mut packet = vec![0x80 | count, kind, 0, u8::try_from(words.len()).unwrap()];
+    packet.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    packet
+}
+
+#[test]
+fn each_way_is_measured_by_itself() {
+    let mut relay = Relay::call();
+    // Alice's network loses the third.
+    for sequence in [1, 2, 4] {
+        relay.arrives(20_000, ALICE, &rtp(7, sequence));
+        relay.wait(Duration::from_millis(20));
+    }
+    relay.arrives(20_002, BOB, &rtp(9, 1));
+    relay.arrives(20_001, "192.0.2.1:4001", &rtcp(0, 200, &[7, 0x0001_8000, 0x4000_0000, 640, 4, 640]));
+    relay.wait(Duration::from_millis(580));
+    // Bob misses the third and another; he had the report for half a second.
+    let block = [7, 0x2000_0002, 4, 40, 0x8000_4000, 32_768];
+    let sent = relay.arrives(20_003, "192.0.2.2:5001", &rtcp(1, 201, &[&[9], &block[..]].concat()));
+    assert_eq!(sent[0].to, at("192.0.2.1:4001"), "it is passed on, too");
+    let (alice, bob) = (relay.stats(A), relay.stats(B));
+    assert_eq!((alice.lost, alice.late, alice.duplicates, alice.payload_type), (1, 0, 0, Some(0)));
+    assert_eq!((alice.reported, alice.round_trip_us), (None, None));
+    let reported = bob.reported.unwrap();
+    assert_eq!((reported.lost, reported.fraction_lost, reported.jitter_us), (1, 32, 5_000));
+    assert_eq!(bob.round_trip_us, Some(80_000));
+}
+
+#[test]
+fn the_relays_own_reports_are_answered_too() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
+    let sent = relay.wait(Duration::from_secs(6));
+    let report = sent.iter().find(|sent| sent.local_port == 20_001).expect("a report within five seconds");
+    let word = |at: usize| u32::from_be_bytes(report.packet[at..at + 4].try_into().unwrap());
+    // The answer says that it was kept for a second; the report was made less than six seconds ago.
+    let block = [word(4), 0, 1, 0, word(8) << 16 | word(12) >> 16, 65_536];
+    relay.arrives(20_001, "192.0.2.1:4001", &rtcp(1, 201, &[&[7], &block[..]].concat()));
+    let stats = relay.stats(A);
+    assert_eq!(stats.reported.map(|reported| reported.lost), Some(0));
+    assert!(stats.round_trip_us.is_some_and(|us| us < 5_000_000), "{stats:?}");
+}
+
 #[test]
 fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
     let mut relay = Relay::call();

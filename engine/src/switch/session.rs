@@ -254,7 +254,7 @@ fn foreign(codec: &trunkline_sip::sdp::Codec<'_>) -> ForeignCodec {
     let hash = name
         .chain(rest)
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    ForeignCodec(hash)
+    ForeignCodec { name: hash, clock_hz: codec.clock_rate_hz }
 }
 
 fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {

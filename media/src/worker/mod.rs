@@ -582,8 +582,12 @@ impl<I: DatagramIo> RelayWorker<I> {
     #[cold]
     fn relay_rtcp(&mut self, now_us: u64, slot: u32, compound: &[u8]) {
         let mut translated = [0; DATAGRAM_BYTES_MAX];
+        let clock_hz = self.heard_clock_hz(slot);
         let Some(leg) = self.leg(slot) else { return };
-        leg.flow.note_report(now_us, compound);
+        if !leg.flow.is_sealed() {
+            leg.flow.note_report(now_us, compound);
+            leg.flow.hear_report(now_us, compound, clock_hz);
+        }
         let listeners = leg.listeners.clone();
         let sealed = leg.flow.is_sealed();
         let heard_by_sender = match leg.hears {
@@ -617,6 +621,20 @@ impl<I: DatagramIo> RelayWorker<I> {
             };
             let sent = self.io.send(socket, report, to);
             hearer.flow.count_report_sent(sent);
+            if sent && !sealed {
+                hearer.flow.note_report_sent(now_us, report);
+            }
+        }
+    }
+
+    /// The clock of the timestamps that a leg hears, in hertz: what the relay itself says has 8 kHz.
+    fn heard_clock_hz(&self, slot: u32) -> u32 {
+        let leg = |slot: u32| self.slots.get(slot as usize)?.leg.as_ref();
+        match leg(slot).map(|leg| &leg.hears) {
+            Some(Hears::Leg(source)) => leg(*source).map_or(0, |leg| leg.flow.speech_clock_hz()),
+            Some(Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_)) | None => {
+                8_000
+            }
         }
     }
 

@@ -44,5 +44,8 @@ impl<I: DatagramIo> RelayWorker<I> {
         };
         let sent = self.io.send(socket, &report[..length], to);
         leg.flow.count_report_sent(sent);
+        if sent {
+            leg.flow.note_report_sent(now_us, &report[..length]);
+        }
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Codec, Codecs, Command, ConferenceId, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker,
-    Remote, SourcePolicy, g711,
+    Codec, Codecs, Command, ConferenceId, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig,
+    RelayWorker, Remote, SourcePolicy, g711,
 };
 
 const PARTIES: u16 = 64;
@@ -74,6 +74,7 @@ fn worker(now: Instant, codec_of: impl Fn(u16) -> (u8, Codec)) -> RelayWorker<No
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);

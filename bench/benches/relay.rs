@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
+    SourcePolicy,
 };
 
 /// A network that swallows everything.
@@ -67,6 +68,7 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
 use crate::parcel::Parcel;
+use crate::srtp::SrtpKeys;
 use crate::stats::LegStats;
 use crate::tone::Cadence;
 
@@ -148,6 +149,16 @@ impl Codecs {
     }
 }
 
+/// How packets between a far end and the relay are protected. In the relay they are plain.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Protection {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// SRTP with these keys (RFC 4568).
+    Srtp(SrtpKeys),
+}
+
 /// What offer/answer agreed for a leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Remote {
@@ -170,6 +181,8 @@ pub struct Remote {
     /// Whether packets are sealed (SRTP, RFC 3711) with keys that only the far ends have: they pass bit by bit, for a changed
     /// header would break the seal. SSRC continuity is not to be had then.
     pub sealed: bool,
+    /// How packets between the far end and the relay are protected.
+    pub protection: Protection,
     /// What connectivity checks of the far end prove themselves with; `None` where it makes none.
     pub ice: Option<IceCredentials>,
 }

@@ -1,13 +1,13 @@
 //! One leg's packets: what its far end says ([`Flow::receive`]) and what is said to it ([`Flow::address`]).
 //!
 //! ```text
-//! datagram ▶ RTP or RTCP (RFC 5761) ▶ lengths ▶ latch ▶ counters ▶ Verdict
-//! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to
+//! datagram ▶ opened, if it is SRTP ▶ RTP or RTCP (RFC 5761) ▶ lengths ▶ latch ▶ counters ▶ Verdict
+//! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to ▶ sealed, if it is SRTP
 //! ```
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::command::{Codec, Codecs, Remote, SourcePolicy};
+use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
 use crate::latch::{Admission, Latch};
 use crate::limits::CHECKS_PER_SECOND_MAX;
@@ -15,6 +15,7 @@ use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
+use crate::srtp::Srtp;
 use crate::stats::{FarReport, LegStats, Reception, clock_hz};
 use crate::stun::{self, ANSWER_BYTES_MAX, Check};
 use crate::worker::TimeShift;
@@ -47,7 +48,7 @@ pub(crate) enum Verdict {
 
 /// The media state of one leg, without sockets. A packet touches [`Inbound`] of one leg and [`Outbound`] of another, so each
 /// lies together; what is rarely wanted is put aside.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Flow {
     inbound: Inbound,
@@ -74,6 +75,8 @@ struct Outbound {
     /// Where RTP goes, worked out when the agreement or the latch changes.
     to: Option<SocketAddr>,
     sealed: bool,
+    /// Whether packets between the relay and the far end are SRTP.
+    secured: bool,
     /// Whether packets take the long way, through a conversion or past digits that are being said.
     diverted: bool,
     rewrite: Rewrite,
@@ -81,7 +84,7 @@ struct Outbound {
     bytes: u64,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Aside {
     remote: Option<Remote>,
     rtcp_to: Option<SocketAddr>,
@@ -91,6 +94,7 @@ struct Aside {
     sent_reports: [(u32, u64); SENT_REPORTS],
     oldest_sent: usize,
     speech_clock_hz: u32,
+    srtp: Option<Box<Srtp>>,
     counters: LegStats,
     /// When this second of checks began, and how many it had.
     checks: (u64, u32),
@@ -117,10 +121,44 @@ impl Flow {
         let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
+        match (remote.protection, &mut self.aside.srtp) {
+            (Protection::Plain, srtp) => *srtp = None,
+            (Protection::Srtp(keys), Some(srtp)) => srtp.agree(keys),
+            (Protection::Srtp(keys), srtp @ None) => *srtp = Some(Box::new(Srtp::new(keys))),
+        }
+        self.outbound.secured = self.aside.srtp.is_some();
         self.aside.remote = Some(remote);
         // The same number may mean something else from here on.
         self.inbound.payload_type = None;
         self.find_destinations(destinations);
+    }
+
+    /// Whether packets between the relay and the far end are SRTP: they are opened before [`receive`](Self::receive), and sealed
+    /// after [`address`](Self::address).
+    #[inline]
+    pub(crate) const fn is_secured(&self) -> bool {
+        self.outbound.secured
+    }
+
+    /// Opens an SRTP packet in place; the length of the plain packet. `None`: it is counted, and nothing of it is believed.
+    /// What is no RTP by its first byte (RFC 7983) passes as it is.
+    pub(crate) fn open(&mut self, channel: Channel, packet: &mut [u8]) -> Option<usize> {
+        let srtp = self.aside.srtp.as_mut()?;
+        if packet.first().is_none_or(|first| first >> 6 != 2) {
+            return Some(packet.len());
+        }
+        let is_rtcp = channel == Channel::Rtcp || rtcp::is_rtcp(packet);
+        let opened = if is_rtcp { srtp.open_rtcp(packet) } else { srtp.open_rtp(packet) };
+        if opened.is_none() {
+            self.aside.counters.unauthentic += 1;
+        }
+        opened
+    }
+
+    /// Seals an RTP packet or, with `is_rtcp`, a compound. `None`: it must not be sent.
+    pub(crate) fn seal(&mut self, packet: &[u8], is_rtcp: bool) -> Option<&[u8]> {
+        let srtp = self.aside.srtp.as_mut()?;
+        if is_rtcp { srtp.seal_rtcp(packet) } else { srtp.seal_rtp(packet) }
     }
 
     /// Judges and counts one datagram from the network.
@@ -509,6 +547,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         }
     }

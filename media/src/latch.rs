@@ -294,7 +294,7 @@ mod tests {
 
     use super::Admission::{Foreign, Known, Latched};
     use super::*;
-    use crate::command::{Codecs, IceCredentials};
+    use crate::command::{Codecs, IceCredentials, Protection};
 
     const PHONE: &str = "192.0.2.1:4000";
     const OTHER_PORT: &str = "192.0.2.1:4444";
@@ -317,6 +317,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         }
     }

@@ -29,6 +29,7 @@ pub mod quality;
 mod rewrite;
 mod rtcp;
 pub mod rtp;
+mod srtp;
 pub mod stats;
 mod stun;
 pub mod thread;
@@ -38,7 +39,7 @@ mod worker;
 
 pub use command::{
     Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec,
-    IceCredentials, LegId, MediaKind, PayloadTypes, PortPair, Remote, SourcePolicy,
+    IceCredentials, LegId, MediaKind, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,
 };
 pub use destination::Destinations;
 pub use flow::Channel;
@@ -46,6 +47,7 @@ pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE
 pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use quality::{Impairment, Way};
+pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 pub use stats::{FarReport, LegStats};
 pub use thread::{RelayHandle, RelayThread};
 pub use tone::{Cadence, CallProgress};

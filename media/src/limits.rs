@@ -51,6 +51,10 @@ pub const QUARANTINE: Duration = Duration::from_secs(5);
 /// How long a port pair rests that could not be bound.
 pub const SET_ASIDE: Duration = Duration::from_secs(60);
 
+/// How many sources of a secured leg are kept apart in each direction. Of further ones that come in the oldest is forgotten;
+/// further ones are not sent, for a forgotten key stream would be used twice.
+pub const SRTP_SOURCES_MAX: usize = 8;
+
 /// How far the clock of the players may fall behind before it skips.
 pub const LAG_MAX: Duration = Duration::from_millis(100);
 

@@ -21,6 +21,8 @@ pub struct LegStats {
     pub foreign: u64,
     /// Packets that are neither RTP nor RTCP.
     pub malformed: u64,
+    /// SRTP packets that are forged, damaged, replayed or under another key.
+    pub unauthentic: u64,
     /// Packets accepted but with nobody to hear them.
     pub unheard: u64,
     /// Packets that the kernel refused to send.

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
+    SourcePolicy,
 };
 
 /// A network that swallows everything.
@@ -63,6 +64,7 @@ fn no_packet_allocates() {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);

@@ -10,7 +10,8 @@ use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::rtp::Header;
 use trunkline_media::{
     CallProgress, Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, LegId,
-    MediaKind, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy, g711, g722,
+    MediaKind, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy, g711,
+    g722,
 };
 
 const ROOM: ConferenceId = ConferenceId(1);
@@ -143,6 +144,7 @@ impl Lab {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         self.tell(Command::Remote(leg, remote));
@@ -380,6 +382,7 @@ fn speech_that_cannot_be_understood_is_dropped_and_counted() {
         send: true,
         receive: true,
         sealed: false,
+        protection: Protection::Plain,
         ice: None,
     };
     lab.tell(Command::Remote(LegId(1), remote));

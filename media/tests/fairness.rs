@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Codecs, Command, Feed, LegId, PACKETS_PER_TURN, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote,
-    SourcePolicy,
+    Codecs, Command, Feed, LegId, PACKETS_PER_TURN, PayloadTypes, PortPair, Protection, RelayConfig,
+    RelayWorker, Remote, SourcePolicy,
 };
 
 const FAR: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 4_000);
@@ -71,6 +71,7 @@ fn a_flooded_port_has_its_turn_and_no_more() {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);

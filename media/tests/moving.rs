@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::rtp::Header;
 use trunkline_media::{
-    Codec, Codecs, Command, Destinations, Event, Feed, LegId, Parcel, PayloadTypes, PortPair, RelayConfig,
-    RelayWorker, Remote, SourcePolicy,
+    Codec, Codecs, Command, Destinations, Event, Feed, LegId, Parcel, PayloadTypes, PortPair, Protection,
+    RelayConfig, RelayWorker, Remote, SourcePolicy,
 };
 
 const A: LegId = LegId(1);
@@ -32,6 +32,7 @@ fn remote(rtp: &str) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        protection: Protection::Plain,
         ice: None,
     }
 }

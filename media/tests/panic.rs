@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
-    Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote,
-    SourcePolicy,
+    Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker,
+    Remote, SourcePolicy,
 };
 
 /// A network that panics over packets that end in 13.
@@ -67,6 +67,7 @@ fn the_leg_in_hand_is_closed_and_the_others_go_on() {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         worker.command(now, Command::Remote(leg, remote), &mut out);

@@ -10,7 +10,8 @@ use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::rtp::Header;
 use trunkline_media::{
     CallProgress, Codec, Codecs, Command, ConferenceId, Destinations, Detection, DigitVia, Event, Feed,
-    LegId, LegStats, PayloadTypes, PortPair, RelayConfig, RelayWorker, Remote, SourcePolicy, g711,
+    LegId, LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    g711,
 };
 
 const A: LegId = LegId(1);
@@ -36,6 +37,7 @@ fn remote(rtp: &str) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        protection: Protection::Plain,
         ice: None,
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use trunkline_media::thread::Refused;
 use trunkline_media::{
-    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayHandle,
+    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayHandle,
     RelayThread, Remote, SourcePolicy,
 };
 
@@ -50,6 +50,7 @@ impl Call {
                 send: true,
                 receive: true,
                 sealed: false,
+                protection: Protection::Plain,
                 ice: None,
             };
             relay.send(Command::Remote(leg, remote)).unwrap();
@@ -150,6 +151,7 @@ fn a_socket_for_both_families_speaks_ipv4() {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         call.relay.send(Command::Remote(leg, remote)).unwrap();

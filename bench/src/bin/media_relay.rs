@@ -10,8 +10,8 @@ use std::sync::mpsc::channel;
 
 use clap::Parser;
 use trunkline_media::{
-    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, RelayConfig, RelayThread, Remote,
-    SourcePolicy,
+    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayThread,
+    Remote, SourcePolicy,
 };
 
 /// One relay thread with two-way sessions.
@@ -51,6 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             send: true,
             receive: true,
             sealed: false,
+            protection: Protection::Plain,
             ice: None,
         };
         relay.send(Command::Remote(leg, remote))?;

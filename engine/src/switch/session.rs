@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Remote, SourcePolicy};
+use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Protection, Remote, SourcePolicy};
 use trunkline_sip::sdp::{Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
@@ -159,6 +159,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         send: false,
         receive: false,
         sealed: false,
+        protection: Protection::Plain,
         ice: None,
     };
     let Some(index) = audio(theirs) else { return nowhere };
@@ -190,6 +191,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
         sealed: section.is_secure(),
+        protection: Protection::Plain,
         ice: None,
     }
 }

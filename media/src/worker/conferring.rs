@@ -89,8 +89,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 packet[FIXED_BYTES..].copy_from_slice(&conference.payload(member, codec));
                 let header = membership.numbers.next(payload_type);
                 let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
-                let sent = self.io.send(&leg.rtp, &packet, to);
-                leg.flow.count_sent(packet.len(), sent);
+                leg.send(&mut self.io, &packet, to);
             }
         }
     }

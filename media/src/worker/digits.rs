@@ -62,8 +62,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 Said::Packet(header, length) => {
                     let packet = &mut packet[..length];
                     let Some(to) = leg.flow.address(now_us, &header, packet) else { continue };
-                    let sent = self.io.send(&leg.rtp, packet, to);
-                    leg.flow.count_sent(length, sent);
+                    leg.send(&mut self.io, packet, to);
                 }
                 Said::Nothing => {}
                 Said::All => {

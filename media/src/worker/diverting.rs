@@ -60,8 +60,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let Some((header, length)) = conversion.convert(header, packet, &mut converted) else { return false };
         let packet = &mut converted[..length];
         let Some(to) = leg.flow.address(now_us, &header, packet) else { return false };
-        let sent = self.io.send(&leg.rtp, packet, to);
-        leg.flow.count_sent(length, sent);
+        leg.send(&mut self.io, packet, to);
         true
     }
 }

@@ -112,6 +112,33 @@ struct Leg<S> {
 }
 
 impl<S> Leg<S> {
+    /// Sends a packet to the far end as it wants it, and counts it.
+    #[inline]
+    fn send<I: DatagramIo<Socket = S>>(&mut self, io: &mut I, packet: &[u8], to: SocketAddr) {
+        let sent = if self.flow.is_secured() {
+            self.flow.seal(packet, false).is_some_and(|sealed| io.send(&self.rtp, sealed, to))
+        } else {
+            io.send(&self.rtp, packet, to)
+        };
+        self.flow.count_sent(packet.len(), sent);
+    }
+
+    /// Sends a compound to where the far end wants reports, as it wants them, and counts it; whether it was sent.
+    fn send_report<I: DatagramIo<Socket = S>>(&mut self, io: &mut I, report: &[u8]) -> bool {
+        let Some((channel, to)) = self.flow.rtcp_to() else { return false };
+        let socket = match channel {
+            Channel::Rtp => &self.rtp,
+            Channel::Rtcp => &self.rtcp,
+        };
+        let sent = if self.flow.is_secured() {
+            self.flow.seal(report, true).is_some_and(|sealed| io.send(socket, sealed, to))
+        } else {
+            io.send(socket, report, to)
+        };
+        self.flow.count_report_sent(sent);
+        sent
+    }
+
     /// Whether the speech that it hears is another's, in another codec.
     fn hears_transcoded(&self) -> bool {
         self.conversion.as_ref().is_some_and(|conversion| conversion.transcodes())
@@ -542,6 +569,12 @@ impl<I: DatagramIo> RelayWorker<I> {
             leg.flow.count_malformed();
             return;
         }
+        let packet = if leg.flow.is_secured() {
+            let Some(length) = leg.flow.open(channel, packet) else { return };
+            &mut packet[..length]
+        } else {
+            packet
+        };
         match leg.flow.receive(now_us, channel, from, packet, &self.destinations) {
             Verdict::Rtp { header, latched } => {
                 if latched {
@@ -566,8 +599,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                     }
                     let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
                     heard = true;
-                    let sent = self.io.send(&hearer.rtp, packet, to);
-                    hearer.flow.count_sent(packet.len(), sent);
+                    hearer.send(&mut self.io, packet, to);
                 }
                 if !heard && let Some(leg) = self.leg(slot) {
                     leg.flow.count_unheard();
@@ -601,7 +633,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             if hearer.hears_transcoded() {
                 continue;
             }
-            let Some((channel, to)) = hearer.flow.rtcp_to() else { continue };
+            if hearer.flow.rtcp_to().is_none() {
+                continue;
+            }
             let streams = Streams {
                 said: hearer.flow.shift(),
                 heard: heard_by_sender.filter(|(source, _)| *source == listener).map(|(_, shift)| shift),
@@ -615,13 +649,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             if report.is_empty() || sealed != hearer.flow.is_sealed() {
                 continue;
             }
-            let socket = match channel {
-                Channel::Rtp => &hearer.rtp,
-                Channel::Rtcp => &hearer.rtcp,
-            };
-            let sent = self.io.send(socket, report, to);
-            hearer.flow.count_report_sent(sent);
-            if sent && !sealed {
+            if hearer.send_report(&mut self.io, report) && !sealed {
                 hearer.flow.note_report_sent(now_us, report);
             }
         }

@@ -73,8 +73,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             let Some((payload_type, codec)) = leg.flow.own_codec() else { continue };
             let header = player.play(payload_type, codec, &mut packet);
             let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
-            let sent = self.io.send(&leg.rtp, &packet, to);
-            leg.flow.count_sent(packet.len(), sent);
+            leg.send(&mut self.io, &packet, to);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! RTCP of the relay's own, about streams that it makes itself: music, tones, mixes, transcoded speech.
 
 use super::{Hears, RelayWorker, SlotIndex};
-use crate::flow::Channel;
 use crate::io::DatagramIo;
 use crate::rtcp::REPORT_BYTES;
 
@@ -35,16 +34,12 @@ impl<I: DatagramIo> RelayWorker<I> {
         if !is_own || leg.flow.is_sealed() {
             return;
         }
-        let Some((channel, to)) = leg.flow.rtcp_to() else { return };
+        if leg.flow.rtcp_to().is_none() {
+            return;
+        }
         let mut report = [0; REPORT_BYTES];
         let Some(length) = leg.flow.report(now_us, &mut report) else { return };
-        let socket = match channel {
-            Channel::Rtp => &leg.rtp,
-            Channel::Rtcp => &leg.rtcp,
-        };
-        let sent = self.io.send(socket, &report[..length], to);
-        leg.flow.count_report_sent(sent);
-        if sent {
+        if leg.send_report(&mut self.io, &report[..length]) {
             leg.flow.note_report_sent(now_us, &report[..length]);
         }
     }

@@ -10,6 +10,7 @@
 
 use std::time::Instant;
 
+use rand::rngs::StdRng;
 use trunkline_media::{CallProgress, ConferenceId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Party};
@@ -19,6 +20,7 @@ use super::Switch;
 use super::call::Call;
 use super::call_state::{BusyMode, CallState, DisconnectMode};
 use super::diversion::Trail;
+use super::ice;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase, Offered};
 use super::media::Heard;
@@ -61,7 +63,8 @@ impl Switch {
         if let (true, Some(offer)) = (is_offer && usable, &entry.theirs) {
             let answer = place.and_then(|place| session::own_answer(offer, place));
             usable = answer.is_some();
-            if let Some(answer) = answer.map(Box::new) {
+            if let Some(mut answer) = answer.map(Box::new) {
+                ice::take_part(&mut entry.ice, &mut self.rng, offer, &mut answer);
                 entry.ours = Some(answer.clone());
                 out.sip.push(Command::AnswerOffer(leg, answer));
             }
@@ -140,7 +143,7 @@ impl Switch {
         let entry = leg.and_then(|leg| self.legs.get_mut(&leg));
         if let Some(entry) = entry.filter(|entry| entry.phase == LegPhase::Offered) {
             let leg = entry.id;
-            let described = place.and_then(|place| describe(entry, theirs.as_deref(), place));
+            let described = place.and_then(|place| describe(entry, theirs.as_deref(), place, &mut self.rng));
             let Some(described) = described.map(Box::new) else {
                 let parting = Parting::because(&Failure::local(488));
                 let report = CallReport::Disconnected(DisconnectMode::Incompatible);
@@ -310,15 +313,24 @@ const fn alone(call: &Call) -> Heard {
 }
 
 /// What the caller's leg is answered with: an answer to its offer, or an offer where it made none.
-fn describe(leg: &Leg, station: Option<&SessionDescription>, place: Place) -> Option<SessionDescription> {
-    match (&leg.theirs, station) {
+fn describe(
+    leg: &mut Leg,
+    station: Option<&SessionDescription>,
+    place: Place,
+    rng: &mut StdRng,
+) -> Option<SessionDescription> {
+    let mut described = match (&leg.theirs, station) {
         // What was said in a provisional response is said again (RFC 3261 §13.2.1).
-        (Some(_), _) if leg.ours.is_some() => leg.ours.as_deref().cloned(),
+        (Some(_), _) if leg.ours.is_some() => return leg.ours.as_deref().cloned(),
         (Some(offer), Some(station)) => session::answer(offer, station, place),
         (Some(offer), None) => session::own_answer(offer, place),
         (None, Some(station)) => session::offer(station, place),
         (None, None) => Some(session::own_offer(None, place)),
+    }?;
+    if let Some(offer) = &leg.theirs {
+        ice::take_part(&mut leg.ice, rng, offer, &mut described);
     }
+    Some(described)
 }
 
 /// The connected party as the network names it, else as it was called.

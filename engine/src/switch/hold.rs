@@ -16,6 +16,7 @@ use super::Switch;
 use super::call::{Call, Pending, Wish};
 use super::call_state::CallState;
 use super::error::LineError;
+use super::ice;
 use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
@@ -151,10 +152,11 @@ impl Switch {
             return;
         };
         let answer = session::answer_again(&offer, entry.ours.as_deref(), place);
-        let Some(answer) = answer.filter(|_| session::audio(&offer).is_some()).map(Box::new) else {
+        let Some(mut answer) = answer.filter(|_| session::audio(&offer).is_some()).map(Box::new) else {
             out.sip.push(Command::RefuseOffer(leg, 488));
             return;
         };
+        ice::take_part(&mut entry.ice, &mut self.rng, &offer, &mut answer);
         entry.theirs = Some(offer);
         entry.ours = Some(answer.clone());
         out.sip.push(Command::AnswerOffer(leg, answer));

@@ -13,6 +13,7 @@ use super::call::{Call, Wish};
 use super::call_state::{CallState, OfferingMode};
 use super::diversion::{Trail, Why};
 use super::error::LineError;
+use super::ice;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase};
 use super::message::Message;
@@ -232,7 +233,10 @@ impl Switch {
             (None, _) => return,
         };
         entry.provisional = Some(status);
-        if let Some(described) = described {
+        if let Some(mut described) = described {
+            if let Some(offer) = &entry.theirs {
+                ice::take_part(&mut entry.ice, &mut self.rng, offer, &mut described);
+            }
             entry.ours = Some(Box::new(described));
         }
         out.sip.push(Command::Progress(leg, status, entry.ours.clone()));

@@ -9,6 +9,7 @@ use trunkline_sip::location::Binding;
 use trunkline_sip::sdp::SessionDescription;
 
 use super::digits::DigitWay;
+use super::ice::IceSession;
 use super::ids::CallId;
 use super::session::FarEnd;
 
@@ -57,6 +58,8 @@ pub(super) struct Leg {
     pub(super) far_end: FarEnd,
     /// Our offers that wait for an answer, in the order in which the agent sends them.
     pub(super) offered: VecDeque<Offered>,
+    /// The ICE session with the far end, where it wants one.
+    pub(super) ice: Option<IceSession>,
     /// Whether our port moved after it was described.
     pub(super) moved: bool,
     /// By which way it says digits.
@@ -82,6 +85,7 @@ impl Leg {
             rang: false,
             far_end: FarEnd::Listens,
             offered: VecDeque::new(),
+            ice: None,
             moved: false,
             digit_way: None,
             focus: None,

@@ -49,6 +49,7 @@ mod diversion;
 mod divert;
 mod handoff;
 mod hold;
+mod ice;
 mod inbound;
 mod leg;
 mod line;

@@ -12,6 +12,8 @@ use trunkline_sip::sdp::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
 };
 
+use super::ice;
+
 /// How long after an offer or answer an unknown source may be learnt where NAT is seen.
 pub(super) const LEARNING_WINDOW: Duration = Duration::from_secs(3);
 
@@ -72,7 +74,13 @@ pub(super) fn own_offer(before: Option<&SessionDescription>, place: Place) -> Se
     let index = before.and_then(|before| before.media.iter().position(MediaDescription::is_audio));
     // Where there is no audio section, the offer appends one.
     let index = index.unwrap_or_else(|| before.map_or(0, |before| before.media.len()));
-    placed(full_offer(before, &at(index, place.port)), place)
+    let mut offer = full_offer(before, &at(index, place.port));
+    if let Some(before) = before.and_then(|before| before.media.get(index)) {
+        // The transport stays as it was agreed.
+        offer.media[index].rtcp_mux = before.rtcp_mux;
+        offer.media[index].ice.clone_from(&before.ice);
+    }
+    placed(offer, place)
 }
 
 /// The answer to `offer`, made from what the other leg answered. `None`: no audio in common.
@@ -192,7 +200,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         receive: rtp.is_some() && direction == Direction::SendRecv,
         sealed: section.is_secure(),
         protection: Protection::Plain,
-        ice: None,
+        ice: ice::credentials(theirs, ours, index),
     }
 }
 

@@ -23,6 +23,7 @@ pub fn offer_for_other_leg(offer: &SessionDescription, ports: &[u16]) -> Session
         port: if media.port == 0 { 0 } else { port },
         connection: None,
         rtcp: None,
+        ice: None,
         lines: without_transport(&media.lines),
         ..media.clone()
     });
@@ -169,8 +170,9 @@ fn accepted(
         connection: None,
         direction: Some(offer.direction(index).answer(answer.direction(index))),
         rtcp: None,
-        // RFC 5761 §5.1.1: an answer may only agree to it.
-        rtcp_mux: theirs.rtcp_mux && offered.rtcp_mux,
+        // RFC 5761 §5.1.1: an answer may only agree to it. The ports are ours, whatever the other leg does with its own.
+        rtcp_mux: offered.rtcp_mux,
+        ice: None,
         lines: without_transport(&theirs.lines),
         port: theirs.port,
     })
@@ -246,7 +248,8 @@ fn without_transport(lines: &[Bytes]) -> Vec<Bytes> {
 }
 
 fn names_transport(line: &[u8]) -> bool {
-    let named = ["candidate", "remote-candidates", "end-of-candidates", "rtcp", "bundle-only"];
+    let named =
+        ["candidate", "remote-candidates", "end-of-candidates", "rtcp", "rtcp-mux-only", "bundle-only"];
     line.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"a=ice-"))
         || named.iter().any(|name| attribute(line, name).is_some())
         || attribute(line, "group").is_some_and(|value| {
@@ -334,9 +337,9 @@ mod tests {
     }
 
     #[test]
-    fn rtcp_mux_is_only_agreed_to() {
+    fn rtcp_mux_is_agreed_to_where_it_was_offered() {
         for (offered, answered, agreed) in
-            [("a=rtcp-mux", "a=rtcp-mux", true), ("a=x", "a=rtcp-mux", false), ("a=rtcp-mux", "a=x", false)]
+            [("a=rtcp-mux", "a=rtcp-mux", true), ("a=x", "a=rtcp-mux", false), ("a=rtcp-mux", "a=x", true)]
         {
             let offer = sdp(&format!("m=audio 4000 RTP/AVP 0\r\n{offered}\r\n"));
             let theirs = sdp(&format!("m=audio 7000 RTP/AVP 0\r\n{answered}\r\n"));

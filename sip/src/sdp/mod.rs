@@ -3,6 +3,7 @@
 
 mod bridge;
 mod codec;
+mod ice;
 mod offer_answer;
 mod parse;
 mod print;
@@ -15,6 +16,7 @@ pub use bridge::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
 };
 pub use codec::Codec;
+pub use ice::{Ice, OwnIce};
 pub use offer_answer::{Agreed, Glare, NoOffer, OfferAnswer};
 pub use parse::{BODY_BYTES_MAX, CANDIDATES_MAX, FORMATS_MAX, LINES_MAX, MEDIA_MAX};
 
@@ -111,6 +113,8 @@ pub struct MediaDescription {
     pub rtcp: Option<(u16, Option<IpAddr>)>,
     /// `a=rtcp-mux` (RFC 5761).
     pub rtcp_mux: bool,
+    /// Our own side of ICE. `None` in what was parsed: there its lines are among [`lines`](Self::lines).
+    pub ice: Option<OwnIce>,
     /// Every other line of the section, in order, without line end: `a=rtpmap:0 PCMU/8000`.
     pub lines: Vec<Bytes>,
 }

@@ -1,12 +1,12 @@
 //! Writing a session description (RFC 8866 §5).
 
 use std::fmt::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::parse::{RANK_AFTER_CONNECTION, RANK_AFTER_TIME, media_rank, session_rank};
-use super::{MediaDescription, Origin, SessionDescription};
+use super::{MediaDescription, Origin, OwnIce, SessionDescription};
 
 impl SessionDescription {
     /// Writes it with this origin and with `address` for every unspecified address.
@@ -27,6 +27,9 @@ impl SessionDescription {
         keep(&mut out, before_time);
         out.put_slice(b"t=0 0\r\n");
         keep(&mut out, after_time);
+        if self.media.iter().any(|media| matches!(media.printed_ice(), Some(OwnIce::Lite(_)))) {
+            out.put_slice(b"a=ice-lite\r\n");
+        }
         if let Some(direction) = self.direction {
             text(&mut out, format_args!("a={}\r\n", direction.name()));
         }
@@ -44,7 +47,9 @@ impl SessionDescription {
 
     fn printed_bytes(&self) -> usize {
         let lines = |lines: &[Bytes]| lines.iter().map(|line| line.len() + 2).sum::<usize>();
-        let sections = self.media.iter().map(|media| 160 + 4 * media.formats.len() + lines(&media.lines));
+        let ice = |media: &MediaDescription| if media.ice.is_some() { 256 } else { 0 };
+        let sections =
+            self.media.iter().map(|media| 160 + ice(media) + 4 * media.formats.len() + lines(&media.lines));
         160 + lines(&self.lines) + sections.sum::<usize>()
     }
 }
@@ -79,9 +84,19 @@ impl MediaDescription {
         if self.rtcp_mux {
             out.put_slice(b"a=rtcp-mux\r\n");
         }
+        if let Some(ice) = self.printed_ice() {
+            let rtp = SocketAddr::new(connection.or(session).unwrap_or(address), self.port);
+            let rtcp_port = self.rtcp.map_or_else(|| self.port.checked_add(1), |(port, _)| Some(port));
+            ice.print(out, rtp, rtcp_port.filter(|_| !self.rtcp_mux));
+        }
         if let Some(direction) = self.direction {
             text(out, format_args!("a={}\r\n", direction.name()));
         }
+    }
+
+    /// Our side of ICE, where the section has ports.
+    fn printed_ice(&self) -> Option<&OwnIce> {
+        self.ice.as_ref().filter(|_| self.port != 0)
     }
 }
 
@@ -102,7 +117,7 @@ fn filled(address: IpAddr, ours: IpAddr) -> IpAddr {
     if address.is_unspecified() { ours } else { address }
 }
 
-fn text(out: &mut BytesMut, arguments: fmt::Arguments<'_>) {
+pub(super) fn text(out: &mut BytesMut, arguments: fmt::Arguments<'_>) {
     out.write_fmt(arguments).expect("a BytesMut grows as needed");
 }
 

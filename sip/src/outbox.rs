@@ -485,7 +485,7 @@ pub enum Event {
         cause: Cause,
         /// Retry-After in seconds.
         retry_after_s: Option<u32>,
-        /// Contact of a 3xx.
+        /// The Contact URIs of a 3xx, the most wanted first.
         redirect: Vec<String>,
     },
     /// The leg is over: BYE or CANCEL from the peer, our own `End`, or a failure.

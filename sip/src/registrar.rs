@@ -270,7 +270,7 @@ fn seconds(value: &str) -> Option<u32> {
 }
 
 /// `0.5` as 500 (RFC 3261 §25.1 qvalue), capped at 1000.
-fn thousandths(value: &str) -> Option<u16> {
+pub(crate) fn thousandths(value: &str) -> Option<u16> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
     let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
     if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {

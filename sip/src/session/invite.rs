@@ -1,5 +1,6 @@
 //! As UAC: our INVITE and what comes back (RFC 3261 §13.2).
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,6 +15,7 @@ use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
+use crate::registrar::thousandths;
 use crate::sdp::SessionDescription;
 use crate::token::Token;
 use crate::transaction::client_invite::Verdict;
@@ -116,11 +118,7 @@ impl Leg {
             401 | 407 if self.authorize(now, response, endpoint, out) => {}
             422 if self.lengthen(now, response, endpoint, out) => {}
             300.. => {
-                let redirect = if response.status() < 400 {
-                    response.contacts().take(REDIRECTS_MAX).map(|contact| contact.uri.to_owned()).collect()
-                } else {
-                    Vec::new()
-                };
+                let redirect = if response.status() < 400 { elsewhere(response) } else { Vec::new() };
                 let cause = cause::of_message(response, CauseKind::Status);
                 self.tell_completion(response, out);
                 self.failed(cause, cause::retry_after_s(response), redirect, out);
@@ -325,6 +323,13 @@ impl Leg {
         self.stage = Stage::Over;
         out.events.push(Event::Failed { leg: self.id, cause, retry_after_s, redirect });
     }
+}
+
+/// Where a 3xx sends the caller, the most wanted first; equal ones as they came (RFC 3261 §8.1.3.4, §20.10).
+fn elsewhere(response: &Message) -> Vec<String> {
+    let mut contacts: Vec<_> = response.contacts().take(REDIRECTS_MAX).collect();
+    contacts.sort_by_key(|contact| Reverse(contact.param("q").and_then(thousandths).unwrap_or(1000)));
+    contacts.into_iter().map(|contact| contact.uri.to_owned()).collect()
 }
 
 /// An address as the host of a URI.

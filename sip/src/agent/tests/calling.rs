@@ -228,9 +228,15 @@ fn a_refusal_tells_why_and_where_else() {
     assert_eq!((*retry_after_s, redirect.len()), (Some(30), 0));
 
     let (mut bench, invite) = call();
-    bench.say(response(&invite, 302, "b", "Contact: <sip:a@x>;q=0.9, \"B\" <sip:b@y;z=1>\r\n", ""));
+    bench.say(response(
+        &invite,
+        302,
+        "b",
+        "Contact: <sip:a@x>;q=0.9, \"B\" <sip:b@y;z=1>, <sip:c@x>;q=.95, <sip:d@x>\r\n",
+        "",
+    ));
     let [Event::Failed { redirect, .. }] = &bench.events()[..] else { panic!("expected failure") };
-    assert_eq!(redirect[..], ["sip:a@x", "sip:b@y;z=1"]);
+    assert_eq!(redirect[..], ["sip:b@y;z=1", "sip:d@x", "sip:c@x", "sip:a@x"]);
     bench.expect_nothing_left();
 }
 

@@ -49,8 +49,13 @@ fn demo() {
         let (ladder, log) =
             (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(output.status.success(), "{}\n{ladder}\n{log}", output.status);
-        for message in ["REGISTER", "401", "INVITE", "180", "200", "ACK", "BYE"] {
+        for message in ["REGISTER", "401", "INVITE", "180", "200", "ACK", "REFER", "202", "NOTIFY", "BYE"] {
             assert!(ladder.contains(message), "the ladder lacks {message}:\n{ladder}");
+        }
+        for act in
+            ["1001 hears", "1002 and 1003 talk on", "1003 hears", "held, consulted, transferred, hung up"]
+        {
+            assert!(ladder.contains(act), "{act} is missing:\n{ladder}");
         }
         eprintln!("command_line: demo took {:.1} s", took.as_secs_f64());
         assert!(took < Duration::from_secs(10), "{took:?}");

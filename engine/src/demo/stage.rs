@@ -1,4 +1,4 @@
-//! The stage of the demonstration: a running engine, two phones on sockets of their own, an application that watches.
+//! The stage of the demonstration: a running engine, three phones on sockets of their own, an application that watches.
 
 use std::net::{SocketAddr, UdpSocket as StdSocket};
 use std::path::Path;
@@ -16,13 +16,44 @@ use crate::driver::{Running, clock};
 use crate::serve::say;
 use crate::switch::message::Message;
 
-const USERS: [&str; 2] = ["1001", "1002"];
+/// Who takes part, in the order of their numbers on the stage.
+pub(super) const USERS: [&str; 3] = ["1001", "1002", "1003"];
 
 /// A phone with its sockets.
 struct Station {
     phone: Phone,
     sip: UdpSocket,
     rtp: UdpSocket,
+    sip_buffer: Vec<u8>,
+    rtp_buffer: Vec<u8>,
+}
+
+/// A datagram for a phone.
+enum Datagram {
+    Sip(SocketAddr, Bytes),
+    Rtp(SocketAddr, Bytes),
+}
+
+/// What happens next.
+enum Happening {
+    Arrived(usize, Datagram),
+    Told(Delivery),
+    Due,
+}
+
+impl Station {
+    /// The next datagram; `None` where a socket has none to give.
+    async fn next(&mut self) -> Option<Datagram> {
+        tokio::select! {
+            Ok((length, from)) = self.sip.recv_from(&mut self.sip_buffer) => {
+                Some(Datagram::Sip(from, Bytes::copy_from_slice(&self.sip_buffer[..length])))
+            }
+            Ok((length, from)) = self.rtp.recv_from(&mut self.rtp_buffer) => {
+                Some(Datagram::Rtp(from, Bytes::copy_from_slice(&self.rtp_buffer[..length])))
+            }
+            else => None,
+        }
+    }
 }
 
 /// Everything that takes part.
@@ -126,33 +157,31 @@ impl Stage {
     /// Waits for the next thing to happen, at most until `end`, and lets it happen.
     async fn step(&mut self, end: Instant) {
         let deadline = self.phones().filter_map(Phone::deadline).fold(end, Instant::min);
-        let (mut sip, mut rtp) = ([[0; 8_192]; 2], [[0; 2_048]; 2]);
-        let ([left_sip, right_sip], [left_rtp, right_rtp]) = (&mut sip, &mut rtp);
-        let [left, right] = &self.stations[..] else { return };
-        tokio::select! {
-            Ok((length, from)) = left.sip.recv_from(left_sip) => self.heard(0, from, &sip[0][..length]).await,
-            Ok((length, from)) = right.sip.recv_from(right_sip) => self.heard(1, from, &sip[1][..length]).await,
-            Ok((length, from)) = left.rtp.recv_from(left_rtp) => {
-                self.stations[0].phone.receive_rtp(from, &rtp[0][..length]);
+        let [first, second, third] = &mut self.stations[..] else { return };
+        let happening = tokio::select! {
+            Some(datagram) = first.next() => Happening::Arrived(0, datagram),
+            Some(datagram) = second.next() => Happening::Arrived(1, datagram),
+            Some(datagram) = third.next() => Happening::Arrived(2, datagram),
+            Some(delivery) = self.events.next() => Happening::Told(delivery),
+            () = tokio::time::sleep_until(deadline.into()) => Happening::Due,
+        };
+        match happening {
+            Happening::Arrived(index, Datagram::Sip(from, bytes)) => {
+                self.draw(USERS[index], '◀', &bytes);
+                self.stations[index].phone.receive(clock::now(), from, &bytes, &mut self.out);
+                self.deliver(index).await;
             }
-            Ok((length, from)) = right.rtp.recv_from(right_rtp) => {
-                self.stations[1].phone.receive_rtp(from, &rtp[1][..length]);
+            Happening::Arrived(index, Datagram::Rtp(from, bytes)) => {
+                self.stations[index].phone.receive_rtp(from, &bytes);
             }
-            Some(delivery) = self.events.next() => self.note(&delivery),
-            () = tokio::time::sleep_until(deadline.into()) => {
+            Happening::Told(delivery) => self.note(&delivery),
+            Happening::Due => {
                 for index in 0..self.stations.len() {
                     self.stations[index].phone.handle_timeout(clock::now(), &mut self.out);
                     self.deliver(index).await;
                 }
             }
         }
-    }
-
-    async fn heard(&mut self, index: usize, from: SocketAddr, bytes: &[u8]) {
-        self.draw(USERS[index], '◀', bytes);
-        let bytes = Bytes::copy_from_slice(bytes);
-        self.stations[index].phone.receive(clock::now(), from, &bytes, &mut self.out);
-        self.deliver(index).await;
     }
 
     async fn deliver(&mut self, index: usize) {
@@ -232,5 +261,6 @@ async fn station(seed: u64, user: &str, port: u16) -> std::io::Result<Station> {
         transport: Transport::Udp,
         seed,
     };
-    Ok(Station { phone: Phone::new(config), sip, rtp })
+    let (sip_buffer, rtp_buffer) = (vec![0; 8_192], vec![0; 2_048]);
+    Ok(Station { phone: Phone::new(config), sip, rtp, sip_buffer, rtp_buffer })
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RouteFrom, RouteSetup, RouteTo,
+    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom, RouteSetup, RouteTo,
     Setup, TrunkSetup,
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
@@ -203,6 +203,7 @@ pub fn setup() -> Setup {
             domain: "127.0.0.1:5070".to_owned(),
             credentials: None,
             calls_max: 10_000,
+            redirects: RedirectSetup::default(),
         }],
         routes: vec![RouteSetup {
             from: RouteFrom::Any,

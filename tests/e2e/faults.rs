@@ -68,6 +68,49 @@ fn a_callee_that_is_busy() {
     });
 }
 
+/// The network names another of its hosts, by the number that was called.
+#[test]
+fn a_callee_that_is_at_another_host() {
+    alone(|| {
+        let (directory, mut daemon) = start();
+        let path = directory.path();
+        let contact = "<sip:200@203.0.113.9>;q=0.9, <sip:200@127.0.0.1:5072>;q=0.5";
+        let redirects = scenario(path, "redirects.xml", &[("CONTACT", contact)]);
+        let redirecting = Sipp::callee(path, "redirecting", "127.0.0.1:5070", &["-sf", &redirects]);
+        let callee = Sipp::callee(path, "callee", "127.0.0.1:5072", &["-sn", "uas"]);
+        let arguments =
+            ["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", "3", "-s", "200", "-sn", "uac"];
+        let caller = Sipp::start(path, "caller", &arguments).finish(Duration::from_secs(20));
+        assert_eq!((caller.successful(), caller.failed()), (3, 0), "the calls are answered");
+        for (counted, who) in [(redirecting.close(), "302"), (callee.close(), "200")] {
+            assert_eq!((counted.successful(), counted.failed()), (3, 0), "{who}");
+        }
+        daemon.expect_nothing_left();
+    });
+}
+
+/// The network names an expensive number, and hosts that are none of its business.
+#[test]
+fn a_callee_that_sends_callers_where_it_may_not() {
+    alone(|| {
+        let (directory, mut daemon) = start();
+        let mut events = Events::open(OWNER);
+        let path = directory.path();
+        let contact =
+            "<sip:0900666@127.0.0.1:5072>, <sip:200@127.0.0.2:5072>, <sip:200@localhost:5072>, <tel:900>";
+        let redirects = scenario(path, "redirects.xml", &[("CONTACT", contact)]);
+        let redirecting = Sipp::callee(path, "redirecting", "127.0.0.1:5070", &["-sf", &redirects]);
+        let other = UdpSocket::bind("0.0.0.0:5072").expect("a port of ours");
+        refused(&directory, "127.0.0.1", "200", &["480"], Duration::from_secs(10));
+        state(&mut events, "disconnected", &["forwarded"]);
+        drop(events);
+        assert_eq!(redirecting.close().failed(), 0, "the network gets its ACK");
+        other.set_nonblocking(true).expect("a socket of ours");
+        assert!(other.recv(&mut [0; 8]).is_err(), "nobody else is called");
+        daemon.expect_nothing_left();
+    });
+}
+
 #[test]
 fn a_caller_that_gives_up() {
     alone(|| {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
+use trunkline::switch::Setup;
 use trunkline_tests::{Lab, Plan};
 
 #[test]
@@ -123,5 +124,69 @@ fn what_a_trunk_answers_reaches_the_caller() {
         lab.run_ms(500);
         assert_eq!(lab.status("alice"), Status::Over(status));
     }
+    lab.nothing_left();
+}
+
+/// Where the phone behind the second trunk is, as a host of the first one's network.
+fn merged(setup: &mut Setup) {
+    let other = setup.trunks[1].peers[0].1.ip();
+    setup.trunks[0].redirects.own.push(other.into());
+}
+
+fn redirects(lab: &mut Lab, contacts: &str) {
+    let script = &mut lab.phone("carrier").script;
+    script.on_invite = OnInvite::Refuse(302, Duration::ZERO);
+    script.redirects_to = contacts.to_owned();
+}
+
+#[test]
+fn a_carrier_sends_a_call_to_another_of_its_hosts() {
+    let mut lab = Plan::seeded(8).with(merged).build().with_registered(&["alice"]);
+    let overseas = lab.phone("overseas").config().address;
+    redirects(&mut lab, &format!("<sip:301234@192.0.2.66>;q=1, <sip:301234@{overseas}>;q=0.5"));
+    lab.call("alice", "0301234");
+    lab.run_ms(500);
+    lab.answer("overseas");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "overseas");
+    lab.expect_ladder(
+        "engine -> carrier   INVITE sip:301234@, Max-Forwards: 69
+         carrier -> engine   302
+         engine -> carrier   ACK
+         engine -> overseas  INVITE sip:301234@, Max-Forwards: 68
+         overseas -> engine  180
+         overseas -> engine  200 INVITE
+         engine -> overseas  ACK",
+    );
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_carrier_sends_a_call_to_a_line_of_ours() {
+    let mut lab = Lab::registered(9, &["alice", "bob"]);
+    redirects(&mut lab, "<sip:1002@pbx.example>");
+    lab.call("alice", "0301234");
+    lab.run_ms(500);
+    lab.answer("bob");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "bob");
+    let invite = lab.ladder().last("engine", "bob", "INVITE").expect("it was called").to_owned();
+    assert!(invite.contains("Diversion: <sip:301234@"), "{invite}");
+    lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_carrier_sends_nobody_to_a_number_or_a_host_of_its_choice() {
+    let mut lab = Plan::seeded(10).with(merged).build().with_registered(&["alice"]);
+    let overseas = lab.phone("overseas").config().address;
+    let contacts =
+        format!("<sip:900666@{overseas}>, <sip:301234@10.0.0.99>, <sip:301234@evil.example>, <tel:0900666>");
+    redirects(&mut lab, &contacts);
+    lab.call("alice", "0301234");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(480));
+    assert_eq!(lab.ladder().count("engine", "overseas", "INVITE"), 0);
     lab.nothing_left();
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use regex::Regex;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup, RouteFrom,
-    RouteSetup, RouteTo, TrunkSetup,
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
+    RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
 };
 use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::transport::Transport;
@@ -109,6 +109,7 @@ fn setup() -> Setup {
             domain: address.to_string(),
             credentials: None,
             calls_max: 4,
+            redirects: RedirectSetup::default(),
         }
     };
     let route = |from, pattern: &str, to, number: Option<&str>| RouteSetup {

@@ -51,8 +51,7 @@ pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&st
             Some(Peer { host: host.to_owned(), addresses })
         }
         Err(error) => {
-            let right = "write an address, or a host name that this machine can resolve";
-            section.refuse(key, value, format!("host {host:?} cannot be resolved: {error}"), right);
+            unresolved(section, key, value, host, &error);
             None
         }
     }
@@ -88,18 +87,56 @@ fn transport<'v>(
 fn host_and_port(text: &str) -> Option<(&str, u16)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
-        _ => (text, 5060),
+        _ => (text, PORT),
     };
     let well_formed = match host.strip_prefix('[') {
         Some(bracketed) => matches!(bracketed.strip_suffix(']').map(str::parse), Some(Ok(IpAddr::V6(_)))),
-        None => {
-            !host.is_empty()
-                && host.len() <= HOST_BYTES_MAX
-                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
-        }
+        None => is_host_name(host),
     };
     well_formed.then_some((host, port))
 }
+
+/// Whether this can be the name of a host, or an IPv4 address.
+pub(super) fn is_host_name(host: &str) -> bool {
+    !host.is_empty()
+        && host.len() <= HOST_BYTES_MAX
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
+}
+
+/// The addresses that a host name stands for.
+pub(super) fn resolve(
+    section: &Section<'_>,
+    key: &'static str,
+    value: &Spanned<&str>,
+    host: &str,
+) -> Option<Vec<IpAddr>> {
+    match (host, PORT).to_socket_addrs() {
+        Ok(found) => {
+            let mut addresses: Vec<_> = found.map(|address| address.ip()).collect();
+            addresses.dedup();
+            addresses.truncate(ADDRESSES_MAX);
+            Some(addresses)
+        }
+        Err(error) => {
+            unresolved(section, key, value, host, &error);
+            None
+        }
+    }
+}
+
+fn unresolved(
+    section: &Section<'_>,
+    key: &'static str,
+    value: &Spanned<&str>,
+    host: &str,
+    error: &std::io::Error,
+) {
+    let right = "write an address, or a host name that this machine can resolve";
+    section.refuse(key, value, format!("host {host:?} cannot be resolved: {error}"), right);
+}
+
+/// The port of SIP.
+const PORT: u16 = 5060;
 
 /// Addresses kept of one host name.
 const ADDRESSES_MAX: usize = 8;

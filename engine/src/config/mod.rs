@@ -20,7 +20,9 @@ use trunkline_sip::transport::Transport;
 
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
-use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RouteSetup};
+use crate::switch::setup::{
+    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
+};
 use crate::translate::Locations;
 
 mod apps;
@@ -200,6 +202,8 @@ pub struct Trunk {
     pub credentials: Option<Arc<Credentials>>,
     /// Calls at once, both directions.
     pub calls_max: u32,
+    /// Where it may send calls on to by any number.
+    pub redirect_to: Vec<RedirectPlace>,
 }
 
 /// `[limits]`.

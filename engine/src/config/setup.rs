@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use trunkline_sip::auth::Algorithm;
 
 use super::{Config, Secret};
-use crate::switch::setup::{AppSetup, LineSetup, MediaSetup, Setup, TrunkSetup};
+use crate::switch::setup::{AppSetup, LineSetup, MediaSetup, RedirectSetup, Setup, TrunkSetup};
 
 /// What the registrar knows of one line.
 #[derive(Clone, Debug)]
@@ -37,6 +37,7 @@ impl Config {
             domain: trunk.domain.clone(),
             credentials: trunk.credentials.clone(),
             calls_max: trunk.calls_max,
+            redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),

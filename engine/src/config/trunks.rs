@@ -13,6 +13,7 @@ use super::lines::Addresses;
 use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
+use crate::switch::setup::RedirectPlace;
 
 /// Reads one trunk. A trunk without `max_calls` may have `calls_max`.
 pub(super) fn read(
@@ -25,7 +26,8 @@ pub(super) fn read(
     places.place(&section, name.as_ref());
     let peers = peers(&section);
     let allow_from = section.string_or_strings("allow_from").unwrap_or_default();
-    let allow_from = allow_from.iter().filter_map(|value| network(&section, value)).collect();
+    let allow_from = allow_from.iter().filter_map(|value| network(&section, "allow_from", value)).collect();
+    let redirect_to = redirect_to(&section);
     let credentials = credentials(&section);
     if let Some(register) = section.boolean("register").filter(|register| *register.get_ref()) {
         let wrong = "registering at a trunk is not available in this version";
@@ -39,7 +41,7 @@ pub(super) fn read(
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     section.close();
     let (domain, peers) = peers?;
-    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max })
+    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max, redirect_to })
 }
 
 type Peers = (String, Vec<(trunkline_sip::transport::Transport, std::net::SocketAddr)>);
@@ -60,7 +62,33 @@ fn peers(section: &Section<'_>) -> Option<Peers> {
     Some((domain, found.into_iter().flat_map(|peer| peer.addresses).collect()))
 }
 
-fn network(section: &Section<'_>, value: &Spanned<&str>) -> Option<IpNet> {
+/// Where the trunk may send calls on to by any number: addresses, networks, hosts.
+fn redirect_to(section: &Section<'_>) -> Vec<RedirectPlace> {
+    let values = section.string_or_strings("redirect_to").unwrap_or_default();
+    if values.len() > PLACES_MAX {
+        let right = format!("write {PLACES_MAX} at most; a network stands for many addresses");
+        section.refuse_key("redirect_to", &format!("has {} places", values.len()), &right);
+        return Vec::new();
+    }
+    values.iter().filter_map(|value| place(section, value)).collect()
+}
+
+fn place(section: &Section<'_>, value: &Spanned<&str>) -> Option<RedirectPlace> {
+    let text = *value.get_ref();
+    if endpoint::is_host_name(text) && text.parse::<IpAddr>().is_err() {
+        let addresses = endpoint::resolve(section, "redirect_to", value, text)?;
+        return Some(RedirectPlace::Host(text.to_owned(), addresses));
+    }
+    let network = network(section, "redirect_to", value)?;
+    if network.prefix_len() == 0 {
+        let right = "write the networks or hosts that may be named";
+        section.refuse("redirect_to", value, format!("{text} lets a trunk name every host there is"), right);
+        return None;
+    }
+    Some(RedirectPlace::Network(network))
+}
+
+fn network(section: &Section<'_>, key: &'static str, value: &Spanned<&str>) -> Option<IpNet> {
     let text = *value.get_ref();
     if let Ok(address) = text.parse::<IpAddr>() {
         return Some(address.into());
@@ -69,12 +97,12 @@ fn network(section: &Section<'_>, value: &Spanned<&str>) -> Option<IpNet> {
         Ok(network) if network.trunc() == network => Some(network),
         Ok(network) => {
             let wrong = format!("{text} has bits set beyond its prefix");
-            section.refuse("allow_from", value, wrong, format!("write \"{}\"", network.trunc()));
+            section.refuse(key, value, wrong, format!("write \"{}\"", network.trunc()));
             None
         }
         Err(_) => {
             let right = "write an address or a network, as in \"198.51.100.0/24\"";
-            section.refuse("allow_from", value, format!("{text:?} is no network"), right);
+            section.refuse(key, value, format!("{text:?} is no network"), right);
             None
         }
     }
@@ -102,3 +130,6 @@ fn credentials(section: &Section<'_>) -> Option<Arc<Credentials>> {
 
 /// Peers of one trunk.
 const PEERS_MAX: usize = 16;
+
+/// Places of `redirect_to` of one trunk.
+const PLACES_MAX: usize = 64;

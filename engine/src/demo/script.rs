@@ -43,6 +43,8 @@ pub struct Script {
     pub late_offer: bool,
     /// Sends ACK for a 2xx.
     pub acknowledges: bool,
+    /// The value of Contact where it refuses a call with a 3xx.
+    pub redirects_to: String,
     /// Refuses every re-INVITE with this status.
     pub refuses_reinvite: Option<u16>,
     /// Refuses a re-INVITE without a session description with 488.
@@ -83,6 +85,7 @@ impl Default for Script {
             early_media: false,
             late_offer: false,
             acknowledges: true,
+            redirects_to: String::new(),
             refuses_reinvite: None,
             refuses_to_offer: false,
             formats: vec![0, 8, 101],

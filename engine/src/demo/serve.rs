@@ -161,7 +161,8 @@ impl Phone {
         out: &mut PhoneOutbox,
     ) {
         let Some((invite, from)) = self.calls[index].invite.clone() else { return };
-        let contact = self.contact();
+        let is_elsewhere = (300..400).contains(&status) && !self.script.redirects_to.is_empty();
+        let contact = if is_elsewhere { self.script.redirects_to.clone() } else { self.contact() };
         let id = self.calls[index].id;
         let route = self.own_route();
         let mut headers = vec![("Contact", contact.as_str())];

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use trunkline_sip::outbox::{CallDetails, Party};
 
 use super::outbound::escaped;
+use super::route::Source;
 use super::view::{CallReason, PartyView};
 
 /// A call that was sent elsewhere this often goes nowhere else: two places that send each other their callers end there.
@@ -62,14 +63,29 @@ impl Why {
     }
 }
 
+/// Who it was, where the engine saw it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum By {
+    /// A line of the engine.
+    Line(Arc<str>),
+    /// The network behind this trunk.
+    Trunk(Arc<str>),
+}
+
 /// One who sent the call elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Hop {
+pub(super) struct Hop {
     party: Party,
     reason: Cow<'static, str>,
     counter: u8,
-    /// The line of the engine, where it is one.
-    line: Option<Arc<str>>,
+    by: Option<By>,
+}
+
+impl Hop {
+    /// One whom the engine saw.
+    pub(super) const fn seen(by: By, party: Party, why: Why) -> Self {
+        Self { party, reason: Cow::Borrowed(why.reason()), counter: 1, by: Some(by) }
+    }
 }
 
 /// All that sent a call elsewhere, the first one first.
@@ -89,15 +105,19 @@ impl Trail {
             party: diversion.party.clone(),
             reason: token(&diversion.reason),
             counter: diversion.counter.max(1),
-            line: None,
+            by: None,
         });
         Self { hops: hops.collect(), count: details.hops }
     }
 
-    /// A line of the engine sends the call elsewhere.
-    pub(super) fn add(&mut self, line: &Arc<str>, party: Party, why: Why) {
-        let reason = Cow::Borrowed(why.reason());
-        self.hops.push(Hop { party, reason, counter: 1, line: Some(Arc::clone(line)) });
+    /// The call is sent elsewhere.
+    pub(super) fn add(&mut self, hop: Hop) {
+        self.hops.push(hop);
+        self.count();
+    }
+
+    /// The call goes another way to where it went before: nobody is named for it, and it counts as a hop.
+    pub(super) const fn count(&mut self) {
         self.count = self.count.saturating_add(1);
     }
 
@@ -108,12 +128,20 @@ impl Trail {
 
     /// Whether this line sent the call elsewhere.
     pub(super) fn has(&self, line: &str) -> bool {
-        self.hops.iter().any(|hop| hop.line.as_deref() == Some(line))
+        self.hops.iter().any(|hop| matches!(&hop.by, Some(By::Line(by)) if **by == *line))
     }
 
-    /// Whether any line of the engine did: the call then goes by the rights of that line.
+    /// Whether the engine sent the call elsewhere, for whomever.
     pub(super) fn is_ours(&self) -> bool {
-        self.hops.iter().any(|hop| hop.line.is_some())
+        self.rights().is_some()
+    }
+
+    /// By whose rights the call goes on: of who sent it elsewhere last, where the engine did that for him.
+    pub(super) fn rights(&self) -> Option<Source<'_>> {
+        self.hops.iter().rev().find_map(|hop| match hop.by.as_ref()? {
+            By::Line(_) => Some(Source::Line),
+            By::Trunk(name) => Some(Source::Trunk(name)),
+        })
     }
 
     /// What it tells of the call.
@@ -216,13 +244,13 @@ mod tests {
     }
 
     fn line(trail: &mut Trail, address: &str, why: Why) {
-        trail.add(&address.into(), party(address, ""), why);
+        trail.add(Hop::seen(By::Line(address.into()), party(address, ""), why));
     }
 
     #[test]
     fn the_newest_diversion_comes_first_and_the_history_is_in_order() {
         let mut trail = Trail::default();
-        trail.add(&"1001".into(), party("1001", "A \"B\""), Why::Always);
+        trail.add(Hop::seen(By::Line("1001".into()), party("1001", "A \"B\""), Why::Always));
         line(&mut trail, "1002", Why::Busy);
         let said: Vec<String> = trail
             .headers(&party("1003", ""))
@@ -271,11 +299,31 @@ mod tests {
     }
 
     #[test]
+    fn a_call_goes_by_the_rights_of_who_sent_it_on_last() {
+        let mut trail = Trail::default();
+        assert_eq!(trail.rights(), None);
+        line(&mut trail, "1001", Why::Busy);
+        trail.add(Hop::seen(By::Trunk("carrier".into()), party("30", ""), Why::Always));
+        assert_eq!(trail.rights(), Some(Source::Trunk("carrier")));
+        assert!(trail.has("1001") && !trail.has("carrier"));
+        line(&mut trail, "1002", Why::Busy);
+        assert_eq!(trail.rights(), Some(Source::Line));
+    }
+
+    #[test]
+    fn another_way_to_the_same_number_counts_and_is_not_named() {
+        let mut trail = Trail::default();
+        (0..HOPS_MAX).for_each(|_| trail.count());
+        assert!(trail.is_full() && trail.headers(&party("3", "")).is_empty());
+        assert_eq!((trail.rights(), trail.reason()), (None, CallReason::Direct));
+    }
+
+    #[test]
     fn what_the_network_said_ends_no_header() {
         let hostile =
             Party { user: "a>;b?c\r\nX: y".into(), host: "h>\r\n".into(), name: "n\r\nX: y".into() };
         let mut trail = Trail::default();
-        trail.add(&"1001".into(), hostile, Why::Deflected);
+        trail.add(Hop::seen(By::Line("1001".into()), hostile, Why::Deflected));
         for (_, value) in trail.headers(&party("3", "")) {
             assert!(!value.contains(['\r', '\n']), "{value}");
             assert_eq!(value.matches('>').count(), 1, "{value}");

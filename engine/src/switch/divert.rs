@@ -10,8 +10,9 @@ use std::time::Instant;
 use trunkline_sip::outbox::{CauseKind, Party};
 
 use super::Switch;
+use super::call::Call;
 use super::call_state::{CallState, DisconnectMode};
-use super::diversion::Why;
+use super::diversion::{By, Hop, Why};
 use super::forward::{Calling, Condition, ForwardEntry};
 use super::ids::CallId;
 use super::outbox::Outbox;
@@ -111,26 +112,35 @@ impl Switch {
         let Some(caller) = call.peer.filter(|caller| self.may_divert(*caller, &line, number)) else {
             return false;
         };
-        for (id, peer) in [(id, None), (caller, None)] {
-            if let Some(call) = self.calls.get_mut(&id) {
-                call.peer = peer;
-            }
-        }
         let status = if why == Why::NoAnswer { 408 } else { 480 };
-        let parting = Parting::because(&Failure::local(status));
-        self.over(now, id, CallReport::Disconnected(DisconnectMode::Forwarded), &parting, out);
+        self.leave_forwarded(now, id, caller, status, out);
         self.divert(now, caller, &line, number, why, out);
         true
     }
 
+    /// Ends the called side of a caller who goes elsewhere.
+    pub(super) fn leave_forwarded(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        caller: CallId,
+        status: u16,
+        out: &mut Outbox,
+    ) {
+        for id in [id, caller] {
+            if let Some(call) = self.calls.get_mut(&id) {
+                call.peer = None;
+            }
+        }
+        let parting = Parting::because(&Failure::local(status));
+        self.over(now, id, CallReport::Disconnected(DisconnectMode::Forwarded), &parting, out);
+    }
+
     /// Whether this caller may be sent from this line to that number.
     pub(super) fn may_divert(&self, caller: CallId, line: &str, number: &str) -> bool {
-        let Some(calling) = self.calls.get(&caller) else { return false };
-        // Who waits at a busy line is not sent on.
-        let waits = matches!(calling.state, CallState::Busy(_));
-        if waits || calling.trail.is_full() || calling.max_forwards == 0 {
+        let Some(calling) = self.calls.get(&caller).filter(|calling| may_go_on(calling)) else {
             return false;
-        }
+        };
         match resolve(&self.setup.routes, &self.lines, Source::Line, number) {
             Ok(Destination::Line(to)) => *to != *line && !calling.trail.has(&to),
             Ok(Destination::Trunk(..)) => true,
@@ -151,15 +161,20 @@ impl Switch {
         let name = |address: &str| self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
         let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name: name(line) };
         let redirection = PartyView { number: number.to_owned(), name: name(number) };
+        self.note_hop(caller, Hop::seen(By::Line(Arc::clone(line)), party, why), redirection, out);
+        self.dial(now, caller, number, out);
+    }
+
+    /// Keeps who sent a caller elsewhere, and where.
+    pub(super) fn note_hop(&mut self, caller: CallId, hop: Hop, redirection: PartyView, out: &mut Outbox) {
         let Some(calling) = self.calls.get_mut(&caller) else { return };
         calling.max_forwards = calling.max_forwards.saturating_sub(1);
-        calling.trail.add(line, party, why);
+        calling.trail.add(hop);
         calling.redirecting = calling.trail.redirecting();
         calling.redirection = redirection;
         self.dirty.insert(caller);
         self.tell_info(caller, "redirectionid", None, out);
         self.tell_info(caller, "redirectingid", None, out);
-        self.dial(now, caller, number, out);
     }
 
     /// The entry of the line's list that applies to this caller. One that would send him to himself does not: who takes
@@ -202,4 +217,9 @@ impl Switch {
     fn do_not_disturb(&self) -> Parting {
         Parting::by_us(DisconnectMode::DoNotDisturb, self.setup.forward.do_not_disturb, None)
     }
+}
+
+/// Whether this caller may be sent anywhere else. Who waits at a busy line is not.
+pub(super) const fn may_go_on(calling: &Call) -> bool {
+    !matches!(calling.state, CallState::Busy(_)) && !calling.trail.is_full() && calling.max_forwards > 0
 }

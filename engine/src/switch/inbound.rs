@@ -42,7 +42,7 @@ impl Switch {
             Event::OfferRefused { leg, status: _ } => self.offer_refused(leg),
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
             Event::Failed { leg, cause, retry_after_s, redirect } => {
-                self.note_elsewhere(leg, &redirect);
+                self.note_elsewhere(leg, redirect);
                 let retry_after = retry_after_s.is_some();
                 self.leg_over(now, leg, Failure { retry_after, ..Failure::of(cause, false) }, out);
             }
@@ -263,6 +263,10 @@ impl Switch {
         let trunk = call.kind == LineKind::Trunk;
         let Some(ring) = call.ring.as_mut() else { return };
         ring.note(failure);
+        if !ring.contacts.is_empty() && self.follow(now, id, failure.cause.status, out) {
+            return;
+        }
+        let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
         // 6xx and "elsewhere" speak for the person, not for the device; a trunk's next peer is only asked in place of a
         // dead one.
         let stop = if trunk {

@@ -22,6 +22,7 @@ pub mod call_state;
 pub mod error;
 pub mod feature;
 pub mod feature_code;
+mod follow;
 pub mod forward;
 pub mod ids;
 pub mod kept;

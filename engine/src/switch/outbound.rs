@@ -47,10 +47,10 @@ impl Switch {
             self.open_conference(now, caller, out);
             return;
         }
-        // Who was sent elsewhere goes by the rights of the line that sent him.
-        let is_sent = call.sent_by.is_some() || call.trail.is_ours();
-        let from_trunk = call.kind == LineKind::Trunk && !is_sent;
-        let source = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
+        // Who was sent elsewhere goes by the rights of who sent him.
+        let from_trunk = call.kind == LineKind::Trunk && call.sent_by.is_none();
+        let own = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
+        let source = call.trail.rights().unwrap_or(own);
         let found = resolve(&self.setup.routes, &self.lines, source, dialled);
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
@@ -307,6 +307,7 @@ impl Switch {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
+        let is_network = call.kind == LineKind::Trunk;
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let opened = self.media.open(now, leg, media_worker, &self.setup.media, out);
@@ -323,6 +324,9 @@ impl Switch {
         self.legs.insert(leg, entry);
         if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
             ring.branches.push(leg);
+            if is_network {
+                ring.tried.push(candidate.target.clone());
+            }
         }
         self.dirty.insert(id);
         let invite = Invite {
@@ -413,7 +417,7 @@ pub(super) fn escaped(user: &str) -> String {
 }
 
 /// The driver asks the routing table which local address leads there.
-const fn unspecified(remote: SocketAddr) -> SocketAddr {
+pub(super) const fn unspecified(remote: SocketAddr) -> SocketAddr {
     match remote {
         SocketAddr::V4(_) => SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
         SocketAddr::V6(_) => SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 0),

@@ -1,13 +1,12 @@
-//! A phone that sends its callers elsewhere (RFC 3261 §8.1.3.4): 301 or 302 with a Contact.
+//! A station that sends its callers elsewhere (RFC 3261 §8.1.3.4): 301 or 302 with a Contact; and `lineRedirect`.
 //!
-//! The switch follows it as it forwards a call (`divert.rs`). Only phones are followed; a network that redirects has
-//! failed.
+//! A phone is followed as a line forwards its calls (`divert.rs`), a network within what it is allowed (`follow.rs`).
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::LegId;
-use trunkline_sip::message::NameAddr;
+use trunkline_sip::message::Uri;
 
 use super::Switch;
 use super::call::Call;
@@ -16,6 +15,7 @@ use super::call_state::DisconnectMode;
 use super::diversion::Why;
 use super::error::LineError;
 use super::ids::CallId;
+use super::leg::LegPhase;
 use super::outbox::Outbox;
 use super::release::Parting;
 use super::report::CallReport;
@@ -26,15 +26,19 @@ use super::view::CallReason;
 
 impl Switch {
     /// Keeps where a branch of an attempt sends the caller.
-    pub(super) fn note_elsewhere(&mut self, leg: LegId, contacts: &[String]) {
-        let Some(entry) = self.legs.get(&leg) else { return };
-        let Some(call) = self.calls.get_mut(&entry.call) else { return };
-        if call.kind != LineKind::Phone || call.errand.is_some() {
+    pub(super) fn note_elsewhere(&mut self, leg: LegId, contacts: Vec<String>) {
+        let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Inviting) else {
             return;
-        }
-        let number = contacts.first().and_then(|contact| number(contact));
-        if let Some(ring) = call.ring.as_mut().filter(|ring| ring.branches.contains(&leg)) {
-            ring.elsewhere = ring.elsewhere.take().or(number);
+        };
+        let Some(call) = self.calls.get_mut(&entry.call).filter(|call| call.errand.is_none()) else { return };
+        let Some(ring) = call.ring.as_mut().filter(|ring| ring.branches.contains(&leg)) else { return };
+        match call.kind {
+            LineKind::Phone => {
+                let number = contacts.first().and_then(|contact| number(contact));
+                ring.elsewhere = ring.elsewhere.take().or(number);
+            }
+            LineKind::Trunk => ring.contacts = contacts,
+            LineKind::Local => {}
         }
     }
 
@@ -97,9 +101,9 @@ impl Switch {
     }
 }
 
-/// The user part of a Contact.
+/// The user part of a Contact's URI.
 fn number(contact: &str) -> Option<String> {
-    let uri = NameAddr::parse(contact)?.parsed_uri()?;
+    let uri = Uri::parse(contact)?;
     Some(uri.user_unescaped().into_owned()).filter(|user| !user.is_empty())
 }
 
@@ -109,9 +113,9 @@ mod tests {
 
     #[test]
     fn the_user_part_of_a_contact_is_the_number() {
-        assert_eq!(number("<sip:030%23@pbx.example;user=phone>;q=1").as_deref(), Some("030#"));
-        assert_eq!(number("sip:1003@pbx.example").as_deref(), Some("1003"));
-        assert_eq!(number("<sip:pbx.example>"), None);
+        assert_eq!(number("sip:030%23@pbx.example;user=phone").as_deref(), Some("030#"));
+        assert_eq!(number("tel:1003;phone-context=pbx.example").as_deref(), Some("1003"));
+        assert_eq!(number("sip:pbx.example"), None);
         assert_eq!(number("nonsense"), None);
     }
 }

@@ -19,8 +19,8 @@ use trunkline_sip::{ConnectionId, LegId, UsageId};
 
 use super::feature_code::FeatureCodes;
 use super::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup, RouteFrom,
-    RouteSetup, RouteTo, TrunkSetup,
+    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
+    RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
 };
 use super::*;
 
@@ -69,6 +69,7 @@ pub(super) fn setup() -> Setup {
             domain: "carrier.example".into(),
             credentials: None,
             calls_max: 4,
+            redirects: redirects(),
         }],
         routes: vec![route],
         apps: vec![app("crm", CallPrivilege::Owner), app("wallboard", CallPrivilege::Monitor)],
@@ -91,6 +92,17 @@ pub(super) fn setup() -> Setup {
         orphans_after: Duration::from_secs(30),
         forward: ForwardSetup::default(),
         completion: CompletionSetup::default(),
+    }
+}
+
+/// What the carrier may do: its own network, and one other host.
+fn redirects() -> RedirectSetup {
+    RedirectSetup {
+        own: vec!["198.51.100.0/24".parse().unwrap()],
+        places: vec![
+            RedirectPlace::Network("203.0.113.64/28".parse().unwrap()),
+            RedirectPlace::Host("sbc.example".to_owned(), vec!["203.0.113.5".parse().unwrap()]),
+        ],
     }
 }
 

@@ -48,8 +48,12 @@ pub(super) struct Ring {
     pub(super) waiting: VecDeque<Vec<Candidate>>,
     /// Why nobody answered: the best of the failures so far.
     pub(super) failure: Option<Failure>,
-    /// Where the station sends its callers: a number.
+    /// Where the phone sends its callers: a number.
     pub(super) elsewhere: Option<String>,
+    /// Where the network sends the caller: the Contact URIs of its 3xx, the most wanted first.
+    pub(super) contacts: Vec<String>,
+    /// Where in the network the call was tried.
+    pub(super) tried: Vec<Target>,
     /// Whether any branch was alerted.
     pub(super) rang: bool,
     /// The branch whose early media the caller hears.
@@ -64,6 +68,8 @@ impl Ring {
             waiting: groups,
             failure: None,
             elsewhere: None,
+            contacts: Vec::new(),
+            tried: Vec::new(),
             rang: false,
             early: None,
         }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use regex::Regex;
 use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
@@ -65,6 +66,26 @@ pub struct TrunkSetup {
     pub credentials: Option<Arc<Credentials>>,
     /// Calls at once, both directions.
     pub calls_max: u32,
+    /// Where it may send calls on to, beside to its peers.
+    pub redirects: RedirectSetup,
+}
+
+/// Where a trunk may send calls on to (3xx, RFC 3261 §8.1.3.4), beside to its peers.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct RedirectSetup {
+    /// The network's own: a call goes there by the number it had.
+    pub own: Vec<IpNet>,
+    /// A call goes there by any number.
+    pub places: Vec<RedirectPlace>,
+}
+
+/// A place that a trunk may send calls on to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RedirectPlace {
+    /// These addresses.
+    Network(IpNet),
+    /// A host of this name, and the addresses it stands for. No name is looked up for a call.
+    Host(String, Vec<IpAddr>),
 }
 
 /// Where a routed call may come from.

@@ -9,6 +9,7 @@ mod conference;
 mod dialling;
 mod digits;
 mod explore;
+mod following;
 mod forks;
 mod forwarding;
 mod holding;

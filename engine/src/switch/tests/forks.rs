@@ -77,7 +77,7 @@ fn a_phone_that_sends_its_callers_elsewhere_is_followed_with_its_rights() {
     rig.progress(station, 180, None);
     rig.commands();
     rig.states(CRM);
-    send_elsewhere(&mut rig, station, "<sip:030@pbx.example>");
+    send_elsewhere(&mut rig, station, "sip:030@pbx.example");
     let (elsewhere, invite) = rig.invited();
     assert_eq!((invite.target.uri.as_str(), invite.max_forwards), ("sip:30@carrier.example", 68));
     let diversion = "\"Line 1002\" <sip:1002@pbx.example>;reason=unconditional;counter=1".to_owned();
@@ -101,7 +101,7 @@ fn lines_that_send_each_other_their_callers_end_somewhere() {
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
     for hop in 0..2 {
         let (station, _) = rig.invited();
-        let other = if hop % 2 == 0 { "<sip:1001@pbx>" } else { "<sip:1002@pbx>" };
+        let other = if hop % 2 == 0 { "sip:1001@pbx" } else { "sip:1002@pbx" };
         send_elsewhere(&mut rig, station, other);
     }
     assert_eq!(rig.commands(), [format!("reject 480 {caller}")]);
@@ -113,7 +113,7 @@ fn a_network_that_sends_callers_elsewhere_is_not_followed() {
     let mut rig = Rig::new();
     let caller = rig.call_in(Peer::Line("1001".into()), "030", Some(USUAL));
     let (station, _) = rig.invited();
-    send_elsewhere(&mut rig, station, "<sip:0190@expensive.example>");
+    send_elsewhere(&mut rig, station, "sip:0190@expensive.example");
     assert_eq!(rig.commands(), [format!("reject 480 {caller}")]);
     rig.assert_quiet();
 }

@@ -180,10 +180,18 @@ impl World {
             Happening::Failed { leg, status } => {
                 let leg = self.leg(leg);
                 if self.legs.remove(&leg) {
+                    let places = [
+                        "sip:1001@pbx.example",
+                        "sip:1002@pbx.example",
+                        "sip:030@pbx.example",
+                        "sip:30@198.51.100.9",
+                        "sip:30@198.51.100.10:5080",
+                        "sip:31@sbc.example",
+                    ];
+                    let elsewhere = (status < 400).then(|| places[usize::from(status) % places.len()]);
+                    let redirect = elsewhere.map(str::to_owned).into_iter().collect();
+                    let status = if elsewhere.is_some() { 302 } else { status };
                     let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
-                    let elsewhere = (status < 400).then_some(["sip:1001@pbx", "sip:1002@pbx", "sip:030@pbx"]);
-                    let redirect =
-                        elsewhere.map(|to| to[usize::from(status) % 3].to_owned()).into_iter().collect();
                     self.rig.tell(Event::Failed { leg, cause, retry_after_s: None, redirect });
                 }
             }

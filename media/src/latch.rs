@@ -136,6 +136,13 @@ impl Latch {
         self.heard_at_us
     }
 
+    /// The latched source spoke at that time, past the worker.
+    pub(crate) const fn note_heard(&mut self, at_us: u64) {
+        if at_us > self.heard_at_us {
+            self.heard_at_us = at_us;
+        }
+    }
+
     /// Judges the source of a valid RTP packet.
     #[inline]
     pub(crate) fn admit(

@@ -32,6 +32,7 @@ pub mod rtp;
 mod srtp;
 pub mod stats;
 mod stun;
+mod tally;
 pub mod thread;
 pub mod tone;
 pub mod wav;

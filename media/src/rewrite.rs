@@ -5,6 +5,7 @@
 
 use crate::rtp::Header;
 use crate::stats::clock_hz;
+use crate::tally::Gain;
 use crate::worker::TimeShift;
 
 /// The stream that a far end has heard so far, and how the present source is moved into it.
@@ -43,6 +44,12 @@ const CLOCK_ASSUMED_HZ: u32 = 8_000;
 /// The least that timestamps move between two sources: one packet of 20 ms.
 const PACKET_US: u64 = 20_000;
 
+/// The shortest packets that are usual: of 10 ms.
+const PACKET_MIN_US: u64 = 10_000;
+
+/// The most sequence numbers that are skipped; a receiver takes a longer jump for a restart (RFC 3550 A.1).
+const SKIP_MAX: u16 = 1_000;
+
 impl Rewrite {
     /// Forgets the source: the next packet begins another, even if it has the same SSRC.
     pub(crate) const fn end_source(&mut self) {
@@ -70,6 +77,33 @@ impl Rewrite {
             }
         }
         Header { marker: header.marker || turns, sequence, timestamp, ssrc: self.ssrc, ..*header }
+    }
+
+    /// Takes note of what the network sent of the present source.
+    #[expect(clippy::cast_possible_truncation, reason = "the counts are modulo 2^16 and 2^32")]
+    pub(crate) fn gain(&mut self, gain: &Gain) {
+        if self.source.is_none() || gain.moved == 0 {
+            return;
+        }
+        let sequence = (gain.highest as u16).wrapping_add(self.sequence_delta);
+        let ahead = u32::from(sequence.wrapping_sub(self.highest));
+        // What went past half the numbers is ahead whatever the rest of the division says.
+        let wraps = (gain.moved >> 15) != 0;
+        if wraps || ahead < 1 << 15 {
+            self.highest = sequence;
+            self.spanned = self.spanned.wrapping_add(if wraps { gain.moved as u32 } else { ahead });
+            self.timed = true;
+            self.timestamp = gain.timestamp.wrapping_add(self.timestamp_delta);
+            self.sent_at_us = gain.last_at_us;
+        }
+    }
+
+    /// Takes note that for so long the network may have sent what it did not count: the next source begins beyond all of it, for
+    /// a gap is loss, and a number twice is a replay.
+    pub(crate) fn skip(&mut self, unknown_us: u64) {
+        let packets = u16::try_from(unknown_us / PACKET_MIN_US).unwrap_or(SKIP_MAX).min(SKIP_MAX);
+        self.highest = self.highest.wrapping_add(packets);
+        self.spanned = self.spanned.wrapping_add(u32::from(packets));
     }
 
     /// The stream as the far end knows it, and its timestamp at this moment; `None` before its first packet.

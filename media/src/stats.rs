@@ -1,6 +1,7 @@
 //! Counters of a leg; the unit of each number is in its name.
 
 use crate::rtp::Header;
+use crate::tally::Gain;
 
 /// What a leg received and sent. "Received" is what came from the far end of this leg.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -118,9 +119,14 @@ pub(crate) struct ReceptionReport {
 }
 
 /// A.1: a jump of fewer sequence numbers is loss; of more, perhaps a restart.
-const MAX_DROPOUT: u16 = 3_000;
+pub(crate) const MAX_DROPOUT: u16 = 3_000;
 /// A.1: a packet at most this old is late; an older one is perhaps a restart. All of them are in `Reception::seen`.
 const MAX_MISORDER: u16 = 100;
+
+/// Whether so many sequence numbers ahead of the highest, modulo 2^16, are neither loss nor lateness (A.1).
+pub(crate) const fn is_jump(ahead: u16) -> bool {
+    ahead >= MAX_DROPOUT && ahead <= u16::MAX - MAX_MISORDER
+}
 
 impl Reception {
     /// Counts one packet that arrived at `now_us`. `clock_hz`: of its timestamps; 0 where they tell no arrival time.
@@ -165,6 +171,54 @@ impl Reception {
         self.late += 1;
         // What was sent before the first packet that came is not expected.
         u64::from(behind) <= self.newest() - u64::from(self.base)
+    }
+
+    /// The present stream: its SSRC and its highest sequence number, extended by its wraps.
+    pub(crate) fn stream(&self) -> Option<(u32, u64)> {
+        Some((self.ssrc?, self.newest()))
+    }
+
+    /// Whether a packet that was counted is the newest of its stream, and no jump is in question.
+    pub(crate) fn is_newest(&self, header: &Header) -> bool {
+        self.ssrc == Some(header.ssrc) && self.highest == header.sequence && self.restart_at.is_none()
+    }
+
+    /// Whether a sequence number is so far from the highest that it may begin anew (A.1).
+    pub(crate) const fn is_far(&self, sequence: u16) -> bool {
+        is_jump(sequence.wrapping_sub(self.highest))
+    }
+
+    /// Whether a sequence number is the next, or the highest again.
+    pub(crate) const fn is_next(&self, sequence: u16) -> bool {
+        sequence.wrapping_sub(self.highest) <= 1
+    }
+
+    /// Interarrival jitter in sixteenths of a tick.
+    pub(crate) const fn jitter_x16(&self) -> u32 {
+        self.jitter_x16
+    }
+
+    /// Counts what the network forwarded of the present stream. It tells no older duplicate from a late packet.
+    #[expect(clippy::cast_possible_truncation, reason = "the number is taken apart again")]
+    pub(crate) fn gain(&mut self, gain: &Gain) {
+        let came = (gain.packets + gain.send_failed).saturating_sub(gain.duplicates);
+        self.received += came;
+        self.late += gain.late;
+        self.duplicates += gain.duplicates;
+        if let Some(ahead) = gain.highest.checked_sub(self.newest()) {
+            self.cycles = (gain.highest >> 16) as u32;
+            self.highest = gain.highest as u16;
+            // Which of them came is known only where all did.
+            let newest = u32::try_from(ahead.min(128)).unwrap_or(128);
+            let all = u128::MAX.checked_shr(128 - newest).unwrap_or(0);
+            let known = if came.saturating_sub(gain.late) >= gain.moved { all } else { all & 1 };
+            self.seen = self.seen.checked_shl(newest).unwrap_or(0) | known;
+        }
+        self.restart_at = None;
+        self.transit = None;
+        if let Some(jitter_x16) = gain.jitter_x16 {
+            self.jitter_x16 = jitter_x16;
+        }
     }
 
     /// Packets expected less those that came, over all sources so far.

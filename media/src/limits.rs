@@ -105,3 +105,24 @@ pub const DIGIT_PAUSE_MS: u16 = 2_000;
 
 /// How long a hook flash lasts, in milliseconds.
 pub const DIGIT_FLASH_MS: u16 = 500;
+
+/// How many packets in good order a direction shows before it is given to the network.
+pub const OFFLOAD_AFTER_PACKETS: u8 = 5;
+
+/// How many flows are offered to the network in one batch; the others are offered with their next packet.
+pub const OFFLOADS_PER_BATCH: u32 = 32;
+
+/// When a flow is offered again that the network refused; twice as late with each refusal.
+pub const OFFLOAD_RETRY: Duration = Duration::from_secs(1);
+
+/// The longest time until a flow is offered again that the network refused, or whose packets did not meet its program.
+pub const OFFLOAD_RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// How often the count of a flow in the network is looked at.
+pub const OFFLOAD_REVIEW: Duration = Duration::from_secs(1);
+
+/// How many counts are looked at in one turn; the rest wait for the next, which follows at once.
+pub const OFFLOAD_REVIEWS_PER_TURN: usize = 64;
+
+/// A flow in the network that forwards nothing from one review to the next while this many packets come up is taken back.
+pub const OFFLOAD_MISSED_PACKETS: u32 = 10;

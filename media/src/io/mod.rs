@@ -2,6 +2,7 @@
 
 pub mod kernel;
 mod local;
+mod program;
 pub mod simulated;
 mod syscall;
 

@@ -93,6 +93,11 @@ impl Conversion {
         self.speaks == *speaks && self.hears == *hears
     }
 
+    /// Whether packets of a payload type pass as they are.
+    pub(crate) const fn passes(&self, payload_type: u8) -> bool {
+        matches!(self.fates[(payload_type & 0x7f) as usize], Fate::Is(number) if number == payload_type)
+    }
+
     /// Whether some payload type would be transcoded.
     pub(crate) fn may_transcode(&self) -> bool {
         self.fates.iter().any(|fate| matches!(fate, Fate::Transcoded(_)))

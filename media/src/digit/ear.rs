@@ -41,6 +41,12 @@ impl Ear {
         self.detection = detection;
     }
 
+    /// Whether it has to hear speech; events alone tell it the rest.
+    pub(crate) const fn needs_speech(&self) -> bool {
+        let Detection { inband, media, .. } = self.detection;
+        (inband && !self.says_events) || (media && !(self.voice_told && self.fax_told))
+    }
+
     /// Takes a packet of the far end.
     pub(crate) fn hear(
         &mut self,

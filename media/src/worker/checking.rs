@@ -26,7 +26,9 @@ impl<I: DatagramIo> RelayWorker<I> {
         let Some(answered) = answered else { return };
         if answered.latched {
             out.push(Event::Latched { leg: leg.id, source: from });
+            self.turn_to_source(slot);
         }
+        let Some(leg) = &self.slots[slot as usize].leg else { return };
         let socket = match channel {
             Channel::Rtp => &leg.rtp,
             Channel::Rtcp => &leg.rtcp,

@@ -106,8 +106,12 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Notes whether a leg's packets are wanted by others than its listeners.
     pub(super) fn set_tapped(&mut self, slot: u32) {
-        if let Some(leg) = self.leg(slot) {
-            leg.is_tapped = leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
+        let Some(leg) = self.leg(slot) else { return };
+        leg.is_tapped = leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
+        if leg.needs_speech() {
+            self.recall_from(slot);
+        } else {
+            self.ripen(slot);
         }
     }
 

@@ -28,6 +28,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             return;
         };
         self.cancel_digits(slot, out);
+        self.recall_to(slot);
         let can_be_heard = |leg: &&mut Leg<I::Socket>| {
             leg.flow.hears().is_some_and(|codecs| Saying::can_be_heard(&codecs)) && digits.len() <= DIGITS_MAX
         };
@@ -99,10 +100,15 @@ impl<I: DatagramIo> RelayWorker<I> {
         let codec = leg.flow.spoken_codec(header.payload_type);
         let payload = &packet[header.payload_start..header.payload_end];
         let was_open = ear.has_open_event();
+        let needed_speech = ear.needs_speech();
         let id = leg.id;
         ear.hear(now_us, &speaks, codec, header, payload, &mut |told| out.push(event(id, told)));
+        let turned = needed_speech && !ear.needs_speech();
         if ear.has_open_event() && !was_open {
             self.watch_event(now_us, slot);
+        }
+        if turned {
+            self.ripen(slot);
         }
     }
 

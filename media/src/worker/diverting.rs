@@ -46,6 +46,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         if let Some(leg) = self.leg(slot) {
             leg.flow.set_diverted(leg.conversion.is_some() || leg.saying.is_some());
         }
+        self.ripen_heard(slot);
     }
 
     /// Sends a packet the long way; `true` if it was heard, or would have been but for digits that are being said.

@@ -15,6 +15,7 @@ mod conferring;
 mod digits;
 mod diverting;
 mod moving;
+mod offloading;
 mod playing;
 mod reporting;
 
@@ -36,7 +37,7 @@ use crate::digit::{Ear, Saying};
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
-use crate::limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, SILENCE_MIN};
+use crate::limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, SILENCE_MIN};
 use crate::playout::{Numbers, Player};
 use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
@@ -78,6 +79,12 @@ pub struct RelayWorker<I: DatagramIo> {
     buffer: Box<[u8]>,
     batch: u32,
     in_hand: Option<u32>,
+    /// The time of the last input.
+    now_us: u64,
+    /// When flows in the kernel, and those that it refused, are looked at again.
+    reviews: BinaryHeap<Reverse<(u64, SlotIndex, u32)>>,
+    flows_in_kernel: usize,
+    offers_left: u32,
 }
 
 /// Begins on a cache line, and its parts follow in the order in which a packet needs them.
@@ -95,6 +102,8 @@ struct Leg<S> {
     ready_in: u32,
     /// Whether somebody else than its listeners wants its packets: a conference, or an ear for digits.
     is_tapped: bool,
+    /// Which way its packets take to whoever hears it.
+    path: Path,
     rtp: S,
     listeners: SmallVec<[u32; 2]>,
     flow: Flow,
@@ -109,6 +118,8 @@ struct Leg<S> {
     saying: Option<Box<Saying>>,
     /// Listens to the far end.
     ear: Option<Box<Ear>>,
+    /// The way of its packets past the worker.
+    offload: Offload,
 }
 
 impl<S> Leg<S> {
@@ -142,6 +153,11 @@ impl<S> Leg<S> {
     /// Whether the speech that it hears is another's, in another codec.
     fn hears_transcoded(&self) -> bool {
         self.conversion.as_ref().is_some_and(|conversion| conversion.transcodes())
+    }
+
+    /// Whether its speech is needed here.
+    fn needs_speech(&self) -> bool {
+        matches!(self.hears, Hears::Conference(_)) || self.ear.as_ref().is_some_and(|ear| ear.needs_speech())
     }
 }
 
@@ -178,6 +194,7 @@ struct Silence {
 
 use digits::Digits;
 pub(crate) use moving::Shift as TimeShift;
+use offloading::{Offload, Path};
 
 impl<I: DatagramIo> RelayWorker<I> {
     /// A worker without legs.
@@ -202,6 +219,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             buffer: empty_buffer(),
             batch: 0,
             in_hand: None,
+            now_us: 0,
+            reviews: BinaryHeap::new(),
+            flows_in_kernel: 0,
+            offers_left: 0,
         }
     }
 
@@ -222,7 +243,7 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Carries out a command. One that names a leg that is not open does nothing, for its leg may have failed to open.
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Event>) {
-        let now_us = self.us(now);
+        let now_us = self.begin(now);
         let (Command::Open { leg, .. }
         | Command::Remote(leg, _)
         | Command::Feed(leg, _)
@@ -260,8 +281,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
             Command::Attach { leg, parcel } => self.attach(now_us, leg, parcel, out),
             Command::Stats(leg) => {
-                if let Some(stats) = self.slot_of.get(&leg).and_then(|&slot| self.stats(slot)) {
-                    out.push(Event::Stats { leg, stats });
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.look_from(slot);
+                    self.look_to(slot);
+                    out.extend(self.stats(slot).map(|stats| Event::Stats { leg, stats }));
                 }
             }
             Command::Close(leg) => {
@@ -275,7 +298,7 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Relays what the sockets of the present batch have.
     pub fn handle_io(&mut self, now: Instant, out: &mut Vec<Event>) {
-        let now_us = self.us(now);
+        let now_us = self.begin(now);
         let mut buffer = mem::take(&mut self.buffer);
         if buffer.is_empty() {
             buffer = empty_buffer();
@@ -283,8 +306,10 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.batch = self.batch.wrapping_add(1);
         while let Some(token) = self.io.next_ready() {
             for _ in 0..self.turn(token) {
-                let Some(received) = self.fetch(token, &mut buffer) else { break };
-                let (length, from) = received;
+                let Some((length, from)) = self.fetch(token, &mut buffer) else {
+                    self.offer_after(now_us, token, &mut buffer, out);
+                    break;
+                };
                 self.relay(now_us, token, from, &mut buffer[..length], out);
             }
         }
@@ -301,14 +326,20 @@ impl<I: DatagramIo> RelayWorker<I> {
         packet: &mut [u8],
         out: &mut Vec<Event>,
     ) {
-        self.relay(self.us(now), token, from, packet, out);
+        let now_us = self.begin(now);
+        self.relay(now_us, token, from, packet, out);
+        let (_, slot, channel) = token.parts();
+        if channel == Channel::Rtp {
+            self.offer(now_us, slot);
+        }
         self.in_hand = None;
     }
 
     /// Plays and reports what is due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<Event>) {
-        let now_us = self.us(now);
+        let now_us = self.begin(now);
         self.tick_due(now_us, out);
+        self.review_due(now_us);
         while let Some(&Reverse((due_us, slot, generation))) = self.silences.peek() {
             if due_us > now_us {
                 break;
@@ -322,10 +353,8 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// When to call [`handle_timeout`](Self::handle_timeout) if nothing else happens.
     pub fn deadline(&self) -> Option<Instant> {
         let silence_us = self.silences.peek().map(|Reverse((due_us, ..))| *due_us);
-        let due_us = match (silence_us, self.tick_at_us) {
-            (Some(silence_us), Some(tick_us)) => silence_us.min(tick_us),
-            (one, other) => one.or(other)?,
-        };
+        let review_us = self.reviews.peek().map(|Reverse((due_us, ..))| *due_us);
+        let due_us = [silence_us, review_us, self.tick_at_us].into_iter().flatten().min()?;
         Some(self.epoch + Duration::from_micros(due_us))
     }
 
@@ -344,11 +373,16 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
     }
 
-    fn us(&self, now: Instant) -> u64 {
+    /// The time of an input, in the worker's count.
+    #[inline]
+    fn begin(&mut self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.epoch);
-        since.as_secs() * 1_000_000 + u64::from(since.subsec_micros())
+        self.now_us = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
+        self.offers_left = OFFLOADS_PER_BATCH;
+        self.now_us
     }
 
+    #[inline]
     fn leg(&mut self, slot: u32) -> Option<&mut Leg<I::Socket>> {
         self.slots.get_mut(slot as usize)?.leg.as_mut()
     }
@@ -390,6 +424,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             rtcp,
             ready_in: self.batch,
             is_tapped: false,
+            path: Path::User,
             hears: Hears::Nothing,
             silence,
             id,
@@ -397,6 +432,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             conversion: None,
             saying: None,
             ear: None,
+            offload: Offload::default(),
         });
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
@@ -406,6 +442,8 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     fn agree(&mut self, now_us: u64, id: LegId, remote: &Remote) {
         let Some(&slot) = self.slot_of.get(&id) else { return };
+        self.recall_from(slot);
+        self.recall_to(slot);
         let place = &mut self.slots[slot as usize];
         let Some(leg) = &mut place.leg else { return };
         let was_expected = leg.flow.is_expected_to_speak();
@@ -422,6 +460,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
         }
         self.find_conversions(now_us, slot);
+        self.ripen(slot);
     }
 
     fn feed(&mut self, now_us: u64, id: LegId, feed: &Feed) {
@@ -455,6 +494,7 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Lets one leg hear another.
     fn hear(&mut self, now_us: u64, hearer: u32, source: u32) {
+        self.recall_from(source);
         let Some(source_leg) = self.leg(source) else { return };
         let hears = if source_leg.listeners.len() < LISTENERS_MAX {
             source_leg.listeners.push(hearer);
@@ -474,6 +514,7 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Lets a leg hear nothing.
     fn end_feed(&mut self, slot: u32) {
+        self.recall_to(slot);
         let Some(leg) = self.leg(slot) else { return };
         leg.flow.end_source();
         match mem::replace(&mut leg.hears, Hears::Nothing) {
@@ -482,6 +523,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 if let Some(source) = self.leg(source) {
                     source.listeners.retain(|listener| *listener != slot);
                 }
+                self.ripen(source);
             }
             Hears::Awaited(source) => {
                 if let Some(hearers) = self.awaiting.get_mut(&source) {
@@ -503,6 +545,8 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     fn close(&mut self, slot: u32, out: &mut Vec<Event>) {
+        self.recall_from(slot);
+        self.recall_to(slot);
         let Some(stats) = self.stats(slot) else { return };
         self.cancel_digits(slot, out);
         self.end_feed(slot);
@@ -519,7 +563,8 @@ impl<I: DatagramIo> RelayWorker<I> {
     fn stats(&self, slot: u32) -> Option<LegStats> {
         let leg = self.slots.get(slot as usize)?.leg.as_ref()?;
         let kernel_dropped = self.io.dropped(&leg.rtp) + self.io.dropped(&leg.rtcp);
-        Some(LegStats { kernel_dropped, ..leg.flow.stats() })
+        let in_kernel = leg.path == Path::Kernel;
+        Some(LegStats { kernel_dropped, in_kernel, ..leg.flow.stats() })
     }
 
     /// How many datagrams may be fetched from a ready socket. One that was not ready in the batch before has one as a rule,
@@ -530,7 +575,9 @@ impl<I: DatagramIo> RelayWorker<I> {
         match self.leg(slot) {
             Some(leg) if channel == Channel::Rtp => {
                 let before = mem::replace(&mut leg.ready_in, batch);
-                if before == batch.wrapping_sub(1) { PACKETS_PER_TURN } else { 1 }
+                // What is to be given away is read until there is nothing.
+                let reads_on = before == batch.wrapping_sub(1) || matches!(leg.path, Path::Ripe(_));
+                if reads_on { PACKETS_PER_TURN } else { 1 }
             }
             Some(_) => 1,
             None => 0,
@@ -560,11 +607,16 @@ impl<I: DatagramIo> RelayWorker<I> {
     ) {
         let (generation, slot, channel) = token.parts();
         self.in_hand = Some(slot);
-        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        let Some(place) = self.slots.get(slot as usize) else { return };
         if place.generation != generation {
             return;
         }
-        let Some(leg) = &mut place.leg else { return };
+        if place.leg.as_ref().is_some_and(|leg| leg.path == Path::Kernel) {
+            self.come_up(now_us, slot, channel, from, packet);
+        }
+        let Some(leg) = self.slots.get_mut(slot as usize).and_then(|place| place.leg.as_mut()) else {
+            return;
+        };
         if packet.len() > DATAGRAM_BYTES_MAX {
             leg.flow.count_malformed();
             return;
@@ -577,11 +629,14 @@ impl<I: DatagramIo> RelayWorker<I> {
         };
         match leg.flow.receive(now_us, channel, from, packet, &self.destinations) {
             Verdict::Rtp { header, latched } => {
+                let sealed = leg.flow.is_sealed();
+                let is_tapped = leg.is_tapped;
+                let ripens = matches!(leg.path, Path::Ripening(_) | Path::Ripe(_));
                 if latched {
                     out.push(Event::Latched { leg: leg.id, source: from });
+                    self.turn_to_source(slot);
                 }
-                let sealed = leg.flow.is_sealed();
-                let mut heard = leg.is_tapped && self.tap(now_us, slot, &header, packet, out);
+                let mut heard = is_tapped && self.tap(now_us, slot, &header, packet, out);
                 let mut n = 0;
                 // By index, for the listeners are legs of the same slab.
                 while let Some(&listener) =
@@ -603,6 +658,9 @@ impl<I: DatagramIo> RelayWorker<I> {
                 }
                 if !heard && let Some(leg) = self.leg(slot) {
                     leg.flow.count_unheard();
+                }
+                if ripens {
+                    self.ripen_by(slot, &header);
                 }
             }
             Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
@@ -667,11 +725,12 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     fn check_silence(&mut self, now_us: u64, slot: u32, generation: u32, out: &mut Vec<Event>) {
-        let Some(place) = self.slots.get_mut(slot as usize).filter(|place| place.generation == generation)
-        else {
+        let place = self.slots.get(slot as usize).filter(|place| place.generation == generation);
+        if place.is_none() {
             return;
-        };
-        let Some(leg) = &mut place.leg else { return };
+        }
+        self.look_from(slot);
+        let Some(leg) = self.leg(slot) else { return };
         let Some(silence) = &mut leg.silence else { return };
         if !leg.flow.is_expected_to_speak() {
             silence.watched = false;
@@ -695,7 +754,8 @@ impl<I: DatagramIo> RelayWorker<I> {
 }
 
 impl RelayWorker<Simulated> {
-    /// Plays the network: a datagram arrives at a local port. `false` if nothing is bound there.
+    /// Plays the network: a datagram arrives at a local port, and goes past the worker if it is of a flow that was given away.
+    /// `false` if nothing is bound there.
     pub fn receive(
         &mut self,
         now: Instant,
@@ -705,6 +765,10 @@ impl RelayWorker<Simulated> {
         out: &mut Vec<Event>,
     ) -> bool {
         let Some(token) = self.io.token(local_port) else { return false };
+        self.io.set_now(now);
+        if self.io.forward(local_port, from, packet) {
+            return true;
+        }
         self.handle_datagram(now, token, from, packet, out);
         true
     }

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::mem;
 use std::time::Instant;
 
-use super::{Hears, Leg, RelayWorker, Slot};
+use super::{Hears, Leg, Offload, Path, RelayWorker, Slot};
 use crate::command::{Event, LegId};
 use crate::flow::Channel;
 use crate::io::{DatagramIo, Token};
@@ -21,6 +21,7 @@ struct Travelling<S> {
 impl<I: DatagramIo> RelayWorker<I> {
     /// Gives a leg away.
     pub(super) fn detach(&mut self, slot: u32, out: &mut Vec<Event>) {
+        self.recall_from(slot);
         self.end_feed(slot);
         self.saying.retain(|saying| *saying != slot);
         self.open_events.retain(|listened| *listened != slot);
@@ -80,6 +81,8 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.watch_event(now_us, slot);
         }
         leg.ready_in = self.batch;
+        leg.path = Path::User;
+        leg.offload = Offload::default();
         self.slots[slot as usize] = Slot { generation, leg: Some(leg) };
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {

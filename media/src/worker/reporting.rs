@@ -25,6 +25,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     fn report(&mut self, now_us: u64, slot: SlotIndex) {
+        self.look_from(slot);
         let Some(leg) = &mut self.slots[slot as usize].leg else { return };
         let is_own = match &leg.hears {
             Hears::Player(_) | Hears::Conference(_) => true,

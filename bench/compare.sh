@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Trunkline beside Kamailio and rtpengine, in one run on one machine. Prints markdown.
 #
-#   bench/compare.sh              signalling, then media: some seven minutes
+#   bench/compare.sh              signalling, then media: some half an hour
 #   bench/compare.sh signalling   CPU per 1,000 calls and memory per call, beside Kamailio as a stateful proxy
 #   bench/compare.sh rate         the highest rate of either
-#   bench/compare.sh media        CPU per relayed packet, beside rtpengine: bench/compare_media.sh
+#   bench/compare.sh media        loss, delay and CPU per relayed packet, beside rtpengine and the kernel: bench/relay.sh
 #
 # Signalling: stock `sipp -sn uac` → engine → stock `sipp -sn uas` over UDP on one loopback, no hold. Each round runs
 # both engines, one after the other, freshly started; the figure is the median of the rounds' figures, the ratio the
@@ -21,9 +21,9 @@ seconds_a_run=${SECONDS_A_RUN:-12}
 
 main() {
     case ${1:-all} in
-        all) isolated signalling && bench/compare_media.sh ;;
+        all) isolated signalling && bench/relay.sh ;;
         signalling | rate) isolated "$1" ;;
-        media) bench/compare_media.sh ;;
+        media) bench/relay.sh ;;
         inside) "inside_$2" ;;
         *) fail "no such part: $1" ;;
     esac

@@ -2,4 +2,4 @@
 
 #[cfg(feature = "engine")]
 pub mod exchange;
-pub mod media;
+pub mod relay;

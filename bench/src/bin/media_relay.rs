@@ -1,14 +1,13 @@
-//! A relay and nothing else, in a process of its own so that its CPU time can be told from the generator's.
+//! Trunkline's relay and nothing else, in a process of its own so that its CPU time can be told from the generator's.
 //!
-//! Session `n` has its legs at ports `first + 4n` and `first + 4n + 2`; their far ends are at `far + 2n` and `far + 2n + 1`.
-//! Prints `ready` once all legs are open, and ends when standard input does, with its counters.
+//! Prints `ready` once all legs are open, or why not, and ends when standard input does, with its counters.
 
 use std::error::Error;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr};
 use std::sync::mpsc::channel;
 
 use clap::Parser;
+use trunkline_bench::relay::{Sessions, far};
 use trunkline_media::{
     Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayThread,
     Remote, SourcePolicy,
@@ -17,32 +16,33 @@ use trunkline_media::{
 /// One relay thread with two-way sessions.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many sessions.
+    #[command(flatten)]
+    sessions: Sessions,
+    /// Require the path through the kernel.
     #[arg(long)]
-    sessions: u16,
-    /// The first port of the relay; even.
-    #[arg(long)]
-    first: u16,
-    /// The first port of the far ends.
-    #[arg(long)]
-    far: u16,
-    /// The address of both.
-    #[arg(long, default_value = "127.0.0.1")]
-    address: IpAddr,
+    kernel: bool,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Arguments { sessions, first, far, address } = Arguments::parse();
+    let arguments = Arguments::parse();
+    let mut stdout = io::stdout().lock();
+    if arguments.kernel {
+        writeln!(stdout, "this build has no path through the kernel")?;
+        return Ok(());
+    }
+    let sessions = arguments.sessions;
+    trunkline_media::io::raise_descriptor_limit()?;
     let (sender, events) = channel();
     let on_event = Box::new(move |event| sender.send(event).err().map(|unheard| unheard.0));
     let thread = RelayThread::spawn(0, RelayConfig::default(), on_event)?;
     let relay = thread.handle();
-    for n in 0..sessions * 2 {
-        let leg = LegId(u64::from(n));
-        relay.send(Command::Open { leg, ports: PortPair(first + 2 * n), address, silent_after: None })?;
-        let rtp = SocketAddr::new(address, far + n);
+    for end in sessions.ends() {
+        let leg = LegId(end as u64);
+        let at = sessions.leg(end);
+        let ports = PortPair(at.port());
+        relay.send(Command::Open { leg, ports, address: at.ip(), silent_after: None })?;
         let remote = Remote {
-            rtp: Some(rtp),
+            rtp: Some(far(end)),
             rtcp: None,
             source: SourcePolicy::Signalled,
             payload_types: PayloadTypes::default().with(0),
@@ -55,9 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             ice: None,
         };
         relay.send(Command::Remote(leg, remote))?;
-        if n % 2 == 1 {
-            relay.send(Command::Feed(LegId(u64::from(n - 1)), Feed::Leg(leg)))?;
-            relay.send(Command::Feed(leg, Feed::Leg(LegId(u64::from(n - 1)))))?;
+        if end % 2 == 1 {
+            let partner = LegId(end as u64 - 1);
+            relay.send(Command::Feed(partner, Feed::Leg(leg)))?;
+            relay.send(Command::Feed(leg, Feed::Leg(partner)))?;
             // Statistics are answered in turn: the queue stays short and every leg before is open.
             relay.send(Command::Stats(leg))?;
             let event = events.recv()?;
@@ -66,7 +67,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    let mut stdout = io::stdout().lock();
     writeln!(stdout, "ready")?;
     stdout.flush()?;
     io::stdin().lock().read_to_end(&mut Vec::new())?;
@@ -81,6 +81,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             odd += stats.foreign + stats.malformed + stats.unheard + stats.send_failed + stats.kernel_dropped;
         }
     }
-    writeln!(stdout, "relay: {received} received, {sent} sent, {odd} dropped")?;
+    writeln!(stdout, "{received} received, {sent} sent, {odd} dropped")?;
     Ok(())
 }

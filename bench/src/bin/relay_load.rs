@@ -1,239 +1,225 @@
-//! Trunkline's relay beside rtpengine in user space: CPU for each relayed packet, and the delay that relaying adds.
+//! Relays side by side, in the namespaces that `bench/relay.sh` makes: loss, delay and CPU for each relayed packet, as
+//! ratios to rtpengine and to the kernel's own forwarding.
 //!
-//! ```text
-//! far end ──▶ relay ──▶ far end      one process sends and receives for all far ends, 50 packets/s a direction
-//! ```
-//!
-//! Cost is a difference of totals, for receive work of the next hop runs in the sender's system call: CPU time of
-//! generator and relay together in a relayed window, less that of a direct window beside it, for each packet. Windows are
-//! interleaved, and medians taken over rounds. Every packet is checked: its session, its source address, its receiver.
-//!
-//! Delay is that of single packets of one more session while the others are under load, the relays on another core.
+//! Cost is a difference of totals, for receive work of the next hop runs in the sender's system call: CPU time of generator,
+//! relay and the kernel's threads in a relayed window, less that of a direct window right before it, for each packet. Both
+//! share one core. For delay and loss, and for cost under a load that one core does not hold, the relay has the last core and
+//! the generator the first. Peers take turns in each round, each round in another order.
 
+use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::Parser;
-use trunkline_bench::media::generator::Generator;
-use trunkline_bench::media::relays::{OwnRelay, RtpEngine};
-use trunkline_bench::media::{FAR_PORT, Failure, SESSIONS_MAX, at, median, percentile};
+use trunkline_bench::relay::cpu::{Meter, pin_process, pin_this_thread};
+use trunkline_bench::relay::far_ends::{FarEnds, Way, Window};
+use trunkline_bench::relay::peers::{Peer, Running};
+use trunkline_bench::relay::report::{Cell, Report};
+use trunkline_bench::relay::{Failure, PACKETS_PER_SECOND, capacity, plot};
 
 /// Measures relays side by side.
 #[derive(Debug, Parser)]
 #[command(args_override_self = true)]
 struct Arguments {
-    /// Two-way sessions; each is 100 packets a second.
-    #[arg(long, default_value_t = 400)]
-    sessions: u16,
+    /// The network namespaces of client and server, as files.
+    #[arg(long, num_args = 2, required = true)]
+    namespaces: Vec<PathBuf>,
+    /// `schedstat` of the kernel's threads for receiving.
+    #[arg(long, num_args = 0..)]
+    softirqd: Vec<PathBuf>,
+    /// Streams, one load after the other.
+    #[arg(long, value_delimiter = ',', default_value = "100,500,1000,3000")]
+    streams: Vec<usize>,
     /// Rounds; medians are taken over them.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of one window.
-    #[arg(long, default_value_t = 2)]
-    seconds: u64,
-    /// Measure delay, not cost.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Peers to leave out, by the first word or words of their names.
+    #[arg(long, value_delimiter = ',')]
+    without: Vec<String>,
+    /// Leave out the highest rate of one core.
     #[arg(long)]
-    delay: bool,
-    /// The core that the relays run on; by default where this process may.
+    no_capacity: bool,
+    /// Fewer steps to the highest rate.
     #[arg(long)]
-    relay_core: Option<usize>,
-    /// The binary of Trunkline's relay; by default beside this one.
+    quick: bool,
+    /// Where to draw the plot.
     #[arg(long)]
-    relay: Option<PathBuf>,
-    /// The binary of rtpengine; empty leaves it out.
-    #[arg(long, default_value = "rtpengine")]
-    rtpengine: String,
+    svg: Option<PathBuf>,
 }
 
-/// One way through which packets are sent.
-struct Way {
-    name: &'static str,
-    /// Where each far end sends to; what its peer receives comes from where the peer sends to.
-    to: Vec<SocketAddr>,
-    process: u32,
-}
+/// Packets a second that one core holds with generator and relay on it.
+const ONE_CORE_RATE: usize = 60_000;
+
+/// How long packets flow before the first window: rtpengine takes a slow path until it has learnt its far ends for three
+/// seconds.
+const LEARNING: Duration = Duration::from_millis(4_500);
+
+/// How long packets flow first through the others.
+const FIRST_PACKETS: Duration = Duration::from_millis(500);
 
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
-    let sessions = arguments.sessions.clamp(1, SESSIONS_MAX - 1);
+    trunkline_media::io::raise_descriptor_limit()?;
+    let last_core = std::thread::available_parallelism()?.get() - 1;
+    if last_core == 0 {
+        return Err("two cores are needed".into());
+    }
+    let ends = arguments.streams.iter().copied().max().unwrap_or(0);
+    let ends = if arguments.no_capacity { ends } else { ends.max(capacity::STREAMS_MAX) };
+    let namespaces = <[PathBuf; 2]>::try_from(arguments.namespaces.clone()).map_err(|_| "two namespaces")?;
+    let meter = Meter::new(arguments.softirqd.clone());
+    let far_ends = FarEnds::open(namespaces, u16::try_from(ends.div_ceil(2))?, meter)?;
+    let window = Duration::from_secs_f64(arguments.seconds);
+    let mut bench = Bench { far_ends, last_core, window, report: Report::default() };
+
+    let peers: Vec<Peer> = Peer::ALL
+        .into_iter()
+        .filter(|peer| {
+            let name = peer.name().trim_matches('*').to_lowercase();
+            !arguments.without.iter().any(|without| name.starts_with(&without.to_lowercase()))
+        })
+        .collect();
+    for &streams in &arguments.streams {
+        bench.measure(&peers, streams, arguments.rounds.max(1))?;
+    }
     let mut out = io::stdout().lock();
-    // The last session is for single packets whose delay is measured.
-    let mut generator = Generator::bind(0, sessions)?;
-    let relay = match &arguments.relay {
-        Some(binary) => binary.clone(),
-        None => std::env::current_exe()?.with_file_name("media_relay"),
-    };
-    let own_relay = OwnRelay::start(&relay, arguments.relay_core, sessions + 1)?;
-    let to = OwnRelay::addresses(sessions + 1);
-    let mut ways = vec![Way { name: "trunkline", to, process: own_relay.process() }];
-    let rtpengine = if arguments.rtpengine.is_empty() {
-        None
-    } else {
-        RtpEngine::start(&arguments.rtpengine, arguments.relay_core)
-    };
-    if let Some(rtpengine) = &rtpengine {
-        let to = rtpengine.open_sessions(sessions + 1)?;
-        ways.push(Way { name: "rtpengine", to, process: rtpengine.process() });
-    } else {
-        writeln!(out, "no rtpengine here: no ratio")?;
+    writeln!(out, "{}", bench.report.markdown())?;
+    if let Some(path) = &arguments.svg {
+        fs::write(path, plot::svg(&bench.report))?;
     }
-    let directly = (0..=sessions * 2 + 1).map(|far| at(FAR_PORT + (far ^ 1))).collect();
-    let direct = Way { name: "direct", to: directly, process: 0 };
-    let rate = u32::from(sessions) * 100;
-    writeln!(out, "{sessions} sessions, {rate} packets/s, windows of {} s", arguments.seconds)?;
-
-    // rtpengine forwards by its slow path until it has learnt its far ends for three seconds.
-    for way in &ways {
-        generator.run(&way.to, Duration::from_secs(4), way.process)?;
+    if !arguments.no_capacity {
+        let relays = bench
+            .start(peers.iter().copied().filter(|peer| peer.is_in_user_space()), capacity::STREAMS_MAX)?;
+        bench.apart(&relays)?;
+        let table = capacity::measure(&mut bench.far_ends, &relays, window, arguments.quick)?;
+        writeln!(out, "\n**One core of a relay in user space**, generator on the other:\n\n{table}")?;
     }
-    let window = Duration::from_secs(arguments.seconds.max(1));
-    if arguments.delay {
-        ways.insert(0, direct);
-        measure_delay(&mut out, generator, sessions, &ways, window, arguments.rounds)?;
-    } else {
-        measure_cost(&mut out, generator, &direct, &ways, window, arguments.rounds)?;
-    }
-    drop(rtpengine);
-    writeln!(out, "{}", own_relay.end()?)?;
     Ok(())
 }
 
-fn measure_cost(
-    out: &mut impl Write,
-    mut generator: Generator,
-    direct: &Way,
-    ways: &[Way],
+struct Bench {
+    far_ends: FarEnds,
+    last_core: usize,
     window: Duration,
-    rounds: usize,
-) -> Result<(), Failure> {
-    let mut direct_us = Vec::new();
-    // For each way and round: CPU added, and its ratio to the direct window beside it.
-    let mut added_us = vec![Vec::new(); ways.len()];
-    let mut ratios = vec![Vec::new(); ways.len()];
-    for round in 1..=rounds.max(1) {
-        for (n, way) in ways.iter().enumerate() {
-            let beside = generator.measure(&direct.to, window, direct.process)?;
-            let relayed = generator.measure(&way.to, window, way.process)?;
-            let added = relayed.cpu_us - beside.cpu_us;
-            writeln!(
-                out,
-                "round {round} {:9} direct {:6.2} relayed {:6.2} added {added:6.2} us/packet; {} packets, {} lost, {} astray",
-                way.name, beside.cpu_us, relayed.cpu_us, relayed.packets, relayed.lost, relayed.astray,
-            )?;
-            direct_us.push(beside.cpu_us);
-            added_us[n].push(added);
-            ratios[n].push(added / beside.cpu_us);
-        }
-    }
-    // The speed of the machine drifts: by the direct window beside each, what is added is freed of it.
-    let direct = median(&direct_us);
-    writeln!(out, "direct    {direct:6.2} CPU s per million packets")?;
-    for (n, way) in ways.iter().enumerate() {
-        let (added, corrected) = (median(&added_us[n]), median(&ratios[n]) * direct);
-        writeln!(
-            out,
-            "{:9} {added:6.2} CPU s per million packets added ({corrected:.2} drift-corrected)",
-            way.name
-        )?;
-    }
-    if let [ours, theirs] = &ratios[..] {
-        let by_round: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
-        writeln!(
-            out,
-            "trunkline / rtpengine: {:.2} (medians), {:.2} (drift-corrected), {:.2} (median of rounds)",
-            median(&added_us[0]) / median(&added_us[1]),
-            median(ours) / median(theirs),
-            median(&by_round),
-        )?;
-    }
-    Ok(())
+    report: Report,
 }
 
-fn measure_delay(
-    out: &mut impl Write,
-    generator: Generator,
-    sessions: u16,
-    ways: &[Way],
-    window: Duration,
-    rounds: usize,
-) -> Result<(), Failure> {
-    let prober = Prober::bind(sessions)?;
-    let mut delays_us = vec![Vec::new(); ways.len()];
-    let mut generator = Some(generator);
-    for _ in 0..rounds.max(1) {
-        for (n, way) in ways.iter().enumerate() {
-            let (to, process) = (way.to.clone(), way.process);
-            let mut load = generator.take().ok_or("the generator is away")?;
-            let thread = thread::spawn(move || {
-                let ended =
-                    load.run(&to, window + Duration::from_millis(500), process).map(|window| window.lost);
-                (load, ended.map_err(|failure| failure.to_string()))
-            });
-            thread::sleep(Duration::from_millis(250));
-            delays_us[n].extend(prober.probe(way, window)?);
-            let (load, ended) = thread.join().map_err(|_| "the generator panicked")?;
-            let lost = ended?;
-            if lost > 0 {
-                writeln!(out, "{}: {lost} packets of the load lost", way.name)?;
+impl Bench {
+    fn measure(&mut self, peers: &[Peer], streams: usize, rounds: usize) -> Result<(), Failure> {
+        let staying = self.start(peers.iter().copied().filter(|peer| peer.may_stay()), streams)?;
+        for round in 0..rounds {
+            let mut directly = None;
+            for n in 0..peers.len() {
+                // Direct is first, for the others are compared to it; they take turns.
+                let peer = if n == 0 { 0 } else { 1 + (n - 1 + round) % (peers.len() - 1) };
+                let peer = peers[peer];
+                let at_work = staying.iter().find(|running| running.peer == peer);
+                let started = match at_work {
+                    Some(_) => None,
+                    None if peer.may_stay() => continue,
+                    None => self.start([peer], streams)?.pop(),
+                };
+                let Some(running) = at_work.or(started.as_ref()) else { continue };
+                let mut cell = self.cell(running, &staying, streams, round)?;
+                match &directly {
+                    None => directly = Some(cell.load.clone()),
+                    Some(directly) if !fits_one_core(streams) => cell.direct = directly.clone(),
+                    Some(_) => {}
+                }
+                eprintln!(
+                    "{streams} streams, round {}, {:30} {:6.0} ns beside {:6.0} ns direct; {} of {} lost, delay {:.0} / {:.0} µs",
+                    round + 1,
+                    peer.name(),
+                    cell.cost.cpu_ns,
+                    cell.direct.cpu_ns,
+                    cell.load.lost(),
+                    cell.load.sent,
+                    cell.load.delay_us.0,
+                    cell.load.delay_us.1,
+                );
+                self.report.cells.push(cell);
+                if let Some(started) = started {
+                    let said = started.end()?;
+                    if !said.is_empty() {
+                        eprintln!("    {said}");
+                    }
+                }
             }
-            generator = Some(load);
         }
-    }
-    for (way, delays_us) in ways.iter().zip(&delays_us) {
-        writeln!(
-            out,
-            "{:9} delay p50 {:6.0} p99 {:6.0} max {:6.0} us of {} packets",
-            way.name,
-            median(delays_us),
-            percentile(delays_us, 99),
-            percentile(delays_us, 100),
-            delays_us.len(),
-        )?;
-    }
-    Ok(())
-}
-
-/// Sends single packets from one far end of a session to the other, and times them.
-struct Prober {
-    session: u16,
-    from: UdpSocket,
-    to: UdpSocket,
-}
-
-/// Between two single packets: no multiple of the load's bursts.
-const PROBE_INTERVAL: Duration = Duration::from_micros(3_870);
-
-impl Prober {
-    fn bind(session: u16) -> Result<Self, Failure> {
-        let from = UdpSocket::bind(at(FAR_PORT + 2 * session))?;
-        let to = UdpSocket::bind(at(FAR_PORT + 2 * session + 1))?;
-        to.set_read_timeout(Some(Duration::from_millis(500)))?;
-        Ok(Self { session, from, to })
+        Ok(())
     }
 
-    fn probe(&self, way: &Way, time: Duration) -> Result<Vec<f64>, Failure> {
-        let address = way.to[usize::from(2 * self.session)];
-        let mut packet = [0xd5; 172];
-        packet[..12].copy_from_slice(&[0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        let mut delays_us = Vec::new();
-        let begin = Instant::now();
-        for n in 0_u16.. {
-            if begin.elapsed() >= time {
-                break;
+    fn cell(
+        &mut self,
+        running: &Running,
+        staying: &[Running],
+        streams: usize,
+        round: usize,
+    ) -> Result<Cell, Failure> {
+        let way = Way { to: &running.to, process: running.process() };
+        let mut cost = Window::default();
+        let mut direct = Window::default();
+        if fits_one_core(streams) {
+            self.together(running)?;
+            if let Some(directly) = staying.iter().find(|running| running.peer == Peer::Direct) {
+                direct =
+                    self.far_ends.cost(&Way { to: &directly.to, process: None }, streams, self.window)?;
             }
-            packet[2..4].copy_from_slice(&n.to_be_bytes());
-            packet[4..8].copy_from_slice(&(u32::from(n) * 160).to_be_bytes());
-            let sent = Instant::now();
-            self.from.send_to(&packet, address)?;
-            let mut received = [0; 173];
-            // A packet that came late, after another was sent, is not that one.
-            while self.to.recv_from(&mut received).is_ok() && received[4..8] != packet[4..8] {}
-            delays_us.push(sent.elapsed().as_secs_f64() * 1e6);
-            thread::sleep(PROBE_INTERVAL);
+            cost = self.far_ends.cost(&way, streams, self.window)?;
         }
-        Ok(delays_us)
+        self.apart(std::slice::from_ref(running))?;
+        let load = self.far_ends.load(&way, streams, self.window)?;
+        if !fits_one_core(streams) {
+            cost = load.clone();
+            direct = load.clone();
+        }
+        Ok(Cell { peer: running.peer, streams, round, cost, direct, load })
     }
+
+    /// Starts peers, and lets packets flow through them until they have learnt what they learn.
+    fn start(
+        &mut self,
+        peers: impl IntoIterator<Item = Peer>,
+        streams: usize,
+    ) -> Result<Vec<Running>, Failure> {
+        let mut all = Vec::new();
+        for peer in peers {
+            match peer.start(u16::try_from(streams.div_ceil(2))?) {
+                Ok(running) => all.push(running),
+                Err(why) if !self.report.missing.iter().any(|(missing, _)| *missing == peer) => {
+                    self.report.missing.push((peer, why.to_string()));
+                }
+                Err(_) => {}
+            }
+        }
+        self.apart(&all)?;
+        for running in &all {
+            let time = if running.peer == Peer::RtpEngine { LEARNING } else { FIRST_PACKETS };
+            self.far_ends.load(&Way { to: &running.to, process: running.process() }, streams, time)?;
+        }
+        Ok(all)
+    }
+
+    /// Puts generator and relay on one core.
+    fn together(&self, running: &Running) -> Result<(), Failure> {
+        pin_this_thread(self.last_core)?;
+        running.process().map_or(Ok(()), |process| pin_process(process, self.last_core))
+    }
+
+    /// Gives the relays the last core, and the generator the first.
+    fn apart(&self, relays: &[Running]) -> Result<(), Failure> {
+        pin_this_thread(0)?;
+        relays
+            .iter()
+            .filter_map(Running::process)
+            .try_for_each(|process| pin_process(process, self.last_core))
+    }
+}
+
+const fn fits_one_core(streams: usize) -> bool {
+    streams * PACKETS_PER_SECOND as usize <= ONE_CORE_RATE
 }

@@ -132,6 +132,12 @@ const SENT_REPORTS: usize = 4;
 const COMFORT_NOISE: u8 = 13;
 
 impl Flow {
+    /// The flow of a leg; with `continuity` its far end hears one stream, whoever speaks.
+    pub(crate) fn new(continuity: bool) -> Self {
+        let rewrite = if continuity { Rewrite::default() } else { Rewrite::open() };
+        Self { outbound: Outbound { rewrite, ..Outbound::default() }, ..Self::default() }
+    }
+
     /// Takes what offer/answer agreed.
     pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
         let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };

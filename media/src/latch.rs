@@ -4,12 +4,13 @@
 //!            packet of the named or signalling address
 //!   Open ────────────────────────────────────────────────▶ Latched ──┐ any other source is foreign
 //!     └── inside the window: three in sequence of one SSRC ──▶       ◀┘
+//!   Latched by three in sequence ── packet of the named or signalling address ──▶ Latched
 //!   Latched ── 5 s of silence, then another port of the same or of a named address ──▶ Latched
 //!   any ── connectivity check that proves itself and nominates its source (RFC 8445 §8.2) ──▶ Checked
 //!   Checked ── check of a higher priority, or any after 5 s of silence ──▶ Checked
 //! ```
 //!
-//! A latched source is never moved by packets of another while it speaks: that is what keeps RTP bleed out.
+//! A latched source is never moved by packets of a stranger: that is what keeps RTP bleed out.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -58,6 +59,8 @@ struct Trust {
     payload_types: PayloadTypes,
     candidates: [Option<Candidate>; CANDIDATES_MAX],
     agreed: Option<Remote>,
+    /// Whether the source was learnt: who was named may take its place.
+    learnt: bool,
     /// The check that latched the source.
     checked: Option<Checked>,
 }
@@ -227,9 +230,9 @@ impl Latch {
         let ip = from.ip();
         let admitted = match self.source {
             Some(source) => {
+                let silent = now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US;
                 trust.checked.is_none()
-                    && now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US
-                    && (source.ip() == ip || trust.names(ip))
+                    && (trust.names(ip) && (silent || trust.learnt) || silent && source.ip() == ip)
             }
             None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, header),
         };
@@ -239,6 +242,7 @@ impl Latch {
         if self.source.is_some_and(|source| source.ip() != ip) {
             trust.rtcp_source = None;
         }
+        trust.learnt = !trust.names(ip);
         trust.candidates = [None; CANDIDATES_MAX];
         self.source = Some(from);
         self.heard_at_us = now_us;
@@ -307,6 +311,7 @@ mod tests {
     const OTHER_PORT: &str = "192.0.2.1:4444";
     const NAT: &str = "198.51.100.9:61000";
     const STRANGER: &str = "203.0.113.66:9999";
+    const OTHER_STRANGER: &str = "203.0.113.77:9999";
     const WINDOW: Duration = Duration::from_secs(3);
 
     fn at(address: &str) -> SocketAddr {
@@ -404,7 +409,15 @@ mod tests {
         for (sequence, admission) in [(1, Foreign), (2, Foreign), (4, Foreign), (5, Foreign), (6, Latched)] {
             assert_eq!(hear(&mut latch, 0, STRANGER, sequence, 0), admission);
         }
-        assert_eq!(hear(&mut latch, 10, NAT, 0, 0), Foreign, "the first to prove itself stays");
+        for n in 0..10 {
+            assert_eq!(
+                hear(&mut latch, 10, OTHER_STRANGER, n, 0),
+                Foreign,
+                "the first to prove itself stays"
+            );
+        }
+        assert_eq!(hear(&mut latch, 10, NAT, 0, 0), Latched, "unless the true one comes");
+        assert_eq!(hear(&mut latch, 10, STRANGER, 7, 0), Foreign);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use crate::worker::TimeShift;
 pub(crate) struct Rewrite {
     ssrc: u32,
     started: bool,
+    /// Whether each source passes with its own numbers.
+    is_open: bool,
     highest: u16,
     /// How many sequence numbers the highest is ahead of the first.
     spanned: u32,
@@ -51,6 +53,11 @@ const PACKET_MIN_US: u64 = 10_000;
 const SKIP_MAX: u16 = 1_000;
 
 impl Rewrite {
+    /// One that continues nothing: each source passes unchanged.
+    pub(crate) fn open() -> Self {
+        Self { is_open: true, ..Self::default() }
+    }
+
     /// Forgets the source: the next packet begins another, even if it has the same SSRC.
     pub(crate) const fn end_source(&mut self) {
         self.source = None;
@@ -61,7 +68,7 @@ impl Rewrite {
     pub(crate) fn continue_with(&mut self, now_us: u64, header: &Header) -> Header {
         let mut turns = false;
         if self.source != Some(header.ssrc) {
-            turns = self.started;
+            turns = self.started && !self.is_open;
             self.begin_source(now_us, header);
         }
         let sequence = header.sequence.wrapping_add(self.sequence_delta);
@@ -136,7 +143,7 @@ impl Rewrite {
 
     #[cold]
     fn begin_source(&mut self, now_us: u64, header: &Header) {
-        if self.started {
+        if self.started && !self.is_open {
             let hz = u64::from(clock_hz(header.payload_type).unwrap_or(CLOCK_ASSUMED_HZ));
             let elapsed_us = now_us.saturating_sub(self.sent_at_us).max(PACKET_US);
             #[expect(
@@ -148,6 +155,7 @@ impl Rewrite {
             self.timestamp_delta = self.timestamp.wrapping_add(elapsed).wrapping_sub(header.timestamp);
         } else {
             self.started = true;
+            self.timed = false;
             self.ssrc = header.ssrc;
             self.highest = header.sequence;
         }
@@ -180,6 +188,15 @@ mod tests {
             assert_eq!(rewrite.continue_with(20_000, &packet), packet);
         }
         assert_eq!(rewrite.shift(), Some(Shift { source: 7, ssrc: 7, sequence: 0, timestamp: 0 }));
+    }
+
+    #[test]
+    fn without_continuity_each_source_keeps_its_numbers() {
+        let mut rewrite = Rewrite::open();
+        for packet in [header(7, 100, 1_000), header(9, 5_000, 77), header(7, 102, 1_320)] {
+            assert_eq!(rewrite.continue_with(0, &packet), packet);
+            assert_eq!(rewrite.stream(0), Some((packet.ssrc, packet.timestamp)));
+        }
     }
 
     #[test]

@@ -61,7 +61,8 @@ impl RelayThread {
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
     pub fn spawn(index: usize, config: RelayConfig, on_event: OnEvent) -> io::Result<Self> {
-        let io = KernelIo::open()?;
+        let mut io = KernelIo::open()?;
+        io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
         let handle = RelayHandle { commands: sender, doorbell: Arc::new(Doorbell(io.waker())) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {

@@ -95,10 +95,12 @@ impl Endpoint {
                 .find(|address| ip.is_none_or(|ip| address.ip() == ip || address.ip().is_unspecified()))
         };
         let known = listener(Some(flow.local.ip())).or_else(|| listener(None));
+        let is_ipv4 = flow.remote.ip().to_canonical().is_ipv4();
         let ip = match (self.config.advertise, known) {
-            (Some(advertised), _) => advertised,
-            (None, Some(known)) if flow.local.ip().is_unspecified() => known.ip(),
-            (None, _) => flow.local.ip(),
+            // An address of the other family would be of no use to this peer.
+            (Some(advertised), _) if advertised.is_ipv4() == is_ipv4 => advertised,
+            (_, Some(known)) if flow.local.ip().is_unspecified() => known.ip(),
+            _ => flow.local.ip(),
         };
         // The near port of a stream that we opened is ephemeral: nobody can connect to it.
         let port = match known {

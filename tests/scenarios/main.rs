@@ -12,6 +12,7 @@ mod hold;
 mod lamps;
 mod loss;
 mod make_call;
+mod media_transport;
 mod operation;
 mod ownership;
 mod park;

@@ -20,7 +20,7 @@ use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 
 use crate::Lab;
 use crate::lab::password_of;
-use crate::plan::{DOMAIN, ENGINE, LINES, PHONES, Plan, TRUNKS, address_of};
+use crate::plan::{DOMAIN, ENGINE, ENGINE_V6, LINES, PHONES, Plan, TRUNKS, address_of, engine_for};
 
 /// More steps than this without time passing are a loop.
 const STEPS_AT_ONCE_MAX: u32 = 100_000;
@@ -137,7 +137,7 @@ pub(crate) fn agent(
         worker,
         workers: plan.workers,
         domains: vec![DOMAIN.to_owned()],
-        listeners: vec![(Transport::Udp, ENGINE), (Transport::Tcp, ENGINE)],
+        listeners: vec![(Transport::Udp, ENGINE), (Transport::Tcp, ENGINE), (Transport::Udp, ENGINE_V6)],
         ..AgentConfig::default()
     };
     Agent::new(config, Arc::new(directory), Arc::clone(location), Arc::clone(challenger), seed, now)
@@ -224,10 +224,10 @@ impl Lab {
             eprintln!("{:>8} ms  {parcel:?}", (now - crate::epoch()).as_millis());
         }
         match parcel {
-            Parcel::Sip { from, to, bytes } if to == ENGINE => {
+            Parcel::Sip { from, to, bytes } if [ENGINE, ENGINE_V6].contains(&to) => {
                 let flow = Flow {
                     transport: Transport::Udp,
-                    local: ENGINE,
+                    local: to,
                     remote: from,
                     connection: ConnectionId::default(),
                 };
@@ -258,7 +258,14 @@ impl Lab {
             }
             Parcel::SipEvent(event) => self.switched(|switch, out| switch.sip(now, *event, out)),
             Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
-            Parcel::SipCommand(command) => {
+            Parcel::SipCommand(mut command) => {
+                // What the routing table says in the daemon.
+                if let Command::Invite(_, invite) = &mut *command
+                    && invite.target.flow.local.ip().is_unspecified()
+                {
+                    let far = invite.target.flow.remote.ip();
+                    invite.target.flow.local.set_ip(engine_for(far).ip());
+                }
                 let worker = usize::from(command.worker());
                 self.agent(worker, |agent, out| agent.command(now, *command, out));
             }
@@ -287,13 +294,15 @@ impl Lab {
     }
 
     fn deliver_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
-        if to.ip() == ENGINE.ip() {
+        if [ENGINE.ip(), ENGINE_V6.ip()].contains(&to.ip()) {
             let mut events = Vec::new();
             let mut packet = bytes.to_vec();
             self.relay.receive(self.now, to.port(), from, &mut packet, &mut events);
             self.relayed(events);
         } else if let Some(Socket::Rtp(index)) = self.sockets.get(&to) {
             self.seats[*index].phone.receive_rtp(from, bytes);
+        } else if let Some(Socket::Stranger(_, inbox)) = self.sockets.get_mut(&to) {
+            inbox.push_back(bytes.clone());
         }
     }
 
@@ -439,7 +448,7 @@ impl Lab {
 
     fn transmit(&mut self, flow: Flow, bytes: Bytes) {
         match flow.transport {
-            Transport::Udp => self.send_sip(ENGINE, flow.remote, bytes),
+            Transport::Udp => self.send_sip(engine_for(flow.remote.ip()), flow.remote, bytes),
             Transport::Tcp => {
                 let is_it = |known: &(&u64, &Connection)| {
                     known.1.is_open && (*known.0 == flow.connection.0 || known.1.remote == flow.remote)
@@ -492,7 +501,7 @@ impl Lab {
             self.network.mailbox(self.now, RELAY_TO_SWITCH, Parcel::MediaEvent(Box::new(event)));
         }
         for sent in self.relay.io_mut().take_sent() {
-            let from = SocketAddr::new(ENGINE.ip(), sent.local_port);
+            let from = SocketAddr::new(engine_for(sent.to.ip()).ip(), sent.local_port);
             self.send_rtp(from, sent.to, Bytes::from(sent.packet));
         }
     }

@@ -24,7 +24,9 @@ use crate::drive::{Parcel, Socket, Tally};
 use crate::epoch;
 use crate::ladder::Ladder;
 use crate::network::{Network, Quality};
-use crate::plan::{APPS, DOMAIN, ENGINE, PHONES, Plan, TRUNKS, address_of};
+use crate::plan::{
+    APPS, DOMAIN, ENGINE, ENGINE_V6, PHONES, Plan, TRUNKS, address_of, address_six_of, engine_for,
+};
 
 /// 64·T1: how long a transaction may outlive its call.
 pub const T1_64: Duration = Duration::from_secs(32);
@@ -96,17 +98,20 @@ impl Lab {
             Simulated::new(),
             RelayConfig {
                 seed: rng.random(),
-                destinations: Destinations::of_engine([ENGINE.ip()], [5060..=5060, ports]),
+                destinations: Destinations::of_engine([ENGINE.ip(), ENGINE_V6.ip()], [5060..=5060, ports]),
+                continuity: plan.continuity,
+                ..RelayConfig::default()
             },
         );
         let mut ladder = Ladder::default();
         ladder.name(ENGINE, "engine");
+        ladder.name(ENGINE_V6, "engine");
         let phones = PHONES.iter().map(|(name, number)| (*name, *number, true));
         let trunks = TRUNKS.iter().map(|name| (*name, *name, false));
         let mut seats = Vec::new();
         let mut sockets = BTreeMap::new();
         for (index, (name, user, is_phone)) in phones.chain(trunks).enumerate() {
-            let address = address_of(index);
+            let address = if plan.six.contains(name) { address_six_of(index) } else { address_of(index) };
             let media = SocketAddr::new(address.ip(), 4_000);
             let transport = if plan.tcp.contains(name) { Transport::Tcp } else { Transport::Udp };
             let known = if plan.translated.contains(name) { PRIVATE } else { address.ip() };
@@ -115,7 +120,7 @@ impl Lab {
                 password: is_phone.then(|| password_of(user)),
                 address: SocketAddr::new(known, address.port()),
                 media: SocketAddr::new(known, media.port()),
-                server: ENGINE,
+                server: engine_for(address.ip()),
                 domain: DOMAIN.to_owned(),
                 transport,
                 seed: rng.random(),
@@ -278,10 +283,16 @@ impl Lab {
 
     /// A packet of RTP from this address to this port of the relay.
     pub fn injects_rtp(&mut self, from: &str, port: u16) {
-        let from = from.parse().expect("the address is written in the scenario");
         let mut packet = vec![0x31; 172];
         packet[..2].copy_from_slice(&[0x80, 0]);
-        self.send_rtp(from, SocketAddr::new(ENGINE.ip(), port), Bytes::from(packet));
+        self.sends_media(from, port, packet);
+    }
+
+    /// Somebody sends anything to a media port of the engine.
+    pub fn sends_media(&mut self, from: &str, port: u16, packet: Vec<u8>) {
+        let from: SocketAddr = from.parse().expect("the address is written in the scenario");
+        let to = SocketAddr::new(engine_for(from.ip()).ip(), port);
+        self.send_rtp(from, to, Bytes::from(packet));
     }
 
     /// An address that is nobody's: what is sent from it is a stranger's.

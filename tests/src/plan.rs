@@ -1,7 +1,7 @@
 //! What a lab is built from: five phones, two trunks, two applications, and what a scenario changes about them.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use crate::Lab;
 pub const DOMAIN: &str = "pbx.example";
 /// The engine's address.
 pub const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
+/// The engine's address of IPv6.
+pub const ENGINE_V6: SocketAddr =
+    SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)), 5060);
 /// The lines with a phone.
 pub const LINES: [&str; 4] = ["1001", "1002", "1003", "1004"];
 /// Phones by name, each with its line: Bob has two.
@@ -43,6 +46,10 @@ pub struct Plan {
     pub tcp: BTreeSet<&'static str>,
     /// Phones behind an address translator: they know their private address only.
     pub translated: BTreeSet<&'static str>,
+    /// Phones that speak IPv6.
+    pub six: BTreeSet<&'static str>,
+    /// Whether a phone hears one stream, whoever speaks.
+    pub continuity: bool,
     /// The switch's set-up.
     pub setup: Setup,
 }
@@ -50,7 +57,15 @@ pub struct Plan {
 impl Plan {
     /// The usual parts.
     pub fn seeded(seed: u64) -> Self {
-        Self { seed, workers: 1, tcp: BTreeSet::new(), translated: BTreeSet::new(), setup: setup() }
+        Self {
+            seed,
+            workers: 1,
+            tcp: BTreeSet::new(),
+            translated: BTreeSet::new(),
+            six: BTreeSet::new(),
+            continuity: true,
+            setup: setup(),
+        }
     }
 
     /// With this many SIP workers.
@@ -72,6 +87,19 @@ impl Plan {
         self
     }
 
+    /// This phone speaks IPv6, and the engine listens on every address.
+    pub fn six(mut self, phone: &'static str) -> Self {
+        self.six.insert(phone);
+        self.setup.media.address = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        self
+    }
+
+    /// Each source keeps its own SSRC, sequence numbers and timestamps.
+    pub const fn without_continuity(mut self) -> Self {
+        self.continuity = false;
+        self
+    }
+
     /// With a changed set-up.
     pub fn with(mut self, change: impl FnOnce(&mut Setup)) -> Self {
         change(&mut self.setup);
@@ -82,6 +110,17 @@ impl Plan {
     pub fn build(self) -> Lab {
         Lab::new(self)
     }
+}
+
+/// The engine's address for a far end of this family.
+pub const fn engine_for(far: IpAddr) -> SocketAddr {
+    if far.is_ipv6() { ENGINE_V6 } else { ENGINE }
+}
+
+/// Where the SIP side of a phone is that speaks IPv6.
+pub fn address_six_of(index: usize) -> SocketAddr {
+    let host = u16::try_from(index + 1).expect("a lab has few phones");
+    SocketAddr::from(([0xfd00, 0, 0, 0, 0, 0, 1, host], 5060))
 }
 
 /// Where the SIP side of a phone is.

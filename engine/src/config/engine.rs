@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
@@ -112,6 +113,9 @@ fn media(section: Section<'_>) -> Media {
     let listen = address(&section, "listen").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let ports = media_ports(&section);
     let workers = workers(&section);
+    let dscp = section.integer("dscp", 0..=63).and_then(|dscp| u8::try_from(dscp).ok());
+    let dscp = dscp.unwrap_or(EXPEDITED_FORWARDING);
+    let continuity = section.boolean("continuity").is_none_or(Spanned::into_inner);
     let kernel = section.string("kernel").map_or(KernelRelay::Auto, |value| match *value.get_ref() {
         "auto" => KernelRelay::Auto,
         "off" => KernelRelay::Off,
@@ -153,7 +157,7 @@ fn media(section: Section<'_>) -> Media {
     let tones = tones.to_owned();
     section.close();
     let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
-    Media { listen, ports, workers, kernel, silence_timeout, music, tones }
+    Media { listen, ports, workers, dscp, continuity, kernel, silence_timeout, music, tones }
 }
 
 fn media_ports(section: &Section<'_>) -> RangeInclusive<u16> {
@@ -384,6 +388,8 @@ const MEDIA_PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=29_999;
 /// The fewest ports: four calls.
 const MEDIA_PORTS_MIN: u32 = 16;
 
+/// RFC 3246, as voice is marked.
+const EXPEDITED_FORWARDING: u8 = 46;
 /// Calls at once where the file does not say; the media ports may end first.
 const CALLS_DEFAULT: u32 = 10_000;
 

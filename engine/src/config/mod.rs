@@ -116,6 +116,10 @@ pub struct Media {
     pub ports: RangeInclusive<u16>,
     /// Media workers.
     pub workers: u16,
+    /// The DSCP of media packets (RFC 2474).
+    pub dscp: u8,
+    /// Whether each far end hears one stream, whoever speaks.
+    pub continuity: bool,
     /// The in-kernel relay.
     pub kernel: KernelRelay,
     /// A call whose far end is silent for this long is dropped; `None`: never.

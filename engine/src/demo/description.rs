@@ -109,7 +109,7 @@ impl Description {
             direction: audio.1.or(session.1).unwrap_or(Direction::SendRecv),
             formats,
             media,
-            rest: text.lines().filter(|line| !line.starts_with("o=")).collect(),
+            rest: text.lines().filter(|line| !line.starts_with("o=")).flat_map(|line| [line, "\n"]).collect(),
         })
     }
 
@@ -126,6 +126,11 @@ impl Description {
         } else {
             None
         }
+    }
+
+    /// Its lines but for `o=`.
+    pub(super) fn text(&self) -> &str {
+        &self.rest
     }
 
     /// How many media lines it has.
@@ -158,12 +163,14 @@ pub(super) struct OwnDescription {
     id: u64,
     version: u64,
     address: SocketAddr,
+    /// Further lines of the audio section.
+    attributes: String,
     last: String,
 }
 
 impl OwnDescription {
-    pub(super) const fn new(user: String, id: u64, address: SocketAddr) -> Self {
-        Self { user, id, version: 0, address, last: String::new() }
+    pub(super) const fn new(user: String, id: u64, address: SocketAddr, attributes: String) -> Self {
+        Self { user, id, version: 0, address, attributes, last: String::new() }
     }
 
     /// A full offer.
@@ -207,6 +214,7 @@ impl OwnDescription {
                 _ => "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n",
             });
         }
+        text.push_str(&self.attributes);
         text.push_str("a=ptime:20\r\na=");
         text.push_str(direction.name());
         text.push_str("\r\n");
@@ -252,7 +260,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        let mut own = OwnDescription::new("alice".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
+        let mut own =
+            OwnDescription::new("alice".to_owned(), 5, "192.0.2.1:4000".parse().unwrap(), String::new());
         let read =
             Description::parse(own.offer(&[0, 8, 101], Direction::SendOnly, false).as_bytes()).unwrap();
         assert_eq!(
@@ -285,7 +294,8 @@ mod tests {
         let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
                      m=video 6000 RTP/AVP 96\r\nm=audio 5000 RTP/AVP 18 8\r\na=sendonly\r\n";
         let offer = Description::parse(offer.as_bytes()).unwrap();
-        let mut own = OwnDescription::new("bob".to_owned(), 5, "192.0.2.1:4000".parse().unwrap());
+        let mut own =
+            OwnDescription::new("bob".to_owned(), 5, "192.0.2.1:4000".parse().unwrap(), String::new());
         let answer = own.answer(&offer, &[0, 8], Direction::RecvOnly);
         assert!(answer.contains("m=video 0 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 8\r\n"), "{answer}");
     }

@@ -162,6 +162,11 @@ impl Phone {
         self.calls.iter().map(|call| (call.id, call.status))
     }
 
+    /// The other side's description in the latest call, but for its `o=` line.
+    pub fn description(&self) -> Option<&str> {
+        self.calls.last()?.remote.as_ref().map(Description::text)
+    }
+
     /// Whether the other side holds the latest call.
     pub fn is_held(&self) -> bool {
         self.calls.last().and_then(|call| call.remote.as_ref()).is_some_and(Description::holds)
@@ -361,7 +366,12 @@ impl Phone {
             self.calls.remove(index);
         }
         let session = self.rng.random_range(1..1 << 48);
-        let own = OwnDescription::new(self.config.user.clone(), session, self.config.media);
+        let own = OwnDescription::new(
+            self.config.user.clone(),
+            session,
+            self.config.media,
+            self.script.attributes.clone(),
+        );
         self.calls.push(Call::new(self.call_serial, status, dialog, own, is_caller));
         self.call_serial
     }

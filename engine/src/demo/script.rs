@@ -51,6 +51,8 @@ pub struct Script {
     pub refuses_to_offer: bool,
     /// The RTP formats it knows, as it prefers them: of 0 (PCMU), 8 (PCMA), 101 (telephone-event).
     pub formats: Vec<u8>,
+    /// Further lines of its audio section, each with its line end: `a=rtcp-mux\r\n`.
+    pub attributes: String,
     /// How it writes hold.
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
@@ -89,6 +91,7 @@ impl Default for Script {
             refuses_reinvite: None,
             refuses_to_offer: false,
             formats: vec![0, 8, 101],
+            attributes: String::new(),
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,

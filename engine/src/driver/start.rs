@@ -333,6 +333,8 @@ fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
         ("sip.advertise", running.sip.advertise != wanted.sip.advertise),
         ("media.listen", running.media.listen != wanted.media.listen),
         ("media.ports", running.media.ports != wanted.media.ports),
+        ("media.dscp", running.media.dscp != wanted.media.dscp),
+        ("media.continuity", running.media.continuity != wanted.media.continuity),
         ("media.workers", running.media.workers != wanted.media.workers),
         ("api.listen", running.api.listen != wanted.api.listen),
         ("store.url", running.store != wanted.store),
@@ -348,7 +350,8 @@ fn relay_config(config: &Config) -> Result<RelayConfig, StartError> {
     let own_addresses = local_addresses().into_iter().chain(config.sip.advertise);
     let destinations = Destinations::of_engine(own_addresses, listening.chain([config.media.ports.clone()]));
     let [a, b, c, d, e, f, g, h, ..] = seed()?;
-    Ok(RelayConfig { seed: u64::from_ne_bytes([a, b, c, d, e, f, g, h]), destinations })
+    let (continuity, dscp) = (config.media.continuity, config.media.dscp);
+    Ok(RelayConfig { seed: u64::from_ne_bytes([a, b, c, d, e, f, g, h]), destinations, continuity, dscp })
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

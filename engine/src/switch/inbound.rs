@@ -105,7 +105,8 @@ impl Switch {
         let replaces = details.and_then(|details| details.replaces);
         let place = replaces.map(|replaces| self.check_replaces(replaces, &address, referrer)).transpose()?;
         let media_worker = self.media.choose_worker(&self.setup.media);
-        self.media.open(now, leg, media_worker, &self.setup.media, out).ok_or(503_u16)?;
+        let peer = session::family(invite.offer.as_deref(), invite.flow.remote.ip());
+        self.media.open(now, leg, media_worker, peer, &self.setup.media, out).ok_or(503_u16)?;
 
         let id = self.next_call();
         let mut entry = Leg::new(leg, id, LegPhase::Offered, invite.flow.remote.ip());

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use trunkline_media::{
@@ -33,6 +33,8 @@ struct MediaLeg {
     /// Where the leg lives, or will when it has moved.
     worker: u16,
     ports: PortPair,
+    /// What is bound.
+    address: IpAddr,
     retried: bool,
     closing: bool,
     remote: Option<Remote>,
@@ -110,19 +112,22 @@ impl MediaPlane {
         worker
     }
 
-    /// Opens a leg. `None`: all ports are in use.
+    /// Opens a leg whose far end is of the family of `peer`. `None`: all ports are in use.
     pub(super) fn open(
         &mut self,
         now: Instant,
         leg: LegId,
         worker: u16,
+        peer: IpAddr,
         setup: &MediaSetup,
         out: &mut Outbox,
     ) -> Option<PortPair> {
         let ports = self.pool.allocate(now)?;
+        let address = bound_address(setup.address, peer);
         let entry = MediaLeg {
             worker,
             ports,
+            address,
             retried: false,
             closing: false,
             remote: None,
@@ -131,7 +136,7 @@ impl MediaPlane {
             waiting: None,
         };
         self.legs.insert(leg, entry);
-        out.media.push((worker, open(leg, ports, setup.address, setup.silent_after)));
+        out.media.push((worker, open(leg, ports, address, setup.silent_after)));
         Some(ports)
     }
 
@@ -282,8 +287,8 @@ impl MediaPlane {
         };
         entry.retried = true;
         entry.ports = other;
-        let worker = entry.worker;
-        out.media.push((worker, open(leg, other, setup.address, setup.silent_after)));
+        let (worker, address) = (entry.worker, entry.address);
+        out.media.push((worker, open(leg, other, address, setup.silent_after)));
         if let Some(remote) = entry.remote {
             out.media.push((worker, Command::Remote(media_leg(leg), remote)));
         }
@@ -364,6 +369,11 @@ fn feed(heard: Heard, setup: &MediaSetup) -> Feed {
     }
 }
 
+/// What a leg binds: with any address of IPv4, any of both families where its far end speaks IPv6.
+const fn bound_address(configured: IpAddr, peer: IpAddr) -> IpAddr {
+    if configured.is_unspecified() && peer.is_ipv6() { IpAddr::V6(Ipv6Addr::UNSPECIFIED) } else { configured }
+}
+
 fn open(leg: LegId, ports: PortPair, address: IpAddr, silent_after: Option<Duration>) -> Command {
     Command::Open { leg: media_leg(leg), ports, address, silent_after }
 }
@@ -383,6 +393,7 @@ mod tests {
     const A: LegId = LegId(1);
     const B: LegId = LegId(2);
     const C: LegId = LegId(3);
+    const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
     const ROOM: ConferenceId = ConferenceId(9);
 
     /// Media legs A and B on worker 0 and C on worker 1, and what the relay was told.
@@ -399,7 +410,7 @@ mod tests {
             let now = rig::epoch();
             let mut bench = Self { plane: MediaPlane::new(&setup, 7), setup, now, out: Outbox::default() };
             for (leg, worker) in [(A, 0), (B, 0), (C, 1)] {
-                bench.plane.open(now, leg, worker, &bench.setup, &mut bench.out).unwrap();
+                bench.plane.open(now, leg, worker, PEER, &bench.setup, &mut bench.out).unwrap();
             }
             bench.told();
             bench
@@ -526,6 +537,16 @@ mod tests {
         let reopened = bench.plane.open_failed(bench.now, A, ports, &bench.setup, &mut bench.out);
         assert_eq!((reopened, bench.told()), (Reopened::Moved, vec!["1 open 1".to_owned()]));
         assert_eq!(bench.hear(A, Heard::Leg(C)), ["1 feed 1 leg 3"]);
+    }
+
+    #[test]
+    fn a_far_end_of_ipv6_is_heard_where_any_address_is_listened_on() {
+        let [v4, v6] = ["203.0.113.1", "2001:db8::1"].map(|address| address.parse::<IpAddr>().unwrap());
+        let any = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(bound_address(any("0.0.0.0"), v4), any("0.0.0.0"));
+        assert_eq!(bound_address(any("0.0.0.0"), v6), any("::"));
+        assert_eq!(bound_address(any("::"), v4), any("::"));
+        assert_eq!(bound_address(v4, v6), v4);
     }
 
     #[test]

@@ -310,7 +310,8 @@ impl Switch {
         let is_network = call.kind == LineKind::Trunk;
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
-        let opened = self.media.open(now, leg, media_worker, &self.setup.media, out);
+        let peer = candidate.target.flow.remote.ip();
+        let opened = self.media.open(now, leg, media_worker, peer, &self.setup.media, out);
         let ports = opened.ok_or_else(|| Failure::local(503))?;
         let place = Place { port: ports.rtp(), address: self.setup.media.address };
         let Some(offer) = offer(invitation.offer.as_deref(), place) else {

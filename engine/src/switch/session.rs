@@ -140,6 +140,12 @@ pub(super) fn covers(speech: &SessionDescription, ear: &SessionDescription) -> b
     spoken.all(|codec| ear.media[ear_at].codecs().any(|known| known.is_same_encoding(&codec)))
 }
 
+/// An address of the family in which the far end speaks: as its description says, else as its signalling does.
+pub(super) fn family(theirs: Option<&SessionDescription>, signalling: IpAddr) -> IpAddr {
+    let named = theirs.and_then(|theirs| theirs.rtp(audio(theirs)?));
+    named.map_or(signalling, |rtp| rtp.ip())
+}
+
 /// How the far end holds, by any of the historic forms.
 pub(super) fn far_end(theirs: &SessionDescription) -> FarEnd {
     let Some(index) = audio(theirs) else { return FarEnd::Listens };

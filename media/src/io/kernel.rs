@@ -13,9 +13,6 @@ use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
 use super::{DatagramIo, Token};
 use crate::limits::{BATCH_SOCKETS, RECEIVE_BUFFER_BYTES};
 
-/// Expedited forwarding (RFC 3246) in the DSCP bits, as voice is marked.
-const TRAFFIC_CLASS: u32 = 46 << 2;
-
 /// The token of the wake-up descriptor; no leg has this generation and slot.
 const WAKE: u64 = u64::MAX;
 
@@ -27,6 +24,8 @@ pub struct KernelIo {
     filled: usize,
     next: usize,
     woken: bool,
+    /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
+    traffic_class: u32,
 }
 
 impl fmt::Debug for KernelIo {
@@ -73,7 +72,13 @@ impl KernelIo {
             filled: 0,
             next: 0,
             woken: false,
+            traffic_class: 0,
         })
+    }
+
+    /// Lets the sockets that are bound from here on mark their packets with this DSCP (RFC 2474), 0 to 63.
+    pub const fn mark(&mut self, dscp: u8) {
+        self.traffic_class = (dscp as u32 & 0x3f) << 2;
     }
 
     /// What other threads wake this one with.
@@ -109,13 +114,12 @@ impl DatagramIo for KernelIo {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
         socket.bind(&address.into())?;
-        // Both improve the service and neither is needed for it.
+        // These improve the service and none is needed for it. A socket for both families has both marks.
         let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
-        let _best_effort = if address.is_ipv6() {
-            socket.set_tclass_v6(TRAFFIC_CLASS).is_err()
-        } else {
-            socket.set_tos_v4(TRAFFIC_CLASS).is_err()
-        };
+        let _best_effort = socket.set_tos_v4(self.traffic_class).is_err();
+        if address.is_ipv6() {
+            let _best_effort = socket.set_tclass_v6(self.traffic_class).is_err();
+        }
         let udp = UdpSocket::from(socket);
         self.epoll.watch(&udp, token.0)?;
         Ok(KernelSocket { udp, is_v6: address.is_ipv6() })

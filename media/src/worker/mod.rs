@@ -43,12 +43,24 @@ use crate::rtcp::{self, Streams};
 use crate::stats::LegStats;
 
 /// What a worker is made with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct RelayConfig {
     /// Seeds SSRCs and first sequence numbers of what the relay plays.
     pub seed: u64,
     /// Where media may be sent.
     pub destinations: Destinations,
+    /// Whether a far end hears one stream (SSRC, sequence numbers, timestamps) for as long as its leg lives, whoever speaks:
+    /// other parties, music, tones. Without it each source passes with its own.
+    pub continuity: bool,
+    /// The DSCP of packets that are sent (RFC 2474), 0 to 63.
+    pub dscp: u8,
+}
+
+impl Default for RelayConfig {
+    /// One stream, marked for expedited forwarding (RFC 3246) as voice is.
+    fn default() -> Self {
+        Self { seed: 0, destinations: Destinations::default(), continuity: true, dscp: 46 }
+    }
 }
 
 /// The place of a leg in its worker.
@@ -60,6 +72,7 @@ pub struct RelayWorker<I: DatagramIo> {
     io: I,
     epoch: Instant,
     destinations: Destinations,
+    continuity: bool,
     slots: Vec<Slot<I::Socket>>,
     free: Vec<u32>,
     slot_of: HashMap<LegId, u32>,
@@ -203,6 +216,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             io,
             epoch: now,
             destinations: config.destinations,
+            continuity: config.continuity,
             slots: Vec::new(),
             free: Vec::new(),
             slot_of: HashMap::new(),
@@ -418,7 +432,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             watched: false,
         });
         self.slots[slot as usize].leg = Some(Leg {
-            flow: Flow::default(),
+            flow: Flow::new(self.continuity),
             listeners: SmallVec::new(),
             rtp,
             rtcp,

@@ -196,10 +196,14 @@ fn way(trunk: &TrunkSetup, domain: &str, status: u16, contact: &str, asked: &Tar
     }
     match uri.scheme {
         Scheme::Tel if !is_proxy => Some(Way::Routes(number)),
-        Scheme::Sip if !is_proxy && uri.host.eq_ignore_ascii_case(domain) => Some(Way::Routes(number)),
         Scheme::Sip => {
             let is_same = bare(&number) == bare(&called);
-            let (places, is_own) = places(trunk, &uri, is_same)?;
+            // An engine whose domain is an address may share it with the network, at another port.
+            let is_ours = !is_proxy && uri.host.eq_ignore_ascii_case(domain);
+            let is_there = !is_ours || uri.port.is_some_and(|port| port != PORT);
+            let Some((places, is_own)) = is_there.then(|| places(trunk, &uri, is_same)).flatten() else {
+                return is_ours.then_some(Way::Routes(number));
+            };
             let text = if is_proxy { asked.uri.clone() } else { request_uri(&uri, &number) };
             let target = |(transport, remote)| Target {
                 uri: text.clone(),
@@ -309,6 +313,7 @@ fn bare(user: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::switch::outbound::peers;
     use crate::switch::rig;
 
     const SAME: &str = "30";
@@ -316,16 +321,8 @@ mod tests {
     /// The places and the Request-URI, or the number to dial.
     fn leads(status: u16, contact: &str) -> Option<String> {
         let setup = rig::setup();
-        let asked = Target {
-            uri: format!("sip:{SAME}@carrier.example;m=BS"),
-            flow: Flow {
-                transport: Transport::Udp,
-                local: unspecified(setup.trunks[0].peers[0].1),
-                remote: setup.trunks[0].peers[0].1,
-                connection: ConnectionId::default(),
-            },
-            route: Vec::new(),
-        };
+        let mut asked = peers(&setup.trunks[0], SAME)[0][0].target.clone();
+        asked.uri.push_str(";m=BS");
         Some(match way(&setup.trunks[0], &setup.domain, status, contact, &asked)? {
             Way::Routes(number) => format!("routes {number}"),
             Way::Hosts { targets, is_own, .. } => {
@@ -376,6 +373,23 @@ mod tests {
     fn a_number_of_ours_goes_by_the_routes() {
         assert_eq!(leads(302, "sip:1003@PBX.example").as_deref(), Some("routes 1003"));
         assert_eq!(leads(302, "tel:+4930;phone-context=x").as_deref(), Some("routes +4930"));
+    }
+
+    #[test]
+    fn a_domain_that_is_an_address_may_be_that_of_the_network_too() {
+        let mut setup = rig::setup();
+        setup.domain = "198.51.100.7".into();
+        let trunk = &setup.trunks[0];
+        let asked = &peers(trunk, SAME)[0][0].target;
+        for (contact, is_network) in [
+            ("sip:30@198.51.100.7:5072", true),
+            ("sip:30@198.51.100.7", false),
+            ("sip:30@198.51.100.7:5060", false),
+            ("sip:1003@198.51.100.7:5072", false),
+        ] {
+            let way = way(trunk, &setup.domain, 302, contact, asked).unwrap();
+            assert_eq!(matches!(way, Way::Hosts { .. }), is_network, "{contact}");
+        }
     }
 
     #[test]

@@ -56,6 +56,11 @@ impl App {
                 let legal = before.is_none_or(|before| may_follow(before, *state)) || told_anew;
                 assert!(legal, "{call} went from {before:?} to {state:?}");
             }
+            Message::CallQuality { call, media, .. } => {
+                let state = self.states.get(call);
+                let is_over = matches!(state, None | Some(CallState::Idle | CallState::Disconnected(_)));
+                assert!(is_over && !media.is_empty(), "{call} in {state:?}: {media:?}");
+            }
             Message::CallInfo { .. }
             | Message::AddressState { .. }
             | Message::Forwarded { .. }
@@ -101,6 +106,11 @@ impl App {
                 text: format!("{line} call-info {changed}"),
                 line: line.to_string(),
             },
+            Message::CallQuality { call: _, line, media } => {
+                let mos = media.received.mos_x100.unwrap_or(0);
+                let text = format!("{line} call-quality {}.{:02}", mos / 100, mos % 100);
+                Told { kind: "call-quality", text, line: line.to_string() }
+            }
             Message::AddressState { line, calls } => {
                 let text = format!("{line} address-state {}/{}/{}", calls[0], calls[1], calls[2]);
                 Told { kind: "address-state", text, line: line.to_string() }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::operate::Done;
 use super::problem::Problem;
+use super::shape::Media;
 use crate::handle::Delivery;
 use crate::switch::Message;
 
@@ -61,8 +62,17 @@ enum Kind {
         call: String,
         /// Its line.
         line: String,
-        /// LINECALLINFOSTATE_.
+        /// LINECALLINFOSTATE_. `qos`: how the call sounds has changed, see `media` of the call.
         changed: &'static str,
+    },
+    /// The media of a call is over: how it was.
+    CallQuality {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// The figures of its station.
+        media: Box<Media>,
     },
     /// LINE_ADDRESSSTATE.
     AddressState {
@@ -201,6 +211,11 @@ impl From<&Message> for Kind {
             Message::CallInfo { call, line, changed } => {
                 Self::CallInfo { call: call.to_string(), line: line.to_string(), changed }
             }
+            Message::CallQuality { call, line, media } => Self::CallQuality {
+                call: call.to_string(),
+                line: line.to_string(),
+                media: Box::new(Media::new(media, None)),
+            },
             Message::AddressState { line, calls: [active, on_hold, on_hold_pend] } => Self::AddressState {
                 line: line.to_string(),
                 changed: "numcalls",

@@ -18,6 +18,7 @@ use crate::handle::MetricsSnapshot;
 /// The gauges and counters in OpenMetrics text.
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let mut registry = Registry::with_prefix("trunkline");
+    shared.engine.call_quality().register(&mut registry);
     registry.register_collector(Box::new(Numbers(shared.engine.metrics())));
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
@@ -57,13 +58,18 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
         ("sip_dialogs", "SIP dialogs, early ones included.", numbers.sip_dialogs),
         ("sip_transactions", "SIP transactions in any state.", numbers.sip_transactions),
         ("media_ports_in_use", "RTP and RTCP ports bound or in quarantine.", numbers.media_ports_in_use),
+        (
+            "media_kernel_flows",
+            "Directions of calls that the kernel forwards by itself.",
+            numbers.media.flows_in_kernel,
+        ),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),
@@ -71,7 +77,8 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 6] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 17] {
+    let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
         ("refused", "SIP requests refused for want of valid credentials.", numbers.refused_total),
@@ -79,5 +86,20 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 6] {
         ("panics", "Panics caught.", numbers.panics_total),
         ("send_errors", "Datagrams that the kernel refused.", numbers.send_errors_total),
         ("store_errors", "Registrations that could not be stored.", numbers.store_errors_total),
+        ("media_packets_received", "RTP packets from stations and trunks.", media.packets_received),
+        ("media_packets_sent", "RTP packets to stations and trunks.", media.packets_sent),
+        ("media_packets_lost", "RTP packets that did not arrive here.", media.lost),
+        ("media_packets_late", "RTP packets that came after one with a higher number.", media.late),
+        ("media_packets_duplicate", "RTP packets that came more than once.", media.duplicates),
+        ("media_packets_foreign", "Packets from sources that may not speak.", media.foreign),
+        ("media_packets_malformed", "Packets that are neither RTP nor RTCP.", media.malformed),
+        ("media_packets_unheard", "RTP packets that nobody was to hear.", media.unheard),
+        ("media_send_failed", "Media packets that the kernel refused to send.", media.send_failed),
+        (
+            "media_kernel_dropped",
+            "Media packets that the kernel dropped since they were not fetched in time.",
+            media.kernel_dropped,
+        ),
+        ("media_kernel_packets", "RTP packets that the kernel forwarded by itself.", media.kernel_packets),
     ]
 }

@@ -8,7 +8,9 @@ use utoipa::ToSchema;
 
 use super::arguments::hex;
 use super::timestamp::Anchor;
-use crate::switch::{self, CallId, CallView, LineView, ParkedView, PartyView, TrunkView};
+use crate::switch::{
+    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, TrunkView,
+};
 
 /// A line as this application sees it.
 #[derive(Serialize, ToSchema)]
@@ -133,6 +135,8 @@ pub(super) struct Call {
     /// When the state was entered (RFC 3339).
     #[schema(format = "date-time")]
     since: String,
+    /// How the media of its station is; of a call that is over, how it was. Null while there was none.
+    media: Option<Media>,
 }
 
 impl Call {
@@ -158,8 +162,92 @@ impl Call {
             call_data: hex(&call.data),
             user_user: hex(&call.user_user),
             since: anchor.text(call.since),
+            media: call.media.map(|media| Media::new(&media, Some(anchor))),
         }
     }
+}
+
+/// The media between the engine and the station of a call, or the network behind a trunk.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Media {
+    /// What the station speaks, by its name in SDP.
+    #[schema(example = "PCMU")]
+    codec: Option<&'static str>,
+    /// Who forwards what the station says: `kernel` or `user` space.
+    path: &'static str,
+    /// How the call sounded lately, by the worse direction: `good` (estimated MOS from 3.6), `fair` (from 3.1) or `poor`.
+    quality: Option<&'static str>,
+    /// What came from the station.
+    received: Direction,
+    /// What was sent to the station. What became of that only its RTCP tells.
+    sent: Direction,
+    /// From the engine to the station and back, in milliseconds, by RTCP (RFC 3550 §6.4.1).
+    #[schema(example = 23.4)]
+    round_trip_ms: Option<f64>,
+    /// Packets from sources that may not speak there.
+    foreign: u64,
+    /// When this was measured (RFC 3339): at most a few seconds ago, or at the end of the call.
+    #[schema(format = "date-time")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<String>,
+}
+
+/// One direction of a call's media since its station has it. What is not known is null.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Direction {
+    /// RTP packets.
+    packets: u64,
+    /// Their headers and payload, in bytes.
+    bytes: u64,
+    /// Packets that did not arrive.
+    lost: Option<u64>,
+    /// The same of those that were sent, in percent.
+    #[schema(example = 0.25)]
+    loss_percent: Option<f64>,
+    /// Interarrival jitter (RFC 3550), in milliseconds.
+    #[schema(example = 3.125)]
+    jitter_ms: Option<f64>,
+    /// Packets that arrived after one with a higher sequence number.
+    late: Option<u64>,
+    /// Packets that arrived more than once.
+    duplicates: Option<u64>,
+    /// The mean opinion score, 1 to 4.41, estimated from codec, loss and delay (ITU-T G.107, simplified).
+    #[schema(example = 4.36)]
+    mos: Option<f64>,
+}
+
+impl Media {
+    pub(super) fn new(media: &MediaView, anchor: Option<&Anchor>) -> Self {
+        Self {
+            codec: media.codec,
+            path: if media.in_kernel { "kernel" } else { "user" },
+            quality: media.grade.map(|grade| grade.name()),
+            received: media.received.into(),
+            sent: media.sent.into(),
+            round_trip_ms: media.round_trip_us.map(milliseconds),
+            foreign: media.foreign,
+            measured: anchor.map(|anchor| anchor.text(media.measured)),
+        }
+    }
+}
+
+impl From<DirectionView> for Direction {
+    fn from(direction: DirectionView) -> Self {
+        Self {
+            packets: direction.packets,
+            bytes: direction.bytes,
+            lost: direction.lost,
+            loss_percent: direction.loss_ppm.map(|ppm| f64::from(ppm) / 10_000.0),
+            jitter_ms: direction.jitter_us.map(milliseconds),
+            late: direction.late,
+            duplicates: direction.duplicates,
+            mos: direction.mos_x100.map(|mos_x100| f64::from(mos_x100) / 100.0),
+        }
+    }
+}
+
+fn milliseconds(us: u32) -> f64 {
+    f64::from(us) / 1_000.0
 }
 
 /// A party as a person reads it.
@@ -276,7 +364,7 @@ mod tests {
     use crate::driver::clock;
     use crate::switch::{
         CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, CompletionId, ConnectedMode,
-        DisconnectMode, ForwardMode, LineKind, MediaMode,
+        DisconnectMode, ForwardMode, Grade, LineKind, MediaMode,
     };
 
     fn view() -> CallView {
@@ -300,7 +388,47 @@ mod tests {
             media_modes: vec![MediaMode::InteractiveVoice],
             data: Bytes::from_static(b"case"),
             user_user: Bytes::from_static(b"\x04hi"),
+            media: None,
         }
+    }
+
+    #[test]
+    fn the_media_of_a_call_reads_as_documented() {
+        let received = DirectionView {
+            packets: 990,
+            bytes: 170_280,
+            lost: Some(10),
+            loss_ppm: Some(10_000),
+            jitter_us: Some(3_125),
+            late: Some(2),
+            duplicates: Some(1),
+            mos_x100: Some(431),
+        };
+        let sent = DirectionView { packets: 1_000, bytes: 172_000, ..DirectionView::default() };
+        let media = MediaView {
+            codec: Some("PCMU"),
+            received,
+            sent,
+            round_trip_us: Some(23_400),
+            grade: Some(Grade::Good),
+            in_kernel: true,
+            foreign: 3,
+            measured: clock::now(),
+        };
+        let call = CallView { media: Some(media), ..view() };
+        let mut call = serde_json::to_value(Call::new(call, &Anchor::new())).unwrap();
+        let measured = call["media"].as_object_mut().unwrap().remove("measured").unwrap();
+        assert!(measured.as_str().unwrap().ends_with('Z'));
+        assert_eq!(
+            call["media"],
+            json!({
+                "codec": "PCMU", "path": "kernel", "quality": "good", "round_trip_ms": 23.4, "foreign": 3,
+                "received": {"packets": 990, "bytes": 170_280, "lost": 10, "loss_percent": 1.0, "jitter_ms": 3.125,
+                             "late": 2, "duplicates": 1, "mos": 4.31},
+                "sent": {"packets": 1_000, "bytes": 172_000, "lost": null, "loss_percent": null, "jitter_ms": null,
+                         "late": null, "duplicates": null, "mos": null},
+            })
+        );
     }
 
     #[test]
@@ -318,6 +446,7 @@ mod tests {
                 "redirecting": {"number": "1005", "name": ""}, "redirection": {"number": "", "name": ""},
                 "completion": 3,
                 "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869",
+                "media": null,
             })
         );
     }

@@ -1,8 +1,12 @@
 //! Gauges and counters of the running engine: written by the drivers, read by anybody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use trunkline_sip::agent::Gauges as AgentGauges;
+
+use super::call_quality::CallQuality;
+use crate::switch::quality::MediaTotals;
 
 /// Something that is counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +35,10 @@ pub(crate) struct Metrics {
     calls: AtomicU64,
     legs: AtomicU64,
     media_ports_in_use: AtomicU64,
+    /// Written by the switch once in a while, read once a scrape.
+    media: Mutex<MediaTotals>,
+    /// How calls sounded.
+    pub(crate) call_quality: CallQuality,
 }
 
 #[derive(Debug, Default)]
@@ -71,6 +79,8 @@ pub struct MetricsSnapshot {
     pub send_errors_total: u64,
     /// Binding changes that the store could not keep, since the start.
     pub store_errors_total: u64,
+    /// What the relay counted since the start, as far as it has said: a few seconds ago for calls that are up.
+    pub media: MediaTotals,
 }
 
 impl Metrics {
@@ -81,6 +91,8 @@ impl Metrics {
             calls: AtomicU64::new(0),
             legs: AtomicU64::new(0),
             media_ports_in_use: AtomicU64::new(0),
+            media: Mutex::default(),
+            call_quality: CallQuality::default(),
         }
     }
 
@@ -99,6 +111,10 @@ impl Metrics {
         self.calls.store(calls, Ordering::Relaxed);
         self.legs.store(legs, Ordering::Relaxed);
         self.media_ports_in_use.store(media_ports_in_use, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_media(&self, totals: MediaTotals) {
+        *self.media.lock().unwrap_or_else(PoisonError::into_inner) = totals;
     }
 
     pub(crate) fn snapshot(&self, registrations: u64, connections: u64) -> MetricsSnapshot {
@@ -121,6 +137,7 @@ impl Metrics {
             panics_total: counted(Counter::Panics),
             send_errors_total: counted(Counter::SendErrors),
             store_errors_total: counted(Counter::StoreErrors),
+            media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
 }

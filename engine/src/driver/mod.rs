@@ -8,6 +8,7 @@
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //! ```
 
+pub(crate) mod call_quality;
 pub(crate) mod clock;
 pub(crate) mod event_log;
 mod lifeline;

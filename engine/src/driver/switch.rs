@@ -156,6 +156,7 @@ impl SwitchLoop {
                 gauges.legs as u64,
                 gauges.media_ports_in_use as u64,
             );
+            self.metrics.set_media(self.switch.media_totals());
         }
     }
 
@@ -234,6 +235,9 @@ impl SwitchLoop {
         }
         for kept in self.out.store.drain(..) {
             self.store.keep(kept);
+        }
+        for ended in self.out.ended.drain(..) {
+            self.metrics.call_quality.note(&ended);
         }
         for (app, message) in self.out.messages.drain(..) {
             if let Message::Reply { request, reply } = &message

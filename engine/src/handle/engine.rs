@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use trunkline_sip::location::Location;
 
 use super::{Call, Line};
+use crate::driver::call_quality::CallQuality;
 use crate::driver::event_log::{EventLog, Subscription};
 use crate::driver::metrics::{Metrics, MetricsSnapshot};
 use crate::driver::stream::Connections;
@@ -137,6 +138,11 @@ impl Engine {
     pub fn metrics(&self) -> MetricsSnapshot {
         let registrations = self.shared.location.len() as u64;
         self.shared.metrics.snapshot(registrations, self.shared.connections.len() as u64)
+    }
+
+    /// How calls sounded.
+    pub(crate) fn call_quality(&self) -> &CallQuality {
+        &self.shared.metrics.call_quality
     }
 
     /// The applications of the configuration.

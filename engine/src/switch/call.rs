@@ -12,6 +12,7 @@ use super::digits::Listening;
 use super::diversion::Trail;
 use super::ids::{AppId, CallId, CompletionId, RequestId};
 use super::privilege::CallPrivilege;
+use super::quality::MediaView;
 use super::report::Hold;
 use super::ring::Ring;
 use super::route::Destination;
@@ -172,6 +173,8 @@ pub(super) struct Call {
     pub(super) camped: Option<CompletionId>,
     /// Whether it is answered only to hear that a feature was switched.
     pub(super) is_confirmed: bool,
+    /// The figures of a station that it has no more.
+    pub(super) media: Option<Box<MediaView>>,
 }
 
 impl Call {
@@ -236,6 +239,7 @@ impl Call {
             taker: None,
             camped: None,
             is_confirmed: false,
+            media: None,
         }
     }
 

@@ -72,7 +72,7 @@ impl Switch {
             return;
         }
         if let Err(status) = self.admit(now, leg, &invite, out) {
-            self.media.close(leg, out);
+            self.media.close(leg, None, out);
             out.sip.push(Command::Reject(leg, status, self.refusal_headers(status, None)));
         }
     }

@@ -2,18 +2,21 @@
 //!
 //! Only differences go to the relay, so that every event may simply say again what ought to be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{
-    CallProgress, Command, ConferenceId, Detection, DigitVia, Feed, LegId as MediaLegId, Parcel, PortPair,
-    PortPool, Remote,
+    CallProgress, Command, ConferenceId, Detection, DigitVia, Feed, LegId as MediaLegId, LegStats, Parcel,
+    PortPair, PortPool, Remote,
 };
 use trunkline_sip::LegId;
 
+use super::ids::CallId;
 use super::outbox::Outbox;
+use super::quality::{ASK_EVERY, ASK_PAUSE, ASKS_AT_ONCE, EndedMedia, Figures, MediaTotals, MediaView};
 use super::setup::MediaSetup;
 
 /// What a leg hears.
@@ -42,6 +45,11 @@ struct MediaLeg {
     detection: Detection,
     /// While the leg is on its way to its worker: what it will be told on arrival.
     waiting: Option<Vec<Command>>,
+    figures: Figures,
+    /// When the relay is asked for them.
+    ask_at: Instant,
+    /// The call whose station it was when it was closed, and that call's line.
+    last_of: Option<(CallId, Arc<str>)>,
 }
 
 /// How many commands wait for a leg on its way; further digits are lost with it.
@@ -93,6 +101,10 @@ pub(super) struct MediaPlane {
     /// Where each conference lives, and how many members it has.
     conferences: BTreeMap<ConferenceId, (u16, usize)>,
     next_worker: u16,
+    /// The legs that are asked for their figures, by when; and until when none is asked for.
+    asks: BTreeSet<(Instant, LegId)>,
+    asks_rest_until: Option<Instant>,
+    totals: MediaTotals,
 }
 
 impl MediaPlane {
@@ -102,6 +114,9 @@ impl MediaPlane {
             legs: BTreeMap::new(),
             conferences: BTreeMap::new(),
             next_worker: 0,
+            asks: BTreeSet::new(),
+            asks_rest_until: None,
+            totals: MediaTotals::default(),
         }
     }
 
@@ -134,7 +149,11 @@ impl MediaPlane {
             heard: Heard::Nothing,
             detection: Detection::default(),
             waiting: None,
+            figures: Figures::new(now),
+            ask_at: now + ASK_EVERY,
+            last_of: None,
         };
+        self.asks.insert((entry.ask_at, leg));
         self.legs.insert(leg, entry);
         out.media.push((worker, open(leg, ports, address, setup.silent_after)));
         Some(ports)
@@ -236,26 +255,87 @@ impl MediaPlane {
         }
     }
 
-    /// Closes a leg; its ports come back when the relay confirms.
-    pub(super) fn close(&mut self, leg: LegId, out: &mut Outbox) {
+    /// Closes a leg, which was last of this call; its ports come back when the relay confirms.
+    pub(super) fn close(&mut self, leg: LegId, last_of: Option<(CallId, Arc<str>)>, out: &mut Outbox) {
         if let Some(entry) = self.open_leg(leg) {
             entry.closing = true;
+            entry.last_of = last_of;
+            let ask = (entry.ask_at, leg);
             // One on its way is closed where it arrives.
             if entry.waiting.is_none() {
                 out.media.push((entry.worker, Command::Close(media_leg(leg))));
             }
             let heard = mem::replace(&mut entry.heard, Heard::Nothing);
+            self.asks.remove(&ask);
             self.leave(heard);
         }
     }
 
-    /// The relay closed the leg.
-    pub(super) fn closed(&mut self, now: Instant, leg: LegId, ports: PortPair) {
-        if self.legs.get(&leg).is_some_and(|entry| entry.ports == ports) {
-            let heard = self.legs.remove(&leg).map_or(Heard::Nothing, |entry| entry.heard);
-            self.leave(heard);
-            self.pool.release(now, ports);
+    /// The relay closed the leg and says its last figures; whose they are, if it was a call's.
+    pub(super) fn closed(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        ports: PortPair,
+        stats: LegStats,
+    ) -> Option<EndedMedia> {
+        self.legs.get(&leg).filter(|entry| entry.ports == ports)?;
+        self.measured(now, leg, stats);
+        let entry = self.legs.remove(&leg)?;
+        self.asks.remove(&(entry.ask_at, leg));
+        self.leave(entry.heard);
+        self.pool.release(now, ports);
+        self.totals.flows_in_kernel -= u64::from(entry.figures.stats().in_kernel);
+        let (call, line) = entry.last_of?;
+        Some(EndedMedia { call, line, media: entry.figures.view() })
+    }
+
+    /// Asks for the figures of the legs whose turn it is.
+    pub(super) fn ask(&mut self, now: Instant, out: &mut Outbox) {
+        if self.asks_rest_until.is_some_and(|until| now < until) {
+            return;
         }
+        self.asks_rest_until = None;
+        let mut asked = 0;
+        while let Some(&(_, leg)) = self.asks.first().filter(|(at, _)| *at <= now) {
+            if asked == ASKS_AT_ONCE {
+                self.asks_rest_until = Some(now + ASK_PAUSE);
+                return;
+            }
+            asked += 1;
+            self.asks.pop_first();
+            if let Some(entry) = self.open_leg(leg) {
+                entry.ask_at = now + ASK_EVERY;
+                entry.tell(Command::Stats(media_leg(leg)), out);
+                self.asks.insert((now + ASK_EVERY, leg));
+            }
+        }
+    }
+
+    /// When [`Self::ask`] has something to ask.
+    pub(super) fn ask_at(&self) -> Option<Instant> {
+        let (at, _) = self.asks.first()?;
+        Some(self.asks_rest_until.map_or(*at, |until| until.max(*at)))
+    }
+
+    /// Takes figures of a leg; whether the call is of another grade.
+    pub(super) fn measured(&mut self, now: Instant, leg: LegId, stats: LegStats) -> bool {
+        let Some(entry) = self.legs.get_mut(&leg) else { return false };
+        let before = *entry.figures.stats();
+        self.totals.add(&before, &stats);
+        self.totals.flows_in_kernel += u64::from(stats.in_kernel);
+        self.totals.flows_in_kernel -= u64::from(before.in_kernel);
+        entry.figures.take(now, stats, entry.remote.as_ref())
+    }
+
+    /// The figures of a leg that was asked for them.
+    pub(super) fn view(&self, leg: LegId) -> Option<MediaView> {
+        self.legs.get(&leg).map(|entry| entry.figures.view()).filter(|media| !media.is_empty())
+    }
+
+    /// What was counted on all legs.
+    pub(super) const fn totals(&self) -> MediaTotals {
+        self.totals
     }
 
     /// The relay could not bind the pair: once, another is tried.
@@ -274,6 +354,7 @@ impl MediaPlane {
         let heard = mem::replace(&mut entry.heard, Heard::Nothing);
         // Commands wait for a leg that will not come: the one in its place starts at the new worker.
         entry.waiting = None;
+        let ask = (entry.ask_at, leg);
         if entry.closing {
             self.legs.remove(&leg);
             self.leave(heard);
@@ -282,6 +363,7 @@ impl MediaPlane {
         let other = if entry.retried { None } else { self.pool.allocate(now) };
         let Some(other) = other else {
             self.legs.remove(&leg);
+            self.asks.remove(&ask);
             self.leave(heard);
             return Reopened::Failed;
         };
@@ -499,7 +581,7 @@ mod tests {
         assert_eq!(bench.hear(A, Heard::Conference(ROOM)), ["0 detach 1"]);
         assert_eq!(bench.detached(A), ["1 attach 1", "1 feed 1 conference"]);
         assert_eq!(bench.hear(C, Heard::Silence), ["1 feed 3 own"]);
-        bench.plane.close(A, &mut bench.out);
+        bench.plane.close(A, None, &mut bench.out);
         assert_eq!(bench.told(), ["1 close 1"]);
         assert_eq!(bench.hear(B, Heard::Conference(ROOM)), ["0 feed 2 conference"]);
         assert_eq!(bench.plane.conferences.len(), 1);
@@ -510,13 +592,35 @@ mod tests {
         let mut bench = Bench::new();
         bench.hear(A, Heard::Conference(ROOM));
         bench.hear(A, Heard::Leg(C));
-        bench.plane.close(A, &mut bench.out);
+        bench.plane.close(A, None, &mut bench.out);
         assert!(bench.plane.conferences.is_empty());
         bench.told();
         assert_eq!(bench.detached(A), ["1 attach 1", "1 close 1"]);
         let ports = bench.plane.legs[&A].ports;
-        bench.plane.closed(bench.now, A, ports);
+        bench.plane.closed(bench.now, A, ports, LegStats::default());
         assert_eq!((bench.plane.legs(), bench.plane.ports_in_use()), (2, 2));
+    }
+
+    #[test]
+    fn many_legs_are_asked_in_turns() {
+        let mut bench = Bench::new();
+        bench.plane.pool = PortPool::new(20_000..=29_999, 7);
+        let legs = 3 + 3 * ASKS_AT_ONCE as u64;
+        for leg in 4..=legs {
+            bench.plane.open(bench.now, LegId(leg), 0, PEER, &bench.setup, &mut bench.out).unwrap();
+        }
+        bench.told();
+        let (start, mut asked) = (bench.now, Vec::new());
+        while asked.iter().sum::<usize>() < legs as usize {
+            let at = bench.plane.ask_at().unwrap();
+            assert!(at > bench.now, "the relay is asked again without a pause");
+            bench.now = at;
+            bench.plane.ask(at, &mut bench.out);
+            asked.push(bench.out.media.drain(..).count());
+        }
+        assert_eq!(asked, [ASKS_AT_ONCE, ASKS_AT_ONCE, ASKS_AT_ONCE, 3]);
+        assert_eq!(bench.now, start + ASK_EVERY + ASK_PAUSE * 3);
+        assert_eq!(bench.plane.ask_at(), Some(start + ASK_EVERY * 2));
     }
 
     #[test]
@@ -552,7 +656,7 @@ mod tests {
     #[test]
     fn who_is_gone_is_not_heard() {
         let mut bench = Bench::new();
-        bench.plane.close(C, &mut bench.out);
+        bench.plane.close(C, None, &mut bench.out);
         bench.told();
         assert_eq!(bench.hear(A, Heard::Leg(C)), ["0 feed 1 own"]);
     }

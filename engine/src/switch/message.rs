@@ -6,6 +6,7 @@ use super::call_state::CallState;
 use super::ids::{CallId, RequestId};
 use super::operation::{DigitMode, Reply};
 use super::privilege::CallPrivilege;
+use super::quality::MediaView;
 use super::view::MediaMode;
 
 /// One message to one application.
@@ -46,6 +47,15 @@ pub enum Message {
         line: Arc<str>,
         /// `connectedid`, `numownerdecr` …
         changed: &'static str,
+    },
+    /// The media of a call is over: how it was. TAPI has no such message, and LINE_CALLINFO ends with the call.
+    CallQuality {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// The figures of its station.
+        media: Box<MediaView>,
     },
     /// LINE_ADDRESSSTATE (NUMCALLS): the number of calls on the line changed.
     AddressState {

@@ -30,6 +30,7 @@ pub mod message;
 pub mod operation;
 pub mod outbox;
 pub mod privilege;
+pub mod quality;
 pub mod report;
 pub mod setup;
 pub mod view;
@@ -107,6 +108,7 @@ pub use operation::{
 };
 pub use outbox::Outbox;
 pub use privilege::CallPrivilege;
+pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup};
 pub use view::{
@@ -243,7 +245,12 @@ impl Switch {
     pub fn media(&mut self, now: Instant, event: MediaEvent, out: &mut Outbox) {
         self.now = now;
         match event {
-            MediaEvent::Closed { leg, ports, stats: _ } => self.media.closed(now, LegId(leg.0), ports),
+            MediaEvent::Closed { leg, ports, stats } => {
+                if let Some(ended) = self.media.closed(now, LegId(leg.0), ports, stats) {
+                    self.media_ended(ended, out);
+                }
+            }
+            MediaEvent::Stats { leg, stats } => self.measured(now, LegId(leg.0), stats, out),
             MediaEvent::OpenFailed { leg, ports } => {
                 let leg = LegId(leg.0);
                 let reopened = self.media.open_failed(now, leg, ports, &self.setup.media, out);
@@ -258,7 +265,7 @@ impl Switch {
                 self.generated(generation, cancelled, out);
             }
             MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
-            MediaEvent::Latched { .. } | MediaEvent::Stats { .. } => {}
+            MediaEvent::Latched { .. } => {}
         }
         self.settle(now, out);
     }
@@ -290,12 +297,14 @@ impl Switch {
             self.settle(now, out);
         }
         self.completions_due(now, out);
+        self.media.ask(now, out);
         self.settle(now, out);
     }
 
     /// When to call [`Self::handle_timeout`] if nothing arrives before.
     pub fn deadline(&self) -> Option<Instant> {
-        self.timers.deadline().into_iter().chain(self.completions.deadline()).min()
+        let calls = self.timers.deadline().into_iter();
+        calls.chain(self.completions.deadline()).chain(self.media.ask_at()).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.

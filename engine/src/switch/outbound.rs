@@ -315,7 +315,7 @@ impl Switch {
         let ports = opened.ok_or_else(|| Failure::local(503))?;
         let place = Place { port: ports.rtp(), address: self.setup.media.address };
         let Some(offer) = offer(invitation.offer.as_deref(), place) else {
-            self.media.close(leg, out);
+            self.media.close(leg, None, out);
             return Err(Failure::local(488));
         };
         let offer = Box::new(offer);

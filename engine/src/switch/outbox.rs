@@ -3,6 +3,7 @@
 use super::ids::AppId;
 use super::kept::Kept;
 use super::message::Message;
+use super::quality::EndedMedia;
 
 /// Commands for the agents and the relay, messages for the applications; each list in order. The caller owns it and
 /// empties it.
@@ -16,11 +17,17 @@ pub struct Outbox {
     pub messages: Vec<(AppId, Message)>,
     /// What is to be kept over a restart.
     pub store: Vec<Kept>,
+    /// Media that is over, for log and statistics.
+    pub ended: Vec<EndedMedia>,
 }
 
 impl Outbox {
     /// Whether nothing is to be done.
     pub fn is_empty(&self) -> bool {
-        self.sip.is_empty() && self.media.is_empty() && self.messages.is_empty() && self.store.is_empty()
+        self.sip.is_empty()
+            && self.media.is_empty()
+            && self.messages.is_empty()
+            && self.store.is_empty()
+            && self.ended.is_empty()
     }
 }

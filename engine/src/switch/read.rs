@@ -134,6 +134,7 @@ impl Switch {
             media_modes: call.media_modes.clone(),
             data: call.data.clone(),
             user_user: call.user_user.clone(),
+            media: call.leg.and_then(|leg| self.media.view(leg)).or_else(|| call.media.as_deref().cloned()),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! How calls end: a station leaves, an application drops, the network fails; and what the other side then hears.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::LegId;
@@ -58,6 +59,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.end_conference(now, id, parting, out);
+        self.keep_figures(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let peer = call.peer.take();
         let errand = call.errand.take();
@@ -138,8 +140,9 @@ impl Switch {
 
     /// A leg is over by the far end's doing, or confirmed as ended.
     pub(super) fn leg_over(&mut self, now: Instant, leg: LegId, failure: Failure, out: &mut Outbox) {
-        self.media.close(leg, out);
-        let Some(entry) = self.legs.remove(&leg) else { return };
+        let entry = self.legs.remove(&leg);
+        self.media.close(leg, entry.as_ref().and_then(|entry| self.named(entry.call)), out);
+        let Some(entry) = entry else { return };
         if entry.phase == LegPhase::Ending {
             return;
         }
@@ -182,7 +185,8 @@ impl Switch {
 
     /// Ends a leg in the way of its phase. The agent confirms by `Ended` or `Failed`.
     pub(super) fn end_leg(&mut self, leg: LegId, status: u16, reason: Option<&str>, out: &mut Outbox) {
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let Some(entry) = self.legs.get(&leg) else { return };
+        let call = entry.call;
         let command = match entry.phase {
             LegPhase::Ending => return,
             LegPhase::Offered => Command::Reject(leg, status, self.refusal_headers(status, reason)),
@@ -194,7 +198,12 @@ impl Switch {
             entry.phase = LegPhase::Ending;
         }
         out.sip.push(command);
-        self.media.close(leg, out);
+        self.media.close(leg, self.named(call), out);
+    }
+
+    /// A call with its line.
+    fn named(&self, id: CallId) -> Option<(CallId, Arc<str>)> {
+        self.calls.get(&id).map(|call| (id, Arc::clone(&call.line)))
     }
 
     /// Ends both sides because one of them has no media any more.

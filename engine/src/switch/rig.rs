@@ -18,6 +18,7 @@ use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId, UsageId};
 
 use super::feature_code::FeatureCodes;
+use super::quality::EndedMedia;
 use super::setup::{
     AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
     RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
@@ -164,6 +165,10 @@ pub(super) struct Rig {
     pub(super) open: BTreeMap<LegId, (u16, trunkline_media::PortPair)>,
     /// What else the relay was told, in order.
     pub(super) relayed: Vec<MediaCommand>,
+    /// What the relay says of a leg when it closes.
+    pub(super) counts: BTreeMap<LegId, LegStats>,
+    /// Media that is over.
+    pub(super) ended: Vec<EndedMedia>,
     next_leg: u64,
     next_request: u32,
 }
@@ -188,6 +193,8 @@ impl Rig {
             feeds: BTreeMap::new(),
             open: BTreeMap::new(),
             relayed: Vec::new(),
+            counts: BTreeMap::new(),
+            ended: Vec::new(),
             next_leg: 0,
             next_request: 0,
         }
@@ -202,6 +209,7 @@ impl Rig {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
         self.store.extend(out.store);
+        self.ended.extend(out.ended);
         for (worker, command) in out.media {
             match command {
                 MediaCommand::Open { leg, ports, .. } => {
@@ -227,7 +235,7 @@ impl Rig {
                     self.feeds.remove(&id);
                     self.remotes.remove(&id);
                     let mut out = Outbox::default();
-                    let stats = LegStats::default();
+                    let stats = self.counts.remove(&id).unwrap_or_default();
                     self.switch.media(self.now, MediaEvent::Closed { leg, ports, stats }, &mut out);
                     self.take(out);
                 }

@@ -263,14 +263,16 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
     })
 }
 
-/// A name of an encoding that is the same for the same encoding (RFC 4566 rtpmap): FNV-1a over name, clock and channels.
 fn foreign(codec: &trunkline_sip::sdp::Codec<'_>) -> ForeignCodec {
-    let name = codec.name.bytes().map(|byte| byte.to_ascii_lowercase());
-    let rest = codec.clock_rate_hz.to_be_bytes().into_iter().chain([codec.channels]);
-    let hash = name
-        .chain(rest)
-        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    ForeignCodec { name: hash, clock_hz: codec.clock_rate_hz }
+    let name = encoding_number(codec.name, codec.clock_rate_hz, codec.channels);
+    ForeignCodec { name, clock_hz: codec.clock_rate_hz }
+}
+
+/// A number that is the same for the same encoding (RFC 4566 rtpmap): FNV-1a over name, clock and channels.
+pub(super) fn encoding_number(name: &str, clock_hz: u32, channels: u8) -> u32 {
+    let name = name.bytes().map(|byte| byte.to_ascii_lowercase());
+    let rest = clock_hz.to_be_bytes().into_iter().chain([channels]);
+    name.chain(rest).fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {

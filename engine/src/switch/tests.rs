@@ -14,6 +14,7 @@ mod forks;
 mod forwarding;
 mod holding;
 mod limits;
+mod measuring;
 mod ownership;
 mod parking;
 mod picking_up;

@@ -10,6 +10,7 @@ use super::forward::ForwardEntry;
 use super::ids::{CallId, CompletionId};
 use super::operation::CallOperation;
 use super::privilege::CallPrivilege;
+use super::quality::MediaView;
 use super::setup::LineKind;
 
 /// A call as one application sees it (LINECALLINFO with LINECALLSTATUS).
@@ -53,6 +54,8 @@ pub struct CallView {
     pub data: Bytes,
     /// The user-user information that came last.
     pub user_user: Bytes,
+    /// The media of its station, as the relay said last: at most a few seconds ago, and at the end. `None` while there was none.
+    pub media: Option<MediaView>,
 }
 
 /// A party as a person reads it.

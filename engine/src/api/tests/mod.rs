@@ -492,6 +492,7 @@ async fn every_type_of_event_is_in_the_contract() {
         [
             "address-state",
             "call-info",
+            "call-quality",
             "call-state",
             "close",
             "digits",

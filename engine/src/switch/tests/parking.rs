@@ -181,7 +181,7 @@ fn unpark_connects_a_new_call_when_the_phone_has_answered() {
     assert_eq!((view.called.number.as_str(), view.connected.number.as_str()), ("701", "1001"));
     assert_eq!(rig.switch.call(CRM, CallId(1)).unwrap().connected.number, "1002");
     assert_eq!(contact(&rig, "701"), None);
-    assert_eq!(rig.switch.deadline(), None);
+    assert_eq!(rig.switch.timers.deadline(), None);
     rig.hang_up(own);
     rig.commands();
     assert_eq!(rig.switch.conversations, 0);
@@ -406,7 +406,7 @@ fn a_reminder_is_taken_back_when_somebody_else_retrieves() {
     assert!(rig.commands().contains(&format!("end {station}")));
     assert!(rig.states(CRM).contains(&"c3 disconnected/pickup".to_owned()));
     assert_eq!(rig.feeds[&picker], format!("leg {caller:?}"));
-    assert_eq!(rig.switch.deadline(), None);
+    assert_eq!(rig.switch.timers.deadline(), None);
 }
 
 #[test]

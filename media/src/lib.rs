@@ -19,6 +19,7 @@ mod flow;
 pub mod g711;
 pub mod g722;
 pub mod io;
+pub mod kernel;
 mod latch;
 pub mod limits;
 pub mod offload;

@@ -61,7 +61,19 @@ impl RelayThread {
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
     pub fn spawn(index: usize, config: RelayConfig, on_event: OnEvent) -> io::Result<Self> {
-        let mut io = KernelIo::open()?;
+        Self::spawn_over(KernelIo::open()?, index, config, on_event)
+    }
+
+    /// The same over sockets that may have their flows forwarded in the kernel ([`KernelIo::set_flows`]).
+    ///
+    /// # Errors
+    /// The kernel's, when threads are used up.
+    pub fn spawn_over(
+        mut io: KernelIo,
+        index: usize,
+        config: RelayConfig,
+        on_event: OnEvent,
+    ) -> io::Result<Self> {
         io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
         let handle = RelayHandle { commands: sender, doorbell: Arc::new(Doorbell(io.waker())) };

@@ -17,6 +17,7 @@ mod sipp;
 mod api;
 mod command_line;
 mod faults;
+mod kernel;
 mod load;
 mod operations;
 mod phones;

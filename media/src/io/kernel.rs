@@ -11,7 +11,9 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
 use super::{DatagramIo, Token};
+use crate::kernel::KernelFlows;
 use crate::limits::{BATCH_SOCKETS, RECEIVE_BUFFER_BYTES};
+use crate::offload::{FlowCount, KernelFlow};
 
 /// The token of the wake-up descriptor; no leg has this generation and slot.
 const WAKE: u64 = u64::MAX;
@@ -26,6 +28,7 @@ pub struct KernelIo {
     woken: bool,
     /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
     traffic_class: u32,
+    flows: Option<KernelFlows>,
 }
 
 impl fmt::Debug for KernelIo {
@@ -53,7 +56,7 @@ impl Waker {
 #[derive(Debug)]
 pub struct KernelSocket {
     udp: UdpSocket,
-    is_v6: bool,
+    bound: SocketAddr,
 }
 
 impl KernelIo {
@@ -73,12 +76,18 @@ impl KernelIo {
             next: 0,
             woken: false,
             traffic_class: 0,
+            flows: None,
         })
     }
 
     /// Lets the sockets that are bound from here on mark their packets with this DSCP (RFC 2474), 0 to 63.
     pub const fn mark(&mut self, dscp: u8) {
         self.traffic_class = (dscp as u32 & 0x3f) << 2;
+    }
+
+    /// Lets established flows be forwarded in the kernel.
+    pub fn set_flows(&mut self, flows: KernelFlows) {
+        self.flows = Some(flows);
     }
 
     /// What other threads wake this one with.
@@ -122,7 +131,12 @@ impl DatagramIo for KernelIo {
         }
         let udp = UdpSocket::from(socket);
         self.epoll.watch(&udp, token.0)?;
-        Ok(KernelSocket { udp, is_v6: address.is_ipv6() })
+        let bound = udp.local_addr()?;
+        // A flow of the port's last call would take this one's packets.
+        if let Some(flows) = &mut self.flows {
+            flows.recall(bound);
+        }
+        Ok(KernelSocket { udp, bound })
     }
 
     fn release(&mut self, socket: &KernelSocket) {
@@ -153,18 +167,34 @@ impl DatagramIo for KernelIo {
     fn receive(&mut self, socket: &KernelSocket, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
         // An error is an earlier send's ICMP answer or nothing to be had; either way there is no datagram.
         let (length, from) = socket.udp.recv_from(buffer).ok()?;
-        Some((length, if socket.is_v6 { canonical(from) } else { from }))
+        Some((length, if socket.bound.is_ipv6() { canonical(from) } else { from }))
     }
 
     #[inline]
     fn send(&mut self, socket: &KernelSocket, packet: &[u8], to: SocketAddr) -> bool {
         let to = match to {
-            SocketAddr::V4(v4) if socket.is_v6 => {
+            SocketAddr::V4(v4) if socket.bound.is_ipv6() => {
                 SocketAddr::V6(SocketAddrV6::new(v4.ip().to_ipv6_mapped(), v4.port(), 0, 0))
             }
             SocketAddr::V4(_) | SocketAddr::V6(_) => to,
         };
         socket.udp.send_to(packet, to).is_ok()
+    }
+
+    fn can_offload(&self) -> bool {
+        self.flows.is_some()
+    }
+
+    fn offload(&mut self, from: &KernelSocket, by: &KernelSocket, flow: &KernelFlow) -> bool {
+        self.flows.as_mut().is_some_and(|flows| flows.offload(from.bound, by.bound, flow))
+    }
+
+    fn offloaded(&mut self, from: &KernelSocket) -> Option<FlowCount> {
+        self.flows.as_ref()?.count(from.bound)
+    }
+
+    fn recall(&mut self, from: &KernelSocket) -> Option<FlowCount> {
+        self.flows.as_mut()?.recall(from.bound)
     }
 
     fn dropped(&self, socket: &KernelSocket) -> u64 {

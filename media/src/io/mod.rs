@@ -4,7 +4,7 @@ pub mod kernel;
 mod local;
 mod program;
 pub mod simulated;
-mod syscall;
+pub(crate) mod syscall;
 
 use std::io;
 use std::net::SocketAddr;

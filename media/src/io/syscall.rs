@@ -1,5 +1,8 @@
 //! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
-#![expect(unsafe_code, reason = "epoll, eventfd and SO_MEMINFO have no safe form in the standard library")]
+#![expect(
+    unsafe_code,
+    reason = "epoll, eventfd, SO_MEMINFO, netlink groups and the raw monotonic clock have no safe form in the standard library"
+)]
 
 use std::fs::File;
 use std::io;
@@ -115,4 +118,33 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(limit.rlim_cur)
+}
+
+/// Lets a netlink socket hear what the kernel tells a group (`RTNLGRP_*`).
+pub(crate) fn join_netlink_group(socket: &impl AsRawFd, group: u32) -> io::Result<()> {
+    const ADD_MEMBERSHIP: libc::c_int = 1;
+    let length = libc::socklen_t::try_from(size_of_val(&group)).unwrap_or(0);
+    // SAFETY: the kernel reads `length` bytes, the size of `group`, which lives throughout the call.
+    let done = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_NETLINK,
+            ADD_MEMBERSHIP,
+            (&raw const group).cast(),
+            length,
+        )
+    };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The monotonic clock as programs in the kernel read it, in nanoseconds.
+pub(crate) fn monotonic_ns() -> u64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel writes one `timespec`, which lives throughout the call.
+    let done = unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    if done != 0 {
+        return 0;
+    }
+    let (seconds, nanoseconds) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_nsec));
+    seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0)
 }

@@ -9,6 +9,8 @@
 # in the report. Nothing survives the run: namespaces and processes end with it, however it ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=bench/hosts.sh
+source bench/hosts.sh
 
 main() {
     case ${1:-} in
@@ -36,61 +38,23 @@ isolated() {
     done
     [ ${#softirqd[@]} -gt 0 ] || echo "ksoftirqd is not to be seen here, and not counted" >&2
     export softirqd_list="${softirqd[*]}"
-    local unshare=(unshare --net --pid --fork --kill-child --mount-proc)
-    [ "$(id -u)" = 0 ] || unshare+=(--map-root-user)
     # Round-robin scheduling keeps other work on the machine out of the windows; without the privilege it goes without.
     if chrt --rr 1 true 2>/dev/null; then unshare=(chrt --rr 1 "${unshare[@]}"); fi
-    echo "$(nproc) cores, $(sed -n 's/^model name\s*: //p' /proc/cpuinfo | head -1); Linux $(uname -r); $(date -I);" \
-        "rtpengine $(rtpengine --version 2>&1 | sed -n 's/^Version: //p')"
+    echo "$(machine); rtpengine $(rtpengine --version 2>&1 | sed -n 's/^Version: //p')"
     exec "${unshare[@]}" bash "$0" inside "$@"
 }
 
 inside() {
-    host_of client
-    client=$host
-    host_of server
-    server=$host
-    ip link set lo up
-    link client 1 "$client"
-    link server 2 "$server"
-    # Ten relays have an address of their own each.
+    make_hosts
+    # Relays have an address of their own each.
     local side relay
     for side in 1 2; do
         for relay in 1{0..9}; do ip address add "10.80.$side.$relay/24" dev "veth$side"; done
     done
-    ip link add direct0 netns "$client" type veth peer name direct0 netns "$server"
-    on "$client" ip address add 10.80.3.1/24 dev direct0
-    on "$server" ip address add 10.80.3.2/24 dev direct0
-    on "$client" ip link set direct0 up
-    on "$server" ip link set direct0 up
-    echo 1 >/proc/sys/net/ipv4/ip_forward
     # Stateless NAT gives a packet a source of this host before it is routed.
     echo 1 >/proc/sys/net/ipv4/conf/all/accept_local
     # shellcheck disable=SC2086 # a list of paths without blanks
     "$load" --namespaces "/proc/$client/ns/net" "/proc/$server/ns/net" ${softirqd_list:+--softirqd $softirqd_list} "$@"
-}
-
-# A network namespace lives as long as a process in it.
-host_of() {
-    unshare --net sleep infinity &
-    host=$!
-    until [ "$(readlink "/proc/$host/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.01; done
-}
-
-# link NAME SIDE HOST: veth between this host (10.80.SIDE.1) and that one (10.80.SIDE.2), which is routed by this one.
-link() {
-    ip link add "veth$2" type veth peer name relay0 netns "$3"
-    ip address add "10.80.$2.1/24" dev "veth$2"
-    ip link set "veth$2" up
-    on "$3" ip address add "10.80.$2.2/24" dev relay0
-    on "$3" ip link set relay0 up
-    on "$3" ip route add default via "10.80.$2.1"
-}
-
-on() {
-    local host=$1
-    shift
-    nsenter --target "$host" --net "$@"
 }
 
 main "$@"

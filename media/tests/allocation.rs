@@ -1,9 +1,10 @@
 //! Relaying a packet allocates nothing.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::io::{DatagramIo, Token};
 use trunkline_media::{
     Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
@@ -43,6 +44,23 @@ impl DatagramIo for Nowhere {
     }
 }
 
+/// A far end that speaks PCMU from where it said.
+fn remote(rtp: SocketAddr) -> Remote {
+    Remote {
+        rtp: Some(rtp),
+        rtcp: Some(rtp),
+        source: SourcePolicy::Signalled,
+        payload_types: PayloadTypes::default().with(0),
+        codecs: Codecs::default(),
+        speaks: Codecs::default(),
+        send: true,
+        receive: true,
+        sealed: false,
+        protection: Protection::Plain,
+        ice: None,
+    }
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
 fn no_packet_allocates() {
@@ -54,20 +72,7 @@ fn no_packet_allocates() {
         let ports = PortPair(20_000 + u16::try_from(leg.0).unwrap() * 2);
         let address = "0.0.0.0".parse().unwrap();
         worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
-        let remote = Remote {
-            rtp: Some(far),
-            rtcp: Some(far),
-            source: SourcePolicy::Signalled,
-            payload_types: PayloadTypes::default().with(0),
-            codecs: Codecs::default(),
-            speaks: Codecs::default(),
-            send: true,
-            receive: true,
-            sealed: false,
-            protection: Protection::Plain,
-            ice: None,
-        };
-        worker.command(now, Command::Remote(leg, remote), &mut out);
+        worker.command(now, Command::Remote(leg, remote(far)), &mut out);
     }
     worker.command(now, Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
     worker.command(now, Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);
@@ -89,4 +94,46 @@ fn no_packet_allocates() {
         }
     });
     assert_eq!((worker.io().sent, counted.count_total), (20_000, 0));
+}
+
+/// The same through epoll and real sockets, as a media thread does it.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "real sockets are read in real time")]
+fn no_packet_through_the_sockets_allocates() {
+    let patience = Duration::from_secs(5);
+    let mut out = Vec::with_capacity(64);
+    let io = KernelIo::open().unwrap();
+    let mut worker = RelayWorker::new(Instant::now(), io, RelayConfig::default());
+    let address = Ipv4Addr::LOCALHOST.into();
+    let phones = [(); 2].map(|()| {
+        let phone = UdpSocket::bind((address, 0)).unwrap();
+        phone.set_read_timeout(Some(patience)).unwrap();
+        phone
+    });
+    for (leg, phone) in [LegId(0), LegId(1)].into_iter().zip(&phones) {
+        let ports = PortPair(23_500 + u16::try_from(leg.0).unwrap() * 2);
+        worker.command(Instant::now(), Command::Open { leg, ports, address, silent_after: None }, &mut out);
+        worker.command(Instant::now(), Command::Remote(leg, remote(phone.local_addr().unwrap())), &mut out);
+    }
+    worker.command(Instant::now(), Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
+    worker.command(Instant::now(), Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);
+    assert!(out.is_empty(), "{out:?}");
+
+    let mut packet = [0x55; 172];
+    let mut buffer = [0; 2_048];
+    let mut relayed = 0;
+    let counted = allocation_counter::measure(|| {
+        for n in 0..2_000_u16 {
+            for (from, to, port) in [(0, 1, 23_500), (1, 0, 23_502)] {
+                packet[..4].copy_from_slice(&[0x80, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]]);
+                phones[from].send_to(&packet, (address, port)).unwrap();
+                // What is sent over the loopback interface has arrived.
+                worker.io_mut().wait(Some(patience)).unwrap();
+                worker.handle_io(Instant::now(), &mut out);
+                worker.handle_timeout(Instant::now(), &mut out);
+                relayed += phones[to].recv_from(&mut buffer).map_or(0, |(length, _)| length / packet.len());
+            }
+        }
+    });
+    assert_eq!((relayed, counted.count_total), (4_000, 0));
 }

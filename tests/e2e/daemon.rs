@@ -64,6 +64,8 @@ impl Daemon {
                     None => panic!("/metrics has no {gauge}"),
                 }
             }
+            // The daemon may not have seen yet that the connection of the last question is closed.
+            thread::sleep(CLOSED_WITHIN);
             match count_descriptors(id) {
                 open if open > before => Err(format!("{open} descriptors, {before} after the start")),
                 _ => Ok(()),
@@ -135,6 +137,7 @@ fn count_descriptors(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
 
+const CLOSED_WITHIN: Duration = Duration::from_millis(100);
 const GAUGES: [&str; 4] = [
     "trunkline_calls",
     "trunkline_sip_dialogs",

@@ -19,7 +19,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
-    [ethtool]=ethtool [clang-14]=clang-14 [llvm-strip-14]=llvm-14
+    [ethtool]=ethtool [nft]=nftables [clang-14]=clang-14 [llvm-strip-14]=llvm-14
 )
 
 install_missing() {

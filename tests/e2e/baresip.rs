@@ -15,7 +15,8 @@ use crate::process::Process;
 
 /// A phone on a host of its own.
 pub(crate) struct Baresip {
-    process: Process,
+    /// The process.
+    pub(crate) process: Process,
     directory: PathBuf,
     control: TcpStream,
     received: Vec<u8>,

@@ -21,4 +21,5 @@ mod kernel;
 mod load;
 mod operations;
 mod phones;
+mod quality;
 mod registration;

@@ -83,6 +83,13 @@ pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process
     process
 }
 
+/// Runs a command to its end on the host of a program that [`spawn_on_host`] started.
+pub(crate) fn run_on_host(host: &Process, program: &str, arguments: &[&OsStr]) {
+    let network = format!("--net=/proc/{}/ns/net", host.id());
+    let command = [network.as_ref(), program.as_ref()];
+    run("nsenter", &[&command, arguments].concat());
+}
+
 /// Runs a command to its end.
 pub(crate) fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) {
     let status = Command::new(program).args(arguments).status();

@@ -18,6 +18,7 @@ mod ownership;
 mod park;
 mod pickup;
 mod privilege;
+mod quality;
 mod redirect;
 mod refer;
 mod registration;

@@ -421,11 +421,17 @@ impl Lab {
     #[track_caller]
     pub fn expect_messages(&mut self, app: &str, expected: &str) {
         let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let kinds = ["call-info", "address-state", "registration"];
+        let kinds = ["call-info", "call-quality", "address-state", "registration"];
         let named: Vec<&str> =
             kinds.into_iter().filter(|kind| expected.iter().any(|line| line.contains(kind))).collect();
         let told = self.apps[place_of(app)].take(&named);
         assert_eq!(told, expected, "\n{app} was told:\n  {}", told.join("\n  "));
+    }
+
+    /// What of this kind an application was told since the last time.
+    pub fn told(&mut self, app: &str, kind: &str) -> Vec<String> {
+        let told = self.apps[place_of(app)].take(&[kind]);
+        told.into_iter().filter(|told| told.contains(kind)).collect()
     }
 
     /// Compares the states of calls on a line that an application was told of, and leaves them for later.

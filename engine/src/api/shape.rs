@@ -173,7 +173,7 @@ pub(super) struct Media {
     /// What the station speaks, by its name in SDP.
     #[schema(example = "PCMU")]
     codec: Option<&'static str>,
-    /// Who forwards what the station says: `kernel` or `user` space.
+    /// Who forwards what the station says: `kernel` or `user` space; of a call that is over, most of it.
     path: &'static str,
     /// How the call sounded lately, by the worse direction: `good` (estimated MOS from 3.6), `fair` (from 3.1) or `poor`.
     quality: Option<&'static str>,

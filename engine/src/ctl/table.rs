@@ -98,6 +98,7 @@ const CALL: &[Column] = &[
     Column { title: "CALLER", fields: &["/caller/number", "/caller/name"] },
     Column { title: "CALLED", fields: &["/called/number", "/called/name"] },
     Column { title: "PRIVILEGE", fields: &["/privilege"] },
+    Column { title: "MOS", fields: &["/media/received/mos", "/media/sent/mos"] },
     Column { title: "FEATURES", fields: &["/features"] },
 ];
 

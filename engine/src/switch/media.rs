@@ -287,7 +287,7 @@ impl MediaPlane {
         self.pool.release(now, ports);
         self.totals.flows_in_kernel -= u64::from(entry.figures.stats().in_kernel);
         let (call, line) = entry.last_of?;
-        Some(EndedMedia { call, line, media: entry.figures.view() })
+        Some(EndedMedia { call, line, media: entry.figures.last_view() })
     }
 
     /// Asks for the figures of the legs whose turn it is.

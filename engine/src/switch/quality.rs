@@ -51,7 +51,7 @@ pub struct MediaView {
     pub round_trip_us: Option<u32>,
     /// How the call sounded lately; `None` before the first second of speech.
     pub grade: Option<Grade>,
-    /// Whether what it says is forwarded by the kernel.
+    /// Whether what it says is forwarded by the kernel; of media that is over, whether most of it was.
     pub in_kernel: bool,
     /// Packets from sources that may not speak there.
     pub foreign: u64,
@@ -225,6 +225,12 @@ impl Figures {
         let graded = self.grade.replace(Grade::after(self.grade, mos_x100));
         // A call is taken for good before it is known.
         self.grade != Some(graded.unwrap_or(Grade::Good))
+    }
+
+    /// As an application sees them when the leg is closed.
+    pub(super) fn last_view(&self) -> MediaView {
+        let in_kernel = self.stats.kernel_packets > self.stats.packets_received / 2;
+        MediaView { in_kernel, ..self.view() }
     }
 
     /// As an application sees them.

@@ -170,9 +170,12 @@ fn flows_in_the_kernel_are_counted_until_they_leave_it() {
     assert!(media(&rig, 1).unwrap().in_kernel);
     says(&mut rig, station, seconds(2, 0));
     assert_eq!(rig.switch.media_totals().flows_in_kernel, 1);
+    rig.counts.insert(caller, LegStats { kernel_packets: 60, ..seconds(2, 0) });
     rig.hang_up(caller);
     rig.commands();
     assert_eq!(rig.switch.media_totals().flows_in_kernel, 0);
+    let kernel: Vec<_> = rig.ended.iter().map(|ended| (ended.call, ended.media.in_kernel)).collect();
+    assert_eq!(kernel, [(CallId(1), true), (CallId(2), false)]);
 }
 
 #[test]

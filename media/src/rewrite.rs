@@ -64,7 +64,7 @@ impl Rewrite {
     }
 
     /// The header with which the packet goes out.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn continue_with(&mut self, now_us: u64, header: &Header) -> Header {
         let mut turns = false;
         if self.source != Some(header.ssrc) {

@@ -153,7 +153,7 @@ impl Reception {
                 return;
             }
         }
-        self.received += 1;
+        self.received = self.received.wrapping_add(1);
         if clock_hz != 0 {
             self.measure_jitter(now_us, header.timestamp, clock_hz);
         }
@@ -314,7 +314,9 @@ impl Reception {
             let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             // A talk spurt may begin with any timestamp: what exceeds a second is no jitter.
             if difference < hz {
-                self.jitter_x16 = self.jitter_x16 + difference - ((self.jitter_x16 + 8) >> 4);
+                // Below 2^32 by far: a difference is less than a second, and so is the mean of them.
+                let decay = self.jitter_x16.wrapping_add(8) >> 4;
+                self.jitter_x16 = self.jitter_x16.wrapping_add(difference).wrapping_sub(decay);
             }
         }
     }

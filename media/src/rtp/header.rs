@@ -72,6 +72,15 @@ impl Header {
         Self::read_flagged(packet, 0x1f)
     }
 
+    /// Reads either.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    #[inline]
+    pub(crate) fn read_as(packet: &[u8], is_sealed: bool) -> Result<Self, Malformed> {
+        Self::read_flagged(packet, if is_sealed { 0x1f } else { 0x3f })
+    }
+
     /// `flags`: which of padding, extension and contributing sources are looked at.
     #[inline]
     fn read_flagged(packet: &[u8], flags: u8) -> Result<Self, Malformed> {

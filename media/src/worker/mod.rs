@@ -40,6 +40,7 @@ use crate::io::{DatagramIo, Token};
 use crate::limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, SILENCE_MIN};
 use crate::playout::{Numbers, Player};
 use crate::rtcp::{self, Streams};
+use crate::rtp::Header;
 use crate::stats::LegStats;
 
 /// What a worker is made with.
@@ -92,7 +93,8 @@ pub struct RelayWorker<I: DatagramIo> {
     buffer: Box<[u8]>,
     batch: u32,
     in_hand: Option<u32>,
-    /// The time of the last input.
+    /// The time of the last input, and the same in the worker's count.
+    now: Instant,
     now_us: u64,
     /// When flows in the kernel, and those that it refused, are looked at again.
     reviews: BinaryHeap<Reverse<(u64, SlotIndex, u32)>>,
@@ -137,7 +139,7 @@ struct Leg<S> {
 
 impl<S> Leg<S> {
     /// Sends a packet to the far end as it wants it, and counts it.
-    #[inline]
+    #[inline(always)]
     fn send<I: DatagramIo<Socket = S>>(&mut self, io: &mut I, packet: &[u8], to: SocketAddr) {
         let sent = if self.flow.is_secured() {
             self.flow.seal(packet, false).is_some_and(|sealed| io.send(&self.rtp, sealed, to))
@@ -233,6 +235,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             buffer: empty_buffer(),
             batch: 0,
             in_hand: None,
+            now,
             now_us: 0,
             reviews: BinaryHeap::new(),
             flows_in_kernel: 0,
@@ -390,8 +393,11 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// The time of an input, in the worker's count.
     #[inline]
     fn begin(&mut self, now: Instant) -> u64 {
-        let since = now.saturating_duration_since(self.epoch);
-        self.now_us = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
+        if now != self.now {
+            let since = now.saturating_duration_since(self.epoch);
+            self.now_us = since.as_secs() * 1_000_000 + u64::from(since.subsec_micros());
+            self.now = now;
+        }
         self.offers_left = OFFLOADS_PER_BATCH;
         self.now_us
     }
@@ -621,16 +627,16 @@ impl<I: DatagramIo> RelayWorker<I> {
     ) {
         let (generation, slot, channel) = token.parts();
         self.in_hand = Some(slot);
-        let Some(place) = self.slots.get(slot as usize) else { return };
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
         if place.generation != generation {
             return;
         }
-        if place.leg.as_ref().is_some_and(|leg| leg.path == Path::Kernel) {
+        let Some(mut leg) = place.leg.as_mut() else { return };
+        if leg.path == Path::Kernel {
             self.come_up(now_us, slot, channel, from, packet);
+            let Some(again) = self.slots[slot as usize].leg.as_mut() else { return };
+            leg = again;
         }
-        let Some(leg) = self.slots.get_mut(slot as usize).and_then(|place| place.leg.as_mut()) else {
-            return;
-        };
         if packet.len() > DATAGRAM_BYTES_MAX {
             leg.flow.count_malformed();
             return;
@@ -645,30 +651,18 @@ impl<I: DatagramIo> RelayWorker<I> {
             Verdict::Rtp { header, latched } => {
                 let sealed = leg.flow.is_sealed();
                 let is_tapped = leg.is_tapped;
+                let (first, listeners) = (leg.listeners.first().copied(), leg.listeners.len());
                 let ripens = matches!(leg.path, Path::Ripening(_) | Path::Ripe(_));
                 if latched {
                     out.push(Event::Latched { leg: leg.id, source: from });
                     self.turn_to_source(slot);
                 }
                 let mut heard = is_tapped && self.tap(now_us, slot, &header, packet, out);
-                let mut n = 0;
-                // By index, for the listeners are legs of the same slab.
-                while let Some(&listener) =
-                    self.slots[slot as usize].leg.as_ref().and_then(|leg| leg.listeners.get(n))
-                {
-                    n += 1;
-                    let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
-                    // What is sealed for one and plain for the other would be noise.
-                    if hearer.flow.is_sealed() != sealed {
-                        continue;
-                    }
-                    if hearer.flow.is_diverted() {
-                        heard |= self.divert(now_us, listener, &header, packet);
-                        continue;
-                    }
-                    let Some(to) = hearer.flow.address(now_us, &header, packet) else { continue };
-                    heard = true;
-                    hearer.send(&mut self.io, packet, to);
+                if let Some(first) = first {
+                    heard |= self.pass(now_us, first, sealed, &header, packet);
+                }
+                if listeners > 1 {
+                    heard |= self.pass_on(now_us, slot, sealed, &header, packet);
                 }
                 if !heard && let Some(leg) = self.leg(slot) {
                     leg.flow.count_unheard();
@@ -681,6 +675,51 @@ impl<I: DatagramIo> RelayWorker<I> {
             Verdict::Check => self.answer_check(now_us, slot, channel, from, packet, out),
             Verdict::Drop => {}
         }
+    }
+
+    /// Passes a packet to a leg that hears it; whether it was heard.
+    // By a call of its own it would cost a tenth more.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        now_us: u64,
+        hearer: SlotIndex,
+        sealed: bool,
+        header: &Header,
+        packet: &mut [u8],
+    ) -> bool {
+        let Some(leg) = &mut self.slots[hearer as usize].leg else { return false };
+        // What is sealed for one and plain for the other would be noise.
+        if leg.flow.is_sealed() != sealed {
+            return false;
+        }
+        if leg.flow.is_diverted() {
+            return self.divert(now_us, hearer, header, packet);
+        }
+        let Some(to) = leg.flow.address(now_us, header, packet) else { return false };
+        leg.send(&mut self.io, packet, to);
+        true
+    }
+
+    /// Passes a packet to the legs behind the first that hear it.
+    #[cold]
+    fn pass_on(
+        &mut self,
+        now_us: u64,
+        slot: SlotIndex,
+        sealed: bool,
+        header: &Header,
+        packet: &mut [u8],
+    ) -> bool {
+        let (mut heard, mut n) = (false, 1);
+        // By index, for the listeners are legs of the same slab.
+        while let Some(&listener) =
+            self.slots[slot as usize].leg.as_ref().and_then(|leg| leg.listeners.get(n))
+        {
+            n += 1;
+            heard |= self.pass(now_us, listener, sealed, header, packet);
+        }
+        heard
     }
 
     #[cold]

@@ -60,7 +60,8 @@ struct Workers {
 impl Workers {
     fn new() -> Self {
         let now = beginning();
-        let config = || RelayConfig { seed: 7, destinations: Destinations::of_engine([], []) };
+        let destinations = || Destinations::of_engine([], []);
+        let config = || RelayConfig { seed: 7, destinations: destinations(), ..RelayConfig::default() };
         let first = RelayWorker::new(now, Simulated::new(), config());
         let later = now + Duration::from_secs(3_600);
         Self { workers: [first, RelayWorker::new(later, Simulated::new(), config())], now: later }

@@ -66,7 +66,8 @@ impl Relay {
     #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn new() -> Self {
         let now = Instant::now();
-        let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], [20_000..=20_999]) };
+        let destinations = Destinations::of_engine([], [20_000..=20_999]);
+        let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
         Self { worker: RelayWorker::new(now, Simulated::new(), config), now, events: Vec::new() }
     }
 

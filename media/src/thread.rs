@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -42,6 +43,7 @@ pub struct RelayHandle {
     // Declared in this order, so that the queue is gone before the last doorbell rings.
     commands: SyncSender<Command>,
     doorbell: Arc<Doorbell>,
+    flows_in_kernel: Arc<AtomicUsize>,
 }
 
 /// Wakes the thread once more when the last handle is dropped.
@@ -76,10 +78,16 @@ impl RelayThread {
     ) -> io::Result<Self> {
         io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
-        let handle = RelayHandle { commands: sender, doorbell: Arc::new(Doorbell(io.waker())) };
+        let flows_in_kernel = Arc::new(AtomicUsize::new(0));
+        let handle = RelayHandle {
+            commands: sender,
+            doorbell: Arc::new(Doorbell(io.waker())),
+            flows_in_kernel: Arc::clone(&flows_in_kernel),
+        };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             let worker = RelayWorker::new(clock(), io, config);
-            Driver { worker, commands, on_event, out: Vec::new(), untold: VecDeque::new() }.run();
+            Driver { worker, commands, on_event, out: Vec::new(), untold: VecDeque::new(), flows_in_kernel }
+                .run();
         })?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -101,6 +109,11 @@ impl RelayThread {
 }
 
 impl RelayHandle {
+    /// How many directions of conversations the kernel forwards for this thread at present.
+    pub fn flows_in_kernel(&self) -> usize {
+        self.flows_in_kernel.load(Ordering::Relaxed)
+    }
+
     /// Puts a command into the worker's queue; never waits.
     ///
     /// # Errors
@@ -122,6 +135,8 @@ struct Driver {
     out: Vec<Event>,
     /// What was given back, and what came after it.
     untold: VecDeque<Event>,
+    /// What the handles are told.
+    flows_in_kernel: Arc<AtomicUsize>,
 }
 
 impl Driver {
@@ -143,6 +158,7 @@ impl Driver {
                 worker.handle_timeout(now, out);
             });
             let ended = self.worker.io_mut().take_woken() && self.take_commands(now);
+            self.flows_in_kernel.store(self.worker.flows_in_kernel(), Ordering::Relaxed);
             self.tell();
             if ended {
                 break;

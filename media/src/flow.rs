@@ -449,6 +449,11 @@ impl Flow {
         }
     }
 
+    /// The far end spoke at that time, past the worker.
+    pub(crate) const fn note_heard(&mut self, at_us: u64) {
+        self.inbound.latch.note_heard(at_us);
+    }
+
     /// For so long the network may have sent to the far end what it did not count.
     pub(crate) fn skip(&mut self, unknown_us: u64) {
         if !self.outbound.sealed {

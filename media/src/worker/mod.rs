@@ -725,6 +725,9 @@ impl<I: DatagramIo> RelayWorker<I> {
     #[cold]
     fn relay_rtcp(&mut self, now_us: u64, slot: u32, compound: &[u8]) {
         let mut translated = [0; DATAGRAM_BYTES_MAX];
+        // What is reported is judged by what was said and heard until now.
+        self.look_from(slot);
+        self.look_to(slot);
         let clock_hz = self.heard_clock_hz(slot);
         let Some(leg) = self.leg(slot) else { return };
         if !leg.flow.is_sealed() {

@@ -405,6 +405,8 @@ impl<I: DatagramIo> RelayWorker<I> {
         let Some(leg) = self.leg(slot) else { return };
         let Some(given) = &leg.offload.given else { return };
         let (hearer, unknown_us) = (given.hearer, now_us.saturating_sub(given.looked_at_us));
+        // It may have spoken until this moment, and is taken over no sooner than if it had.
+        leg.flow.note_heard(now_us);
         if let Some(hearer) = self.leg(hearer) {
             hearer.flow.skip(unknown_us);
         }

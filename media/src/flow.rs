@@ -449,6 +449,11 @@ impl Flow {
         }
     }
 
+    /// Whether a valid packet from here would take the place of the latched source.
+    pub(crate) fn may_move(&self, now_us: u64, from: SocketAddr) -> bool {
+        self.inbound.latch.may_move(now_us, from)
+    }
+
     /// The far end spoke at that time, past the worker.
     pub(crate) const fn note_heard(&mut self, at_us: u64) {
         self.inbound.latch.note_heard(at_us);

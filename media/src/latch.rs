@@ -215,6 +215,14 @@ impl Latch {
         self.trust.rtcp_heard_at_us = now_us;
     }
 
+    /// Whether a valid packet from here would take the place of the latched source.
+    pub(crate) fn may_move(&self, now_us: u64, from: SocketAddr) -> bool {
+        let (trust, ip) = (&*self.trust, from.ip());
+        let silent = now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US;
+        let same_host = self.source.is_some_and(|source| source.ip() == ip);
+        trust.checked.is_none() && (trust.names(ip) && (silent || trust.learnt) || silent && same_host)
+    }
+
     #[cold]
     fn judge(
         &mut self,
@@ -226,14 +234,11 @@ impl Latch {
         if !destinations.permit(from) {
             return Admission::Foreign;
         }
+        let may_move = self.may_move(now_us, from);
         let trust = &mut *self.trust;
         let ip = from.ip();
         let admitted = match self.source {
-            Some(source) => {
-                let silent = now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US;
-                trust.checked.is_none()
-                    && (trust.names(ip) && (silent || trust.learnt) || silent && source.ip() == ip)
-            }
+            Some(_) => may_move,
             None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, header),
         };
         if !admitted {

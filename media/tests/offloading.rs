@@ -470,6 +470,21 @@ fn a_source_that_speaks_only_through_the_kernel_is_not_taken_over() {
 }
 
 #[test]
+fn a_learnt_source_gives_way_to_the_named_one() {
+    let mut relay = Relay::call();
+    let window = Duration::from_secs(3);
+    let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window };
+    relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000") }));
+    let sent = relay.says(20_000, STRANGER, 66, 0..40);
+    assert_eq!((sent.len(), relay.flows()), (38, 1), "three packets prove it");
+    let sent = relay.says(20_000, ALICE, 7, 500..520);
+    assert_eq!(sequences(&sent), (40..60).collect::<Vec<u16>>());
+    assert!(relay.arrives(20_000, STRANGER, &rtp(66, 40)).is_empty());
+    let stats = relay.stats(A);
+    assert_eq!((stats.packets_received, stats.lost, stats.foreign), (58, 0, 3));
+}
+
+#[test]
 fn another_synchronisation_source_goes_on_in_the_same_stream() {
     let mut relay = Relay::given();
     relay.says(20_000, ALICE, 7, 6..20);

@@ -39,6 +39,8 @@ enum Step {
     /// The far end goes on from its other port.
     Move(usize),
     Stranger(usize),
+    /// A stranger speaks as if it were the far end.
+    Intrude(usize),
     Report(usize),
     Wait(u16),
     Feed(usize, Hears),
@@ -75,6 +77,8 @@ enum Agrees {
     EventsElsewhere,
     OnlyPcmu,
     Sealed,
+    /// It is behind NAT: whoever proves itself first may speak, until it does.
+    Translated,
 }
 
 fn steps(vanishes: bool) -> impl Strategy<Value = Vec<Step>> {
@@ -93,6 +97,7 @@ fn steps(vanishes: bool) -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Agrees::EventsElsewhere),
         1 => Just(Agrees::OnlyPcmu),
         1 => Just(Agrees::Sealed),
+        1 => Just(if vanishes { Agrees::Usual } else { Agrees::Translated }),
     ];
     let detection = (any::<bool>(), any::<bool>(), any::<bool>())
         .prop_map(|(events, inband, media)| Detection { events, inband, media });
@@ -108,6 +113,7 @@ fn steps(vanishes: bool) -> impl Strategy<Value = Vec<Step>> {
         2 => (leg(), prop_oneof![Just(0_u8), Just(8), Just(13)]).prop_map(|(leg, kind)| Step::Speak(leg, kind)),
         3 => leg().prop_map(Step::Key),
         2 => leg().prop_map(if vanishes { Step::Report } else { Step::Stranger }),
+        2 => leg().prop_map(if vanishes { Step::Report } else { Step::Intrude }),
         3 => leg().prop_map(Step::Report),
         4 => (0..7_000_u16).prop_map(Step::Wait),
         6 => (leg(), hears).prop_map(|(leg, hears)| Step::Feed(leg, hears)),
@@ -152,6 +158,11 @@ fn remote(leg: usize, agrees: Agrees) -> Remote {
         Agrees::EventsElsewhere => Remote { codecs: elsewhere, ..usual },
         Agrees::OnlyPcmu => Remote { codecs: Codecs::default().with(0, Codec::Pcmu), ..usual },
         Agrees::Sealed => Remote { sealed: true, ..usual },
+        Agrees::Translated => {
+            let window = Duration::from_secs(3);
+            let source = SourcePolicy::Learn { signalling: far(leg, 5_060).ip(), window };
+            Remote { rtp: Some("10.0.0.5:4000".parse().unwrap()), source, ..usual }
+        }
     }
 }
 
@@ -192,7 +203,8 @@ impl Worlds {
     fn new() -> Self {
         let now = Instant::now();
         let worker = |io| {
-            let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], []) };
+            let destinations = Destinations::of_engine([], []);
+            let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
             RelayWorker::new(now, io, config)
         };
         let voice = |n: u32| Voice { ssrc: 100 * (n + 1), sequence: 65_500, payload_type: 0, port: 4_000 };
@@ -331,6 +343,15 @@ impl Worlds {
                 let packet = self.packet(leg, self.voices[leg].sequence, 0);
                 self.arrives(port(leg), "203.0.113.66:9999".parse().unwrap(), &packet);
                 self.arrives(port(leg), far(leg, 4_444), &packet);
+            }
+            Step::Intrude(leg) => {
+                self.does(&Step::Remote(leg, Agrees::Translated));
+                for sequence in 0..12 {
+                    let mut packet = self.packet(leg, sequence, 0);
+                    packet[8] = 0x66;
+                    self.arrives(port(leg), "198.51.100.66:9999".parse().unwrap(), &packet);
+                    self.wait_ms(20);
+                }
             }
             Step::Report(leg) => {
                 let mut report = vec![0x81, 201, 0, 7];

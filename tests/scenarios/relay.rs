@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline::demo::Status;
+use trunkline::demo::{Heard, Status};
 use trunkline_tests::{Lab, Plan};
 
 #[test]
@@ -90,4 +90,34 @@ fn a_learnt_source_is_not_taken_over_by_a_stranger() {
     lab.expect_talk("alice", "bob");
     lab.hang_up("bob");
     lab.nothing_left();
+}
+
+/// What Bob hears while Alice talks, holds with music, and talks on; whether speech passed the worker by.
+fn holds_and_resumes(kernel: bool) -> (Heard, u64) {
+    let plan = if kernel { Plan::seeded(6) } else { Plan::seeded(6).without_kernel() };
+    let mut lab = plan.build().with_registered(&["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    lab.phone("bob").listen();
+    lab.run_ms(2_000);
+    assert_eq!(lab.flows_in_kernel(), if kernel { 2 } else { 0 });
+    lab.hold("alice");
+    lab.run_ms(2_000);
+    assert_eq!(lab.flows_in_kernel(), 0, "the one hears music, the other is held");
+    lab.resume("alice");
+    lab.run_ms(2_000);
+    assert_eq!(lab.flows_in_kernel(), if kernel { 2 } else { 0 });
+    let heard = lab.phone("bob").heard().clone();
+    let taken = lab.flows_taken();
+    lab.hang_up("alice");
+    lab.nothing_left();
+    (heard, taken)
+}
+
+#[test]
+fn a_phone_hears_the_same_whichever_way_its_packets_take() {
+    let (past, taken) = holds_and_resumes(true);
+    let (through, none) = holds_and_resumes(false);
+    assert!(taken >= 4 && none == 0, "{taken}, {none}");
+    assert_eq!(past, through);
+    assert!(past.voice("1001") > 150 && past.tone() > 75 && past.jumps == 0 && past.sources.len() == 1);
 }

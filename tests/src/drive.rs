@@ -206,6 +206,7 @@ impl Lab {
         }
         if self.relay.deadline().is_some_and(|at| at <= now) {
             let mut events = Vec::new();
+            self.relay.io_mut().set_now(now);
             self.relay.handle_timeout(now, &mut events);
             self.relayed(events);
         }
@@ -271,6 +272,7 @@ impl Lab {
             }
             Parcel::MediaCommand(command) => {
                 let mut events = Vec::new();
+                self.relay.io_mut().set_now(now);
                 self.relay.command(now, *command, &mut events);
                 self.relayed(events);
             }

@@ -95,7 +95,7 @@ impl Lab {
         let ports = plan.setup.media.ports.clone();
         let relay = RelayWorker::new(
             now,
-            Simulated::new(),
+            if plan.kernel { Simulated::with_kernel() } else { Simulated::new() },
             RelayConfig {
                 seed: rng.random(),
                 destinations: Destinations::of_engine([ENGINE.ip(), ENGINE_V6.ip()], [5060..=5060, ports]),
@@ -269,6 +269,16 @@ impl Lab {
         change(&mut self.setup);
         let (now, setup) = (self.now, self.setup.clone());
         self.switched(|switch, out| switch.reconfigure(now, setup, out));
+    }
+
+    /// How many flows the network below the relay was given in all.
+    pub fn flows_taken(&self) -> u64 {
+        self.relay.io().flows_taken()
+    }
+
+    /// How many flows the network below the relay has.
+    pub fn flows_in_kernel(&self) -> usize {
+        self.relay.io().flows()
     }
 
     /// Ports that the relay has bound, for the phones of calls that are up.
@@ -584,6 +594,11 @@ impl Lab {
         );
         assert_eq!(self.switch.deadline().map(|at| at - self.now), None, "the switch has a timer left");
         assert_eq!((self.relay.legs_open(), self.relay.io().bound()), (0, 0), "the relay holds legs, ports");
+        assert_eq!(
+            (self.relay.flows_in_kernel(), self.relay.io().flows()),
+            (0, 0),
+            "flows are in the kernel"
+        );
         for seat in &self.seats {
             let complaints = seat.phone.complaints();
             assert!(

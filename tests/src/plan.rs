@@ -50,6 +50,8 @@ pub struct Plan {
     pub six: BTreeSet<&'static str>,
     /// Whether a phone hears one stream, whoever speaks.
     pub continuity: bool,
+    /// Whether the network below the relay forwards flows by itself, as the kernel does.
+    pub kernel: bool,
     /// The switch's set-up.
     pub setup: Setup,
 }
@@ -64,6 +66,7 @@ impl Plan {
             translated: BTreeSet::new(),
             six: BTreeSet::new(),
             continuity: true,
+            kernel: true,
             setup: setup(),
         }
     }
@@ -97,6 +100,12 @@ impl Plan {
     /// Each source keeps its own SSRC, sequence numbers and timestamps.
     pub const fn without_continuity(mut self) -> Self {
         self.continuity = false;
+        self
+    }
+
+    /// Every packet goes through the relay's worker.
+    pub const fn without_kernel(mut self) -> Self {
+        self.kernel = false;
         self
     }
 

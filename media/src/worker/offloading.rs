@@ -228,13 +228,12 @@ impl<I: DatagramIo> RelayWorker<I> {
         let read = if leg.flow.is_sealed() { Header::read_sealed(packet) } else { Header::read(packet) };
         let Ok(header) = read else { return };
         if from != given.source {
-            let is_silent = |heard_at_us: u64| now_us.saturating_sub(heard_at_us) >= RELATCH_AFTER_US;
-            if is_silent(leg.flow.heard_at_us()) {
+            // When the source last spoke is known exactly only to the network.
+            if now_us.saturating_sub(leg.flow.heard_at_us()) >= RELATCH_AFTER_US {
                 self.look_from(slot);
-                // Now another source may be latched, which only the worker can judge.
-                if self.leg(slot).is_some_and(|leg| is_silent(leg.flow.heard_at_us())) {
-                    self.recall_from(slot);
-                }
+            }
+            if self.leg(slot).is_some_and(|leg| leg.flow.may_move(now_us, from)) {
+                self.recall_from(slot);
             }
             return;
         }

@@ -418,13 +418,11 @@ impl Worlds {
 }
 
 /// What is the same on either path.
-fn of_either_path(event: Event) -> Event {
-    let same = |stats| LegStats { kernel_packets: 0, kernel_missed: 0, in_kernel: false, ..stats };
-    match event {
-        Event::Stats { leg, stats } => Event::Stats { leg, stats: same(stats) },
-        Event::Closed { leg, ports, stats } => Event::Closed { leg, ports, stats: same(stats) },
-        other => other,
+fn of_either_path(mut event: Event) -> Event {
+    if let Event::Stats { stats, .. } | Event::Closed { stats, .. } = &mut event {
+        *stats = LegStats { kernel_packets: 0, kernel_missed: 0, in_kernel: false, ..*stats };
     }
+    event
 }
 
 fn is_report(sent: &Sent) -> bool {

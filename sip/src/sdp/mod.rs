@@ -3,11 +3,13 @@
 
 mod bridge;
 mod codec;
+mod crypto;
 mod ice;
 mod offer_answer;
 mod parse;
 mod print;
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bytes::Bytes;
@@ -16,6 +18,7 @@ pub use bridge::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
 };
 pub use codec::Codec;
+pub use crypto::{CRYPTO_LINES_MAX, Crypto, masked};
 pub use ice::{Ice, OwnIce};
 pub use offer_answer::{Agreed, Glare, NoOffer, OfferAnswer};
 pub use parse::{BODY_BYTES_MAX, CANDIDATES_MAX, FORMATS_MAX, LINES_MAX, MEDIA_MAX};
@@ -80,7 +83,7 @@ impl Direction {
 }
 
 /// A session description. Unspecified addresses (`0.0.0.0`, `::`) are replaced by the engine's own when it is printed.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct SessionDescription {
     /// Session-level connection address. `Some(unspecified)` in a description that the switch made: the agent writes
     /// the engine's address on that leg. `None` where there is none, or a host name.
@@ -95,7 +98,7 @@ pub struct SessionDescription {
 }
 
 /// One `m=` section.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct MediaDescription {
     /// `audio`, `video`, `image` …
     pub kind: Bytes,
@@ -146,6 +149,35 @@ impl SdpError {
             Self::Malformed(_) => 400,
             Self::TooMany(_) => 488,
         }
+    }
+}
+
+impl fmt::Debug for SessionDescription {
+    /// Without keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionDescription")
+            .field("connection", &self.connection)
+            .field("direction", &self.direction)
+            .field("lines", &crypto::Shown(&self.lines))
+            .field("media", &self.media)
+            .finish()
+    }
+}
+
+impl fmt::Debug for MediaDescription {
+    /// Without keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MediaDescription")
+            .field("kind", &self.kind)
+            .field("port", &self.port)
+            .field("protocol", &self.protocol)
+            .field("formats", &self.formats)
+            .field("connection", &self.connection)
+            .field("direction", &self.direction)
+            .field("rtcp", &self.rtcp)
+            .field("rtcp_mux", &self.rtcp_mux)
+            .field("lines", &crypto::Shown(&self.lines))
+            .finish()
     }
 }
 

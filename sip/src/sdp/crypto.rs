@@ -1,0 +1,222 @@
+//! Keys of SRTP in a session description (RFC 4568, "SDES"): `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:<key and salt>`.
+//!
+//! Whoever reads the signalling reads the keys: they are worth as much as its transport. They are never printed but into a message.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use bytes::Bytes;
+
+use super::{MediaDescription, SessionDescription, attribute};
+
+/// Of more `a=crypto` lines in a section the rest is not read.
+pub const CRYPTO_LINES_MAX: usize = 16;
+
+/// The longest tag (RFC 4568 §9.1), in digits.
+const TAG_DIGITS_MAX: usize = 9;
+
+/// Some phones leave the padding out, and some set bits in it that stand for nothing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// One `a=crypto` line.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Crypto {
+    /// Names the line in the answer.
+    pub tag: u32,
+    /// The suite, as written.
+    pub suite: String,
+    /// Master key and master salt, one behind the other.
+    pub key: Vec<u8>,
+}
+
+impl fmt::Debug for Crypto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crypto").field("tag", &self.tag).field("suite", &self.suite).finish_non_exhaustive()
+    }
+}
+
+impl Crypto {
+    /// Reads the value of an `a=crypto` line; `None` if it is malformed, has several keys, or asks for what weakens it.
+    ///
+    /// A lifetime and a key identifier (MKI) are read past: our answer has none, and whoever may be answered so leaves them out.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let mut fields = std::str::from_utf8(value).ok()?.split_ascii_whitespace();
+        let (tag, suite, keys) = (fields.next()?, fields.next()?, fields.next()?);
+        if tag.len() > TAG_DIGITS_MAX || !tag.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let (method, info) = keys.split_once(':')?;
+        if !method.eq_ignore_ascii_case("inline") || info.contains(';') || !fields.all(may_be_ignored) {
+            return None;
+        }
+        let key = BASE64.decode(info.split('|').next().unwrap_or(info)).ok()?;
+        Some(Self { tag: tag.parse().ok()?, suite: suite.to_owned(), key })
+    }
+
+    /// The whole line.
+    pub fn line(&self) -> Bytes {
+        let Self { tag, suite, key } = self;
+        Bytes::from(format!("a=crypto:{tag} {suite} inline:{}", BASE64.encode(key)))
+    }
+}
+
+/// A hint about the replay window, and what its author marked as optional (RFC 4568 §6.3.7). Anything else would leave packets
+/// unencrypted or unauthenticated, or change their keys.
+fn may_be_ignored(parameter: &str) -> bool {
+    parameter.starts_with('-') || parameter.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("WSH="))
+}
+
+impl MediaDescription {
+    /// The keys that the section offers or answers with, in order; lines that cannot be used are left out.
+    pub fn crypto(&self) -> impl Iterator<Item = Crypto> + '_ {
+        self.attributes("crypto").take(CRYPTO_LINES_MAX).filter_map(Crypto::parse)
+    }
+
+    /// The section without keys and what belongs to them, under the plain protocol: `RTP/AVP` for `RTP/SAVP`.
+    #[must_use]
+    pub fn without_keys(&self) -> Self {
+        let lines = self.lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
+        let protocol = if self.is_secure() { plain(&self.protocol) } else { self.protocol.clone() };
+        Self { lines, protocol, ..self.clone() }
+    }
+}
+
+impl SessionDescription {
+    /// The description without keys and what belongs to them; its sections stay as they are.
+    #[must_use]
+    pub fn without_session_keys(&self) -> Self {
+        let lines = self.lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
+        Self { lines, ..self.clone() }
+    }
+}
+
+/// `RTP/AVPF` of `UDP/TLS/RTP/SAVPF`.
+fn plain(protocol: &[u8]) -> Bytes {
+    Bytes::from_static(if protocol.to_ascii_uppercase().ends_with(b"SAVPF") { b"RTP/AVPF" } else { b"RTP/AVP" })
+}
+
+/// Lines of RFC 4568, RFC 4567 and RFC 8842: keys, and how they are agreed.
+fn is_of_keys(line: &[u8]) -> bool {
+    line.starts_with(b"k=")
+        || ["crypto", "key-mgmt", "fingerprint", "setup", "tls-id", "connection", "zrtp-hash"]
+            .iter()
+            .any(|name| attribute(line, name).is_some())
+}
+
+/// A text with session descriptions in it, without their keys: what is behind each `inline:` is `*`.
+pub fn masked(text: &[u8]) -> Cow<'_, [u8]> {
+    const MARK: &[u8] = b"inline:";
+    let at = |from: usize| {
+        text[from..]
+            .windows(MARK.len())
+            .position(|window| window.eq_ignore_ascii_case(MARK))
+            .map(|position| from + position + MARK.len())
+    };
+    let Some(mut next) = at(0) else { return Cow::Borrowed(text) };
+    let mut masked = text.to_vec();
+    loop {
+        let key = masked[next..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        masked[next..next + key].fill(b'*');
+        match at(next + key) {
+            Some(further) => next = further,
+            None => return Cow::Owned(masked),
+        }
+    }
+}
+
+/// Lines as they are shown where people debug.
+pub(super) struct Shown<'a>(pub(super) &'a [Bytes]);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|line| Bytes::copy_from_slice(&masked(line)))).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+
+    fn parsed(value: &str) -> Option<(u32, String, usize)> {
+        Crypto::parse(value.as_bytes()).map(|crypto| (crypto.tag, crypto.suite, crypto.key.len()))
+    }
+
+    #[test]
+    fn the_lines_of_rfc_4568_are_read() {
+        let suite = "AES_CM_128_HMAC_SHA1_80".to_owned();
+        for line in [
+            format!("1 {suite} inline:{KEY}|2^20|1:32"),
+            format!("1 {suite} inline:{KEY}|2^31"),
+            format!("1 {suite} inline:{KEY}|1:4"),
+            format!("1  {suite}  INLINE:{KEY} WSH=128"),
+            format!("1 {suite} inline:{KEY} -FUTURE=1"),
+        ] {
+            assert_eq!(parsed(&line), Some((1, suite.clone(), 30)), "{line}");
+        }
+        let unpadded = "1 AEAD_AES_128_GCM inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJQ";
+        assert_eq!(parsed(unpadded).map(|(_, _, bytes)| bytes), Some(28));
+    }
+
+    #[test]
+    fn what_weakens_or_cannot_be_told_is_no_offer() {
+        for line in [
+            String::new(),
+            "1".to_owned(),
+            "1 AES_CM_128_HMAC_SHA1_80".to_owned(),
+            format!("x AES_CM_128_HMAC_SHA1_80 inline:{KEY}"),
+            format!("1234567890 AES_CM_128_HMAC_SHA1_80 inline:{KEY}"),
+            format!("1 AES_CM_128_HMAC_SHA1_80 uri:{KEY}"),
+            "1 AES_CM_128_HMAC_SHA1_80 inline:d0Rm*".to_owned(),
+            format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}|1:1;inline:{KEY}|2:1"),
+            format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNENCRYPTED_SRTP"),
+            format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} UNAUTHENTICATED_SRTP"),
+            format!("1 AES_CM_128_HMAC_SHA1_80 inline:{KEY} KDR=1"),
+        ] {
+            assert_eq!(parsed(&line), None, "{line}");
+        }
+        assert_eq!(Crypto::parse(&[0xff, 0xfe]), None);
+    }
+
+    #[test]
+    fn a_line_is_written_as_it_is_read() {
+        let line = format!("a=crypto:7 AES_CM_128_HMAC_SHA1_32 inline:{KEY}");
+        let crypto = Crypto::parse(&line.as_bytes()["a=crypto:".len()..]).unwrap();
+        assert_eq!(crypto.line(), line);
+        assert!(!format!("{crypto:?}").contains("inline"));
+    }
+
+    #[test]
+    fn a_section_loses_its_keys_and_nothing_else() {
+        let text = format!(
+            "v=0\nc=IN IP4 192.0.2.1\na=fingerprint:sha-256 AA\na=x-kept\nm=audio 4000 RTP/SAVP 0\na=ptime:20\n\
+             a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{KEY}\na=setup:actpass\nm=audio 4002 UDP/TLS/RTP/SAVPF 0\n"
+        );
+        let sdp = SessionDescription::parse(&Bytes::from(text)).unwrap();
+        assert_eq!(sdp.media[0].crypto().count(), 1);
+        let section = sdp.media[0].without_keys();
+        assert_eq!((&section.protocol[..], &section.lines[..]), (&b"RTP/AVP"[..], &[Bytes::from("a=ptime:20")][..]));
+        assert_eq!(&sdp.media[1].without_keys().protocol[..], b"RTP/AVPF");
+        assert_eq!(sdp.without_session_keys().lines, ["a=x-kept"]);
+    }
+
+    #[test]
+    fn keys_are_masked_where_text_is_shown() {
+        let text = format!("a=crypto:1 X inline:{KEY}|2^31 WSH=64\r\na=crypto:2 Y Inline:{KEY}\r\nrest");
+        let shown = String::from_utf8(masked(text.as_bytes()).into_owned()).unwrap();
+        assert!(!shown.contains("d0Rm") && shown.ends_with("\r\nrest") && shown.contains(" WSH=64"), "{shown}");
+        assert!(matches!(masked(b"nothing to hide"), Cow::Borrowed(_)));
+        let sdp = format!("v=0\na=crypto:1 X inline:{KEY}\nm=audio 1 RTP/SAVP 0\na=crypto:1 X inline:{KEY}\n");
+        let sdp = SessionDescription::parse(&Bytes::from(sdp)).unwrap();
+        assert!(!format!("{sdp:?}").contains("d0Rm"));
+    }
+}

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trunkline::api::{self, Access};
-use trunkline::switch::setup::{AppSetup, LineKind, LineSetup};
+use trunkline::switch::setup::{AppSetup, LineKind, LineSetup, SrtpPolicy};
 use trunkline::switch::{Operation, Outbox, Outcome, Switch};
 use trunkline::{AppId, CallId, CallPrivilege, Config, Message, RequestId, Running};
 use trunkline_bench::exchange;
@@ -60,6 +60,7 @@ impl Desk {
             groups: Vec::new(),
             calls_max: None,
             picks_up: Vec::new(),
+            srtp: SrtpPolicy::default(),
         };
         setup.lines = vec![line("1003"), line("1004")];
         let lines = vec!["*".to_owned()];

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
     CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom, RouteSetup, RouteTo,
-    Setup, TrunkSetup,
+    Setup, SrtpPolicy, TrunkSetup,
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
@@ -204,6 +204,7 @@ pub fn setup() -> Setup {
             credentials: None,
             calls_max: 10_000,
             redirects: RedirectSetup::default(),
+            srtp: SrtpPolicy::default(),
         }],
         routes: vec![RouteSetup {
             from: RouteFrom::Any,

@@ -30,7 +30,7 @@ pub mod quality;
 mod rewrite;
 mod rtcp;
 pub mod rtp;
-mod srtp;
+pub mod srtp;
 pub mod stats;
 mod stun;
 mod tally;

@@ -23,3 +23,4 @@ mod operations;
 mod phones;
 mod quality;
 mod registration;
+mod srtp;

@@ -11,7 +11,7 @@ use trunkline::switch::setup::{
     AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
     RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
 };
-use trunkline::switch::{CallPrivilege, LineKind, Setup};
+use trunkline::switch::{CallPrivilege, LineKind, Setup, SrtpPolicy};
 use trunkline_sip::transport::Transport;
 
 use crate::Lab;
@@ -146,6 +146,7 @@ fn setup() -> Setup {
         groups: Vec::new(),
         calls_max: None,
         picks_up: Vec::new(),
+        srtp: SrtpPolicy::default(),
     };
     let mut lines: Vec<LineSetup> = LINES.iter().map(|number| line(number, LineKind::Phone)).collect();
     lines.push(line(LOCAL_LINE, LineKind::Local));
@@ -158,6 +159,7 @@ fn setup() -> Setup {
             credentials: None,
             calls_max: 4,
             redirects: RedirectSetup::default(),
+            srtp: SrtpPolicy::default(),
         }
     };
     let route = |from, pattern: &str, to, number: Option<&str>| RouteSetup {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::state_dir::{ADMIN_TOKEN_FILE, keep};
 use super::{App, Config, ConfigError, Line, Secret, lines};
 use crate::switch::privilege::CallPrivilege;
-use crate::switch::setup::LineKind;
+use crate::switch::setup::{LineKind, SrtpPolicy};
 
 impl Config {
     /// SIP on UDP and TCP 5060 of all addresses, HTTP on 127.0.0.1:8080, lines 1001 to 1004 and the application
@@ -61,6 +61,7 @@ fn line(text: &str) -> Option<Line> {
         password: Some(Secret(password.trim().into())),
         groups: Vec::new(),
         calls_max: None,
+        srtp: SrtpPolicy::default(),
         picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,

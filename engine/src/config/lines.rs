@@ -10,7 +10,7 @@ use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
 use super::{Line, Secret};
-use crate::switch::setup::LineKind;
+use crate::switch::setup::{LineKind, SrtpPolicy};
 
 /// The addresses of lines and trunks, each with the line of the file that names it first.
 #[derive(Default)]
@@ -63,10 +63,11 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let picks_up = picks_up.into_iter().map(|line| line.into_inner().to_owned()).collect();
     let digest = digest(&section);
     let calls_max = section.integer("max_calls", 1..=1_000_000);
+    let srtp = srtp(&section);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
-    Some(Line { name, address, password, groups, picks_up, digest, calls_max, kind })
+    Some(Line { name, address, password, groups, picks_up, digest, calls_max, kind, srtp })
 }
 
 fn kind(section: &Section<'_>) -> LineKind {
@@ -80,6 +81,17 @@ fn kind(section: &Section<'_>) -> LineKind {
             LineKind::Phone
         }
     }
+}
+
+/// Reads how the media of a line or trunk is protected.
+pub(super) fn srtp(section: &Section<'_>) -> SrtpPolicy {
+    let Some(value) = section.string("srtp") else { return SrtpPolicy::default() };
+    let named = SrtpPolicy::ALL.into_iter().find(|policy| policy.name() == *value.get_ref());
+    named.unwrap_or_else(|| {
+        let right = "write \"off\", \"accept\" (as it is offered), \"optional\" or \"required\"";
+        section.refuse("srtp", &value, format!("{:?} protects nothing", value.get_ref()), right);
+        SrtpPolicy::default()
+    })
 }
 
 fn password(section: &Section<'_>, kind: LineKind) -> Option<Secret> {

@@ -21,7 +21,7 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
+    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup, SrtpPolicy,
 };
 use crate::translate::Locations;
 
@@ -189,6 +189,8 @@ pub struct Line {
     pub calls_max: Option<u32>,
     /// Phone or local.
     pub kind: LineKind,
+    /// How its media is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// `[[trunk]]`.
@@ -208,6 +210,8 @@ pub struct Trunk {
     pub calls_max: u32,
     /// Where it may send calls on to by any number.
     pub redirect_to: Vec<RedirectPlace>,
+    /// How its media is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// `[limits]`.

@@ -30,6 +30,7 @@ impl Config {
             groups: line.groups.clone(),
             calls_max: line.calls_max,
             picks_up: line.picks_up.clone(),
+            srtp: line.srtp,
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -38,6 +39,7 @@ impl Config {
             credentials: trunk.credentials.clone(),
             calls_max: trunk.calls_max,
             redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
+            srtp: trunk.srtp,
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),

@@ -9,7 +9,7 @@ use trunkline_sip::auth::Credentials;
 
 use super::Trunk;
 use super::endpoint;
-use super::lines::Addresses;
+use super::lines::{self, Addresses};
 use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
@@ -39,9 +39,10 @@ pub(super) fn read(
         );
     }
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
+    let srtp = lines::srtp(&section);
     section.close();
     let (domain, peers) = peers?;
-    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max, redirect_to })
+    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max, redirect_to, srtp })
 }
 
 type Peers = (String, Vec<(trunkline_sip::transport::Transport, std::net::SocketAddr)>);

@@ -14,6 +14,7 @@ use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::message::Limits;
 use trunkline_sip::outbox::{Command, Outbox, Unresolved};
+use trunkline_sip::sdp::masked;
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
@@ -297,7 +298,7 @@ impl Worker {
         let (agent, out) = (&mut self.agent, &mut self.out);
         if catch_unwind(AssertUnwindSafe(|| run(agent, out))).is_err() {
             self.metrics.count(Counter::Panics);
-            let input = input.map(|bytes| bytes.escape_ascii().to_string());
+            let input = input.map(|bytes| masked(bytes).escape_ascii().to_string());
             tracing::error!(worker = self.index, input, "a message could not be handled");
         }
         self.deliver();

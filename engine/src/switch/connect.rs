@@ -65,8 +65,9 @@ impl Switch {
             usable = answer.is_some();
             if let Some(mut answer) = answer.map(Box::new) {
                 ice::take_part(&mut entry.ice, &mut self.rng, offer, &mut answer);
-                entry.ours = Some(answer.clone());
-                out.sip.push(Command::AnswerOffer(leg, answer));
+                let written = entry.keying.write(&answer, false, &mut self.rng);
+                entry.ours = Some(answer);
+                out.sip.push(Command::AnswerOffer(leg, written));
             }
         }
         let ringing = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut());
@@ -150,9 +151,10 @@ impl Switch {
                 self.over(now, callee.unwrap_or(caller), report, &parting, out);
                 return;
             };
-            entry.ours = Some(described.clone());
+            let written = entry.keying.write(&described, false, &mut self.rng);
+            entry.ours = Some(described);
             entry.phase = LegPhase::Answered;
-            out.sip.push(Command::Answer(leg, Some(described)));
+            out.sip.push(Command::Answer(leg, Some(written)));
             self.tell_relay(leg, out);
         } else if let Some(leg) = leg {
             // It was answered before, with what the station may not have chosen.
@@ -199,8 +201,9 @@ impl Switch {
         let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
         let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
         entry.moved = false;
-        entry.offered.push_back(Offered { description: offer.clone(), asked: false });
-        out.sip.push(Command::Offer(leg, offer));
+        let written = entry.keying.write(&offer, true, &mut self.rng);
+        entry.offered.push_back(Offered { description: offer, asked: false });
+        out.sip.push(Command::Offer(leg, written));
     }
 
     /// Where the engine is on this leg.
@@ -214,6 +217,7 @@ impl Switch {
         if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
             let mut remote = session::remote(theirs, ours, entry.signalling);
             remote.receive &= entry.is_up();
+            remote.protection = entry.keying.protection();
             self.media.set_remote(leg, remote, out);
         }
     }

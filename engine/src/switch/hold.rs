@@ -147,8 +147,9 @@ impl Switch {
             let ours = aligned.unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
             let ours = Box::new(ours);
             // An offer of our own that met this one waits: theirs goes first.
-            entry.offered.push_front(Offered { description: ours.clone(), asked: true });
-            out.sip.push(Command::AnswerOffer(leg, ours));
+            let written = entry.keying.write(&ours, false, &mut self.rng);
+            entry.offered.push_front(Offered { description: ours, asked: true });
+            out.sip.push(Command::AnswerOffer(leg, written));
             return;
         };
         let answer = session::answer_again(&offer, entry.ours.as_deref(), place);
@@ -158,8 +159,9 @@ impl Switch {
         };
         ice::take_part(&mut entry.ice, &mut self.rng, &offer, &mut answer);
         entry.theirs = Some(offer);
-        entry.ours = Some(answer.clone());
-        out.sip.push(Command::AnswerOffer(leg, answer));
+        let written = entry.keying.write(&answer, false, &mut self.rng);
+        entry.ours = Some(answer);
+        out.sip.push(Command::AnswerOffer(leg, written));
         self.session_changed(leg, out);
         self.align_partner(leg, out);
     }
@@ -205,10 +207,10 @@ impl Switch {
         let offer =
             current.zip(place).and_then(|(current, place)| session::aligned_offer(current, &ours, place));
         let Some(offer) = offer.map(Box::new) else { return };
-        if let Some(other) = self.legs.get_mut(&partner) {
-            other.offered.push_back(Offered { description: offer.clone(), asked: false });
-        }
-        out.sip.push(Command::Offer(partner, offer));
+        let Some(other) = self.legs.get_mut(&partner) else { return };
+        let written = other.keying.write(&offer, true, &mut self.rng);
+        other.offered.push_back(Offered { description: offer, asked: false });
+        out.sip.push(Command::Offer(partner, written));
     }
 
     /// The leg that this one talks with.

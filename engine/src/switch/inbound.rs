@@ -15,6 +15,7 @@ use super::diversion::{Trail, Why};
 use super::error::LineError;
 use super::ice;
 use super::ids::CallId;
+use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
 use super::message::Message;
 use super::operation::Outcome;
@@ -32,13 +33,26 @@ impl Switch {
     pub(super) fn sip_event(&mut self, now: Instant, event: Event, out: &mut Outbox) {
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
-            Event::Progress { leg, status, sdp, talk } => self.progress(now, leg, status, sdp, talk, out),
+            Event::Progress { leg, status, sdp, talk } => {
+                let sdp = self.plain_answer(leg, sdp);
+                self.progress(now, leg, status, sdp, talk, out);
+            }
             Event::Answered { leg, sdp, is_offer, connected } => {
+                let sdp = if is_offer { self.plain_offer(leg, sdp) } else { self.plain_answer(leg, sdp) };
                 self.answered(now, leg, sdp, is_offer, &connected, out);
             }
-            Event::Established { leg, answer } => self.established(now, leg, answer, out),
-            Event::Offer { leg, sdp } => self.offered(leg, sdp, out),
-            Event::OfferAnswered { leg, sdp } => self.offer_answered(leg, sdp, out),
+            Event::Established { leg, answer } => {
+                let answer = self.plain_answer(leg, answer);
+                self.established(now, leg, answer, out);
+            }
+            Event::Offer { leg, sdp } => {
+                let sdp = self.plain_offer(leg, sdp);
+                self.offered(leg, sdp, out);
+            }
+            Event::OfferAnswered { leg, sdp } => {
+                let sdp = self.plain_answer(leg, sdp);
+                self.offer_answered(leg, sdp, out);
+            }
             Event::OfferRefused { leg, status: _ } => self.offer_refused(leg),
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
             Event::Failed { leg, cause, retry_after_s, redirect } => {
@@ -95,7 +109,9 @@ impl Switch {
         if self.trunk(&address).is_some_and(|trunk| self.is_full(trunk)) {
             return Err(503);
         }
-        if invite.offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
+        let mut keying = Keying::new(line.srtp);
+        let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
+        if offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
             return Err(488);
         }
         let details = invite.details.as_deref();
@@ -110,7 +126,8 @@ impl Switch {
 
         let id = self.next_call();
         let mut entry = Leg::new(leg, id, LegPhase::Offered, invite.flow.remote.ip());
-        entry.theirs.clone_from(&invite.offer);
+        entry.theirs = offer;
+        entry.keying = keying;
         self.legs.insert(leg, entry);
         let inbound = kind == LineKind::Trunk;
         let caller_name =
@@ -155,6 +172,30 @@ impl Switch {
             headers.push(("Reason", reason.to_owned()));
         }
         headers
+    }
+
+    /// A far end's offer without its keys, which are noted with the leg.
+    fn plain_offer(
+        &mut self,
+        leg: LegId,
+        sdp: Option<Box<SessionDescription>>,
+    ) -> Option<Box<SessionDescription>> {
+        let Some(entry) = self.legs.get_mut(&leg) else { return sdp };
+        let Some(offer) = sdp else {
+            entry.keying.read_request();
+            return None;
+        };
+        Some(Box::new(entry.keying.read_offer(&offer)))
+    }
+
+    /// The same of its answer.
+    fn plain_answer(
+        &mut self,
+        leg: LegId,
+        sdp: Option<Box<SessionDescription>>,
+    ) -> Option<Box<SessionDescription>> {
+        let Some(entry) = self.legs.get_mut(&leg) else { return sdp };
+        sdp.map(|answer| Box::new(entry.keying.read_answer(&answer)))
     }
 
     /// A provisional response of a station that we call.
@@ -240,7 +281,8 @@ impl Switch {
             }
             entry.ours = Some(Box::new(described));
         }
-        out.sip.push(Command::Progress(leg, status, entry.ours.clone()));
+        let written = entry.ours.as_ref().map(|ours| entry.keying.write(ours, false, &mut self.rng));
+        out.sip.push(Command::Progress(leg, status, written));
         self.tell_relay(leg, out);
     }
 

@@ -11,6 +11,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::digits::DigitWay;
 use super::ice::IceSession;
 use super::ids::CallId;
+use super::keying::Keying;
 use super::session::FarEnd;
 
 /// How far a leg is.
@@ -48,6 +49,8 @@ pub(super) struct Leg {
     pub(super) theirs: Option<Box<SessionDescription>>,
     /// What we described last.
     pub(super) ours: Option<Box<SessionDescription>>,
+    /// How its media is sealed; both descriptions are without keys.
+    pub(super) keying: Keying,
     /// The contact of the phone, where we called it.
     pub(super) binding: Option<Arc<Binding>>,
     /// Whether the phone can be asked by `NOTIFY Event: talk`.
@@ -80,6 +83,7 @@ impl Leg {
             signalling,
             theirs: None,
             ours: None,
+            keying: Keying::default(),
             binding: None,
             talk: false,
             rang: false,

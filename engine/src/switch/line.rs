@@ -7,7 +7,7 @@ use super::call_state::CallState;
 use super::ids::{AppId, CallId};
 use super::line_open::Interest;
 use super::privilege::CallPrivilege;
-use super::setup::{AppSetup, LineKind, Setup};
+use super::setup::{AppSetup, LineKind, Setup, SrtpPolicy};
 
 /// One line. A trunk is a line too, with its name as address.
 #[derive(Debug)]
@@ -19,6 +19,7 @@ pub(super) struct Line {
     pub(super) groups: Vec<String>,
     /// Whose calls it may pick up beyond its groups; `*` for all.
     pub(super) picks_up: Vec<String>,
+    pub(super) srtp: SrtpPolicy,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
     /// What applications take and want to hear, where they said so.
@@ -85,20 +86,22 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
-            (&line.address, line.name.clone(), line.kind, (line.groups.clone(), line.picks_up.clone()))
+            let groups = (line.groups.clone(), line.picks_up.clone());
+            (&line.address, line.name.clone(), line.kind, groups, line.srtp)
         });
-        let trunks = setup
-            .trunks
-            .iter()
-            .map(|trunk| (&trunk.name, trunk.name.to_string(), LineKind::Trunk, (Vec::new(), Vec::new())));
+        let trunks = setup.trunks.iter().map(|trunk| {
+            let groups = (Vec::new(), Vec::new());
+            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, trunk.srtp)
+        });
         let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new() };
-        for (address, name, kind, (groups, picks_up)) in stations.chain(trunks) {
+        for (address, name, kind, (groups, picks_up), srtp) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
                 name,
                 kind,
                 groups,
                 picks_up,
+                srtp,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),
                 calls: BTreeSet::new(),

@@ -53,6 +53,7 @@ mod handoff;
 mod hold;
 mod ice;
 mod inbound;
+mod keying;
 mod leg;
 mod line;
 mod line_open;
@@ -110,7 +111,7 @@ pub use outbox::Outbox;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
-pub use setup::{LineKind, Setup};
+pub use setup::{LineKind, Setup, SrtpPolicy};
 pub use view::{
     CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, TrunkView,
 };

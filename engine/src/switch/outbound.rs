@@ -18,6 +18,7 @@ use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
 use super::forward::Condition;
 use super::ids::CallId;
+use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
 use super::outbox::Outbox;
 use super::privilege::CallPrivilege;
@@ -308,6 +309,7 @@ impl Switch {
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
         let is_network = call.kind == LineKind::Trunk;
+        let srtp = self.lines.get(&call.line).map(|line| line.srtp).unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let peer = candidate.target.flow.remote.ip();
@@ -320,7 +322,9 @@ impl Switch {
         };
         let offer = Box::new(offer);
         let mut entry = Leg::new(leg, id, LegPhase::Inviting, candidate.target.flow.remote.ip());
-        entry.ours = Some(offer.clone());
+        entry.keying = Keying::new(srtp);
+        let written = entry.keying.write(&offer, true, &mut self.rng);
+        entry.ours = Some(offer);
         entry.binding = candidate.binding;
         self.legs.insert(leg, entry);
         if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
@@ -334,7 +338,7 @@ impl Switch {
             target: candidate.target,
             from: invitation.from,
             to: invitation.to,
-            offer: Some(offer),
+            offer: Some(written),
             max_forwards: invitation.max_forwards,
             headers: candidate.headers.into_iter().chain(invitation.headers).collect(),
             credentials: invitation.credentials,

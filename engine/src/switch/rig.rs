@@ -50,6 +50,7 @@ pub(super) fn setup() -> Setup {
         groups: Vec::new(),
         calls_max: None,
         picks_up: Vec::new(),
+        srtp: SrtpPolicy::default(),
     };
     let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".into()], privilege };
     let route = RouteSetup {
@@ -71,6 +72,7 @@ pub(super) fn setup() -> Setup {
             credentials: None,
             calls_max: 4,
             redirects: redirects(),
+            srtp: SrtpPolicy::default(),
         }],
         routes: vec![route],
         apps: vec![app("crm", CallPrivilege::Owner), app("wallboard", CallPrivilege::Monitor)],

@@ -194,17 +194,12 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         },
         source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
         payload_types,
-        codecs: if section.is_secure() { Codecs::default() } else { codecs(section, ours.media.get(index)) },
-        speaks: ours
-            .media
-            .get(index)
-            .filter(|_| !section.is_secure())
-            .map(|section| codecs(section, None))
-            .unwrap_or_default(),
+        codecs: codecs(section, ours.media.get(index)),
+        speaks: ours.media.get(index).map(|section| codecs(section, None)).unwrap_or_default(),
         send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
-        sealed: section.is_secure(),
+        sealed: false,
         protection: Protection::Plain,
         ice: ice::credentials(theirs, ours, index),
     }

@@ -36,6 +36,35 @@ impl LineKind {
     }
 }
 
+/// How the media of a line or trunk is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum SrtpPolicy {
+    /// Not at all: an offer of SRTP alone is refused with 488.
+    Off,
+    /// As it is offered: SRTP where the far end offers keys. Our own offers are plain.
+    #[default]
+    Accept,
+    /// The same, and our own offers carry keys for whoever takes them (RFC 8643).
+    Optional,
+    /// SRTP only: whatever is plain is refused with 488.
+    Required,
+}
+
+impl SrtpPolicy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Off, Self::Accept, Self::Optional, Self::Required];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Accept => "accept",
+            Self::Optional => "optional",
+            Self::Required => "required",
+        }
+    }
+}
+
 /// A line of the configuration.
 #[derive(Clone, Debug)]
 pub struct LineSetup {
@@ -51,6 +80,8 @@ pub struct LineSetup {
     pub calls_max: Option<u32>,
     /// Whose calls it may pick up beyond its groups; `*` for all.
     pub picks_up: Vec<String>,
+    /// How its media is protected.
+    pub srtp: SrtpPolicy,
 }
 
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
@@ -66,6 +97,8 @@ pub struct TrunkSetup {
     pub credentials: Option<Arc<Credentials>>,
     /// Calls at once, both directions.
     pub calls_max: u32,
+    /// How its media is protected.
+    pub srtp: SrtpPolicy,
     /// Where it may send calls on to, beside to its peers.
     pub redirects: RedirectSetup,
 }

@@ -13,6 +13,7 @@ mod following;
 mod forks;
 mod forwarding;
 mod holding;
+mod keying;
 mod limits;
 mod measuring;
 mod ownership;

@@ -30,9 +30,9 @@ const RTCP_CLEAR_BYTES: usize = 8;
 /// The highest index of SRTCP; after it a key is used up (RFC 3711 §9.2).
 const RTCP_INDEX_MAX: u32 = 0x7fff_ffff;
 
-/// Both directions of a leg.
+/// Both directions of one leg, at either end of it. Nothing allocates but a source that is heard or sent first.
 #[derive(Debug)]
-pub(crate) struct Srtp {
+pub struct Srtp {
     keys: SrtpKeys,
     inbound: Inbound,
     /// The far end's keys before the last offer or answer: packets under way are still sealed with them.
@@ -41,7 +41,8 @@ pub(crate) struct Srtp {
 }
 
 impl Srtp {
-    pub(crate) fn new(keys: SrtpKeys) -> Self {
+    /// With these keys, and nothing heard or sent.
+    pub fn new(keys: SrtpKeys) -> Self {
         Self {
             keys,
             inbound: Inbound::new(&keys.receive),
@@ -51,7 +52,7 @@ impl Srtp {
     }
 
     /// Takes what offer/answer agreed. A key that stays goes on with its indices; another one begins anew.
-    pub(crate) fn agree(&mut self, keys: SrtpKeys) {
+    pub fn agree(&mut self, keys: SrtpKeys) {
         if keys.receive != self.keys.receive {
             let before = std::mem::replace(&mut self.inbound, Inbound::new(&keys.receive));
             self.previous = Some(before);
@@ -64,23 +65,23 @@ impl Srtp {
 
     /// Opens an SRTP packet in place; the length of the plain packet, `None` if it is not authentic or was there before.
     #[inline]
-    pub(crate) fn open_rtp(&mut self, packet: &mut [u8]) -> Option<usize> {
+    pub fn open_rtp(&mut self, packet: &mut [u8]) -> Option<usize> {
         self.open(packet, Inbound::open_rtp)
     }
 
     /// The same of an SRTCP packet.
-    pub(crate) fn open_rtcp(&mut self, packet: &mut [u8]) -> Option<usize> {
+    pub fn open_rtcp(&mut self, packet: &mut [u8]) -> Option<usize> {
         self.open(packet, Inbound::open_rtcp)
     }
 
     /// Seals an RTP packet; `None` if its index was used before, for a key stream must never be used twice.
     #[inline]
-    pub(crate) fn seal_rtp(&mut self, packet: &[u8]) -> Option<&[u8]> {
+    pub fn seal_rtp(&mut self, packet: &[u8]) -> Option<&[u8]> {
         self.outbound.seal_rtp(packet)
     }
 
     /// Seals an RTCP compound; `None` if the key is used up.
-    pub(crate) fn seal_rtcp(&mut self, compound: &[u8]) -> Option<&[u8]> {
+    pub fn seal_rtcp(&mut self, compound: &[u8]) -> Option<&[u8]> {
         self.outbound.seal_rtcp(compound)
     }
 

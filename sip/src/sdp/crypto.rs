@@ -100,7 +100,11 @@ impl SessionDescription {
 
 /// `RTP/AVPF` of `UDP/TLS/RTP/SAVPF`.
 fn plain(protocol: &[u8]) -> Bytes {
-    Bytes::from_static(if protocol.to_ascii_uppercase().ends_with(b"SAVPF") { b"RTP/AVPF" } else { b"RTP/AVP" })
+    Bytes::from_static(if protocol.to_ascii_uppercase().ends_with(b"SAVPF") {
+        b"RTP/AVPF"
+    } else {
+        b"RTP/AVP"
+    })
 }
 
 /// Lines of RFC 4568, RFC 4567 and RFC 8842: keys, and how they are agreed.
@@ -204,7 +208,10 @@ mod tests {
         let sdp = SessionDescription::parse(&Bytes::from(text)).unwrap();
         assert_eq!(sdp.media[0].crypto().count(), 1);
         let section = sdp.media[0].without_keys();
-        assert_eq!((&section.protocol[..], &section.lines[..]), (&b"RTP/AVP"[..], &[Bytes::from("a=ptime:20")][..]));
+        assert_eq!(
+            (&section.protocol[..], &section.lines[..]),
+            (&b"RTP/AVP"[..], &[Bytes::from("a=ptime:20")][..])
+        );
         assert_eq!(&sdp.media[1].without_keys().protocol[..], b"RTP/AVPF");
         assert_eq!(sdp.without_session_keys().lines, ["a=x-kept"]);
     }
@@ -213,9 +220,13 @@ mod tests {
     fn keys_are_masked_where_text_is_shown() {
         let text = format!("a=crypto:1 X inline:{KEY}|2^31 WSH=64\r\na=crypto:2 Y Inline:{KEY}\r\nrest");
         let shown = String::from_utf8(masked(text.as_bytes()).into_owned()).unwrap();
-        assert!(!shown.contains("d0Rm") && shown.ends_with("\r\nrest") && shown.contains(" WSH=64"), "{shown}");
+        assert!(
+            !shown.contains("d0Rm") && shown.ends_with("\r\nrest") && shown.contains(" WSH=64"),
+            "{shown}"
+        );
         assert!(matches!(masked(b"nothing to hide"), Cow::Borrowed(_)));
-        let sdp = format!("v=0\na=crypto:1 X inline:{KEY}\nm=audio 1 RTP/SAVP 0\na=crypto:1 X inline:{KEY}\n");
+        let sdp =
+            format!("v=0\na=crypto:1 X inline:{KEY}\nm=audio 1 RTP/SAVP 0\na=crypto:1 X inline:{KEY}\n");
         let sdp = SessionDescription::parse(&Bytes::from(sdp)).unwrap();
         assert!(!format!("{sdp:?}").contains("d0Rm"));
     }

@@ -177,7 +177,7 @@ impl fmt::Debug for MediaDescription {
             .field("rtcp", &self.rtcp)
             .field("rtcp_mux", &self.rtcp_mux)
             .field("lines", &crypto::Shown(&self.lines))
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -23,6 +23,7 @@ fn rig_of(parties_max: usize) -> Rig {
         name: format!("Line {address}"),
         kind: LineKind::Phone,
         picks_up: Vec::new(),
+        srtp: SrtpPolicy::default(),
         groups: groups.iter().map(ToString::to_string).collect(),
         calls_max: None,
     };

@@ -1,0 +1,410 @@
+//! How the media of a leg is keyed (SDES, RFC 4568; best effort, RFC 8643), between the descriptions of its far end and the plain
+//! ones that the rest of the switch works with.
+//!
+//! ```text
+//!   far end ── RTP/SAVP, a=crypto ──▶ read_offer, read_answer ── RTP/AVP ──▶ switch
+//!   far end ◀─ RTP/SAVP, a=crypto ── write ◀── RTP/AVP ── switch
+//! ```
+//!
+//! A section that the policy of the line refuses is read as one that was rejected (port 0), so that the call fails as any call
+//! without audio in common: 488.
+
+use std::fmt;
+
+use bytes::Bytes;
+use rand::RngCore;
+use rand::rngs::StdRng;
+use smallvec::SmallVec;
+use trunkline_media::{Protection, SrtpKey, SrtpKeys, SrtpSuite};
+use trunkline_sip::sdp::{Crypto, MediaDescription, SessionDescription};
+
+use super::session::audio;
+use super::setup::SrtpPolicy;
+
+/// The keying of one leg.
+#[derive(Default)]
+pub(super) struct Keying {
+    policy: SrtpPolicy,
+    /// Our master keys with their salts, one a suite, made when first named. They stay for the leg's life, unless the far end
+    /// changes its own.
+    ours: SmallVec<[(SrtpSuite, Vec<u8>); 1]>,
+    /// What is in force.
+    agreed: Exchange,
+    /// The far end's offer until we answer it.
+    offered: Option<Exchange>,
+    /// Whether the last offer was the far end's.
+    answering: bool,
+    /// Whether our last offer left no choice but SRTP.
+    insists: bool,
+}
+
+/// What one offer and its answer say of keys.
+#[derive(Clone, Default)]
+struct Exchange {
+    /// Whether there was one.
+    is_made: bool,
+    /// The protocols of the far end's offer, section by section.
+    protocols: Vec<Bytes>,
+    /// The protocol of the audio section.
+    protocol: Bytes,
+    /// What the far end seals with, and under which tag that was agreed; `None`: nothing is sealed.
+    theirs: Option<(u32, SrtpKey)>,
+}
+
+impl fmt::Debug for Keying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keying")
+            .field("policy", &self.policy)
+            .field("agreed", &self.agreed.theirs.map(|(_, key)| key.suite()))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keying {
+    pub(super) fn new(policy: SrtpPolicy) -> Self {
+        Self { policy, ..Self::default() }
+    }
+
+    /// The far end's offer, in plain: with the first audio section that may be taken, and what it is sealed with noted.
+    pub(super) fn read_offer(&mut self, offer: &SessionDescription) -> SessionDescription {
+        let is_audio =
+            |media: &MediaDescription| media.is_audio() && media.port != 0 && !media.formats.is_empty();
+        let sections = offer.media.iter().enumerate().filter(|(_, media)| is_audio(media));
+        let taken = sections
+            .filter_map(|(index, media)| Some((index, self.taken(media)?)))
+            // Where one stream is described twice, sealed and plain, the sealed one is meant first.
+            .min_by_key(|(index, theirs)| (theirs.is_none(), *index));
+        self.answering = true;
+        self.offered = Some(Exchange {
+            is_made: true,
+            protocols: offer.media.iter().map(|media| media.protocol.clone()).collect(),
+            protocol: taken.map_or_else(Bytes::new, |(index, _)| offer.media[index].protocol.clone()),
+            theirs: taken.and_then(|(_, theirs)| theirs),
+        });
+        plain(offer, taken.map(|(index, _)| index))
+    }
+
+    /// The far end asks for our offer.
+    pub(super) const fn read_request(&mut self) {
+        self.answering = false;
+    }
+
+    /// The far end's answer to our offer, in plain.
+    pub(super) fn read_answer(&mut self, answer: &SessionDescription) -> SessionDescription {
+        let index = audio(answer);
+        let theirs = index.and_then(|index| {
+            let known = |suite| self.ours.iter().any(|(known, _)| *known == suite);
+            answer.media[index]
+                .crypto()
+                .find_map(|crypto| usable(&crypto).filter(|(_, key)| known(key.suite())))
+        });
+        let fits = |index: &usize| theirs.is_some() || !(self.insists || answer.media[*index].is_secure());
+        let index = index.filter(fits);
+        self.answering = false;
+        if index.is_some() {
+            let protocol = self.agreed.protocol.clone();
+            self.agree(Exchange { is_made: true, protocols: Vec::new(), protocol, theirs });
+        }
+        plain(answer, index)
+    }
+
+    /// Our description as the far end is to see it: an offer if `is_offer` or if that is what the far end asked for, else the
+    /// answer to its last offer.
+    pub(super) fn write(
+        &mut self,
+        ours: &SessionDescription,
+        is_offer: bool,
+        chance: &mut StdRng,
+    ) -> Box<SessionDescription> {
+        let mut written = Box::new(ours.clone());
+        if is_offer || !self.answering {
+            self.write_offer(&mut written, chance);
+        } else {
+            self.write_answer(&mut written, chance);
+        }
+        written
+    }
+
+    /// How the relay protects the leg.
+    pub(super) fn protection(&self) -> Protection {
+        let keys = self.agreed.theirs.and_then(|(_, receive)| {
+            let (suite, ours) = self.ours.iter().find(|(suite, _)| *suite == receive.suite())?;
+            Some(SrtpKeys { receive, send: SrtpKey::new(*suite, ours)? })
+        });
+        keys.map_or(Protection::Plain, Protection::Srtp)
+    }
+
+    fn write_offer(&mut self, offer: &mut SessionDescription, chance: &mut StdRng) {
+        let Some(index) = audio(offer) else { return };
+        let section = &mut offer.media[index];
+        let keys = match (&self.agreed.theirs, self.policy) {
+            (Some((tag, key)), _) => {
+                section.protocol = self.agreed.protocol.clone();
+                vec![(*tag, key.suite())]
+            }
+            (None, SrtpPolicy::Required) => {
+                let feedback = section.protocol.ends_with(b"F");
+                section.protocol = Bytes::from_static(if feedback { b"RTP/SAVPF" } else { b"RTP/SAVP" });
+                (1..).zip(SrtpSuite::ALL).collect()
+            }
+            (None, SrtpPolicy::Optional) if !self.agreed.is_made => (1..).zip(SrtpSuite::ALL).collect(),
+            (None, SrtpPolicy::Off | SrtpPolicy::Accept | SrtpPolicy::Optional) => Vec::new(),
+        };
+        for (tag, suite) in keys {
+            let key = self.own_key(suite, chance).to_vec();
+            section.lines.push(Crypto { tag, suite: suite.name().to_owned(), key }.line());
+        }
+        self.insists = section.is_secure();
+        if !self.agreed.is_made {
+            self.agreed.protocol = section.protocol.clone();
+        }
+    }
+
+    fn write_answer(&mut self, answer: &mut SessionDescription, chance: &mut StdRng) {
+        if let Some(offered) = self.offered.take() {
+            self.agree(offered);
+        }
+        for (section, protocol) in answer.media.iter_mut().zip(&self.agreed.protocols) {
+            section.protocol = protocol.clone();
+        }
+        let Some((index, (tag, key))) = audio(answer).zip(self.agreed.theirs) else { return };
+        let suite = key.suite();
+        let key = self.own_key(suite, chance).to_vec();
+        answer.media[index].lines.push(Crypto { tag, suite: suite.name().to_owned(), key }.line());
+    }
+
+    /// A far end that changes its key may be another machine, which knows nothing of how far our indices are; and a key that was
+    /// given up must not seal anything again.
+    fn agree(&mut self, exchange: Exchange) {
+        let before = self.agreed.theirs.map(|(_, key)| key);
+        let after = exchange.theirs.map(|(_, key)| key);
+        let by_offer = !exchange.protocols.is_empty();
+        if (by_offer && before.is_some() && before != after) || (after.is_none() && exchange.is_made) {
+            self.ours.clear();
+        }
+        self.agreed = exchange;
+    }
+
+    fn own_key(&mut self, suite: SrtpSuite, chance: &mut StdRng) -> &[u8] {
+        let place = self.ours.iter().position(|(known, _)| *known == suite).unwrap_or_else(|| {
+            let mut key = vec![0; suite.master_bytes()];
+            chance.fill_bytes(&mut key);
+            self.ours.push((suite, key));
+            self.ours.len() - 1
+        });
+        &self.ours[place].1
+    }
+
+    /// Whether an offered section may be taken, and what it is sealed with then.
+    fn taken(&self, section: &MediaDescription) -> Option<Option<(u32, SrtpKey)>> {
+        let keys = || section.crypto().find_map(|crypto| usable(&crypto));
+        match self.policy {
+            SrtpPolicy::Off => (!section.is_secure()).then_some(None),
+            SrtpPolicy::Accept | SrtpPolicy::Optional => {
+                let keys = keys();
+                (keys.is_some() || !section.is_secure()).then_some(keys)
+            }
+            SrtpPolicy::Required => keys().map(Some),
+        }
+    }
+}
+
+/// The key of a line, if its suite is one of the relay's and the key has the right length.
+fn usable(crypto: &Crypto) -> Option<(u32, SrtpKey)> {
+    Some((crypto.tag, SrtpKey::new(SrtpSuite::named(&crypto.suite)?, &crypto.key)?))
+}
+
+/// A description without keys, in which only audio section `taken` is accepted.
+fn plain(described: &SessionDescription, taken: Option<usize>) -> SessionDescription {
+    let mut plain = described.without_session_keys();
+    for (index, section) in plain.media.iter_mut().enumerate() {
+        *section = section.without_keys();
+        if section.is_audio() && taken != Some(index) {
+            section.port = 0;
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::*;
+
+    const THEIRS: &str = "d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+    const OTHERS: &str = "e0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj";
+
+    fn sdp(sections: &str) -> SessionDescription {
+        let text = format!("v=0\nc=IN IP4 192.0.2.1\n{sections}");
+        SessionDescription::parse(&Bytes::from(text)).unwrap()
+    }
+
+    fn crypto(key: &str) -> String {
+        format!("a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:{key}\n")
+    }
+
+    fn sealed(key: &str) -> SessionDescription {
+        sdp(&format!("m=audio 4000 RTP/SAVP 0\n{}", crypto(key)))
+    }
+
+    fn keying(policy: SrtpPolicy) -> (Keying, StdRng) {
+        (Keying::new(policy), StdRng::seed_from_u64(1))
+    }
+
+    fn keys(keying: &Keying) -> SrtpKeys {
+        match keying.protection() {
+            Protection::Srtp(keys) => keys,
+            Protection::Plain => panic!("nothing is sealed"),
+        }
+    }
+
+    /// Protocol and names of the suites.
+    fn seen(description: &SessionDescription) -> (String, Vec<String>) {
+        let section = &description.media[audio(description).unwrap()];
+        let suites = section.crypto().map(|crypto| format!("{} {}", crypto.tag, crypto.suite));
+        (String::from_utf8(section.protocol.to_vec()).unwrap(), suites.collect())
+    }
+
+    const BEST: &str = "3 AES_CM_128_HMAC_SHA1_80";
+
+    #[test]
+    fn which_offers_are_taken() {
+        use SrtpPolicy::{Accept, Off, Optional, Required};
+        let plain = "m=audio 4000 RTP/AVP 0\n".to_owned();
+        let best_effort = format!("{plain}{}", crypto(THEIRS));
+        let sealed = format!("m=audio 4000 RTP/SAVP 0\n{}", crypto(THEIRS));
+        let unknown = "m=audio 4000 RTP/SAVP 0\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA\n".to_owned();
+        for (offer, taken) in [
+            (&plain, [Some(false), Some(false), Some(false), None]),
+            (&best_effort, [Some(false), Some(true), Some(true), Some(true)]),
+            (&sealed, [None, Some(true), Some(true), Some(true)]),
+            (&unknown, [None, None, None, None]),
+        ] {
+            for (policy, taken) in [Off, Accept, Optional, Required].into_iter().zip(taken) {
+                let (mut keying, mut chance) = keying(policy);
+                let read = keying.read_offer(&sdp(offer));
+                assert_eq!(audio(&read).is_some(), taken.is_some(), "{policy:?} {offer}");
+                let Some(sealed) = taken else { continue };
+                assert_eq!(&read.media[0].protocol[..], b"RTP/AVP");
+                assert_eq!(read.media[0].attributes("crypto").count(), 0);
+                let written = keying.write(&read, false, &mut chance);
+                assert_eq!(written.media[0].protocol, sdp(offer).media[0].protocol);
+                assert_eq!(seen(&written).1.len(), usize::from(sealed), "{policy:?} {offer}");
+                assert_eq!(keying.protection() != Protection::Plain, sealed);
+            }
+        }
+    }
+
+    #[test]
+    fn of_two_descriptions_of_one_stream_the_sealed_one_is_taken() {
+        let both = format!("m=audio 4000 RTP/AVP 0\nm=audio 4000 RTP/SAVP 0\n{}", crypto(THEIRS));
+        for (policy, index) in [(SrtpPolicy::Accept, 1), (SrtpPolicy::Off, 0)] {
+            let (mut keying, mut chance) = keying(policy);
+            let read = keying.read_offer(&sdp(&both));
+            assert_eq!(audio(&read), Some(index));
+            assert_eq!(read.media[1 - index].port, 0);
+            let written = keying.write(&read, false, &mut chance);
+            let protocols: Vec<_> = written.media.iter().map(|media| &media.protocol[..]).collect();
+            assert_eq!(protocols, [&b"RTP/AVP"[..], b"RTP/SAVP"]);
+        }
+    }
+
+    #[test]
+    fn what_is_offered_to_whom() {
+        let ours = sdp("m=audio 20000 RTP/AVP 0\n");
+        let all = ["1 AEAD_AES_256_GCM", "2 AEAD_AES_128_GCM", BEST, "4 AES_CM_128_HMAC_SHA1_32"];
+        for (policy, protocol, suites) in [
+            (SrtpPolicy::Off, "RTP/AVP", &all[..0]),
+            (SrtpPolicy::Accept, "RTP/AVP", &all[..0]),
+            (SrtpPolicy::Optional, "RTP/AVP", &all[..]),
+            (SrtpPolicy::Required, "RTP/SAVP", &all[..]),
+        ] {
+            let (mut keying, mut chance) = keying(policy);
+            let written = keying.write(&ours, true, &mut chance);
+            let (seen_protocol, seen_suites) = seen(&written);
+            assert_eq!((&seen_protocol[..], seen_suites.len()), (protocol, suites.len()), "{policy:?}");
+            assert!(seen_suites.iter().zip(suites).all(|(seen, suite)| seen == suite));
+            assert_eq!(keying.write(&ours, true, &mut chance), written, "said again, it is the same");
+            assert_eq!(keying.protection(), Protection::Plain, "before the answer");
+        }
+    }
+
+    #[test]
+    fn an_answer_with_keys_is_sealed_and_one_without_is_plain_or_nothing() {
+        let ours = sdp("m=audio 20000 RTP/AVP 0\n");
+        let plain = sdp("m=audio 4000 RTP/AVP 0\n");
+        for (policy, answer, is_taken, is_sealed) in [
+            (SrtpPolicy::Optional, &plain, true, false),
+            (SrtpPolicy::Optional, &sdp(&format!("m=audio 4000 RTP/AVP 0\n{}", crypto(THEIRS))), true, true),
+            (SrtpPolicy::Required, &sealed(THEIRS), true, true),
+            (SrtpPolicy::Required, &plain, false, false),
+            (SrtpPolicy::Accept, &sealed(THEIRS), false, false),
+        ] {
+            let (mut keying, mut chance) = keying(policy);
+            keying.write(&ours, true, &mut chance);
+            let read = keying.read_answer(answer);
+            assert_eq!(audio(&read).is_some(), is_taken, "{policy:?}");
+            assert_eq!(keying.protection() != Protection::Plain, is_sealed, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_later_offer_repeats_what_is_agreed() {
+        let (mut keying, mut chance) = keying(SrtpPolicy::Accept);
+        let read = keying.read_offer(&sealed(THEIRS));
+        let answer = keying.write(&read, false, &mut chance);
+        let offer = keying.write(&read, true, &mut chance);
+        assert_eq!((seen(&offer), &offer.media[0].lines), (seen(&answer), &answer.media[0].lines));
+        assert_eq!(seen(&offer), ("RTP/SAVP".to_owned(), vec![BEST.to_owned()]));
+        let before = keys(&keying);
+        keying.read_answer(&sealed(OTHERS));
+        assert_eq!(keys(&keying).send, before.send);
+        assert_ne!(keys(&keying).receive, before.receive);
+        let downgraded = keying.read_answer(&sdp("m=audio 4000 RTP/AVP 0\n"));
+        assert_eq!(audio(&downgraded), None);
+        assert_ne!(keying.protection(), Protection::Plain);
+    }
+
+    #[test]
+    fn an_offer_counts_when_it_is_answered_and_another_key_gets_another() {
+        let (mut keying, mut chance) = keying(SrtpPolicy::Accept);
+        let read = keying.read_offer(&sealed(THEIRS));
+        keying.write(&read, false, &mut chance);
+        let first = keys(&keying);
+        keying.read_offer(&sealed(THEIRS));
+        keying.write(&read, false, &mut chance);
+        assert_eq!(keys(&keying), first, "the same again");
+        keying.read_offer(&sealed(OTHERS));
+        assert_eq!(keys(&keying), first, "refused, perhaps");
+        keying.write(&read, false, &mut chance);
+        let second = keys(&keying);
+        assert!(first.receive != second.receive && first.send != second.send);
+        let plain = sdp("m=audio 4000 RTP/AVP 0\n");
+        keying.read_offer(&plain);
+        keying.write(&read, false, &mut chance);
+        assert_eq!(keying.protection(), Protection::Plain);
+        keying.read_offer(&sealed(OTHERS));
+        keying.write(&read, false, &mut chance);
+        assert_ne!(keys(&keying).send, second.send, "a key that was given up seals nothing again");
+    }
+
+    #[test]
+    fn an_offer_that_was_asked_for_is_no_answer() {
+        let (mut keying, mut chance) = keying(SrtpPolicy::Required);
+        keying.read_request();
+        let written = keying.write(&sdp("m=audio 20000 RTP/AVP 0\n"), false, &mut chance);
+        assert_eq!(seen(&written).1.len(), 4);
+    }
+
+    #[test]
+    fn no_key_is_ever_printed() {
+        let (mut keying, mut chance) = keying(SrtpPolicy::Accept);
+        let read = keying.read_offer(&sealed(THEIRS));
+        let written = keying.write(&read, false, &mut chance);
+        let ours = written.media[0].crypto().next().unwrap();
+        for text in [format!("{keying:?}"), format!("{written:?}"), format!("{:?}", keying.protection())] {
+            assert!(!text.contains("d0Rm") && !text.contains(&format!("{:?}", ours.key)), "{text}");
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Secured legs of the relay in virtual time: what is on their wire, who is believed, and what they hear.
+#![expect(clippy::unwrap_used, reason = "a test fails by panic")]
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use trunkline_media::io::simulated::{Sent, Simulated};
+use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
+use trunkline_media::{
+    CallProgress, Codec, Codecs, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair,
+    Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
+};
+
+const A: LegId = LegId(1);
+const B: LegId = LegId(2);
+const ALICE: &str = "192.0.2.1:4000";
+const BOB: &str = "192.0.2.2:5000";
+
+fn at(address: &str) -> SocketAddr {
+    address.parse().unwrap()
+}
+
+fn remote(rtp: &str, protection: Protection) -> Remote {
+    let rtp = at(rtp);
+    Remote {
+        rtp: Some(rtp),
+        rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
+        source: SourcePolicy::Signalled,
+        payload_types: PayloadTypes::default().with(0).with(8).with(101),
+        codecs: Codecs::default().with(0, Codec::Pcmu),
+        speaks: Codecs::default().with(0, Codec::Pcmu),
+        send: true,
+        receive: true,
+        sealed: false,
+        protection,
+        ice: None,
+    }
+}
+
+/// The relay's keys with a far end whose key is of these bytes.
+fn keys(suite: SrtpSuite, theirs: u8) -> SrtpKeys {
+    let key = |byte| SrtpKey::new(suite, &vec![byte; suite.master_bytes()]).unwrap();
+    SrtpKeys { receive: key(theirs), send: key(theirs + 100) }
+}
+
+/// The same as the far end has them.
+fn far(keys: SrtpKeys) -> Srtp {
+    Srtp::new(SrtpKeys { receive: keys.send, send: keys.receive })
+}
+
+fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
+    let mut packet = vec![0x80, 0];
+    packet.extend(sequence.to_be_bytes());
+    packet.extend((u32::from(sequence) * 160).to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.resize(172, 0x55);
+    packet
+}
+
+fn open(srtp: &mut Srtp, packet: &[u8]) -> Option<Vec<u8>> {
+    let mut packet = packet.to_vec();
+    let length = srtp.open_rtp(&mut packet)?;
+    packet.truncate(length);
+    Some(packet)
+}
+
+struct Relay {
+    worker: RelayWorker<Simulated>,
+    now: Instant,
+    events: Vec<Event>,
+}
+
+impl Relay {
+    /// Alice on leg A and Bob on leg B, each hearing the other.
+    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
+    fn call(alice: Protection, bob: Protection) -> Self {
+        let now = Instant::now();
+        let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], [20_000..=20_999]) };
+        let worker = RelayWorker::new(now, Simulated::new(), config);
+        let mut relay = Self { worker, now, events: Vec::new() };
+        for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {
+            let address = "192.0.2.100".parse().unwrap();
+            relay.tell(Command::Open { leg, ports, address, silent_after: None });
+        }
+        relay.tell(Command::Remote(A, remote(ALICE, alice)));
+        relay.tell(Command::Remote(B, remote(BOB, bob)));
+        relay.tell(Command::Feed(A, Feed::Leg(B)));
+        relay.tell(Command::Feed(B, Feed::Leg(A)));
+        relay
+    }
+
+    fn tell(&mut self, command: Command) {
+        self.worker.command(self.now, command, &mut self.events);
+    }
+
+    fn arrives(&mut self, port: u16, from: &str, packet: &[u8]) -> Vec<Sent> {
+        let mut packet = packet.to_vec();
+        assert!(self.worker.receive(self.now, port, at(from), &mut packet, &mut self.events));
+        self.worker.io_mut().take_sent()
+    }
+
+    fn wait(&mut self, time: Duration) -> Vec<Sent> {
+        let end = self.now + time;
+        while let Some(due) = self.worker.deadline().filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.worker.handle_timeout(self.now, &mut self.events);
+        }
+        self.now = end;
+        self.worker.io_mut().take_sent()
+    }
+
+    fn stats(&mut self, leg: LegId) -> LegStats {
+        self.tell(Command::Stats(leg));
+        match self.events.pop() {
+            Some(Event::Stats { stats, .. }) => stats,
+            other => panic!("no statistics but {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_secured_leg_talks_with_a_plain_one_both_ways() {
+    for suite in SrtpSuite::ALL {
+        let keys = keys(suite, 1);
+        let mut alice = far(keys);
+        let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+        for n in 0..100 {
+            let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
+            let sent = relay.arrives(20_000, ALICE, &sealed);
+            assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
+            let sent = relay.arrives(20_002, BOB, &rtp(9, n));
+            assert_ne!(sent[0].packet[12..172], rtp(9, n)[12..]);
+            assert_eq!(open(&mut alice, &sent[0].packet), Some(rtp(9, n)));
+        }
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+        let sealed = alice.seal_rtcp(&report).unwrap().to_vec();
+        assert_eq!(relay.arrives(20_001, "192.0.2.1:4001", &sealed)[0].packet, report);
+        let mut sent =
+            relay.arrives(20_003, "192.0.2.2:5001", &[0x80, 201, 0, 1, 0, 0, 0, 9]).remove(0).packet;
+        let length = alice.open_rtcp(&mut sent).unwrap();
+        assert_eq!(sent[..length], [0x80, 201, 0, 1, 0, 0, 0, 9]);
+        let stats = relay.stats(A);
+        assert_eq!((stats.packets_received, stats.packets_sent, stats.unauthentic), (100, 100, 0));
+    }
+}
+
+#[test]
+fn two_secured_legs_have_keys_and_suites_of_their_own() {
+    let (with_alice, with_bob) = (keys(SrtpSuite::Aes128CmSha1_32, 1), keys(SrtpSuite::Aes256Gcm, 2));
+    let (mut alice, mut bob) = (far(with_alice), far(with_bob));
+    let mut relay = Relay::call(Protection::Srtp(with_alice), Protection::Srtp(with_bob));
+    let sealed = alice.seal_rtp(&rtp(7, 1)).unwrap().to_vec();
+    let sent = relay.arrives(20_000, ALICE, &sealed);
+    assert_eq!(open(&mut bob, &sent[0].packet), Some(rtp(7, 1)));
+    let sealed = bob.seal_rtp(&rtp(9, 1)).unwrap().to_vec();
+    let sent = relay.arrives(20_002, BOB, &sealed);
+    assert_eq!(open(&mut alice, &sent[0].packet), Some(rtp(9, 1)));
+}
+
+#[test]
+fn ten_thousand_forged_packets_are_counted_and_change_nothing() {
+    let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    for n in 0..10_000_u16 {
+        let mut forged = rtp(7, n);
+        forged.extend([0; 10]);
+        assert!(relay.arrives(20_000, ALICE, &forged).is_empty());
+        assert!(relay.arrives(20_000, ALICE, &rtp(u32::from(n), n)).is_empty(), "nor plain ones");
+    }
+    let stats = relay.stats(A);
+    assert_eq!((stats.unauthentic, stats.packets_received, stats.lost), (20_000, 0, 0));
+    assert!(relay.events.is_empty(), "nothing was latched: {:?}", relay.events);
+    let sealed = alice.seal_rtp(&rtp(7, 1)).unwrap().to_vec();
+    assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1);
+}
+
+#[test]
+fn only_authentic_packets_latch_their_source() {
+    let keys = keys(SrtpSuite::Aes128Gcm, 1);
+    let mut alice = far(keys);
+    let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window: Duration::from_secs(3) };
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000", Protection::Srtp(keys)) }));
+    for n in 0..100 {
+        let mut forged = rtp(7, n);
+        forged.extend([0; 16]);
+        assert!(relay.arrives(20_000, "203.0.113.66:9999", &forged).is_empty());
+        assert!(relay.arrives(20_000, ALICE, &forged).is_empty());
+    }
+    assert!(relay.events.is_empty());
+    let sealed = alice.seal_rtp(&rtp(7, 1)).unwrap().to_vec();
+    assert_eq!(relay.arrives(20_000, "192.0.2.1:4444", &sealed).len(), 1);
+    assert!(
+        matches!(relay.events[..], [Event::Latched { leg: A, source }] if source == at("192.0.2.1:4444"))
+    );
+}
+
+#[test]
+fn a_replayed_packet_is_not_heard_again() {
+    let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let captured: Vec<_> = (0..200).map(|n| alice.seal_rtp(&rtp(7, n)).unwrap().to_vec()).collect();
+    let heard = |relay: &mut Relay| {
+        captured.iter().filter(|packet| !relay.arrives(20_000, ALICE, packet).is_empty()).count()
+    };
+    assert_eq!((heard(&mut relay), heard(&mut relay)), (200, 0));
+    assert_eq!(relay.stats(A).unauthentic, 200);
+}
+
+#[test]
+fn both_directions_go_on_over_the_wrap_of_sequence_numbers() {
+    let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    for n in (65_000..=65_535).chain(10..100_u16) {
+        let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
+        assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1, "{n}");
+        let sent = relay.arrives(20_002, BOB, &rtp(9, n));
+        assert!(open(&mut alice, &sent[0].packet).is_some(), "{n}");
+    }
+}
+
+#[test]
+fn what_the_relay_plays_is_sealed_as_one_stream_with_what_was_said_before() {
+    let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut last = 0;
+    let mut hears = |sent: Vec<Sent>, at_least: usize| {
+        let rtp: Vec<_> = sent.iter().filter(|sent| sent.local_port == 20_000).collect();
+        assert!(rtp.len() >= at_least, "{}", rtp.len());
+        for sent in rtp {
+            let packet = open(&mut alice, &sent.packet).expect("sealed, and once");
+            assert_eq!(packet[8..12], [0, 0, 0, 9], "one source for the call");
+            let sequence = u16::from_be_bytes([packet[2], packet[3]]);
+            assert!(sequence == last + 1, "{sequence} after {last}");
+            last = sequence;
+        }
+    };
+    hears(relay.arrives(20_002, BOB, &rtp(9, 1)), 1);
+    relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
+    hears(relay.wait(Duration::from_secs(1)), 50);
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    hears(relay.arrives(20_002, BOB, &rtp(9, 60)), 1);
+}
+
+#[test]
+fn a_key_that_changes_is_followed_and_one_that_stays_goes_on() {
+    let before = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    let after = keys(SrtpSuite::Aes128Gcm, 2);
+    let mut alice = far(before);
+    let mut relay = Relay::call(Protection::Srtp(before), Protection::Plain);
+    for n in [65_534, 65_535, 0, 1] {
+        let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
+        assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1);
+    }
+    relay.tell(Command::Remote(A, Remote { send: false, ..remote(ALICE, Protection::Srtp(before)) }));
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(before))));
+    let sealed = alice.seal_rtp(&rtp(7, 2)).unwrap().to_vec();
+    assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1, "held and back under the same key");
+    let under_way = alice.seal_rtp(&rtp(7, 3)).unwrap().to_vec();
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(after))));
+    assert_eq!(relay.arrives(20_000, ALICE, &under_way).len(), 1);
+    let mut alice = far(after);
+    let sealed = alice.seal_rtp(&rtp(7, 4)).unwrap().to_vec();
+    assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1);
+    let sent = relay.arrives(20_002, BOB, &rtp(9, 1));
+    assert_eq!(open(&mut alice, &sent[0].packet), Some(rtp(9, 1)));
+}
+
+#[test]
+fn a_packet_of_any_length_under_the_limit_is_sealed() {
+    let keys = keys(SrtpSuite::Aes256Gcm, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    for (n, length) in (1..).zip([12, 13, 1_500, trunkline_media::DATAGRAM_BYTES_MAX]) {
+        let mut packet = rtp(9, n);
+        packet.resize(length, 0xaa);
+        let sent = relay.arrives(20_002, BOB, &packet);
+        assert_eq!(open(&mut alice, &sent[0].packet), Some(packet));
+    }
+}

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom, RouteSetup, RouteTo,
-    Setup, SrtpPolicy, TrunkSetup,
+    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom,
+    RouteSetup, RouteTo, Setup, SrtpPolicy, TrunkSetup,
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};

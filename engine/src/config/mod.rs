@@ -21,7 +21,8 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup, SrtpPolicy,
+    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
+    SrtpPolicy,
 };
 use crate::translate::Locations;
 

@@ -24,7 +24,7 @@ fn sdes_with_plain_both_ways() {
         heard_by_both(&sealed, &plain, 2.0 * HEARD_S);
         let [on_sealed, on_plain] = finish(wires);
         is_noise(&on_sealed, 1);
-        let tone_s = ulaw_audio(rtp_of(&on_plain, 2)).seconds_of_tone(TONE_HZ);
+        let tone_s = ulaw_audio(rtp_of(&on_plain, 2, true)).seconds_of_tone(TONE_HZ);
         assert!(tone_s > 2.0 * HEARD_S, "the other side's tone is plain for {tone_s:.1} s");
         daemon.expect_nothing_left();
     });
@@ -109,22 +109,31 @@ fn heard_by_both(one: &Baresip, other: &Baresip, at_least_s: f64) {
     assert!(heard.0 > at_least_s && heard.1 > at_least_s, "not both heard the other: {heard:?}");
 }
 
-/// The RTP of both directions on a phone's wire.
-fn rtp_of(packets: &[Datagram], phone: u8) -> impl Iterator<Item = &Datagram> {
+/// The RTP that a phone was sent, if `to`, or that it said.
+fn rtp_of(packets: &[Datagram], phone: u8, to: bool) -> impl Iterator<Item = &Datagram> {
     packets.iter().filter(move |packet| {
-        let is_phones = [packet.source.0, packet.destination.0].contains(&phone_address(phone));
-        is_phones && packet.source.1 != 5060 && packet.rtp_payload_type().is_some()
+        let (end, port) = if to { packet.destination } else { packet.source };
+        end == phone_address(phone) && port != 5060 && packet.rtp_payload_type().is_some()
     })
 }
 
 /// What is on the wire is RTP by its header, carries a tag, and sounds like nothing.
 fn is_noise(packets: &[Datagram], phone: u8) {
-    let audio = ulaw_audio(rtp_of(packets, phone));
-    assert!(audio.seconds() > HEARD_S, "only {:.1} s of RTP on the wire of phone {phone}", audio.seconds());
-    let tone_s = audio.seconds_with_tone(TONE_HZ, 0.1);
-    assert!(tone_s < 0.2, "the tone is on the wire of phone {phone} for {tone_s:.1} s");
-    let is_tagged = |packet: &Datagram| packet.payload.len() > 12 + 160;
-    assert!(rtp_of(packets, phone).all(is_tagged), "a packet without a tag on the wire of phone {phone}");
+    for to in [true, false] {
+        let audio = ulaw_audio(rtp_of(packets, phone, to));
+        assert!(
+            audio.seconds() > HEARD_S,
+            "only {:.1} s of RTP on the wire of phone {phone}",
+            audio.seconds()
+        );
+        let tone_s = audio.seconds_with_tone(TONE_HZ, 0.1);
+        assert!(tone_s < 0.2, "the tone is on the wire of phone {phone} for {tone_s:.1} s");
+        let is_tagged = |packet: &Datagram| packet.payload.len() > 12 + 160;
+        assert!(
+            rtp_of(packets, phone, to).all(is_tagged),
+            "a packet without a tag on the wire of phone {phone}"
+        );
+    }
 }
 
 const PASSWORD: &str = "correct-horse-battery";

@@ -168,6 +168,9 @@ impl Flow {
             (Protection::Srtp(keys), srtp @ None) => *srtp = Some(Box::new(Srtp::new(keys))),
         }
         self.outbound.secured = self.aside.srtp.is_some();
+        if self.outbound.secured {
+            self.outbound.rewrite.close();
+        }
         self.aside.remote = Some(remote);
         // The same number may mean something else from here on.
         self.inbound.payload_type = None;

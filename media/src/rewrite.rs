@@ -58,6 +58,11 @@ impl Rewrite {
         Self { is_open: true, ..Self::default() }
     }
 
+    /// Continues one stream from here on, whatever it was told before: each source under a key costs its receiver a state.
+    pub(crate) const fn close(&mut self) {
+        self.is_open = false;
+    }
+
     /// Forgets the source: the next packet begins another, even if it has the same SSRC.
     pub(crate) const fn end_source(&mut self) {
         self.source = None;
@@ -197,6 +202,15 @@ mod tests {
             assert_eq!(rewrite.continue_with(0, &packet), packet);
             assert_eq!(rewrite.stream(0), Some((packet.ssrc, packet.timestamp)));
         }
+    }
+
+    #[test]
+    fn a_closed_one_goes_on_with_the_source_that_it_had() {
+        let mut rewrite = Rewrite::open();
+        rewrite.continue_with(0, &header(7, 100, 1_000));
+        rewrite.close();
+        let turned = rewrite.continue_with(20_000, &header(9, 5_000, 77));
+        assert_eq!((turned.ssrc, turned.sequence), (7, 101));
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Relay {
     #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn call(alice: Protection, bob: Protection) -> Self {
         let now = Instant::now();
-        let config = RelayConfig { seed: 7, destinations: Destinations::of_engine([], [20_000..=20_999]) };
+        let destinations = Destinations::of_engine([], [20_000..=20_999]);
+        let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
         let worker = RelayWorker::new(now, Simulated::new(), config);
         let mut relay = Self { worker, now, events: Vec::new() };
         for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {

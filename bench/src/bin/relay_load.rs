@@ -58,8 +58,8 @@ const ONE_CORE_RATE: usize = 60_000;
 /// seconds.
 const LEARNING: Duration = Duration::from_millis(4_500);
 
-/// How long packets flow first through the others.
-const FIRST_PACKETS: Duration = Duration::from_millis(500);
+/// How long packets flow first through the others: Trunkline gives a flow to the kernel when it has seen some of it.
+const FIRST_PACKETS: Duration = Duration::from_millis(1_000);
 
 fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
@@ -145,7 +145,9 @@ impl Bench {
                 if let Some(started) = started {
                     let said = started.end()?;
                     if !said.is_empty() {
+                        let (name, round) = (peer.name(), round + 1);
                         eprintln!("    {said}");
+                        self.report.notes.push(format!("{name}, {streams} streams, round {round}: {said}."));
                     }
                 }
             }
@@ -198,7 +200,8 @@ impl Bench {
         }
         self.apart(&all)?;
         for running in &all {
-            let time = if running.peer == Peer::RtpEngine { LEARNING } else { FIRST_PACKETS };
+            let learns = running.peer == Peer::RtpEngine;
+            let time = if learns { LEARNING } else { FIRST_PACKETS };
             self.far_ends.load(&Way { to: &running.to, process: running.process() }, streams, time)?;
         }
         Ok(all)

@@ -25,7 +25,7 @@ pub enum Peer {
     Epoll,
     /// Trunkline's sockets.
     Trunkline,
-    /// Trunkline's program in the kernel.
+    /// Trunkline's program in the kernel, at the hook that it chooses on veth: traffic control.
     TrunklineKernel,
 }
 
@@ -100,7 +100,9 @@ impl Peer {
             Self::Naive => (by_leg(), What::Process(own("naive_relay", place, &[])?)),
             Self::Epoll => (by_leg(), What::Process(own("epoll_relay", place, &[])?)),
             Self::Trunkline => (by_leg(), What::Process(own("media_relay", place, &[])?)),
-            Self::TrunklineKernel => (by_leg(), What::Process(own("media_relay", place, &["--kernel"])?)),
+            Self::TrunklineKernel => {
+                (by_leg(), What::Process(own("media_relay", place, &["--kernel", "auto"])?))
+            }
         };
         Ok(Running { peer: self, to, what })
     }

@@ -30,6 +30,8 @@ pub struct Report {
     pub cells: Vec<Cell>,
     /// Peers that are not to be had, and why.
     pub missing: Vec<(Peer, String)>,
+    /// What relays said of themselves.
+    pub notes: Vec<String>,
 }
 
 /// A value of each round, by its middle and its ends.
@@ -59,6 +61,9 @@ impl Report {
         }
         for (peer, why) in &self.missing {
             let _infallible = writeln!(text, "Not measured: {}: {why}.", peer.name());
+        }
+        for note in &self.notes {
+            let _infallible = writeln!(text, "Note: {note}");
         }
         for streams in self.loads() {
             for peer in Peer::ALL {
@@ -227,7 +232,7 @@ mod tests {
                 cell(Peer::Trunkline, round, 10_000.0 * slowness, 5_000.0 * slowness, 5, 60.0),
             ]
         });
-        let report = Report { cells: cells.collect(), missing: Vec::new() };
+        let report = Report { cells: cells.collect(), missing: Vec::new(), notes: Vec::new() };
         let ours = report.ratio(Peer::Trunkline, Peer::RtpEngine, 100).expect("both were measured");
         assert_eq!((ours.least, ours.greatest), (0.5, 0.5));
         let text = report.markdown();

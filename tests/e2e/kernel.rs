@@ -10,30 +10,178 @@ use std::{env, thread};
 
 use trunkline_media::PayloadTypes;
 use trunkline_media::kernel::{Hook, KernelFlows, KernelPath, KernelPathConfig};
-use trunkline_media::offload::KernelFlow;
+use trunkline_media::offload::{FlowCount, KernelFlow};
 
 use crate::network::{alone, interface, run, spawn_on_host};
-use crate::process::{Process, Stream};
+use crate::process::{Process, Stream, wait_until};
 
 #[test]
 fn tc_forwards() {
-    alone(|| Rig::new(Hook::Tc, Checksums::Complete).forwards());
+    alone(|| Rig::new(Hook::Tc, Checksums::Complete, &IPV4).forwards());
 }
 
 /// A sender on the same machine leaves its checksums to hardware; between virtual interfaces nobody completes them.
 #[test]
 fn tc_forwards_what_has_no_checksum_yet() {
-    alone(|| Rig::new(Hook::Tc, Checksums::LeftToHardware).forwards());
+    alone(|| Rig::new(Hook::Tc, Checksums::LeftToHardware, &IPV4).forwards());
 }
 
 #[test]
 fn generic_xdp_forwards() {
-    alone(|| Rig::new(Hook::XdpGeneric, Checksums::Complete).forwards());
+    alone(|| Rig::new(Hook::XdpGeneric, Checksums::Complete, &IPV4).forwards());
 }
 
 #[test]
 fn native_xdp_forwards() {
-    alone(|| Rig::new(Hook::XdpNative, Checksums::Complete).forwards());
+    alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV4).forwards());
+}
+
+#[test]
+fn tc_forwards_ipv6() {
+    alone(|| Rig::new(Hook::Tc, Checksums::Complete, &IPV6).forwards());
+}
+
+#[test]
+fn native_xdp_forwards_ipv6() {
+    alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV6).forwards());
+}
+
+#[test]
+fn tc_forwards_between_the_families() {
+    alone(|| Rig::new(Hook::Tc, Checksums::Complete, &IPV4_TO_IPV6).forwards());
+}
+
+#[test]
+fn tc_forwards_between_the_families_what_has_no_checksum_yet() {
+    alone(|| Rig::new(Hook::Tc, Checksums::LeftToHardware, &IPV6_TO_IPV4).forwards());
+}
+
+#[test]
+fn native_xdp_forwards_to_the_wider_family() {
+    alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV4_TO_IPV6).forwards());
+}
+
+#[test]
+fn native_xdp_forwards_to_the_narrower_family() {
+    alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV6_TO_IPV4).forwards());
+}
+
+/// One program at a time has a driver: the second one runs behind it.
+#[test]
+fn two_instances_work_side_by_side() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::XdpNative, Checksums::Complete, &IPV4);
+        let second = start(Some(Hook::XdpNative));
+        assert_eq!(second.attached(), [(interface(1), Hook::Tc), (interface(2), Hook::Tc)]);
+        let mut flows = second.flows().expect("descriptors are left");
+        let source = "10.77.1.2:4002";
+        let flow = KernelFlow { source: source.parse().unwrap(), ..rig.flow() };
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        assert!(flows.offload(address("0.0.0.0:20004"), address("0.0.0.0:20006"), &flow));
+        assert!(rig.offload());
+        rig.client.bind(source);
+        for n in 0..20 {
+            rig.client.send_from(source, "10.77.1.1:20004", &packet(SSRC, 1_000 + n, 0));
+            rig.server.expect("10.77.2.1:20006", &packet(SSRC_OUT, 1_005 + n, 7));
+            rig.client.send("10.77.1.1:20000", &packet(SSRC, 1_000 + n, 0));
+            rig.server.expect("10.77.2.1:20002", &packet(SSRC_OUT, 1_005 + n, 7));
+        }
+        assert_eq!(flows.recall(address("0.0.0.0:20004")).map(|count| count.packets), Some(20));
+        assert_eq!(rig.recall().packets, 20);
+    });
+}
+
+#[test]
+fn an_interface_that_comes_later_is_run_on() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::Tc, Checksums::Complete, &IPV4);
+        let mut third = FarEnd::start(3);
+        let Rig { client, path, .. } = &mut rig;
+        let later = (interface(3), Hook::Tc);
+        wait_until(&mut client.process, PATIENCE, || match path.attached() {
+            attached if attached.contains(&later) => Ok(()),
+            attached => Err(format!("{attached:?}")),
+        });
+        third.bind("10.77.3.2:5000");
+        let socket = UdpSocket::bind("0.0.0.0:0").expect("ports are left");
+        socket.send_to(b"hello", "10.77.3.2:5000").expect("it is a neighbour");
+        third.expect(&format!("10.77.3.1:{}", socket.local_addr().unwrap().port()), b"hello");
+        let flow = KernelFlow { to: "10.77.3.2:5000".parse().unwrap(), ..rig.flow() };
+        assert!(rig.offload_as(&flow));
+        rig.client.send("10.77.1.1:20000", &packet(SSRC, 1_000, 0));
+        third.expect("10.77.3.1:20002", &packet(SSRC_OUT, 1_005, 7));
+
+        run("ip", &["link", "del", &interface(3)]);
+        let Rig { client, path, .. } = &mut rig;
+        wait_until(&mut client.process, PATIENCE, || match path.attached() {
+            attached if !attached.contains(&later) => Ok(()),
+            attached => Err(format!("{attached:?}")),
+        });
+        // Where it went is not to be reached any more: it comes up.
+        rig.client.send("10.77.1.1:20000", &packet(SSRC, 1_001, 0));
+        rig.expect_up(IPV4.client, &packet(SSRC, 1_001, 0));
+    });
+}
+
+#[test]
+fn a_neighbour_that_is_another_is_found_again() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::Tc, Checksums::Complete, &IPV4);
+        assert!(rig.offload());
+        rig.client.send("10.77.1.1:20000", &packet(SSRC, 1_000, 0));
+        rig.server.expect("10.77.2.1:20002", &packet(SSRC_OUT, 1_005, 7));
+
+        rig.server.run("ip", &["link", "set", "eth0", "address", "02:00:00:00:77:02"]);
+        // Whoever takes over an address says so.
+        rig.server.run("ip", &["neigh", "flush", "dev", "eth0"]);
+        rig.server.send("10.77.2.1:20002", b"here I am");
+        let mut buffer = [0; 2_048];
+        rig.to_server.recv_from(&mut buffer).expect("it arrives");
+        // The news travels by netlink; until it has come a packet may go astray, as in any router.
+        let heard = (1_001..1_050).any(|n| {
+            rig.client.send("10.77.1.1:20000", &packet(SSRC, n, 0));
+            rig.client.process.runs_for(Duration::from_millis(20));
+            rig.flows.count(rig.to_client.local_addr().unwrap()).is_some_and(|count| count.packets > 1)
+        });
+        assert!(heard);
+        rig.server
+            .process
+            .wait_for(PATIENCE, |_, line| line.starts_with("got 10.77.2.2:5000 10.77.2.1:20002 8000"));
+    });
+}
+
+#[test]
+fn this_machine_itself_is_no_far_end() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::Tc, Checksums::Complete, &IPV4);
+        let flow = rig.flow();
+        for here in ["127.0.0.1:5000", "10.77.1.1:5000"] {
+            let here = here.parse().unwrap();
+            assert!(!rig.offload_as(&KernelFlow { to: here, ..flow }));
+            assert!(!rig.offload_as(&KernelFlow { source: here, ..flow }));
+        }
+        // Nor is one that nothing was ever sent to, or that no route leads to.
+        assert!(!rig.offload_as(&KernelFlow { to: "10.77.2.77:5000".parse().unwrap(), ..flow }));
+        assert!(!rig.offload_as(&KernelFlow { to: "203.0.113.1:5000".parse().unwrap(), ..flow }));
+        assert_eq!(rig.path.live(), 0);
+    });
+}
+
+#[test]
+fn no_more_flows_than_there_is_room_for() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::Tc, Checksums::Complete, &IPV4);
+        let flow = rig.flow();
+        let by = SocketAddr::from(([0, 0, 0, 0], 20_002));
+        let from = |port: u16| SocketAddr::from(([0, 0, 0, 0], 30_000 + port));
+        let taken = (0..100).filter(|port| rig.flows.offload(from(*port), by, &flow)).count();
+        assert_eq!((taken, rig.path.live()), (64, 64));
+        assert!(rig.flows.recall(from(0)).is_some());
+        assert!(rig.flows.offload(from(99), by, &flow));
+        // Replaced, its count goes on.
+        assert!(rig.flows.offload(from(99), by, &KernelFlow { sequence_shift: 9, ..flow }));
+        assert_eq!(rig.path.live(), 64);
+    });
 }
 
 /// What the client's packets bear when they arrive.
@@ -43,8 +191,17 @@ enum Checksums {
     LeftToHardware,
 }
 
+/// Who speaks with whom, by which addresses of the relay.
+struct Ends {
+    client: &'static str,
+    to_client: &'static str,
+    server: &'static str,
+    to_server: &'static str,
+}
+
 /// A client, a relay in the kernel with its two sockets, and a server.
 struct Rig {
+    ends: &'static Ends,
     client: FarEnd,
     server: FarEnd,
     path: KernelPath,
@@ -53,89 +210,139 @@ struct Rig {
     to_server: UdpSocket,
 }
 
+fn start(hook: Option<Hook>) -> KernelPath {
+    let config = KernelPathConfig { flows_max: 64, interfaces: Vec::new(), hook, dscp: 46 };
+    KernelPath::start(config, Box::new(|notice| eprintln!("{notice:?}"))).expect("it starts")
+}
+
 impl Rig {
-    fn new(hook: Hook, checksums: Checksums) -> Self {
+    fn new(hook: Hook, checksums: Checksums, ends: &'static Ends) -> Self {
         let mut client = FarEnd::start(1);
         let mut server = FarEnd::start(2);
-        // With sending offloads off, checksums are made in software on the way out, and checked by who receives.
-        for host in [1, 2] {
-            run("ethtool", &["-K", &interface(host), "tx", "off"]);
-        }
-        if checksums == Checksums::Complete {
-            client.run("ethtool", &["-K", "eth0", "tx", "off"]);
-        }
-        if hook == Hook::XdpNative {
-            // A virtual interface takes frames of a program only where the other end polls for them.
-            for host in [&client, &server] {
-                host.run("ethtool", &["-K", "eth0", "gro", "on"]);
+        for (host, far_end) in [(1, &client), (2, &server)] {
+            let link = interface(host);
+            // With sending offloads off, checksums are made in software on the way out, and checked by who receives.
+            run("ethtool", &["-K", &link, "tx", "off"]);
+            let wide = |end| format!("fd77:{host}::{end}/64");
+            run("ip", &["addr", "add", &wide(1), "dev", &link, "nodad"]);
+            far_end.run("ip", &["addr", "add", &wide(2), "dev", "eth0", "nodad"]);
+            if checksums == Checksums::Complete {
+                far_end.run("ethtool", &["-K", "eth0", "tx", "off"]);
             }
+            // A virtual interface takes frames of a program only where the other end polls for them.
+            far_end.run("ethtool", &["-K", "eth0", "gro", "on"]);
         }
-        client.bind(CLIENT);
-        server.bind(SERVER);
-        let config = KernelPathConfig { flows_max: 64, interfaces: Vec::new(), hook: Some(hook), dscp: 46 };
-        let path = KernelPath::start(config, Box::new(|notice| eprintln!("{notice:?}"))).expect("it starts");
-        assert_eq!(path.attached(), [(interface(1), hook), (interface(2), hook)]);
+        client.bind(ends.client);
+        server.bind(ends.server);
+        let path = start(Some(hook));
+        let attached = path.attached();
+        assert!(
+            attached.contains(&(interface(1), hook)) && attached.contains(&(interface(2), hook)),
+            "{attached:?}"
+        );
         let flows = path.flows().expect("descriptors are left");
-        let [to_client, to_server] = [20_000, 20_002].map(|port| {
-            let socket = UdpSocket::bind(("0.0.0.0", port)).expect("the network is new");
+        let socket = |port, far: &str| {
+            let any = if far.starts_with('[') { "[::]" } else { "0.0.0.0" };
+            let socket = UdpSocket::bind(format!("{any}:{port}")).expect("the network is new");
             socket.set_read_timeout(Some(PATIENCE)).expect("a live socket");
+            // The kernel learns who the neighbours are from what is sent to them.
+            socket.send_to(b"hello", far).expect("it is a neighbour");
             socket
-        });
-        // The kernel learns who the neighbours are from what is sent to them.
-        to_client.send_to(b"hello", CLIENT).expect("it is a neighbour");
-        to_server.send_to(b"hello", SERVER).expect("it is a neighbour");
-        client.expect(TO_CLIENT, b"hello");
-        server.expect(TO_SERVER, b"hello");
-        Self { client, server, path, flows, to_client, to_server }
+        };
+        let (to_client, to_server) = (socket(20_000, ends.client), socket(20_002, ends.server));
+        client.expect(ends.to_client, b"hello");
+        server.expect(ends.to_server, b"hello");
+        Self { ends, client, server, path, flows, to_client, to_server }
     }
 
-    fn offload(&mut self, flow: &KernelFlow) -> bool {
+    fn flow(&self) -> KernelFlow {
+        KernelFlow {
+            source: self.ends.client.parse().unwrap(),
+            ssrc: SSRC,
+            payload_types: PayloadTypes::default().with(0).with(96),
+            to: self.ends.server.parse().unwrap(),
+            ssrc_out: SSRC_OUT,
+            sequence_shift: 5,
+            timestamp_shift: 7,
+            sealed: false,
+            clock_hz: 8_000,
+            highest: 999,
+        }
+    }
+
+    fn offload(&mut self) -> bool {
+        let flow = self.flow();
+        self.offload_as(&flow)
+    }
+
+    fn offload_as(&mut self, flow: &KernelFlow) -> bool {
         let local = |socket: &UdpSocket| socket.local_addr().expect("it is bound");
         self.flows.offload(local(&self.to_client), local(&self.to_server), flow)
     }
 
+    fn recall(&mut self) -> FlowCount {
+        self.flows.recall(self.to_client.local_addr().unwrap()).expect("it was in the kernel")
+    }
+
     fn forwards(mut self) {
-        assert!(self.offload(&FLOW), "the neighbour is known");
+        assert!(self.offload(), "the neighbour is known");
         assert_eq!(self.path.live(), 1);
         for n in 0..100 {
-            self.client.send(TO_CLIENT, &packet(SSRC, 1_000 + n, u32::from(n) * 160));
-            self.server.expect(TO_SERVER, &packet(SSRC_OUT, 1_005 + n, u32::from(n) * 160 + 7));
+            self.client.send(self.ends.to_client, &packet(SSRC, 1_000 + n, u32::from(n) * 160));
+            self.server.expect(self.ends.to_server, &packet(SSRC_OUT, 1_005 + n, u32::from(n) * 160 + 7));
         }
         self.expect_nothing_came_up();
         let count = self.flows.count(self.to_client.local_addr().unwrap()).expect("it is in the kernel");
         assert_eq!((count.packets, count.bytes, count.highest), (100, 100 * 172, 1_099));
         assert_eq!((count.late, count.duplicates, count.cycles, count.timestamp), (0, 0, 0, 99 * 160));
         assert!(count.idle.is_some_and(|idle| idle < PATIENCE));
+        self.forwards_odd_numbers();
         self.lets_up_what_it_does_not_know();
 
-        let count = self.flows.recall(self.to_client.local_addr().unwrap()).expect("it was in the kernel");
-        assert_eq!((count.packets, self.path.live()), (100, 0));
-        let back = packet(SSRC, 1_100, 16_000);
-        self.client.send(TO_CLIENT, &back);
-        self.expect_up(CLIENT, &back);
+        let count = self.recall();
+        assert_eq!((count.packets, count.late, count.duplicates, self.path.live()), (103, 1, 1, 0));
+        let back = packet(SSRC, 1_102, 16_000);
+        self.client.send(self.ends.to_client, &back);
+        self.expect_up(self.ends.client, &back);
+    }
+
+    /// A lost packet, one that is late, and one that comes twice, with a header extension and a high payload type.
+    fn forwards_odd_numbers(&mut self) {
+        let odd = |ssrc, sequence, timestamp| {
+            let mut packet = packet(ssrc, sequence, timestamp);
+            packet[0] = 0x90;
+            packet[1] = 0x80 | 96;
+            packet[12..16].copy_from_slice(&[0xbe, 0xde, 0, 1]);
+            packet
+        };
+        for n in [101, 100, 101] {
+            self.client.send(self.ends.to_client, &odd(SSRC, 1_000 + n, 5));
+            self.server.expect(self.ends.to_server, &odd(SSRC_OUT, 1_005 + n, 12));
+        }
     }
 
     fn lets_up_what_it_does_not_know(&mut self) {
-        let mut receiver_report = packet(SSRC, 1_100, 0);
+        let mut receiver_report = packet(SSRC, 1_102, 0);
         receiver_report[1] = 201;
-        let mut event = packet(SSRC, 1_100, 0);
+        let mut event = packet(SSRC, 1_102, 0);
         event[1] = 101;
-        let mut version_1 = packet(SSRC, 1_100, 0);
+        let mut version_1 = packet(SSRC, 1_102, 0);
         version_1[0] = 0x40;
-        let mut sources_missing = packet(SSRC, 1_100, 0)[..16].to_vec();
+        let mut sources_missing = packet(SSRC, 1_102, 0)[..16].to_vec();
         sources_missing[0] = 0x8f;
-        let foreign_stream = packet(SSRC + 1, 1_100, 0);
+        let foreign_stream = packet(SSRC + 1, 1_102, 0);
         let far_ahead = packet(SSRC, 10_000, 0);
         let odd = [&receiver_report, &event, &version_1, &sources_missing, &foreign_stream, &far_ahead];
         for packet in odd {
-            self.client.send(TO_CLIENT, packet);
-            self.expect_up(CLIENT, packet);
+            self.client.send(self.ends.to_client, packet);
+            self.expect_up(self.ends.client, packet);
         }
-        let stranger = "10.77.1.2:4444";
-        self.client.bind(stranger);
-        let injected = packet(SSRC, 1_100, 0);
-        self.client.send_from(stranger, TO_CLIENT, &injected);
-        self.expect_up(stranger, &injected);
+        let (host, _) = self.ends.client.rsplit_once(':').unwrap();
+        let stranger = format!("{host}:4444");
+        self.client.bind(&stranger);
+        let injected = packet(SSRC, 1_102, 0);
+        self.client.send_from(&stranger, self.ends.to_client, &injected);
+        self.expect_up(&stranger, &injected);
     }
 
     fn expect_up(&self, from: &str, packet: &[u8]) {
@@ -247,22 +454,20 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|n| u8::from_str_radix(&text[2 * n..2 * n + 2], 16).expect("digits")).collect()
 }
 
-const CLIENT: &str = "10.77.1.2:4000";
-const SERVER: &str = "10.77.2.2:5000";
-const TO_CLIENT: &str = "10.77.1.1:20000";
-const TO_SERVER: &str = "10.77.2.1:20002";
+const IPV4: Ends = Ends {
+    client: "10.77.1.2:4000",
+    to_client: "10.77.1.1:20000",
+    server: "10.77.2.2:5000",
+    to_server: "10.77.2.1:20002",
+};
+const IPV6: Ends = Ends {
+    client: "[fd77:1::2]:4000",
+    to_client: "[fd77:1::1]:20000",
+    server: "[fd77:2::2]:5000",
+    to_server: "[fd77:2::1]:20002",
+};
+const IPV4_TO_IPV6: Ends = Ends { server: IPV6.server, to_server: IPV6.to_server, ..IPV4 };
+const IPV6_TO_IPV4: Ends = Ends { server: IPV4.server, to_server: IPV4.to_server, ..IPV6 };
 const SSRC: u32 = 0x0102_0304;
 const SSRC_OUT: u32 = 0xfefd_fcfb;
-const FLOW: KernelFlow = KernelFlow {
-    source: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 1, 2)), 4_000),
-    ssrc: SSRC,
-    payload_types: PayloadTypes(1),
-    to: SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(10, 77, 2, 2)), 5_000),
-    ssrc_out: SSRC_OUT,
-    sequence_shift: 5,
-    timestamp_shift: 7,
-    sealed: false,
-    clock_hz: 8_000,
-    highest: 999,
-};
 const PATIENCE: Duration = Duration::from_secs(5);

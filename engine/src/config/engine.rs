@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
+use trunkline_media::kernel::Hook;
 use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
 
@@ -119,14 +120,31 @@ fn media(section: Section<'_>) -> Media {
     let kernel = section.string("kernel").map_or(KernelRelay::Auto, |value| match *value.get_ref() {
         "auto" => KernelRelay::Auto,
         "off" => KernelRelay::Off,
-        "require" => {
-            let wrong = "the in-kernel relay is not available in this version";
-            section.refuse("kernel", &value, wrong, "write \"auto\" or \"off\"");
+        "require" => KernelRelay::Require,
+        other => {
+            let right = "write \"auto\", \"off\" or \"require\"";
+            section.refuse("kernel", &value, format!("{other:?} is no setting"), right);
             KernelRelay::Off
         }
+    });
+    let interfaces = section.strings("kernel_interfaces").unwrap_or_default();
+    for name in &interfaces {
+        // IFNAMSIZ with its final zero.
+        if name.get_ref().is_empty() || name.get_ref().len() > 15 {
+            let wrong = format!("{:?} is no name of an interface", name.get_ref());
+            section.refuse("kernel_interfaces", name, wrong, "write names as in [\"eth0\"]");
+        }
+    }
+    let kernel_interfaces = interfaces.into_iter().map(|name| name.into_inner().to_owned()).collect();
+    let kernel_hook = section.string("kernel_hook").and_then(|value| match *value.get_ref() {
+        "auto" => None,
+        "xdp" => Some(Hook::XdpNative),
+        "xdp-generic" => Some(Hook::XdpGeneric),
+        "tc" => Some(Hook::Tc),
         other => {
-            section.refuse("kernel", &value, format!("{other:?} is no setting"), "write \"auto\" or \"off\"");
-            KernelRelay::Off
+            let right = "write \"auto\", \"xdp\", \"xdp-generic\" or \"tc\"";
+            section.refuse("kernel_hook", &value, format!("{other:?} is no hook"), right);
+            None
         }
     });
     let silence_timeout_s = section.integer("silence_timeout_s", 0..=86_400).unwrap_or(60);
@@ -157,7 +175,19 @@ fn media(section: Section<'_>) -> Media {
     let tones = tones.to_owned();
     section.close();
     let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
-    Media { listen, ports, workers, dscp, continuity, kernel, silence_timeout, music, tones }
+    Media {
+        listen,
+        ports,
+        workers,
+        dscp,
+        continuity,
+        kernel,
+        kernel_interfaces,
+        kernel_hook,
+        silence_timeout,
+        music,
+        tones,
+    }
 }
 
 fn media_ports(section: &Section<'_>) -> RangeInclusive<u16> {

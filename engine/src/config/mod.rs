@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use toml::de::DeTable;
+use trunkline_media::kernel::Hook;
 use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::transport::Transport;
 
@@ -123,6 +124,10 @@ pub struct Media {
     pub continuity: bool,
     /// The in-kernel relay.
     pub kernel: KernelRelay,
+    /// The interfaces that it runs on; empty for all.
+    pub kernel_interfaces: Vec<String>,
+    /// The hook that it is to run at; `None` for the best of each interface.
+    pub kernel_hook: Option<Hook>,
     /// A call whose far end is silent for this long is dropped; `None`: never.
     pub silence_timeout: Option<Duration>,
     /// Music on hold, 8,000 samples a second; `None`: silence.
@@ -136,6 +141,8 @@ pub struct Media {
 pub enum KernelRelay {
     /// Where the kernel and the privileges allow it.
     Auto,
+    /// Always: where they do not, the engine does not start.
+    Require,
     /// Never.
     Off,
 }

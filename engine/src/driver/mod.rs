@@ -11,6 +11,7 @@
 pub(crate) mod call_quality;
 pub(crate) mod clock;
 pub(crate) mod event_log;
+mod kernel;
 mod lifeline;
 mod mailbox;
 pub(crate) mod metrics;

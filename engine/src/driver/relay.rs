@@ -5,6 +5,8 @@ use std::io;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use trunkline_media::io::kernel::KernelIo;
+use trunkline_media::kernel::KernelPath;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
 use trunkline_media::{Command, Event, RelayConfig};
 
@@ -17,13 +19,15 @@ pub(crate) struct Relays {
 }
 
 impl Relays {
-    /// Starts `count` media threads that report to the switch. Their seeds follow that of `config`.
+    /// Starts `count` media threads that report to the switch, and forward in the kernel if there is a path. Their seeds follow
+    /// that of `config`.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
     pub(crate) fn spawn(
         count: u16,
         config: &RelayConfig,
+        kernel: Option<&KernelPath>,
         switch: &mpsc::Sender<SwitchInput>,
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
@@ -34,7 +38,11 @@ impl Relays {
                 Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => None,
             };
             let config = RelayConfig { seed: config.seed ^ u64::from(index), ..config.clone() };
-            RelayThread::spawn(usize::from(index), config, Box::new(report))
+            let mut io = KernelIo::open()?;
+            if let Some(kernel) = kernel {
+                io.set_flows(kernel.flows()?);
+            }
+            RelayThread::spawn_over(io, usize::from(index), config, Box::new(report))
         };
         let threads = (0..count.max(1)).map(start).collect::<io::Result<Vec<_>>>()?;
         let relays = threads.iter().map(|thread| (thread.handle(), VecDeque::new())).collect();

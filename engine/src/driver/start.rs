@@ -14,6 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use trunkline_media::io::{local_addresses, raise_descriptor_limit};
+use trunkline_media::kernel::{KernelPath, Missing};
 use trunkline_media::thread::RelayThread;
 use trunkline_media::{Destinations, RelayConfig};
 use trunkline_sip::agent::{Agent, AgentConfig};
@@ -31,7 +32,7 @@ use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
 use super::switch::{self as switch_loop, SwitchInput, Waiting};
 use super::worker::{self, Workers};
-use super::{clock, udp};
+use super::{clock, kernel, udp};
 use crate::config::{self, Config};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::switch::Switch;
@@ -67,6 +68,9 @@ pub enum StartError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// The in-kernel relay is required and cannot be had.
+    #[error("media.kernel = \"require\": {0}")]
+    Kernel(Missing),
     /// The kernel gave no random numbers.
     #[error("no random numbers: {0}")]
     Random(String),
@@ -83,6 +87,7 @@ pub struct Running {
     workers: Workers,
     threads: Vec<JoinHandle<()>>,
     media: Vec<RelayThread>,
+    kernel: Option<KernelPath>,
     accepting: Vec<AbortHandle>,
     lifeline: Lifeline,
     config: Config,
@@ -126,8 +131,10 @@ impl Running {
         switch.restore(kept);
         let lifeline = Lifeline::default();
         let mut threads = vec![writer];
-        let (relays, media) = Relays::spawn(config.media.workers, &relay_config(&config)?, &switch_sender)
-            .map_err(StartError::Thread)?;
+        let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
+        let (relays, media) =
+            Relays::spawn(config.media.workers, &relay_config(&config)?, kernel.as_ref(), &switch_sender)
+                .map_err(StartError::Thread)?;
         threads.push(
             switch_loop::spawn(switch_loop::Parts {
                 switch,
@@ -180,7 +187,7 @@ impl Running {
             ready: AtomicBool::new(true),
         });
         let engine = Engine::new(Arc::clone(&shared));
-        Ok(Self { engine, shared, workers, threads, media, accepting, lifeline, config })
+        Ok(Self { engine, shared, workers, threads, media, kernel, accepting, lifeline, config })
     }
 
     /// The handle to the running engine.
@@ -226,7 +233,7 @@ impl Running {
 
     /// Stops the threads and waits for them; what the store gathered is written.
     pub async fn stop(self) {
-        let Self { engine, shared, workers, threads, media, accepting, .. } = self;
+        let Self { engine, shared, workers, threads, media, kernel, accepting, .. } = self;
         shared.ready.store(false, Ordering::Release);
         for listener in accepting {
             listener.abort();
@@ -243,6 +250,7 @@ impl Running {
             for thread in media {
                 thread.join();
             }
+            drop(kernel);
         };
         drop(tokio::task::spawn_blocking(join).await);
     }
@@ -335,6 +343,11 @@ fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
         ("media.ports", running.media.ports != wanted.media.ports),
         ("media.dscp", running.media.dscp != wanted.media.dscp),
         ("media.continuity", running.media.continuity != wanted.media.continuity),
+        (
+            "media.kernel",
+            (running.media.kernel, running.media.kernel_hook, &running.media.kernel_interfaces)
+                != (wanted.media.kernel, wanted.media.kernel_hook, &wanted.media.kernel_interfaces),
+        ),
         ("media.workers", running.media.workers != wanted.media.workers),
         ("api.listen", running.api.listen != wanted.api.listen),
         ("store.url", running.store != wanted.store),

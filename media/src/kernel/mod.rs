@@ -280,7 +280,11 @@ impl Watch {
             }
             if due {
                 refresh_at = clock() + WAY_REFRESH;
-                self.shared.ways().use_neighbours();
+                // The kernel does not see of what the program sends that a neighbour is used, and would forget it.
+                let used = self.shared.ways().neighbours();
+                for (interface, address) in used {
+                    self.asking.use_neighbour(interface, address);
+                }
             }
             let everything =
                 missed || due || notices.iter().any(|notice| matches!(notice, Notice::Link | Notice::Route));

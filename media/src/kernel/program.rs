@@ -16,7 +16,7 @@ use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader};
 
 use super::Missing;
-use super::netlink::{Link, XdpAbility};
+use super::netlink::{Link, Netlink, XdpAbility};
 use super::slots::Slots;
 
 /// Built from `media/bpf/relay.c` by `media/bpf/build.sh`.
@@ -48,8 +48,8 @@ impl fmt::Display for Hook {
 pub(super) struct Programs {
     ebpf: Ebpf,
     links: HashMap<u32, Attached>,
-    /// Held for as long as the pins are this process's.
-    _pins: Option<Pins>,
+    /// Declared last: its filters are gone before their notes.
+    pins: Option<Pins>,
 }
 
 /// Running on an interface until it is dropped.
@@ -94,7 +94,7 @@ impl Programs {
             counts: take(&mut ebpf, "counts"),
             hops: take(&mut ebpf, "hops"),
         };
-        Ok((Self { ebpf, links: HashMap::new(), _pins: pins }, maps))
+        Ok((Self { ebpf, links: HashMap::new(), pins }, maps))
     }
 
     /// Runs on an interface, by the first hook of the ladder that it takes; says why it takes none.
@@ -161,7 +161,11 @@ impl Programs {
         let attached = program
             .attach_with_options(&link.name, TcAttachType::Ingress, options)
             .and_then(|id| program.take_link(id));
-        attached.map(|link| Held::Tc { _link: link }).map_err(|error| brief(&error))
+        let filter = attached.map_err(|error| brief(&error))?;
+        if let Some(pins) = &self.pins {
+            pins.note(link.index, &filter);
+        }
+        Ok(Held::Tc { _link: filter })
     }
 }
 
@@ -232,8 +236,8 @@ impl Pins {
         }
         let id = std::process::id();
         // Processes of other process namespaces may have the same id.
-        let directory =
-            (0..64).map(|n| root.join(format!("{id}.{n}"))).find(|path| fs::create_dir(path).is_ok())?;
+        let mut names = (0..64).map(|n| root.join(format!("{id}-{n}")));
+        let directory = names.find(|path| fs::create_dir(path).is_ok())?;
         let lock = File::open(&directory).ok()?;
         lock.try_lock().ok()?;
         let pins = Self { directory, _lock: lock };
@@ -245,6 +249,15 @@ impl Pins {
         }
         Some(pins)
     }
+
+    /// Writes down a filter that outlives its process (before Linux 6.6), for [`remove_dead`].
+    fn note(&self, interface: u32, filter: &SchedClassifierLink) {
+        if let (Ok(priority), Ok(handle)) = (filter.priority(), filter.handle()) {
+            let name = format!("{FILTER}{interface}-{priority}-{}", u32::from(handle));
+            // Without a note only a crash leaves something behind.
+            let _noted = fs::create_dir(self.directory.join(name)).is_ok();
+        }
+    }
 }
 
 impl Drop for Pins {
@@ -254,16 +267,40 @@ impl Drop for Pins {
     }
 }
 
+/// What the note of a filter begins with; the interface, its priority and its handle follow.
+const FILTER: &str = "filter-";
+
 fn remove_dead(directory: &Path) {
     let is_dead = File::open(directory).is_ok_and(|lock| lock.try_lock().is_ok());
     if is_dead {
+        for note in fs::read_dir(directory).into_iter().flatten().flatten() {
+            if let Some(filter) = note.file_name().to_str().and_then(noted_filter) {
+                drop(filter);
+            }
+        }
         let _removed = remove(directory).is_ok();
     }
 }
 
+/// A filter as noted; dropping it removes it.
+fn noted_filter(note: &str) -> Option<SchedClassifierLink> {
+    let mut numbers = note.strip_prefix(FILTER)?.split('-');
+    let interface: u32 = numbers.next()?.parse().ok()?;
+    let priority = numbers.next()?.parse().ok()?;
+    let handle: u32 = numbers.next()?.parse().ok()?;
+    let links = Netlink::route().and_then(|mut netlink| netlink.links()).ok()?;
+    let link = links.into_iter().find(|link| link.index == interface)?;
+    SchedClassifierLink::attached(&link.name, TcAttachType::Ingress, priority, handle.into(), None).ok()
+}
+
 fn remove(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        fs::remove_file(entry?.path())?;
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir(entry.path())?
+        } else {
+            fs::remove_file(entry.path())?
+        }
     }
     fs::remove_dir(directory)
 }

@@ -140,13 +140,10 @@ impl Ways {
         }
     }
 
-    /// Lets the kernel see that the neighbours of flows are used, which it does not see of what the program sends.
-    pub(super) fn use_neighbours(&mut self) {
+    /// The neighbours that flows go to.
+    pub(super) fn neighbours(&self) -> HashSet<(u32, IpAddr)> {
         let used = self.ways.values().filter(|way| way.flows > 0);
-        let neighbours: HashSet<_> = used.map(|way| (way.reach.interface, way.reach.next)).collect();
-        for (interface, address) in neighbours {
-            self.netlink.use_neighbour(interface, address);
-        }
+        used.map(|way| (way.reach.interface, way.reach.next)).collect()
     }
 
     fn way(&mut self, ends: Ends) -> Option<&mut Way> {

@@ -19,7 +19,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
-    [ethtool]=ethtool [nft]=nftables [clang-14]=clang-14 [llvm-strip-14]=llvm-14
+    [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [nft]=nftables [clang-14]=clang-14 [llvm-strip-14]=llvm-14
 )
 
 install_missing() {
@@ -63,7 +63,7 @@ end_to_end() {
     if [ "$(id -u)" != 0 ]; then
         # Capabilities of a user namespace load no program.
         echo "tests/run.sh: not root: the relay in the kernel is NOT tested"
-        skipped=(--skip kernel::)
+        skipped=(--skip kernel:: --skip kernel_daemon::)
     fi
     cargo build --locked --profile "$profile" -p trunkline
     # One test at a time where load is measured, side by side where tests only wait for timers.

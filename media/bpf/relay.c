@@ -90,7 +90,8 @@ struct flow {
 	u32 pseudo_change;	// sum of the outgoing pseudo header less that of the incoming one
 	u32 fixed_change;	// the same of ports and SSRC
 	u32 header_sum;		// of the outgoing IPv4 header without length
-	u64 tick_factor;	// timestamp ticks in 2^32 nanoseconds; 0 where the clock is not known
+	u32 tick_factor;	// timestamp ticks in 2^32 nanoseconds; 0 where the clock is not known
+	u32 clock_hz;		// timestamp ticks in a second
 	u8 header[40];		// the outgoing IP header, length and checksum 0
 };
 
@@ -189,6 +190,9 @@ enum { IPV4 = 0x0800, IPV6 = 0x86dd, VLAN = 0x8100, SERVICE_VLAN = 0x88a8, UDP =
 // RFC 3550 A.1: further ahead is perhaps a restart, as is older than this; user space judges.
 enum { MAX_DROPOUT = 3000, MAX_MISORDER = 100 };
 
+// What is longer is no voice; user space refuses it (media/src/limits.rs).
+enum { DATAGRAM_BYTES_MAX = 2048 };
+
 // What was found of a packet, as far as rewriting needs it.
 struct found {
 	const struct flow *flow;
@@ -255,7 +259,9 @@ INLINE bool count(const struct flow *flow, u16 sequence, u32 timestamp, u32 byte
 		u32 moved = timestamp - count->last_timestamp;
 		int delta = (int)((u32)(passed * factor >> 32) - moved);
 		u32 size = delta < 0 ? -(u32)delta : (u32)delta;
-		count->jitter_x16 += size - ((count->jitter_x16 + 8) >> 4);
+		// A burst of speech may begin with any timestamp: a second and more says nothing of arrival.
+		if (size < flow->clock_hz)
+			count->jitter_x16 += size - ((count->jitter_x16 + 8) >> 4);
 	}
 	count->arrived_ns = now;
 	count->last_timestamp = timestamp;
@@ -371,7 +377,7 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 	u32 bytes = length - UDP_BYTES;
 	if (is_xdp)
 		frame_bytes = xdp_frame_bytes(context);
-	if (length < UDP_BYTES + RTP_BYTES || l2_bytes + found->ip_bytes + length > frame_bytes)
+	if (length < UDP_BYTES + RTP_BYTES || length > UDP_BYTES + DATAGRAM_BYTES_MAX || l2_bytes + found->ip_bytes + length > frame_bytes)
 		return 0;
 	if (!same(from, flow->source) || udp->from != flow->source_port || rtp->ssrc != flow->ssrc)
 		return 0;

@@ -6,12 +6,13 @@ use std::io::{self, BufRead, ErrorKind, Write};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::Command;
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use trunkline_media::PayloadTypes;
 use trunkline_media::kernel::{Hook, KernelFlows, KernelPath, KernelPathConfig};
 use trunkline_media::offload::{FlowCount, KernelFlow};
 
+use crate::daemon::Directory;
 use crate::network::{alone, interface, run, spawn_on_host};
 use crate::process::{Process, Stream, wait_until};
 
@@ -64,6 +65,40 @@ fn native_xdp_forwards_to_the_wider_family() {
 #[test]
 fn native_xdp_forwards_to_the_narrower_family() {
     alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV6_TO_IPV4).forwards());
+}
+
+/// Hosts with VLAN devices are not to be had in every test kernel: the program is given a tagged frame by itself.
+#[test]
+fn xdp_takes_the_tag_of_a_vlan_off() {
+    alone(|| {
+        let mut rig = Rig::new(Hook::XdpGeneric, Checksums::Complete, &IPV4);
+        assert!(rig.offload());
+        let directory = Directory::create();
+        let file = |name: &str| directory.path().join(name);
+        let untagged = frame(&packet(SSRC, 1_000, 0));
+        let tagged = [&untagged[..12], &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 5], &untagged[12..]].concat();
+        fs::write(file("in"), &tagged).expect("a directory of ours");
+        let pins =
+            fs::read_dir("/sys/fs/bpf/trunkline").expect("it is mounted").next().expect("this process's");
+        let program = pins.expect("a directory").path().join("relay_xdp");
+        let output = Command::new("bpftool")
+            .args(["prog", "run", "pinned"])
+            .arg(program)
+            .arg("data_in")
+            .arg(file("in"))
+            .arg("data_out")
+            .arg(file("out"))
+            .output()
+            .expect("bpftool is installed");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("Return value: 4"), "not redirected: {said}");
+        let out = fs::read(file("out")).expect("bpftool wrote it");
+        assert_eq!((out.len(), &out[12..14]), (untagged.len(), &[8, 0][..]));
+        assert_eq!(out[26..34], [10, 77, 2, 1, 10, 77, 2, 2]);
+        assert_eq!(out[42..], packet(SSRC_OUT, 1_005, 7));
+        assert_eq!(sum(&out[14..34]), 0xffff, "the sum of the IPv4 header");
+        assert_eq!(sum(&[&out[26..42], &out[42..], &[0, 17], &out[38..40]].concat()), 0xffff, "that of UDP");
+    });
 }
 
 /// One program at a time has a driver: the second one runs behind it.
@@ -217,6 +252,8 @@ fn start(hook: Option<Hook>) -> KernelPath {
 
 impl Rig {
     fn new(hook: Hook, checksums: Checksums, ends: &'static Ends) -> Self {
+        // The mounts of a test are its own.
+        run("mount", &["-t", "bpf", "bpf", "/sys/fs/bpf"]);
         let mut client = FarEnd::start(1);
         let mut server = FarEnd::start(2);
         for (host, far_end) in [(1, &client), (2, &server)] {
@@ -435,6 +472,27 @@ fn far_end() {
         }
         io::stdout().flush().expect("somebody listens");
     }
+}
+
+/// A frame from the client to the relay, with its checksums.
+fn frame(packet: &[u8]) -> Vec<u8> {
+    let length = |header: usize| u16::try_from(header + packet.len()).unwrap().to_be_bytes();
+    let mut ip =
+        [&[0x45, 0][..], &length(28), &[0, 0, 0x40, 0, 64, 17, 0, 0, 10, 77, 1, 2, 10, 77, 1, 1]].concat();
+    let checksum = !sum(&ip);
+    ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    let mut udp =
+        [&4_000_u16.to_be_bytes(), &20_000_u16.to_be_bytes(), &length(8)[..], &[0, 0], packet].concat();
+    let checksum = !sum(&[&ip[12..20], &[0, 17], &length(8), &udp].concat());
+    udp[6..8].copy_from_slice(&checksum.to_be_bytes());
+    [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0], &ip[..], &udp].concat()
+}
+
+/// RFC 1071.
+fn sum(bytes: &[u8]) -> u16 {
+    let words = bytes.chunks(2).map(|word| u64::from(u16::from_be_bytes([word[0], word[1]])));
+    let sum = words.sum::<u64>();
+    u16::try_from((sum & 0xffff) + (sum >> 16)).expect("short packets overflow once")
 }
 
 fn packet(ssrc: u32, sequence: u16, timestamp: u32) -> Vec<u8> {

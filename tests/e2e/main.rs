@@ -18,6 +18,7 @@ mod api;
 mod command_line;
 mod faults;
 mod kernel;
+mod kernel_daemon;
 mod load;
 mod operations;
 mod phones;

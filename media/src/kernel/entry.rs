@@ -21,6 +21,8 @@ pub(super) const NO_HOP: Hop = [0; 32];
 /// What IP datagrams start their life with (`net.ipv4.ip_default_ttl`).
 const HOP_LIMIT: u8 = 64;
 const UDP: u8 = 17;
+/// Far above every clock of RTP.
+const CLOCK_HZ_MAX: u32 = 1_000_000;
 const SEALED: u32 = 1;
 const OUT_IPV6: u32 = 2;
 
@@ -81,8 +83,14 @@ pub(super) fn flow(flow: &KernelFlow, route: &Route) -> Flow {
     entry.put(&u32::from(change(pseudo_in, pseudo_out)).to_ne_bytes());
     entry.put(&u32::from(change(fixed_in, fixed_out)).to_ne_bytes());
     entry.put(&sum(&header[..20]).to_ne_bytes());
-    // At 96: ticks in 2^32 ns.
-    entry.put(&((u64::from(flow.clock_hz) << 32) / 1_000_000_000).to_ne_bytes());
+    let clock_hz = flow.clock_hz.min(CLOCK_HZ_MAX);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a clock below 1 MHz ticks less than 2^23 times in 2^32 ns"
+    )]
+    let tick_factor = ((u64::from(clock_hz) << 32) / 1_000_000_000) as u32;
+    entry.put(&tick_factor.to_ne_bytes());
+    entry.put(&clock_hz.to_ne_bytes());
     entry.put(&header);
     entry.0
 }
@@ -288,7 +296,8 @@ mod tests {
         assert_eq!(entry[36..40], [1, 2, 3, 4]);
         assert_eq!(u64::from_ne_bytes(entry[40..48].try_into().unwrap()), 1);
         assert_eq!(u64::from_ne_bytes(entry[48..56].try_into().unwrap()), 1 << 37);
-        assert_eq!(u64::from_ne_bytes(entry[96..104].try_into().unwrap()), 34_359);
+        assert_eq!(u32::from_ne_bytes(entry[96..100].try_into().unwrap()), 34_359);
+        assert_eq!(u32::from_ne_bytes(entry[100..104].try_into().unwrap()), 8_000);
         assert_eq!(entry[104..106], [0x45, 0xb8]);
         assert_eq!(entry[116..124], [198, 51, 100, 9, 198, 51, 100, 2]);
         assert_eq!(

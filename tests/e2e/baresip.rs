@@ -55,7 +55,7 @@ impl Baresip {
         answer: Answer,
         tone_hz: f64,
     ) -> Self {
-        Self::launch(directory, phone, (account, password, parameters), answer, tone_hz, None)
+        Self::launch(directory, phone, (account, password, parameters), answer, tone_hz, ("", ""))
     }
 
     /// As [`Self::start`]; the phone encrypts its media by this method: `srtp-mand`.
@@ -67,7 +67,22 @@ impl Baresip {
         answer: Answer,
         method: &str,
     ) -> Self {
-        Self::launch(directory, phone, (account, password, ""), answer, TONE_HZ, Some(method))
+        let module = if method == "dtls_srtp" { "module dtls_srtp.so\n" } else { "module srtp.so\n" };
+        let option = format!(";mediaenc={method}");
+        Self::launch(directory, phone, (account, password, ""), answer, TONE_HZ, (module, &option))
+    }
+
+    /// As [`Self::start`]; the phone checks connectivity (ICE) and shares a port with RTCP.
+    pub(crate) fn start_with_ice(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        answer: Answer,
+    ) -> Self {
+        let modules = "module stun.so\nmodule turn.so\nmodule ice.so\nrtcp_mux yes\n";
+        let options = (modules, ";medianat=ice");
+        Self::launch(directory, phone, (account, password, ""), answer, TONE_HZ, options)
     }
 
     fn launch(
@@ -76,21 +91,16 @@ impl Baresip {
         (account, password, parameters): (&str, &str, &str),
         answer: Answer,
         tone_hz: f64,
-        encryption: Option<&str>,
+        (modules, options): (&str, &str),
     ) -> Self {
         let directory = directory.join(format!("baresip-{account}"));
         fs::create_dir_all(&directory).expect("a directory of ours");
         let config = CONFIG.replace("{directory}", directory.to_str().expect("paths here are UTF-8"));
         let config = config.replace("{tone}", &tone_hz.to_string());
-        let (module, encryption) = match encryption {
-            Some("dtls_srtp") => ("module dtls_srtp.so\n", ";mediaenc=dtls_srtp".to_owned()),
-            Some(method) => ("module srtp.so\n", format!(";mediaenc={method}")),
-            None => ("", String::new()),
-        };
-        let config = config + module;
+        let config = config + modules;
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
         let line = format!(
-            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=60;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{encryption}\n",
+            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=60;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
             daemon_address(phone)
         );
         for (file, text) in [("config", config.as_str()), ("accounts", &line), ("contacts", "")] {

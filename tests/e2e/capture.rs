@@ -1,6 +1,6 @@
 //! What really was on the wire, by tshark.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -20,9 +20,9 @@ pub(crate) struct Datagram {
     /// Since the epoch, on the clock that [`since_epoch`] reads.
     pub(crate) at: Duration,
     /// Source.
-    pub(crate) source: (Ipv4Addr, u16),
+    pub(crate) source: (IpAddr, u16),
     /// Destination.
-    pub(crate) destination: (Ipv4Addr, u16),
+    pub(crate) destination: (IpAddr, u16),
     /// The payload.
     pub(crate) payload: Vec<u8>,
 }
@@ -54,7 +54,16 @@ impl Capture {
     pub(crate) fn finish(mut self) -> Vec<Datagram> {
         self.process.signal("INT");
         self.process.wait_exit(Duration::from_secs(20));
-        let fields = ["frame.time_epoch", "ip.src", "udp.srcport", "ip.dst", "udp.dstport", "udp.payload"];
+        let fields = [
+            "frame.time_epoch",
+            "ip.src",
+            "ipv6.src",
+            "udp.srcport",
+            "ip.dst",
+            "ipv6.dst",
+            "udp.dstport",
+            "udp.payload",
+        ];
         let mut command = Command::new("tshark");
         command.arg("-r").arg(&self.file).args(["-n", "-Y", "udp", "-T", "fields", "-E", "occurrence=f"]);
         command.args(fields.iter().flat_map(|field| ["-e", field]));
@@ -80,8 +89,12 @@ pub(crate) fn ulaw_audio<'a>(datagrams: impl Iterator<Item = &'a Datagram>) -> A
 fn read_line(line: &str) -> Option<Datagram> {
     let mut fields = line.split('\t');
     let at = Duration::from_secs_f64(fields.next()?.parse().ok()?);
-    let source = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    let destination = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    let mut end = || {
+        let (v4, v6) = (fields.next()?, fields.next()?);
+        let address: IpAddr = if v4.is_empty() { v6 } else { v4 }.parse().ok()?;
+        Some((address, fields.next()?.parse().ok()?))
+    };
+    let (source, destination) = (end()?, end()?);
     let hex = fields.next()?;
     let payload = (0..hex.len() / 2).filter_map(|n| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok());
     Some(Datagram { at, source, destination, payload: payload.collect() })

@@ -20,6 +20,7 @@ mod faults;
 mod kernel;
 mod kernel_daemon;
 mod load;
+mod media;
 mod operations;
 mod phones;
 mod quality;

@@ -301,6 +301,7 @@ impl Flow {
         let jitter_us = (u64::from(block.jitter) * 1_000_000).checked_div(u64::from(clock_hz)).unwrap_or(0);
         let aside = &mut *self.aside;
         aside.counters.reported = Some(FarReport {
+            packets,
             lost,
             fraction_lost: block.fraction_lost,
             jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
@@ -869,11 +870,11 @@ mod tests {
         let mut flow = speaking_to(&[1, 2, 5, 6, 7, 8, 9, 10]);
         // It misses four, of which two never came here.
         flow.hear_report(0, &receiver_report([0x8000_0004, 10, 80, 0, 0]), 8_000);
-        let reported = FarReport { lost: 2, fraction_lost: 128, jitter_us: 10_000 };
+        let reported = FarReport { packets: 8, lost: 2, fraction_lost: 128, jitter_us: 10_000 };
         assert_eq!((flow.stats().reported, flow.stats().round_trip_us), (Some(reported), None));
         // What cannot be is not believed; a clock that is not known measures nothing.
         flow.hear_report(0, &receiver_report([0x007f_ffff, 10, 80, 0, 0]), 0);
-        let reported = FarReport { lost: 8, fraction_lost: 0, jitter_us: 0 };
+        let reported = FarReport { packets: 8, lost: 8, fraction_lost: 0, jitter_us: 0 };
         assert_eq!(flow.stats().reported, Some(reported));
     }
 

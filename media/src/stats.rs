@@ -57,6 +57,8 @@ pub struct LegStats {
 /// What a far end reported of the stream that it is sent (RFC 3550 §6.4.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct FarReport {
+    /// How many packets it had been sent until then.
+    pub packets: u64,
     /// What it misses, less what was missing before the relay sent it on: what the way from here to there lost.
     pub lost: u64,
     /// Missing of what it expected since its report before, in 256ths.

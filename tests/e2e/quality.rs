@@ -50,11 +50,12 @@ fn a_lossy_network_shows_in_the_call() {
             expect(media, "/received/jitter_ms", 0.0, 50.0);
             expect(media, "/sent/jitter_ms", 0.0, 50.0);
             expect(media, "/round_trip_ms", 0.0, 250.0);
-            assert_eq!(media["foreign"], 0, "{media}");
+            // The first packets of the callee can be here before its answer.
+            expect(media, "/foreign", 0.0, 3.0);
         }
         expect(&near, "/received/loss_percent", 4.0, 6.0);
-        expect(&near, "/sent/loss_percent", 6.0, 14.0);
-        expect(&near, "/sent/mos", 3.0, 3.7);
+        expect(&near, "/sent/loss_percent", 7.0, 13.0);
+        expect(&near, "/sent/mos", 3.0, 3.8);
         // What phone 1 lost on its way is not counted against the network of phone 2.
         expect(&far, "/received/loss_percent", 0.0, 0.5);
         expect(&far, "/sent/loss_percent", 0.0, 1.0);
@@ -71,6 +72,10 @@ fn a_lossy_network_shows_in_the_call() {
         assert!(daemon.metric("trunkline_call_mos_count") >= 3.0, "two calls, and what phones reported");
         assert!(daemon.metric("trunkline_media_packets_lost_total") >= 30.0, "what came from phone 1");
         assert!(daemon.metric("trunkline_media_packets_sent_total") >= 1_200.0, "both directions");
+        // A phone that stays registers anew, which is a transaction.
+        caller.quit();
+        callee.quit();
+        drop(events);
         daemon.expect_nothing_left();
     });
 }

@@ -114,7 +114,7 @@ fn the_round_trip_to_each_phone_is_its_own() {
 
 /// An RTCP packet of 32-bit words.
 fn rtcp(count: u8, kind: u8, words: &[u32]) -> Vec<u8> {
-    let mut packet = vec![0x80 | count, kind, 0, u8::try_from(words.len()).unwrap()];
+    let mut packet = vec![0x80 | count, kind, 0, u8::try_from(words.len()).expect("it is short")];
     packet.extend(words.iter().flat_map(|word| word.to_be_bytes()));
     packet
 }

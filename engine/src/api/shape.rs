@@ -201,7 +201,7 @@ pub(super) struct Direction {
     bytes: u64,
     /// Packets that did not arrive.
     lost: Option<u64>,
-    /// The same of those that were sent, in percent.
+    /// The same of those that were sent (with `sent`: until the station's last report), in percent.
     #[schema(example = 0.25)]
     loss_percent: Option<f64>,
     /// Interarrival jitter (RFC 3550), in milliseconds.

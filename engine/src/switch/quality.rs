@@ -69,7 +69,7 @@ pub struct DirectionView {
     pub bytes: u64,
     /// Packets that did not arrive.
     pub lost: Option<u64>,
-    /// The same in millionths of those that were sent.
+    /// The same in millionths of those that were sent, in the direction `sent` until the far end's last report.
     pub loss_ppm: Option<u32>,
     /// Interarrival jitter (RFC 3550 A.8), in microseconds.
     pub jitter_us: Option<u32>,
@@ -286,9 +286,9 @@ fn received(before: &LegStats, after: &LegStats) -> Option<Way> {
 /// What went to a far end between two answers; `None` before its first report.
 fn sent(before: &LegStats, after: &LegStats) -> Option<Way> {
     let reported = after.reported?;
-    let lost_before = before.reported.map_or(0, |FarReport { lost, .. }| lost);
-    let lost = reported.lost.saturating_sub(lost_before);
-    let packets = after.packets_sent.saturating_sub(before.packets_sent);
+    let FarReport { packets, lost, .. } = before.reported.unwrap_or_default();
+    let lost = reported.lost.saturating_sub(lost);
+    let packets = reported.packets.saturating_sub(packets);
     Some(Way {
         arrived: packets.saturating_sub(lost),
         lost,

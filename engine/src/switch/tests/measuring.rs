@@ -74,7 +74,7 @@ fn a_call_shows_the_figures_of_its_own_station() {
     let mut rig = Rig::new();
     let (caller, station) = bridged(&mut rig);
     assert_eq!((media(&rig, 1), media(&rig, 2)), (None, None));
-    let reported = Some(FarReport { lost: 5, fraction_lost: 0, jitter_us: 4_000 });
+    let reported = Some(FarReport { packets: 500, lost: 5, fraction_lost: 0, jitter_us: 4_000 });
     let stats = LegStats { reported, round_trip_us: Some(40_000), duplicates: 1, late: 2, ..seconds(10, 0) };
     says(&mut rig, caller, stats);
     says(&mut rig, station, seconds(10, 50));

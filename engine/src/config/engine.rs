@@ -98,6 +98,7 @@ fn sip(section: Section<'_>) -> Sip {
         !advertise.is_unspecified()
     });
     let workers = workers(&section);
+    let dscp = dscp(&section).unwrap_or(SIGNALLING);
     let ring_timeout_s = section.integer("ring_timeout_s", 5..=3600).unwrap_or(120);
     section.close();
     Sip {
@@ -106,6 +107,7 @@ fn sip(section: Section<'_>) -> Sip {
         realm,
         advertise,
         workers,
+        dscp,
         ring_timeout: Duration::from_secs(u64::from(ring_timeout_s)),
     }
 }
@@ -114,8 +116,7 @@ fn media(section: Section<'_>) -> Media {
     let listen = address(&section, "listen").unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let ports = media_ports(&section);
     let workers = workers(&section);
-    let dscp = section.integer("dscp", 0..=63).and_then(|dscp| u8::try_from(dscp).ok());
-    let dscp = dscp.unwrap_or(EXPEDITED_FORWARDING);
+    let dscp = dscp(&section).unwrap_or(EXPEDITED_FORWARDING);
     let continuity = section.boolean("continuity").is_none_or(Spanned::into_inner);
     let kernel = section.string("kernel").map_or(KernelRelay::Auto, |value| match *value.get_ref() {
         "auto" => KernelRelay::Auto,
@@ -188,6 +189,11 @@ fn media(section: Section<'_>) -> Media {
         music,
         tones,
     }
+}
+
+/// RFC 2474.
+fn dscp(section: &Section<'_>) -> Option<u8> {
+    section.integer("dscp", 0..=63).and_then(|dscp| u8::try_from(dscp).ok())
 }
 
 fn media_ports(section: &Section<'_>) -> RangeInclusive<u16> {
@@ -418,6 +424,8 @@ const MEDIA_PORTS_DEFAULT: RangeInclusive<u16> = 20_000..=29_999;
 /// The fewest ports: four calls.
 const MEDIA_PORTS_MIN: u32 = 16;
 
+/// Class selector 5, as RFC 4594 §4.2 recommends for signalling.
+const SIGNALLING: u8 = 40;
 /// RFC 3246, as voice is marked.
 const EXPEDITED_FORWARDING: u8 = 46;
 /// Calls at once where the file does not say; the media ports may end first.

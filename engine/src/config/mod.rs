@@ -105,6 +105,8 @@ pub struct Sip {
     pub advertise: Option<IpAddr>,
     /// SIP workers.
     pub workers: u16,
+    /// The DSCP of signalling (RFC 2474).
+    pub dscp: u8,
     /// How long a destination may ring.
     pub ring_timeout: Duration,
 }

@@ -119,6 +119,7 @@ fn an_empty_text_is_the_defaults() {
     assert_eq!(listen, ["UDP 0.0.0.0:5060", "TCP 0.0.0.0:5060"]);
     assert_eq!(config.api.listen, Some("127.0.0.1:8080".parse().unwrap()));
     assert_eq!(config.media.ports, 20_000..=29_999);
+    assert_eq!((config.sip.dscp, config.media.dscp, config.media.continuity), (40, 46, true));
     assert!(config.sip.workers >= 1 && config.media.workers >= 1);
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod event_log;
 mod kernel;
 mod lifeline;
 mod mailbox;
+mod mark;
 pub(crate) mod metrics;
 mod notify;
 mod presence;

@@ -120,7 +120,7 @@ impl Running {
         let sockets = bind_udp(&config, count)?;
         let listeners = bind_tcp(&config)?;
         let (workers, mailboxes) = Workers::new(count, Arc::clone(&metrics));
-        let connections = Connections::new(runtime.clone(), workers.clone());
+        let connections = Connections::new(runtime.clone(), workers.clone(), config.sip.dscp);
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
@@ -270,8 +270,13 @@ fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {
 
 /// The sockets of every worker: one per UDP listener and worker.
 fn bind_udp(config: &Config, workers: u16) -> Result<Vec<Vec<std::net::UdpSocket>>, StartError> {
-    let bind =
-        |address| udp::bind(address).map_err(|error| StartError::Listen { transport: "UDP", address, error });
+    let bind = |address| {
+        udp::bind(address, config.sip.dscp).map_err(|error| StartError::Listen {
+            transport: "UDP",
+            address,
+            error,
+        })
+    };
     let addresses: Vec<_> = listeners(config, Transport::Udp).collect();
     // Shared ports would let a second engine steal half of the messages: only an exclusive bind tells that one runs.
     for address in addresses.iter().copied() {
@@ -338,6 +343,7 @@ fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
         ("sip.workers", running.sip.workers != wanted.sip.workers),
         ("sip.domains", running.sip.domains != wanted.sip.domains),
         ("sip.realm", running.sip.realm != wanted.sip.realm),
+        ("sip.dscp", running.sip.dscp != wanted.sip.dscp),
         ("sip.advertise", running.sip.advertise != wanted.sip.advertise),
         ("media.listen", running.media.listen != wanted.media.listen),
         ("media.ports", running.media.ports != wanted.media.ports),

@@ -18,6 +18,7 @@ use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::stream::{Frame, Framer, PONG};
 use trunkline_sip::transport::{Flow, Transport};
 
+use super::mark::mark;
 use super::worker::{WorkerInput, Workers};
 
 /// Connections at once. Full: a further one is closed at once.
@@ -54,6 +55,8 @@ pub(crate) struct Connections {
 struct Shared {
     runtime: Handle,
     workers: Workers,
+    /// What packets are marked with.
+    dscp: u8,
     next: AtomicU64,
     writers: DashMap<ConnectionId, mpsc::Sender<Bytes>>,
     by_remote: DashMap<SocketAddr, ConnectionId>,
@@ -61,11 +64,12 @@ struct Shared {
 }
 
 impl Connections {
-    pub(crate) fn new(runtime: Handle, workers: Workers) -> Self {
+    pub(crate) fn new(runtime: Handle, workers: Workers, dscp: u8) -> Self {
         Self {
             shared: Arc::new(Shared {
                 runtime,
                 workers,
+                dscp,
                 next: AtomicU64::new(1),
                 writers: DashMap::new(),
                 by_remote: DashMap::new(),
@@ -153,6 +157,7 @@ impl Connections {
         self.shared.runtime.spawn(async move {
             // A small message must not wait for a larger one.
             drop(stream.set_nodelay(true));
+            mark(&stream, connections.shared.dscp, remote.is_ipv6());
             if let Some(local) = local {
                 let flow = Flow { transport: Transport::Tcp, local, remote, connection: id };
                 let (reader, writer) = stream.into_split();

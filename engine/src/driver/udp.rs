@@ -7,18 +7,20 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
 use trunkline_sip::transport::Flow;
 
+use super::mark::mark;
+
 /// Receive buffer asked of the kernel: a burst of subscriptions after a power cut fits.
 const RECEIVE_BUFFER_BYTES: usize = 4 << 20;
 
 /// Datagrams taken from one socket before the others get their turn.
 pub(crate) const BATCH: usize = 64;
 
-/// Binds one worker's socket of a listener. All workers' sockets share the port (SO_REUSEPORT): the kernel spreads
+/// Binds one worker's socket of a listener, and marks what it sends with the DSCP. All workers' sockets share the port (SO_REUSEPORT): the kernel spreads
 /// senders over them.
 ///
 /// # Errors
 /// What the kernel says: the address is in use, is not ours, or needs a privilege.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
+pub(crate) fn bind(address: SocketAddr, dscp: u8) -> io::Result<std::net::UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
@@ -26,6 +28,7 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::UdpSocket> {
     }
     // A smaller buffer than asked for is no reason not to start.
     drop(socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES));
+    mark(&socket, dscp, address.is_ipv6());
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())

@@ -212,3 +212,26 @@ fn canonical(from: SocketAddr) -> SocketAddr {
         SocketAddr::V4(_) => from,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::flow::Channel;
+
+    #[test]
+    fn sockets_mark_their_packets_those_for_both_families_twice() {
+        let mut io = KernelIo::open().unwrap();
+        io.mark(46);
+        for (address, is_ipv6) in [("127.0.0.1:0", false), ("[::]:0", true)] {
+            let token = Token::of(0, 0, Channel::Rtp);
+            let socket = io.bind(address.parse().unwrap(), token).unwrap();
+            let socket = SockRef::from(&socket.udp);
+            assert_eq!(socket.tos_v4().unwrap(), 46 << 2);
+            if is_ipv6 {
+                assert_eq!(socket.tclass_v6().unwrap(), 46 << 2);
+            }
+        }
+    }
+}

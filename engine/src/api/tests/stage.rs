@@ -115,7 +115,7 @@ impl Stage {
             events: Arc::clone(&events),
             location: Arc::clone(&location),
             metrics,
-            connections: Connections::new(Handle::current(), workers),
+            connections: Connections::new(Handle::current(), workers, 0),
             apps: ArcSwap::from_pointee(apps.collect()),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),

@@ -67,7 +67,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         events: Arc::clone(&events),
         location,
         metrics,
-        connections: Connections::new(Handle::current(), workers),
+        connections: Connections::new(Handle::current(), workers, 0),
         apps: ArcSwap::from_pointee(apps.collect()),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),

@@ -5,9 +5,11 @@
 //! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to ▶ sealed, if it is SRTP
 //! ```
 
+mod offloaded;
+
 use std::net::{IpAddr, SocketAddr};
 
-use crate::command::{Codec, Codecs, PayloadTypes, Protection, Remote, SourcePolicy};
+use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
 use crate::latch::{Admission, Latch};
 use crate::limits::CHECKS_PER_SECOND_MAX;
@@ -16,9 +18,8 @@ use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
 use crate::srtp::Srtp;
-use crate::stats::{FarReport, LegStats, Reception, clock_hz};
+use crate::stats::{FarReport, LegStats, Reception};
 use crate::stun::{self, ANSWER_BYTES_MAX, Check};
-use crate::tally::{Gain, Tally};
 use crate::worker::TimeShift;
 
 /// Which socket of the pair.
@@ -74,21 +75,6 @@ pub(crate) struct Flow {
     inbound: Inbound,
     outbound: Outbound,
     aside: Box<Aside>,
-}
-
-/// What the network has to know of a far end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct HeardStream {
-    /// The latched source.
-    pub(crate) source: SocketAddr,
-    /// Its SSRC.
-    pub(crate) ssrc: u32,
-    /// Its highest sequence number, extended by its wraps.
-    pub(crate) highest: u64,
-    /// Its speech, and comfort noise.
-    pub(crate) payload_types: PayloadTypes,
-    /// That clock, in hertz; 0 where it is not known.
-    pub(crate) clock_hz: u32,
 }
 
 /// What the far end says.
@@ -368,113 +354,6 @@ impl Flow {
         })
     }
 
-    /// What the network has to know of the far end to forward its speech by itself; `None` before it was heard. Of its payload
-    /// types only that of its speech passes, and comfort noise with the same clock: another codec is the worker's to see, and
-    /// events repeat their timestamp.
-    pub(crate) fn heard(&self) -> Option<HeardStream> {
-        let remote = self.aside.remote.as_ref()?;
-        let (ssrc, highest) = self.inbound.reception.stream()?;
-        let speech = self.aside.counters.payload_type?;
-        let clock_hz = self.clock_of(speech);
-        let may_pass =
-            |number: &u8| remote.payload_types.contains(*number) && self.clock_of(*number) == clock_hz;
-        let payload_types = [speech, COMFORT_NOISE].into_iter().filter(may_pass);
-        Some(HeardStream {
-            source: self.inbound.latch.source()?,
-            ssrc,
-            highest,
-            payload_types: payload_types.fold(PayloadTypes::default(), PayloadTypes::with),
-            clock_hz,
-        })
-    }
-
-    /// Whether a payload type of the far end is speech: neither telephone-event nor comfort noise.
-    pub(crate) fn is_speech(&self, payload_type: u8) -> bool {
-        payload_type != COMFORT_NOISE && !self.is_event(payload_type)
-    }
-
-    /// Whether a payload type of the far end is telephone-event.
-    fn is_event(&self, payload_type: u8) -> bool {
-        let said = Some(payload_type);
-        let speaks = self.aside.remote.as_ref().map(|remote| remote.speaks).unwrap_or_default();
-        speaks.events == said || speaks.events_16k == said
-    }
-
-    /// The clock of a payload type's timestamps as far as they tell arrival times, in hertz, else 0.
-    fn clock_of(&self, payload_type: u8) -> u32 {
-        // All packets of an event bear the timestamp of its beginning (RFC 4733 §2.2).
-        if self.is_event(payload_type) {
-            return 0;
-        }
-        let speaks = self.aside.remote.as_ref().map(|remote| remote.speaks).unwrap_or_default();
-        let foreign = || speaks.foreign().find(|(known, _)| *known == payload_type);
-        let agreed = match speaks.codec(payload_type) {
-            Some(Codec::Pcmu | Codec::Pcma | Codec::G722) => Some(8_000),
-            None => foreign().map(|(_, codec)| codec.clock_hz).or_else(|| clock_hz(payload_type)),
-        };
-        agreed.unwrap_or(0)
-    }
-
-    /// Where RTP to the far end goes.
-    pub(crate) const fn rtp_to(&self) -> Option<SocketAddr> {
-        self.outbound.to
-    }
-
-    /// What has arrived of the present stream.
-    pub(crate) const fn reception(&self) -> &Reception {
-        &self.inbound.reception
-    }
-
-    /// Begins to tally what the network forwards of the far end's present stream.
-    pub(crate) fn tally(&self) -> Option<Tally> {
-        let (_, highest) = self.inbound.reception.stream()?;
-        let jitter_x16 = self.inbound.reception.jitter_x16();
-        Some(Tally::begin(highest, (self.aside.speech_clock_hz != 0).then_some(jitter_x16)))
-    }
-
-    /// Counts what the network forwarded of the far end's packets.
-    pub(crate) fn gain_heard(&mut self, gain: &Gain) {
-        let inbound = &mut self.inbound;
-        let packets = gain.packets + gain.send_failed;
-        inbound.packets += packets;
-        inbound.bytes += gain.bytes;
-        inbound.reception.gain(gain);
-        inbound.latch.note_heard(gain.last_at_us);
-        self.aside.counters.kernel_packets += packets;
-    }
-
-    /// Counts what the network forwarded to the far end.
-    pub(crate) fn gain_said(&mut self, gain: &Gain) {
-        self.outbound.packets += gain.packets;
-        self.outbound.bytes += gain.bytes;
-        self.aside.counters.send_failed += gain.send_failed;
-        if !self.outbound.sealed {
-            self.outbound.rewrite.gain(gain);
-        }
-    }
-
-    /// Whether a valid packet from here would take the place of the latched source.
-    pub(crate) fn may_move(&self, now_us: u64, from: SocketAddr) -> bool {
-        self.inbound.latch.may_move(now_us, from)
-    }
-
-    /// The far end spoke at that time, past the worker.
-    pub(crate) const fn note_heard(&mut self, at_us: u64) {
-        self.inbound.latch.note_heard(at_us);
-    }
-
-    /// For so long the network may have sent to the far end what it did not count.
-    pub(crate) fn skip(&mut self, unknown_us: u64) {
-        if !self.outbound.sealed {
-            self.outbound.rewrite.skip(unknown_us);
-        }
-    }
-
-    /// Counts a packet that the network was to forward by itself.
-    pub(crate) fn count_missed(&mut self) {
-        self.aside.counters.kernel_missed += 1;
-    }
-
     /// Counts times as another worker does.
     pub(crate) fn shift_time(&mut self, shift: &TimeShift) {
         self.inbound.latch.shift_time(shift);
@@ -675,7 +554,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::{ForeignCodec, IceCredentials};
+    use crate::command::{ForeignCodec, IceCredentials, PayloadTypes};
 
     fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()

@@ -8,76 +8,88 @@ use serde_json::Value;
 use crate::baresip::{Answer, Baresip};
 use crate::daemon::{Daemon, Directory};
 use crate::http::{self, Events};
-use crate::network::{alone, daemon_address, run_on_host};
+use crate::network::{alone, daemon_address, run, run_on_host};
+
+#[test]
+fn a_lossy_network_shows_in_the_call() {
+    alone(|| lossy("off", "user"));
+}
+
+#[test]
+fn a_lossy_network_shows_where_the_kernel_forwards_too() {
+    alone(|| {
+        // The phones' links come later; without any the daemon would refuse to start.
+        run("ip", &["link", "add", "tl0", "type", "veth", "peer", "name", "tl0-far"]);
+        run("ip", &["link", "set", "tl0", "up"]);
+        run("ip", &["link", "set", "tl0-far", "up"]);
+        lossy("require", "kernel");
+    });
+}
 
 /// Of what phone 1 sends every twentieth packet is lost, of what it is sent every tenth: baresip reports that by RTCP, and how
 /// long its reports take.
-#[test]
-fn a_lossy_network_shows_in_the_call() {
-    alone(|| {
-        let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let mut caller = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Manual);
-        let mut callee = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
-        daemon.expect_metric("trunkline_registrations", 2.0, Duration::from_secs(10));
-        let rules = directory.path().join("loss.nft");
-        fs::write(&rules, LOSS).expect("a directory of ours");
-        run_on_host(&caller.process, "nft", &["-f".as_ref(), rules.as_os_str()]);
+fn lossy(kernel: &str, path: &str) {
+    let directory = Directory::create();
+    let mut daemon = Daemon::start(directory.path(), &CONFIG.replace("{kernel}", kernel));
+    let mut caller = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Manual);
+    let mut callee = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
+    daemon.expect_metric("trunkline_registrations", 2.0, Duration::from_secs(10));
+    let rules = directory.path().join("loss.nft");
+    fs::write(&rules, LOSS).expect("a directory of ours");
+    run_on_host(&caller.process, "nft", &["-f".as_ref(), rules.as_os_str()]);
 
-        let mut events = Events::open(TOKEN);
-        caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
-        callee.expect("CALL_ESTABLISHED", Duration::from_secs(5));
-        // Reports go every five seconds or so, and the relay is asked as often.
-        daemon.process.runs_for(Duration::from_secs(22));
-        let calls = http::get("/v1/calls", Some(TOKEN)).json();
-        let of = |line: &str| {
-            let calls = calls.as_array().expect("a list");
-            calls.iter().find(|call| call["line"] == line).expect("the call is up")["media"].clone()
-        };
-        let (near, far) = (of("1001"), of("1002"));
-        eprintln!("quality: at 1001 {near}\nquality: at 1002 {far}");
-        let number = |media: &Value, path: &str| media.pointer(path).and_then(Value::as_f64);
-        let expect = |media: &Value, path: &str, least: f64, most: f64| {
-            let found = number(media, path);
-            assert!(
-                found.is_some_and(|found| (least..=most).contains(&found)),
-                "{path} of {media} is not {least} to {most}"
-            );
-        };
-        for media in [&near, &far] {
-            assert_eq!(media["codec"], "PCMU", "{media}");
-            expect(media, "/received/packets", 600.0, 1_200.0);
-            expect(media, "/received/jitter_ms", 0.0, 50.0);
-            expect(media, "/sent/jitter_ms", 0.0, 50.0);
-            expect(media, "/round_trip_ms", 0.0, 250.0);
-            // The first packets of the callee can be here before its answer.
-            expect(media, "/foreign", 0.0, 3.0);
-        }
-        expect(&near, "/received/loss_percent", 4.0, 6.0);
-        expect(&near, "/sent/loss_percent", 7.0, 13.0);
-        expect(&near, "/sent/mos", 3.0, 3.8);
-        // What phone 1 lost on its way is not counted against the network of phone 2.
-        expect(&far, "/received/loss_percent", 0.0, 0.5);
-        expect(&far, "/sent/loss_percent", 0.0, 1.0);
-        expect(&far, "/sent/mos", 4.0, 4.41);
+    let mut events = Events::open(TOKEN);
+    caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
+    callee.expect("CALL_ESTABLISHED", Duration::from_secs(5));
+    // Reports go every five seconds or so, and the relay is asked as often.
+    daemon.process.runs_for(Duration::from_secs(22));
+    let calls = http::get("/v1/calls", Some(TOKEN)).json();
+    let of = |line: &str| {
+        let calls = calls.as_array().expect("a list");
+        calls.iter().find(|call| call["line"] == line).expect("the call is up")["media"].clone()
+    };
+    let (near, far) = (of("1001"), of("1002"));
+    eprintln!("quality: at 1001 {near}\nquality: at 1002 {far}");
+    let number = |media: &Value, path: &str| media.pointer(path).and_then(Value::as_f64);
+    let expect = |media: &Value, path: &str, least: f64, most: f64| {
+        let found = number(media, path);
+        assert!(
+            found.is_some_and(|found| (least..=most).contains(&found)),
+            "{path} of {media} is not {least} to {most}"
+        );
+    };
+    for media in [&near, &far] {
+        assert_eq!((media["codec"].as_str(), media["path"].as_str()), (Some("PCMU"), Some(path)));
+        expect(media, "/received/packets", 600.0, 1_200.0);
+        expect(media, "/received/jitter_ms", 0.0, 50.0);
+        expect(media, "/sent/jitter_ms", 0.0, 50.0);
+        expect(media, "/round_trip_ms", 0.0, 250.0);
+        // The first packets of the callee can be here before its answer.
+        expect(media, "/foreign", 0.0, 3.0);
+    }
+    expect(&near, "/received/loss_percent", 4.0, 6.0);
+    expect(&near, "/sent/loss_percent", 7.0, 13.0);
+    expect(&near, "/sent/mos", 3.0, 3.8);
+    // What phone 1 lost on its way is not counted against the network of phone 2.
+    expect(&far, "/received/loss_percent", 0.0, 0.5);
+    expect(&far, "/sent/loss_percent", 0.0, 1.0);
+    expect(&far, "/sent/mos", 4.0, 4.41);
 
-        caller.command("hangup", "");
-        callee.expect("CALL_CLOSED", Duration::from_secs(5));
-        let told = events.until(Duration::from_secs(5), |event| {
-            event["type"] == "call-quality" && event["line"] == "1001"
-        });
-        let last = &told.last().expect("it came")["media"];
-        expect(last, "/received/loss_percent", 4.0, 6.0);
-        assert!(number(last, "/received/packets") >= number(&near, "/received/packets"), "{last}");
-        assert!(daemon.metric("trunkline_call_mos_count") >= 3.0, "two calls, and what phones reported");
-        assert!(daemon.metric("trunkline_media_packets_lost_total") >= 30.0, "what came from phone 1");
-        assert!(daemon.metric("trunkline_media_packets_sent_total") >= 1_200.0, "both directions");
-        // A phone that stays registers anew, which is a transaction.
-        caller.quit();
-        callee.quit();
-        drop(events);
-        daemon.expect_nothing_left();
-    });
+    caller.command("hangup", "");
+    callee.expect("CALL_CLOSED", Duration::from_secs(5));
+    let told = events
+        .until(Duration::from_secs(5), |event| event["type"] == "call-quality" && event["line"] == "1001");
+    let last = &told.last().expect("it came")["media"];
+    expect(last, "/received/loss_percent", 4.0, 6.0);
+    assert!(number(last, "/received/packets") >= number(&near, "/received/packets"), "{last}");
+    assert!(daemon.metric("trunkline_call_mos_count") >= 3.0, "two calls, and what phones reported");
+    assert!(daemon.metric("trunkline_media_packets_lost_total") >= 30.0, "what came from phone 1");
+    assert!(daemon.metric("trunkline_media_packets_sent_total") >= 1_200.0, "both directions");
+    // A phone that stays registers anew, which is a transaction.
+    caller.quit();
+    callee.quit();
+    drop(events);
+    daemon.expect_nothing_left();
 }
 
 const LOSS: &str = "table ip loss {
@@ -98,6 +110,7 @@ const CONFIG: &str = r#"
 listen = ["udp:0.0.0.0:5060"]
 [media]
 listen = "0.0.0.0"
+kernel = "{kernel}"
 [api]
 listen = "127.0.0.1:8080"
 [[app]]

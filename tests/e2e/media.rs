@@ -9,7 +9,7 @@ use std::{env, io};
 
 use crate::audio::Audio;
 use crate::baresip::{Answer, Baresip, TONE_HZ};
-use crate::capture::{Capture, ulaw_audio};
+use crate::capture::{Capture, since_epoch, ulaw_audio};
 use crate::daemon::{Daemon, Directory};
 use crate::network::{alone, daemon_address, interface, phone_address, spawn_on_host};
 use crate::process::{Process, Stream};
@@ -59,7 +59,7 @@ fn third_host(kernel: &str) {
     daemon.expect_nothing_left();
 }
 
-/// baresip checks connectivity as a full agent and gives up a call whose checks are not answered.
+/// baresip checks connectivity as a full agent and gives up a call whose checks are not answered. It holds and resumes, too.
 #[test]
 fn phones_that_check_connectivity_and_share_a_port_with_rtcp() {
     alone(|| {
@@ -73,7 +73,12 @@ fn phones_that_check_connectivity_and_share_a_port_with_rtcp() {
         caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
         caller.expect("CALL_ESTABLISHED", SOON);
         callee.expect("CALL_ESTABLISHED", SOON);
-        daemon.process.runs_for(Duration::from_secs(6));
+        daemon.process.runs_for(Duration::from_secs(3));
+        caller.command("hold", "");
+        daemon.process.runs_for(Duration::from_secs(1));
+        caller.command("resume", "");
+        let resumed = since_epoch() + Duration::from_millis(500);
+        daemon.process.runs_for(Duration::from_secs(4));
         caller.command("hangup", "");
         callee.expect("CALL_CLOSED", SOON);
         let [packets, callees] = wires.map(Capture::finish);
@@ -87,8 +92,10 @@ fn phones_that_check_connectivity_and_share_a_port_with_rtcp() {
         assert_eq!(reports, 0, "reports from a port of their own");
         for (phone, packets) in [(1, packets), (2, callees)] {
             let to_phone = packets.iter().filter(|packet| packet.destination.0 == phone_address(phone));
-            let heard = ulaw_audio(to_phone).seconds_of_tone(TONE_HZ);
-            assert!(heard > 3.0, "phone {phone} was sent {heard:?} s");
+            let (before, after): (Vec<_>, Vec<_>) = to_phone.partition(|packet| packet.at < resumed);
+            let heard =
+                [before, after].map(|packets| ulaw_audio(packets.into_iter()).seconds_of_tone(TONE_HZ));
+            assert!(heard.iter().all(|seconds| *seconds > 2.0), "phone {phone} was sent {heard:?} s");
         }
         daemon.expect_nothing_left();
     });

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::dtls::DtlsPeer;
 use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
 use crate::parcel::Parcel;
 use crate::srtp::SrtpKeys;
@@ -157,6 +158,9 @@ pub enum Protection {
     Plain,
     /// SRTP with these keys (RFC 4568).
     Srtp(SrtpKeys),
+    /// SRTP with keys that are agreed on the media path with this peer (RFC 5763). Until then nothing passes; nothing ever
+    /// does where the worker has no identity.
+    Dtls(DtlsPeer),
 }
 
 /// What offer/answer agreed for a leg.

@@ -11,13 +11,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
+use crate::dtls::Association;
 use crate::latch::{Admission, Latch};
 use crate::limits::CHECKS_PER_SECOND_MAX;
 use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
-use crate::srtp::Srtp;
+use crate::srtp::{Srtp, SrtpKeys};
 use crate::stats::{FarReport, LegStats, Reception};
 use crate::stun::{self, ANSWER_BYTES_MAX, Check};
 use crate::worker::TimeShift;
@@ -116,6 +117,7 @@ struct Aside {
     oldest_sent: usize,
     speech_clock_hz: u32,
     srtp: Option<Box<Srtp>>,
+    association: Option<Box<Association>>,
     counters: LegStats,
     /// When this second of checks began, and how many it had.
     checks: (u64, u32),
@@ -148,12 +150,15 @@ impl Flow {
         let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
+        let before = self.aside.remote.map(|remote| remote.protection);
         match (remote.protection, &mut self.aside.srtp) {
             (Protection::Plain, srtp) => *srtp = None,
             (Protection::Srtp(keys), Some(srtp)) => srtp.agree(keys),
             (Protection::Srtp(keys), srtp @ None) => *srtp = Some(Box::new(Srtp::new(keys))),
+            (Protection::Dtls(_), srtp) if before != Some(remote.protection) => *srtp = None,
+            (Protection::Dtls(_), _) => {}
         }
-        self.outbound.secured = self.aside.srtp.is_some();
+        self.outbound.secured = remote.protection != Protection::Plain;
         if self.outbound.secured {
             self.outbound.rewrite.close();
         }
@@ -168,6 +173,31 @@ impl Flow {
     #[inline]
     pub(crate) const fn is_secured(&self) -> bool {
         self.outbound.secured
+    }
+
+    /// The handshake of the leg.
+    pub(crate) fn association(&mut self) -> Option<&mut Association> {
+        self.aside.association.as_deref_mut()
+    }
+
+    /// Sets the handshake of the leg.
+    pub(crate) fn set_association(&mut self, association: Option<Association>) {
+        self.aside.association = association.map(Box::new);
+    }
+
+    /// Takes the keys that the handshake agreed.
+    pub(crate) fn key(&mut self, keys: SrtpKeys) {
+        self.aside.srtp = Some(Box::new(Srtp::new(keys)));
+    }
+
+    /// Whether the leg has keys.
+    pub(crate) fn is_keyed(&self) -> bool {
+        self.aside.srtp.is_some()
+    }
+
+    /// Whether a handshake may come from there: from the latched source, or the addresses that are trusted from the start.
+    pub(crate) fn may_shake(&self, from: SocketAddr, destinations: &Destinations) -> bool {
+        destinations.permit(from) && self.inbound.latch.trusts(from)
     }
 
     /// Opens an SRTP packet in place; the length of the plain packet. `None`: it is counted, and nothing of it is believed.
@@ -401,6 +431,12 @@ impl Flow {
     #[inline]
     pub(crate) const fn count_unheard(&mut self) {
         self.inbound.unheard += 1;
+    }
+
+    /// Counts a datagram of a handshake that may not come from there.
+    #[cold]
+    pub(crate) fn count_foreign(&mut self) {
+        self.aside.counters.foreign += 1;
     }
 
     /// Counts a datagram that is neither RTP nor RTCP.

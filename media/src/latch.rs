@@ -110,6 +110,11 @@ impl Latch {
         self.trust.agreed = Some(*remote);
     }
 
+    /// Whether an address is the latched source, or one that may speak from the start.
+    pub(crate) fn trusts(&self, from: SocketAddr) -> bool {
+        self.source == Some(from) || self.trust.names(from.ip().to_canonical())
+    }
+
     /// The source that speaks, if one is latched.
     pub(crate) const fn source(&self) -> Option<SocketAddr> {
         self.source

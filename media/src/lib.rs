@@ -15,6 +15,7 @@ mod conference;
 mod conversion;
 mod destination;
 mod digit;
+pub mod dtls;
 mod flow;
 pub mod g711;
 pub mod g722;

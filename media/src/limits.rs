@@ -55,6 +55,9 @@ pub const SET_ASIDE: Duration = Duration::from_secs(60);
 /// further ones are not sent, for a forgotten key stream would be used twice.
 pub const SRTP_SOURCES_MAX: usize = 8;
 
+/// How many datagrams of a DTLS handshake one leg listens to, repeated and forged ones included; then it is given up.
+pub const DTLS_DATAGRAMS_MAX: u32 = 200;
+
 /// How far the clock of the players may fall behind before it skips.
 pub const LAG_MAX: Duration = Duration::from_millis(100);
 

@@ -18,11 +18,13 @@ mod moving;
 mod offloading;
 mod playing;
 mod reporting;
+mod shaking;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::mem;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
@@ -34,6 +36,7 @@ use crate::conference::Conference;
 use crate::conversion::Conversion;
 use crate::destination::Destinations;
 use crate::digit::{Ear, Saying};
+use crate::dtls::{DtlsIdentity, is_dtls};
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
@@ -53,6 +56,8 @@ pub struct RelayConfig {
     /// Whether a far end hears one stream (SSRC, sequence numbers, timestamps) for as long as its leg lives, whoever speaks:
     /// other parties, music, tones. Without it each source passes with its own.
     pub continuity: bool,
+    /// Who the relay is in DTLS; without it legs that are to be keyed so stay silent.
+    pub identity: Option<Arc<DtlsIdentity>>,
     /// The DSCP of packets that are sent (RFC 2474), 0 to 63.
     pub dscp: u8,
 }
@@ -60,7 +65,7 @@ pub struct RelayConfig {
 impl Default for RelayConfig {
     /// One stream, marked for expedited forwarding (RFC 3246) as voice is.
     fn default() -> Self {
-        Self { seed: 0, destinations: Destinations::default(), continuity: true, dscp: 46 }
+        Self { seed: 0, destinations: Destinations::default(), continuity: true, identity: None, dscp: 46 }
     }
 }
 
@@ -74,6 +79,9 @@ pub struct RelayWorker<I: DatagramIo> {
     epoch: Instant,
     destinations: Destinations,
     continuity: bool,
+    identity: Option<Arc<DtlsIdentity>>,
+    /// Legs whose DTLS handshake is under way.
+    shaking: Vec<SlotIndex>,
     slots: Vec<Slot<I::Socket>>,
     free: Vec<u32>,
     slot_of: HashMap<LegId, u32>,
@@ -219,6 +227,8 @@ impl<I: DatagramIo> RelayWorker<I> {
             epoch: now,
             destinations: config.destinations,
             continuity: config.continuity,
+            identity: config.identity,
+            shaking: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
             slot_of: HashMap::new(),
@@ -479,6 +489,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.silences.push(Reverse((due_us, slot, place.generation)));
             }
         }
+        self.begin_handshake(now_us, slot, remote.protection);
         self.find_conversions(now_us, slot);
         self.ripen(slot);
     }
@@ -571,6 +582,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.cancel_digits(slot, out);
         self.end_feed(slot);
         self.open_events.retain(|listened| *listened != slot);
+        self.shaking.retain(|shaking| *shaking != slot);
         let place = &mut self.slots[slot as usize];
         let Some(leg) = place.leg.take() else { return };
         place.generation = place.generation.wrapping_add(1);
@@ -642,6 +654,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             return;
         }
         let packet = if leg.flow.is_secured() {
+            if is_dtls(packet) {
+                self.hear_handshake(now_us, slot, channel, from, packet);
+                return;
+            }
             let Some(length) = leg.flow.open(channel, packet) else { return };
             &mut packet[..length]
         } else {

@@ -25,6 +25,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.end_feed(slot);
         self.saying.retain(|saying| *saying != slot);
         self.open_events.retain(|listened| *listened != slot);
+        self.shaking.retain(|shaking| *shaking != slot);
         let place = &mut self.slots[slot as usize];
         let Some(mut leg) = place.leg.take() else { return };
         place.generation = place.generation.wrapping_add(1);
@@ -75,6 +76,10 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
         if leg.saying.is_some() {
             self.saying.push(slot);
+            self.start_clock(now_us);
+        }
+        if leg.flow.association().is_some() && !leg.flow.is_keyed() {
+            self.shaking.push(slot);
             self.start_clock(now_us);
         }
         if leg.ear.as_ref().is_some_and(|ear| ear.has_open_event()) {

@@ -48,6 +48,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.say_all(now_us, out);
             self.watch_events(now_us, out);
             self.report_all(now_us);
+            self.shake_all(now_us);
         }
     }
 
@@ -57,6 +58,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             && self.saying.is_empty()
             && self.open_events.is_empty()
             && self.transcoding.is_empty()
+            && self.shaking.is_empty()
             && self.conferences.iter().all(Option::is_none)
     }
 

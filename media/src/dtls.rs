@@ -54,7 +54,7 @@ impl DtlsIdentity {
     pub fn generate() -> Result<Self, DtlsError> {
         let failed = |error: &dyn fmt::Display| DtlsError(error.to_string());
         let provider = rtc_crypto::default_provider().map_err(|error| failed(&error))?;
-        let names = vec!["trunkline".to_owned()];
+        let names = vec![NAME.to_owned()];
         let certificate =
             Certificate::generate_self_signed(names, provider.crypto()).map_err(|error| failed(&error))?;
         let der = certificate.certificate.first().ok_or_else(|| failed(&"no certificate"))?;
@@ -68,6 +68,7 @@ impl DtlsIdentity {
                 .with_client_auth(ClientAuthType::RequireAnyClientCert)
                 // Nobody signs these certificates: the fingerprint is checked instead, before any key is used.
                 .with_insecure_skip_verify(true)
+                .with_server_name(NAME.to_owned())
                 .build(is_client, None)
                 .map(Arc::new)
         };
@@ -101,6 +102,9 @@ pub struct DtlsPeer {
     /// What the relay is.
     pub role: DtlsRole,
 }
+
+/// In the certificate; nobody reads it.
+const NAME: &str = "trunkline";
 
 /// What is offered, the best first (RFC 5764 §4.1.2, RFC 7714 §14.2).
 const PROFILES: [(Profile, SrtpSuite); 4] = [

@@ -45,6 +45,7 @@ pub use command::{
     IceCredentials, LegId, MediaKind, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,
 };
 pub use destination::Destinations;
+pub use dtls::{DtlsIdentity, DtlsPeer, DtlsRole, Fingerprint};
 pub use flow::Channel;
 pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE};
 pub use parcel::Parcel;

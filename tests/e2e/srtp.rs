@@ -50,6 +50,25 @@ fn sdes_on_both_sides() {
     });
 }
 
+/// Keys by a handshake on the media path, with a phone whose certificate is RSA (baresip 1.0), both ways.
+#[test]
+fn dtls_with_plain_both_ways() {
+    alone(|| {
+        let directory = Directory::create();
+        let mut daemon = Daemon::start(directory.path(), CONFIG);
+        let mut sealed = encrypted(directory.path(), 1, "1004", "dtls_srtp");
+        let mut plain = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
+        daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
+        let wires = wires(directory.path());
+        talk(&mut daemon, &mut sealed, &mut plain, 1, "1002");
+        talk(&mut daemon, &mut plain, &mut sealed, 2, "1004");
+        heard_by_both(&sealed, &plain, 2.0 * HEARD_S);
+        let [on_sealed, _] = finish(wires);
+        is_noise(&on_sealed, 1);
+        daemon.expect_nothing_left();
+    });
+}
+
 /// Forged packets in the call, on every media port of the daemon: both go on hearing the other.
 #[test]
 fn ten_thousand_forged_packets() {
@@ -161,4 +180,8 @@ password = "correct-horse-battery"
 address = "1003"
 password = "correct-horse-battery"
 srtp = "optional"
+[[line]]
+address = "1004"
+password = "correct-horse-battery"
+srtp = "dtls"
 "#;

@@ -88,7 +88,7 @@ pub(super) fn srtp(section: &Section<'_>) -> SrtpPolicy {
     let Some(value) = section.string("srtp") else { return SrtpPolicy::default() };
     let named = SrtpPolicy::ALL.into_iter().find(|policy| policy.name() == *value.get_ref());
     named.unwrap_or_else(|| {
-        let right = "write \"off\", \"accept\" (as it is offered), \"optional\" or \"required\"";
+        let right = "write \"off\", \"accept\" (as it is offered), \"optional\", \"required\" or \"dtls\"";
         section.refuse("srtp", &value, format!("{:?} protects nothing", value.get_ref()), right);
         SrtpPolicy::default()
     })

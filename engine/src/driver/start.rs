@@ -16,7 +16,7 @@ use tokio::task::AbortHandle;
 use trunkline_media::io::{local_addresses, raise_descriptor_limit};
 use trunkline_media::kernel::{KernelPath, Missing};
 use trunkline_media::thread::RelayThread;
-use trunkline_media::{Destinations, RelayConfig};
+use trunkline_media::{Destinations, DtlsIdentity, RelayConfig};
 use trunkline_sip::agent::{Agent, AgentConfig};
 use trunkline_sip::auth::{Account, Challenger};
 use trunkline_sip::directory::{Directory, TrustedTrunk};
@@ -132,8 +132,12 @@ impl Running {
         let lifeline = Lifeline::default();
         let mut threads = vec![writer];
         let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
+        let relay_config = relay_config(&config)?;
+        if let Some(identity) = &relay_config.identity {
+            switch.set_fingerprint(identity.fingerprint());
+        }
         let (relays, media) =
-            Relays::spawn(config.media.workers, &relay_config(&config)?, kernel.as_ref(), &switch_sender)
+            Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &switch_sender)
                 .map_err(StartError::Thread)?;
         threads.push(
             switch_loop::spawn(switch_loop::Parts {
@@ -370,7 +374,10 @@ fn relay_config(config: &Config) -> Result<RelayConfig, StartError> {
     let destinations = Destinations::of_engine(own_addresses, listening.chain([config.media.ports.clone()]));
     let [a, b, c, d, e, f, g, h, ..] = seed()?;
     let (continuity, dscp) = (config.media.continuity, config.media.dscp);
-    Ok(RelayConfig { seed: u64::from_ne_bytes([a, b, c, d, e, f, g, h]), destinations, continuity, dscp })
+    let identity = DtlsIdentity::generate().map_err(|error| StartError::Random(error.to_string()))?;
+    let identity = Some(Arc::new(identity));
+    let seed = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+    Ok(RelayConfig { seed, destinations, continuity, identity, dscp })
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

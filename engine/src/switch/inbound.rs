@@ -109,7 +109,7 @@ impl Switch {
         if self.trunk(&address).is_some_and(|trunk| self.is_full(trunk)) {
             return Err(503);
         }
-        let mut keying = Keying::new(line.srtp);
+        let mut keying = Keying::new(line.srtp, self.fingerprint);
         let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
         if offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
             return Err(488);

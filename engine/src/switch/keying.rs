@@ -1,4 +1,4 @@
-//! How the media of a leg is keyed (SDES, RFC 4568; best effort, RFC 8643), between the descriptions of its far end and the plain
+//! How the media of a leg is keyed (SDES, RFC 4568; best effort, RFC 8643; DTLS, RFC 5763), between the descriptions of its far end and the plain
 //! ones that the rest of the switch works with.
 //!
 //! ```text
@@ -15,8 +15,8 @@ use bytes::Bytes;
 use rand::RngCore;
 use rand::rngs::StdRng;
 use smallvec::SmallVec;
-use trunkline_media::{Protection, SrtpKey, SrtpKeys, SrtpSuite};
-use trunkline_sip::sdp::{Crypto, MediaDescription, SessionDescription};
+use trunkline_media::{DtlsPeer, DtlsRole, Fingerprint, Protection, SrtpKey, SrtpKeys, SrtpSuite};
+use trunkline_sip::sdp::{Crypto, Dtls, DtlsSetup, MediaDescription, SessionDescription};
 
 use super::session::audio;
 use super::setup::SrtpPolicy;
@@ -25,6 +25,8 @@ use super::setup::SrtpPolicy;
 #[derive(Default)]
 pub(super) struct Keying {
     policy: SrtpPolicy,
+    /// Of our certificate; `None`: the relay has none.
+    fingerprint: Option<Fingerprint>,
     /// Our master keys with their salts, one a suite, made when first named. They stay for the leg's life, unless the far end
     /// changes its own.
     ours: SmallVec<[(SrtpSuite, Vec<u8>); 1]>,
@@ -34,8 +36,9 @@ pub(super) struct Keying {
     offered: Option<Exchange>,
     /// Whether the last offer was the far end's.
     answering: bool,
-    /// Whether our last offer left no choice but SRTP.
+    /// Whether our last offer left no choice but SRTP, and whether it was of DTLS.
     insists: bool,
+    offers_dtls: bool,
 }
 
 /// What one offer and its answer say of keys.
@@ -47,22 +50,32 @@ struct Exchange {
     protocols: Vec<Bytes>,
     /// The protocol of the audio section.
     protocol: Bytes,
-    /// What the far end seals with, and under which tag that was agreed; `None`: nothing is sealed.
-    theirs: Option<(u32, SrtpKey)>,
+    /// What the far end seals with; `None`: nothing is sealed.
+    theirs: Option<Theirs>,
+}
+
+/// How a far end seals.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Theirs {
+    /// With a key, under the tag of its line.
+    Key(u32, SrtpKey),
+    /// With what a handshake agrees.
+    Dtls(DtlsPeer),
 }
 
 impl fmt::Debug for Keying {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keying")
             .field("policy", &self.policy)
-            .field("agreed", &self.agreed.theirs.map(|(_, key)| key.suite()))
+            .field("agreed", &self.agreed.theirs.is_some())
             .finish_non_exhaustive()
     }
 }
 
 impl Keying {
-    pub(super) fn new(policy: SrtpPolicy) -> Self {
-        Self { policy, ..Self::default() }
+    /// With the fingerprint of our certificate.
+    pub(super) fn new(policy: SrtpPolicy, fingerprint: Option<Fingerprint>) -> Self {
+        Self { policy, fingerprint, ..Self::default() }
     }
 
     /// The far end's offer, in plain: with the first audio section that may be taken, and what it is sealed with noted.
@@ -71,7 +84,7 @@ impl Keying {
             |media: &MediaDescription| media.is_audio() && media.port != 0 && !media.formats.is_empty();
         let sections = offer.media.iter().enumerate().filter(|(_, media)| is_audio(media));
         let taken = sections
-            .filter_map(|(index, media)| Some((index, self.taken(media)?)))
+            .filter_map(|(index, _)| Some((index, self.taken(offer, index)?)))
             // Where one stream is described twice, sealed and plain, the sealed one is meant first.
             .min_by_key(|(index, theirs)| (theirs.is_none(), *index));
         self.answering = true;
@@ -94,9 +107,8 @@ impl Keying {
         let index = audio(answer);
         let theirs = index.and_then(|index| {
             let known = |suite| self.ours.iter().any(|(known, _)| *known == suite);
-            answer.media[index]
-                .crypto()
-                .find_map(|crypto| usable(&crypto).filter(|(_, key)| known(key.suite())))
+            let keys = || answer.media[index].crypto().find_map(|crypto| usable(&crypto, known));
+            if self.offers_dtls { self.peer(answer, index) } else { keys() }
         });
         let fits = |index: &usize| theirs.is_some() || !(self.insists || answer.media[*index].is_secure());
         let index = index.filter(fits);
@@ -127,23 +139,40 @@ impl Keying {
 
     /// How the relay protects the leg.
     pub(super) fn protection(&self) -> Protection {
-        let keys = self.agreed.theirs.and_then(|(_, receive)| {
-            let (suite, ours) = self.ours.iter().find(|(suite, _)| *suite == receive.suite())?;
-            Some(SrtpKeys { receive, send: SrtpKey::new(*suite, ours)? })
-        });
-        keys.map_or(Protection::Plain, Protection::Srtp)
+        match self.agreed.theirs {
+            Some(Theirs::Key(_, receive)) => {
+                let ours = self.ours.iter().find(|(suite, _)| *suite == receive.suite());
+                let send = ours.and_then(|(suite, key)| SrtpKey::new(*suite, key));
+                send.map_or(Protection::Plain, |send| Protection::Srtp(SrtpKeys { receive, send }))
+            }
+            Some(Theirs::Dtls(peer)) => Protection::Dtls(peer),
+            None => Protection::Plain,
+        }
     }
 
     fn write_offer(&mut self, offer: &mut SessionDescription, chance: &mut StdRng) {
         let Some(index) = audio(offer) else { return };
         let section = &mut offer.media[index];
-        let keys = match (&self.agreed.theirs, self.policy) {
-            (Some((tag, key)), _) => {
+        let feedback = section.protocol.ends_with(b"F");
+        let mut dtls = false;
+        let keys = match (self.agreed.theirs, self.policy) {
+            (Some(theirs), _) => {
                 section.protocol = self.agreed.protocol.clone();
-                vec![(*tag, key.suite())]
+                match theirs {
+                    Theirs::Key(tag, key) => vec![(tag, key.suite())],
+                    Theirs::Dtls(_) => {
+                        dtls = true;
+                        Vec::new()
+                    }
+                }
+            }
+            (None, SrtpPolicy::Dtls) => {
+                let protocol = if feedback { "UDP/TLS/RTP/SAVPF" } else { "UDP/TLS/RTP/SAVP" };
+                section.protocol = Bytes::from_static(protocol.as_bytes());
+                dtls = true;
+                Vec::new()
             }
             (None, SrtpPolicy::Required) => {
-                let feedback = section.protocol.ends_with(b"F");
                 section.protocol = Bytes::from_static(if feedback { b"RTP/SAVPF" } else { b"RTP/SAVP" });
                 (1..).zip(SrtpSuite::ALL).collect()
             }
@@ -153,6 +182,10 @@ impl Keying {
         for (tag, suite) in keys {
             let key = self.own_key(suite, chance).to_vec();
             section.lines.push(Crypto { tag, suite: suite.name().to_owned(), key }.line());
+        }
+        self.offers_dtls = dtls;
+        if let Some(fingerprint) = self.fingerprint.filter(|_| dtls) {
+            section.lines.extend(Dtls { fingerprint, setup: DtlsSetup::ActPass }.lines());
         }
         self.insists = section.is_secure();
         if !self.agreed.is_made {
@@ -167,17 +200,33 @@ impl Keying {
         for (section, protocol) in answer.media.iter_mut().zip(&self.agreed.protocols) {
             section.protocol = protocol.clone();
         }
-        let Some((index, (tag, key))) = audio(answer).zip(self.agreed.theirs) else { return };
-        let suite = key.suite();
-        let key = self.own_key(suite, chance).to_vec();
-        answer.media[index].lines.push(Crypto { tag, suite: suite.name().to_owned(), key }.line());
+        let Some((index, theirs)) = audio(answer).zip(self.agreed.theirs) else { return };
+        match theirs {
+            Theirs::Key(tag, key) => {
+                let suite = key.suite();
+                let key = self.own_key(suite, chance).to_vec();
+                answer.media[index].lines.push(Crypto { tag, suite: suite.name().to_owned(), key }.line());
+            }
+            Theirs::Dtls(peer) => {
+                let setup = match peer.role {
+                    DtlsRole::Client => DtlsSetup::Active,
+                    DtlsRole::Server => DtlsSetup::Passive,
+                };
+                if let Some(fingerprint) = self.fingerprint {
+                    answer.media[index].lines.extend(Dtls { fingerprint, setup }.lines());
+                }
+            }
+        }
     }
 
     /// A far end that changes its key may be another machine, which knows nothing of how far our indices are; and a key that was
     /// given up must not seal anything again.
     fn agree(&mut self, exchange: Exchange) {
-        let before = self.agreed.theirs.map(|(_, key)| key);
-        let after = exchange.theirs.map(|(_, key)| key);
+        let key = |theirs: Option<Theirs>| match theirs? {
+            Theirs::Key(_, key) => Some(key),
+            Theirs::Dtls(_) => None,
+        };
+        let (before, after) = (key(self.agreed.theirs), key(exchange.theirs));
         let by_offer = !exchange.protocols.is_empty();
         if (by_offer && before.is_some() && before != after) || (after.is_none() && exchange.is_made) {
             self.ours.clear();
@@ -196,22 +245,41 @@ impl Keying {
     }
 
     /// Whether an offered section may be taken, and what it is sealed with then.
-    fn taken(&self, section: &MediaDescription) -> Option<Option<(u32, SrtpKey)>> {
-        let keys = || section.crypto().find_map(|crypto| usable(&crypto));
+    fn taken(&self, offer: &SessionDescription, index: usize) -> Option<Option<Theirs>> {
+        let section = &offer.media[index];
+        let keys = || section.crypto().find_map(|crypto| usable(&crypto, |_| true));
+        let theirs = || keys().or_else(|| self.peer(offer, index).filter(|_| section.is_secure()));
         match self.policy {
             SrtpPolicy::Off => (!section.is_secure()).then_some(None),
             SrtpPolicy::Accept | SrtpPolicy::Optional => {
-                let keys = keys();
-                (keys.is_some() || !section.is_secure()).then_some(keys)
+                let theirs = theirs();
+                (theirs.is_some() || !section.is_secure()).then_some(theirs)
             }
-            SrtpPolicy::Required => keys().map(Some),
+            SrtpPolicy::Required | SrtpPolicy::Dtls => theirs().map(Some),
         }
+    }
+
+    /// The far end of a handshake. Where the choice is ours it begins, so that a translator on its way lets our answers in; who
+    /// was what once stays it.
+    fn peer(&self, described: &SessionDescription, index: usize) -> Option<Theirs> {
+        self.fingerprint?;
+        let dtls = described.dtls(index)?;
+        let role = match (dtls.setup, self.agreed.theirs) {
+            (DtlsSetup::Active, _) => DtlsRole::Server,
+            (DtlsSetup::Passive, _) => DtlsRole::Client,
+            (DtlsSetup::ActPass, Some(Theirs::Dtls(peer))) if peer.fingerprint == dtls.fingerprint => {
+                peer.role
+            }
+            (DtlsSetup::ActPass, _) => DtlsRole::Server,
+        };
+        Some(Theirs::Dtls(DtlsPeer { fingerprint: dtls.fingerprint, role }))
     }
 }
 
-/// The key of a line, if its suite is one of the relay's and the key has the right length.
-fn usable(crypto: &Crypto) -> Option<(u32, SrtpKey)> {
-    Some((crypto.tag, SrtpKey::new(SrtpSuite::named(&crypto.suite)?, &crypto.key)?))
+/// The key of a line, if its suite is one that is wanted and the key has the right length.
+fn usable(crypto: &Crypto, wanted: impl Fn(SrtpSuite) -> bool) -> Option<Theirs> {
+    let suite = SrtpSuite::named(&crypto.suite).filter(|suite| wanted(*suite))?;
+    Some(Theirs::Key(crypto.tag, SrtpKey::new(suite, &crypto.key)?))
 }
 
 /// A description without keys, in which only audio section `taken` is accepted.
@@ -249,13 +317,13 @@ mod tests {
     }
 
     fn keying(policy: SrtpPolicy) -> (Keying, StdRng) {
-        (Keying::new(policy), StdRng::seed_from_u64(1))
+        (Keying::new(policy, Some([9; 32])), StdRng::seed_from_u64(1))
     }
 
     fn keys(keying: &Keying) -> SrtpKeys {
         match keying.protection() {
             Protection::Srtp(keys) => keys,
-            Protection::Plain => panic!("nothing is sealed"),
+            Protection::Plain | Protection::Dtls(_) => panic!("no keys"),
         }
     }
 
@@ -387,6 +455,59 @@ mod tests {
         keying.read_offer(&sealed(OTHERS));
         keying.write(&read, false, &mut chance);
         assert_ne!(keys(&keying).send, second.send, "a key that was given up seals nothing again");
+    }
+
+    /// A section with DTLS of a certificate of these bytes.
+    fn by_handshake(byte: u8, setup: DtlsSetup) -> SessionDescription {
+        let lines =
+            Dtls { fingerprint: [byte; 32], setup }.lines().map(|line| line.escape_ascii().to_string());
+        sdp(&format!("m=audio 4000 UDP/TLS/RTP/SAVP 0\n{}\n", lines.join("\n")))
+    }
+
+    fn peer(keying: &Keying) -> (u8, DtlsRole) {
+        match keying.protection() {
+            Protection::Dtls(peer) => (peer.fingerprint[0], peer.role),
+            Protection::Plain | Protection::Srtp(_) => panic!("no handshake"),
+        }
+    }
+
+    #[test]
+    fn an_offer_of_dtls_is_answered_with_our_fingerprint_and_the_other_role() {
+        for (offered, answered, role) in [
+            (DtlsSetup::ActPass, DtlsSetup::Passive, DtlsRole::Server),
+            (DtlsSetup::Active, DtlsSetup::Passive, DtlsRole::Server),
+            (DtlsSetup::Passive, DtlsSetup::Active, DtlsRole::Client),
+        ] {
+            let (mut keying, mut chance) = keying(SrtpPolicy::Accept);
+            let read = keying.read_offer(&by_handshake(7, offered));
+            assert_eq!(&read.media[0].protocol[..], b"RTP/AVP");
+            let written = keying.write(&read, false, &mut chance);
+            assert_eq!(&written.media[0].protocol[..], b"UDP/TLS/RTP/SAVP");
+            assert_eq!(written.dtls(0), Some(Dtls { fingerprint: [9; 32], setup: answered }));
+            assert_eq!(peer(&keying), (7, role));
+            keying.read_offer(&by_handshake(7, DtlsSetup::ActPass));
+            keying.write(&read, false, &mut chance);
+            assert_eq!(peer(&keying), (7, role), "who was what stays it");
+        }
+    }
+
+    #[test]
+    fn dtls_is_offered_where_it_is_configured_and_nothing_plain_will_do() {
+        let ours = sdp("m=audio 20000 RTP/AVP 0\n");
+        let (mut keying, mut chance) = keying(SrtpPolicy::Dtls);
+        let written = keying.write(&ours, true, &mut chance);
+        assert_eq!(written.dtls(0), Some(Dtls { fingerprint: [9; 32], setup: DtlsSetup::ActPass }));
+        assert_eq!(audio(&keying.read_answer(&sdp("m=audio 4000 RTP/AVP 0\n"))), None);
+        assert!(audio(&keying.read_answer(&by_handshake(7, DtlsSetup::Active))).is_some());
+        assert_eq!(peer(&keying), (7, DtlsRole::Server));
+        let again = keying.write(&ours, true, &mut chance);
+        assert_eq!(again.media[0].protocol, written.media[0].protocol);
+    }
+
+    #[test]
+    fn without_a_certificate_dtls_is_not_taken() {
+        let mut keying = Keying::new(SrtpPolicy::Accept, None);
+        assert_eq!(audio(&keying.read_offer(&by_handshake(7, DtlsSetup::ActPass))), None);
     }
 
     #[test]

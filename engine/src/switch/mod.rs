@@ -91,7 +91,7 @@ use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use trunkline_media::Event as MediaEvent;
+use trunkline_media::{Event as MediaEvent, Fingerprint};
 use trunkline_sip::LegId;
 use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
@@ -148,6 +148,8 @@ pub struct Switch {
     calls: BTreeMap<CallId, Call>,
     legs: BTreeMap<LegId, Leg>,
     media: MediaPlane,
+    /// Of the relay's certificate, for DTLS.
+    fingerprint: Option<Fingerprint>,
     /// By their parent calls.
     conferences: BTreeMap<CallId, Conference>,
     watches: Watches,
@@ -192,6 +194,7 @@ impl Switch {
             calls: BTreeMap::new(),
             legs: BTreeMap::new(),
             media,
+            fingerprint: None,
             conferences: BTreeMap::new(),
             watches: Watches::default(),
             timers: Timers::default(),
@@ -209,6 +212,11 @@ impl Switch {
             draining: false,
             now: epoch,
         }
+    }
+
+    /// Says by which certificate the relay is known in DTLS; without one it is neither offered nor taken.
+    pub const fn set_fingerprint(&mut self, fingerprint: Fingerprint) {
+        self.fingerprint = Some(fingerprint);
     }
 
     /// Takes a changed set-up. Calls that are up stay as they are; handles follow the names of applications, and those of

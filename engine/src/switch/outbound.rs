@@ -322,7 +322,7 @@ impl Switch {
         };
         let offer = Box::new(offer);
         let mut entry = Leg::new(leg, id, LegPhase::Inviting, candidate.target.flow.remote.ip());
-        entry.keying = Keying::new(srtp);
+        entry.keying = Keying::new(srtp, self.fingerprint);
         let written = entry.keying.write(&offer, true, &mut self.rng);
         entry.ours = Some(offer);
         entry.binding = candidate.binding;

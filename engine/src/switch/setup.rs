@@ -48,11 +48,13 @@ pub enum SrtpPolicy {
     Optional,
     /// SRTP only: whatever is plain is refused with 488.
     Required,
+    /// The same, and our own offers are of keys by DTLS (RFC 5763).
+    Dtls,
 }
 
 impl SrtpPolicy {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Off, Self::Accept, Self::Optional, Self::Required];
+    pub const ALL: [Self; 5] = [Self::Off, Self::Accept, Self::Optional, Self::Required, Self::Dtls];
 
     /// The name in the configuration.
     pub const fn name(self) -> &'static str {
@@ -61,6 +63,7 @@ impl SrtpPolicy {
             Self::Accept => "accept",
             Self::Optional => "optional",
             Self::Required => "required",
+            Self::Dtls => "dtls",
         }
     }
 }

@@ -80,11 +80,11 @@ impl MediaDescription {
         self.attributes("crypto").take(CRYPTO_LINES_MAX).filter_map(Crypto::parse)
     }
 
-    /// The section without keys and what belongs to them, under the plain protocol: `RTP/AVP` for `RTP/SAVP`.
+    /// The section without keys and what belongs to them, under the plain protocol: `RTP/AVP`.
     #[must_use]
     pub fn without_keys(&self) -> Self {
         let lines = self.lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
-        let protocol = if self.is_secure() { plain(&self.protocol) } else { self.protocol.clone() };
+        let protocol = if self.is_secure() { Bytes::from_static(PLAIN) } else { self.protocol.clone() };
         Self { lines, protocol, ..self.clone() }
     }
 }
@@ -98,14 +98,8 @@ impl SessionDescription {
     }
 }
 
-/// `RTP/AVPF` of `UDP/TLS/RTP/SAVPF`.
-fn plain(protocol: &[u8]) -> Bytes {
-    Bytes::from_static(if protocol.to_ascii_uppercase().ends_with(b"SAVPF") {
-        b"RTP/AVPF"
-    } else {
-        b"RTP/AVP"
-    })
-}
+/// Without the feedback of RFC 4585 too: many phones that know nothing of SRTP know nothing of that.
+const PLAIN: &[u8] = b"RTP/AVP";
 
 /// Lines of RFC 4568, RFC 4567 and RFC 8842: keys, and how they are agreed.
 fn is_of_keys(line: &[u8]) -> bool {
@@ -212,7 +206,7 @@ mod tests {
             (&section.protocol[..], &section.lines[..]),
             (&b"RTP/AVP"[..], &[Bytes::from("a=ptime:20")][..])
         );
-        assert_eq!(&sdp.media[1].without_keys().protocol[..], b"RTP/AVPF");
+        assert_eq!(&sdp.media[1].without_keys().protocol[..], b"RTP/AVP");
         assert_eq!(sdp.without_session_keys().lines, ["a=x-kept"]);
     }
 

@@ -4,6 +4,7 @@
 mod bridge;
 mod codec;
 mod crypto;
+mod fingerprint;
 mod ice;
 mod offer_answer;
 mod parse;
@@ -19,6 +20,7 @@ pub use bridge::{
 };
 pub use codec::Codec;
 pub use crypto::{CRYPTO_LINES_MAX, Crypto, masked};
+pub use fingerprint::{Dtls, DtlsSetup};
 pub use ice::{Ice, OwnIce};
 pub use offer_answer::{Agreed, Glare, NoOffer, OfferAnswer};
 pub use parse::{BODY_BYTES_MAX, CANDIDATES_MAX, FORMATS_MAX, LINES_MAX, MEDIA_MAX};

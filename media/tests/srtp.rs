@@ -2,13 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_media::{
-    CallProgress, Codec, Codecs, Command, Destinations, Event, Feed, LegId, LegStats, PayloadTypes, PortPair,
-    Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    CallProgress, Codec, Codecs, Command, Destinations, DtlsIdentity, DtlsPeer, DtlsRole, Event, Feed, LegId,
+    LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
 };
 
 const A: LegId = LegId(1);
@@ -72,11 +73,16 @@ struct Relay {
 
 impl Relay {
     /// Alice on leg A and Bob on leg B, each hearing the other.
-    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn call(alice: Protection, bob: Protection) -> Self {
+        Self::call_as(None, alice, bob)
+    }
+
+    /// The same with a certificate.
+    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
+    fn call_as(identity: Option<Arc<DtlsIdentity>>, alice: Protection, bob: Protection) -> Self {
         let now = Instant::now();
         let destinations = Destinations::of_engine([], [20_000..=20_999]);
-        let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
+        let config = RelayConfig { seed: 7, destinations, identity, ..RelayConfig::default() };
         let worker = RelayWorker::new(now, Simulated::new(), config);
         let mut relay = Self { worker, now, events: Vec::new() };
         for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {
@@ -282,4 +288,88 @@ fn a_packet_of_any_length_under_the_limit_is_sealed() {
         let sent = relay.arrives(20_002, BOB, &packet);
         assert_eq!(open(&mut alice, &sent[0].packet), Some(packet));
     }
+}
+
+/// A relay that plays Alice: its leg A is her phone, keyed by DTLS with the other relay's leg A.
+struct Phone {
+    relay: Relay,
+    near: Relay,
+}
+
+impl Phone {
+    fn calling(expected: Option<[u8; 32]>) -> Self {
+        let identity = || Arc::new(DtlsIdentity::generate().unwrap());
+        let (ours, hers) = (identity(), identity());
+        let peer = |of: &DtlsIdentity, role| {
+            Protection::Dtls(DtlsPeer { fingerprint: expected.unwrap_or_else(|| of.fingerprint()), role })
+        };
+        let near = Relay::call_as(Some(Arc::clone(&ours)), peer(&hers, DtlsRole::Server), Protection::Plain);
+        let relay = Relay::call_as(Some(hers), Protection::Plain, Protection::Plain);
+        let mut phone = Self { relay, near };
+        let fingerprint = ours.fingerprint();
+        let protection = Protection::Dtls(DtlsPeer { fingerprint, role: DtlsRole::Client });
+        phone.relay.tell(Command::Remote(A, remote("192.0.2.100:20000", protection)));
+        phone
+    }
+
+    /// Carries what both send over leg A to and fro, for as long as either says something; what the near relay sends to Bob.
+    fn carry(&mut self) -> Vec<Sent> {
+        let mut to_bob = Vec::new();
+        for _ in 0..20 {
+            for sent in self
+                .relay
+                .wait(Duration::from_millis(100))
+                .into_iter()
+                .filter(|sent| sent.local_port == 20_000)
+            {
+                to_bob.extend(self.near.arrives(20_000, ALICE, &sent.packet));
+            }
+            let (back, others): (Vec<_>, Vec<_>) =
+                to_bob.into_iter().partition(|sent: &Sent| sent.local_port == 20_000);
+            to_bob = others;
+            for sent in back.into_iter().chain(self.near.wait(Duration::from_millis(100))) {
+                let answers = self.relay.arrives(20_000, "192.0.2.100:20000", &sent.packet);
+                for answer in answers.into_iter().filter(|answer| answer.local_port == 20_000) {
+                    to_bob.extend(self.near.arrives(20_000, ALICE, &answer.packet));
+                }
+            }
+        }
+        to_bob
+    }
+}
+
+#[test]
+fn a_leg_that_is_keyed_by_a_handshake_talks_with_a_plain_one() {
+    let mut phone = Phone::calling(None);
+    phone.carry();
+    for n in 1..50 {
+        let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, n)).remove(0);
+        assert_ne!(sealed.packet[12..172], rtp(7, n)[12..]);
+        let sent = phone.near.arrives(20_000, ALICE, &sealed.packet);
+        assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
+    }
+}
+
+#[test]
+fn nothing_passes_without_a_handshake_with_whom_sdp_names() {
+    let mut phone = Phone::calling(Some([7; 32]));
+    phone.carry();
+    assert!(phone.near.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
+    assert!(phone.near.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
+}
+
+#[test]
+fn a_strangers_handshake_is_not_heard() {
+    let mut phone = Phone::calling(None);
+    let hello =
+        phone.relay.wait(Duration::from_millis(100)).into_iter().find(|sent| sent.local_port == 20_000);
+    let hello = hello.map_or_else(|| vec![22; 100], |sent| sent.packet);
+    for _ in 0..1_000 {
+        assert!(phone.near.arrives(20_000, "203.0.113.66:9999", &hello).is_empty());
+    }
+    assert_eq!(phone.near.stats(A).foreign, 1_000);
+    phone.near.arrives(20_000, ALICE, &hello);
+    phone.carry();
+    let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, 1)).remove(0);
+    assert_eq!(phone.near.arrives(20_000, ALICE, &sealed.packet).len(), 1);
 }

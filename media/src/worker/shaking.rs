@@ -76,7 +76,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     fn send_handshake(&mut self, slot: SlotIndex, to: Option<SocketAddr>) {
         let Self { io, slots, .. } = self;
         let Some(leg) = &mut slots[slot as usize].leg else { return };
-        let to = to.or(leg.flow.rtp_to());
+        let to = to.or_else(|| leg.flow.rtp_to());
         let Some(association) = leg.flow.association() else { return };
         while let Some(datagram) = association.next_datagram() {
             if let Some(to) = to {

@@ -41,6 +41,7 @@ fn answer(rig: &mut Rig, leg: LegId, sdp: Box<SessionDescription>) {
 }
 
 /// What a leg was described last, and taken off the list.
+#[expect(clippy::wildcard_enum_match_arm, reason = "only what describes is asked for")]
 fn described(rig: &mut Rig, leg: LegId) -> Box<SessionDescription> {
     let found = rig.sip.iter().enumerate().rev().find_map(|(at, command)| match command {
         Command::Answer(one, Some(sdp)) | Command::Progress(one, _, Some(sdp)) if *one == leg => {
@@ -187,4 +188,24 @@ fn a_call_that_the_engine_makes_to_a_required_line_is_sealed_from_the_first_offe
     rig.tell(Event::Established { leg: caller, answer: Some(sdp(USUAL)) });
     assert_ne!(rig.remotes[&station].protection, Protection::Plain);
     assert_eq!(rig.remotes[&caller].protection, Protection::Plain);
+}
+
+#[test]
+fn a_phone_with_dtls_is_answered_with_the_fingerprint_of_the_relay() {
+    let mut rig = rig(SrtpPolicy::Accept, SrtpPolicy::Accept);
+    rig.switch.set_fingerprint([9; 32]);
+    let mut offer = sdp_at("198.51.100.7", 4000, USUAL, "a=setup:actpass\r\n");
+    offer.media[0].protocol = "UDP/TLS/RTP/SAVPF".into();
+    offer.lines.push(format!("a=fingerprint:sha-256 {}", ["07"; 32].join(":")).into());
+    let caller = call_out(&mut rig, offer);
+    let (station, invite) = rig.invited();
+    let offer = invite.offer.unwrap();
+    assert_eq!((protocol(&offer).as_str(), offer.dtls(0)), ("RTP/AVP", None));
+    answer(&mut rig, station, sdp(USUAL));
+    let answered = described(&mut rig, caller);
+    assert_eq!(protocol(&answered), "UDP/TLS/RTP/SAVPF");
+    let ours = answered.dtls(0).unwrap();
+    assert_eq!((ours.fingerprint, ours.setup.name()), ([9; 32], "passive"));
+    let Protection::Dtls(peer) = rig.remotes[&caller].protection else { panic!("no handshake") };
+    assert_eq!(peer.fingerprint, [7; 32]);
 }

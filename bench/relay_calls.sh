@@ -100,7 +100,7 @@ run() {
         curl --silent --max-time 5 http://127.0.0.1:8080/metrics >"$scratch/metrics" || true
         dropped="$(metric packets_foreign) / $(metric packets_unheard) / $(metric kernel_dropped) / $(metric send_failed)"
         offloaded=$(awk -v kernel="$(metric kernel_packets)" -v all="$(metric packets_received)" \
-            'BEGIN { print all > 0 ? int(1000 * kernel / all) / 10 : "–" }')
+            'BEGIN { print (all > 0 ? int(1000 * kernel / all) / 10 : "–") }')
         kill "$trunkline_pid"
         wait "$trunkline_pid" 2>/dev/null || true
     fi

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::io::{DatagramIo, Token};
+use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_media::{
     Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
     SourcePolicy,
@@ -94,6 +95,51 @@ fn no_packet_allocates() {
         }
     });
     assert_eq!((worker.io().sent, counted.count_total), (20_000, 0));
+}
+
+/// Nor does one that is opened, or sealed, or forged, in any suite.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
+fn no_secured_packet_allocates() {
+    for suite in SrtpSuite::ALL {
+        let mut now = Instant::now();
+        let mut out = Vec::with_capacity(64);
+        let mut worker = RelayWorker::new(now, Nowhere::default(), RelayConfig::default());
+        let far: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+        let key = |byte| SrtpKey::new(suite, &vec![byte; suite.master_bytes()]).unwrap();
+        let keys = SrtpKeys { receive: key(1), send: key(2) };
+        for leg in [LegId(0), LegId(1)] {
+            let ports = PortPair(20_000 + u16::try_from(leg.0).unwrap() * 2);
+            let address = "0.0.0.0".parse().unwrap();
+            worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
+            let protection = if leg == LegId(0) { Protection::Srtp(keys) } else { Protection::Plain };
+            worker.command(now, Command::Remote(leg, Remote { protection, ..remote(far) }), &mut out);
+        }
+        worker.command(now, Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
+        worker.command(now, Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);
+        let (secured, plain) = (worker.io().tokens[0], worker.io().tokens[2]);
+        let mut phone = Srtp::new(SrtpKeys { receive: key(2), send: key(1) });
+        let packet = |n: u16| {
+            let mut packet = [0x55; 172];
+            packet[..4].copy_from_slice(&[0x80, 0, n.to_be_bytes()[0], n.to_be_bytes()[1]]);
+            packet
+        };
+        let mut sealed: Vec<Vec<u8>> =
+            (0..2_000).map(|n| phone.seal_rtp(&packet(n)).unwrap().to_vec()).collect();
+        // The first packet of a source makes room for it.
+        let (first, sealed) = sealed.split_first_mut().unwrap();
+        worker.handle_datagram(now, secured, far, first, &mut out);
+        worker.handle_datagram(now, plain, far, &mut packet(0), &mut out);
+        let counted = allocation_counter::measure(|| {
+            for (n, sealed) in (1..).zip(sealed) {
+                now += Duration::from_millis(20);
+                worker.handle_datagram(now, secured, far, sealed, &mut out);
+                worker.handle_datagram(now, plain, far, &mut packet(n), &mut out);
+                worker.handle_datagram(now, secured, far, &mut packet(n), &mut out);
+            }
+        });
+        assert_eq!((worker.io().sent, counted.count_total), (4_000, 0), "{suite:?}");
+    }
 }
 
 /// The same through epoll and real sockets, as a media thread does it.

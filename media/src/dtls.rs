@@ -224,7 +224,7 @@ mod tests {
     fn shake(client_expects: Option<Fingerprint>, loses: usize) -> (Option<SrtpKeys>, Option<SrtpKeys>) {
         let (one, other) = (DtlsIdentity::generate().unwrap(), DtlsIdentity::generate().unwrap());
         let mut now = epoch();
-        let expected = client_expects.unwrap_or(other.fingerprint());
+        let expected = client_expects.unwrap_or_else(|| other.fingerprint());
         let as_client = DtlsPeer { fingerprint: expected, role: DtlsRole::Client };
         let mut client = Association::new(&one, now, as_client);
         let as_server = DtlsPeer { fingerprint: one.fingerprint(), role: DtlsRole::Server };
@@ -236,11 +236,13 @@ mod tests {
                 if lost < loses {
                     lost += 1;
                 } else {
-                    of_server = of_server.or(server.receive(now, &datagram));
+                    let keys = server.receive(now, &datagram);
+                    of_server = of_server.or(keys);
                 }
             }
             while let Some(datagram) = server.next_datagram() {
-                of_client = of_client.or(client.receive(now, &datagram));
+                let keys = client.receive(now, &datagram);
+                of_client = of_client.or(keys);
             }
             now += Duration::from_millis(500);
             client.handle_timeout(now);

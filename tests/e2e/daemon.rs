@@ -133,8 +133,11 @@ fn metric(name: &str) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum())
 }
 
+/// What hangs on an interface comes with the interface: programs of the relay in the kernel are not counted.
 fn count_descriptors(process: u32) -> usize {
-    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+    let Ok(descriptors) = fs::read_dir(format!("/proc/{process}/fd")) else { return 0 };
+    let targets = descriptors.flatten().filter_map(|descriptor| fs::read_link(descriptor.path()).ok());
+    targets.filter(|target| !target.to_string_lossy().contains("bpf_link")).count()
 }
 
 const CLOSED_WITHIN: Duration = Duration::from_millis(100);

@@ -27,23 +27,32 @@ pub(crate) fn start(media: &Media) -> Result<Option<KernelPath>, Missing> {
     } else {
         KernelPath::start(config, Box::new(|notice| log(&notice)))
     };
-    match started {
-        Ok(path) => {
-            let on = path.attached().into_iter().map(|(interface, hook)| format!("{hook} on {interface}"));
-            tracing::info!("in-kernel relay: {}", on.collect::<Vec<_>>().join(", "));
-            Ok(Some(path))
-        }
-        Err(missing) if is_required => Err(missing),
-        Err(missing) => {
-            tracing::info!("no in-kernel relay, calls are relayed in user space: {missing}");
-            Ok(None)
-        }
+    let missing = match started {
+        Ok(path) => match path.missing() {
+            None => {
+                let on =
+                    path.attached().into_iter().map(|(interface, hook)| format!("{hook} on {interface}"));
+                tracing::info!("in-kernel relay: {}", on.collect::<Vec<_>>().join(", "));
+                return Ok(Some(path));
+            }
+            Some(missing) if !is_required => {
+                tracing::info!("no in-kernel relay yet, calls are relayed in user space: {missing}");
+                return Ok(Some(path));
+            }
+            Some(missing) => missing,
+        },
+        Err(missing) => missing,
+    };
+    if is_required {
+        return Err(missing);
     }
+    tracing::info!("no in-kernel relay, calls are relayed in user space: {missing}");
+    Ok(None)
 }
 
 fn log(notice: &PathNotice) {
     match notice {
-        PathNotice::Attached(interface, hook) => tracing::info!("in-kernel relay: {hook} on {interface} too"),
+        PathNotice::Attached(interface, hook) => tracing::info!("in-kernel relay: {hook} on {interface}"),
         PathNotice::Refused(interface, why) => tracing::warn!("in-kernel relay: not on {interface}: {why}"),
         PathNotice::Gone(interface) => tracing::info!("in-kernel relay: {interface} is gone or down"),
     }

@@ -79,7 +79,7 @@ impl KernelFlows {
         let ends = (fixed(by, flow.to), flow.to.ip());
         let (local, own, hop) = {
             let mut ways = self.shared.ways();
-            let local = ways.own_address((fixed(from, flow.source), flow.source.ip()))?;
+            let local = ways.arrival((fixed(from, flow.source), flow.source.ip()))?;
             let own = ways.own_address(ends)?;
             (local, own, ways.take(ends)?)
         };

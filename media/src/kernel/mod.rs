@@ -87,6 +87,8 @@ pub struct KernelPathConfig {
 #[derive(Debug)]
 pub struct KernelPath {
     shared: Arc<Shared>,
+    /// What was said by interfaces that did not take the program at the start.
+    refused: Vec<String>,
 }
 
 /// What the path, its watch and the workers share.
@@ -113,10 +115,11 @@ struct Originals {
 }
 
 impl KernelPath {
-    /// Loads the program, runs it on the interfaces, and watches routes, neighbours and interfaces from then on.
+    /// Loads the program, runs it on the interfaces, and watches routes, neighbours and interfaces from then on. Where there is
+    /// no interface yet ([`KernelPath::missing`]) it waits for one.
     ///
     /// # Errors
-    /// [`Missing`]; nothing is left behind then.
+    /// A capability is missing, or the kernel does not take the program; nothing is left behind then.
     pub fn start(config: KernelPathConfig, on_notice: OnNotice) -> Result<Self, Missing> {
         check_capabilities()?;
         let kernel = |error: io::Error| Missing::Kernel(error.to_string());
@@ -143,11 +146,7 @@ impl KernelPath {
                 refused.push(format!("{name}: {why}"));
             }
         });
-        let path = Self { shared: Arc::clone(&shared) };
-        if path.attached().is_empty() {
-            let why = if refused.is_empty() { "none is up".to_owned() } else { refused.join("; ") };
-            return Err(Missing::Interface(why));
-        }
+        let path = Self { shared: Arc::clone(&shared), refused };
         let watch = Watch { shared, netlink, asking, on_notice };
         thread::Builder::new().name("media-kernel".to_owned()).spawn(|| watch.run()).map_err(kernel)?;
         Ok(path)
@@ -169,6 +168,15 @@ impl KernelPath {
         let mut attached: Vec<_> = interfaces.values().filter_map(on).collect();
         attached.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         attached
+    }
+
+    /// What is missing while the program runs on no interface. It will run on one that comes up.
+    pub fn missing(&self) -> Option<Missing> {
+        let why = || match self.refused.is_empty() {
+            true => "none is up".to_owned(),
+            false => self.refused.join("; "),
+        };
+        self.attached().is_empty().then(|| Missing::Interface(why()))
     }
 
     /// How many flows the kernel forwards.

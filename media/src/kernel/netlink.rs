@@ -27,8 +27,6 @@ const GET_NEIGHBOUR: u16 = 30;
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
-const CREATE: u16 = 0x400;
-const REPLACE: u16 = 0x100;
 
 /// Links, neighbours, addresses and routes of both families (`RTNLGRP_*`).
 const GROUPS: [u32; 6] = [1, 3, 5, 7, 9, 11];
@@ -165,12 +163,21 @@ impl Netlink {
         mac
     }
 
-    /// Lets the kernel find a neighbour, or find out whether it is still there, as if something had been sent to it.
+    /// Lets the kernel find out whether a neighbour is still there that it has not heard of for a while, as if something had
+    /// been sent to it. One that was set by hand is left alone: the kernel would forget that it was.
     pub(super) fn use_neighbour(&mut self, interface: u32, address: IpAddr) {
         const USE: u8 = 1;
+        const STALE: u16 = 0x04;
+        let mut is_stale = false;
+        let body = neighbour_body(interface, address, 0, 0);
+        let asked =
+            self.ask(GET_NEIGHBOUR, REQUEST, &body, |_, body| is_stale = half(body, 8) == Some(STALE));
+        if asked.is_err() || !is_stale {
+            return;
+        }
         let body = neighbour_body(interface, address, 0, USE);
         // A neighbour that cannot be asked for is told by the next look at it.
-        let _asked = self.ask(NEW_NEIGHBOUR, REQUEST | ACK | CREATE | REPLACE, &body, |_, _| {}).is_ok();
+        let _asked = self.ask(NEW_NEIGHBOUR, REQUEST | ACK, &body, |_, _| {}).is_ok();
     }
 
     /// Every interface.

@@ -68,6 +68,15 @@ impl Ways {
         self.interfaces = interfaces;
     }
 
+    /// The own address at which packets of a far end arrive, if the program runs where they do.
+    pub(super) fn arrival(&mut self, ends: Ends) -> Option<IpAddr> {
+        let Reach { interface, own, .. } = self.way(ends)?.reach;
+        let at = self.interfaces.get(&interface)?;
+        let below = at.link.vlan.and_then(|(below, _)| self.interfaces.get(&below));
+        let is_run_on = at.hook.is_some() || below.is_some_and(|below| below.hook.is_some());
+        is_run_on.then_some(own)
+    }
+
     /// The own address by which a far end is reached over a network; `None` where it is not.
     pub(super) fn own_address(&mut self, ends: Ends) -> Option<IpAddr> {
         self.way(ends).map(|way| way.reach.own)

@@ -17,7 +17,7 @@ use crate::command::PortPair;
 use crate::limits::{QUARANTINE, SET_ASIDE};
 
 /// The pairs of a port range: free ones in random order, those in use, those at rest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct PortPool {
     free: Vec<PortPair>,
     in_use: BTreeSet<PortPair>,

@@ -53,6 +53,6 @@ impl Switch {
             }
         }
         self.lines = lines;
-        self.setup = setup;
+        self.setup = Arc::new(setup);
     }
 }

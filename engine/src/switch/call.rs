@@ -83,6 +83,7 @@ pub(super) struct Sent {
 
 /// A call.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Call {
     pub(super) id: CallId,
     pub(super) line: Arc<str>,

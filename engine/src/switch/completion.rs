@@ -85,6 +85,7 @@ pub(super) struct Missed {
 
 /// All of them.
 #[derive(Default, Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Completions {
     by_id: BTreeMap<CompletionId, Completion>,
     due: BTreeSet<(Instant, CompletionId)>,

@@ -31,6 +31,7 @@ pub(super) enum LegPhase {
 
 /// An offer of ours.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Offered {
     pub(super) description: Box<SessionDescription>,
     /// Whether the far end asked for it.
@@ -39,6 +40,7 @@ pub(super) struct Offered {
 
 /// One leg.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Leg {
     pub(super) id: LegId,
     pub(super) call: CallId,

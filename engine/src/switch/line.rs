@@ -11,6 +11,7 @@ use super::setup::{AppSetup, LineKind, Setup, SrtpPolicy};
 
 /// One line. A trunk is a line too, with its name as address.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Line {
     pub(super) address: Arc<str>,
     pub(super) name: String,
@@ -77,6 +78,7 @@ const fn counter(state: CallState) -> Option<usize> {
 
 /// All lines.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Lines {
     by_address: BTreeMap<Arc<str>, Line>,
     /// Addresses in the order of the configuration, trunks last.

@@ -32,6 +32,7 @@ pub(super) enum Heard {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct MediaLeg {
     /// Where the leg lives, or will when it has moved.
     worker: u16,
@@ -95,6 +96,7 @@ pub(super) enum Reopened {
 
 /// All media legs.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct MediaPlane {
     pool: PortPool,
     legs: BTreeMap<LegId, MediaLeg>,

@@ -136,8 +136,9 @@ const UNCLEARED_MAX: usize = 4096;
 
 /// The switch. It computes and nothing else: time comes in as `now`, everything to be done goes into the [`Outbox`].
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Switch {
-    setup: Setup,
+    setup: Arc<Setup>,
     location: Arc<Location>,
     rng: StdRng,
     lines: Lines,
@@ -184,7 +185,7 @@ impl Switch {
         let apps = setup.apps.iter().map(|app| App::new(Arc::clone(&app.name))).collect();
         let media = MediaPlane::new(&setup.media, rng.random());
         Self {
-            setup,
+            setup: Arc::new(setup),
             location,
             rng,
             lines,

@@ -25,6 +25,7 @@ pub(super) const IDLE_CALLS_MAX: usize = 1024;
 
 /// One application.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct App {
     pub(super) name: Arc<str>,
     /// Calls that it holds a handle to.

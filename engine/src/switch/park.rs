@@ -48,6 +48,7 @@ const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
 /// The slots that are taken.
 #[derive(Default, Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Slots(BTreeMap<Arc<str>, Parked>);
 
 impl Slots {

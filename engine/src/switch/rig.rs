@@ -202,6 +202,32 @@ impl Rig {
         }
     }
 
+    /// The same rig once more: what one does the other does not see.
+    pub(super) fn copy(&self) -> Self {
+        let location = Arc::new(Location::new(self.now, LocationLimits::DEFAULT));
+        let all = self.location.snapshot().into_iter();
+        let all = all.flat_map(|(line, bindings)| {
+            bindings.into_iter().map(move |binding| (Arc::clone(&line), binding))
+        });
+        location.load(self.now, all.map(|(line, binding)| (line, Binding::clone(&binding))));
+        let mut switch = self.switch.clone();
+        switch.location = Arc::clone(&location);
+        Self {
+            switch,
+            location,
+            now: self.now,
+            sip: self.sip.clone(),
+            messages: Vec::new(),
+            store: Vec::new(),
+            remotes: self.remotes.clone(),
+            feeds: self.feeds.clone(),
+            open: self.open.clone(),
+            relayed: Vec::new(),
+            next_leg: self.next_leg,
+            next_request: self.next_request,
+        }
+    }
+
     pub(super) fn register(&mut self, line: &str, contact: &str, q_milli: u16) {
         let binding = binding_until(contact, q_milli, self.now + Duration::from_secs(86_400));
         self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();

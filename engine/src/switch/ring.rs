@@ -40,6 +40,7 @@ pub(super) struct Invitation {
 
 /// The attempt.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Ring {
     pub(super) invitation: Invitation,
     /// Legs that ring.

@@ -65,6 +65,7 @@ pub(super) const LEAVE: Duration = Duration::from_secs(2);
 
 /// All deadlines of all calls, at most one of a kind for a call.
 #[derive(Default, Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Timers {
     due: BTreeSet<(Instant, CallId, Timer)>,
     set: BTreeMap<(CallId, Timer), Instant>,

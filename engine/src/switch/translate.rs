@@ -63,6 +63,7 @@ impl Switch {
 
 /// A caller's number twice. Signalling uses it as given; LINECALLINFO shows it canonical.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct CallerId {
     given: String,
     canonical: String,

@@ -30,6 +30,7 @@ const DIALOGS_MAX: usize = 32;
 
 /// One subscription.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Watch {
     watcher: Arc<str>,
     package: Package,
@@ -42,6 +43,7 @@ struct Watch {
 
 /// All subscriptions.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Watches {
     by_usage: BTreeMap<UsageId, Watch>,
     /// By what is watched: a line, a park address, a focus.

@@ -43,6 +43,7 @@ use super::status::NORMAL_CLEARING;
 
 /// One conference, named by its parent call.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Conference {
     /// In the order in which they came.
     members: Vec<CallId>,
@@ -52,6 +53,14 @@ pub(super) struct Conference {
     silent: Option<CallId>,
     /// Whether a phone called the factory for it: it lasts until that phone leaves.
     is_asked_for: bool,
+}
+
+#[cfg(test)]
+impl Conference {
+    /// Its members, the call that it was set up on, the one that joins by itself, and whether a phone asked for it.
+    pub(super) fn parts(&self) -> (&[CallId], Option<CallId>, Option<CallId>, bool) {
+        (&self.members, self.original, self.silent, self.is_asked_for)
+    }
 }
 
 impl Switch {

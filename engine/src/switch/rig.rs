@@ -222,6 +222,8 @@ impl Rig {
             remotes: self.remotes.clone(),
             feeds: self.feeds.clone(),
             open: self.open.clone(),
+            counts: self.counts.clone(),
+            ended: Vec::new(),
             relayed: Vec::new(),
             next_leg: self.next_leg,
             next_request: self.next_request,

@@ -124,6 +124,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         taker,
         camped,
         is_confirmed,
+        media: _,
     } = call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.
@@ -149,9 +150,21 @@ fn read_call(call: &Call, world: &World) -> Seen {
     .unwrap();
     write!(text, "{}{}{is_confirmed}", parked.is_some(), camped.is_some()).unwrap();
     write!(text, "{:?}", pending.map(|pending| (pending.app, pending.wish))).unwrap();
-    if let Some(Ring { invitation: _, branches, waiting, failure, elsewhere, rang: _, early }) = ring {
+    if let Some(Ring {
+        invitation: _,
+        branches,
+        waiting,
+        failure,
+        elsewhere,
+        contacts,
+        tried,
+        rang: _,
+        early,
+    }) = ring
+    {
         let (failure, elsewhere) = (failure.is_some(), elsewhere.is_some());
         write!(text, "{}{}{failure}{elsewhere}", branches.len(), waiting.len()).unwrap();
+        write!(text, "{}{}", contacts.len(), tried.len()).unwrap();
         names.extend(branches.iter().map(|leg| Some(Node::Leg(*leg))));
         names.push(early.map(Node::Leg));
     }

@@ -61,8 +61,9 @@ enum Far {
     Gone,
 }
 
-/// A line, what is around it, and how many calls it may have: of one call everything is followed. Of several, far ends
-/// acknowledge at once, and who owns a call stays its owner: what that changes it changes for each call by itself.
+/// A line, what is around it, and how many calls it may have. Of one call everything is followed. Of two, far ends acknowledge
+/// at once, and who owns a call stays its owner; of three on a line, far ends do not hold either: what that changes it changes for each
+/// call by itself, and each would multiply the states by the power of calls.
 struct World {
     calls_max: usize,
     rig: Rig,
@@ -301,6 +302,7 @@ impl World {
                 Far::Called => steps.extend([Step::Ring(at), Step::Answer(at), Step::Refuse(at)]),
                 Far::Rings => steps.extend([Step::Answer(at), Step::Refuse(at)]),
                 Far::Answered => steps.extend([Step::Acknowledge(at), Step::HangUp(at)]),
+                Far::Talks if self.calls_max > 2 && self.line != "carrier" => steps.push(Step::HangUp(at)),
                 Far::Talks => steps.extend([Step::HangUp(at), Step::Hold(at)]),
                 Far::Holds => steps.extend([Step::HangUp(at), Step::Retrieve(at)]),
                 Far::Gone => {}

@@ -23,6 +23,7 @@ use super::setup::SrtpPolicy;
 
 /// The keying of one leg.
 #[derive(Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Keying {
     policy: SrtpPolicy,
     /// Of our certificate; `None`: the relay has none.

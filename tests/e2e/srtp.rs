@@ -97,6 +97,8 @@ fn ten_thousand_forged_packets() {
         plain.command("hangup", "");
         sealed.expect("CALL_CLOSED", CLOSED_WITHIN);
         heard_by_both(&sealed, &plain, before.0.min(before.1) + HEARD_S);
+        let refused = daemon.metric("trunkline_media_packets_unauthentic_total");
+        assert!(refused >= 1_000.0, "only {refused} forged packets were seen as such");
         daemon.expect_nothing_left();
     });
 }

@@ -77,7 +77,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 17] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 18] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -92,6 +92,11 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 17] {
         ("media_packets_late", "RTP packets that came after one with a higher number.", media.late),
         ("media_packets_duplicate", "RTP packets that came more than once.", media.duplicates),
         ("media_packets_foreign", "Packets from sources that may not speak.", media.foreign),
+        (
+            "media_packets_unauthentic",
+            "SRTP packets that were forged, damaged, replayed or under another key.",
+            media.unauthentic,
+        ),
         ("media_packets_malformed", "Packets that are neither RTP nor RTCP.", media.malformed),
         ("media_packets_unheard", "RTP packets that nobody was to hear.", media.unheard),
         ("media_send_failed", "Media packets that the kernel refused to send.", media.send_failed),

@@ -153,6 +153,8 @@ pub struct MediaTotals {
     pub duplicates: u64,
     /// Packets from sources that may not speak.
     pub foreign: u64,
+    /// SRTP packets that were forged, damaged, replayed or under another key.
+    pub unauthentic: u64,
     /// Packets that are neither RTP nor RTCP.
     pub malformed: u64,
     /// Packets that nobody was to hear.
@@ -171,13 +173,14 @@ impl MediaTotals {
     /// Adds what a leg counted between two answers.
     pub(super) fn add(&mut self, before: &LegStats, after: &LegStats) {
         type Count = fn(&LegStats) -> u64;
-        let counts: [(&mut u64, Count); 11] = [
+        let counts: [(&mut u64, Count); 12] = [
             (&mut self.packets_received, |stats| stats.packets_received),
             (&mut self.packets_sent, |stats| stats.packets_sent),
             (&mut self.lost, |stats| stats.lost),
             (&mut self.late, |stats| stats.late),
             (&mut self.duplicates, |stats| stats.duplicates),
             (&mut self.foreign, |stats| stats.foreign),
+            (&mut self.unauthentic, |stats| stats.unauthentic),
             (&mut self.malformed, |stats| stats.malformed),
             (&mut self.unheard, |stats| stats.unheard),
             (&mut self.send_failed, |stats| stats.send_failed),

@@ -110,8 +110,8 @@ fn two_instances_work_side_by_side() {
         assert_eq!(second.attached(), [(interface(1), Hook::Tc), (interface(2), Hook::Tc)]);
         let mut flows = second.flows().expect("descriptors are left");
         let source = "10.77.1.2:4002";
-        let flow = KernelFlow { source: source.parse().unwrap(), ..rig.flow() };
-        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let flow = KernelFlow { source: source.parse().expect("an address"), ..rig.flow() };
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
         assert!(flows.offload(address("0.0.0.0:20004"), address("0.0.0.0:20006"), &flow));
         assert!(rig.offload());
         rig.client.bind(source);
@@ -140,8 +140,8 @@ fn an_interface_that_comes_later_is_run_on() {
         third.bind("10.77.3.2:5000");
         let socket = UdpSocket::bind("0.0.0.0:0").expect("ports are left");
         socket.send_to(b"hello", "10.77.3.2:5000").expect("it is a neighbour");
-        third.expect(&format!("10.77.3.1:{}", socket.local_addr().unwrap().port()), b"hello");
-        let flow = KernelFlow { to: "10.77.3.2:5000".parse().unwrap(), ..rig.flow() };
+        third.expect(&format!("10.77.3.1:{}", socket.local_addr().expect("it is bound").port()), b"hello");
+        let flow = KernelFlow { to: "10.77.3.2:5000".parse().expect("an address"), ..rig.flow() };
         assert!(rig.offload_as(&flow));
         rig.client.send("10.77.1.1:20000", &packet(SSRC, 1_000, 0));
         third.expect("10.77.3.1:20002", &packet(SSRC_OUT, 1_005, 7));
@@ -191,13 +191,13 @@ fn this_machine_itself_is_no_far_end() {
         let mut rig = Rig::new(Hook::Tc, Checksums::Complete, &IPV4);
         let flow = rig.flow();
         for here in ["127.0.0.1:5000", "10.77.1.1:5000"] {
-            let here = here.parse().unwrap();
+            let here = here.parse().expect("an address");
             assert!(!rig.offload_as(&KernelFlow { to: here, ..flow }));
             assert!(!rig.offload_as(&KernelFlow { source: here, ..flow }));
         }
         // Nor is one that nothing was ever sent to, or that no route leads to.
-        assert!(!rig.offload_as(&KernelFlow { to: "10.77.2.77:5000".parse().unwrap(), ..flow }));
-        assert!(!rig.offload_as(&KernelFlow { to: "203.0.113.1:5000".parse().unwrap(), ..flow }));
+        assert!(!rig.offload_as(&KernelFlow { to: "10.77.2.77:5000".parse().expect("an address"), ..flow }));
+        assert!(!rig.offload_as(&KernelFlow { to: "203.0.113.1:5000".parse().expect("an address"), ..flow }));
         assert_eq!(rig.path.live(), 0);
     });
 }
@@ -294,10 +294,10 @@ impl Rig {
 
     fn flow(&self) -> KernelFlow {
         KernelFlow {
-            source: self.ends.client.parse().unwrap(),
+            source: self.ends.client.parse().expect("an address"),
             ssrc: SSRC,
             payload_types: PayloadTypes::default().with(0).with(96),
-            to: self.ends.server.parse().unwrap(),
+            to: self.ends.server.parse().expect("an address"),
             ssrc_out: SSRC_OUT,
             sequence_shift: 5,
             timestamp_shift: 7,
@@ -318,7 +318,7 @@ impl Rig {
     }
 
     fn recall(&mut self) -> FlowCount {
-        self.flows.recall(self.to_client.local_addr().unwrap()).expect("it was in the kernel")
+        self.flows.recall(self.to_client.local_addr().expect("it is bound")).expect("it was in the kernel")
     }
 
     fn forwards(mut self) {
@@ -329,7 +329,8 @@ impl Rig {
             self.server.expect(self.ends.to_server, &packet(SSRC_OUT, 1_005 + n, u32::from(n) * 160 + 7));
         }
         self.expect_nothing_came_up();
-        let count = self.flows.count(self.to_client.local_addr().unwrap()).expect("it is in the kernel");
+        let count =
+            self.flows.count(self.to_client.local_addr().expect("it is bound")).expect("it is in the kernel");
         assert_eq!((count.packets, count.bytes, count.highest), (100, 100 * 172, 1_099));
         assert_eq!((count.late, count.duplicates, count.cycles, count.timestamp), (0, 0, 0, 99 * 160));
         assert!(count.idle.is_some_and(|idle| idle < PATIENCE));
@@ -374,7 +375,7 @@ impl Rig {
             self.client.send(self.ends.to_client, packet);
             self.expect_up(self.ends.client, packet);
         }
-        let (host, _) = self.ends.client.rsplit_once(':').unwrap();
+        let (host, _) = self.ends.client.rsplit_once(':').expect("a port");
         let stranger = format!("{host}:4444");
         self.client.bind(&stranger);
         let injected = packet(SSRC, 1_102, 0);
@@ -385,15 +386,15 @@ impl Rig {
     fn expect_up(&self, from: &str, packet: &[u8]) {
         let mut buffer = [0; 2_048];
         let (length, source) = self.to_client.recv_from(&mut buffer).expect("it comes up");
-        assert_eq!((source, &buffer[..length]), (from.parse().unwrap(), packet));
+        assert_eq!((source, &buffer[..length]), (from.parse().expect("an address"), packet));
     }
 
     fn expect_nothing_came_up(&self) {
-        self.to_client.set_nonblocking(true).unwrap();
+        self.to_client.set_nonblocking(true).expect("a live socket");
         let mut buffer = [0; 2_048];
         let came = self.to_client.recv_from(&mut buffer);
         assert_eq!(came.expect_err("all of it was forwarded").kind(), ErrorKind::WouldBlock);
-        self.to_client.set_nonblocking(false).unwrap();
+        self.to_client.set_nonblocking(false).expect("a live socket");
     }
 }
 
@@ -444,6 +445,7 @@ impl FarEnd {
 /// The program of a [`FarEnd`].
 #[test]
 #[ignore = "the far end of the others, not a test"]
+#[expect(clippy::print_stdout, reason = "the test reads its output")]
 fn far_end() {
     println!("\nfar end");
     let mut sockets: Vec<(String, UdpSocket)> = Vec::new();
@@ -476,7 +478,7 @@ fn far_end() {
 
 /// A frame from the client to the relay, with its checksums.
 fn frame(packet: &[u8]) -> Vec<u8> {
-    let length = |header: usize| u16::try_from(header + packet.len()).unwrap().to_be_bytes();
+    let length = |header: usize| u16::try_from(header + packet.len()).expect("it is short").to_be_bytes();
     let mut ip =
         [&[0x45, 0][..], &length(28), &[0, 0, 0x40, 0, 64, 17, 0, 0, 10, 77, 1, 2, 10, 77, 1, 1]].concat();
     let checksum = !sum(&ip);

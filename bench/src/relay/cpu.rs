@@ -51,6 +51,14 @@ pub fn process_ns(process: &str) -> Result<u64, Failure> {
     Ok(total)
 }
 
+/// CPU time of the calling thread, in nanoseconds.
+///
+/// # Errors
+/// The kernel does not tell.
+pub fn this_thread_ns() -> Result<u64, Failure> {
+    first_number(&fs::read_to_string("/proc/thread-self/schedstat")?)
+}
+
 /// Lets the calling thread and those that it starts run on one core.
 ///
 /// # Errors

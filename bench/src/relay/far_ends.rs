@@ -19,7 +19,7 @@ use nix::sys::epoll::{
     EpollCreateFlags, EpollEvent, EpollFlags, EpollOp, epoll_create1, epoll_ctl, epoll_wait,
 };
 
-use super::cpu::Meter;
+use super::cpu::{Meter, this_thread_ns};
 use super::{Failure, PACKETS_PER_SECOND, SESSIONS_MAX, far_port, percentile};
 
 /// One way between the far ends.
@@ -148,14 +148,15 @@ impl FarEnds {
         let all_sent = AtomicU64::new(u64::MAX);
         let before_ns = meter.read_ns(way.process)?;
         let begin = Instant::now();
-        let (sending, seconds) = thread::scope(|scope| {
+        let (sending, seconds, sender_ns) = thread::scope(|scope| {
             let sender = scope.spawn(|| {
                 while begin.elapsed() < time {
                     sending.send_due(begin.elapsed(), |_| ());
                     thread::sleep(TICK);
                 }
                 all_sent.store(sending.sent, Ordering::Relaxed);
-                (sending, begin.elapsed().as_secs_f64())
+                // Its time is not among that of the process once it has ended.
+                (sending, begin.elapsed().as_secs_f64(), this_thread_ns())
             });
             let mut last = Instant::now();
             loop {
@@ -172,7 +173,7 @@ impl FarEnds {
             }
             sender.join().map_err(|_| Failure::from("the sender panicked"))
         })?;
-        let cpu_ns = meter.read_ns(way.process)? - before_ns;
+        let cpu_ns = meter.read_ns(way.process)? - before_ns + sender_ns?;
         Ok(window(&sending, hearing, seconds, cpu_ns))
     }
 

@@ -19,7 +19,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
-    [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [nft]=nftables [clang-14]=clang-14 [llvm-strip-14]=llvm-14
+    [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [nft]=nftables
 )
 
 install_missing() {
@@ -40,6 +40,18 @@ install_missing() {
         || fail "could not install ${missing[*]}"
 }
 
+# The relay in the kernel: what is committed is what its source gives. Only Debian 12 has the compiler that built it; whoever
+# builds or runs Trunkline needs none.
+check_object() {
+    if ! command -v clang-14 llvm-strip-14 >/dev/null && ! apt-cache show clang-14 >/dev/null 2>&1; then
+        echo "tests/run.sh: no clang-14 here: media/bpf/relay.o is NOT compared with its source"
+        return
+    fi
+    package_of+=([clang-14]=clang-14 [llvm-strip-14]=llvm-14)
+    install_missing
+    media/bpf/build.sh --check
+}
+
 # Each end-to-end test lives in network namespaces of its own: fixed ports, no traces on the machine.
 check_namespaces() {
     local unshare=(unshare --net --pid --fork --mount-proc)
@@ -57,8 +69,7 @@ fail() {
 end_to_end() {
     install_missing
     check_namespaces
-    # The relay in the kernel: what is committed is what its source gives.
-    media/bpf/build.sh --check
+    check_object
     local skipped=()
     if [ "$(id -u)" != 0 ]; then
         # Capabilities of a user namespace load no program.

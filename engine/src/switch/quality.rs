@@ -1,6 +1,6 @@
 //! Quality figures of calls: what the relay counted of a call's station, and how that sounds.
 //!
-//! The relay is asked in turns, [`ASK_EVERY`] for a leg, and says its last when the leg closes. A call that is read shows what was
+//! The relay is asked in turns, `ASK_EVERY` for a leg, and says its last when the leg closes. A call that is read shows what was
 //! said last: nobody waits for the relay.
 //!
 //! Both directions are seen from the relay: `received` is what came from the station (or the network behind a trunk), `sent` what

@@ -62,8 +62,8 @@ enum Far {
 }
 
 /// A line, what is around it, and how many calls it may have. Of one call everything is followed. Of two, far ends acknowledge
-/// at once, and who owns a call stays its owner; of three on a line, far ends do not hold either: what that changes it changes for each
-/// call by itself, and each would multiply the states by the power of calls.
+/// at once, and who owns a call stays its owner. Of three on a line, far ends are brisk too: they ring at once and do not
+/// hold. What that changes it changes for each call by itself, and each would multiply the states by the power of calls.
 struct World {
     calls_max: usize,
     rig: Rig,
@@ -208,6 +208,10 @@ impl World {
         while !self.rig.sip.is_empty() {
             for command in std::mem::take(&mut self.rig.sip) {
                 match command {
+                    Command::Invite(leg, _) if self.is_brisk() => {
+                        self.legs.push((leg, Far::Rings));
+                        self.rig.tell(Event::Progress { leg, status: 180, sdp: None, talk: false });
+                    }
                     Command::Invite(leg, _) => self.legs.push((leg, Far::Called)),
                     // Far ends that take their time would double the states with each call.
                     Command::Answer(leg, _) if self.calls_max > 1 => {
@@ -302,7 +306,7 @@ impl World {
                 Far::Called => steps.extend([Step::Ring(at), Step::Answer(at), Step::Refuse(at)]),
                 Far::Rings => steps.extend([Step::Answer(at), Step::Refuse(at)]),
                 Far::Answered => steps.extend([Step::Acknowledge(at), Step::HangUp(at)]),
-                Far::Talks if self.calls_max > 2 && self.line != "carrier" => steps.push(Step::HangUp(at)),
+                Far::Talks if self.is_brisk() => steps.push(Step::HangUp(at)),
                 Far::Talks => steps.extend([Step::HangUp(at), Step::Hold(at)]),
                 Far::Holds => steps.extend([Step::HangUp(at), Step::Retrieve(at)]),
                 Far::Gone => {}
@@ -382,6 +386,11 @@ impl World {
             CallOperation::GetConfRelatedCalls | CallOperation::Handoff | CallOperation::SetCallPrivilege
         );
         self.calls_max > 1 && (app == QUEUE || only_moves)
+    }
+
+    /// Whether far ends leave out what they may leave out; a trunk's have few states.
+    fn is_brisk(&self) -> bool {
+        self.calls_max > 2 && self.line != "carrier"
     }
 
     /// Whether there are no more calls than are looked at. Each has one on the other side.

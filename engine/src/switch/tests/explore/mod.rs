@@ -63,7 +63,8 @@ enum Far {
 
 /// A line, what is around it, and how many calls it may have. Of one call everything is followed. Of two, far ends acknowledge
 /// at once, and who owns a call stays its owner. Of three on a line, far ends are brisk too: they ring at once and do not
-/// hold. What that changes it changes for each call by itself, and each would multiply the states by the power of calls.
+/// hold; and a party that is away and may come back counts as one of the three. What that changes it changes for each call
+/// by itself, and each would multiply the states by the power of calls.
 struct World {
     calls_max: usize,
     rig: Rig,
@@ -393,9 +394,24 @@ impl World {
         self.calls_max > 2 && self.line != "carrier"
     }
 
-    /// Whether there are no more calls than are looked at. Each has one on the other side.
+    /// Whether there are no more calls than are looked at. Each has one on the other side. Where far ends are brisk, who is
+    /// away and may come back counts as one of them.
     fn is_small(&self) -> bool {
-        self.on_line() <= self.calls_max && self.rig.switch.calls.len() <= 2 * self.calls_max
+        let away = if self.is_brisk() { self.away() } else { 0 };
+        self.on_line() + away <= self.calls_max && self.rig.switch.calls.len() <= 2 * self.calls_max
+    }
+
+    /// Calls that are away from the line and may come back: parked, sent elsewhere, waiting to be let in. Two that are
+    /// connected count once.
+    fn away(&self) -> usize {
+        let calls = &self.rig.switch.calls;
+        let attached = self.attached();
+        let is_away = |id: &CallId| calls.get(id).is_some_and(|call| call.line.as_ref() != self.line);
+        let counts = |id: &&CallId| {
+            let peer = calls.get(*id).and_then(|call| call.peer);
+            is_away(id) && peer.is_none_or(|peer| is_away(&peer) && **id < peer)
+        };
+        attached.iter().filter(counts).count()
     }
 
     fn show(&self, path: &[Step]) -> String {

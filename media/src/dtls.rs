@@ -175,6 +175,11 @@ impl Association {
         }
     }
 
+    /// Whether something may have to be repeated: who waits for the peer's first word has nothing yet.
+    pub(crate) fn is_under_way(&self) -> bool {
+        !self.is_over && (self.peer.role == DtlsRole::Client || self.heard > 0)
+    }
+
     /// The next datagram for the peer.
     pub(crate) fn next_datagram(&mut self) -> Option<BytesMut> {
         self.endpoint.poll_transmit().map(|transmit| transmit.message)

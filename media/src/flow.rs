@@ -6,22 +6,22 @@
 //! ```
 
 mod offloaded;
+mod secured;
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
-use crate::dtls::Association;
 use crate::latch::{Admission, Latch};
 use crate::limits::CHECKS_PER_SECOND_MAX;
 use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
-use crate::srtp::{Srtp, SrtpKeys};
 use crate::stats::{FarReport, LegStats, Reception};
 use crate::stun::{self, ANSWER_BYTES_MAX, Check};
 use crate::worker::TimeShift;
+use secured::Sessions;
 
 /// Which socket of the pair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,8 +116,7 @@ struct Aside {
     sent_reports: [(u32, u64); SENT_REPORTS],
     oldest_sent: usize,
     speech_clock_hz: u32,
-    srtp: Option<Box<Srtp>>,
-    association: Option<Box<Association>>,
+    sessions: Sessions,
     counters: LegStats,
     /// When this second of checks began, and how many it had.
     checks: (u64, u32),
@@ -150,14 +149,7 @@ impl Flow {
         let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
-        let before = self.aside.remote.map(|remote| remote.protection);
-        match (remote.protection, &mut self.aside.srtp) {
-            (Protection::Plain, srtp) => *srtp = None,
-            (Protection::Srtp(keys), Some(srtp)) => srtp.agree(keys),
-            (Protection::Srtp(keys), srtp @ None) => *srtp = Some(Box::new(Srtp::new(keys))),
-            (Protection::Dtls(_), srtp) if before != Some(remote.protection) => *srtp = None,
-            (Protection::Dtls(_), _) => {}
-        }
+        self.aside.sessions.agree(self.aside.remote.as_ref(), &remote);
         self.outbound.secured = remote.protection != Protection::Plain;
         if self.outbound.secured {
             self.outbound.rewrite.close();
@@ -166,59 +158,6 @@ impl Flow {
         // The same number may mean something else from here on.
         self.inbound.payload_type = None;
         self.find_destinations(destinations);
-    }
-
-    /// Whether packets between the relay and the far end are SRTP: they are opened before [`receive`](Self::receive), and sealed
-    /// after [`address`](Self::address).
-    #[inline]
-    pub(crate) const fn is_secured(&self) -> bool {
-        self.outbound.secured
-    }
-
-    /// The handshake of the leg.
-    pub(crate) fn association(&mut self) -> Option<&mut Association> {
-        self.aside.association.as_deref_mut()
-    }
-
-    /// Sets the handshake of the leg.
-    pub(crate) fn set_association(&mut self, association: Option<Association>) {
-        self.aside.association = association.map(Box::new);
-    }
-
-    /// Takes the keys that the handshake agreed.
-    pub(crate) fn key(&mut self, keys: SrtpKeys) {
-        self.aside.srtp = Some(Box::new(Srtp::new(keys)));
-    }
-
-    /// Whether the leg has keys.
-    pub(crate) fn is_keyed(&self) -> bool {
-        self.aside.srtp.is_some()
-    }
-
-    /// Whether a handshake may come from there: from the latched source, or the addresses that are trusted from the start.
-    pub(crate) fn may_shake(&self, from: SocketAddr, destinations: &Destinations) -> bool {
-        destinations.permit(from) && self.inbound.latch.trusts(from)
-    }
-
-    /// Opens an SRTP packet in place; the length of the plain packet. `None`: it is counted, and nothing of it is believed.
-    /// What is no RTP by its first byte (RFC 7983) passes as it is.
-    pub(crate) fn open(&mut self, channel: Channel, packet: &mut [u8]) -> Option<usize> {
-        let srtp = self.aside.srtp.as_mut()?;
-        if packet.first().is_none_or(|first| first >> 6 != 2) {
-            return Some(packet.len());
-        }
-        let is_rtcp = channel == Channel::Rtcp || rtcp::is_rtcp(packet);
-        let opened = if is_rtcp { srtp.open_rtcp(packet) } else { srtp.open_rtp(packet) };
-        if opened.is_none() {
-            self.aside.counters.unauthentic += 1;
-        }
-        opened
-    }
-
-    /// Seals an RTP packet or, with `is_rtcp`, a compound. `None`: it must not be sent.
-    pub(crate) fn seal(&mut self, packet: &[u8], is_rtcp: bool) -> Option<&[u8]> {
-        let srtp = self.aside.srtp.as_mut()?;
-        if is_rtcp { srtp.seal_rtcp(packet) } else { srtp.seal_rtp(packet) }
     }
 
     /// Judges and counts one datagram from the network.
@@ -349,11 +288,12 @@ impl Flow {
         Some(rtcp::compose(&said, heard.as_ref(), out))
     }
 
-    /// Where reports go, and by which socket.
+    /// Where reports go, and by which socket; nowhere before there are keys for them.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
         let to = self.aside.rtcp_to?;
         let channel = if Some(to) == self.rtp_peer() { Channel::Rtp } else { Channel::Rtcp };
-        Some((channel, to))
+        let may_be_said = !self.is_secured() || self.aside.sessions.are_keyed(channel);
+        may_be_said.then_some((channel, to))
     }
 
     /// The leg hears something else from here on.
@@ -433,12 +373,6 @@ impl Flow {
         self.inbound.unheard += 1;
     }
 
-    /// Counts a datagram of a handshake that may not come from there.
-    #[cold]
-    pub(crate) fn count_foreign(&mut self) {
-        self.aside.counters.foreign += 1;
-    }
-
     /// Counts a datagram that is neither RTP nor RTCP.
     #[cold]
     pub(crate) fn count_malformed(&mut self) {
@@ -457,6 +391,7 @@ impl Flow {
             late: self.inbound.reception.late(),
             duplicates: self.inbound.reception.duplicates(),
             jitter_us: self.inbound.reception.jitter_us(),
+            secured: self.secured(),
             ..self.aside.counters
         }
     }

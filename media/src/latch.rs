@@ -115,6 +115,11 @@ impl Latch {
         self.source == Some(from) || self.trust.names(from.ip().to_canonical())
     }
 
+    /// The same for RTCP on a port of its own.
+    pub(crate) fn trusts_with_rtcp(&self, from: SocketAddr) -> bool {
+        self.trust.rtcp_source == Some(from) || self.is_right_for_rtcp(from.ip().to_canonical())
+    }
+
     /// The source that speaks, if one is latched.
     pub(crate) const fn source(&self) -> Option<SocketAddr> {
         self.source
@@ -169,10 +174,11 @@ impl Latch {
 
     /// Judges the source of a valid RTCP packet; the first of the right address is latched for RTCP alone.
     pub(crate) fn admit_rtcp(&mut self, now_us: u64, from: SocketAddr, destinations: &Destinations) -> bool {
-        let trust = &mut *self.trust;
         if self.source == Some(from) {
             return true;
         }
+        let is_right = self.is_right_for_rtcp(from.ip());
+        let trust = &mut *self.trust;
         if let Some(source) = trust.rtcp_source {
             if source == from {
                 trust.rtcp_heard_at_us = now_us;
@@ -182,17 +188,18 @@ impl Latch {
                 return false;
             }
         }
-        let ip = from.ip();
-        let right = match self.source {
-            Some(source) => source.ip() == ip || trust.rtcp_named == Some(ip),
-            None => trust.names(ip) || trust.rtcp_named == Some(ip),
-        };
-        if !right || !destinations.permit(from) {
+        if !is_right || !destinations.permit(from) {
             return false;
         }
         trust.rtcp_source = Some(from);
         trust.rtcp_heard_at_us = now_us;
         true
+    }
+
+    fn is_right_for_rtcp(&self, ip: IpAddr) -> bool {
+        let trust = &*self.trust;
+        let named = self.source.map_or_else(|| trust.names(ip), |source| source.ip() == ip);
+        named || trust.rtcp_named == Some(ip)
     }
 
     /// A check from here proved itself and nominates its source for RTP; `true` if that latched it.

@@ -52,7 +52,7 @@ pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use quality::{Impairment, Way};
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
-pub use stats::{FarReport, LegStats};
+pub use stats::{FarReport, LegStats, Secured};
 pub use thread::{RelayHandle, RelayThread};
 pub use tone::{Cadence, CallProgress};
 pub use worker::{RelayConfig, RelayWorker};

@@ -1,6 +1,7 @@
 //! Counters of a leg; the unit of each number is in its name.
 
 use crate::rtp::Header;
+use crate::srtp::SrtpSuite;
 use crate::tally::Gain;
 
 /// What a leg received and sent. "Received" is what came from the far end of this leg.
@@ -22,7 +23,7 @@ pub struct LegStats {
     pub foreign: u64,
     /// Packets that are neither RTP nor RTCP.
     pub malformed: u64,
-    /// SRTP packets that are forged, damaged, replayed or under another key.
+    /// SRTP packets that are forged, damaged, replayed, under another key, or came before a handshake agreed one.
     pub unauthentic: u64,
     /// Packets accepted but with nobody to hear them.
     pub unheard: u64,
@@ -52,6 +53,31 @@ pub struct LegStats {
     pub round_trip_us: Option<u32>,
     /// Whether what the far end says is forwarded by the kernel.
     pub in_kernel: bool,
+    /// How packets between the relay and the far end are protected.
+    pub secured: Secured,
+}
+
+/// How packets between the relay and a far end are protected.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Secured {
+    /// Not at all.
+    #[default]
+    Not,
+    /// By SRTP with keys from SDP (SDES, RFC 4568).
+    Sdes(SrtpSuite),
+    /// By SRTP with keys of a DTLS handshake (RFC 5764); `None` while it has not agreed any, and nothing passes.
+    Dtls(Option<SrtpSuite>),
+}
+
+impl Secured {
+    /// What is sealed with.
+    pub const fn suite(self) -> Option<SrtpSuite> {
+        match self {
+            Self::Not => None,
+            Self::Sdes(suite) => Some(suite),
+            Self::Dtls(suite) => suite,
+        }
+    }
 }
 
 /// What a far end reported of the stream that it is sent (RFC 3550 §6.4.1).

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_media::{
-    CallProgress, Codec, Codecs, Command, Destinations, DtlsIdentity, DtlsPeer, DtlsRole, Event, Feed, LegId,
-    LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    CallProgress, Codec, Codecs, Command, Destinations, DtlsIdentity, DtlsPeer, DtlsRole, Event, FarReport,
+    Feed, LegId, LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, Secured,
+    SourcePolicy,
 };
 
 const A: LegId = LegId(1);
@@ -148,7 +149,67 @@ fn a_secured_leg_talks_with_a_plain_one_both_ways() {
         assert_eq!(sent[..length], [0x80, 201, 0, 1, 0, 0, 0, 9]);
         let stats = relay.stats(A);
         assert_eq!((stats.packets_received, stats.packets_sent, stats.unauthentic), (100, 100, 0));
+        assert_eq!((stats.secured, relay.stats(B).secured), (Secured::Sdes(suite), Secured::Not));
     }
+}
+
+/// A compound of one report, of 32-bit words behind its header.
+fn report(count: u8, kind: u8, words: &[u32]) -> Vec<u8> {
+    let mut packet = vec![0x80 | count, kind, 0, u8::try_from(words.len()).unwrap()];
+    packet.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    packet
+}
+
+#[test]
+fn what_a_secured_far_end_reports_is_known_as_of_a_plain_one() {
+    let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
+    for protection in [Protection::Srtp(keys), Protection::Plain] {
+        let is_secured = protection != Protection::Plain;
+        let mut alice = far(keys);
+        let mut relay = Relay::call(protection, Protection::Plain);
+        for n in 0..10 {
+            relay.arrives(20_002, BOB, &rtp(9, n));
+        }
+        // Bob's sender report goes on to Alice, who kept it for a second: of ten packets she misses two.
+        let of_bob = report(0, 200, &[9, 0x1234, 0x5678_0000, 0, 10, 1_600]);
+        let on_the_way = relay.arrives(20_003, "192.0.2.2:5001", &of_bob).remove(0);
+        assert_eq!((on_the_way.local_port, on_the_way.packet != of_bob), (20_001, is_secured));
+        relay.now += Duration::from_millis(1_040);
+        let mut answer = report(1, 201, &[7, 9, 0x4000_0002, 9, 80, 0x1234_5678, 65_536]);
+        if is_secured {
+            answer = alice.seal_rtcp(&answer).unwrap().to_vec();
+        }
+        assert_eq!(relay.arrives(20_001, "192.0.2.1:4001", &answer).len(), 1);
+        let stats = relay.stats(A);
+        let reported = FarReport { packets: 10, lost: 2, fraction_lost: 64, jitter_us: 10_000 };
+        assert_eq!((stats.reported, stats.round_trip_us), (Some(reported), Some(40_000)), "{protection:?}");
+        // What is not authentic reports nothing.
+        if is_secured {
+            answer[20] ^= 1;
+            assert!(relay.arrives(20_001, "192.0.2.1:4001", &answer).is_empty());
+            assert_eq!((relay.stats(A).reported, relay.stats(A).unauthentic), (Some(reported), 1));
+        }
+    }
+}
+
+#[test]
+fn what_the_relay_reports_to_a_secured_far_end_is_sealed_and_its_answer_measured() {
+    let keys = keys(SrtpSuite::Aes256Gcm, 1);
+    let mut alice = far(keys);
+    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
+    let sent = relay.wait(Duration::from_secs(6));
+    let mut own = sent.into_iter().find(|sent| sent.local_port == 20_001).unwrap().packet;
+    let length = alice.open_rtcp(&mut own).expect("sealed");
+    own.truncate(length);
+    let word = |at: usize| u32::from_be_bytes(own[at..at + 4].try_into().unwrap());
+    let (ssrc, middle) = (word(4), word(8) << 16 | word(12) >> 16);
+    let answer = report(1, 201, &[7, ssrc, 0, 9, 0, middle, 0]);
+    let sealed = alice.seal_rtcp(&answer).unwrap().to_vec();
+    relay.arrives(20_001, "192.0.2.1:4001", &sealed);
+    let stats = relay.stats(A);
+    assert!(stats.round_trip_us.is_some_and(|us| us < 6_000_000), "{stats:?}");
+    assert_eq!(stats.reported.map(|reported| reported.lost), Some(0));
 }
 
 #[test]
@@ -296,58 +357,118 @@ struct Phone {
     near: Relay,
 }
 
+/// Where what her phone sends by this port comes from.
+fn alice_at(port: u16) -> &'static str {
+    match port {
+        20_000 => ALICE,
+        20_001 => "192.0.2.1:4001",
+        other => panic!("{other} is no port of Alice"),
+    }
+}
+
 impl Phone {
     fn calling(expected: Option<[u8; 32]>) -> Self {
-        let identity = || Arc::new(DtlsIdentity::generate().unwrap());
-        let (ours, hers) = (identity(), identity());
-        let peer = |of: &DtlsIdentity, role| {
-            Protection::Dtls(DtlsPeer { fingerprint: expected.unwrap_or_else(|| of.fingerprint()), role })
-        };
-        let near = Relay::call_as(Some(Arc::clone(&ours)), peer(&hers, DtlsRole::Server), Protection::Plain);
-        let relay = Relay::call_as(Some(hers), Protection::Plain, Protection::Plain);
-        let mut phone = Self { relay, near };
-        let fingerprint = ours.fingerprint();
-        let protection = Protection::Dtls(DtlsPeer { fingerprint, role: DtlsRole::Client });
-        phone.relay.tell(Command::Remote(A, remote("192.0.2.100:20000", protection)));
-        phone
+        Self::calling_as(DtlsRole::Client, false, expected)
     }
 
-    /// Carries what both send over leg A to and fro, for as long as either says something; what the near relay sends to Bob.
-    fn carry(&mut self) -> Vec<Sent> {
-        let mut to_bob = Vec::new();
+    /// Alice is this side of the handshake, and shares a port with her reports or not.
+    fn calling_as(role: DtlsRole, muxed: bool, expected: Option<[u8; 32]>) -> Self {
+        let identity = || Arc::new(DtlsIdentity::generate().unwrap());
+        let (ours, hers) = (identity(), identity());
+        let other = if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client };
+        let described = |at: &str, fingerprint, role| {
+            let described = remote(at, Protection::Dtls(DtlsPeer { fingerprint, role }));
+            Remote { rtcp: if muxed { described.rtp } else { described.rtcp }, ..described }
+        };
+        let mut near = Relay::call_as(Some(Arc::clone(&ours)), Protection::Plain, Protection::Plain);
+        let expected = expected.unwrap_or_else(|| hers.fingerprint());
+        near.tell(Command::Remote(A, described(ALICE, expected, other)));
+        let mut relay = Relay::call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
+        relay.tell(Command::Remote(A, described("192.0.2.100:20000", ours.fingerprint(), role)));
+        Self { relay, near }
+    }
+
+    /// Carries what both send over leg A to and fro, for two seconds; how many datagrams came from each of Alice's ports.
+    fn carry(&mut self) -> [usize; 2] {
+        self.carry_up_to(20_001)
+    }
+
+    /// The same of her ports up to this one.
+    fn carry_up_to(&mut self, last_port: u16) -> [usize; 2] {
+        let mut counts = [0; 2];
+        let of_leg = |sent: &Sent| sent.local_port <= last_port;
         for _ in 0..20 {
-            for sent in self
-                .relay
-                .wait(Duration::from_millis(100))
-                .into_iter()
-                .filter(|sent| sent.local_port == 20_000)
-            {
-                to_bob.extend(self.near.arrives(20_000, ALICE, &sent.packet));
-            }
-            let (back, others): (Vec<_>, Vec<_>) =
-                to_bob.into_iter().partition(|sent: &Sent| sent.local_port == 20_000);
-            to_bob = others;
-            for sent in back.into_iter().chain(self.near.wait(Duration::from_millis(100))) {
-                let answers = self.relay.arrives(20_000, "192.0.2.100:20000", &sent.packet);
-                for answer in answers.into_iter().filter(|answer| answer.local_port == 20_000) {
-                    to_bob.extend(self.near.arrives(20_000, ALICE, &answer.packet));
+            let mut hers = self.relay.wait(Duration::from_millis(100));
+            let mut ours = self.near.wait(Duration::from_millis(100));
+            while !hers.is_empty() || !ours.is_empty() {
+                for sent in std::mem::take(&mut hers).into_iter().filter(of_leg) {
+                    counts[usize::from(sent.local_port - 20_000)] += 1;
+                    ours.extend(self.near.arrives(sent.local_port, alice_at(sent.local_port), &sent.packet));
+                }
+                for sent in std::mem::take(&mut ours).into_iter().filter(of_leg) {
+                    assert_eq!(sent.to, at(alice_at(sent.local_port)));
+                    let from = format!("192.0.2.100:{}", sent.local_port);
+                    hers.extend(self.relay.arrives(sent.local_port, &from, &sent.packet));
                 }
             }
         }
-        to_bob
+        counts
     }
 }
 
 #[test]
 fn a_leg_that_is_keyed_by_a_handshake_talks_with_a_plain_one() {
-    let mut phone = Phone::calling(None);
-    phone.carry();
-    for n in 1..50 {
-        let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, n)).remove(0);
-        assert_ne!(sealed.packet[12..172], rtp(7, n)[12..]);
-        let sent = phone.near.arrives(20_000, ALICE, &sealed.packet);
-        assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
+    for role in [DtlsRole::Client, DtlsRole::Server] {
+        let mut phone = Phone::calling_as(role, false, None);
+        assert_eq!(phone.near.stats(A).secured, Secured::Dtls(None));
+        phone.carry();
+        assert_eq!(phone.near.stats(A).secured, Secured::Dtls(Some(SrtpSuite::Aes256Gcm)));
+        for n in 1..50 {
+            let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, n)).remove(0);
+            assert_ne!(sealed.packet[12..172], rtp(7, n)[12..]);
+            let sent = phone.near.arrives(20_000, ALICE, &sealed.packet);
+            assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
+        }
     }
+}
+
+#[test]
+fn reports_have_keys_of_their_own_where_they_have_a_port_of_their_own() {
+    for role in [DtlsRole::Client, DtlsRole::Server] {
+        let mut phone = Phone::calling_as(role, false, None);
+        let [rtp, rtcp] = phone.carry();
+        assert!(rtp > 0 && rtcp > 0);
+        let said = report(0, 201, &[9]);
+        let sealed = phone.relay.arrives(20_003, "192.0.2.2:5001", &said).remove(0);
+        assert_eq!(sealed.local_port, 20_001);
+        assert!(phone.near.arrives(20_000, ALICE, &sealed.packet).is_empty(), "not under the keys of RTP");
+        assert_eq!(phone.near.stats(A).unauthentic, 1);
+        let heard = phone.near.arrives(20_001, "192.0.2.1:4001", &sealed.packet);
+        assert_eq!(heard, [Sent { local_port: 20_003, to: at("192.0.2.2:5001"), packet: said }]);
+    }
+}
+
+#[test]
+fn one_handshake_is_for_both_where_they_share_a_port() {
+    let mut phone = Phone::calling_as(DtlsRole::Client, true, None);
+    let [rtp, rtcp] = phone.carry();
+    assert!(rtp > 0 && rtcp == 0);
+    let said = report(0, 201, &[9]);
+    let sealed = phone.relay.arrives(20_003, "192.0.2.2:5001", &said).remove(0);
+    assert_eq!(sealed.local_port, 20_000);
+    assert_eq!(phone.near.arrives(20_000, ALICE, &sealed.packet)[0].packet, said);
+}
+
+#[test]
+fn a_far_end_that_shakes_hands_for_rtp_alone_is_heard_and_sent_no_reports() {
+    let mut phone = Phone::calling(None);
+    phone.carry_up_to(20_000);
+    let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, 1)).remove(0);
+    assert_eq!(phone.near.arrives(20_000, ALICE, &sealed.packet).len(), 1);
+    assert!(phone.near.arrives(20_003, "192.0.2.2:5001", &report(0, 201, &[9])).is_empty());
+    let stats = phone.near.stats(A);
+    assert_eq!((stats.send_failed, stats.rtcp_sent), (0, 0));
+    assert_eq!(phone.near.worker.deadline(), None, "nothing to repeat to who did not begin");
 }
 
 #[test]
@@ -356,19 +477,22 @@ fn nothing_passes_without_a_handshake_with_whom_sdp_names() {
     phone.carry();
     assert!(phone.near.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
     assert!(phone.near.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
+    let stats = phone.near.stats(A);
+    assert_eq!((stats.secured, stats.unauthentic), (Secured::Dtls(None), 1));
 }
 
 #[test]
 fn a_strangers_handshake_is_not_heard() {
     let mut phone = Phone::calling(None);
-    let hello =
-        phone.relay.wait(Duration::from_millis(100)).into_iter().find(|sent| sent.local_port == 20_000);
-    let hello = hello.map_or_else(|| vec![22; 100], |sent| sent.packet);
-    for _ in 0..1_000 {
-        assert!(phone.near.arrives(20_000, "203.0.113.66:9999", &hello).is_empty());
+    let hellos = phone.relay.wait(Duration::from_millis(100));
+    let hello = |port| hellos.iter().find(|sent| sent.local_port == port).map(|sent| sent.packet.clone());
+    for port in [20_000, 20_001] {
+        let hello = hello(port).unwrap_or_else(|| vec![22; 100]);
+        for _ in 0..1_000 {
+            assert!(phone.near.arrives(port, "203.0.113.66:9999", &hello).is_empty());
+        }
     }
-    assert_eq!(phone.near.stats(A).foreign, 1_000);
-    phone.near.arrives(20_000, ALICE, &hello);
+    assert_eq!(phone.near.stats(A).foreign, 2_000);
     phone.carry();
     let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, 1)).remove(0);
     assert_eq!(phone.near.arrives(20_000, ALICE, &sealed.packet).len(), 1);

@@ -63,6 +63,11 @@ impl Srtp {
         self.keys = keys;
     }
 
+    /// What is sealed with.
+    pub const fn suite(&self) -> SrtpSuite {
+        self.keys.send.suite()
+    }
+
     /// Opens an SRTP packet in place; the length of the plain packet, `None` if it is not authentic or was there before.
     #[inline]
     pub fn open_rtp(&mut self, packet: &mut [u8]) -> Option<usize> {

@@ -150,7 +150,7 @@ impl<S> Leg<S> {
     #[inline(always)]
     fn send<I: DatagramIo<Socket = S>>(&mut self, io: &mut I, packet: &[u8], to: SocketAddr) {
         let sent = if self.flow.is_secured() {
-            self.flow.seal(packet, false).is_some_and(|sealed| io.send(&self.rtp, sealed, to))
+            self.flow.seal_rtp(packet).is_some_and(|sealed| io.send(&self.rtp, sealed, to))
         } else {
             io.send(&self.rtp, packet, to)
         };
@@ -165,7 +165,7 @@ impl<S> Leg<S> {
             Channel::Rtcp => &self.rtcp,
         };
         let sent = if self.flow.is_secured() {
-            self.flow.seal(report, true).is_some_and(|sealed| io.send(socket, sealed, to))
+            self.flow.seal_rtcp(channel, report).is_some_and(|sealed| io.send(socket, sealed, to))
         } else {
             io.send(socket, report, to)
         };
@@ -489,7 +489,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 self.silences.push(Reverse((due_us, slot, place.generation)));
             }
         }
-        self.begin_handshake(now_us, slot, remote.protection);
+        self.begin_handshakes(now_us, slot);
         self.find_conversions(now_us, slot);
         self.ripen(slot);
     }

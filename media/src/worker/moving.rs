@@ -78,10 +78,6 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.saying.push(slot);
             self.start_clock(now_us);
         }
-        if leg.flow.association().is_some() && !leg.flow.is_keyed() {
-            self.shaking.push(slot);
-            self.start_clock(now_us);
-        }
         if leg.ear.as_ref().is_some_and(|ear| ear.has_open_event()) {
             self.watch_event(now_us, slot);
         }
@@ -90,6 +86,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         leg.offload = Offload::default();
         self.slots[slot as usize] = Slot { generation, leg: Some(leg) };
         self.slot_of.insert(id, slot);
+        self.watch_handshakes(now_us, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
             self.hear(now_us, hearer, slot);
         }

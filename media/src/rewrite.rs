@@ -4,7 +4,7 @@
 //! later one is moved into the first one's numbers, one packet and the elapsed time further on.
 
 use crate::rtp::Header;
-use crate::stats::clock_hz;
+use crate::stats::{clock_hz, is_jump};
 use crate::tally::Gain;
 use crate::worker::TimeShift;
 
@@ -25,6 +25,8 @@ pub(crate) struct Rewrite {
     source: Option<u32>,
     sequence_delta: u16,
     timestamp_delta: u32,
+    /// The sequence number of the source that would prove a fall behind to be a restart (RFC 3550 A.1).
+    restart_at: Option<u16>,
 }
 
 /// How the present source is moved into the stream.
@@ -76,7 +78,11 @@ impl Rewrite {
             turns = self.started && !self.is_open;
             self.begin_source(now_us, header);
         }
-        let sequence = header.sequence.wrapping_add(self.sequence_delta);
+        let mut sequence = header.sequence.wrapping_add(self.sequence_delta);
+        if sequence.wrapping_sub(self.highest) >= 1 << 15 && self.restarts(now_us, header, sequence) {
+            turns = !self.is_open;
+            sequence = header.sequence.wrapping_add(self.sequence_delta);
+        }
         let timestamp = header.timestamp.wrapping_add(self.timestamp_delta);
         let ahead = sequence.wrapping_sub(self.highest);
         if ahead < 1 << 15 {
@@ -146,6 +152,21 @@ impl Rewrite {
         })
     }
 
+    /// A packet is behind the highest. Whether the source began its numbers anew, which it has when two in sequence are too far
+    /// behind to be late: then it is moved as another source would be.
+    #[cold]
+    fn restarts(&mut self, now_us: u64, header: &Header, sequence: u16) -> bool {
+        if !is_jump(sequence.wrapping_sub(self.highest)) {
+            return false;
+        }
+        if self.restart_at != Some(header.sequence) {
+            self.restart_at = Some(header.sequence.wrapping_add(1));
+            return false;
+        }
+        self.begin_source(now_us, header);
+        true
+    }
+
     #[cold]
     fn begin_source(&mut self, now_us: u64, header: &Header) {
         if self.started && !self.is_open {
@@ -165,6 +186,7 @@ impl Rewrite {
             self.highest = header.sequence;
         }
         self.source = Some(header.ssrc);
+        self.restart_at = None;
     }
 }
 
@@ -249,6 +271,24 @@ mod tests {
         rewrite.continue_with(0, &header(9, 12, 320));
         assert_eq!(rewrite.continue_with(0, &header(9, 11, 160)).sequence, 102);
         assert_eq!(rewrite.continue_with(0, &header(7, 300, 0)).sequence, 104);
+    }
+
+    #[test]
+    fn a_source_that_begins_its_numbers_anew_goes_on_in_the_stream() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 40_000, 8_000));
+        let stray = header(7, 10_000, 0);
+        assert_eq!(rewrite.continue_with(20_000, &stray), stray, "one may be a stray packet");
+        assert_eq!(rewrite.continue_with(20_000, &header(7, 40_001, 8_160)), header(7, 40_001, 8_160));
+        rewrite.continue_with(40_000, &header(7, 20_000, 77));
+        let turned = rewrite.continue_with(60_000, &header(7, 20_001, 237));
+        assert_eq!(turned, Header { marker: true, ..header(7, 40_002, 8_480) });
+        assert_eq!(rewrite.continue_with(80_000, &header(7, 20_002, 397)), header(7, 40_003, 8_640));
+        let mut open = Rewrite::open();
+        for sequence in [40_000, 10_000, 10_001, 10_002] {
+            assert_eq!(open.continue_with(0, &header(7, sequence, 0)), header(7, sequence, 0));
+        }
+        assert_eq!(open.highest, 10_002);
     }
 
     #[test]

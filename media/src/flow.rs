@@ -408,6 +408,11 @@ impl Flow {
         answer: &mut [u8; ANSWER_BYTES_MAX],
     ) -> Option<CheckAnswer> {
         let credentials = self.aside.remote.and_then(|remote| remote.ice)?;
+        // Who does not know the name of the session uses up nothing.
+        if !stun::is_addressed(packet, &credentials) {
+            self.aside.counters.foreign += 1;
+            return None;
+        }
         let (since_us, count) = &mut self.aside.checks;
         if now_us.saturating_sub(*since_us) >= 1_000_000 {
             (*since_us, *count) = (now_us, 0);
@@ -672,6 +677,19 @@ mod tests {
         assert_eq!(answers, CHECKS_PER_SECOND_MAX as usize - 1);
         assert!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
         assert_eq!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:53", &request), None);
+    }
+
+    #[test]
+    fn a_strangers_flood_keeps_no_check_of_the_far_end_from_being_answered() {
+        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
+        let guessed = IceCredentials { ufrag: *b"guessed!", ..OURS };
+        let forged = stun::testing::check(&guessed, 9, true);
+        for _ in 0..10_000 {
+            assert_eq!(check(&mut flow, 0, Channel::Rtp, "203.0.113.66:4000", &forged), None);
+        }
+        let request = stun::testing::check(&OURS, 9, true);
+        assert!(check(&mut flow, 0, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
+        assert_eq!(flow.stats().foreign, 10_000);
     }
 
     #[test]

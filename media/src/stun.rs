@@ -56,6 +56,24 @@ pub(crate) fn is_keepalive(packet: &[u8]) -> bool {
     packet.starts_with(&[0x00, 0x11])
 }
 
+/// Whether a datagram names who has these credentials. A stranger cannot know the name, so that this much may be looked at of
+/// every datagram.
+pub(crate) fn is_addressed(packet: &[u8], credentials: &IceCredentials) -> bool {
+    let mut at = HEADER_BYTES;
+    while let Some((kind, value)) = attribute(packet, at) {
+        if kind == USERNAME {
+            return is_name_of(value, &credentials.ufrag);
+        }
+        at += ATTRIBUTE_HEAD_BYTES + value.len().next_multiple_of(4);
+    }
+    false
+}
+
+/// Whether a name is that of the session between us and somebody (RFC 8445 §7.2.2).
+fn is_name_of(name: &[u8], ufrag: &[u8]) -> bool {
+    name.strip_prefix(ufrag).is_some_and(|rest| rest.first() == Some(&b':'))
+}
+
 /// A check that proved to come from who was given the credentials.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Check {
@@ -106,9 +124,7 @@ impl Check {
                 }
                 _ if proof.is_some() => {}
                 MESSAGE_INTEGRITY => proof = Some((at, value)),
-                USERNAME => {
-                    is_ours = value.strip_prefix(ufrag).is_some_and(|rest| rest.first() == Some(&b':'));
-                }
+                USERNAME => is_ours = is_name_of(value, ufrag),
                 PRIORITY => check.priority = u32::from_be_bytes(value.try_into().ok()?),
                 USE_CANDIDATE => check.nominates = true,
                 ICE_CONTROLLED => check.fault = Some(Fault::RoleConflict),

@@ -291,7 +291,8 @@ impl Flow {
     /// Where reports go, and by which socket; nowhere before there are keys for them.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
         let to = self.aside.rtcp_to?;
-        let channel = if Some(to) == self.rtp_peer() { Channel::Rtp } else { Channel::Rtcp };
+        let rtp = [self.inbound.latch.source(), self.aside.remote.and_then(|remote| remote.rtp)];
+        let channel = if rtp.contains(&Some(to)) { Channel::Rtp } else { Channel::Rtcp };
         let may_be_said = !self.is_secured() || self.aside.sessions.are_keyed(channel);
         may_be_said.then_some((channel, to))
     }
@@ -477,11 +478,6 @@ impl Flow {
         Other::Rtcp
     }
 
-    /// Where RTP would go if the direction allowed it: the latched source, else the address that SDP names.
-    fn rtp_peer(&self) -> Option<SocketAddr> {
-        self.inbound.latch.source().or_else(|| self.aside.remote.and_then(|remote| remote.rtp))
-    }
-
     fn find_destinations(&mut self, destinations: &Destinations) {
         let latch = &self.inbound.latch;
         let Some(remote) = self.aside.remote else { return };
@@ -490,16 +486,20 @@ impl Flow {
             remote.ice.is_none() && destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source)
         };
         let named = remote.rtp.filter(trusted);
+        // Who still speaks from an address of an earlier description is heard, and answered where it listens.
+        let is_former = latch.is_former();
+        let peer = if is_former { named.or(latch.source()) } else { latch.source().or(named) };
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
         let allowed = remote.send && remote.rtp.is_some();
-        self.outbound.to = latch.source().or(named).filter(|_| allowed);
+        self.outbound.to = peer.filter(|_| allowed);
         let muxed = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
         self.aside.rtcp_to = if muxed {
-            latch.source().or(named)
+            peer
         } else {
             let named = remote.rtcp.filter(trusted);
             // A far end that speaks from elsewhere than it said is behind NAT: its named RTCP address is not its own.
-            let named = named.filter(|to| latch.source().is_none_or(|source| source.ip() == to.ip()));
+            let is_its_own = |to: &SocketAddr| latch.source().is_none_or(|source| source.ip() == to.ip());
+            let named = named.filter(|to| is_former || is_its_own(to));
             latch.rtcp_source().or(named)
         };
     }
@@ -580,6 +580,18 @@ mod tests {
         assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4000")));
         assert!(matches!(receive(&mut flow, "192.0.2.1:4040", &rtp(1)), Verdict::Rtp { latched: true, .. }));
         assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:4040")));
+    }
+
+    #[test]
+    fn audio_follows_the_address_that_is_named_while_the_one_before_still_speaks() {
+        let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4000"));
+        receive(&mut flow, "192.0.2.1:4000", &rtp(1));
+        flow.agree(0, &remote("192.0.2.1:5000", "192.0.2.1:5000"), &Destinations::default());
+        assert!(matches!(receive(&mut flow, "192.0.2.1:4000", &rtp(2)), Verdict::Rtp { .. }), "under way");
+        assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:5000")));
+        assert_eq!(flow.rtcp_to(), Some((Channel::Rtp, at("192.0.2.1:5000"))));
+        assert!(matches!(receive(&mut flow, "192.0.2.1:5001", &rtp(1)), Verdict::Rtp { latched: true, .. }));
+        assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:5001")));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //!   Open ────────────────────────────────────────────────▶ Latched ──┐ any other source is foreign
 //!     └── inside the window: three in sequence of one SSRC ──▶       ◀┘
 //!   Latched by three in sequence ── packet of the named or signalling address ──▶ Latched
+//!   Latched again after the address changed ── the same ──▶ Latched
 //!   Latched ── 5 s of silence, then another port of the same or of a named address ──▶ Latched
 //!   any ── connectivity check that proves itself and nominates its source (RFC 8445 §8.2) ──▶ Checked
 //!   Checked ── check of a higher priority, or any after 5 s of silence ──▶ Checked
@@ -59,8 +60,10 @@ struct Trust {
     payload_types: PayloadTypes,
     candidates: [Option<Candidate>; CANDIDATES_MAX],
     agreed: Option<Remote>,
-    /// Whether the source was learnt: who was named may take its place.
-    learnt: bool,
+    /// Who spoke under another named address, and that address: its last packets may still be under way.
+    former: Option<(SocketAddr, SocketAddr)>,
+    /// Whether the source is a guess: who was named may take its place.
+    is_guess: bool,
     /// The check that latched the source.
     checked: Option<Checked>,
 }
@@ -89,7 +92,9 @@ impl Latch {
         // What a check found is not undone by a description of it, nor by fresh credentials (RFC 8445 §9).
         let checked = self.trust.checked.is_some() && remote.ice.is_some();
         if !unchanged && !checked {
+            let former = self.source.zip(before.and_then(|before| before.rtp)).or(self.trust.former);
             *self = Self::default();
+            self.trust.former = former;
         }
         if before.is_some_and(|before| before.ice != remote.ice) {
             self.trust.checked = None;
@@ -123,6 +128,11 @@ impl Latch {
     /// The source that speaks, if one is latched.
     pub(crate) const fn source(&self) -> Option<SocketAddr> {
         self.source
+    }
+
+    /// Whether the source that speaks is that of a description before, which says nothing of where the far end listens.
+    pub(crate) fn is_former(&self) -> bool {
+        self.trust.is_guess && self.source.is_some_and(|source| self.trust.is_former(source))
     }
 
     /// The source of RTCP, if one is latched; RTCP never decides the source of RTP.
@@ -232,7 +242,7 @@ impl Latch {
         let (trust, ip) = (&*self.trust, from.ip());
         let silent = now_us.saturating_sub(self.heard_at_us) >= RELATCH_AFTER_US;
         let same_host = self.source.is_some_and(|source| source.ip() == ip);
-        trust.checked.is_none() && (trust.names(ip) && (silent || trust.learnt) || silent && same_host)
+        trust.checked.is_none() && (trust.names(ip) && (silent || trust.is_guess) || silent && same_host)
     }
 
     #[cold]
@@ -256,10 +266,10 @@ impl Latch {
         if !admitted {
             return Admission::Foreign;
         }
-        if self.source.is_some_and(|source| source.ip() != ip) {
+        if self.source.is_some_and(|source| source.ip() != ip || trust.is_guess) {
             trust.rtcp_source = None;
         }
-        trust.learnt = !trust.names(ip);
+        trust.is_guess = !trust.names(ip) || trust.is_former(from);
         trust.candidates = [None; CANDIDATES_MAX];
         self.source = Some(from);
         self.heard_at_us = now_us;
@@ -270,6 +280,12 @@ impl Latch {
 impl Trust {
     fn names(&self, ip: IpAddr) -> bool {
         self.named.contains(&Some(ip))
+    }
+
+    /// Whether a source spoke before the far end named another address, and is not that address.
+    fn is_former(&self, from: SocketAddr) -> bool {
+        let named = self.agreed.and_then(|agreed| agreed.rtp);
+        named != Some(from) && self.former.is_some_and(|(source, then)| source == from && named != Some(then))
     }
 
     fn may_learn(&self, now_us: u64) -> bool {
@@ -469,6 +485,42 @@ mod tests {
         assert_eq!(latch.source(), None);
         latch.agree(30, &learning("192.0.2.1:5000", NAT));
         assert_eq!(hear(&mut latch, 30, NAT, 0, 0), Latched);
+    }
+
+    #[test]
+    fn what_is_under_way_from_the_port_before_does_not_keep_out_the_one_that_is_named() {
+        const MOVED: &str = "192.0.2.1:5000";
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
+        latch.agree(10, &signalled(MOVED));
+        assert_eq!(hear(&mut latch, 20, PHONE, 1, 0), Latched, "it goes on being heard");
+        assert!(latch.is_former());
+        assert_eq!(hear(&mut latch, 30, MOVED, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, 40, PHONE, 2, 0), Foreign, "and is not taken up again");
+        assert_eq!((latch.source(), latch.is_former()), (Some(at(MOVED)), false));
+    }
+
+    #[test]
+    fn what_is_under_way_from_the_mapping_before_does_not_keep_out_the_one_after() {
+        const MAPPED_ANEW: &str = "198.51.100.9:61002";
+        let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
+        assert_eq!(hear(&mut latch, 0, NAT, 0, 0), Latched);
+        latch.agree(10, &learning("10.0.0.5:4002", NAT));
+        assert_eq!(hear(&mut latch, 20, NAT, 1, 0), Latched);
+        assert_eq!(hear(&mut latch, 30, STRANGER, 0, 0), Foreign);
+        assert_eq!(hear(&mut latch, 40, MAPPED_ANEW, 0, 0), Latched);
+        assert_eq!(hear(&mut latch, 50, NAT, 2, 0), Foreign);
+    }
+
+    #[test]
+    fn who_comes_back_to_the_address_that_it_had_is_no_guess() {
+        let mut latch = agreed(&signalled(PHONE));
+        assert_eq!(hear(&mut latch, 0, OTHER_PORT, 0, 0), Latched);
+        latch.agree(10, &Remote { rtp: None, rtcp: None, ..signalled(PHONE) });
+        latch.agree(20, &signalled(PHONE));
+        assert_eq!(hear(&mut latch, 30, OTHER_PORT, 1, 0), Latched);
+        assert!(!latch.is_former());
+        assert_eq!(hear(&mut latch, 40, PHONE, 0, 0), Foreign, "it is not taken for another's");
     }
 
     fn checking(rtp: &str) -> Remote {

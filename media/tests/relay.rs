@@ -137,6 +137,36 @@ fn audio_passes_both_ways_unchanged() {
 }
 
 #[test]
+fn a_far_end_that_moves_to_another_port_is_heard_at_once_whatever_was_under_way() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    let moved = "192.0.2.1:4100";
+    relay.tell(Command::Remote(A, remote(moved)));
+    assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 2)).len(), 1, "it was under way");
+    assert_eq!(relay.arrives(20_002, BOB, &rtp(9, 1))[0].to, at(moved));
+    assert_eq!(relay.arrives(20_000, moved, &rtp(8, 1)).len(), 1);
+    assert!(relay.arrives(20_000, ALICE, &rtp(7, 3)).is_empty());
+    assert_eq!(relay.stats(A).foreign, 1);
+}
+
+#[test]
+fn who_is_to_speak_from_another_address_has_its_time_for_it() {
+    let mut relay = Relay::call();
+    relay.arrives(20_000, ALICE, &rtp(7, 1));
+    relay.wait(Duration::from_millis(9_900));
+    relay.arrives(20_000, ALICE, &rtp(7, 2));
+    relay.arrives(20_002, BOB, &rtp(9, 2));
+    relay.wait(Duration::from_millis(9_900));
+    relay.tell(Command::Remote(A, remote("192.0.2.1:4100")));
+    relay.arrives(20_002, BOB, &rtp(9, 3));
+    relay.wait(Duration::from_millis(9_900));
+    assert_eq!(relay.silences(), 0);
+    relay.arrives(20_002, BOB, &rtp(9, 4));
+    relay.wait(Duration::from_millis(200));
+    assert_eq!(relay.silences(), 1);
+}
+
+#[test]
 fn the_answer_goes_to_where_the_far_end_speaks_from() {
     let mut relay = Relay::call();
     relay.arrives(20_000, "192.0.2.1:4444", &rtp(7, 1));

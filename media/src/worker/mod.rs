@@ -476,11 +476,13 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.recall_to(slot);
         let place = &mut self.slots[slot as usize];
         let Some(leg) = &mut place.leg else { return };
-        let was_expected = leg.flow.is_expected_to_speak();
+        let (was_expected, heard_at_us) = (leg.flow.is_expected_to_speak(), leg.flow.heard_at_us());
         leg.flow.agree(now_us, remote, &self.destinations);
+        // Who is to speak from another address has as long again for it.
+        let begins = !was_expected || leg.flow.heard_at_us() < heard_at_us;
         if let Some(silence) = &mut leg.silence
             && remote.receive
-            && !was_expected
+            && begins
         {
             silence.since_us = now_us;
             silence.told = false;

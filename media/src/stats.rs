@@ -70,6 +70,15 @@ pub enum Secured {
 }
 
 impl Secured {
+    /// Where the keys come from, in the API: `sdes` or `dtls`.
+    pub const fn keys(self) -> Option<&'static str> {
+        match self {
+            Self::Not => None,
+            Self::Sdes(_) => Some("sdes"),
+            Self::Dtls(_) => Some("dtls"),
+        }
+    }
+
     /// What is sealed with.
     pub const fn suite(self) -> Option<SrtpSuite> {
         match self {

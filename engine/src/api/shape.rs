@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde::Serialize;
+use trunkline_media::SrtpSuite;
 use trunkline_sip::location::Binding;
 use utoipa::ToSchema;
 
@@ -186,10 +187,24 @@ pub(super) struct Media {
     round_trip_ms: Option<f64>,
     /// Packets from sources that may not speak there.
     foreign: u64,
+    /// How packets between the engine and the station are protected; null: not at all.
+    srtp: Option<Srtp>,
+    /// Packets that are not authentic under that: forged, damaged, replayed, of another key, or before there was one.
+    unauthentic: u64,
     /// When this was measured (RFC 3339): at most a few seconds ago, or at the end of the call.
     #[schema(format = "date-time")]
     #[serde(skip_serializing_if = "Option::is_none")]
     measured: Option<String>,
+}
+
+/// SRTP between the engine and a station.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Srtp {
+    /// Where its keys come from: `sdes` (in SDP, RFC 4568) or `dtls` (a handshake, RFC 5764).
+    keys: &'static str,
+    /// What packets are sealed with, by its name in SDP; null while a handshake has agreed nothing: until then nothing passes.
+    #[schema(example = "AES_CM_128_HMAC_SHA1_80")]
+    suite: Option<&'static str>,
 }
 
 /// One direction of a call's media since its station has it. What is not known is null.
@@ -226,6 +241,11 @@ impl Media {
             sent: media.sent.into(),
             round_trip_ms: media.round_trip_us.map(milliseconds),
             foreign: media.foreign,
+            srtp: media.secured.keys().map(|keys| {
+                let suite = media.secured.suite().map(SrtpSuite::name);
+                Srtp { keys, suite }
+            }),
+            unauthentic: media.unauthentic,
             measured: anchor.map(|anchor| anchor.text(media.measured)),
         }
     }
@@ -359,6 +379,7 @@ mod tests {
 
     use bytes::Bytes;
     use serde_json::json;
+    use trunkline_media::Secured;
 
     use super::*;
     use crate::driver::clock;
@@ -413,6 +434,8 @@ mod tests {
             grade: Some(Grade::Good),
             in_kernel: true,
             foreign: 3,
+            secured: Secured::Dtls(Some(SrtpSuite::Aes128Gcm)),
+            unauthentic: 4,
             measured: clock::now(),
         };
         let call = CallView { media: Some(media), ..view() };
@@ -423,6 +446,7 @@ mod tests {
             call["media"],
             json!({
                 "codec": "PCMU", "path": "kernel", "quality": "good", "round_trip_ms": 23.4, "foreign": 3,
+                "srtp": {"keys": "dtls", "suite": "AEAD_AES_128_GCM"}, "unauthentic": 4,
                 "received": {"packets": 990, "bytes": 170_280, "lost": 10, "loss_percent": 1.0, "jitter_ms": 3.125,
                              "late": 2, "duplicates": 1, "mos": 4.31},
                 "sent": {"packets": 1_000, "bytes": 172_000, "lost": null, "loss_percent": null, "jitter_ms": null,

@@ -3,6 +3,7 @@
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use trunkline_media::SrtpSuite;
 
 use crate::switch::quality::{DirectionView, EndedMedia};
 
@@ -72,6 +73,9 @@ impl CallQuality {
             mos_sent = mos(sent),
             round_trip_ms = media.round_trip_us.map(|us| f64::from(us) / 1_000.0),
             foreign = media.foreign,
+            keys = media.secured.keys(),
+            suite = media.secured.suite().map(SrtpSuite::name),
+            unauthentic = media.unauthentic,
             "the media of a call is over"
         );
     }
@@ -110,6 +114,7 @@ impl CallQuality {
 #[cfg(test)]
 mod tests {
     use prometheus_client::encoding::text;
+    use trunkline_media::Secured;
 
     use super::*;
     use crate::driver::clock;
@@ -133,6 +138,8 @@ mod tests {
             grade: None,
             in_kernel: false,
             foreign: 0,
+            secured: Secured::Not,
+            unauthentic: 0,
             measured: clock::now(),
         };
         let quality = CallQuality::default();

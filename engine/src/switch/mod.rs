@@ -112,6 +112,7 @@ pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup, SrtpPolicy};
+pub use trunkline_media::{Secured, SrtpSuite};
 pub use view::{
     CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, TrunkView,
 };

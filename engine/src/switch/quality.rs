@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_media::{FarReport, Impairment, LegStats, Remote, Way};
+use trunkline_media::{FarReport, Impairment, LegStats, Remote, Secured, Way};
 use trunkline_sip::LegId;
 
 use super::Switch;
@@ -55,6 +55,10 @@ pub struct MediaView {
     pub in_kernel: bool,
     /// Packets from sources that may not speak there.
     pub foreign: u64,
+    /// How packets between the relay and it are protected.
+    pub secured: Secured,
+    /// Packets that are not authentic under that: forged, damaged, replayed, of another key, or before there was one.
+    pub unauthentic: u64,
     /// When the relay said so.
     pub measured: Instant,
 }
@@ -83,8 +87,8 @@ pub struct DirectionView {
 
 impl MediaView {
     /// What the far end never had, or said, tells nothing.
-    pub fn is_empty(&self) -> bool {
-        self.received.packets == 0 && self.sent.packets == 0
+    pub const fn is_empty(&self) -> bool {
+        self.received.packets == 0 && self.sent.packets == 0 && self.unauthentic == 0
     }
 }
 
@@ -153,7 +157,7 @@ pub struct MediaTotals {
     pub duplicates: u64,
     /// Packets from sources that may not speak.
     pub foreign: u64,
-    /// SRTP packets that were forged, damaged, replayed or under another key.
+    /// SRTP packets that were forged, damaged, replayed, under another key, or came before a handshake agreed one.
     pub unauthentic: u64,
     /// Packets that are neither RTP nor RTCP.
     pub malformed: u64,
@@ -260,6 +264,8 @@ impl Figures {
             grade: self.grade,
             in_kernel: stats.in_kernel,
             foreign: stats.foreign,
+            secured: stats.secured,
+            unauthentic: stats.unauthentic,
             measured: self.measured,
         }
     }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use trunkline_media::{
-    Command as MediaCommand, Event as MediaEvent, FarReport, LegId as MediaLegId, LegStats,
+    Command as MediaCommand, Event as MediaEvent, FarReport, LegId as MediaLegId, LegStats, Secured,
+    SrtpSuite,
 };
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Peer};
@@ -112,6 +113,25 @@ fn a_call_shows_the_figures_of_its_own_station() {
     assert_eq!((second.sent.packets, second.sent.lost, second.sent.mos_x100), (500, None, None));
     let totals = rig.switch.media_totals();
     assert_eq!((totals.packets_received, totals.packets_sent, totals.lost, totals.late), (950, 1_000, 50, 2));
+}
+
+#[test]
+fn a_call_shows_how_its_station_is_protected_and_what_was_not_authentic() {
+    let mut rig = Rig::new();
+    let (caller, station) = bridged(&mut rig);
+    let sealed = Secured::Sdes(SrtpSuite::Aes128Gcm);
+    says(&mut rig, caller, LegStats { secured: sealed, ..seconds(5, 0) });
+    // Of a handshake that fails nothing is heard but what is refused.
+    let refused = LegStats { secured: Secured::Dtls(None), unauthentic: 250, ..LegStats::default() };
+    says(&mut rig, station, refused);
+    let shown = |rig: &Rig, call| media(rig, call).map(|media| (media.secured, media.unauthentic));
+    assert_eq!(shown(&rig, 1), Some((sealed, 0)));
+    assert_eq!(shown(&rig, 2), Some((Secured::Dtls(None), 250)));
+    assert_eq!(rig.switch.media_totals().unauthentic, 250);
+    rig.hang_up(caller);
+    rig.commands();
+    let ended: Vec<_> = rig.ended.iter().map(|ended| (ended.call, ended.media.secured)).collect();
+    assert_eq!(ended, [(CallId(1), sealed), (CallId(2), Secured::Dtls(None))]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod redirect;
 mod refer;
 mod registration;
 mod relay;
+mod srtp;
 mod swap;
 mod tcp;
 mod timers;

@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use bytes::Bytes;
 use rsip::Header;
+use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_sip::message::Message;
 
 use super::description::{Description, Direction, OwnDescription};
@@ -21,6 +23,8 @@ pub(super) struct Call {
     pub(super) own: OwnDescription,
     /// What the other side described last.
     pub(super) remote: Option<Description>,
+    /// What is sealed and opened with, by the descriptions of both.
+    srtp: Option<Srtp>,
     /// The direction that we described last.
     pub(super) direction: Direction,
     /// Our user holds the other side.
@@ -38,7 +42,7 @@ pub(super) struct Call {
     /// Hang up as soon as the protocol allows it.
     pub(super) hang_up_wanted: bool,
     /// The ACK of the last 2xx, by sequence number.
-    pub(super) ack: Option<(u32, bytes::Bytes, SocketAddr)>,
+    pub(super) ack: Option<(u32, Bytes, SocketAddr)>,
     /// Our 2xx carried the offer: the answer comes in the ACK.
     pub(super) answer_in_ack: bool,
     /// The INVITE carried no offer.
@@ -71,6 +75,7 @@ impl Call {
             invite: None,
             own,
             remote: None,
+            srtp: None,
             direction: Direction::SendRecv,
             holds: false,
             held_before: false,
@@ -99,6 +104,40 @@ impl Call {
         let payload_type = remote.formats.iter().copied().find(|format| [0, 8].contains(format))?;
         let agreed = self.direction.sends() && remote.direction.receives() && !self.holds;
         remote.audio.filter(|_| may_speak && agreed).map(|to| (to, payload_type))
+    }
+
+    /// Takes the keys that both have described.
+    pub(super) fn agree_keys(&mut self) {
+        match (self.keys(), &mut self.srtp) {
+            (Some(keys), Some(srtp)) => srtp.agree(keys),
+            (Some(keys), srtp @ None) => *srtp = Some(Srtp::new(keys)),
+            (None, srtp) => *srtp = None,
+        }
+    }
+
+    fn keys(&self) -> Option<SrtpKeys> {
+        let own = self.own.key.as_ref()?;
+        let theirs = self.remote.as_ref()?.key_for(own)?;
+        let suite = SrtpSuite::named(&own.suite)?;
+        Some(SrtpKeys { receive: SrtpKey::new(suite, &theirs.key)?, send: SrtpKey::new(suite, &own.key)? })
+    }
+
+    /// A packet of its voice as it goes out; `None`: there are no keys for it.
+    pub(super) fn seal(&mut self, packet: Bytes) -> Option<Bytes> {
+        match &mut self.srtp {
+            Some(srtp) => srtp.seal_rtp(&packet).map(Bytes::copy_from_slice),
+            None => self.own.key.is_none().then_some(packet),
+        }
+    }
+
+    /// A packet that came in, in plain; `None` if it is not authentic.
+    pub(super) fn open(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
+        let mut packet = packet.to_vec();
+        if let Some(srtp) = &mut self.srtp {
+            let length = srtp.open_rtp(&mut packet)?;
+            packet.truncate(length);
+        }
+        Some(packet)
     }
 
     /// When something happens by itself.

@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use trunkline_sip::sdp::Crypto;
+
 /// Who may send (RFC 3264 §5.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Direction {
@@ -60,6 +62,10 @@ pub(super) struct Description {
     pub(super) direction: Direction,
     /// Formats of audio.
     pub(super) formats: Vec<u8>,
+    /// Whether audio is SRTP (RTP/SAVP).
+    is_sealed: bool,
+    /// Its keys.
+    keys: Vec<Crypto>,
     /// Media lines without `m=`.
     media: Vec<String>,
     /// Everything but the `o=` line.
@@ -74,7 +80,7 @@ impl Description {
         let mut audio = (None, None);
         let mut port = 0;
         let (mut origin, mut formats, mut media) = (String::new(), Vec::new(), Vec::new());
-        let mut in_audio = false;
+        let (mut in_audio, mut is_sealed, mut keys) = (false, false, Vec::new());
         for line in text.lines() {
             let (kind, value) = line.split_once('=')?;
             let level = if media.is_empty() { &mut session } else { &mut audio };
@@ -85,7 +91,8 @@ impl Description {
                     if in_audio {
                         let mut words = value.split_whitespace().skip(1);
                         port = words.next()?.parse().ok()?;
-                        formats = words.skip(1).filter_map(|word| word.parse().ok()).collect();
+                        is_sealed = words.next()?.contains("SAVP");
+                        formats = words.filter_map(|word| word.parse().ok()).collect();
                     }
                     media.push(value.to_owned());
                 }
@@ -97,6 +104,8 @@ impl Description {
                     "sendonly" => level.1 = Some(Direction::SendOnly),
                     "recvonly" => level.1 = Some(Direction::RecvOnly),
                     "inactive" => level.1 = Some(Direction::Inactive),
+                    _ if in_audio => keys
+                        .extend(value.strip_prefix("crypto:").and_then(|key| Crypto::parse(key.as_bytes()))),
                     _ => {}
                 },
                 _ => {}
@@ -108,6 +117,8 @@ impl Description {
             audio: address.filter(|ip| !ip.is_unspecified() && port != 0).map(|ip| SocketAddr::new(ip, port)),
             direction: audio.1.or(session.1).unwrap_or(Direction::SendRecv),
             formats,
+            is_sealed,
+            keys,
             media,
             rest: text.lines().filter(|line| !line.starts_with("o=")).flat_map(|line| [line, "\n"]).collect(),
         })
@@ -143,9 +154,18 @@ impl Description {
         !self.direction.receives() || self.audio.is_none()
     }
 
-    /// Whether there is an audio format among those that the phone knows.
-    pub(super) fn fits(&self, known: &[u8]) -> bool {
-        self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
+    /// Whether there is an audio format among those that the phone knows, under the protection that it wants.
+    pub(super) fn fits(&self, known: &[u8], wanted: Option<&Crypto>) -> bool {
+        let is_protected = match wanted {
+            Some(own) => self.is_sealed && self.key_for(own).is_some(),
+            None => !self.is_sealed,
+        };
+        is_protected && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
+    }
+
+    /// The key of the same suite as our own.
+    pub(super) fn key_for(&self, own: &Crypto) -> Option<&Crypto> {
+        self.keys.iter().find(|key| key.suite == own.suite)
     }
 }
 
@@ -165,17 +185,19 @@ pub(super) struct OwnDescription {
     address: SocketAddr,
     /// Further lines of the audio section.
     attributes: String,
+    /// The key that the phone seals with; `None`: it does not.
+    pub(super) key: Option<Crypto>,
     last: String,
 }
 
 impl OwnDescription {
     pub(super) const fn new(user: String, id: u64, address: SocketAddr, attributes: String) -> Self {
-        Self { user, id, version: 0, address, attributes, last: String::new() }
+        Self { user, id, version: 0, address, attributes, key: None, last: String::new() }
     }
 
     /// A full offer.
     pub(super) fn offer(&mut self, formats: &[u8], direction: Direction, black_hole: bool) -> String {
-        let media = self.audio(formats, direction);
+        let media = self.audio(formats, direction, self.key.as_ref());
         self.write(&[media], black_hole)
     }
 
@@ -183,6 +205,11 @@ impl OwnDescription {
     pub(super) fn answer(&mut self, offer: &Description, known: &[u8], direction: Direction) -> String {
         let formats: Vec<u8> =
             offer.formats.iter().copied().filter(|format| known.contains(format)).collect();
+        // RFC 4568 §5.1.2: the answer has the tag of the line that it takes.
+        let key = self.key.clone().map(|own| {
+            let tag = offer.key_for(&own).map_or(own.tag, |theirs| theirs.tag);
+            Crypto { tag, ..own }
+        });
         let mut answered = false;
         let media: Vec<String> = offer
             .media
@@ -190,7 +217,7 @@ impl OwnDescription {
             .map(|line| {
                 if line.starts_with("audio ") && !answered {
                     answered = true;
-                    return self.audio(&formats, direction);
+                    return self.audio(&formats, direction, key.as_ref());
                 }
                 let mut words = line.split_whitespace();
                 let kind = words.next().unwrap_or("audio");
@@ -201,8 +228,9 @@ impl OwnDescription {
         self.write(&media, false)
     }
 
-    fn audio(&self, formats: &[u8], direction: Direction) -> String {
-        let mut text = format!("m=audio {} RTP/AVP", self.address.port());
+    fn audio(&self, formats: &[u8], direction: Direction, key: Option<&Crypto>) -> String {
+        let protocol = if key.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let mut text = format!("m=audio {} {protocol}", self.address.port());
         for format in formats {
             text.push_str(&format!(" {format}"));
         }
@@ -215,6 +243,10 @@ impl OwnDescription {
             });
         }
         text.push_str(&self.attributes);
+        if let Some(key) = key {
+            text.push_str(&String::from_utf8_lossy(&key.line()));
+            text.push_str("\r\n");
+        }
         text.push_str("a=ptime:20\r\na=");
         text.push_str(direction.name());
         text.push_str("\r\n");
@@ -287,6 +319,29 @@ mod tests {
         assert!(read(2, 9, 4002).fault_after(&last).is_some());
         assert!(read(1, 9, 4002).fault_after(&last).is_some());
         assert!(read(3, 8, 4002).fault_after(&last).is_some());
+    }
+
+    #[test]
+    fn a_sealed_offer_is_answered_under_its_own_tag_and_by_nobody_else() {
+        let key =
+            |tag, byte| Crypto { tag, suite: "AES_CM_128_HMAC_SHA1_80".to_owned(), key: vec![byte; 30] };
+        let address = "192.0.2.1:4000".parse().unwrap();
+        let own = |key| {
+            let own = OwnDescription::new("bob".to_owned(), 5, address, String::new());
+            OwnDescription { key, ..own }
+        };
+        let sealed = own(Some(key(7, 1))).offer(&[0], Direction::SendRecv, false);
+        let sealed = Description::parse(sealed.as_bytes()).unwrap();
+        let mut bob = own(Some(key(1, 2)));
+        assert!(sealed.fits(&[0], bob.key.as_ref()) && !sealed.fits(&[0], None));
+        let answer = bob.answer(&sealed, &[0], Direction::SendRecv);
+        let answer = Description::parse(answer.as_bytes()).unwrap();
+        assert_eq!(answer.keys, [key(7, 2)]);
+        let other = Crypto { suite: "AEAD_AES_128_GCM".to_owned(), ..key(1, 2) };
+        assert!(!sealed.fits(&[0], Some(&other)));
+        let plain = own(None).offer(&[0], Direction::SendRecv, false);
+        let plain = Description::parse(plain.as_bytes()).unwrap();
+        assert!(plain.fits(&[0], None) && !plain.fits(&[0], bob.key.as_ref()));
     }
 
     #[test]

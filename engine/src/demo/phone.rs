@@ -248,11 +248,15 @@ impl Phone {
         if self.script.dead {
             return;
         }
-        let is_expected = self
-            .calls
-            .iter()
-            .any(|call| call.remote.as_ref().is_some_and(|remote| remote.audio == Some(from)));
-        self.heard.packet(bytes, is_expected);
+        let comes_from =
+            |call: &&mut Call| call.remote.as_ref().is_some_and(|remote| remote.audio == Some(from));
+        let Some(call) = self.calls.iter_mut().rev().find(comes_from) else {
+            return self.heard.packet(bytes, false);
+        };
+        match call.open(bytes) {
+            Some(plain) => self.heard.packet(&plain, true),
+            None => self.heard.unauthentic += 1,
+        }
     }
 
     /// When to call [`Phone::handle_timeout`] if nothing arrives.
@@ -281,8 +285,9 @@ impl Phone {
             self.register(now, out);
         }
         self.mind_the_voice(now);
-        if let Some((to, payload_type)) = self.speaks_to()
-            && let Some(bytes) = self.voice.packet(now, payload_type, self.script.tone_hz)
+        if let Some((index, (to, payload_type))) = self.speaks_to()
+            && let Some(packet) = self.voice.packet(now, payload_type, self.script.tone_hz)
+            && let Some(bytes) = self.calls[index].seal(packet)
         {
             out.rtp.push(RtpDatagram { to, bytes });
         }
@@ -398,6 +403,7 @@ impl Phone {
         let fault = call.remote.as_ref().and_then(|last| description.fault_after(last));
         let is_cut = is_answer && description.sections() != 1;
         call.remote = Some(description);
+        call.agree_keys();
         if let Some(fault) = fault {
             self.complain(fault.to_owned());
         }
@@ -503,9 +509,13 @@ impl Phone {
         }
     }
 
-    fn speaks_to(&self) -> Option<(SocketAddr, u8)> {
+    /// The call that the phone speaks in, and where to.
+    fn speaks_to(&self) -> Option<(usize, (SocketAddr, u8))> {
         let early = self.script.early_media;
-        self.calls.iter().rev().find_map(|call| call.speaks_to(early)).filter(|_| self.script.speaks)
+        let calls = self.calls.iter().enumerate().rev();
+        calls
+            .filter(|_| self.script.speaks)
+            .find_map(|(index, call)| call.speaks_to(early).map(|to| (index, to)))
     }
 
     fn mind_the_voice(&mut self, now: Instant) {
@@ -523,6 +533,7 @@ impl Phone {
             (true, HoldForm::Unspecified) | (false, _) => Direction::SendRecv,
         };
         call.direction = direction;
+        call.own.key.clone_from(&self.script.srtp);
         call.own.offer(&self.script.formats, direction, holds && form == HoldForm::Unspecified)
     }
 }

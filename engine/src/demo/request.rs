@@ -319,6 +319,7 @@ impl Phone {
             let is_offer = call.is_late_offer;
             if is_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
+                call.own.key.clone_from(&self.script.srtp);
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             self.describe(index, described, !is_offer);
@@ -379,6 +380,7 @@ impl Phone {
         if let Some(described) = described {
             if !has_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
+                call.own.key.clone_from(&self.script.srtp);
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             self.describe(index, described, has_offer);

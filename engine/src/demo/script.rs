@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use trunkline_sip::sdp::Crypto;
+
 /// What happens when an INVITE for a call comes in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnInvite {
@@ -53,6 +55,9 @@ pub struct Script {
     pub formats: Vec<u8>,
     /// Further lines of its audio section, each with its line end: `a=rtcp-mux\r\n`.
     pub attributes: String,
+    /// The key that it seals its voice with (SDES, RFC 4568), told with its next description: it describes RTP/SAVP then, and takes
+    /// nothing but this suite. A suite that the phone does not know it only offers. `None`: it takes nothing but RTP/AVP.
+    pub srtp: Option<Crypto>,
     /// How it writes hold.
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
@@ -92,6 +97,7 @@ impl Default for Script {
             refuses_to_offer: false,
             formats: vec![0, 8, 101],
             attributes: String::new(),
+            srtp: None,
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,

@@ -94,8 +94,7 @@ impl Phone {
             return;
         }
         let remote = Description::parse(invite.body());
-        if !invite.body().is_empty() && !remote.as_ref().is_some_and(|offer| offer.fits(&self.script.formats))
-        {
+        if !invite.body().is_empty() && !remote.as_ref().is_some_and(|offer| self.takes(offer)) {
             return self.respond(now, from, invite, 0, (488, ""), &[], out);
         }
         let tag = self.tag();
@@ -128,6 +127,10 @@ impl Phone {
         }
     }
 
+    fn takes(&self, offer: &Description) -> bool {
+        offer.fits(&self.script.formats, self.script.srtp.as_ref())
+    }
+
     fn ring(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
         let body = if self.script.early_media { self.session_body(index) } else { String::new() };
         let status = if body.is_empty() { 180 } else { 183 };
@@ -137,12 +140,15 @@ impl Phone {
     /// The answer to the INVITE's offer, or our offer if it had none.
     fn session_body(&mut self, index: usize) -> String {
         let call = &mut self.calls[index];
+        call.own.key.clone_from(&self.script.srtp);
         let own = if call.holds { Direction::SendOnly } else { Direction::SendRecv };
         match &call.remote {
             Some(offer) if !call.is_late_offer => {
                 let direction = offer.direction.answer(own);
                 call.direction = direction;
-                call.own.answer(offer, &self.script.formats, direction)
+                let body = call.own.answer(offer, &self.script.formats, direction);
+                call.agree_keys();
+                body
             }
             _ => {
                 call.answer_in_ack = true;
@@ -302,7 +308,7 @@ impl Phone {
         if offer.is_none() && self.script.refuses_to_offer {
             return self.respond(now, from, request, id, (488, ""), &[], out);
         }
-        if offer.as_ref().is_some_and(|offer| !offer.fits(&self.script.formats)) {
+        if offer.as_ref().is_some_and(|offer| !self.takes(offer)) {
             return self.respond(now, from, request, id, (488, ""), &[], out);
         }
         let was_held = self.calls[index].remote.as_ref().is_some_and(Description::holds);

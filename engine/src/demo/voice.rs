@@ -37,6 +37,8 @@ pub struct Heard {
     pub foreign: u64,
     /// Packets that are not RTP.
     pub malformed: u64,
+    /// Packets that are not sealed with the key that was agreed.
+    pub unauthentic: u64,
     /// Synchronisation sources in the order of their first packet.
     pub sources: Vec<u32>,
     /// Packets whose sequence number is not one more than the last of their source.

@@ -357,6 +357,8 @@ impl MediaPlane {
         // Commands wait for a leg that will not come: the one in its place starts at the new worker.
         entry.waiting = None;
         let ask = (entry.ask_at, leg);
+        // It has no packets for the kernel any more.
+        self.totals.flows_in_kernel -= u64::from(entry.figures.lose_flow());
         if entry.closing {
             self.legs.remove(&leg);
             self.leave(heard);
@@ -375,6 +377,9 @@ impl MediaPlane {
         out.media.push((worker, open(leg, other, address, setup.silent_after)));
         if let Some(remote) = entry.remote {
             out.media.push((worker, Command::Remote(media_leg(leg), remote)));
+        }
+        if entry.detection != Detection::default() {
+            out.media.push((worker, Command::Detect(media_leg(leg), entry.detection)));
         }
         self.leave(heard);
         Reopened::Moved
@@ -643,6 +648,21 @@ mod tests {
         let reopened = bench.plane.open_failed(bench.now, A, ports, &bench.setup, &mut bench.out);
         assert_eq!((reopened, bench.told()), (Reopened::Moved, vec!["1 open 1".to_owned()]));
         assert_eq!(bench.hear(A, Heard::Leg(C)), ["1 feed 1 leg 3"]);
+    }
+
+    #[test]
+    fn a_leg_that_is_opened_anew_is_told_again_what_it_is_to_report_and_has_no_flow_in_the_kernel() {
+        let mut bench = Bench::new();
+        let detection = Detection { events: true, ..Detection::default() };
+        bench.plane.set_detection(A, detection, &mut bench.out);
+        bench.plane.measured(bench.now, A, LegStats { in_kernel: true, ..LegStats::default() });
+        bench.told();
+        for told in [vec!["0 open 1", "0 detect 1"], Vec::new()] {
+            let ports = bench.plane.legs[&A].ports;
+            bench.plane.open_failed(bench.now, A, ports, &bench.setup, &mut bench.out);
+            assert_eq!(bench.told(), told);
+            assert_eq!(bench.plane.totals().flows_in_kernel, 0);
+        }
     }
 
     #[test]

@@ -218,6 +218,11 @@ impl Figures {
         &self.stats
     }
 
+    /// The leg is not where its packets were forwarded by the kernel; whether they were.
+    pub(super) const fn lose_flow(&mut self) -> bool {
+        std::mem::replace(&mut self.stats.in_kernel, false)
+    }
+
     /// Takes an answer. Whether the call is of another grade from here on.
     pub(super) fn take(&mut self, now: Instant, stats: LegStats, remote: Option<&Remote>) -> bool {
         let before = std::mem::replace(&mut self.stats, stats);

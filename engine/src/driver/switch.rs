@@ -121,9 +121,10 @@ impl SwitchLoop {
 
     async fn run(mut self) {
         let mut inputs = Vec::with_capacity(BATCH);
+        let mut retry = None;
         loop {
             let look = self.presence.deadline();
-            let wake = Some(self.switch.deadline().map_or(look, |deadline| deadline.min(look)));
+            let wake = [Some(look), self.switch.deadline(), retry].into_iter().flatten().min();
             let blocked = self.workers.iter_mut().find(|outlet| outlet.is_blocked());
             tokio::select! {
                 biased;
@@ -150,6 +151,7 @@ impl SwitchLoop {
                     self.guarded("an application that is gone", |switch, out| switch.app_gone(now, app, out));
                 }
             }
+            retry = self.relays.flush(now);
             let gauges = self.switch.gauges();
             self.metrics.set_switch(
                 gauges.calls as u64,

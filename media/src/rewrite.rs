@@ -4,7 +4,7 @@
 //! later one is moved into the first one's numbers, one packet and the elapsed time further on.
 
 use crate::rtp::Header;
-use crate::stats::{clock_hz, is_jump};
+use crate::stats::{MAX_MISORDER, clock_hz};
 use crate::tally::Gain;
 use crate::worker::TimeShift;
 
@@ -27,6 +27,8 @@ pub(crate) struct Rewrite {
     timestamp_delta: u32,
     /// The sequence number of the source that would prove a fall behind to be a restart (RFC 3550 A.1).
     restart_at: Option<u16>,
+    /// How many numbers were skipped that the source may still use.
+    skipped: u16,
 }
 
 /// How the present source is moved into the stream.
@@ -122,6 +124,7 @@ impl Rewrite {
         let packets = u16::try_from(unknown_us / PACKET_MIN_US).unwrap_or(SKIP_MAX).min(SKIP_MAX);
         self.highest = self.highest.wrapping_add(packets);
         self.spanned = self.spanned.wrapping_add(u32::from(packets));
+        self.skipped = self.skipped.saturating_add(packets);
     }
 
     /// The stream as the far end knows it, and its timestamp at this moment; `None` before its first packet.
@@ -156,7 +159,7 @@ impl Rewrite {
     /// behind to be late: then it is moved as another source would be.
     #[cold]
     fn restarts(&mut self, now_us: u64, header: &Header, sequence: u16) -> bool {
-        if !is_jump(sequence.wrapping_sub(self.highest)) {
+        if self.highest.wrapping_sub(sequence) <= MAX_MISORDER.saturating_add(self.skipped) {
             return false;
         }
         if self.restart_at != Some(header.sequence) {
@@ -187,6 +190,7 @@ impl Rewrite {
         }
         self.source = Some(header.ssrc);
         self.restart_at = None;
+        self.skipped = 0;
     }
 }
 
@@ -289,6 +293,17 @@ mod tests {
             assert_eq!(open.continue_with(0, &header(7, sequence, 0)), header(7, sequence, 0));
         }
         assert_eq!(open.highest, 10_002);
+    }
+
+    #[test]
+    fn a_source_goes_on_in_numbers_that_were_skipped() {
+        let mut rewrite = Rewrite::default();
+        rewrite.continue_with(0, &header(7, 100, 0));
+        rewrite.skip(5_000_000);
+        for sequence in 101..1_000 {
+            assert_eq!(rewrite.continue_with(0, &header(7, sequence, 0)), header(7, sequence, 0));
+        }
+        assert_eq!(rewrite.continue_with(0, &header(9, 0, 0)).sequence, 1_000);
     }
 
     #[test]

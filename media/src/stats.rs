@@ -158,7 +158,7 @@ pub(crate) struct ReceptionReport {
 /// A.1: a jump of fewer sequence numbers is loss; of more, perhaps a restart.
 pub(crate) const MAX_DROPOUT: u16 = 3_000;
 /// A.1: a packet at most this old is late; an older one is perhaps a restart. All of them are in `Reception::seen`.
-const MAX_MISORDER: u16 = 100;
+pub(crate) const MAX_MISORDER: u16 = 100;
 
 /// Whether so many sequence numbers ahead of the highest, modulo 2^16, are neither loss nor lateness (A.1).
 pub(crate) const fn is_jump(ahead: u16) -> bool {

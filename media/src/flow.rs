@@ -5,7 +5,9 @@
 //! Verdict::Rtp of the leg that is heard ▶ rewrite ▶ where to ▶ sealed, if it is SRTP
 //! ```
 
+mod checked;
 mod offloaded;
+mod reported;
 mod secured;
 
 use std::net::{IpAddr, SocketAddr};
@@ -13,14 +15,13 @@ use std::net::{IpAddr, SocketAddr};
 use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
 use crate::latch::{Admission, Latch};
-use crate::limits::CHECKS_PER_SECOND_MAX;
 use crate::rewrite::{Rewrite, Shift};
-use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
+use crate::rtcp;
 use crate::rtp::Header;
-use crate::rtp::header::FIXED_BYTES;
-use crate::stats::{FarReport, LegStats, Reception};
-use crate::stun::{self, ANSWER_BYTES_MAX, Check};
+use crate::stats::{LegStats, Reception};
+use crate::stun;
 use crate::worker::TimeShift;
+use reported::SENT_REPORTS;
 use secured::Sessions;
 
 /// Which socket of the pair.
@@ -122,18 +123,6 @@ struct Aside {
     checks: (u64, u32),
 }
 
-/// An answer to a connectivity check.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct CheckAnswer {
-    /// Its length, in bytes.
-    pub(crate) length: usize,
-    /// The check latched its source.
-    pub(crate) latched: bool,
-}
-
-/// How many sender reports a far end may be behind with its answer for the round trip to be measured by it.
-const SENT_REPORTS: usize = 4;
-
 /// The payload type of comfort noise (RFC 3389).
 const COMFORT_NOISE: u8 = 13;
 
@@ -234,58 +223,6 @@ impl Flow {
     /// The clock of the timestamps of the speech that came last, in hertz; 0 where it is not known.
     pub(crate) fn speech_clock_hz(&self) -> u32 {
         self.aside.speech_clock_hz
-    }
-
-    /// Notes when a sender report was sent to the far end, to know the round trip when it is answered.
-    pub(crate) fn note_report_sent(&mut self, now_us: u64, compound: &[u8]) {
-        if let Some(middle) = rtcp::sender_time(compound) {
-            let aside = &mut *self.aside;
-            aside.sent_reports[aside.oldest_sent] = (middle, now_us);
-            aside.oldest_sent = (aside.oldest_sent + 1) % SENT_REPORTS;
-        }
-    }
-
-    /// Takes what the far end reports of the stream that it is sent, whose timestamps have this clock.
-    pub(crate) fn hear_report(&mut self, now_us: u64, compound: &[u8], clock_hz: u32) {
-        let Some((ssrc, _)) = self.outbound.rewrite.stream(now_us) else { return };
-        let Some(block) = rtcp::block_about(compound, ssrc) else { return };
-        // Gaps that were there before are none of the far end's network. (One that a duplicate makes up for in number is.)
-        let packets = self.outbound.packets;
-        let gaps = self.outbound.rewrite.sequence_numbers().saturating_sub(packets);
-        let lost = u64::try_from(block.lost).unwrap_or(0).saturating_sub(gaps).min(packets);
-        let jitter_us = (u64::from(block.jitter) * 1_000_000).checked_div(u64::from(clock_hz)).unwrap_or(0);
-        let aside = &mut *self.aside;
-        aside.counters.reported = Some(FarReport {
-            packets,
-            lost,
-            fraction_lost: block.fraction_lost,
-            jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
-        });
-        let answers = |sent: &&(u32, u64)| block.last_report != 0 && sent.0 == block.last_report;
-        if let Some((_, sent_us)) = aside.sent_reports.iter().find(answers) {
-            let kept_us = u64::from(block.delay) * 1_000_000 / 65_536;
-            let round_trip_us = now_us.saturating_sub(*sent_us).saturating_sub(kept_us);
-            aside.counters.round_trip_us = u32::try_from(round_trip_us).ok();
-        }
-    }
-
-    /// Notes when a compound with a sender report came, to say so in the next report.
-    pub(crate) fn note_report(&mut self, now_us: u64, compound: &[u8]) {
-        if let Some(middle) = rtcp::sender_time(compound) {
-            self.aside.last_report = Some((middle, now_us));
-        }
-    }
-
-    /// Writes a report of the relay's own on the stream to the far end and on the one from it; `None` before the first packet.
-    pub(crate) fn report(&mut self, now_us: u64, out: &mut [u8; REPORT_BYTES]) -> Option<usize> {
-        let stream = self.outbound.rewrite.stream(now_us)?;
-        let octets = self.outbound.bytes.saturating_sub(self.outbound.packets * FIXED_BYTES as u64);
-        let said = Said { stream, now_us, packets: self.outbound.packets, octets };
-        let heard = self.inbound.reception.report().map(|reception| Heard {
-            reception,
-            last_report: self.aside.last_report.map(|(middle, at_us)| (middle, now_us.saturating_sub(at_us))),
-        });
-        Some(rtcp::compose(&said, heard.as_ref(), out))
     }
 
     /// Where reports go, and by which socket; nowhere before there are keys for them.
@@ -397,44 +334,6 @@ impl Flow {
         }
     }
 
-    /// Judges a connectivity check and writes the answer to it. `None`: there is none, for it proves nothing.
-    #[cold]
-    pub(crate) fn check(
-        &mut self,
-        now_us: u64,
-        channel: Channel,
-        from: SocketAddr,
-        packet: &[u8],
-        destinations: &Destinations,
-        answer: &mut [u8; ANSWER_BYTES_MAX],
-    ) -> Option<CheckAnswer> {
-        let credentials = self.aside.remote.and_then(|remote| remote.ice)?;
-        // Who does not know the name of the session uses up nothing.
-        if !stun::is_addressed(packet, &credentials) {
-            self.aside.counters.foreign += 1;
-            return None;
-        }
-        let (since_us, count) = &mut self.aside.checks;
-        if now_us.saturating_sub(*since_us) >= 1_000_000 {
-            (*since_us, *count) = (now_us, 0);
-        }
-        *count = count.saturating_add(1);
-        let proven = if *count <= CHECKS_PER_SECOND_MAX { Check::read(packet, &credentials) } else { None };
-        let Some(check) = proven.filter(|_| destinations.permit(from)) else {
-            self.aside.counters.foreign += 1;
-            return None;
-        };
-        let mut latched = false;
-        if check.nominates && check.succeeds() {
-            match channel {
-                Channel::Rtp => latched = self.inbound.latch.nominate(now_us, from, check.priority),
-                Channel::Rtcp => self.inbound.latch.nominate_rtcp(now_us, from),
-            }
-            self.find_destinations(destinations);
-        }
-        Some(CheckAnswer { length: check.answer(from, &credentials, answer), latched })
-    }
-
     /// Judges what is neither RTP nor RTCP.
     #[cold]
     fn receive_other(&mut self, packet: &[u8]) -> Other {
@@ -487,8 +386,8 @@ impl Flow {
         };
         let named = remote.rtp.filter(trusted);
         // Who still speaks from an address of an earlier description is heard, and answered where it listens.
-        let is_former = latch.is_former();
-        let peer = if is_former { named.or(latch.source()) } else { latch.source().or(named) };
+        let (source, is_former) = (latch.source(), latch.is_former());
+        let peer = if is_former { named.or(source) } else { source.or(named) };
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
         let allowed = remote.send && remote.rtp.is_some();
         self.outbound.to = peer.filter(|_| allowed);
@@ -498,7 +397,7 @@ impl Flow {
         } else {
             let named = remote.rtcp.filter(trusted);
             // A far end that speaks from elsewhere than it said is behind NAT: its named RTCP address is not its own.
-            let is_its_own = |to: &SocketAddr| latch.source().is_none_or(|source| source.ip() == to.ip());
+            let is_its_own = |to: &SocketAddr| source.is_none_or(|source| source.ip() == to.ip());
             let named = named.filter(|to| is_former || is_its_own(to));
             latch.rtcp_source().or(named)
         };
@@ -530,13 +429,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::command::{ForeignCodec, IceCredentials, PayloadTypes};
+    use crate::command::{ForeignCodec, PayloadTypes};
 
-    fn at(address: &str) -> SocketAddr {
+    pub(super) fn at(address: &str) -> SocketAddr {
         address.parse().unwrap()
     }
 
-    fn remote(rtp: &str, rtcp: &str) -> Remote {
+    pub(super) fn remote(rtp: &str, rtcp: &str) -> Remote {
         Remote {
             rtp: Some(at(rtp)),
             rtcp: Some(at(rtcp)),
@@ -552,13 +451,13 @@ mod tests {
         }
     }
 
-    fn flow(remote: &Remote) -> Flow {
+    pub(super) fn flow(remote: &Remote) -> Flow {
         let mut flow = Flow::default();
         flow.agree(0, remote, &Destinations::default());
         flow
     }
 
-    fn rtp(sequence: u8) -> Vec<u8> {
+    pub(super) fn rtp(sequence: u8) -> Vec<u8> {
         let mut packet = vec![0x80, 0, 0, sequence, 0, 0, 0, 0, 0, 0, 0, 7];
         packet.resize(172, 0xff);
         packet
@@ -568,7 +467,7 @@ mod tests {
         flow.receive(0, Channel::Rtp, at(from), packet, &Destinations::default())
     }
 
-    fn goes_to(flow: &mut Flow) -> Option<SocketAddr> {
+    pub(super) fn goes_to(flow: &mut Flow) -> Option<SocketAddr> {
         let mut packet = rtp(9);
         let header = Header::read(&packet).unwrap();
         flow.address(0, &header, &mut packet)
@@ -645,65 +544,6 @@ mod tests {
         assert_eq!((flow.stats().foreign, flow.stats().packets_received), (1, 0));
     }
 
-    const OURS: IceCredentials =
-        IceCredentials { ufrag: *b"ufragABC", password: *b"0123456789abcdefghijklmn" };
-
-    fn check(
-        flow: &mut Flow,
-        now_us: u64,
-        channel: Channel,
-        from: &str,
-        packet: &[u8],
-    ) -> Option<CheckAnswer> {
-        assert_eq!(flow.receive(now_us, channel, at(from), packet, &Destinations::default()), Verdict::Check);
-        let mut answer = [0; ANSWER_BYTES_MAX];
-        flow.check(now_us, channel, at(from), packet, &Destinations::default(), &mut answer)
-    }
-
-    #[test]
-    fn who_checks_is_sent_nothing_until_a_check_nominates_its_source() {
-        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
-        assert_eq!((goes_to(&mut flow), flow.rtcp_to()), (None, None));
-        let request = stun::testing::check(&OURS, 9, false);
-        let answered = check(&mut flow, 0, Channel::Rtp, "198.51.100.9:61000", &request).unwrap();
-        assert_eq!((answered.latched, goes_to(&mut flow)), (false, None));
-        let request = stun::testing::check(&OURS, 9, true);
-        let answered = check(&mut flow, 0, Channel::Rtp, "198.51.100.9:61000", &request).unwrap();
-        assert!(answered.latched && answered.length > 0);
-        assert_eq!(goes_to(&mut flow), Some(at("198.51.100.9:61000")));
-        check(&mut flow, 0, Channel::Rtcp, "198.51.100.9:61007", &request).unwrap();
-        assert_eq!(flow.rtcp_to(), Some((Channel::Rtcp, at("198.51.100.9:61007"))));
-        assert_eq!((flow.stats().malformed, flow.stats().foreign), (0, 0));
-    }
-
-    #[test]
-    fn checks_without_proof_have_no_answer_and_a_flood_of_them_neither() {
-        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
-        let mut forged = stun::testing::check(&OURS, 9, true);
-        forged[50] ^= 1;
-        assert_eq!(check(&mut flow, 0, Channel::Rtp, "203.0.113.66:4000", &forged), None);
-        let request = stun::testing::check(&OURS, 9, false);
-        let answers = (0..10_000)
-            .filter(|_| check(&mut flow, 0, Channel::Rtp, "192.0.2.1:4000", &request).is_some())
-            .count();
-        assert_eq!(answers, CHECKS_PER_SECOND_MAX as usize - 1);
-        assert!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
-        assert_eq!(check(&mut flow, 1_000_000, Channel::Rtp, "192.0.2.1:53", &request), None);
-    }
-
-    #[test]
-    fn a_strangers_flood_keeps_no_check_of_the_far_end_from_being_answered() {
-        let mut flow = flow(&Remote { ice: Some(OURS), ..remote("192.0.2.1:4000", "192.0.2.1:4001") });
-        let guessed = IceCredentials { ufrag: *b"guessed!", ..OURS };
-        let forged = stun::testing::check(&guessed, 9, true);
-        for _ in 0..10_000 {
-            assert_eq!(check(&mut flow, 0, Channel::Rtp, "203.0.113.66:4000", &forged), None);
-        }
-        let request = stun::testing::check(&OURS, 9, true);
-        assert!(check(&mut flow, 0, Channel::Rtp, "192.0.2.1:4000", &request).is_some());
-        assert_eq!(flow.stats().foreign, 10_000);
-    }
-
     #[test]
     fn jitter_is_measured_by_the_clock_that_was_agreed_and_not_by_events() {
         let opus = ForeignCodec { name: 1, clock_hz: 48_000 };
@@ -725,59 +565,6 @@ mod tests {
             assert_eq!(hear(at_us, 101, sequence, 2_880), (625, Some(96), 48_000));
         }
         assert_eq!(hear(170_000, 96, 8, 7_680), (585, Some(96), 48_000));
-    }
-
-    /// A flow to whose far end packets of these sequence numbers were sent.
-    fn speaking_to(sequences: &[u8]) -> Flow {
-        let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4001"));
-        for &sequence in sequences {
-            let mut packet = rtp(sequence);
-            let header = Header::read(&packet).unwrap();
-            flow.address(0, &header, &mut packet);
-            flow.count_sent(packet.len(), true);
-        }
-        flow
-    }
-
-    /// A receiver report about the stream that the flow says: words of the block after the SSRC.
-    fn receiver_report(block: [u32; 5]) -> Vec<u8> {
-        let words = [0x81c9_0007, 0xabc, 7].into_iter().chain(block);
-        words.flat_map(u32::to_be_bytes).collect()
-    }
-
-    #[test]
-    fn what_was_missing_before_is_not_the_far_ends_loss() {
-        let mut flow = speaking_to(&[1, 2, 5, 6, 7, 8, 9, 10]);
-        // It misses four, of which two never came here.
-        flow.hear_report(0, &receiver_report([0x8000_0004, 10, 80, 0, 0]), 8_000);
-        let reported = FarReport { packets: 8, lost: 2, fraction_lost: 128, jitter_us: 10_000 };
-        assert_eq!((flow.stats().reported, flow.stats().round_trip_us), (Some(reported), None));
-        // What cannot be is not believed; a clock that is not known measures nothing.
-        flow.hear_report(0, &receiver_report([0x007f_ffff, 10, 80, 0, 0]), 0);
-        let reported = FarReport { packets: 8, lost: 8, fraction_lost: 0, jitter_us: 0 };
-        assert_eq!(flow.stats().reported, Some(reported));
-    }
-
-    #[test]
-    fn the_round_trip_is_what_the_far_end_did_not_keep() {
-        let sender_report = |middle: u32| {
-            let words = [0x80c8_0006, 7, middle >> 16, middle << 16, 0, 0, 0];
-            words.into_iter().flat_map(u32::to_be_bytes).collect::<Vec<u8>>()
-        };
-        let mut flow = speaking_to(&[1]);
-        for n in 1..=5_u32 {
-            flow.note_report_sent(u64::from(n) * 1_000_000, &sender_report(n));
-        }
-        // It kept the fourth for half a second.
-        flow.hear_report(4_540_000, &receiver_report([0, 1, 0, 4, 32_768]), 8_000);
-        assert_eq!(flow.stats().round_trip_us, Some(40_000));
-        // The first is too old to be known, the next names none, the third says that it kept it for longer than that.
-        for block in [[0, 1, 0, 1, 0], [0, 1, 0, 0, 0]] {
-            flow.hear_report(9_000_000, &receiver_report(block), 8_000);
-            assert_eq!(flow.stats().round_trip_us, Some(40_000));
-        }
-        flow.hear_report(5_100_000, &receiver_report([0, 1, 0, 5, u32::MAX]), 8_000);
-        assert_eq!(flow.stats().round_trip_us, Some(0));
     }
 
     #[test]

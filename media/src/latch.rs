@@ -227,6 +227,7 @@ impl Latch {
         }
         self.trust.candidates = [None; CANDIDATES_MAX];
         self.trust.checked = checked;
+        self.trust.is_guess = false;
         self.source = Some(from);
         true
     }

@@ -1,16 +1,26 @@
 //! Legs in conferences: who joins and leaves, what is said, and the mix that each member is sent.
 
 use super::playing::TICK_US;
-use super::{Hears, Membership, RelayWorker};
+use super::{Hears, RelayWorker};
 use crate::command::{ConferenceId, Event, Feed};
 use crate::conference::Conference;
 use crate::io::DatagramIo;
-use crate::playout::PACKET_BYTES;
+use crate::playout::{Numbers, PACKET_BYTES};
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
 
 /// Microseconds in a tick of the codecs' timestamps.
 const TIMESTAMP_US: u64 = 125;
+
+/// A leg's part in a conference.
+#[derive(Debug)]
+pub(super) struct Membership {
+    /// The conference, by its place in the worker.
+    pub(super) conference: u32,
+    /// The member, by its place in the conference.
+    pub(super) member: usize,
+    pub(super) numbers: Numbers,
+}
 
 impl<I: DatagramIo> RelayWorker<I> {
     /// Makes a leg a member; where the conference is full it hears silence.

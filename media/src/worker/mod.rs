@@ -14,11 +14,13 @@ mod checking;
 mod conferring;
 mod digits;
 mod diverting;
+mod feeding;
 mod moving;
 mod offloading;
 mod playing;
 mod reporting;
 mod shaking;
+mod silence;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -31,7 +33,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use smallvec::SmallVec;
 
-use crate::command::{Command, Event, Feed, LegId, PortPair, Remote};
+use crate::command::{Command, Event, LegId, PortPair, Remote};
 use crate::conference::Conference;
 use crate::conversion::Conversion;
 use crate::destination::Destinations;
@@ -40,9 +42,7 @@ use crate::dtls::{DtlsIdentity, is_dtls};
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
-use crate::limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, SILENCE_MIN};
-use crate::playout::{Numbers, Player};
-use crate::rtcp::{self, Streams};
+use crate::limits::{DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN};
 use crate::rtp::Header;
 use crate::stats::LegStats;
 
@@ -184,40 +184,11 @@ impl<S> Leg<S> {
     }
 }
 
-#[derive(Debug)]
-enum Hears {
-    Nothing,
-    Leg(u32),
-    /// A leg that is not open.
-    Awaited(LegId),
-    Player(Box<Player>),
-    Conference(Box<Membership>),
-}
-
-/// A leg's part in a conference.
-#[derive(Debug)]
-struct Membership {
-    /// The conference, by its place in the worker.
-    conference: u32,
-    /// The member, by its place in the conference.
-    member: usize,
-    numbers: Numbers,
-}
-
-/// Watches for a far end that says nothing.
-#[derive(Debug)]
-struct Silence {
-    after_us: u64,
-    /// From when on it is expected to speak.
-    since_us: u64,
-    told: bool,
-    /// Whether an entry of `silences` will look at it.
-    watched: bool,
-}
-
 use digits::Digits;
+use feeding::Hears;
 pub(crate) use moving::Shift as TimeShift;
 use offloading::{Offload, Path};
+use silence::Silence;
 
 impl<I: DatagramIo> RelayWorker<I> {
     /// A worker without legs.
@@ -367,13 +338,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let now_us = self.begin(now);
         self.tick_due(now_us, out);
         self.review_due(now_us);
-        while let Some(&Reverse((due_us, slot, generation))) = self.silences.peek() {
-            if due_us > now_us {
-                break;
-            }
-            self.silences.pop();
-            self.check_silence(now_us, slot, generation, out);
-        }
+        self.silences_due(now_us, out);
         self.in_hand = None;
     }
 
@@ -441,12 +406,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             out.push(Event::OpenFailed { leg: id, ports });
             return;
         };
-        let silence = silent_after.map(|after| Silence {
-            after_us: u64::try_from(after.max(SILENCE_MIN).as_micros()).unwrap_or(u64::MAX),
-            since_us: 0,
-            told: false,
-            watched: false,
-        });
+        let silence = silent_after.map(Silence::of);
         self.slots[slot as usize].leg = Some(Leg {
             flow: Flow::new(self.continuity),
             listeners: SmallVec::new(),
@@ -480,101 +440,12 @@ impl<I: DatagramIo> RelayWorker<I> {
         leg.flow.agree(now_us, remote, &self.destinations);
         // Who is to speak from another address has as long again for it.
         let begins = !was_expected || leg.flow.heard_at_us() < heard_at_us;
-        if let Some(silence) = &mut leg.silence
-            && remote.receive
-            && begins
-        {
-            silence.since_us = now_us;
-            silence.told = false;
-            if !mem::replace(&mut silence.watched, true) {
-                let due_us = now_us.saturating_add(silence.after_us);
-                self.silences.push(Reverse((due_us, slot, place.generation)));
-            }
+        if remote.receive && begins {
+            self.expect_speech(now_us, slot);
         }
         self.begin_handshakes(now_us, slot);
         self.find_conversions(now_us, slot);
         self.ripen(slot);
-    }
-
-    fn feed(&mut self, now_us: u64, id: LegId, feed: &Feed) {
-        let Some(&slot) = self.slot_of.get(&id) else { return };
-        let source = match feed {
-            Feed::Leg(source) => self.slot_of.get(source).copied(),
-            Feed::Nothing | Feed::Silence | Feed::Tone(_) | Feed::Music(_) | Feed::Conference(_) => None,
-        };
-        if let Feed::Conference(conference) = feed
-            && self.conference_of(slot) == Some(*conference)
-        {
-            return;
-        }
-        if let (Some(source), Some(leg)) = (source, self.leg(slot))
-            && matches!(leg.hears, Hears::Leg(heard) if heard == source)
-        {
-            return;
-        }
-        self.end_feed(slot);
-        if let Some(source) = source {
-            self.hear(now_us, slot, source);
-        } else if let Feed::Leg(source) = *feed {
-            self.awaiting.entry(source).or_default().push(slot);
-            self.set_hears(slot, Hears::Awaited(source));
-        } else if let Feed::Conference(conference) = *feed {
-            self.join(now_us, slot, conference);
-        } else {
-            self.play(now_us, slot, feed);
-        }
-    }
-
-    /// Lets one leg hear another.
-    fn hear(&mut self, now_us: u64, hearer: u32, source: u32) {
-        self.recall_from(source);
-        let Some(source_leg) = self.leg(source) else { return };
-        let hears = if source_leg.listeners.len() < LISTENERS_MAX {
-            source_leg.listeners.push(hearer);
-            Hears::Leg(source)
-        } else {
-            Hears::Nothing
-        };
-        self.set_hears(hearer, hears);
-        self.find_conversion(now_us, hearer);
-    }
-
-    fn set_hears(&mut self, slot: u32, hears: Hears) {
-        if let Some(leg) = self.leg(slot) {
-            leg.hears = hears;
-        }
-    }
-
-    /// Lets a leg hear nothing.
-    fn end_feed(&mut self, slot: u32) {
-        self.recall_to(slot);
-        let Some(leg) = self.leg(slot) else { return };
-        leg.flow.end_source();
-        match mem::replace(&mut leg.hears, Hears::Nothing) {
-            Hears::Nothing => {}
-            Hears::Leg(source) => {
-                if let Some(source) = self.leg(source) {
-                    source.listeners.retain(|listener| *listener != slot);
-                }
-                self.ripen(source);
-            }
-            Hears::Awaited(source) => {
-                if let Some(hearers) = self.awaiting.get_mut(&source) {
-                    hearers.retain(|hearer| *hearer != slot);
-                    if hearers.is_empty() {
-                        self.awaiting.remove(&source);
-                    }
-                }
-            }
-            Hears::Player(_) => self.playing.retain(|playing| *playing != slot),
-            Hears::Conference(membership) => self.leave(slot, &membership),
-        }
-        if let Some(leg) = self.leg(slot)
-            && leg.conversion.take().is_some()
-        {
-            self.transcoding.retain(|transcoding| *transcoding != slot);
-            self.set_diverted(slot);
-        }
     }
 
     fn close(&mut self, slot: u32, out: &mut Vec<Event>) {
@@ -738,92 +609,6 @@ impl<I: DatagramIo> RelayWorker<I> {
             heard |= self.pass(now_us, listener, sealed, header, packet);
         }
         heard
-    }
-
-    #[cold]
-    fn relay_rtcp(&mut self, now_us: u64, slot: u32, compound: &[u8]) {
-        let mut translated = [0; DATAGRAM_BYTES_MAX];
-        // What is reported is judged by what was said and heard until now.
-        self.look_from(slot);
-        self.look_to(slot);
-        let clock_hz = self.heard_clock_hz(slot);
-        let Some(leg) = self.leg(slot) else { return };
-        if !leg.flow.is_sealed() {
-            leg.flow.note_report(now_us, compound);
-            leg.flow.hear_report(now_us, compound, clock_hz);
-        }
-        let listeners = leg.listeners.clone();
-        let sealed = leg.flow.is_sealed();
-        let heard_by_sender = match leg.hears {
-            Hears::Leg(source) if !leg.hears_transcoded() => leg.flow.shift().map(|shift| (source, shift)),
-            Hears::Leg(_) => None,
-            Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_) => None,
-        };
-        for listener in listeners {
-            let Some(hearer) = &mut self.slots[listener as usize].leg else { continue };
-            // What the relay transcodes it reports on itself.
-            if hearer.hears_transcoded() {
-                continue;
-            }
-            if hearer.flow.rtcp_to().is_none() {
-                continue;
-            }
-            let streams = Streams {
-                said: hearer.flow.shift(),
-                heard: heard_by_sender.filter(|(source, _)| *source == listener).map(|(_, shift)| shift),
-            };
-            let report = if sealed {
-                compound
-            } else {
-                let length = rtcp::translate(compound, &streams, &mut translated);
-                &translated[..length]
-            };
-            if report.is_empty() || sealed != hearer.flow.is_sealed() {
-                continue;
-            }
-            if hearer.send_report(&mut self.io, report) && !sealed {
-                hearer.flow.note_report_sent(now_us, report);
-            }
-        }
-    }
-
-    /// The clock of the timestamps that a leg hears, in hertz: what the relay itself says has 8 kHz.
-    fn heard_clock_hz(&self, slot: u32) -> u32 {
-        let leg = |slot: u32| self.slots.get(slot as usize)?.leg.as_ref();
-        match leg(slot).map(|leg| &leg.hears) {
-            Some(Hears::Leg(source)) => leg(*source).map_or(0, |leg| leg.flow.speech_clock_hz()),
-            Some(Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_)) | None => {
-                8_000
-            }
-        }
-    }
-
-    fn check_silence(&mut self, now_us: u64, slot: u32, generation: u32, out: &mut Vec<Event>) {
-        let place = self.slots.get(slot as usize).filter(|place| place.generation == generation);
-        if place.is_none() {
-            return;
-        }
-        self.look_from(slot);
-        let Some(leg) = self.leg(slot) else { return };
-        let Some(silence) = &mut leg.silence else { return };
-        if !leg.flow.is_expected_to_speak() {
-            silence.watched = false;
-            return;
-        }
-        let quiet_since_us = leg.flow.heard_at_us().max(silence.since_us);
-        let due_us = quiet_since_us.saturating_add(silence.after_us);
-        if due_us > now_us {
-            silence.told = false;
-            self.silences.push(Reverse((due_us, slot, generation)));
-            return;
-        }
-        if !silence.told {
-            silence.told = true;
-            out.push(Event::Silent { leg: leg.id });
-        }
-        // Looks again whether it spoke in between.
-        let again_us = now_us.saturating_add(silence.after_us);
-        self.silences.push(Reverse((again_us, slot, generation)));
     }
 }
 

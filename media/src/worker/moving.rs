@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::mem;
 use std::time::Instant;
 
-use super::{Hears, Leg, Offload, Path, RelayWorker, Slot};
+use super::{Leg, Offload, Path, RelayWorker, Slot};
 use crate::command::{Event, LegId};
 use crate::flow::Channel;
 use crate::io::{DatagramIo, Token};
@@ -67,12 +67,9 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
         let shift = Shift::between(epoch, self.epoch);
         leg.flow.shift_time(&shift);
-        if let Some(silence) = &mut leg.silence {
-            silence.since_us = shift.apply(silence.since_us);
-            if silence.watched {
-                // Looks at once, and then knows when to look again.
-                self.silences.push(Reverse((now_us, slot, generation)));
-            }
+        if leg.silence.as_mut().is_some_and(|silence| silence.shift_time(&shift)) {
+            // Looks at once, and then knows when to look again.
+            self.silences.push(Reverse((now_us, slot, generation)));
         }
         if leg.saying.is_some() {
             self.saying.push(slot);
@@ -98,16 +95,6 @@ impl<I: DatagramIo> RelayWorker<I> {
             self.slots.push(Slot { generation: 0, leg: None });
             u32::try_from(self.slots.len() - 1).expect("ports run out long before slots")
         })
-    }
-
-    /// Lets those who heard a leg that is gone hear nothing.
-    pub(super) fn let_go(&mut self, listeners: impl IntoIterator<Item = u32>) {
-        for listener in listeners {
-            if let Some(listener) = self.leg(listener) {
-                listener.hears = Hears::Nothing;
-                listener.flow.end_source();
-            }
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
-use crate::driver::{Running, notify_service_manager};
+use crate::driver::{Running, notify_service_manager, probe_kernel};
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -34,11 +34,14 @@ pub(crate) async fn serve(named: Option<&Path>, state_directory: Option<&Path>) 
     }
 }
 
-/// Says whether a configuration is good. Exit code 0 or 2.
+/// Says whether a configuration is good, and what the relay in the kernel would do here. Exit code 0 or 2.
 pub(crate) fn check(named: Option<&Path>) -> ExitCode {
     match config::check(named) {
-        Ok(text) => {
-            say(&text);
+        Ok(checked) => {
+            say(&checked.text);
+            if let Some(line) = checked.config.and_then(|config| probe_kernel(&config.media)) {
+                say(&format!("{line}\n"));
+            }
             ExitCode::SUCCESS
         }
         Err(text) => {

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::daemon::{Daemon, Directory, executable};
+use crate::http;
 use crate::network::{alone, run};
 use crate::process::{Process, Stream};
 
@@ -19,6 +20,9 @@ fn a_power_cut_leaves_nothing_behind() {
         let mut daemon = Daemon::start(directory.path(), &config("require", "kernel_hook = \"xdp-generic\""));
         assert!(daemon.process.seen().any(|line| line.contains("in-kernel relay: XDP generic on tl1")));
         assert!(runs_on_interface());
+        let attached = "trunkline_media_kernel_attached{interface=\"tl1\",hook=\"XDP generic\"} 1\n";
+        assert!(http::get("/metrics", None).text.contains(attached));
+        assert_eq!(daemon.metric("trunkline_media_kernel_flows_max"), 5_000.0);
         let before = pinned();
         assert_eq!(before.len(), 1);
         daemon.process.kill();
@@ -59,6 +63,38 @@ fn a_missing_capability_is_named() {
             assert!(said.contains(capability), "{said}");
             assert!(!daemon.wait_exit(READY_WITHIN).success());
         }
+    });
+}
+
+/// It loads the program, which tells most of what may be missing, and touches no interface.
+#[test]
+fn check_says_what_would_be_done_in_the_kernel() {
+    alone(|| {
+        run("mount", &["-t", "bpf", "bpf", "/sys/fs/bpf"]);
+        make_interface();
+        let directory = Directory::create();
+        let check = |kernel: &str, more: &str, capabilities: &str| {
+            fs::write(directory.path().join("trunkline.toml"), config(kernel, more))
+                .expect("a directory of ours");
+            let mut command = Command::new("setpriv");
+            command.arg(format!("--bounding-set={capabilities}")).arg(executable());
+            command.current_dir(directory.path()).args(["check", "--config", "trunkline.toml"]);
+            let output = command.output().expect("it starts");
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let said = check("require", "kernel_hook = \"xdp-generic\"", "+all");
+        assert!(said.ends_with("\nin-kernel relay: would run: XDP generic on tl1\n"), "{said}");
+        assert!(!runs_on_interface() && !fs::exists("/sys/fs/bpf/trunkline").expect("it is mounted"));
+        let said = check("auto", "kernel_interfaces = [\"tl1\", \"tl9\"]", "+all");
+        assert!(said.contains("would run: tc on tl1; tl9 is not there"), "{said}");
+        for (kernel, would) in [("auto", "relayed in user space"), ("require", "would not start")] {
+            let said = check(kernel, "", "-bpf,-sys_admin");
+            assert!(said.contains(would) && said.contains("CAP_BPF"), "{said}");
+            let said = check(kernel, "kernel_interfaces = [\"tl9\"]", "+all");
+            assert!(said.contains(would) && said.contains("no interface"), "{said}");
+        }
+        assert_eq!(check("off", "", "+all").lines().count(), 1);
     });
 }
 

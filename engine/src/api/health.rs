@@ -9,8 +9,10 @@ use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
+use trunkline_media::kernel::KernelStatus;
 
 use super::Shared;
 use crate::handle::MetricsSnapshot;
@@ -20,6 +22,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let mut registry = Registry::with_prefix("trunkline");
     shared.engine.call_quality().register(&mut registry);
     registry.register_collector(Box::new(Numbers(shared.engine.metrics())));
+    register_kernel(&mut registry, shared.engine.kernel_relay());
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
@@ -36,6 +39,31 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
+}
+
+/// What the relay in the kernel runs on, and how full it is.
+fn register_kernel(registry: &mut Registry, relay: Option<&KernelStatus>) {
+    let (flows, flows_max) = relay.map_or((0, 0), |relay| (relay.live() as u64, relay.flows_max()));
+    let gauge = |value: u64| ConstGauge::new(value.min(i64::MAX as u64) as i64);
+    registry.register(
+        "media_kernel_flows",
+        "Directions of calls that the kernel forwards by itself.",
+        gauge(flows),
+    );
+    registry.register(
+        "media_kernel_flows_max",
+        "Directions of calls that the kernel has room for; 0 where it forwards none.",
+        gauge(flows_max.into()),
+    );
+    let attached = Family::<[(&'static str, String); 2], Gauge>::default();
+    for (interface, hook) in relay.map(KernelStatus::attached).unwrap_or_default() {
+        attached.get_or_create(&[("interface", interface), ("hook", hook.to_string())]).set(1);
+    }
+    registry.register(
+        "media_kernel_attached",
+        "Interfaces on which the kernel forwards, and at which hook: 1 each.",
+        attached,
+    );
 }
 
 /// The numbers of one moment.
@@ -58,18 +86,13 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
         ("sip_dialogs", "SIP dialogs, early ones included.", numbers.sip_dialogs),
         ("sip_transactions", "SIP transactions in any state.", numbers.sip_transactions),
         ("media_ports_in_use", "RTP and RTCP ports bound or in quarantine.", numbers.media_ports_in_use),
-        (
-            "media_kernel_flows",
-            "Directions of calls that the kernel forwards by itself.",
-            numbers.media.flows_in_kernel,
-        ),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),

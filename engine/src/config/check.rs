@@ -5,25 +5,34 @@ use std::path::Path;
 
 use super::{Config, ConfigError};
 
+/// A configuration without errors.
+#[derive(Debug)]
+pub struct Checked {
+    /// What to tell the person: a line.
+    pub text: String,
+    /// What was read; `None` where there is no file.
+    pub config: Option<Config>,
+}
+
 /// Checks the file that [`Config::find`] finds and returns what to tell the person.
 ///
 /// # Errors
 /// The text names every error, a line each.
-pub fn check(named: Option<&Path>) -> Result<String, String> {
+pub fn check(named: Option<&Path>) -> Result<Checked, String> {
     let Some(path) = Config::find(named) else {
-        return Ok("no configuration file: trunkline would start with the built-in default\n".to_owned());
+        let text = "no configuration file: trunkline would start with the built-in default\n".to_owned();
+        return Ok(Checked { text, config: None });
     };
-    match Config::load(&path) {
-        Ok(config) => Ok(format!(
-            "{}: good: {}, {}, {}, {}\n",
-            path.display(),
-            count(config.lines.len(), "line"),
-            count(config.trunks.len(), "trunk"),
-            count(config.routes.len(), "route"),
-            count(config.apps.len(), "app"),
-        )),
-        Err(errors) => Err(list(&errors)),
-    }
+    let config = Config::load(&path).map_err(|errors| list(&errors))?;
+    let text = format!(
+        "{}: good: {}, {}, {}, {}\n",
+        path.display(),
+        count(config.lines.len(), "line"),
+        count(config.trunks.len(), "trunk"),
+        count(config.routes.len(), "route"),
+        count(config.apps.len(), "app"),
+    );
+    Ok(Checked { text, config: Some(config) })
 }
 
 fn count(number: usize, noun: &str) -> String {

@@ -45,7 +45,7 @@ mod setup;
 mod state_dir;
 mod trunks;
 
-pub use self::check::check;
+pub use self::check::{Checked, check};
 pub use self::error::ConfigError;
 pub use self::phone_table::phone_table;
 pub use self::setup::Account;

@@ -16,16 +16,10 @@ pub(crate) fn start(media: &Media) -> Result<Option<KernelPath>, Missing> {
         KernelRelay::Auto => false,
         KernelRelay::Require => true,
     };
-    let config = KernelPathConfig {
-        flows_max: u32::try_from(media.ports.len() / 2).expect("ports are numbers of 16 bits"),
-        interfaces: media.kernel_interfaces.clone(),
-        hook: media.kernel_hook,
-        dscp: media.dscp,
-    };
     let started = if media.listen.is_loopback() {
-        Err(Missing::Interface("media.listen is an address of this machine alone".to_owned()))
+        Err(only_this_machine())
     } else {
-        KernelPath::start(config, Box::new(|notice| log(&notice)))
+        KernelPath::start(path_config(media), Box::new(|notice| log(&notice)))
     };
     let missing = match started {
         Ok(path) => match path.missing() {
@@ -50,10 +44,73 @@ pub(crate) fn start(media: &Media) -> Result<Option<KernelPath>, Missing> {
     Ok(None)
 }
 
+/// What [`start`] would do for the user who asks, in a line; `None` where the configuration wants nothing of the kernel. No
+/// interface is touched.
+pub(crate) fn probe(media: &Media) -> Option<String> {
+    let is_required = match media.kernel {
+        KernelRelay::Off => return None,
+        KernelRelay::Auto => false,
+        KernelRelay::Require => true,
+    };
+    let config = path_config(media);
+    let probed =
+        if media.listen.is_loopback() { Err(only_this_machine()) } else { KernelPath::probe(&config) };
+    Some(match probed {
+        Ok(would_run) => {
+            let on = would_run.iter().map(|(interface, hook)| format!("{hook} on {interface}"));
+            let mut line = format!("in-kernel relay: would run: {}", on.collect::<Vec<_>>().join(", "));
+            for named in &config.interfaces {
+                if !would_run.iter().any(|(interface, _)| interface == named) {
+                    line.push_str(&format!("; {named} is not there, is down or takes no program"));
+                }
+            }
+            line
+        }
+        Err(missing) if is_required => format!("in-kernel relay: the daemon would not start: {missing}"),
+        Err(missing) => format!("in-kernel relay: none, calls would be relayed in user space: {missing}"),
+    })
+}
+
+fn path_config(media: &Media) -> KernelPathConfig {
+    KernelPathConfig {
+        flows_max: u32::try_from(media.ports.len() / 2).expect("ports are numbers of 16 bits"),
+        interfaces: media.kernel_interfaces.clone(),
+        hook: media.kernel_hook,
+        dscp: media.dscp,
+    }
+}
+
+fn only_this_machine() -> Missing {
+    Missing::Interface("media.listen is an address of this machine alone".to_owned())
+}
+
 fn log(notice: &PathNotice) {
     match notice {
         PathNotice::Attached(interface, hook) => tracing::info!("in-kernel relay: {hook} on {interface}"),
         PathNotice::Refused(interface, why) => tracing::warn!("in-kernel relay: not on {interface}: {why}"),
         PathNotice::Gone(interface) => tracing::info!("in-kernel relay: {interface} is gone or down"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::Config;
+
+    #[test]
+    fn what_is_not_wanted_is_not_tried() {
+        let probed = |keys: &str| {
+            let text = format!("[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n[media]\n{keys}\n");
+            probe(&Config::parse(Path::new("a.toml"), &text).unwrap().media)
+        };
+        assert_eq!(probed("kernel = \"off\""), None);
+        let of_this_machine =
+            "no interface takes the program: media.listen is an address of this machine alone";
+        let auto = probed("kernel = \"auto\"\nlisten = \"127.0.0.1\"").unwrap();
+        assert!(auto.contains("would be relayed in user space") && auto.ends_with(of_this_machine), "{auto}");
+        let required = probed("kernel = \"require\"\nlisten = \"127.0.0.1\"").unwrap();
+        assert!(required.contains("would not start") && required.ends_with(of_this_machine), "{required}");
     }
 }

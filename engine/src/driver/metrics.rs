@@ -1,8 +1,9 @@
 //! Gauges and counters of the running engine: written by the drivers, read by anybody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
+use trunkline_media::kernel::KernelStatus;
 use trunkline_sip::agent::Gauges as AgentGauges;
 
 use super::call_quality::CallQuality;
@@ -39,6 +40,8 @@ pub(crate) struct Metrics {
     media: Mutex<MediaTotals>,
     /// How calls sounded.
     pub(crate) call_quality: CallQuality,
+    /// The relay in the kernel, where there is one.
+    pub(crate) kernel: OnceLock<KernelStatus>,
 }
 
 #[derive(Debug, Default)]
@@ -93,6 +96,7 @@ impl Metrics {
             media_ports_in_use: AtomicU64::new(0),
             media: Mutex::default(),
             call_quality: CallQuality::default(),
+            kernel: OnceLock::new(),
         }
     }
 

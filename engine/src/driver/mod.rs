@@ -27,6 +27,7 @@ pub(crate) mod switch;
 mod udp;
 pub(crate) mod worker;
 
+pub(crate) use kernel::probe as probe_kernel;
 pub(crate) use notify::notify_service_manager;
 pub use start::{Running, StartError};
 pub use store::StoreError;

@@ -132,6 +132,9 @@ impl Running {
         let lifeline = Lifeline::default();
         let mut threads = vec![writer];
         let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
+        if let Some(path) = &kernel {
+            metrics.kernel.get_or_init(|| path.status());
+        }
         let relay_config = relay_config(&config)?;
         if let Some(identity) = &relay_config.identity {
             switch.set_fingerprint(identity.fingerprint());

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
+use trunkline_media::kernel::KernelStatus;
 use trunkline_sip::location::Location;
 
 use super::{Call, Line};
@@ -143,6 +144,11 @@ impl Engine {
     /// How calls sounded.
     pub(crate) fn call_quality(&self) -> &CallQuality {
         &self.shared.metrics.call_quality
+    }
+
+    /// The relay in the kernel, where there is one.
+    pub(crate) fn kernel_relay(&self) -> Option<&KernelStatus> {
+        self.shared.metrics.kernel.get()
     }
 
     /// The applications of the configuration.

@@ -19,7 +19,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -83,12 +83,32 @@ pub struct KernelPathConfig {
     pub dscp: u8,
 }
 
+impl KernelPathConfig {
+    fn wants(&self, link: &netlink::Link) -> bool {
+        let named = &self.interfaces;
+        // What arrives at a port of a bridge arrives at the bridge.
+        let takes_its_own = !matches!(link.port_of.as_str(), "bridge" | "bond" | "team");
+        link.is_up
+            && link.is_ethernet
+            && !link.is_loopback
+            && takes_its_own
+            && (named.is_empty() || named.contains(&link.name))
+    }
+}
+
 /// The loaded program on its interfaces. Dropping it takes it off them, and every flow goes up to its sockets again.
 #[derive(Debug)]
 pub struct KernelPath {
     shared: Arc<Shared>,
     /// What was said by interfaces that did not take the program at the start.
     refused: Vec<String>,
+}
+
+/// What is told of a path to who does not run it. Once the path is dropped it has no interface and no flow.
+#[derive(Clone, Debug)]
+pub struct KernelStatus {
+    shared: Weak<Shared>,
+    flows_max: u32,
 }
 
 /// What the path, its watch and the workers share.
@@ -161,13 +181,40 @@ impl KernelPath {
         Ok(KernelFlows::new(Arc::clone(&self.shared), Maps::duplicate(ports, flows, counts)?))
     }
 
+    /// Where a path would run: the interfaces by name, and the hook that each would be tried at first. The program is loaded
+    /// and let go again, which tells what is missing; no interface is touched, for some drivers lose packets then.
+    ///
+    /// # Errors
+    /// As those of [`Self::start`]; or there is no interface to run on.
+    pub fn probe(config: &KernelPathConfig) -> Result<Vec<(String, Hook)>, Missing> {
+        check_capabilities()?;
+        program::try_to_load(config.flows_max)?;
+        let kernel = |error: io::Error| Missing::Kernel(error.to_string());
+        let links = Netlink::route().and_then(|mut netlink| netlink.links()).map_err(kernel)?;
+        let mut features = XdpFeatures::open().ok();
+        let mut would_run: Vec<_> = links
+            .iter()
+            .filter(|link| config.wants(link))
+            .map(|link| {
+                let ability = features.as_mut().map(|features| features.of(link.index)).unwrap_or_default();
+                (link.name.clone(), program::ladder(link, ability, config.hook)[0])
+            })
+            .collect();
+        would_run.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if would_run.is_empty() {
+            return Err(Missing::Interface("none is up".to_owned()));
+        }
+        Ok(would_run)
+    }
+
     /// The interfaces that the program runs on, by name, and where.
     pub fn attached(&self) -> Vec<(String, Hook)> {
-        let interfaces = lock(&self.shared.interfaces);
-        let on = |interface: &Interface| Some((interface.link.name.clone(), interface.hook?));
-        let mut attached: Vec<_> = interfaces.values().filter_map(on).collect();
-        attached.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        attached
+        self.shared.attached()
+    }
+
+    /// What others may look at while this path lives.
+    pub fn status(&self) -> KernelStatus {
+        KernelStatus { shared: Arc::downgrade(&self.shared), flows_max: self.shared.config.flows_max }
     }
 
     /// What is missing while the program runs on no interface. It will run on one that comes up.
@@ -182,6 +229,23 @@ impl KernelPath {
     /// How many flows the kernel forwards.
     pub fn live(&self) -> usize {
         self.shared.live.load(Ordering::Relaxed)
+    }
+}
+
+impl KernelStatus {
+    /// The interfaces that the program runs on, by name, and where.
+    pub fn attached(&self) -> Vec<(String, Hook)> {
+        self.shared.upgrade().map(|shared| shared.attached()).unwrap_or_default()
+    }
+
+    /// How many flows the kernel forwards.
+    pub fn live(&self) -> usize {
+        self.shared.upgrade().map_or(0, |shared| shared.live.load(Ordering::Relaxed))
+    }
+
+    /// How many flows there can be at once.
+    pub const fn flows_max(&self) -> u32 {
+        self.flows_max
     }
 }
 
@@ -205,6 +269,17 @@ impl Shared {
         lock(&self.counts)
     }
 
+    fn attached(&self) -> Vec<(String, Hook)> {
+        if self.stopped.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let interfaces = lock(&self.interfaces);
+        let on = |interface: &Interface| Some((interface.link.name.clone(), interface.hook?));
+        let mut attached: Vec<_> = interfaces.values().filter_map(on).collect();
+        attached.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        attached
+    }
+
     /// Runs the program on every interface that is there now, and on no other.
     fn look_at_interfaces(&self, netlink: &mut Netlink, on_notice: &mut dyn FnMut(PathNotice)) {
         let Ok(links) = netlink.links() else { return };
@@ -214,12 +289,12 @@ impl Shared {
         let Some(programs) = &mut *programs else { return };
         let mut interfaces = lock(&self.interfaces);
         let before = std::mem::take(&mut *interfaces);
-        programs.keep(|index| links.iter().any(|link| link.index == index && self.is_wanted(link)));
+        programs.keep(|index| links.iter().any(|link| link.index == index && self.config.wants(link)));
         for link in links {
             let was = before.get(&link.index).filter(|was| was.link.name == link.name);
             let ability = features.as_mut().map(|features| features.of(link.index)).unwrap_or_default();
             let mut hook = None;
-            if self.is_wanted(&link) {
+            if self.config.wants(&link) {
                 match programs.attach(&link, ability, self.config.hook) {
                     Ok(on) => {
                         hook = Some(on);
@@ -228,7 +303,7 @@ impl Shared {
                         }
                     }
                     Err(why) => {
-                        let known = was.is_some_and(|was| was.hook.is_none() && self.is_wanted(&was.link));
+                        let known = was.is_some_and(|was| was.hook.is_none() && self.config.wants(&was.link));
                         if !known {
                             on_notice(PathNotice::Refused(link.name.clone(), why));
                         }
@@ -246,17 +321,6 @@ impl Shared {
         }
         let interfaces = interfaces.clone();
         self.ways().set_interfaces(interfaces);
-    }
-
-    fn is_wanted(&self, link: &netlink::Link) -> bool {
-        let named = &self.config.interfaces;
-        // What arrives at a port of a bridge arrives at the bridge.
-        let takes_its_own = !matches!(link.port_of.as_str(), "bridge" | "bond" | "team");
-        link.is_up
-            && link.is_ethernet
-            && !link.is_loopback
-            && takes_its_own
-            && (named.is_empty() || named.contains(&link.name))
     }
 }
 

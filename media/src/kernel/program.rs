@@ -77,16 +77,7 @@ pub(super) struct LoadedMaps {
 impl Programs {
     /// Loads the program with room for so many flows.
     pub(super) fn load(flows_max: u32) -> Result<(Self, LoadedMaps), Missing> {
-        let room = Slots::room_for(flows_max);
-        let mut ebpf = EbpfLoader::new()
-            .map_max_entries("ports", flows_max)
-            .map_max_entries("flows", room)
-            .map_max_entries("counts", room)
-            .map_max_entries("hops", room)
-            .load(OBJECT)
-            .map_err(|error| Missing::Kernel(whole(&error)))?;
-        xdp(&mut ebpf).load().map_err(|error| Missing::Kernel(whole(&error)))?;
-        tc(&mut ebpf).load().map_err(|error| Missing::Kernel(whole(&error)))?;
+        let mut ebpf = load(flows_max)?;
         let pins = Pins::make(&mut ebpf);
         let maps = LoadedMaps {
             ports: take(&mut ebpf, "ports"),
@@ -98,9 +89,6 @@ impl Programs {
     }
 
     /// Runs on an interface, by the first hook of the ladder that it takes; says why it takes none.
-    ///
-    /// Native XDP only in drivers of hardware: a virtual device has made a packet already, and leaves its checksum to
-    /// hardware that is not there, which only the program of traffic control can see.
     pub(super) fn attach(
         &mut self,
         link: &Link,
@@ -110,15 +98,8 @@ impl Programs {
         if let Some(attached) = self.links.get(&link.index) {
             return Ok(attached.hook);
         }
-        let ladder: &[Hook] = match wanted {
-            Some(Hook::XdpNative) => &[Hook::XdpNative, Hook::Tc],
-            Some(Hook::XdpGeneric) => &[Hook::XdpGeneric, Hook::Tc],
-            Some(Hook::Tc) => &[Hook::Tc],
-            None if link.kind.is_empty() && ability.native => &[Hook::XdpNative, Hook::Tc, Hook::XdpGeneric],
-            None => &[Hook::Tc, Hook::XdpGeneric],
-        };
         let mut refused = String::new();
-        for hook in ladder {
+        for hook in ladder(link, ability, wanted) {
             let held = match hook {
                 Hook::XdpNative => self.attach_xdp(link, XdpMode::Driver),
                 Hook::XdpGeneric => self.attach_xdp(link, XdpMode::Skb),
@@ -167,6 +148,39 @@ impl Programs {
         }
         Ok(Held::Tc { _link: filter })
     }
+}
+
+/// The hooks of an interface in the order in which they are tried.
+///
+/// Native XDP only in drivers of hardware: a virtual device has made a packet already, and leaves its checksum to
+/// hardware that is not there, which only the program of traffic control can see.
+pub(super) const fn ladder(link: &Link, ability: XdpAbility, wanted: Option<Hook>) -> &'static [Hook] {
+    match wanted {
+        Some(Hook::XdpNative) => &[Hook::XdpNative, Hook::Tc],
+        Some(Hook::XdpGeneric) => &[Hook::XdpGeneric, Hook::Tc],
+        Some(Hook::Tc) => &[Hook::Tc],
+        None if link.kind.is_empty() && ability.native => &[Hook::XdpNative, Hook::Tc, Hook::XdpGeneric],
+        None => &[Hook::Tc, Hook::XdpGeneric],
+    }
+}
+
+/// Whether the kernel takes the program; it is let go again.
+pub(super) fn try_to_load(flows_max: u32) -> Result<(), Missing> {
+    load(flows_max).map(drop)
+}
+
+fn load(flows_max: u32) -> Result<Ebpf, Missing> {
+    let room = Slots::room_for(flows_max);
+    let mut ebpf = EbpfLoader::new()
+        .map_max_entries("ports", flows_max)
+        .map_max_entries("flows", room)
+        .map_max_entries("counts", room)
+        .map_max_entries("hops", room)
+        .load(OBJECT)
+        .map_err(|error| Missing::Kernel(whole(&error)))?;
+    xdp(&mut ebpf).load().map_err(|error| Missing::Kernel(whole(&error)))?;
+    tc(&mut ebpf).load().map_err(|error| Missing::Kernel(whole(&error)))?;
+    Ok(ebpf)
 }
 
 /// Whether several programs can run at one hook of traffic control, held by descriptors.

@@ -55,9 +55,16 @@ async fn health_and_the_contract_itself_need_no_token() {
         assert_eq!(stage.ask("GET", path, &[], "").await.status, 200, "{path}");
     }
     let metrics = stage.ask("GET", "/metrics", &[], "").await.body;
-    for gauge in
-        ["calls", "sip_dialogs", "sip_transactions", "media_ports_in_use", "subscriptions", "registrations"]
-    {
+    for gauge in [
+        "calls",
+        "sip_dialogs",
+        "sip_transactions",
+        "media_ports_in_use",
+        "media_kernel_flows",
+        "media_kernel_flows_max",
+        "subscriptions",
+        "registrations",
+    ] {
         assert!(
             metrics.contains(&format!("\n# TYPE trunkline_{gauge} gauge\ntrunkline_{gauge} 0\n"))
                 || metrics.contains(&format!("# TYPE trunkline_{gauge} gauge\ntrunkline_{gauge} 0\n")),

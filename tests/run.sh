@@ -74,7 +74,7 @@ end_to_end() {
     if [ "$(id -u)" != 0 ]; then
         # Capabilities of a user namespace load no program.
         echo "tests/run.sh: not root: the relay in the kernel is NOT tested"
-        skipped=(--skip kernel:: --skip kernel_daemon::)
+        skipped=(--skip kernel:: --skip kernel_daemon:: --skip kernel_moves:: --skip rtcp_storm::in_the_kernel)
     fi
     cargo build --locked --profile "$profile" -p trunkline
     # One test at a time where load is measured, side by side where tests only wait for timers.

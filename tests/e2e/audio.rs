@@ -33,27 +33,17 @@ impl Audio {
 
     /// Writes a WAV file with a tone.
     pub(crate) fn write_tone(path: &Path, tone_hz: f64, seconds: u32) {
-        let rate_hz = 8000_u32;
-        let samples: Vec<u8> = (0..rate_hz * seconds)
-            .flat_map(|n| {
-                let value = (TAU * tone_hz * f64::from(n) / f64::from(rate_hz)).sin() * 10_000.0;
-                (value as i16).to_le_bytes()
-            })
-            .collect();
-        let length = u32::try_from(samples.len()).expect("a short file");
-        let mut file = Vec::new();
-        file.extend(b"RIFF");
-        file.extend((36 + length).to_le_bytes());
-        file.extend(b"WAVEfmt ");
-        file.extend(16_u32.to_le_bytes());
-        file.extend([1, 0, 1, 0]);
-        file.extend(rate_hz.to_le_bytes());
-        file.extend((2 * rate_hz).to_le_bytes());
-        file.extend([2, 0, 16, 0]);
-        file.extend(b"data");
-        file.extend(length.to_le_bytes());
-        file.extend(samples);
-        fs::write(path, file).expect("a directory of ours");
+        let sample = |n| (TAU * tone_hz * f64::from(n) / f64::from(RATE_HZ)).sin() * 10_000.0;
+        write(path, (0..RATE_HZ * seconds).map(|n| sample(n) as i16));
+    }
+
+    /// Writes a WAV file with noise, in which no two packets are the same.
+    pub(crate) fn write_noise(path: &Path, seed: u32, seconds: u32) {
+        let noise = std::iter::successors(Some(seed), |state| {
+            Some(state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223))
+        });
+        let loud = |state: u32| ((state >> 16) as u16).cast_signed() / 4;
+        write(path, noise.take((RATE_HZ * seconds) as usize).map(loud));
     }
 
     /// Seconds in which this tone is loud and nearly all there is.
@@ -84,6 +74,25 @@ pub(crate) fn from_ulaw(octet: u8) -> i16 {
     if octet & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude }
 }
 
+/// One channel of 16 bits at [`RATE_HZ`].
+fn write(path: &Path, samples: impl Iterator<Item = i16>) {
+    let samples: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let length = u32::try_from(samples.len()).expect("a short file");
+    let mut file = Vec::new();
+    file.extend(b"RIFF");
+    file.extend((36 + length).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16_u32.to_le_bytes());
+    file.extend([1, 0, 1, 0]);
+    file.extend(RATE_HZ.to_le_bytes());
+    file.extend((2 * RATE_HZ).to_le_bytes());
+    file.extend([2, 0, 16, 0]);
+    file.extend(b"data");
+    file.extend(length.to_le_bytes());
+    file.extend(samples);
+    fs::write(path, file).expect("a directory of ours");
+}
+
 /// The mean power of one frequency, by Goertzel's algorithm.
 fn power_at(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
     let coefficient = 2.0 * (TAU * tone_hz / f64::from(rate_hz)).cos();
@@ -94,6 +103,8 @@ fn power_at(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
     2.0 * (last * last + before * before - coefficient * last * before) / (n * n)
 }
 
+/// Samples a second of what is written.
+const RATE_HZ: u32 = 8_000;
 /// Short enough that the edge of a tone costs little, long enough to tell 440 Hz from 400.
 const WINDOWS_A_SECOND: usize = 10;
 /// RMS from which a window is not silence.

@@ -31,6 +31,15 @@ pub(crate) enum Answer {
     Auto,
 }
 
+/// What a phone says.
+#[derive(Clone, Copy, Debug)]
+enum Plays<'a> {
+    /// A tone of so many hertz.
+    Tone(f64),
+    /// A WAV file.
+    Recording(&'a Path),
+}
+
 impl Baresip {
     /// Starts phone number `phone` with this account, on the daemon's side of its link as registrar.
     /// `parameters` are those of its registrar's URI: `;transport=tcp`.
@@ -55,7 +64,14 @@ impl Baresip {
         answer: Answer,
         tone_hz: f64,
     ) -> Self {
-        Self::launch(directory, phone, (account, password, parameters), answer, tone_hz, ("", ""))
+        Self::launch(
+            directory,
+            phone,
+            (account, password, parameters),
+            answer,
+            Plays::Tone(tone_hz),
+            ("", ""),
+        )
     }
 
     /// As [`Self::start`]; the phone encrypts its media by this method: `srtp-mand`.
@@ -69,7 +85,7 @@ impl Baresip {
     ) -> Self {
         let module = if method == "dtls_srtp" { "module dtls_srtp.so\n" } else { "module srtp.so\n" };
         let option = format!(";mediaenc={method}");
-        Self::launch(directory, phone, (account, password, ""), answer, TONE_HZ, (module, &option))
+        Self::launch(directory, phone, (account, password, ""), answer, PLAYS, (module, &option))
     }
 
     /// As [`Self::start`]; the phone checks connectivity (ICE) and shares a port with RTCP.
@@ -82,7 +98,20 @@ impl Baresip {
     ) -> Self {
         let modules = "module stun.so\nmodule turn.so\nmodule ice.so\nrtcp_mux yes\n";
         let options = (modules, ";medianat=ice");
-        Self::launch(directory, phone, (account, password, ""), answer, TONE_HZ, options)
+        Self::launch(directory, phone, (account, password, ""), answer, PLAYS, options)
+    }
+
+    /// As [`Self::start`]; the phone plays this file of 8,000 Hz and one channel instead of a tone.
+    pub(crate) fn start_with_recording(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        answer: Answer,
+        recording: &Path,
+    ) -> Self {
+        let plays = Plays::Recording(recording);
+        Self::launch(directory, phone, (account, password, ""), answer, plays, ("", ""))
     }
 
     fn launch(
@@ -90,13 +119,20 @@ impl Baresip {
         phone: u8,
         (account, password, parameters): (&str, &str, &str),
         answer: Answer,
-        tone_hz: f64,
+        plays: Plays<'_>,
         (modules, options): (&str, &str),
     ) -> Self {
         let directory = directory.join(format!("baresip-{account}"));
         fs::create_dir_all(&directory).expect("a directory of ours");
         let config = CONFIG.replace("{directory}", directory.to_str().expect("paths here are UTF-8"));
-        let config = config.replace("{tone}", &tone_hz.to_string());
+        // `ausine` knows only 48 kHz and two channels, `aufile` only what the file has.
+        let source = match plays {
+            Plays::Tone(hz) => format!("ausine,{hz}\nausrc_srate 48000\nausrc_channels 2"),
+            Plays::Recording(file) => {
+                format!("aufile,{}\nausrc_srate 8000\nausrc_channels 1", file.display())
+            }
+        };
+        let config = config.replace("{source}", &source);
         let config = config + modules;
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
         let line = format!(
@@ -199,13 +235,12 @@ impl Baresip {
 /// The tone that each phone plays.
 pub(crate) const TONE_HZ: f64 = 440.0;
 
-/// `ausine` knows only 48 kHz and two channels.
+const PLAYS: Plays<'_> = Plays::Tone(TONE_HZ);
+
 const CONFIG: &str = "\
 poll_method epoll
 sip_listen 0.0.0.0:5060
-audio_source ausine,{tone}
-ausrc_srate 48000
-ausrc_channels 2
+audio_source {source}
 audio_txmode poll
 audio_buffer 20-160
 rtp_tos 184
@@ -214,6 +249,7 @@ statmode_default off
 module_path /usr/lib/baresip/modules
 module g711.so
 module ausine.so
+module aufile.so
 module sndfile.so
 module_tmp uuid.so
 module_tmp account.so

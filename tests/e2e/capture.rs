@@ -52,6 +52,8 @@ impl Capture {
 
     /// Ends it: the UDP datagrams in order.
     pub(crate) fn finish(mut self) -> Vec<Datagram> {
+        // The kernel hands packets over in blocks; one that is not full is lost with the interrupt.
+        self.process.runs_for(BLOCK_HANDED_OVER_WITHIN);
         self.process.signal("INT");
         self.process.wait_exit(Duration::from_secs(20));
         let fields = [
@@ -99,3 +101,6 @@ fn read_line(line: &str) -> Option<Datagram> {
     let payload = (0..hex.len() / 2).filter_map(|n| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok());
     Some(Datagram { at, source, destination, payload: payload.collect() })
 }
+
+/// Twice the time after which dumpcap wants a block that is not full.
+const BLOCK_HANDED_OVER_WITHIN: Duration = Duration::from_millis(500);

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use trunkline_sip::sdp::{
-    Direction, ENGINE_CODECS, FORMATS_MAX, MEDIA_MAX, Origin, SessionDescription, answer_from_other_leg,
-    answer_locally, full_offer, hold_answer, offer_for_other_leg,
+    CRYPTO_LINES_MAX, Crypto, Direction, ENGINE_CODECS, FORMATS_MAX, MEDIA_MAX, Origin, SessionDescription,
+    answer_from_other_leg, answer_locally, full_offer, hold_answer, masked, offer_for_other_leg,
 };
 
 /// Panics if a rule of the session description layer is broken for these octets: half of them are an offer, half an
@@ -28,6 +28,7 @@ fn description(octets: &[u8]) -> Option<SessionDescription> {
     for media in &sdp.media {
         black_box((media.codecs().count(), media.telephone_event(8000), media.speech()));
     }
+    keys(&sdp, octets);
     // What is missing is filled in once; then nothing changes any more.
     if let Some(once) = reread(&sdp)
         && let Some(twice) = reread(&once)
@@ -35,6 +36,39 @@ fn description(octets: &[u8]) -> Option<SessionDescription> {
         assert_eq!(once, twice);
     }
     Some(sdp)
+}
+
+/// What is read of keys, certificates and checks is as long as it must be, prints as it reads, and can be taken out.
+fn keys(sdp: &SessionDescription, octets: &[u8]) {
+    for (index, media) in sdp.media.iter().enumerate() {
+        assert!(media.crypto().count() <= CRYPTO_LINES_MAX);
+        for crypto in media.crypto() {
+            let line = crypto.line();
+            assert_eq!(Crypto::parse(&line[b"a=crypto:".len()..]), Some(crypto));
+        }
+        let plain = media.without_keys();
+        assert!(plain.crypto().count() == 0 && !plain.is_secure());
+        let plain = SessionDescription { media: vec![plain], ..sdp.without_session_keys() };
+        assert_eq!(plain.dtls(0), None);
+        if let Some(dtls) = sdp.dtls(index) {
+            let mut again = plain;
+            again.media[0].lines.extend(dtls.lines());
+            assert_eq!(again.dtls(0), Some(dtls));
+        }
+        if let Some(ice) = sdp.ice(index) {
+            assert!((4..=256).contains(&ice.ufrag.len()) && (22..=256).contains(&ice.password.len()));
+            assert!(!sdp.is_ice_mismatch(index));
+        }
+    }
+    let shown = masked(octets);
+    assert_eq!(shown.len(), octets.len());
+    let marks =
+        |text: &[u8]| text.windows(8).filter(|mark| mark[..7].eq_ignore_ascii_case(b"inline:")).count();
+    assert!(marks(&shown) <= marks(octets));
+    for at in 7..shown.len() {
+        let is_key = shown[at - 7..at].eq_ignore_ascii_case(b"inline:");
+        assert!(!is_key || shown[at] == b'*' || shown[at].is_ascii_whitespace(), "a key is shown");
+    }
 }
 
 /// `None` where the lines that printing adds are one too many.

@@ -8,6 +8,8 @@ use std::path::Path;
 pub mod message;
 #[path = "../../fuzz/src/mutator.rs"]
 pub mod mutator;
+#[path = "../../fuzz/src/sdp.rs"]
+pub mod sdp;
 #[path = "../../fuzz/src/stream.rs"]
 pub mod stream;
 #[path = "../../fuzz/src/uri.rs"]
@@ -42,5 +44,16 @@ fn edited_values_break_no_rule() {
     let mut mutator = mutator::Mutator::new(values, 20_261_121);
     for _ in 0..INPUTS {
         uri::check(&mutator.input());
+    }
+}
+
+#[test]
+fn edited_session_descriptions_break_no_rule() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let seeds = ["offer.sdp", "hold.sdp", "sdes.sdp", "dtls.sdp"].map(|name| seeds.join(name));
+    let seeds = seeds.map(|path| std::fs::read(path).expect("the seeds are part of the repository"));
+    let mut mutator = mutator::Mutator::new(seeds.to_vec(), 20_261_121);
+    for _ in 0..INPUTS / 4 {
+        sdp::check(&mutator.input());
     }
 }

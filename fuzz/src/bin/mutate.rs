@@ -1,4 +1,5 @@
-//! Runs every check on edited torture messages for a time, on stable: `mutate [seconds] [seed]`.
+//! Runs every check on edited torture messages, and that of the relay on edited datagrams, for a time, on stable:
+//! `mutate [seconds] [seed]`.
 //!
 //! An input that breaks a rule is written to the working directory and named; the exit status is then 1.
 
@@ -8,10 +9,10 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trunkline_fuzz::mutator::Mutator;
-use trunkline_fuzz::{agent, digest, message, sdp, stream, uri};
+use trunkline_fuzz::{agent, digest, message, relay, sdp, stream, uri};
 
 /// Name and check of each target.
-const CHECKS: [(&str, fn(&[u8])); 8] = [
+const CHECKS: [(&str, fn(&[u8])); 9] = [
     ("scan", message::scan),
     ("message", message::check),
     ("stream", stream::check),
@@ -20,6 +21,7 @@ const CHECKS: [(&str, fn(&[u8])); 8] = [
     ("sdp", body),
     ("digest", digest::check),
     ("agent", agent::check),
+    ("relay", relay::check),
 ];
 
 fn main() -> ExitCode {
@@ -29,16 +31,19 @@ fn main() -> ExitCode {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = ["../sip/corpus/rfc4475", "../sip/corpus/rfc5118", "seeds"].map(|folder| here.join(folder));
     let mut mutator = Mutator::of_folders(&folders.each_ref().map(AsRef::as_ref), seed);
+    let mut datagrams = Mutator::new(relay::scripts(), seed);
     let start = Instant::now();
     let (mut inputs, mut broken) = (0_u64, 0_u64);
     let mut slowest = [Duration::ZERO; CHECKS.len()];
     while start.elapsed() < Duration::from_secs(seconds) && broken < 10 {
-        let input = mutator.input();
+        let message = mutator.input();
+        let script = datagrams.input();
         for (index, (name, check)) in CHECKS.into_iter().enumerate() {
+            let input = if name == "relay" { &script } else { &message };
             let before = Instant::now();
-            if catch_unwind(|| check(&input)).is_err() {
+            if catch_unwind(|| check(input)).is_err() {
                 let path = format!("{name}-seed{seed}-input{inputs}.bin");
-                std::fs::write(&path, &input).expect("the working directory can be written");
+                std::fs::write(&path, input).expect("the working directory can be written");
                 println!("{name}: rule broken by {path}");
                 broken += 1;
             }

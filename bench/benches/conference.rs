@@ -1,13 +1,12 @@
 //! Mixes a second of a conference in the core, without a system call: what 64 parties cost, of whom three speak. A rise means
 //! that a listener costs more than to take his packet and to send him the mix that all listeners have in common.
 
-use std::hint::black_box;
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use trunkline_media::io::{DatagramIo, Token};
+use trunkline_media::io::Token;
+use trunkline_media::io::nowhere::Nowhere;
 use trunkline_media::{
     Codec, Codecs, Command, ConferenceId, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig,
     RelayWorker, Remote, SourcePolicy, g711,
@@ -16,38 +15,6 @@ use trunkline_media::{
 const PARTIES: u16 = 64;
 const SPEAKERS: u16 = 3;
 const FRAMES: u32 = 50;
-
-/// A network that swallows everything.
-#[derive(Debug, Default)]
-struct Nowhere {
-    tokens: Vec<Token>,
-}
-
-impl DatagramIo for Nowhere {
-    type Socket = ();
-
-    fn bind(&mut self, _address: SocketAddr, token: Token) -> io::Result<()> {
-        self.tokens.push(token);
-        Ok(())
-    }
-
-    fn next_ready(&mut self) -> Option<Token> {
-        None
-    }
-
-    fn receive(&mut self, _socket: &(), _buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        None
-    }
-
-    fn send(&mut self, _socket: &(), packet: &[u8], to: SocketAddr) -> bool {
-        black_box((packet, to));
-        true
-    }
-
-    fn dropped(&self, _socket: &()) -> u64 {
-        0
-    }
-}
 
 fn far(leg: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4_000 + leg))

@@ -2,48 +2,16 @@
 //! its leg, check and count it, and write its header.
 
 use std::hint::black_box;
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use trunkline_media::io::{DatagramIo, Token};
+use trunkline_media::io::Token;
+use trunkline_media::io::nowhere::Nowhere;
 use trunkline_media::{
     Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
     SourcePolicy,
 };
-
-/// A network that swallows everything.
-#[derive(Debug, Default)]
-struct Nowhere {
-    tokens: Vec<Token>,
-}
-
-impl DatagramIo for Nowhere {
-    type Socket = ();
-
-    fn bind(&mut self, _address: SocketAddr, token: Token) -> io::Result<()> {
-        self.tokens.push(token);
-        Ok(())
-    }
-
-    fn next_ready(&mut self) -> Option<Token> {
-        None
-    }
-
-    fn receive(&mut self, _socket: &(), _buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        None
-    }
-
-    fn send(&mut self, _socket: &(), packet: &[u8], to: SocketAddr) -> bool {
-        black_box((packet, to));
-        true
-    }
-
-    fn dropped(&self, _socket: &()) -> u64 {
-        0
-    }
-}
 
 fn far(leg: u64) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 1], 4_000 + u16::try_from(leg).expect("few legs")))

@@ -1,65 +1,20 @@
 //! Relaying a packet allocates nothing.
 
-use std::io;
+mod common;
+
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use trunkline_media::io::kernel::KernelIo;
-use trunkline_media::io::{DatagramIo, Token};
+use trunkline_media::io::nowhere::Nowhere;
 use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
-use trunkline_media::{
-    Codecs, Command, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote,
-    SourcePolicy,
-};
+use trunkline_media::{Command, Feed, LegId, PortPair, Protection, RelayConfig, RelayWorker, Remote};
 
-/// A network that swallows everything.
-#[derive(Debug, Default)]
-struct Nowhere {
-    tokens: Vec<Token>,
-    sent: u64,
-}
+use common::far_end;
 
-impl DatagramIo for Nowhere {
-    type Socket = ();
-
-    fn bind(&mut self, _address: SocketAddr, token: Token) -> io::Result<()> {
-        self.tokens.push(token);
-        Ok(())
-    }
-
-    fn next_ready(&mut self) -> Option<Token> {
-        None
-    }
-
-    fn receive(&mut self, _socket: &(), _buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
-        None
-    }
-
-    fn send(&mut self, _socket: &(), _packet: &[u8], _to: SocketAddr) -> bool {
-        self.sent += 1;
-        true
-    }
-
-    fn dropped(&self, _socket: &()) -> u64 {
-        0
-    }
-}
-
-/// A far end that speaks PCMU from where it said.
+/// RTCP of it comes from the port of RTP.
 fn remote(rtp: SocketAddr) -> Remote {
-    Remote {
-        rtp: Some(rtp),
-        rtcp: Some(rtp),
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0),
-        codecs: Codecs::default(),
-        speaks: Codecs::default(),
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-        ice: None,
-    }
+    Remote { rtcp: Some(rtp), ..far_end(rtp) }
 }
 
 #[test]

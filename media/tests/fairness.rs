@@ -1,5 +1,7 @@
 //! A flooded port starves no other.
 
+mod common;
+
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -7,10 +9,9 @@ use std::time::{Duration, Instant};
 
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::io::{DatagramIo, Token};
-use trunkline_media::{
-    Codecs, Command, Event, Feed, LegId, PACKETS_PER_TURN, PayloadTypes, PortPair, Protection, RelayConfig,
-    RelayWorker, Remote, SourcePolicy,
-};
+use trunkline_media::{Command, Event, Feed, LegId, PACKETS_PER_TURN, PortPair, RelayConfig, RelayWorker};
+
+use common::far_end;
 
 const FAR: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 4_000);
 
@@ -52,22 +53,6 @@ impl DatagramIo for Flooded {
     }
 }
 
-fn remote(rtp: SocketAddr) -> Remote {
-    Remote {
-        rtp: Some(rtp),
-        rtcp: None,
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0),
-        codecs: Codecs::default(),
-        speaks: Codecs::default(),
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-        ice: None,
-    }
-}
-
 #[test]
 #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
 fn a_flooded_port_has_its_turn_and_no_more() {
@@ -78,7 +63,7 @@ fn a_flooded_port_has_its_turn_and_no_more() {
         let leg = LegId(n);
         let ports = PortPair(20_000 + 2 * u16::try_from(n).unwrap());
         worker.command(now, Command::Open { leg, ports, address: FAR.ip(), silent_after: None }, &mut out);
-        worker.command(now, Command::Remote(leg, remote(FAR)), &mut out);
+        worker.command(now, Command::Remote(leg, far_end(FAR)), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let batches = 10;
@@ -120,7 +105,7 @@ fn a_flooded_socket_holds_up_no_other_and_what_it_drops_is_counted() {
     }
     for (n, far) in (0..).zip(&far) {
         let rtp = far.local_addr().unwrap();
-        worker.command(now, Command::Remote(LegId(n), remote(rtp)), &mut out);
+        worker.command(now, Command::Remote(LegId(n), far_end(rtp)), &mut out);
         worker.command(now, Command::Feed(LegId(n), Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let say = |from: usize, sequence: u64| {

@@ -8,8 +8,10 @@
 #![expect(clippy::print_stdout, reason = "how a far end tells what it heard")]
 #![expect(clippy::disallowed_methods, reason = "the kernel has no virtual time")]
 
+mod common;
+
 use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, Command as Program, Stdio};
 use std::sync::Arc;
@@ -21,9 +23,10 @@ use std::{env, fs, thread};
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::kernel::{KernelPath, KernelPathConfig};
 use trunkline_media::{
-    Codec, Codecs, Command, Detection, Event, Feed, LegId, LegStats, PayloadTypes, PortPair, Protection,
-    RelayConfig, RelayHandle, RelayThread, Remote, SourcePolicy,
+    Command, Detection, Event, Feed, LegId, LegStats, PortPair, RelayConfig, RelayHandle, RelayThread,
 };
+
+use common::{A, B, far_end};
 
 const NAME: &str = "nothing_is_lost_doubled_or_overtaken_between_worker_and_kernel";
 /// Which part of the test a process plays: none at first, then the relay, or a far end at this address.
@@ -32,8 +35,6 @@ const RELAY: &str = "relay";
 const PATIENCE: Duration = Duration::from_secs(10);
 const PACKET_EVERY: Duration = Duration::from_millis(4);
 const ROUNDS: u32 = 20;
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
 
 #[test]
 fn nothing_is_lost_doubled_or_overtaken_between_worker_and_kernel() {
@@ -89,7 +90,7 @@ fn moves() {
     for (leg, place) in [(A, 1), (B, 2)] {
         let (address, ports) = (IpAddr::V4(gateway(place)), PortPair(relay_port(place)));
         handle.send(Command::Open { leg, ports, address, silent_after: None }).unwrap();
-        handle.send(Command::Remote(leg, remote(place))).unwrap();
+        handle.send(Command::Remote(leg, far_end((host(place), 4_000).into()))).unwrap();
     }
     handle.send(Command::Feed(A, Feed::Leg(B))).unwrap();
     handle.send(Command::Feed(B, Feed::Leg(A))).unwrap();
@@ -159,24 +160,6 @@ const fn host(place: u8) -> Ipv4Addr {
 
 fn relay_port(place: u8) -> u16 {
     20_000 + 2 * u16::from(place)
-}
-
-fn remote(place: u8) -> Remote {
-    let rtp = SocketAddr::from((host(place), 4_000));
-    let codecs = Codecs::default().with(0, Codec::Pcmu);
-    Remote {
-        rtp: Some(rtp),
-        rtcp: None,
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0),
-        codecs,
-        speaks: codecs,
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-        ice: None,
-    }
 }
 
 fn run(command: &str) {

@@ -1,54 +1,20 @@
 //! Legs that move from one worker to another, in virtual time and in the kernel.
 #![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::net::SocketAddr;
+mod common;
+
 use std::time::{Duration, Instant};
 
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::rtp::Header;
 use trunkline_media::{
-    Codec, Codecs, Command, Destinations, Event, Feed, LegId, Parcel, PayloadTypes, PortPair, Protection,
-    RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Command, Destinations, Event, Feed, LegId, Parcel, PortPair, RelayConfig, RelayWorker, Remote,
 };
 
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
-const ALICE: &str = "192.0.2.1:4000";
-const BOB: &str = "192.0.2.2:5000";
-
-fn at(address: &str) -> SocketAddr {
-    address.parse().unwrap()
-}
+use common::{A, ALICE, B, BOB, at, beginning, far_end, rtp};
 
 fn remote(rtp: &str) -> Remote {
-    let codecs = Codecs::default().with(0, Codec::Pcmu);
-    Remote {
-        rtp: Some(at(rtp)),
-        rtcp: Some(SocketAddr::new(at(rtp).ip(), at(rtp).port() + 1)),
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0),
-        codecs,
-        speaks: codecs,
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-        ice: None,
-    }
-}
-
-fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((u32::from(sequence) * 160).to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.resize(172, 0x55);
-    packet
-}
-
-#[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
-fn beginning() -> Instant {
-    Instant::now()
+    far_end(at(rtp))
 }
 
 /// Two workers whose clocks began at different times.

@@ -1,61 +1,32 @@
 //! Flows that move between the worker and the kernel, in virtual time: what the far ends hear does not show it.
-#![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::net::SocketAddr;
+mod common;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::limits::{OFFLOAD_AFTER_PACKETS, OFFLOAD_RETRY, OFFLOAD_RETRY_MAX};
-use trunkline_media::rtp::Header;
 use trunkline_media::{
-    Codec, Codecs, Command, ConferenceId, Destinations, Detection, DigitVia, Event, Feed, LegId, LegStats,
-    PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
+    Codec, Codecs, Command, ConferenceId, Detection, DigitVia, Event, Feed, LegId, PortPair, Remote,
+    SourcePolicy,
 };
 
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
+use common::{A, ALICE, B, BOB, Relay, at, far_end, header, rtp};
+
 const C: LegId = LegId(3);
-const ALICE: &str = "192.0.2.1:4000";
-const BOB: &str = "192.0.2.2:5000";
 const CAROL: &str = "192.0.2.3:6000";
 const STRANGER: &str = "203.0.113.66:9999";
 /// Packets until a direction is given away.
 const RIPE: u16 = OFFLOAD_AFTER_PACKETS as u16;
 const EVENTS: u8 = 101;
 
-fn at(address: &str) -> SocketAddr {
-    address.parse().unwrap()
-}
-
 fn codecs() -> Codecs {
     Codecs::default().with(0, Codec::Pcmu).with_events(EVENTS)
 }
 
 fn remote(rtp: &str) -> Remote {
-    let rtp = at(rtp);
-    Remote {
-        rtp: Some(rtp),
-        rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0).with(8).with(EVENTS),
-        codecs: codecs(),
-        speaks: codecs(),
-        ice: None,
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-    }
-}
-
-fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((u32::from(sequence) * 160).to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.resize(172, 0x55);
-    packet
+    Remote { codecs: codecs(), speaks: codecs(), ..far_end(at(rtp)) }
 }
 
 /// The key 5 that begins with packet 40, as it begins or as it ends.
@@ -68,117 +39,41 @@ fn event(ssrc: u32, sequence: u16, is_end: bool) -> Vec<u8> {
     packet
 }
 
-fn header(sent: &Sent) -> Header {
-    Header::read(&sent.packet).unwrap()
+const fn ms(time: u64) -> Duration {
+    Duration::from_millis(time)
 }
 
 fn sequences(sent: &[Sent]) -> Vec<u16> {
     sent.iter().map(|sent| header(sent).sequence).collect()
 }
 
-/// A worker, its network with a kernel, and its time.
-struct Relay {
-    worker: RelayWorker<Simulated>,
-    now: Instant,
-    events: Vec<Event>,
+/// Alice on leg A and Bob on leg B, each hearing the other over a network with a kernel; nobody has spoken.
+fn call() -> Relay {
+    let mut relay = Relay::over(Simulated::with_kernel());
+    open(&mut relay, A, 20_000, ALICE);
+    open(&mut relay, B, 20_002, BOB);
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    relay
 }
 
-impl Relay {
-    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
-    fn new() -> Self {
-        let now = Instant::now();
-        let destinations = Destinations::of_engine([], [20_000..=20_999]);
-        let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
-        Self { worker: RelayWorker::new(now, Simulated::with_kernel(), config), now, events: Vec::new() }
-    }
+/// The same call; both directions are the kernel's. Alice has said 0 to 5, Bob 1000 to 1005.
+fn given() -> Relay {
+    let mut relay = call();
+    relay.says(20_000, ALICE, 7, 0..6);
+    relay.says(20_002, BOB, 9, 1_000..1_006);
+    assert_eq!((relay.flows(), relay.worker.flows_in_kernel()), (2, 2));
+    relay
+}
 
-    /// Alice on leg A and Bob on leg B, each hearing the other; nobody has spoken.
-    fn call() -> Self {
-        let mut relay = Self::new();
-        relay.open(A, 20_000, ALICE);
-        relay.open(B, 20_002, BOB);
-        relay.tell(Command::Feed(A, Feed::Leg(B)));
-        relay.tell(Command::Feed(B, Feed::Leg(A)));
-        relay
-    }
-
-    /// The same call; both directions are the kernel's. Alice has said 0 to 5, Bob 1000 to 1005.
-    fn given() -> Self {
-        let mut relay = Self::call();
-        relay.says(20_000, ALICE, 7, 0..6);
-        relay.says(20_002, BOB, 9, 1_000..1_006);
-        assert_eq!((relay.flows(), relay.worker.flows_in_kernel()), (2, 2));
-        relay
-    }
-
-    fn open(&mut self, leg: LegId, port: u16, far: &str) {
-        let address = "192.0.2.100".parse().unwrap();
-        let silent_after = Some(Duration::from_secs(10));
-        self.tell(Command::Open { leg, ports: PortPair(port), address, silent_after });
-        self.tell(Command::Remote(leg, remote(far)));
-    }
-
-    fn tell(&mut self, command: Command) {
-        self.worker.io_mut().set_now(self.now);
-        self.worker.command(self.now, command, &mut self.events);
-        assert!(self.worker.io().flows() <= self.worker.flows_in_kernel());
-    }
-
-    fn arrives(&mut self, port: u16, from: &str, packet: &[u8]) -> Vec<Sent> {
-        let mut packet = packet.to_vec();
-        assert!(self.worker.receive(self.now, port, at(from), &mut packet, &mut self.events));
-        self.worker.io_mut().take_sent()
-    }
-
-    /// Packets every 20 ms; what was sent meanwhile.
-    fn says(&mut self, port: u16, from: &str, ssrc: u32, numbers: std::ops::Range<u16>) -> Vec<Sent> {
-        let mut sent = Vec::new();
-        for sequence in numbers {
-            sent.extend(self.arrives(port, from, &rtp(ssrc, sequence)));
-            sent.extend(self.wait_ms(20));
-        }
-        sent
-    }
-
-    fn wait_ms(&mut self, time_ms: u64) -> Vec<Sent> {
-        let end = self.now + Duration::from_millis(time_ms);
-        while let Some(due) = self.worker.deadline().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.worker.io_mut().set_now(self.now);
-            self.worker.handle_timeout(self.now, &mut self.events);
-        }
-        self.now = end;
-        self.worker.io_mut().take_sent()
-    }
-
-    /// What waits in the sockets is handled as one batch.
-    fn batch(&mut self) -> Vec<Sent> {
-        self.worker.io_mut().set_now(self.now);
-        self.worker.io_mut().poll();
-        self.worker.handle_io(self.now, &mut self.events);
-        self.worker.io_mut().take_sent()
-    }
-
-    fn stats(&mut self, leg: LegId) -> LegStats {
-        self.tell(Command::Stats(leg));
-        match self.events.pop() {
-            Some(Event::Stats { stats, .. }) => stats,
-            other => panic!("no statistics but {other:?}"),
-        }
-    }
-
-    fn flows(&self) -> usize {
-        self.worker.io().flows()
-    }
-
-    fn silences(&self) -> usize {
-        self.events.iter().filter(|event| matches!(event, Event::Silent { .. })).count()
-    }
+fn open(relay: &mut Relay, leg: LegId, port: u16, far: &str) {
+    relay.open(leg, PortPair(port));
+    relay.tell(Command::Remote(leg, remote(far)));
 }
 
 #[test]
 fn each_direction_is_given_away_by_itself_after_some_packets_in_order() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.says(20_000, ALICE, 7, 0..RIPE - 1);
     assert_eq!(relay.flows(), 0);
     relay.says(20_000, ALICE, 7, RIPE - 1..RIPE);
@@ -194,7 +89,7 @@ fn each_direction_is_given_away_by_itself_after_some_packets_in_order() {
 
 #[test]
 fn the_kernel_forwards_as_the_worker_does_and_all_is_counted_once() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     let sent = relay.says(20_000, ALICE, 7, 6..60);
     assert_eq!(sent.len(), 54);
     assert_eq!(sent[0], Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, 6) });
@@ -207,13 +102,13 @@ fn the_kernel_forwards_as_the_worker_does_and_all_is_counted_once() {
         );
         let stats = relay.stats(B);
         assert_eq!((stats.packets_sent, stats.bytes_sent, stats.packets_received), (60, 60 * 172, 6));
-        relay.wait_ms(1_500);
+        relay.wait(ms(1_500));
     }
 }
 
 #[test]
 fn loss_and_disorder_in_the_kernel_and_at_its_border_are_counted_as_ever() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     // 6 is lost on the way into the kernel, 9 late, 10 doubled, 11 lost before it is taken back.
     for sequence in [7, 8, 10, 9, 10, 10] {
         assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, sequence)).len(), 1);
@@ -229,11 +124,11 @@ fn loss_and_disorder_in_the_kernel_and_at_its_border_are_counted_as_ever() {
 
 #[test]
 fn hold_music_and_unhold_are_one_stream() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     let mut heard = relay.says(20_000, ALICE, 7, 6..100);
     relay.tell(Command::Feed(B, Feed::Music(Arc::new([8_000; 50]))));
     assert_eq!(relay.flows(), 1, "Bob's own direction stays");
-    heard.extend(relay.wait_ms(199));
+    heard.extend(relay.wait(ms(199)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     heard.extend(relay.says(20_000, ALICE, 7, 110..150));
     assert_eq!(relay.flows(), 2);
@@ -248,14 +143,14 @@ fn hold_music_and_unhold_are_one_stream() {
 
 #[test]
 fn numbers_go_on_where_they_wrap_in_the_kernel() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.says(20_000, ALICE, 7, 65_530 - RIPE..65_530);
     assert_eq!(relay.flows(), 1);
     relay.says(20_000, ALICE, 7, 65_530..65_535);
     relay.arrives(20_000, ALICE, &rtp(7, 65_535));
     relay.says(20_000, ALICE, 7, 0..3);
     relay.tell(Command::Feed(B, Feed::Silence));
-    let silence = relay.wait_ms(0);
+    let silence = relay.wait(ms(0));
     assert_eq!(sequences(&silence), [3]);
     let stats = relay.stats(A);
     assert_eq!((stats.lost, stats.late + stats.duplicates), (0, 0));
@@ -264,20 +159,20 @@ fn numbers_go_on_where_they_wrap_in_the_kernel() {
 
 #[test]
 fn a_long_talk_in_the_kernel_moves_past_half_the_numbers() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     for sequence in 6..40_000 {
         relay.arrives(20_000, ALICE, &rtp(7, sequence));
     }
     relay.tell(Command::Feed(B, Feed::Silence));
-    assert_eq!(sequences(&relay.wait_ms(0)), [40_000]);
+    assert_eq!(sequences(&relay.wait(ms(0))), [40_000]);
     assert_eq!(relay.stats(A).lost, 0);
 }
 
 #[test]
 fn a_transfer_goes_on_in_the_stream_that_the_phone_knows() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..50);
-    relay.open(C, 20_004, CAROL);
+    open(&mut relay, C, 20_004, CAROL);
     relay.tell(Command::Feed(B, Feed::Leg(C)));
     relay.tell(Command::Feed(C, Feed::Leg(B)));
     relay.tell(Command::Feed(A, Feed::Nothing));
@@ -294,8 +189,8 @@ fn a_transfer_goes_on_in_the_stream_that_the_phone_knows() {
 
 #[test]
 fn a_second_listener_takes_it_back_until_it_is_gone() {
-    let mut relay = Relay::given();
-    relay.open(C, 20_004, CAROL);
+    let mut relay = given();
+    open(&mut relay, C, 20_004, CAROL);
     relay.tell(Command::Feed(C, Feed::Leg(A)));
     let sent = relay.says(20_000, ALICE, 7, 6..20);
     assert_eq!((sent.len(), relay.flows()), (28, 1));
@@ -309,7 +204,7 @@ fn speech_that_is_listened_to_comes_up() {
     let media = Detection { media: true, ..Detection::default() };
     let inband = Detection { inband: true, ..Detection::default() };
     for detection in [media, inband] {
-        let mut relay = Relay::given();
+        let mut relay = given();
         relay.tell(Command::Detect(A, detection));
         assert_eq!(relay.flows(), 1);
         assert_eq!(sequences(&relay.says(20_000, ALICE, 7, 6..40)), (6..40).collect::<Vec<u16>>());
@@ -322,7 +217,7 @@ fn speech_that_is_listened_to_comes_up() {
 
 #[test]
 fn digits_said_as_events_are_heard_while_speech_stays_in_the_kernel() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.tell(Command::Detect(A, Detection { events: true, ..Detection::default() }));
     assert_eq!(relay.flows(), 2);
     relay.says(20_000, ALICE, 7, 6..40);
@@ -341,12 +236,12 @@ fn digits_said_as_events_are_heard_while_speech_stays_in_the_kernel() {
     let stats = relay.stats(A);
     assert_eq!((stats.packets_received, stats.lost, stats.kernel_packets), (50, 0, 43));
     relay.tell(Command::Feed(B, Feed::Silence));
-    assert_eq!(sequences(&relay.wait_ms(0)), [50]);
+    assert_eq!(sequences(&relay.wait(ms(0))), [50]);
 }
 
 #[test]
 fn where_only_events_have_other_numbers_speech_stays_in_the_kernel() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     let other = Codecs::default().with(0, Codec::Pcmu).with_events(96);
     relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }));
     relay.says(20_000, ALICE, 7, 0..RIPE + 5);
@@ -359,7 +254,7 @@ fn where_only_events_have_other_numbers_speech_stays_in_the_kernel() {
 #[test]
 fn speech_that_is_renumbered_or_transcoded_is_not_given_away() {
     for other in [Codecs::default().with(100, Codec::Pcmu), Codecs::default().with(8, Codec::Pcma)] {
-        let mut relay = Relay::call();
+        let mut relay = call();
         relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }));
         assert_eq!(relay.says(20_000, ALICE, 7, 0..100).len(), 100);
         assert_eq!(relay.flows(), 0);
@@ -368,7 +263,7 @@ fn speech_that_is_renumbered_or_transcoded_is_not_given_away() {
 
 #[test]
 fn a_far_end_that_changes_its_codec_is_taken_back_and_given_away_anew() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     let mut heard = Vec::new();
     for sequence in 20..40 {
@@ -382,7 +277,7 @@ fn a_far_end_that_changes_its_codec_is_taken_back_and_given_away_anew() {
 
 #[test]
 fn digits_said_to_a_far_end_take_back_what_it_hears() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     relay.tell(Command::Digits {
         leg: B,
@@ -403,7 +298,7 @@ fn digits_said_to_a_far_end_take_back_what_it_hears() {
 
 #[test]
 fn a_conference_takes_both_directions_and_gives_them_back() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     let mut heard = relay.says(20_000, ALICE, 7, 6..20);
     let room = ConferenceId(1);
     relay.tell(Command::Feed(A, Feed::Conference(room)));
@@ -421,7 +316,7 @@ fn a_conference_takes_both_directions_and_gives_them_back() {
 
 #[test]
 fn another_agreement_takes_back_both_directions() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     relay.tell(Command::Remote(B, remote("192.0.2.2:5500")));
     assert_eq!(relay.flows(), 0);
@@ -435,7 +330,7 @@ fn another_agreement_takes_back_both_directions() {
 
 #[test]
 fn a_far_end_that_moves_to_another_port_is_answered_there() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     let moved = "192.0.2.2:5044";
     assert!(relay.arrives(20_002, moved, &rtp(9, 1_006)).is_empty(), "Bob has just spoken from elsewhere");
@@ -458,7 +353,7 @@ fn a_far_end_that_moves_to_another_port_is_answered_there() {
 
 #[test]
 fn a_source_that_speaks_only_through_the_kernel_is_not_taken_over() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     for sequence in 6..500 {
         relay.says(20_000, ALICE, 7, sequence..sequence + 1);
         assert!(relay.arrives(20_000, "192.0.2.1:4444", &rtp(66, sequence)).is_empty());
@@ -471,7 +366,7 @@ fn a_source_that_speaks_only_through_the_kernel_is_not_taken_over() {
 
 #[test]
 fn a_learnt_source_gives_way_to_the_named_one() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     let window = Duration::from_secs(3);
     let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window };
     relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000") }));
@@ -486,7 +381,7 @@ fn a_learnt_source_gives_way_to_the_named_one() {
 
 #[test]
 fn another_synchronisation_source_goes_on_in_the_same_stream() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     let sent = relay.says(20_000, ALICE, 8, 500..500 + RIPE + 10);
     assert_eq!(sequences(&sent), (20..20 + RIPE + 10).collect::<Vec<u16>>());
@@ -498,7 +393,7 @@ fn another_synchronisation_source_goes_on_in_the_same_stream() {
 
 #[test]
 fn a_sequence_that_begins_anew_is_judged_by_the_worker() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     let sent = relay.says(20_000, ALICE, 7, 40_000..40_000 + 2 * RIPE);
     assert_eq!(sent.len(), usize::from(2 * RIPE));
@@ -507,10 +402,10 @@ fn a_sequence_that_begins_anew_is_judged_by_the_worker() {
 
 #[test]
 fn reports_pass_in_the_numbers_of_the_hearer_while_speech_is_in_the_kernel() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_002, BOB, &rtp(9, 1));
     relay.tell(Command::Feed(A, Feed::Silence));
-    relay.wait_ms(30);
+    relay.wait(ms(30));
     relay.tell(Command::Feed(A, Feed::Leg(B)));
     relay.says(20_002, BOB, 9, 2..2 + RIPE);
     relay.says(20_000, ALICE, 7, 0..RIPE);
@@ -524,7 +419,7 @@ fn reports_pass_in_the_numbers_of_the_hearer_while_speech_is_in_the_kernel() {
 
 #[test]
 fn sealed_packets_pass_the_kernel_bit_by_bit() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }));
     relay.tell(Command::Remote(B, Remote { sealed: true, ..remote(BOB) }));
     let sealed = |sequence| {
@@ -542,19 +437,19 @@ fn sealed_packets_pass_the_kernel_bit_by_bit() {
 
 #[test]
 fn who_speaks_through_the_kernel_is_not_silent() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..1_500);
     assert!(relay.events.iter().any(|event| matches!(event, Event::Silent { leg: B })));
     assert_eq!(relay.silences(), 1);
-    relay.wait_ms(9_000);
+    relay.wait(ms(9_000));
     assert_eq!(relay.silences(), 1);
-    relay.wait_ms(2_000);
+    relay.wait(ms(2_000));
     assert_eq!(relay.silences(), 2);
 }
 
 #[test]
 fn what_waits_in_the_socket_is_not_overtaken() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     let alice = at(ALICE);
     for sequence in 0..RIPE {
         relay.batch();
@@ -578,7 +473,7 @@ fn what_waits_in_the_socket_is_not_overtaken() {
 
 #[test]
 fn a_flooded_socket_is_not_given_away() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.says(20_000, ALICE, 7, 0..RIPE - 1);
     for sequence in RIPE - 1..RIPE + 32 {
         relay.worker.io_mut().arrive(20_000, at(ALICE), &rtp(7, sequence));
@@ -591,7 +486,7 @@ fn a_flooded_socket_is_not_given_away() {
 
 #[test]
 fn a_refusal_is_tried_again_later_and_ever_later() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.worker.io_mut().set_room(0);
     relay.says(20_000, ALICE, 7, 0..RIPE);
     assert_eq!(relay.flows(), 0);
@@ -610,7 +505,7 @@ fn a_refusal_is_tried_again_later_and_ever_later() {
 
 #[test]
 fn flows_that_the_kernel_loses_go_through_the_worker_and_come_back() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..40);
     relay.worker.io_mut().lose_flows();
     let sent = relay.says(20_000, ALICE, 7, 40..200);
@@ -621,17 +516,17 @@ fn flows_that_the_kernel_loses_go_through_the_worker_and_come_back() {
 
 #[test]
 fn numbers_that_were_lost_with_the_kernel_are_not_said_twice() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..40);
     relay.worker.io_mut().lose_flows();
     relay.tell(Command::Feed(B, Feed::Silence));
-    let next = sequences(&relay.wait_ms(0))[0];
+    let next = sequences(&relay.wait(ms(0)))[0];
     assert!((40..140).contains(&next), "{next}");
 }
 
 #[test]
 fn a_flow_whose_packets_pass_the_kernel_by_is_taken_back_for_long() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.worker.io_mut().set_passed_by(true);
     let sent = relay.says(20_000, ALICE, 7, 6..200);
     assert_eq!(sequences(&sent), (6..200).collect::<Vec<u16>>());
@@ -649,7 +544,7 @@ fn a_flow_whose_packets_pass_the_kernel_by_is_taken_back_for_long() {
 
 #[test]
 fn legs_that_close_leave_take_their_flows_along() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     relay.events.clear();
     relay.tell(Command::Close(A));
@@ -657,14 +552,14 @@ fn legs_that_close_leave_take_their_flows_along() {
     assert!(matches!(&relay.events[..], [Event::Closed { stats, .. }]
         if (stats.packets_received, stats.packets_sent, stats.kernel_packets) == (20, 6, 15)));
     assert_eq!(relay.stats(B).packets_sent, 20);
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.worker.close_all(&mut relay.events);
     assert_eq!((relay.flows(), relay.worker.flows_in_kernel(), relay.worker.io().bound()), (0, 0, 0));
 }
 
 #[test]
 fn a_leg_that_is_given_to_another_worker_is_taken_back_first() {
-    let mut relay = Relay::given();
+    let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
     relay.tell(Command::Detach(A));
     assert_eq!(relay.flows(), 0);
@@ -681,7 +576,7 @@ fn a_leg_that_is_given_to_another_worker_is_taken_back_first() {
 
 #[test]
 fn jitter_is_that_of_all_packets() {
-    let mut relays = [Relay::call(), Relay::call()];
+    let mut relays = [call(), call()];
     relays[1].worker.io_mut().set_room(0);
     let jitters = relays.map(|mut relay| {
         for n in 0..300_u16 {
@@ -696,12 +591,12 @@ fn jitter_is_that_of_all_packets() {
 
 #[test]
 fn many_flows_are_looked_at_a_few_at_a_time() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::with_kernel());
     for n in 0..200_u16 {
         let (one, other) = (LegId(2 * u64::from(n)), LegId(2 * u64::from(n) + 1));
         let far = |last| format!("192.0.2.{last}:{}", 4_000 + 4 * n);
-        relay.open(one, 20_000 + 4 * n, &far(1));
-        relay.open(other, 20_002 + 4 * n, &far(2));
+        open(&mut relay, one, 20_000 + 4 * n, &far(1));
+        open(&mut relay, other, 20_002 + 4 * n, &far(2));
         relay.tell(Command::Feed(one, Feed::Leg(other)));
         relay.tell(Command::Feed(other, Feed::Leg(one)));
         for sequence in 0..RIPE {

@@ -1,15 +1,16 @@
 //! A panic over one packet costs the leg of that packet and no other.
 
+mod common;
+
 use std::io;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use trunkline_media::io::{DatagramIo, Token};
-use trunkline_media::{
-    Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker,
-    Remote, SourcePolicy,
-};
+use trunkline_media::{Command, Event, Feed, LegId, PortPair, RelayConfig, RelayWorker};
+
+use common::far_end;
 
 /// A network that panics over packets that end in 13.
 #[derive(Debug, Default)]
@@ -57,20 +58,7 @@ fn the_leg_in_hand_is_closed_and_the_others_go_on() {
         let ports = PortPair(20_000 + 2 * u16::try_from(n).unwrap());
         let address = "0.0.0.0".parse().unwrap();
         worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
-        let remote = Remote {
-            rtp: Some(far),
-            rtcp: None,
-            source: SourcePolicy::Signalled,
-            payload_types: PayloadTypes::default().with(0),
-            codecs: Codecs::default(),
-            speaks: Codecs::default(),
-            send: true,
-            receive: true,
-            sealed: false,
-            protection: Protection::Plain,
-            ice: None,
-        };
-        worker.command(now, Command::Remote(leg, remote), &mut out);
+        worker.command(now, Command::Remote(leg, far_end(far)), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let tokens: Vec<Token> = worker.io().tokens.iter().copied().step_by(2).collect();

@@ -1,130 +1,41 @@
 //! The relay in virtual time: commands and datagrams in, datagrams and events out, on a network that is a value.
 #![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::net::SocketAddr;
+mod common;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 use trunkline_media::io::simulated::{Sent, Simulated};
-use trunkline_media::rtp::Header;
 use trunkline_media::{
-    CallProgress, Codec, Codecs, Command, ConferenceId, Destinations, Detection, DigitVia, Event, Feed,
-    LegId, LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, SourcePolicy,
-    g711,
+    CallProgress, Codec, Codecs, Command, ConferenceId, Detection, DigitVia, Event, Feed, LegId, PortPair,
+    Remote, SourcePolicy, g711,
 };
 
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
+use common::{A, ALICE, B, BOB, Relay, at, far_end, header, rtp};
+
 const A_PORTS: PortPair = PortPair(20_000);
 const B_PORTS: PortPair = PortPair(20_002);
-const ALICE: &str = "192.0.2.1:4000";
-const BOB: &str = "192.0.2.2:5000";
-
-fn at(address: &str) -> SocketAddr {
-    address.parse().unwrap()
-}
-
 fn remote(rtp: &str) -> Remote {
-    let rtp = at(rtp);
-    Remote {
-        rtp: Some(rtp),
-        rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0).with(8).with(101),
-        codecs: Codecs::default().with(0, Codec::Pcmu),
-        speaks: Codecs::default().with(0, Codec::Pcmu),
-        send: true,
-        receive: true,
-        sealed: false,
-        protection: Protection::Plain,
-        ice: None,
-    }
+    far_end(at(rtp))
 }
 
-fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((u32::from(sequence) * 160).to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.resize(172, 0x55);
-    packet
-}
-
-fn header(sent: &Sent) -> Header {
-    Header::read(&sent.packet).unwrap()
-}
-
-/// A worker, its network and its time.
-struct Relay {
-    worker: RelayWorker<Simulated>,
-    now: Instant,
-    events: Vec<Event>,
-}
-
-impl Relay {
-    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
-    fn new() -> Self {
-        let now = Instant::now();
-        let destinations = Destinations::of_engine([], [20_000..=20_999]);
-        let config = RelayConfig { seed: 7, destinations, ..RelayConfig::default() };
-        Self { worker: RelayWorker::new(now, Simulated::new(), config), now, events: Vec::new() }
-    }
-
-    /// Alice on leg A and Bob on leg B, each hearing the other.
-    fn call() -> Self {
-        let mut relay = Self::new();
-        relay.open(A, A_PORTS);
-        relay.open(B, B_PORTS);
-        relay.tell(Command::Remote(A, remote(ALICE)));
-        relay.tell(Command::Remote(B, remote(BOB)));
-        relay.tell(Command::Feed(A, Feed::Leg(B)));
-        relay.tell(Command::Feed(B, Feed::Leg(A)));
-        relay
-    }
-
-    fn open(&mut self, leg: LegId, ports: PortPair) {
-        let address = "192.0.2.100".parse().unwrap();
-        self.tell(Command::Open { leg, ports, address, silent_after: Some(Duration::from_secs(10)) });
-    }
-
-    fn tell(&mut self, command: Command) {
-        self.worker.command(self.now, command, &mut self.events);
-    }
-
-    fn arrives(&mut self, port: u16, from: &str, packet: &[u8]) -> Vec<Sent> {
-        let mut packet = packet.to_vec();
-        assert!(self.worker.receive(self.now, port, at(from), &mut packet, &mut self.events));
-        self.worker.io_mut().take_sent()
-    }
-
-    /// Moves time from deadline to deadline; returns what was sent meanwhile.
-    fn wait(&mut self, time: Duration) -> Vec<Sent> {
-        let end = self.now + time;
-        while let Some(due) = self.worker.deadline().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.worker.handle_timeout(self.now, &mut self.events);
-        }
-        self.now = end;
-        self.worker.io_mut().take_sent()
-    }
-
-    fn stats(&mut self, leg: LegId) -> LegStats {
-        self.tell(Command::Stats(leg));
-        match self.events.pop() {
-            Some(Event::Stats { stats, .. }) => stats,
-            other => panic!("no statistics but {other:?}"),
-        }
-    }
-
-    fn silences(&self) -> usize {
-        self.events.iter().filter(|event| matches!(event, Event::Silent { .. })).count()
-    }
+/// Alice on leg A and Bob on leg B, each hearing the other.
+fn call() -> Relay {
+    let mut relay = Relay::over(Simulated::new());
+    relay.open(A, A_PORTS);
+    relay.open(B, B_PORTS);
+    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    relay
 }
 
 #[test]
 fn audio_passes_both_ways_unchanged() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     for n in 0..100 {
         let sent = relay.arrives(20_000, ALICE, &rtp(7, n));
         assert_eq!(sent, [Sent { local_port: 20_002, to: at(BOB), packet: rtp(7, n) }]);
@@ -138,7 +49,7 @@ fn audio_passes_both_ways_unchanged() {
 
 #[test]
 fn a_far_end_that_moves_to_another_port_is_heard_at_once_whatever_was_under_way() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     let moved = "192.0.2.1:4100";
     relay.tell(Command::Remote(A, remote(moved)));
@@ -151,7 +62,7 @@ fn a_far_end_that_moves_to_another_port_is_heard_at_once_whatever_was_under_way(
 
 #[test]
 fn who_is_to_speak_from_another_address_has_its_time_for_it() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     relay.wait(Duration::from_millis(9_900));
     relay.arrives(20_000, ALICE, &rtp(7, 2));
@@ -168,7 +79,7 @@ fn who_is_to_speak_from_another_address_has_its_time_for_it() {
 
 #[test]
 fn the_answer_goes_to_where_the_far_end_speaks_from() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, "192.0.2.1:4444", &rtp(7, 1));
     assert!(
         matches!(relay.events[..], [Event::Latched { leg: A, source }] if source == at("192.0.2.1:4444"))
@@ -178,7 +89,7 @@ fn the_answer_goes_to_where_the_far_end_speaks_from() {
 
 #[test]
 fn strangers_neither_speak_nor_hear() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     for n in 0..200 {
         assert!(relay.arrives(20_000, "127.0.0.9:6666", &rtp(66, n)).is_empty());
         assert!(relay.arrives(20_002, "127.0.0.9:6666", &rtp(66, n)).is_empty());
@@ -194,7 +105,7 @@ fn strangers_neither_speak_nor_hear() {
 
 #[test]
 fn music_on_hold_keeps_the_stream_that_the_phone_knows() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     for n in 0..5 {
         relay.arrives(20_000, ALICE, &rtp(7, n));
     }
@@ -217,7 +128,7 @@ fn music_on_hold_keeps_the_stream_that_the_phone_knows() {
 
 #[test]
 fn a_transfer_keeps_the_stream_that_the_phone_knows() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 100));
     relay.open(LegId(3), PortPair(20_004));
     relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
@@ -230,7 +141,7 @@ fn a_transfer_keeps_the_stream_that_the_phone_knows() {
 
 #[test]
 fn several_legs_may_hear_one_each_in_its_own_stream() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     relay.open(LegId(3), PortPair(20_004));
     relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
@@ -244,7 +155,7 @@ fn several_legs_may_hear_one_each_in_its_own_stream() {
 
 #[test]
 fn nothing_is_played_to_a_far_end_that_may_not_be_sent_to() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Feed(B, Feed::Tone(CallProgress::Ringback.cadence("us"))));
     relay.tell(Command::Remote(B, Remote { send: false, ..remote(BOB) }));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
@@ -256,7 +167,7 @@ fn nothing_is_played_to_a_far_end_that_may_not_be_sent_to() {
 
 #[test]
 fn silence_is_told_once_and_again_only_after_speech() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Remote(B, Remote { receive: false, ..remote(BOB) }));
     relay.wait(Duration::from_secs(9));
     assert_eq!(relay.silences(), 0);
@@ -271,7 +182,7 @@ fn silence_is_told_once_and_again_only_after_speech() {
 
 #[test]
 fn a_silence_of_no_time_is_told_once_too() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::new());
     let address = "192.0.2.100".parse().unwrap();
     let silent_after = Some(Duration::ZERO);
     relay.tell(Command::Open { leg: A, ports: A_PORTS, address, silent_after });
@@ -283,7 +194,7 @@ fn a_silence_of_no_time_is_told_once_too() {
 
 #[test]
 fn holding_again_and_again_leaves_one_watch() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     for _ in 0..1_000 {
         relay.tell(Command::Remote(A, Remote { receive: false, ..remote(ALICE) }));
         relay.tell(Command::Remote(A, remote(ALICE)));
@@ -295,7 +206,7 @@ fn holding_again_and_again_leaves_one_watch() {
 
 #[test]
 fn reports_are_relayed_in_the_numbers_of_the_hearer() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_002, BOB, &rtp(9, 1));
     relay.tell(Command::Feed(A, Feed::Silence));
     relay.wait(Duration::from_millis(30));
@@ -325,7 +236,7 @@ fn rtcp(count: u8, kind: u8, words: &[u32]) -> Vec<u8> {
 
 #[test]
 fn each_way_is_measured_by_itself() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     // Alice's network loses the third.
     for sequence in [1, 2, 4] {
         relay.arrives(20_000, ALICE, &rtp(7, sequence));
@@ -348,7 +259,7 @@ fn each_way_is_measured_by_itself() {
 
 #[test]
 fn the_relays_own_reports_are_answered_too() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
     let sent = relay.wait(Duration::from_secs(6));
@@ -364,7 +275,7 @@ fn the_relays_own_reports_are_answered_too() {
 
 #[test]
 fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Remote(A, Remote { sealed: true, codecs: Codecs::default(), ..remote(ALICE) }));
     relay.tell(Command::Remote(B, Remote { sealed: true, codecs: Codecs::default(), ..remote(BOB) }));
     let sealed = |sequence| {
@@ -383,7 +294,7 @@ fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
 
 #[test]
 fn what_is_sealed_for_one_only_is_noise_to_the_other() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }));
     assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
     assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
@@ -396,7 +307,7 @@ fn what_is_sealed_for_one_only_is_noise_to_the_other() {
 
 #[test]
 fn with_rtcp_mux_reports_share_the_port() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Remote(B, Remote { rtcp: Some(at(BOB)), ..remote(BOB) }));
     let sent = relay.arrives(20_000, ALICE, &[0x80, 201, 0, 1, 0, 0, 0, 7]);
     assert_eq!((sent[0].local_port, sent[0].to), (20_002, at(BOB)));
@@ -404,7 +315,7 @@ fn with_rtcp_mux_reports_share_the_port() {
 
 #[test]
 fn legs_that_name_each_others_ports_forward_nothing() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::new());
     relay.open(A, A_PORTS);
     relay.open(B, B_PORTS);
     relay.tell(Command::Remote(A, remote("127.0.0.1:20002")));
@@ -418,7 +329,7 @@ fn legs_that_name_each_others_ports_forward_nothing() {
 
 #[test]
 fn a_pair_that_is_taken_is_reported_and_leaves_nothing_bound() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::new());
     relay.worker.io_mut().take_port(20_001);
     relay.open(A, A_PORTS);
     assert!(matches!(relay.events[..], [Event::OpenFailed { leg: A, ports: A_PORTS }]));
@@ -430,7 +341,7 @@ fn a_pair_that_is_taken_is_reported_and_leaves_nothing_bound() {
 
 #[test]
 fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     relay.events.clear();
     relay.tell(Command::Close(A));
@@ -452,7 +363,7 @@ fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
 
 #[test]
 fn a_leg_that_is_not_open_yet_is_heard_once_it_is() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::new());
     relay.open(B, B_PORTS);
     relay.tell(Command::Remote(B, remote(BOB)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
@@ -466,7 +377,7 @@ fn a_leg_that_is_not_open_yet_is_heard_once_it_is() {
 
 #[test]
 fn a_leg_that_waits_for_another_can_change_its_mind() {
-    let mut relay = Relay::new();
+    let mut relay = Relay::over(Simulated::new());
     relay.open(B, B_PORTS);
     relay.tell(Command::Remote(B, remote(BOB)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
@@ -478,7 +389,7 @@ fn a_leg_that_waits_for_another_can_change_its_mind() {
 
 #[test]
 fn a_leg_that_hears_itself_is_an_echo() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Feed(A, Feed::Leg(A)));
     let sent = relay.arrives(20_000, ALICE, &rtp(7, 1));
     let to: Vec<_> = sent.iter().map(|sent| sent.to).collect();
@@ -490,7 +401,7 @@ fn a_leg_that_hears_itself_is_an_echo() {
 
 #[test]
 fn a_leg_opened_twice_is_refused() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.open(A, PortPair(20_006));
     assert!(matches!(relay.events[..], [Event::OpenFailed { leg: A, ports: PortPair(20_006) }]));
     assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 1)).len(), 1);
@@ -498,7 +409,7 @@ fn a_leg_opened_twice_is_refused() {
 
 #[test]
 fn a_datagram_beyond_the_limit_is_malformed() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     let mut packet = rtp(7, 1);
     packet.resize(trunkline_media::DATAGRAM_BYTES_MAX, 0);
     assert_eq!(relay.arrives(20_000, ALICE, &packet).len(), 1);
@@ -509,7 +420,7 @@ fn a_datagram_beyond_the_limit_is_malformed() {
 
 #[test]
 fn the_clock_of_the_players_skips_rather_than_bursts() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     relay.tell(Command::Feed(B, Feed::Silence));
     relay.wait(Duration::from_millis(50));
     relay.now += Duration::from_secs(3_600);
@@ -519,7 +430,7 @@ fn the_clock_of_the_players_skips_rather_than_bursts() {
 
 #[test]
 fn more_listeners_than_the_limit_hear_nothing() {
-    let mut relay = Relay::call();
+    let mut relay = call();
     for n in 0..30 {
         let leg = LegId(100 + n);
         relay.open(leg, PortPair(20_100 + u16::try_from(n).unwrap() * 2));
@@ -568,21 +479,21 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn far_end(number: u8) -> String {
+fn numbered(number: u8) -> String {
     format!("192.0.2.{}:{}", number % 4 + 1, 4_000 + u16::from(number % 3))
 }
 
 proptest! {
     #[test]
     fn whatever_happens_nothing_goes_astray_and_nothing_is_left(steps in proptest::collection::vec(step(), 1..80)) {
-        let mut relay = Relay::new();
+        let mut relay = Relay::over(Simulated::new());
         for step in steps {
             match step {
                 Step::Open(leg) => {
                     relay.open(LegId(leg), PortPair(20_000 + u16::try_from(leg).unwrap() * 2));
                 }
                 Step::Remote(leg, far, send, receive) => {
-                    let mut remote = Remote { send, receive, ..remote(&far_end(far)) };
+                    let mut remote = Remote { send, receive, ..remote(&numbered(far)) };
                     remote.codecs = match far % 4 {
                         0 => Codecs::default(),
                         1 => Codecs::default().with(8, Codec::Pcma),
@@ -594,7 +505,7 @@ proptest! {
                         remote.rtp = None;
                     } else if far > 100 {
                         let window = Duration::from_secs(3);
-                        remote.source = SourcePolicy::Learn { signalling: at(&far_end(far / 2)).ip(), window };
+                        remote.source = SourcePolicy::Learn { signalling: at(&numbered(far / 2)).ip(), window };
                     }
                     relay.tell(Command::Remote(LegId(leg), remote));
                 }
@@ -630,7 +541,7 @@ proptest! {
                 }
                 Step::Close(leg) => relay.tell(Command::Close(LegId(leg))),
                 Step::Packet(port, from, mut packet) => {
-                    let from = at(&far_end(from));
+                    let from = at(&numbered(from));
                     relay.worker.receive(relay.now, 20_000 + port, from, &mut packet, &mut relay.events);
                 }
                 Step::Wait(ms) => {

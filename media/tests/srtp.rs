@@ -1,42 +1,22 @@
 //! Secured legs of the relay in virtual time: what is on their wire, who is believed, and what they hear.
 #![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
-use std::net::SocketAddr;
+mod common;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use trunkline_media::io::simulated::{Sent, Simulated};
 use trunkline_media::srtp::{Srtp, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_media::{
-    CallProgress, Codec, Codecs, Command, Destinations, DtlsIdentity, DtlsPeer, DtlsRole, Event, FarReport,
-    Feed, LegId, LegStats, PayloadTypes, PortPair, Protection, RelayConfig, RelayWorker, Remote, Secured,
-    SourcePolicy,
+    CallProgress, Command, DtlsIdentity, DtlsPeer, DtlsRole, Event, FarReport, Feed, PortPair, Protection,
+    RelayConfig, Remote, Secured, SourcePolicy,
 };
 
-const A: LegId = LegId(1);
-const B: LegId = LegId(2);
-const ALICE: &str = "192.0.2.1:4000";
-const BOB: &str = "192.0.2.2:5000";
-
-fn at(address: &str) -> SocketAddr {
-    address.parse().unwrap()
-}
+use common::{A, ALICE, B, BOB, RELAY, Relay, at, far_end, rtp};
 
 fn remote(rtp: &str, protection: Protection) -> Remote {
-    let rtp = at(rtp);
-    Remote {
-        rtp: Some(rtp),
-        rtcp: Some(SocketAddr::new(rtp.ip(), rtp.port() + 1)),
-        source: SourcePolicy::Signalled,
-        payload_types: PayloadTypes::default().with(0).with(8).with(101),
-        codecs: Codecs::default().with(0, Codec::Pcmu),
-        speaks: Codecs::default().with(0, Codec::Pcmu),
-        send: true,
-        receive: true,
-        sealed: false,
-        protection,
-        ice: None,
-    }
+    Remote { protection, ..far_end(at(rtp)) }
 }
 
 /// The relay's keys with a far end whose key is of these bytes.
@@ -50,15 +30,6 @@ fn far(keys: SrtpKeys) -> Srtp {
     Srtp::new(SrtpKeys { receive: keys.send, send: keys.receive })
 }
 
-fn rtp(ssrc: u32, sequence: u16) -> Vec<u8> {
-    let mut packet = vec![0x80, 0];
-    packet.extend(sequence.to_be_bytes());
-    packet.extend((u32::from(sequence) * 160).to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.resize(172, 0x55);
-    packet
-}
-
 fn open(srtp: &mut Srtp, packet: &[u8]) -> Option<Vec<u8>> {
     let mut packet = packet.to_vec();
     let length = srtp.open_rtp(&mut packet)?;
@@ -66,64 +37,23 @@ fn open(srtp: &mut Srtp, packet: &[u8]) -> Option<Vec<u8>> {
     Some(packet)
 }
 
-struct Relay {
-    worker: RelayWorker<Simulated>,
-    now: Instant,
-    events: Vec<Event>,
+/// Alice on leg A and Bob on leg B, each hearing the other.
+fn call(alice: Protection, bob: Protection) -> Relay {
+    call_as(None, alice, bob)
 }
 
-impl Relay {
-    /// Alice on leg A and Bob on leg B, each hearing the other.
-    fn call(alice: Protection, bob: Protection) -> Self {
-        Self::call_as(None, alice, bob)
+/// The same with a certificate.
+fn call_as(identity: Option<Arc<DtlsIdentity>>, alice: Protection, bob: Protection) -> Relay {
+    let mut relay = Relay::with(Simulated::new(), RelayConfig { identity, ..RelayConfig::default() });
+    for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {
+        let address = RELAY.parse().unwrap();
+        relay.tell(Command::Open { leg, ports, address, silent_after: None });
     }
-
-    /// The same with a certificate.
-    #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
-    fn call_as(identity: Option<Arc<DtlsIdentity>>, alice: Protection, bob: Protection) -> Self {
-        let now = Instant::now();
-        let destinations = Destinations::of_engine([], [20_000..=20_999]);
-        let config = RelayConfig { seed: 7, destinations, identity, ..RelayConfig::default() };
-        let worker = RelayWorker::new(now, Simulated::new(), config);
-        let mut relay = Self { worker, now, events: Vec::new() };
-        for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {
-            let address = "192.0.2.100".parse().unwrap();
-            relay.tell(Command::Open { leg, ports, address, silent_after: None });
-        }
-        relay.tell(Command::Remote(A, remote(ALICE, alice)));
-        relay.tell(Command::Remote(B, remote(BOB, bob)));
-        relay.tell(Command::Feed(A, Feed::Leg(B)));
-        relay.tell(Command::Feed(B, Feed::Leg(A)));
-        relay
-    }
-
-    fn tell(&mut self, command: Command) {
-        self.worker.command(self.now, command, &mut self.events);
-    }
-
-    fn arrives(&mut self, port: u16, from: &str, packet: &[u8]) -> Vec<Sent> {
-        let mut packet = packet.to_vec();
-        assert!(self.worker.receive(self.now, port, at(from), &mut packet, &mut self.events));
-        self.worker.io_mut().take_sent()
-    }
-
-    fn wait(&mut self, time: Duration) -> Vec<Sent> {
-        let end = self.now + time;
-        while let Some(due) = self.worker.deadline().filter(|due| *due <= end) {
-            self.now = self.now.max(due);
-            self.worker.handle_timeout(self.now, &mut self.events);
-        }
-        self.now = end;
-        self.worker.io_mut().take_sent()
-    }
-
-    fn stats(&mut self, leg: LegId) -> LegStats {
-        self.tell(Command::Stats(leg));
-        match self.events.pop() {
-            Some(Event::Stats { stats, .. }) => stats,
-            other => panic!("no statistics but {other:?}"),
-        }
-    }
+    relay.tell(Command::Remote(A, remote(ALICE, alice)));
+    relay.tell(Command::Remote(B, remote(BOB, bob)));
+    relay.tell(Command::Feed(A, Feed::Leg(B)));
+    relay.tell(Command::Feed(B, Feed::Leg(A)));
+    relay
 }
 
 #[test]
@@ -131,7 +61,7 @@ fn a_secured_leg_talks_with_a_plain_one_both_ways() {
     for suite in SrtpSuite::ALL {
         let keys = keys(suite, 1);
         let mut alice = far(keys);
-        let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+        let mut relay = call(Protection::Srtp(keys), Protection::Plain);
         for n in 0..100 {
             let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
             let sent = relay.arrives(20_000, ALICE, &sealed);
@@ -166,7 +96,7 @@ fn what_a_secured_far_end_reports_is_known_as_of_a_plain_one() {
     for protection in [Protection::Srtp(keys), Protection::Plain] {
         let is_secured = protection != Protection::Plain;
         let mut alice = far(keys);
-        let mut relay = Relay::call(protection, Protection::Plain);
+        let mut relay = call(protection, Protection::Plain);
         for n in 0..10 {
             relay.arrives(20_002, BOB, &rtp(9, n));
         }
@@ -196,7 +126,7 @@ fn what_a_secured_far_end_reports_is_known_as_of_a_plain_one() {
 fn what_the_relay_reports_to_a_secured_far_end_is_sealed_and_its_answer_measured() {
     let keys = keys(SrtpSuite::Aes256Gcm, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     relay.tell(Command::Feed(A, Feed::Tone(CallProgress::Ringback.cadence("us"))));
     let sent = relay.wait(Duration::from_secs(6));
     let mut own = sent.into_iter().find(|sent| sent.local_port == 20_001).unwrap().packet;
@@ -216,7 +146,7 @@ fn what_the_relay_reports_to_a_secured_far_end_is_sealed_and_its_answer_measured
 fn two_secured_legs_have_keys_and_suites_of_their_own() {
     let (with_alice, with_bob) = (keys(SrtpSuite::Aes128CmSha1_32, 1), keys(SrtpSuite::Aes256Gcm, 2));
     let (mut alice, mut bob) = (far(with_alice), far(with_bob));
-    let mut relay = Relay::call(Protection::Srtp(with_alice), Protection::Srtp(with_bob));
+    let mut relay = call(Protection::Srtp(with_alice), Protection::Srtp(with_bob));
     let sealed = alice.seal_rtp(&rtp(7, 1)).unwrap().to_vec();
     let sent = relay.arrives(20_000, ALICE, &sealed);
     assert_eq!(open(&mut bob, &sent[0].packet), Some(rtp(7, 1)));
@@ -229,7 +159,7 @@ fn two_secured_legs_have_keys_and_suites_of_their_own() {
 fn ten_thousand_forged_packets_are_counted_and_change_nothing() {
     let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     for n in 0..10_000_u16 {
         let mut forged = rtp(7, n);
         forged.extend([0; 10]);
@@ -248,7 +178,7 @@ fn only_authentic_packets_latch_their_source() {
     let keys = keys(SrtpSuite::Aes128Gcm, 1);
     let mut alice = far(keys);
     let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window: Duration::from_secs(3) };
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000", Protection::Srtp(keys)) }));
     for n in 0..100 {
         let mut forged = rtp(7, n);
@@ -268,7 +198,7 @@ fn only_authentic_packets_latch_their_source() {
 fn a_replayed_packet_is_not_heard_again() {
     let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     let captured: Vec<_> = (0..200).map(|n| alice.seal_rtp(&rtp(7, n)).unwrap().to_vec()).collect();
     let heard = |relay: &mut Relay| {
         captured.iter().filter(|packet| !relay.arrives(20_000, ALICE, packet).is_empty()).count()
@@ -281,7 +211,7 @@ fn a_replayed_packet_is_not_heard_again() {
 fn both_directions_go_on_over_the_wrap_of_sequence_numbers() {
     let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     for n in (65_000..=65_535).chain(10..100_u16) {
         let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
         assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1, "{n}");
@@ -294,7 +224,7 @@ fn both_directions_go_on_over_the_wrap_of_sequence_numbers() {
 fn who_begins_its_numbers_anew_is_heard_by_who_is_sealed_for() {
     let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     let mut heard = 0;
     for n in (40_000..40_100).chain(10_000..10_100_u16) {
         for sent in relay.arrives(20_002, BOB, &rtp(9, n)) {
@@ -308,7 +238,7 @@ fn who_begins_its_numbers_anew_is_heard_by_who_is_sealed_for() {
 fn what_the_relay_plays_is_sealed_as_one_stream_with_what_was_said_before() {
     let keys = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     let mut last = 0;
     let mut hears = |sent: Vec<Sent>, at_least: usize| {
         let rtp: Vec<_> = sent.iter().filter(|sent| sent.local_port == 20_000).collect();
@@ -333,7 +263,7 @@ fn a_key_that_changes_is_followed_and_one_that_stays_goes_on() {
     let before = keys(SrtpSuite::Aes128CmSha1_80, 1);
     let after = keys(SrtpSuite::Aes128Gcm, 2);
     let mut alice = far(before);
-    let mut relay = Relay::call(Protection::Srtp(before), Protection::Plain);
+    let mut relay = call(Protection::Srtp(before), Protection::Plain);
     for n in [65_534, 65_535, 0, 1] {
         let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
         assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1);
@@ -356,7 +286,7 @@ fn a_key_that_changes_is_followed_and_one_that_stays_goes_on() {
 fn a_packet_of_any_length_under_the_limit_is_sealed() {
     let keys = keys(SrtpSuite::Aes256Gcm, 1);
     let mut alice = far(keys);
-    let mut relay = Relay::call(Protection::Srtp(keys), Protection::Plain);
+    let mut relay = call(Protection::Srtp(keys), Protection::Plain);
     for (n, length) in (1..).zip([12, 13, 1_500, trunkline_media::DATAGRAM_BYTES_MAX]) {
         let mut packet = rtp(9, n);
         packet.resize(length, 0xaa);
@@ -394,10 +324,10 @@ impl Phone {
             let described = remote(at, Protection::Dtls(DtlsPeer { fingerprint, role }));
             Remote { rtcp: if muxed { described.rtp } else { described.rtcp }, ..described }
         };
-        let mut near = Relay::call_as(Some(Arc::clone(&ours)), Protection::Plain, Protection::Plain);
+        let mut near = call_as(Some(Arc::clone(&ours)), Protection::Plain, Protection::Plain);
         let expected = expected.unwrap_or_else(|| hers.fingerprint());
         near.tell(Command::Remote(A, described(ALICE, expected, other)));
-        let mut relay = Relay::call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
+        let mut relay = call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
         relay.tell(Command::Remote(A, described("192.0.2.100:20000", ours.fingerprint(), role)));
         Self { relay, near }
     }

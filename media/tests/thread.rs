@@ -1,6 +1,8 @@
 //! The relay on real sockets of the loopback interface: what the simulated network cannot show.
 #![expect(clippy::unwrap_used, reason = "a test fails by panic")]
 
+mod common;
+
 use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -8,10 +10,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use trunkline_media::thread::Refused;
-use trunkline_media::{
-    Codec, Codecs, Command, Event, Feed, LegId, PayloadTypes, PortPair, Protection, RelayConfig, RelayHandle,
-    RelayThread, Remote, SourcePolicy,
-};
+use trunkline_media::{Command, Event, Feed, LegId, PortPair, RelayConfig, RelayHandle, RelayThread, Remote};
+
+use common::far_end;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -40,20 +41,7 @@ impl Call {
             let leg = LegId(n);
             relay.send(Command::Open { leg, ports, address, silent_after: None }).unwrap();
             let rtp = phone.local_addr().unwrap();
-            let remote = Remote {
-                rtp: Some(rtp),
-                rtcp: Some(rtp),
-                source: SourcePolicy::Signalled,
-                payload_types: PayloadTypes::default().with(0),
-                codecs: Codecs::default().with(0, Codec::Pcmu),
-                speaks: Codecs::default().with(0, Codec::Pcmu),
-                send: true,
-                receive: true,
-                sealed: false,
-                protection: Protection::Plain,
-                ice: None,
-            };
-            relay.send(Command::Remote(leg, remote)).unwrap();
+            relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) })).unwrap();
         }
         relay.send(Command::Feed(LegId(0), Feed::Leg(LegId(1)))).unwrap();
         relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
@@ -141,20 +129,7 @@ fn a_socket_for_both_families_speaks_ipv4() {
             .send(Command::Open { leg, ports, address: "::".parse().unwrap(), silent_after: None })
             .unwrap();
         let rtp = call.phones[usize::try_from(leg.0).unwrap()].local_addr().unwrap();
-        let remote = Remote {
-            rtp: Some(rtp),
-            rtcp: Some(rtp),
-            source: SourcePolicy::Signalled,
-            payload_types: PayloadTypes::default().with(0),
-            codecs: Codecs::default(),
-            speaks: Codecs::default(),
-            send: true,
-            receive: true,
-            sealed: false,
-            protection: Protection::Plain,
-            ice: None,
-        };
-        call.relay.send(Command::Remote(leg, remote)).unwrap();
+        call.relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) })).unwrap();
     }
     call.relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
     call.stats(LegId(0));

@@ -2,6 +2,7 @@
 
 pub mod kernel;
 mod local;
+pub mod nowhere;
 mod program;
 pub mod simulated;
 pub(crate) mod syscall;

@@ -1,15 +1,14 @@
 //! Bad networks: the ladders hold, nothing sticks, and a seed can be run again.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use trunkline::demo::{HoldForm, OnInvite, Phone, Status};
+use trunkline::demo::{OnInvite, Phone, Status};
 use trunkline::switch::{CallOperation, Operation};
 use trunkline_tests::network::Quality;
-use trunkline_tests::{Lab, Plan, Tally};
+use trunkline_tests::{Lab, Plan, Tally, number_in_environment, run_seeds, seeds, temper};
 
 #[test]
 fn a_call_over_a_bad_network_reads_like_one_over_a_good_one() {
@@ -60,31 +59,18 @@ fn the_same_seed_gives_the_same_bytes() {
 /// names.
 #[test]
 fn random_calls_over_a_bad_network_leave_nothing_behind() {
-    let read = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
-    if let Some(seed) = read("SIM_SEED") {
+    if let Some(seed) = number_in_environment("SIM_SEED") {
         eprintln!("{:#?}", random_calls(seed));
         return;
     }
-    let seeds = read("TRUNKLINE_SEEDS").unwrap_or(if cfg!(debug_assertions) { 100 } else { 1_000 });
+    let seeds = seeds(1_000, 100);
     let began = Instant::now();
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let next = AtomicU64::new(0);
     let total = Mutex::new(Tally::default());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds {
-                        return;
-                    }
-                    let (_, tally) = random_calls(seed);
-                    total.lock().expect("no thread panicked").add(&tally);
-                }
-            });
-        }
+    run_seeds(seeds, |seed| {
+        let (_, tally) = random_calls(seed);
+        total.lock().expect("no thread panics with it").add(&tally);
     });
-    let total = total.into_inner().expect("no thread panicked");
+    let total = total.into_inner().expect("no thread panics with it");
     eprintln!("{seeds} seeds in {:?}: {total:#?}", began.elapsed());
     let seeds = u32::try_from(seeds).expect("a run has fewer seeds");
     assert!(
@@ -126,16 +112,7 @@ fn random_calls(seed: u64) -> (u64, Tally) {
             3 => OnInvite::Answer(Duration::from_millis(rng.random_range(0..200))),
             _ => OnInvite::Answer(Duration::from_millis(rng.random_range(0..5_000))),
         };
-        script.auto_answers = rng.random_bool(0.7);
-        script.obeys_talk = rng.random_bool(0.7);
-        script.early_media = rng.random_bool(0.2);
-        script.late_offer = rng.random_bool(0.2);
-        script.acknowledges = rng.random_bool(0.97);
-        script.hold_form =
-            [HoldForm::SendOnly, HoldForm::Inactive, HoldForm::Unspecified][rng.random_range(0..3)];
-        script.resumes_without_offer = rng.random_bool(0.2);
-        script.formats = [vec![0, 8, 101], vec![8, 0], vec![0], vec![8, 101]][rng.random_range(0..4)].clone();
-        script.changes_by_update = rng.random_bool(0.1);
+        temper(script, &mut rng, [0.7, 0.97]);
         script.record_route = rng.random_bool(0.1);
         script.refuses_reinvite = rng.random_bool(0.1).then_some([488, 491, 500][rng.random_range(0..3)]);
         // Packets cost time and change nothing here, but for a few seeds.

@@ -17,6 +17,8 @@ pub mod lab;
 pub mod ladder;
 pub mod network;
 pub mod plan;
+mod seeds;
+mod temper;
 
 use std::sync::LazyLock;
 use std::time::Instant;
@@ -24,6 +26,8 @@ use std::time::Instant;
 pub use drive::Tally;
 pub use lab::{Lab, password_of};
 pub use plan::Plan;
+pub use seeds::{number_in_environment, run_seeds, seeds};
+pub use temper::temper;
 
 /// The moment at which every lab begins.
 pub fn epoch() -> Instant {

@@ -103,7 +103,7 @@ struct hop {
 	u16 vlan_tci;		// of xdp_ifindex; network order
 	u32 macs[3];		// destination, then source
 	u32 has_vlan;
-	u32 reserved;
+	u32 only_back;		// xdp_ifindex takes no frames of other interfaces
 };
 
 // What was counted of a flow. A flow arrives on one processor as a rule, so nothing is atomic. 64 bytes, one cache line.
@@ -397,6 +397,8 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 	index = flow->hop;
 	const struct hop *hop = map_lookup(&hops, &index);
 	if (UNLIKELY(!hop || !(is_xdp ? hop->xdp_ifindex : hop->ifindex)))
+		return 0;
+	if (is_xdp && UNLIKELY(hop->only_back && hop->xdp_ifindex != ((struct xdp_md *)context)->ingress_ifindex))
 		return 0;
 	bool widened = flow->flags & OUT_IPV6;
 	if (UNLIKELY(length + (widened ? IPV6_BYTES : IPV4_BYTES) > hop->mtu))

@@ -67,6 +67,19 @@ fn native_xdp_forwards_to_the_narrower_family() {
     alone(|| Rig::new(Hook::XdpNative, Checksums::Complete, &IPV6_TO_IPV4).forwards());
 }
 
+/// A driver that takes no frames of programs elsewhere would lose them without a word.
+#[test]
+fn native_xdp_lets_up_what_the_way_out_does_not_take() {
+    alone(|| {
+        let mut rig = Rig::reaching(Hook::XdpNative, Checksums::Complete, &IPV4, [1]);
+        assert!(rig.offload(), "it may go back to where it came from");
+        let speech = packet(SSRC, 1_000, 0);
+        rig.client.send(rig.ends.to_client, &speech);
+        rig.expect_up(rig.ends.client, &speech);
+        assert_eq!(rig.recall().packets, 0);
+    });
+}
+
 /// Hosts with VLAN devices are not to be had in every test kernel: the program is given a tagged frame by itself.
 #[test]
 fn xdp_takes_the_tag_of_a_vlan_off() {
@@ -252,6 +265,16 @@ fn start(hook: Option<Hook>) -> KernelPath {
 
 impl Rig {
     fn new(hook: Hook, checksums: Checksums, ends: &'static Ends) -> Self {
+        Self::reaching(hook, checksums, ends, [1, 2])
+    }
+
+    /// With a way out by XDP to these hosts alone.
+    fn reaching<const N: usize>(
+        hook: Hook,
+        checksums: Checksums,
+        ends: &'static Ends,
+        reached: [u8; N],
+    ) -> Self {
         // The mounts of a test are its own.
         run("mount", &["-t", "bpf", "bpf", "/sys/fs/bpf"]);
         let mut client = FarEnd::start(1);
@@ -267,7 +290,9 @@ impl Rig {
                 far_end.run("ethtool", &["-K", "eth0", "tx", "off"]);
             }
             // A virtual interface takes frames of a program only where the other end polls for them.
-            far_end.run("ethtool", &["-K", "eth0", "gro", "on"]);
+            if reached.contains(&host) {
+                far_end.run("ethtool", &["-K", "eth0", "gro", "on"]);
+            }
         }
         client.bind(ends.client);
         server.bind(ends.server);

@@ -24,8 +24,8 @@ pub const CANDIDATES_MAX: usize = 4;
 /// How many valid packets in sequence an unknown source must send inside the window.
 pub const PROOF_PACKETS: u8 = 3;
 
-/// How many connectivity checks of a leg are looked at in a second; further ones have no answer. An agent begins twenty a second
-/// (RFC 8445 §14) and repeats some.
+/// How many connectivity checks that bear our name a leg looks at in a second; further ones have no answer. An agent begins twenty
+/// a second (RFC 8445 §14) and repeats some.
 pub const CHECKS_PER_SECOND_MAX: u32 = 100;
 
 /// The lowest port that media is sent to: below live system services, which no SDP may point media at.

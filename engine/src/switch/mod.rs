@@ -257,8 +257,14 @@ impl Switch {
         self.now = now;
         match event {
             MediaEvent::Closed { leg, ports, stats } => {
-                if let Some(ended) = self.media.closed(now, LegId(leg.0), ports, stats) {
+                let leg = LegId(leg.0);
+                // One that nobody closed has failed in the relay.
+                let has_failed = self.media.port(leg) == Some(ports.rtp());
+                if let Some(ended) = self.media.closed(now, leg, ports, stats) {
                     self.media_ended(ended, out);
+                }
+                if has_failed {
+                    self.reopened(now, leg, Reopened::Failed, out);
                 }
             }
             MediaEvent::Stats { leg, stats } => self.measured(now, LegId(leg.0), stats, out),

@@ -1,6 +1,6 @@
 //! What the relay is told, and what it tells.
 
-use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, SourcePolicy};
+use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, LegStats, SourcePolicy};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
 
@@ -116,6 +116,18 @@ fn a_ringing_leg_whose_port_moved_is_described_when_it_answers() {
     assert!(rig.commands().is_empty());
     rig.answer(station, USUAL);
     assert!(rig.commands().contains(&format!("offer {station}")));
+}
+
+#[test]
+fn a_leg_that_failed_in_the_relay_ends_the_call() {
+    let mut rig = Rig::new();
+    let (caller, station) = bridged(&mut rig);
+    let (_, ports) = rig.open.remove(&station).unwrap();
+    rig.tell_media(MediaEvent::Closed { leg: media(station), ports, stats: LegStats::default() });
+    let told = rig.commands();
+    assert!(told.contains(&format!("end {station}")) && told.contains(&format!("end {caller}")), "{told:?}");
+    assert_eq!(rig.switch.gauges().media_ports_in_use, 0);
+    rig.assert_quiet();
 }
 
 #[test]

@@ -5,10 +5,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use trunkline::demo::{OnInvite, Status};
 use trunkline::switch::{
-    CallId, CallReason, CallState, CallView, CompletionMode, LineError, Operation, Outcome,
+    AppId, CallId, CallReason, CallState, CallView, CompletionMode, LineError, Operation, Outcome,
 };
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message, Method};
 use trunkline_tests::Lab;
+
+/// The application that the lab calls `crm`.
+const CRM: AppId = AppId(0);
 
 /// Bob talks with Carol and is busy for everybody else.
 fn bob_talks(seed: u64) -> Lab {
@@ -254,5 +257,77 @@ fn a_system_that_tells_nothing_is_not_waited_for() {
     assert_eq!(refused.error, LineError::OperationUnavail);
     lab.expect_states("crm", "1001", "dialing, proceeding, busy station");
     lab.does_ask("crm", Operation::Drop(call, None));
+    lab.nothing_left();
+}
+
+#[test]
+fn after_a_restart_another_system_is_asked_again() {
+    let mut lab = Lab::registered(8, &["alice"]);
+    lab.stranger("carrier", CARRIER);
+    let call = lab.make_call("crm", "1001", "0301234");
+    lab.run_ms(1_000);
+    let invite = asked(&mut lab, Method::Invite);
+    let offer = format!("Call-Info: <sip:cc@{CARRIER}>;purpose=call-completion;m=BS\n");
+    answers(&mut lab, &invite, "486 Busy Here", &offer);
+    let completes = Operation::CompleteCall { call, mode: CompletionMode::Callback, message: None };
+    let request = lab.request("crm", completes);
+    lab.run_ms(200);
+    let before = asked(&mut lab, Method::Subscribe);
+    answers(&mut lab, &before, "200 OK", &format!("Expires: 2000\nContact: <sip:cc@{CARRIER}>\n"));
+    tells(&mut lab, &before, 1, "queued");
+    let Some(Ok(Outcome::Completion(id))) = lab.reply("crm", request) else { panic!("not accepted") };
+    lab.run(Duration::from_secs(60));
+
+    lab.received("carrier");
+    lab.restart();
+    lab.run_ms(200);
+    assert_eq!(lab.switch().line(CRM, "1001").expect("the line").completions, [id]);
+    let subscribe = asked(&mut lab, Method::Subscribe);
+    assert_eq!(subscribe.request_uri(), format!("sip:cc@{CARRIER};m=BS"));
+    assert_ne!(subscribe.call_id(), before.call_id());
+    // Whoever still holds to the dialog before hears that nobody is there.
+    tells(&mut lab, &before, 2, "ready");
+    assert!(lab.received("carrier").iter().any(|text| text.starts_with("SIP/2.0 481")));
+    assert_eq!(lab.calls("crm"), []);
+    answers(&mut lab, &subscribe, "200 OK", &format!("Expires: 2000\nContact: <sip:cc@{CARRIER}>\n"));
+    tells(&mut lab, &subscribe, 1, "queued");
+    lab.run(Duration::from_secs(60));
+    lab.ladder().forget();
+    tells(&mut lab, &subscribe, 2, "ready");
+    let offered = lab.call_on("crm", "1001");
+    assert_eq!((offered.reason, offered.completion), (CallReason::CallCompletion, Some(id)));
+
+    lab.received("carrier");
+    lab.answer("alice");
+    lab.run_ms(500);
+    let invite = asked(&mut lab, Method::Invite);
+    assert!(invite.request_uri().ends_with(";m=BS"), "{}", invite.request_uri());
+    answers(&mut lab, &invite, "486 Busy Here", "");
+    lab.hang_up("alice");
+    lab.run(Duration::from_secs(40));
+    lab.nothing_left();
+}
+
+#[test]
+fn a_call_back_to_a_line_and_its_phone_outlive_a_restart() {
+    let mut lab = Lab::registered(9, &["alice", "bob"]);
+    lab.phone("bob").script.on_invite = OnInvite::Refuse(486, Duration::ZERO);
+    lab.call("alice", "1002");
+    lab.run_ms(1_000);
+    lab.call("alice", "*66");
+    lab.run_ms(3_000);
+    lab.restart();
+    lab.run_ms(1_000);
+    // He is seen on the telephone, and then free.
+    lab.call("bob", "2001");
+    lab.run_ms(1_000);
+    lab.hang_up("bob");
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    lab.run(Duration::from_secs(5));
+    assert_eq!(lab.call_on("crm", "1001").reason, CallReason::CallCompletion);
+    lab.answer("alice");
+    lab.run_ms(3_000);
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
     lab.nothing_left();
 }

@@ -372,7 +372,7 @@ impl Lab {
         }
     }
 
-    fn close(&mut self, connection: u64) {
+    pub(crate) fn close(&mut self, connection: u64) {
         let now = self.now;
         let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
         known.is_open = false;
@@ -482,6 +482,9 @@ impl Lab {
         run(&mut self.switch, &mut out);
         for (_, command) in out.media {
             self.network.mailbox(self.now, TO_RELAY, Parcel::MediaCommand(Box::new(command)));
+        }
+        for kept in out.store {
+            self.keep(kept);
         }
         for command in out.sip {
             let channel = TO_WORKER + u64::from(command.worker());

@@ -11,16 +11,18 @@ use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline::demo::{Heard, Phone, PhoneConfig, PhoneOutbox, Status};
-use trunkline::switch::{AppId, CallId, CallView, LineError, Operation, Reply, RequestId, Setup, Switch};
+use trunkline::switch::{
+    AppId, CallId, CallView, Kept, LineError, Operation, Reply, RequestId, Setup, Switch,
+};
 use trunkline_media::io::simulated::Simulated;
-use trunkline_media::{Destinations, QUARANTINE, RelayConfig, RelayWorker};
+use trunkline_media::{QUARANTINE, RelayWorker};
 use trunkline_sip::Agent;
-use trunkline_sip::auth::Challenger;
-use trunkline_sip::location::{Location, LocationLimits};
+use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
 
 use crate::app::{App, call_of};
 use crate::drive::{Parcel, Socket, Tally};
+use crate::engine::Engine;
 use crate::epoch;
 use crate::ladder::Ladder;
 use crate::network::{Network, Quality};
@@ -37,8 +39,10 @@ const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 10));
 /// The whole engine, its phones and its applications, in virtual time.
 #[derive(Debug)]
 pub struct Lab {
-    pub(crate) seed: u64,
-    setup: Setup,
+    pub(crate) plan: Plan,
+    pub(crate) restarts: u64,
+    /// What its store would hold.
+    pub(crate) kept: Vec<Kept>,
     pub(crate) now: Instant,
     pub(crate) agents: Vec<Agent>,
     pub(crate) location: Arc<Location>,
@@ -86,23 +90,7 @@ impl Lab {
     pub(crate) fn new(plan: Plan) -> Self {
         let mut rng = StdRng::seed_from_u64(plan.seed);
         let now = epoch();
-        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
-        let agents = (0..plan.workers)
-            .map(|worker| crate::drive::agent(&plan, worker, (&location, &challenger), rng.random(), now))
-            .collect();
-        let switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
-        let ports = plan.setup.media.ports.clone();
-        let relay = RelayWorker::new(
-            now,
-            if plan.kernel { Simulated::with_kernel() } else { Simulated::new() },
-            RelayConfig {
-                seed: rng.random(),
-                destinations: Destinations::of_engine([ENGINE.ip(), ENGINE_V6.ip()], [5060..=5060, ports]),
-                continuity: plan.continuity,
-                ..RelayConfig::default()
-            },
-        );
+        let Engine { location, agents, switch, relay } = Engine::new(&plan, &mut rng, now);
         let mut ladder = Ladder::default();
         ladder.name(ENGINE, "engine");
         ladder.name(ENGINE_V6, "engine");
@@ -131,8 +119,9 @@ impl Lab {
             seats.push(Seat { name, phone: Phone::new(config), address, media, connection: None });
         }
         Self {
-            seed: plan.seed,
-            setup: plan.setup,
+            plan,
+            restarts: 0,
+            kept: Vec::new(),
             now,
             agents,
             location,
@@ -266,8 +255,8 @@ impl Lab {
 
     /// The configuration is changed and read again.
     pub fn reload(&mut self, change: impl FnOnce(&mut Setup)) {
-        change(&mut self.setup);
-        let (now, setup) = (self.now, self.setup.clone());
+        change(&mut self.plan.setup);
+        let (now, setup) = (self.now, self.plan.setup.clone());
         self.switched(|switch, out| switch.reconfigure(now, setup, out));
     }
 
@@ -629,7 +618,7 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("SIM_SEED={}\nthe ladder's end:\n{}", self.seed, self.ladder.tail(60));
+            eprintln!("SIM_SEED={}\nthe ladder's end:\n{}", self.plan.seed, self.ladder.tail(60));
             for (name, app) in APPS.iter().zip(&self.apps) {
                 eprintln!("{name} was told:\n{}", app.tail(30));
             }

@@ -13,6 +13,7 @@
 
 pub mod app;
 mod drive;
+mod engine;
 pub mod lab;
 pub mod ladder;
 pub mod network;

@@ -81,6 +81,11 @@ impl<P: Clone> Network<P> {
         Some(entry.remove())
     }
 
+    /// Keeps of what is on its way only this.
+    pub fn keep(&mut self, holds: impl Fn(&P) -> bool) {
+        self.parcels.retain(|_, parcel| holds(parcel));
+    }
+
     /// Sends a datagram: it may be lost, doubled or overtaken.
     pub fn datagram(&mut self, now: Instant, parcel: P) {
         let Quality { loss_ppm, duplicate_ppm, reorder_ppm, delay, .. } = self.quality;

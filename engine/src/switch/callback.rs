@@ -10,11 +10,11 @@
 //! - Which of both is known when the reply comes: then the call is IDLE and the request outstanding. A request of a handset is
 //!   accepted at once, and cancelled where the other system refuses.
 //! - A subscription that ends after it was accepted cancels the request (LINEDEVSTATE_COMPLCANCEL).
-//! - It is not kept over a restart: the subscription is not either.
+//! - What was accepted is kept over a restart; the subscription is not, and is made afresh (`resume.rs`).
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_sip::outbox::{Command, CompletionOffer, Package, Party, Subscribe, SubscriptionPhase, Target};
@@ -28,18 +28,20 @@ use super::call_state::CallState;
 use super::completion::{Completion, Missed, Phase};
 use super::error::LineError;
 use super::ids::{CallId, CompletionId};
+use super::kept::{Kept, KeptCompletion, KeptElsewhere};
 use super::message::Message;
 use super::operation::Outcome;
 use super::outbound::peers;
 use super::outbox::Outbox;
 use super::request::Asker;
+use super::resume::may_come_back;
 use super::setup::LineKind;
 
 /// What a network offered, and from where.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Completable {
-    offer: CompletionOffer,
-    peer: IpAddr,
+    pub(super) offer: CompletionOffer,
+    pub(super) peer: IpAddr,
 }
 
 /// The number of another system that is watched for a request.
@@ -47,9 +49,8 @@ pub(super) struct Completable {
 pub(super) struct Elsewhere {
     trunk: Arc<str>,
     number: String,
-    package: Package,
-    /// `m` of the offer.
-    mode: Option<&'static str>,
+    /// `None`: the dialogs of the number are watched.
+    offer: Option<Completable>,
     /// `None`: it ended.
     pub(super) usage: Option<UsageId>,
     /// The call whose application waits for the reply.
@@ -65,7 +66,37 @@ pub(super) struct Elsewhere {
 impl Elsewhere {
     /// Whether the other system calls one caller after the other, each in his time.
     pub(super) fn is_queued_there(&self) -> bool {
-        self.package == Package::CallCompletion
+        self.offer.is_some()
+    }
+
+    const fn package(&self) -> Package {
+        if self.offer.is_some() { Package::CallCompletion } else { Package::Dialog }
+    }
+
+    /// One that nobody is asked for yet.
+    pub(super) fn new(
+        (trunk, number): (Arc<str>, String),
+        offer: Option<Completable>,
+        call: Option<CallId>,
+        awaits: Phase,
+    ) -> Self {
+        Self {
+            trunk,
+            number,
+            offer,
+            usage: None,
+            call,
+            awaits,
+            is_told: false,
+            is_free: false,
+            is_used: false,
+        }
+    }
+
+    /// By which name the requests for a number behind a trunk are found.
+    fn name(trunk: &str, number: &str) -> Arc<str> {
+        // No line has a space in its address.
+        format!("{trunk} {number}").into()
     }
 }
 
@@ -110,8 +141,7 @@ impl Switch {
         call: Option<CallId>,
         out: &mut Outbox,
     ) -> Result<CompletionId, LineError> {
-        // No line has a space in its address.
-        let called: Arc<str> = format!("{trunk} {number}").into();
+        let called = Elsewhere::name(trunk, number);
         let same = self.completions.of_line(line).find(|id| {
             self.completions.get(*id).is_some_and(|one| one.called == called && one.phase != Phase::Asked)
         });
@@ -121,32 +151,18 @@ impl Switch {
         if is_full && same.is_none() {
             return Err(LineError::CompletionOverrun);
         }
-        let offered = missed.offer.as_ref();
-        let package = if offered.is_some() { Package::CallCompletion } else { Package::Dialog };
-        let (target, peer) = match offered {
-            Some(Completable { offer, peer }) => (Some(offer), Some(*peer)),
-            None => (None, None),
-        };
-        let usage = self.subscribe_elsewhere(line, trunk, number, package, target, peer, out);
-        let usage = Some(usage.ok_or(LineError::OperationUnavail)?);
+        let awaits = if missed.was_busy { Phase::Waits } else { Phase::AwaitsUse };
+        let place = (Arc::clone(trunk), number.to_owned());
+        let mut elsewhere = Elsewhere::new(place, missed.offer.clone(), call, awaits);
+        let timeout = self.setup.completion.timeout;
+        elsewhere.usage = Some(
+            self.subscribe_elsewhere(line, &elsewhere, timeout, out).ok_or(LineError::OperationUnavail)?,
+        );
         if let Some(same) = same {
             self.end_completion(self.now, same, out);
         }
-        let awaits = if missed.was_busy { Phase::Waits } else { Phase::AwaitsUse };
-        let elsewhere = Elsewhere {
-            trunk: Arc::clone(trunk),
-            number: number.to_owned(),
-            package,
-            mode: offered.and_then(|offered| offered.offer.mode),
-            usage,
-            call,
-            awaits,
-            is_told: false,
-            is_free: false,
-            is_used: false,
-        };
         let id = self.completions.free_id();
-        let expires = self.now + self.setup.completion.timeout;
+        let expires = self.now + timeout;
         let phase = if call.is_some() { Phase::Asked } else { elsewhere.awaits() };
         let request = Completion {
             line: Arc::clone(line),
@@ -158,27 +174,49 @@ impl Switch {
             elsewhere: Some(elsewhere),
         };
         self.completions.insert(id, request);
+        self.keep_elsewhere(id, out);
         Ok(id)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a subscription is made of")]
-    fn subscribe_elsewhere(
+    /// Keeps a request that was accepted over a restart.
+    fn keep_elsewhere(&self, id: CompletionId, out: &mut Outbox) {
+        let Some(completion) = self.completions.get(id).filter(|one| one.phase != Phase::Asked) else {
+            return;
+        };
+        let Some(elsewhere) = &completion.elsewhere else { return };
+        let kept = KeptElsewhere {
+            trunk: Arc::clone(&elsewhere.trunk),
+            number: elsewhere.number.clone(),
+            offer: elsewhere.offer.clone().map(|Completable { offer, peer }| (offer, peer)),
+        };
+        out.store.push(Kept::Completion(KeptCompletion {
+            id,
+            line: Arc::clone(&completion.line),
+            called: Arc::clone(&completion.called),
+            number: completion.number.clone(),
+            awaits_use: elsewhere.awaits() == Phase::AwaitsUse && !elsewhere.is_used,
+            expires: completion.expires,
+            elsewhere: Some(kept),
+        }));
+    }
+
+    /// Asks another system to tell of a number for this long; `None` where its trunk leads nowhere.
+    pub(super) fn subscribe_elsewhere(
         &mut self,
         line: &Arc<str>,
-        trunk: &str,
-        number: &str,
-        package: Package,
-        offer: Option<&CompletionOffer>,
-        peer: Option<IpAddr>,
+        elsewhere: &Elsewhere,
+        expires: Duration,
         out: &mut Outbox,
     ) -> Option<UsageId> {
+        let Elsewhere { trunk, number, offer, .. } = elsewhere;
         let from = self.own_party(line);
         let trunk = self.trunk(trunk)?;
+        let peer = offer.as_ref().map(|offered| offered.peer);
         let mut places: Vec<Target> =
             peers(trunk, number).into_iter().flatten().map(|one| one.target).collect();
         let at = places.iter().position(|target| Some(target.flow.remote.ip()) == peer).unwrap_or(0);
         let mut target = (at < places.len()).then(|| places.swap_remove(at))?;
-        if let Some(offer) = offer {
+        if let Some(Completable { offer, .. }) = offer {
             let mode = offer.mode.as_ref().map(|mode| format!(";m={mode}")).unwrap_or_default();
             target.uri = format!("{}{mode}", offer.uri);
         }
@@ -186,9 +224,9 @@ impl Switch {
         let subscribe = Subscribe {
             target,
             from: Party { user: from.number, host: host.clone(), name: from.name },
-            to: Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() },
-            package,
-            expires: self.setup.completion.timeout,
+            to: Party { user: number.clone(), host: trunk.domain.clone(), name: String::new() },
+            package: elsewhere.package(),
+            expires,
             credentials: trunk.credentials.clone(),
         };
         let usage = self.next_usage();
@@ -212,9 +250,17 @@ impl Switch {
             return;
         }
         elsewhere.is_told = true;
-        if let Some(is_free) = body.and_then(|(_, body)| read(elsewhere.package, body)) {
+        let was_used = elsewhere.is_used;
+        if let Some(is_free) = body.and_then(|(_, body)| read(elsewhere.package(), body)) {
             elsewhere.is_free = is_free;
             elsewhere.is_used |= !is_free;
+        }
+        let (awaits, is_seen) = (elsewhere.awaits(), elsewhere.is_used && !was_used);
+        if self.completions.get(id).is_some_and(|one| one.phase == Phase::Resumes) {
+            self.completions.set(id, awaits, None);
+        }
+        if is_seen && awaits == Phase::AwaitsUse {
+            self.keep_elsewhere(id, out);
         }
         self.accept_completion(now, id, out);
         self.completions.stir_called(id);
@@ -239,6 +285,7 @@ impl Switch {
             call.pending = None;
         }
         self.completions.set(id, awaits, None);
+        self.keep_elsewhere(id, out);
         let Pending { app, request, .. } = pending;
         out.messages.push((app, Message::Reply { request, reply: Ok(Outcome::Completion(id)) }));
         let line = self.completions.get(id).map(|one| Arc::clone(&one.line));
@@ -253,14 +300,18 @@ impl Switch {
         let Some(id) = self.completions.of_usage(usage) else { return };
         self.completions.set_usage(id, None);
         let Some(completion) = self.completions.get(id).cloned() else { return };
-        let Some(elsewhere) = completion.elsewhere else { return };
-        if !elsewhere.is_told && elsewhere.package == Package::CallCompletion {
-            let Elsewhere { trunk, number, .. } = &elsewhere;
-            let package = Package::Dialog;
-            let other = self.subscribe_elsewhere(&completion.line, trunk, number, package, None, None, out);
+        let Some(mut elsewhere) = completion.elsewhere else { return };
+        if completion.phase == Phase::Resumes && may_come_back(status) {
+            self.resume_later(now, id);
+            return;
+        }
+        if !elsewhere.is_told && elsewhere.offer.take().is_some() {
+            let left = completion.expires.saturating_duration_since(now);
+            let other = self.subscribe_elsewhere(&completion.line, &elsewhere, left, out);
             if let Some(known) = self.completions.elsewhere_mut(id).filter(|_| other.is_some()) {
-                known.package = package;
+                known.offer = None;
                 self.completions.set_usage(id, other);
+                self.keep_elsewhere(id, out);
                 return;
             }
         }
@@ -291,7 +342,7 @@ impl Switch {
 impl Elsewhere {
     /// What the other system knows the recalled caller by.
     pub(super) fn mode(&self) -> Option<&'static str> {
-        self.mode.filter(|_| self.is_queued_there())
+        self.offer.as_ref().and_then(|offered| offered.offer.mode)
     }
 
     /// RFC 6910 knows by itself whether somebody must use the line first (`m=NR`).

@@ -50,6 +50,8 @@ pub(super) enum Phase {
     Waits,
     /// The called line is free, for a little while so far.
     Guarded,
+    /// Another system is asked again after a restart.
+    Resumes,
     /// The own phone rings.
     Recalls,
     /// The caller waits there, by this call.
@@ -147,6 +149,12 @@ impl Completions {
                 return id;
             }
         }
+    }
+
+    /// Puts back one that was kept: later ones have other ids.
+    pub(super) fn put_back(&mut self, id: CompletionId, completion: Completion) {
+        self.last = self.last.max(id.0);
+        self.insert(id, completion);
     }
 
     pub(super) fn insert(&mut self, id: CompletionId, completion: Completion) {
@@ -441,26 +449,11 @@ impl Switch {
             number: completion.number.clone(),
             awaits_use,
             expires,
+            elsewhere: None,
         }));
         self.completions.insert(id, completion);
         self.completions.stir(&called);
         Ok(id)
-    }
-
-    /// Takes back a request that was kept over a restart.
-    pub(super) fn restore_completion(&mut self, kept: KeptCompletion) {
-        let KeptCompletion { id, line, called, number, awaits_use, expires } = kept;
-        let known = |address: &str| self.lines.get(address).is_some_and(|line| line.kind != LineKind::Trunk);
-        if !known(&line) || !known(&called) || self.completions.get(id).is_some() {
-            return;
-        }
-        // Whoever used the called line when the engine stopped does no more.
-        let (phase, due) = if awaits_use { (Phase::AwaitsUse, expires) } else { (Phase::Waits, self.now) };
-        self.completions.last = self.completions.last.max(id.0);
-        self.completions.insert(
-            id,
-            Completion { line, called, number, phase, due: due.min(expires), expires, elsewhere: None },
-        );
     }
 
     /// A request is over: done, or taken back by its own line.
@@ -470,10 +463,13 @@ impl Switch {
         let Some(completion) = self.completions.remove(id) else { return };
         if let Phase::Camped(call) = completion.phase {
             self.decamp(now, call, out);
-        } else if let Some(elsewhere) = &before {
-            self.leave_elsewhere(elsewhere, out);
         } else {
-            out.store.push(Kept::CompletionOver(id));
+            if let Some(elsewhere) = &before {
+                self.leave_elsewhere(elsewhere, out);
+            }
+            if completion.phase != Phase::Asked {
+                out.store.push(Kept::CompletionOver(id));
+            }
         }
         self.tell_line_state(&completion.line, "numcompletions", 0, 0, None, out);
     }

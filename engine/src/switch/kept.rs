@@ -1,7 +1,10 @@
 //! What outlives the process: the switch says what changed, a driver writes it and gives it back at start.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
+
+use trunkline_sip::outbox::CompletionOffer;
 
 use super::Switch;
 use super::forward::{ForwardEntry, Forwarding};
@@ -32,7 +35,7 @@ pub struct KeptCompletion {
     pub id: CompletionId,
     /// Who called.
     pub line: Arc<str>,
-    /// The line that was busy or did not answer.
+    /// The line that was busy or did not answer; for a number of another system a name of both.
     pub called: Arc<str>,
     /// What is dialled when it is free.
     pub number: String,
@@ -40,11 +43,25 @@ pub struct KeptCompletion {
     pub awaits_use: bool,
     /// When it is given up.
     pub expires: Instant,
+    /// The number of another system, which is asked again after the start.
+    pub elsewhere: Option<KeptElsewhere>,
+}
+
+/// A number of another system for which a call is to be completed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptElsewhere {
+    /// The trunk that leads there.
+    pub trunk: Arc<str>,
+    /// The number there.
+    pub number: String,
+    /// What the peer at this address offered (RFC 6910); without it the dialogs of the number are watched.
+    pub offer: Option<(CompletionOffer, IpAddr)>,
 }
 
 impl Switch {
     /// Takes back what was kept, before the first input. What speaks of lines that are gone is left out.
     pub fn restore(&mut self, kept: impl IntoIterator<Item = Kept>) {
+        let mut resumed = 0;
         for kept in kept {
             match kept {
                 Kept::Forwarding { line, entries, rings } => {
@@ -52,7 +69,7 @@ impl Switch {
                         self.forwarding.insert(line, Forwarding { entries, rings });
                     }
                 }
-                Kept::Completion(completion) => self.restore_completion(completion),
+                Kept::Completion(completion) => self.restore_completion(completion, &mut resumed),
                 Kept::CompletionOver(_) => {}
             }
         }

@@ -69,6 +69,7 @@ mod refer;
 mod release;
 mod replaces;
 mod request;
+mod resume;
 mod ring;
 mod route;
 mod secure;
@@ -101,7 +102,7 @@ pub use error::LineError;
 pub use feature::permit;
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
-pub use kept::{Kept, KeptCompletion};
+pub use kept::{Kept, KeptCompletion, KeptElsewhere};
 pub use message::Message;
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,

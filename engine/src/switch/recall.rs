@@ -42,6 +42,8 @@ impl Switch {
                 self.completions.set(id, phase, Some(now + RECALL + RETRY));
             } else if completion.expires <= now {
                 self.cancel_completion(now, id, out);
+            } else if phase == Phase::Resumes {
+                self.resume_completion(now, id, out);
             } else if phase == Phase::Guarded && self.is_ready(id) {
                 self.recall(now, id, out);
             } else {
@@ -90,7 +92,7 @@ impl Switch {
                     self.completions.set(id, Phase::Waits, None);
                 }
             }
-            Phase::Asked | Phase::Camped(_) | Phase::Recalls => {}
+            Phase::Asked | Phase::Resumes | Phase::Camped(_) | Phase::Recalls => {}
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
+use trunkline_sip::outbox::CompletionOffer;
 
-use crate::switch::{CompletionId, ForwardEntry, ForwardMode, Kept, KeptCompletion};
+use crate::switch::{CompletionId, ForwardEntry, ForwardMode, Kept, KeptCompletion, KeptElsewhere};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS forwarding (
@@ -23,6 +24,14 @@ CREATE TABLE IF NOT EXISTS completion (
     number TEXT NOT NULL,
     awaits_use INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS completion_elsewhere (
+    id INTEGER PRIMARY KEY,
+    trunk TEXT NOT NULL,
+    number TEXT NOT NULL,
+    uri TEXT,
+    mode TEXT,
+    peer TEXT
 );
 ";
 
@@ -44,17 +53,40 @@ pub(super) fn write(
             }
         }
         Kept::Completion(completion) => {
-            let KeptCompletion { id, line, called, number, awaits_use, expires } = completion;
+            let KeptCompletion { id, line, called, number, awaits_use, expires, elsewhere } = completion;
             let left = expires.saturating_duration_since(now);
             let expires = i64::try_from((unix_now + left).as_secs()).unwrap_or(i64::MAX);
             connection
                 .prepare_cached("INSERT OR REPLACE INTO completion VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
                 .execute(params![id.0, line, called, number, awaits_use, expires])?;
+            write_elsewhere(connection, *id, elsewhere.as_ref())?;
         }
         Kept::CompletionOver(id) => {
             connection.prepare_cached("DELETE FROM completion WHERE id = ?1")?.execute(params![id.0])?;
+            write_elsewhere(connection, *id, None)?;
         }
     }
+    Ok(())
+}
+
+fn write_elsewhere(
+    connection: &Connection,
+    id: CompletionId,
+    elsewhere: Option<&KeptElsewhere>,
+) -> rusqlite::Result<()> {
+    let Some(KeptElsewhere { trunk, number, offer }) = elsewhere else {
+        connection
+            .prepare_cached("DELETE FROM completion_elsewhere WHERE id = ?1")?
+            .execute(params![id.0])?;
+        return Ok(());
+    };
+    let (uri, mode, peer) = match offer {
+        Some((offer, peer)) => (Some(&offer.uri), offer.mode, Some(peer.to_string())),
+        None => (None, None, None),
+    };
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO completion_elsewhere VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+        .execute(params![id.0, trunk, number, uri, mode, peer])?;
     Ok(())
 }
 
@@ -68,8 +100,14 @@ pub(super) fn load(connection: &Connection, now: Instant, unix_now: Duration) ->
 fn completions(connection: &Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<Vec<Kept>> {
     let seconds = i64::try_from(unix_now.as_secs()).unwrap_or(i64::MAX);
     connection.execute("DELETE FROM completion WHERE expires_unix_s <= ?1", params![seconds])?;
-    let mut statement = connection
-        .prepare("SELECT id, line, called, number, awaits_use, expires_unix_s FROM completion ORDER BY id")?;
+    connection
+        .execute("DELETE FROM completion_elsewhere WHERE id NOT IN (SELECT id FROM completion)", params![])?;
+    let mut statement = connection.prepare(
+        "SELECT completion.id, line, called, completion.number, awaits_use, expires_unix_s,
+                trunk, completion_elsewhere.number, uri, mode, peer
+         FROM completion LEFT JOIN completion_elsewhere ON completion_elsewhere.id = completion.id
+         ORDER BY completion.id",
+    )?;
     let rows = statement.query_map([], |row| {
         let left = u64::try_from(row.get::<_, i64>(5)? - seconds).unwrap_or(0);
         Ok(Kept::Completion(KeptCompletion {
@@ -79,10 +117,24 @@ fn completions(connection: &Connection, now: Instant, unix_now: Duration) -> rus
             number: row.get(3)?,
             awaits_use: row.get(4)?,
             expires: now + Duration::from_secs(left),
+            elsewhere: elsewhere(row)?,
         }))
     })?;
     rows.collect()
 }
+
+fn elsewhere(row: &Row<'_>) -> rusqlite::Result<Option<KeptElsewhere>> {
+    let Some(trunk) = row.get::<_, Option<String>>(6)? else { return Ok(None) };
+    let (uri, mode, peer): (Option<String>, Option<String>, Option<String>) =
+        (row.get(8)?, row.get(9)?, row.get(10)?);
+    let mode = MODES.into_iter().find(|known| mode.as_deref() == Some(*known));
+    let peer = peer.and_then(|peer| peer.parse().ok());
+    let offer = uri.zip(peer).map(|(uri, peer)| (CompletionOffer { uri, mode }, peer));
+    Ok(Some(KeptElsewhere { trunk: trunk.into(), number: row.get(7)?, offer }))
+}
+
+/// `m` of RFC 6910.
+const MODES: [&str; 3] = ["BS", "NR", "NL"];
 
 fn forwardings(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
     let mut statement = connection
@@ -138,6 +190,7 @@ mod tests {
             number: "1002".to_owned(),
             awaits_use: id == 2,
             expires: now + Duration::from_secs(seconds),
+            elsewhere: None,
         };
         for (id, seconds) in [(1, 600), (2, 2400), (3, 2400)] {
             write(&connection, &Kept::Completion(completion(id, seconds)), now, WALL).expect("written");
@@ -146,6 +199,45 @@ mod tests {
         let later = WALL + Duration::from_secs(1000);
         let kept = load(&connection, now, later).expect("read");
         assert_eq!(kept, [Kept::Completion(completion(2, 1400))]);
+    }
+
+    #[test]
+    fn a_completion_at_another_system_comes_back_with_what_was_offered_there() {
+        let (connection, now) = (memory(), clock::now());
+        let offered = |mode| {
+            let offer = CompletionOffer { uri: "sip:cc@198.51.100.8;x=1".to_owned(), mode };
+            (offer, "2001:db8::8".parse().expect("an address"))
+        };
+        let elsewhere = |offer| KeptElsewhere { trunk: "carrier".into(), number: "30".to_owned(), offer };
+        let completion = |id, elsewhere| {
+            Kept::Completion(KeptCompletion {
+                id: CompletionId(id),
+                line: "1001".into(),
+                called: "carrier 30".into(),
+                number: "030".to_owned(),
+                awaits_use: false,
+                expires: now + Duration::from_secs(60),
+                elsewhere,
+            })
+        };
+        let mut kept = vec![completion(1, None)];
+        for (id, mode) in (2..).zip([None, Some("BS"), Some("NR"), Some("NL")]) {
+            kept.push(completion(id, Some(elsewhere(Some(offered(mode))))));
+        }
+        let put = |kept: &Kept| write(&connection, kept, now, WALL).expect("written");
+        kept.iter().for_each(put);
+        assert_eq!(load(&connection, now, WALL).expect("read"), kept);
+        kept[1] = completion(2, Some(elsewhere(None)));
+        put(&kept[1]);
+        put(&Kept::CompletionOver(CompletionId(3)));
+        kept.remove(2);
+        assert_eq!(load(&connection, now, WALL).expect("read"), kept);
+
+        assert!(load(&connection, now, WALL + Duration::from_secs(60)).expect("read").is_empty());
+        let left: u32 = connection
+            .query_row("SELECT count(*) FROM completion_elsewhere", [], |row| row.get(0))
+            .expect("counted");
+        assert_eq!(left, 0, "what is over goes from both tables");
     }
 
     fn forwarding(line: &str, modes: &[ForwardMode], rings: u32) -> Kept {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use trunkline_sip::outbox::{Command, CompletionOffer, Event, Package, Subscribe, SubscriptionPhase};
 use trunkline_sip::{LegId, UsageId};
 
+use crate::switch::kept::Kept;
 use crate::switch::rig::{CRM, Rig, USUAL};
 use crate::switch::*;
 
@@ -109,7 +110,11 @@ fn the_dialogs_of_the_number_are_watched_and_it_is_called_when_there_are_none() 
     rig.request(CRM, Operation::Drop(offer.id, None)).unwrap();
     rig.assert_quiet();
     assert_eq!(rig.switch.deadline(), None);
-    assert_eq!(rig.store, [], "it is not kept over a restart");
+    assert!(
+        matches!(&rig.store[..], [Kept::Completion(kept), Kept::CompletionOver(over)] if kept.id == id && *over == id),
+        "{:?}",
+        rig.store
+    );
 }
 
 #[test]
@@ -269,4 +274,192 @@ fn a_handset_hears_of_a_refusal_by_nothing_but_the_line() {
     rig.tell(Event::SubscriptionOver { usage, status: 489 });
     let told = rig.told(CRM, |message| matches!(message, Message::LineState { state: "complcancel", .. }));
     assert!(matches!(&told[..], [Message::LineState { detail, .. }] if *detail == id.0), "{told:?}");
+}
+
+/// The line wants a number that is used, by the dialogs of the number or by what was offered.
+fn accepted(offers: bool) -> (Rig, CompletionId) {
+    let (mut rig, call, leg) = called();
+    if offers {
+        offer(&mut rig, leg);
+    }
+    rig.refuse(leg, 486);
+    let request = ask(&mut rig, call);
+    let (usage, _) = subscribed(&mut rig);
+    if offers {
+        tell(&mut rig, usage, "application/call-completion", "cc-state: queued\r\n".to_owned());
+    } else {
+        tell_dialogs(&mut rig, usage, "full", IN_USE);
+    }
+    let Some(Ok(Outcome::Completion(id))) = rig.reply(request) else { panic!("not accepted") };
+    (rig, id)
+}
+
+/// The same, and then the engine starts again.
+fn restarted(offers: bool) -> (Rig, CompletionId) {
+    let (rig, id) = accepted(offers);
+    (again(&rig), id)
+}
+
+/// The engine with what was kept last, ten minutes later.
+fn again(rig: &Rig) -> Rig {
+    let mut other = Rig::new();
+    other.now = rig.now + Duration::from_secs(600);
+    let mut out = Outbox::default();
+    other.switch.handle_timeout(other.now, &mut out);
+    other.take(out);
+    let wanted = Operation::SetStatusMessages {
+        line: "1003".into(),
+        line_states: vec!["complcancel".to_owned()],
+        address_states: Vec::new(),
+    };
+    other.switch.restore(rig.store.last().cloned());
+    other.request(CRM, wanted).unwrap();
+    other
+}
+
+fn cancelled(rig: &mut Rig) -> Vec<u32> {
+    let told = rig.told(CRM, |message| matches!(message, Message::LineState { state: "complcancel", .. }));
+    let detail = |message: &Message| {
+        let Message::LineState { detail, .. } = message else { unreachable!() };
+        *detail
+    };
+    told.iter().map(detail).collect()
+}
+
+#[test]
+fn after_a_restart_the_other_system_is_asked_afresh() {
+    for offers in [false, true] {
+        let (mut rig, id) = restarted(offers);
+        assert_eq!(rig.switch.line(CRM, "1003").unwrap().completions, [id]);
+        rig.pass(Duration::ZERO);
+        let (usage, subscribe) = subscribed(&mut rig);
+        assert_eq!(subscribe.expires, Duration::from_secs(30 * 60), "{subscribe:?}");
+        assert_eq!((subscribe.from.user.as_str(), subscribe.to.user.as_str()), ("1003", "30"));
+        if offers {
+            assert_eq!(subscribe.package, Package::CallCompletion);
+            assert_eq!(subscribe.target.uri, "sip:cc@198.51.100.8;m=BS");
+            tell(&mut rig, usage, "application/call-completion", "cc-state: ready\r\n".to_owned());
+            rig.pass(Duration::ZERO);
+        } else {
+            assert_eq!(subscribe.package, Package::Dialog);
+            tell_dialogs(&mut rig, usage, "full", FREE);
+            rig.pass(GUARD);
+        }
+        let offer = offered(&rig).expect("an offered call");
+        assert_eq!((&*offer.line, offer.completion), ("1003", Some(id)));
+        rig.request(CRM, Operation::Answer(offer.id, None)).unwrap();
+        let (leg, invite) = rig.invited();
+        let expected = if offers { "sip:30@carrier.example;m=BS" } else { "sip:30@carrier.example" };
+        assert_eq!(invite.target.uri, expected);
+        rig.answer(leg, USUAL);
+        rig.hang_up(leg);
+        rig.request(CRM, Operation::Drop(offer.id, None)).unwrap();
+        assert_eq!(rig.store, [Kept::CompletionOver(id)]);
+        rig.assert_quiet();
+    }
+}
+
+#[test]
+fn who_does_not_answer_after_a_restart_is_asked_again_and_who_refuses_is_not() {
+    let (mut rig, id) = restarted(false);
+    rig.pass(Duration::ZERO);
+    for status in [408, 503] {
+        let (usage, _) = subscribed(&mut rig);
+        rig.tell(Event::SubscriptionOver { usage, status });
+        rig.pass(Duration::from_secs(59));
+        assert!(!rig.sip.iter().any(|command| matches!(command, Command::Subscribe(..))), "too soon");
+        rig.pass(Duration::from_secs(1));
+    }
+    assert!(cancelled(&mut rig).is_empty());
+    let (usage, _) = subscribed(&mut rig);
+    rig.tell(Event::SubscriptionOver { usage, status: 489 });
+    assert_eq!(cancelled(&mut rig), [id.0]);
+    assert_eq!(rig.store, [Kept::CompletionOver(id)]);
+    rig.assert_quiet();
+    assert_eq!(rig.switch.deadline(), None);
+}
+
+#[test]
+fn an_offer_that_is_gone_after_a_restart_leaves_the_dialogs() {
+    let (mut rig, id) = restarted(true);
+    rig.pass(Duration::ZERO);
+    let (usage, _) = subscribed(&mut rig);
+    rig.tell(Event::SubscriptionOver { usage, status: 404 });
+    let (_, subscribe) = subscribed(&mut rig);
+    assert_eq!(subscribe.package, Package::Dialog);
+    assert_eq!(rig.switch.line(CRM, "1003").unwrap().completions, [id]);
+    let once_more = again(&rig).store;
+    assert_eq!(once_more, [], "nothing of it is written twice");
+    assert!(
+        matches!(&rig.store[..], [Kept::Completion(kept)] if kept.elsewhere.as_ref().unwrap().offer.is_none())
+    );
+}
+
+#[test]
+fn a_request_that_is_asked_again_in_vain_expires() {
+    let (mut rig, id) = restarted(false);
+    rig.pass(Duration::ZERO);
+    let (usage, _) = subscribed(&mut rig);
+    rig.pass(Duration::from_secs(30 * 60));
+    assert_eq!(cancelled(&mut rig), [id.0]);
+    assert_eq!(rig.commands(), [format!("unsubscribe {usage}")]);
+    assert_eq!(rig.switch.deadline(), None);
+}
+
+#[test]
+fn a_request_can_be_taken_back_before_the_other_system_is_asked_again() {
+    let (mut rig, completion) = restarted(false);
+    rig.request(CRM, Operation::UncompleteCall { line: "1003".into(), completion }).unwrap();
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(rig.commands(), Vec::<String>::new());
+    assert_eq!(rig.switch.deadline(), None);
+}
+
+#[test]
+fn who_was_seen_before_a_restart_need_not_be_seen_again() {
+    let (mut rig, call, leg) = called();
+    rig.progress(leg, 180, None);
+    let request = ask(&mut rig, call);
+    let (usage, _) = subscribed(&mut rig);
+    tell_dialogs(&mut rig, usage, "full", FREE);
+    assert!(matches!(rig.reply(request), Some(Ok(Outcome::Completion(_)))));
+    let awaits = |rig: &Rig| match rig.store.last() {
+        Some(Kept::Completion(kept)) => kept.awaits_use,
+        other => panic!("{other:?}"),
+    };
+    assert!(awaits(&rig));
+    tell_dialogs(&mut rig, usage, "full", IN_USE);
+    assert!(!awaits(&rig));
+    let mut rig = again(&rig);
+    rig.pass(Duration::ZERO);
+    let (usage, _) = subscribed(&mut rig);
+    tell_dialogs(&mut rig, usage, "full", FREE);
+    rig.pass(GUARD);
+    assert!(offered(&rig).is_some());
+}
+
+#[test]
+fn requests_for_a_trunk_that_is_gone_are_left_out_and_many_are_asked_one_after_the_other() {
+    let (mut rig, _) = accepted(false);
+    let Kept::Completion(first) = rig.store.remove(0) else { panic!("{:?}", rig.store) };
+    let numbered = |id: u32, trunk: &str| {
+        let mut kept = first.clone();
+        kept.id = CompletionId(id);
+        kept.called = format!("{trunk} {id}").into();
+        let elsewhere = kept.elsewhere.as_mut().unwrap();
+        (elsewhere.trunk, elsewhere.number) = (trunk.into(), id.to_string());
+        Kept::Completion(kept)
+    };
+    let mut rig = Rig::new();
+    let kept = (1..=4).map(|id| numbered(id, if id == 3 { "gone" } else { "carrier" }));
+    rig.switch.restore(kept);
+    let asked = |rig: &mut Rig| {
+        let subscribed = std::mem::take(&mut rig.sip);
+        subscribed.iter().filter(|command| matches!(command, Command::Subscribe(..))).count()
+    };
+    for expected in [1, 1, 1, 0] {
+        rig.pass(Duration::ZERO);
+        assert_eq!(asked(&mut rig), expected);
+        rig.pass(Duration::from_millis(50));
+    }
 }

@@ -1,0 +1,94 @@
+//! The engine of a lab: how it is made, and how it is killed and made again with what its store holds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use trunkline::switch::{Kept, Switch};
+use trunkline_media::io::simulated::Simulated;
+use trunkline_media::{Destinations, RelayConfig, RelayWorker};
+use trunkline_sip::Agent;
+use trunkline_sip::auth::Challenger;
+use trunkline_sip::location::{Binding, Location, LocationLimits};
+use trunkline_sip::transport::Transport;
+
+use crate::Lab;
+use crate::app::App;
+use crate::drive::Parcel;
+use crate::plan::{DOMAIN, ENGINE, ENGINE_V6, LINES, Plan};
+
+/// The cores, as a start of the daemon makes them.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) location: Arc<Location>,
+    pub(crate) agents: Vec<Agent>,
+    pub(crate) switch: Switch,
+    pub(crate) relay: RelayWorker<Simulated>,
+}
+
+impl Engine {
+    pub(crate) fn new(plan: &Plan, rng: &mut StdRng, now: Instant) -> Self {
+        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
+        let agents = (0..plan.workers)
+            .map(|worker| crate::drive::agent(plan, worker, (&location, &challenger), rng.random(), now))
+            .collect();
+        let switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
+        let ports = plan.setup.media.ports.clone();
+        let relay = RelayWorker::new(
+            now,
+            if plan.kernel { Simulated::with_kernel() } else { Simulated::new() },
+            RelayConfig {
+                seed: rng.random(),
+                destinations: Destinations::of_engine([ENGINE.ip(), ENGINE_V6.ip()], [5060..=5060, ports]),
+                continuity: plan.continuity,
+                ..RelayConfig::default()
+            },
+        );
+        Self { location, agents, switch, relay }
+    }
+}
+
+impl Lab {
+    /// The engine is killed and started again. Calls, subscriptions and what was on its way inside of it are gone;
+    /// registrations by UDP and what the switch had kept are there. Nobody is told; applications begin anew.
+    pub fn restart(&mut self) {
+        let open: Vec<u64> = self.connections.keys().copied().collect();
+        open.into_iter().for_each(|connection| self.close(connection));
+        self.network.keep(|parcel| matches!(parcel, Parcel::Sip { .. } | Parcel::Rtp { .. }));
+        let bindings: Vec<(Arc<str>, Binding)> = self
+            .location
+            .snapshot()
+            .into_iter()
+            .filter(|(line, _)| LINES.contains(&&**line))
+            .flat_map(|(line, bindings)| {
+                let kept = bindings.into_iter().filter(|one| one.flow.transport == Transport::Udp);
+                kept.map(move |binding| (Arc::clone(&line), Binding::clone(&binding)))
+            })
+            .collect();
+        self.restarts += 1;
+        let mut rng = StdRng::seed_from_u64(self.plan.seed ^ self.restarts.rotate_right(8));
+        let Engine { location, agents, switch, relay } = Engine::new(&self.plan, &mut rng, self.now);
+        location.load(self.now, bindings);
+        (self.location, self.agents, self.switch, self.relay) = (location, agents, switch, relay);
+        self.switch.restore(self.kept.iter().cloned());
+        // The numbers of calls begin again.
+        self.apps.iter_mut().for_each(|app| *app = App::default());
+    }
+
+    /// Does what the store does.
+    pub(crate) fn keep(&mut self, change: Kept) {
+        let is_same = |kept: &Kept| match (kept, &change) {
+            (Kept::Forwarding { line, .. }, Kept::Forwarding { line: changed, .. }) => line == changed,
+            (Kept::Completion(kept), Kept::Completion(changed)) => kept.id == changed.id,
+            (Kept::Completion(kept), Kept::CompletionOver(over)) => kept.id == *over,
+            (Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_), _) => false,
+        };
+        self.kept.retain(|kept| !is_same(kept));
+        match change {
+            Kept::Forwarding { .. } | Kept::Completion(_) => self.kept.push(change),
+            Kept::CompletionOver(_) => {}
+        }
+    }
+}

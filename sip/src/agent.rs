@@ -165,9 +165,7 @@ impl Agent {
             }
             Command::AnswerRefer(usage, status) => self.answer_refer(now, usage, status, out),
             Command::ReferProgress(usage, status) => self.refer_progress(now, usage, status, out),
-            Command::End(id, reason) => {
-                self.with_leg(id, out, |leg, endpoint, out| leg.end(now, reason, endpoint, out));
-            }
+            Command::End(id, reason) => self.part(now, id, reason, out),
             Command::Enclose(id, headers) => self.with_leg(id, out, |leg, _, _| leg.enclose(headers)),
             Command::Identify(id, party) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.identify(now, party, endpoint, out));

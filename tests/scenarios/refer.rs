@@ -255,3 +255,34 @@ fn holds_that_cross_in_a_transfer_are_made_again() {
     lab.hang_up("alice");
     lab.nothing_left();
 }
+
+#[test]
+fn a_phone_that_brings_its_call_into_a_conference_hears_so_before_it_is_hung_up() {
+    let mut lab = Lab::registered(16, &["alice", "bob"]);
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::from_secs(1));
+    lab.phone("alice").script.leaves_transferred = false;
+    lab.call("alice", "conference");
+    lab.run_ms(1_000);
+    let parent = lab.call_on("crm", "1001").id;
+    let focus = format!("conf-{}", parent.to_string().trim_start_matches('c'));
+    lab.call("alice", "1002");
+    lab.run_ms(2_000);
+    lab.ladder().forget();
+    blind(&mut lab, "alice", &focus);
+    lab.run_ms(1_000);
+    lab.expect_ladder(
+        "alice -> engine   REFER
+         engine -> alice   202
+         engine -> alice   NOTIFY, 100 Trying
+         alice -> engine   200 NOTIFY
+         engine -> alice   NOTIFY, SIP/2.0 200, Subscription-State: terminated
+         alice -> engine   200 NOTIFY
+         engine -> alice   BYE
+         alice -> engine   200 BYE",
+    );
+    assert_eq!(lab.status("bob"), Status::Connected);
+    lab.hang_up("alice");
+    lab.run_ms(1_000);
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.nothing_left();
+}

@@ -33,6 +33,9 @@ const LIFETIME: Duration = Duration::from_secs(240);
 /// How long the owner may take to answer: less than Timer F of the peer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long a leg that is to end waits for the answer to the last NOTIFY: T2, when it has been sent several times.
+const LAST_WORD: Duration = Duration::from_secs(4);
+
 /// Whether a request belongs to the REFERs of a dialog, and not to its session.
 pub(super) fn is_refer(request: &Message) -> bool {
     match request.method() {
@@ -360,7 +363,7 @@ impl Agent {
             self.referrals.extend(id, now + LIFETIME);
             self.notify_referral(now, id, out);
         } else {
-            self.forget_referral(id);
+            self.forget_referral(now, id, out);
         }
     }
 }
@@ -377,10 +380,28 @@ impl Agent {
         }
     }
 
-    pub(super) fn forget_referral(&mut self, id: UsageId) {
-        let leg = self.referrals.remove(id).and_then(|referral| referral.leg);
-        if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
-            leg.referrals.retain(|of| *of != id);
+    pub(super) fn forget_referral(&mut self, now: Instant, id: UsageId, out: &mut Outbox) {
+        let Some(leg_id) = self.referrals.remove(id).and_then(|referral| referral.leg) else { return };
+        let Some(leg) = self.legs.get_mut(&leg_id) else { return };
+        leg.referrals.retain(|of| *of != id);
+        if let Some(reason) = leg.parting.take() {
+            self.part(now, leg_id, reason, out);
+        }
+    }
+
+    /// Ends a leg, once its peer has heard what became of its REFERs: a BYE could overtake the NOTIFY, and the subscription
+    /// ends with the dialog.
+    pub(super) fn part(&mut self, now: Instant, id: LegId, reason: Option<String>, out: &mut Outbox) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let is_last = |of: &UsageId| self.referrals.get(*of).is_some_and(|referral| referral.over.is_some());
+        let last: Vec<UsageId> = leg.referrals.iter().copied().filter(is_last).collect();
+        if last.is_empty() {
+            return self.with_leg(id, out, |leg, endpoint, out| leg.end(now, reason, endpoint, out));
+        }
+        leg.parting = Some(reason);
+        for referral in last {
+            let until = self.referrals.get(referral).map_or(now, |referral| referral.until);
+            self.referrals.extend(referral, until.min(now + LAST_WORD));
         }
     }
 
@@ -397,7 +418,7 @@ impl Agent {
                 self.referrals.extend(id, now + LIFETIME);
                 self.notify_referral(now, id, out);
             } else {
-                self.forget_referral(id);
+                self.forget_referral(now, id, out);
             }
         }
     }

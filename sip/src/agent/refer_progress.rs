@@ -58,7 +58,7 @@ impl Agent {
         };
         referral.in_flight = key;
         if key.is_none() {
-            self.forget_referral(id);
+            self.forget_referral(now, id, out);
         }
     }
 
@@ -83,7 +83,7 @@ impl Agent {
         match (is_accepted, referral.is_due, referral.over) {
             (true, true, _) => self.notify_referral(now, id, out),
             (true, false, None) => {}
-            (true, false, Some(_)) | (false, ..) => self.forget_referral(id),
+            (true, false, Some(_)) | (false, ..) => self.forget_referral(now, id, out),
         }
     }
 }

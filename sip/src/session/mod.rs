@@ -95,6 +95,8 @@ pub(crate) struct Leg {
     focus: Option<Box<str>>,
     /// The REFERs of the peer in this dialog that are not done.
     pub(crate) referrals: Vec<UsageId>,
+    /// The Reason of the end that waits until the peer has answered how its REFER went.
+    pub(crate) parting: Option<Option<String>>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -238,6 +240,7 @@ impl Leg {
             infos: None,
             focus: None,
             referrals: Vec::new(),
+            parting: None,
         }
     }
 

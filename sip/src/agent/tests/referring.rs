@@ -190,10 +190,12 @@ fn we_tell_the_end_before_we_hang_up() {
     bench.say(response(&notify, 200, "", "", ""));
     bench.command(Command::ReferProgress(usage, 200));
     bench.command(Command::End(leg, None));
-    let sent = bench.sent();
-    assert_eq!(sent.iter().map(|(_, message)| word(message)).collect::<Vec<_>>(), ["NOTIFY", "BYE"]);
-    bench.say(response(&sent[1].1, 200, "", "", ""));
-    bench.say(response(&sent[0].1, 481, "", "", ""));
+    let notify = bench.only();
+    assert_eq!(word(&notify), "NOTIFY");
+    bench.say(response(&notify, 481, "", "", ""));
+    let bye = bench.only();
+    assert_eq!(word(&bye), "BYE");
+    bench.say(response(&bye, 200, "", "", ""));
     assert_eq!(bench.told(), ["Ended Local"]);
     bench.expect_nothing_left();
 }
@@ -375,4 +377,40 @@ fn refer_to_may_name_a_dialog_of_another_worker() {
         if let Event::Refer(_, refer) = event { Some(refer.to.replaces.unwrap().leg) } else { None }
     });
     assert_eq!(lost, Some(None), "a worker that does not answer has no such dialog");
+}
+
+#[test]
+fn a_leg_that_is_to_end_tells_first_what_became_of_its_refer() {
+    let (mut bench, leg, _, usage, first) = accepted();
+    bench.command(Command::ReferProgress(usage, 200));
+    bench.command(Command::End(leg, Some("Q.850;cause=16".to_owned())));
+    assert!(bench.heard().is_empty(), "the first NOTIFY is not answered");
+    bench.say(response(&first, 200, "", "", ""));
+    let last = bench.only();
+    assert_eq!(state(&last), terminated("SIP/2.0 200 OK"));
+    bench.say(response(&last, 200, "", "", ""));
+    let bye = bench.only();
+    assert_eq!((word(&bye), bye.value(HeaderName::Reason)), ("BYE".to_owned(), Some("Q.850;cause=16")));
+    assert!(bye.cseq().number > last.cseq().number);
+    bench.say(response(&bye, 200, "", "", ""));
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn a_peer_that_answers_no_notify_is_hung_up_all_the_same() {
+    let (mut bench, leg, _, usage, _) = accepted();
+    bench.command(Command::ReferProgress(usage, 486));
+    bench.command(Command::End(leg, None));
+    bench.pass(Duration::from_millis(3_900));
+    assert!(!bench.heard().contains(&"BYE".to_owned()));
+    bench.pass(Duration::from_millis(200));
+    assert!(bench.heard().contains(&"BYE".to_owned()));
+}
+
+#[test]
+fn a_leg_whose_refer_is_still_on_its_way_ends_at_once() {
+    let (mut bench, leg, ..) = accepted();
+    bench.command(Command::End(leg, None));
+    assert_eq!(bench.heard(), ["BYE"]);
+    assert_eq!(bench.agent.gauges().referrals, 0);
 }

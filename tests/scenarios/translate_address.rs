@@ -86,10 +86,17 @@ fn a_card_is_dialled_and_never_shown() {
     assert_eq!(found.dialable, "T18005550199,,1234567890,,2065550123");
     assert_eq!(found.displayable, "T18005550199,,[Example Card],,206555-0123");
     assert_eq!(translated(&mut lab, "1002", "+1 (425) 555-0100").dialable, "T95550100");
-    // An INVITE has no pauses: the number before the card's would be called, and the card's be lost.
-    let to = found.dialable;
-    let refused = lab.refusal("crm", Operation::MakeCall { line: LOCAL_LINE.into(), to, params: None });
-    assert_eq!(refused, LineError::InvalAddress);
+    let call = lab.make_call("crm", "carrier", &found.dialable);
+    lab.phone("carrier").listen();
+    lab.run(Duration::from_secs(15));
+    lab.expect_ladder(
+        "engine -> carrier  INVITE sip:18005550199@, !1234567890
+         carrier -> engine  200
+         engine -> carrier  ACK",
+    );
+    assert_eq!(lab.phone("carrier").heard().digits, "12345678902065550123", "the card, then the number");
+    assert_eq!(lab.call_on("crm", "carrier").called.number, "18005550199");
+    lab.does_ask("crm", Operation::Drop(call, None));
     lab.nothing_left();
 }
 

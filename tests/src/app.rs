@@ -139,7 +139,7 @@ impl App {
                 line: line.to_string(),
             },
             Message::Generate { call: _, line, reason } => {
-                Told { kind: "digits", text: format!("{line} generate {reason}"), line: line.to_string() }
+                Told { kind: "generate", text: format!("{line} generate {reason}"), line: line.to_string() }
             }
             Message::MonitorMedia { call: _, line, media_mode } => Told {
                 kind: "media",

@@ -83,7 +83,8 @@ impl<'de> Deserialize<'de> for Text {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MakeCall {
-    /// The destination in dialable format; empty, or `;` at its end: `dial` brings the rest.
+    /// The destination in dialable format; empty, or `;` at its end: `dial` brings the rest. Digits after a `,` are said when
+    /// the call is connected, two seconds for each `,`.
     #[schema(value_type = String, example = "1002")]
     to: Text,
     /// User-user information for the called party, in hexadecimal.

@@ -43,6 +43,10 @@ pub struct Heard {
     pub sources: Vec<u32>,
     /// Packets whose sequence number is not one more than the last of their source.
     pub jumps: u64,
+    /// Digits by RFC 4733, in the order in which they were pressed.
+    pub digits: String,
+    /// The timestamp of the last of them.
+    last_digit: Option<u32>,
     last: Option<(u32, u16)>,
     /// The samples of the last packet.
     samples: Vec<i16>,
@@ -103,12 +107,25 @@ impl Heard {
             self.jumps += 1;
         }
         self.last = Some((source, sequence));
+        if bytes[1] & 0x7f == EVENTS {
+            let pressed = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+            let digit = bytes.get(HEADER_BYTES).and_then(|event| DIGITS.get(usize::from(*event)));
+            if self.last_digit.replace(pressed) != Some(pressed) {
+                self.digits.extend(digit.map(|digit| char::from(*digit)));
+            }
+        }
         let law = if bytes[1] & 0x7f == 8 { Law::A } else { Law::Mu };
         self.samples.clear();
         self.samples.extend(bytes[HEADER_BYTES..].iter().map(|byte| g711::decode(law, *byte)));
         *self.sounds.entry(classify(&bytes[HEADER_BYTES..])).or_default() += 1;
     }
 }
+
+/// The format by which the phone describes telephone events.
+const EVENTS: u8 = 101;
+
+/// The events of RFC 4733 §3.2 that are digits, by number.
+const DIGITS: &[u8; 16] = b"0123456789*#ABCD";
 
 fn classify(payload: &[u8]) -> Sound {
     if let Some(rest) = payload.strip_prefix(SIGNATURE) {

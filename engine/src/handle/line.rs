@@ -44,7 +44,7 @@ impl Line {
     /// Calls `to` from this line: a phone is rung first, then the destination.
     ///
     /// TAPI `lineMakeCall`. The application becomes the sole owner of the call. An empty `to`, or one that ends in `;`,
-    /// is completed by [`Call::dial`].
+    /// is completed by [`Call::dial`]. Digits after a `,` are said when the call is connected, two seconds for each `,`.
     ///
     /// # Errors
     /// [`LineError::InvalLineHandle`] if the line is not this application's, [`LineError::InvalAddress`] if `to` cannot

@@ -100,6 +100,7 @@ impl Switch {
             ..Call::new(now, consult, line, kind, CallOrigin::Outbound, state)
         };
         self.introduce(call, Some(app), out);
+        self.put_suffix(consult, app, dialled.digits_after_answer);
         if let Some(leg) = leg {
             self.give_station(leg, consult);
         }

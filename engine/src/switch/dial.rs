@@ -1,6 +1,7 @@
 //! Digits that follow: `lineDial` on a call that was begun without a whole number.
 //!
 //! - The number is called when it is whole: digits without `;` at the end, or nothing after digits with one.
+//! - What follows a pause, also one at the beginning of later digits, is said when the call is connected (`suffix.rs`).
 //! - A number that leads nowhere is refused, and the call waits on as before.
 //! - [`DIAL`] without a digit disconnects the call; the mode is unknown, as nobody was called.
 
@@ -30,7 +31,7 @@ impl Switch {
         if to.is_empty() {
             return Ok(Dialable { is_partial: true, ..Dialable::default() });
         }
-        self.dialable(to)
+        self.dialable_with_suffix(to)
     }
 
     pub(super) fn can_dial(&self, call: &Call) -> Result<(), LineError> {
@@ -46,13 +47,19 @@ impl Switch {
         digits: &str,
         out: &mut Outbox,
     ) -> Result<(), LineError> {
-        let piece = self.destination(digits)?;
+        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
+        let (kind, known) = (call.kind, call.digits.clone());
+        let known = known.ok_or(LineError::OperationUnavail)?;
+        // A pause at the beginning is one after what was dialled before.
+        let ends_before = !known.is_empty() && digits.starts_with(',');
+        let piece = if ends_before {
+            Dialable { number: String::new(), ..self.destination(&format!("{known}{digits}"))? }
+        } else {
+            self.destination(digits)?
+        };
         // An empty string says that the number is whole.
         let is_partial = piece.is_partial && !digits.is_empty();
-        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
-        let kind = call.kind;
-        let mut number = call.digits.clone().ok_or(LineError::OperationUnavail)?;
-        number.push_str(&piece.number);
+        let number = known + &piece.number;
         if number.len() > DIALLED_BYTES_MAX || (number.is_empty() && !is_partial) {
             return Err(LineError::InvalAddress);
         }
@@ -67,6 +74,7 @@ impl Switch {
         if is_partial {
             self.collect(now, id, number);
         } else {
+            self.put_suffix(id, asker.app, piece.digits_after_answer);
             self.dial_whole(now, id, PartyView { number, name }, out);
         }
         Ok(())

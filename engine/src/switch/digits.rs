@@ -98,21 +98,39 @@ impl Switch {
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
         let leg = self.far_leg(call).ok_or(LineError::OperationUnavail)?;
         asker.done(out);
+        self.supersede_suffix(id, out);
         let Some(digits) = digits else {
             self.media.cancel_digits(leg, out);
             return Ok(());
         };
+        let tone_ms = duration.map_or(0, |duration| u16::try_from(duration.as_millis()).unwrap_or(u16::MAX));
+        self.generate(id, asker.app, leg, &digits, tone_ms, out);
+        Ok(())
+    }
+
+    /// Has digits said for an application, which hears when they are out.
+    pub(super) fn generate(
+        &mut self,
+        id: CallId,
+        app: AppId,
+        leg: LegId,
+        digits: &str,
+        tone_ms: u16,
+        out: &mut Outbox,
+    ) -> u32 {
         self.last_generation = self.last_generation.wrapping_add(1);
         let generation = self.last_generation;
-        self.generations.insert(generation, Generation { call: id, app: asker.app });
-        let tone_ms = duration.map_or(0, |duration| u16::try_from(duration.as_millis()).unwrap_or(u16::MAX));
+        self.generations.insert(generation, Generation { call: id, app });
         self.media.say_digits(leg, generation, digits.as_bytes(), DigitVia::Event, tone_ms, out);
-        Ok(())
+        generation
     }
 
     /// The relay said digits, or was kept from it.
     pub(super) fn generated(&mut self, generation: u32, cancelled: bool, out: &mut Outbox) {
         let Some(Generation { call, app }) = self.generations.remove(&generation) else { return };
+        if self.suffix_said(call, generation, cancelled, out) {
+            return;
+        }
         let Some(line) = self.calls.get(&call).map(|call| Arc::clone(&call.line)) else { return };
         let reason = if cancelled { "cancel" } else { "done" };
         out.messages.push((app, Message::Generate { call, line, reason }));

@@ -76,6 +76,7 @@ mod secure;
 mod session;
 mod station;
 mod status;
+mod suffix;
 mod timers;
 mod transfer;
 mod translate;
@@ -160,6 +161,8 @@ pub struct Switch {
     /// Digits that are being said for applications.
     generations: BTreeMap<u32, digits::Generation>,
     last_generation: u32,
+    /// What calls say when they are connected.
+    suffixes: BTreeMap<CallId, suffix::Suffix>,
     /// Who is asked first to own calls of a media mode; `false`: not at all.
     priorities: BTreeMap<MediaMode, Vec<(AppId, bool)>>,
     slots: Slots,
@@ -203,6 +206,7 @@ impl Switch {
             timers: Timers::default(),
             generations: BTreeMap::new(),
             last_generation: 0,
+            suffixes: BTreeMap::new(),
             priorities: BTreeMap::new(),
             slots: Slots::default(),
             dirty: BTreeSet::new(),
@@ -311,6 +315,7 @@ impl Switch {
                 Timer::Leave => self.leave(now, call, out),
                 Timer::Park => self.remind(now, call, out),
                 Timer::Confirmation => self.confirmation_over(now, call, out),
+                Timer::Pause => self.pause_over(call, out),
             }
             self.settle(now, out);
         }
@@ -351,6 +356,7 @@ impl Switch {
             self.settle_end(now, id, out);
             self.settle_conference(now, id, out);
             self.settle_camped(now, id, out);
+            self.settle_suffix(id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
         }

@@ -20,7 +20,8 @@ pub enum Operation {
     MakeCall {
         /// The line.
         line: Arc<str>,
-        /// The destination in dialable format; empty or `;`: dial tone, and [`Operation::Dial`] dials.
+        /// The destination in dialable format; empty or `;`: dial tone, and [`Operation::Dial`] dials. Digits after a `,` are
+        /// said when the call is connected.
         to: String,
         /// LINECALLPARAMS.
         params: Option<Box<CallParams>>,

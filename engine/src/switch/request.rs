@@ -289,7 +289,7 @@ impl Switch {
         let line = self.opened(asker.app, address)?;
         let (address, kind) = (Arc::clone(&line.address), line.kind);
         let line_has_calls = !line.calls.is_empty();
-        let Dialable { number, is_partial, .. } = self.destination(to)?;
+        let Dialable { number, is_partial, digits_after_answer, .. } = self.destination(to)?;
         if kind == LineKind::Phone && self.location.bindings(&address, now).is_empty() {
             return Err(LineError::InvalLineState);
         }
@@ -323,6 +323,7 @@ impl Switch {
         };
         asker.reply(Ok(Outcome::Call(id)), out);
         self.introduce(call, Some(asker.app), out);
+        self.put_suffix(id, asker.app, digits_after_answer);
         if let Some(params) = params {
             self.take_params(id, &params);
         }

@@ -30,10 +30,12 @@ pub(super) enum Timer {
     Park,
     /// The confirmation tone of a feature code was heard.
     Confirmation,
+    /// A pause between the digits of a dialled address is over ([`super::suffix::PAUSE`]).
+    Pause,
 }
 
 impl Timer {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Guard,
         Self::RingStep,
         Self::Ring,
@@ -45,6 +47,7 @@ impl Timer {
         Self::Leave,
         Self::Park,
         Self::Confirmation,
+        Self::Pause,
     ];
 }
 

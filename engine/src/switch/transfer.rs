@@ -140,8 +140,7 @@ impl Switch {
 
     /// A destination that is complete.
     pub(super) fn whole_number(&self, to: &str) -> Result<String, LineError> {
-        let dialable = self.destination(to)?;
-        if dialable.is_partial { Err(LineError::InvalAddress) } else { Ok(dialable.number) }
+        self.destination(to)?.whole()
     }
 
     /// Whether the number is the address of this line, by the routes of lines.

@@ -6,6 +6,7 @@ use super::error::LineError;
 use super::operation::Outcome;
 use super::outbox::Outbox;
 use super::request::Asker;
+use super::suffix::SUFFIX_BYTES_MAX;
 use super::view::PartyView;
 use crate::translate::dialable::{self, Dialable};
 use crate::translate::{Locations, TranslateOptions};
@@ -27,15 +28,22 @@ impl Switch {
         Ok(())
     }
 
-    /// The address to dial. That of a line is taken as it is, whatever its letters mean in a number.
-    ///
-    /// Digits after a pause are refused: they would have to be sent when the call is connected.
+    /// The address of a destination for which nothing is said later: digits after a pause are refused.
     pub(super) fn dialable(&self, to: &str) -> Result<Dialable, LineError> {
+        let read = self.dialable_with_suffix(to)?;
+        if read.digits_after_answer.is_empty() { Ok(read) } else { Err(LineError::InvalAddress) }
+    }
+
+    /// The address to dial, and the digits that are said when the call is connected. That of a line is taken as it is,
+    /// whatever its letters mean in a number. A number that is not whole has no such digits yet.
+    pub(super) fn dialable_with_suffix(&self, to: &str) -> Result<Dialable, LineError> {
         if self.lines.get(to).is_some() {
             return Ok(Dialable { number: to.to_owned(), ..Dialable::default() });
         }
         let read = dialable::parse(to)?;
-        if read.digits_after_answer.is_empty() { Ok(read) } else { Err(LineError::InvalAddress) }
+        let suffix = &read.digits_after_answer;
+        let is_fit = suffix.is_empty() || (!read.is_partial && suffix.len() <= SUFFIX_BYTES_MAX);
+        if is_fit { Ok(read) } else { Err(LineError::InvalAddress) }
     }
 
     /// LINE_LINEDEVSTATE with LINEDEVSTATE_TRANSLATECHANGE, for each line from which something is dialled otherwise than

@@ -13,7 +13,7 @@ pub struct Dialable {
     pub number: String,
     /// The number ended in `;`: more digits follow by lineDial.
     pub is_partial: bool,
-    /// Digits after a pause, with `,` for each further pause: to be sent as DTMF once the call is connected. May hold the
+    /// The first pause and what follows it, `,` for each pause: to be sent as DTMF once the call is connected. May hold the
     /// number of a calling card, so it is not for logs.
     pub digits_after_answer: String,
     /// What follows `|`.
@@ -120,12 +120,12 @@ fn read_number(text: &str) -> Result<(String, String), LineError> {
             '!' => return Err(LineError::InvalAddress),
             // A pause before the first digit waits for nothing.
             ',' if number.is_empty() => {}
-            letter if letter == ',' || !after.is_empty() => after.push(letter),
+            letter if letter == ',' || !after.is_empty() => after.push(letter.to_ascii_uppercase()),
             letter => number.push(letter),
         }
     }
-    // The first pause is the wait for the answer; pauses at the end wait for nothing.
-    let after = after.strip_prefix(',').unwrap_or(&after).trim_end_matches(',').to_owned();
+    // Pauses at the end wait for nothing.
+    after.truncate(after.trim_end_matches(',').len());
     Ok((number, after))
 }
 
@@ -214,9 +214,10 @@ mod tests {
     #[test]
     fn what_follows_a_pause_is_sent_after_the_answer() {
         let read = parse("T,18005550199,,,,1234567890,,FG".trim_end_matches("FG")).unwrap();
-        assert_eq!((&*read.number, &*read.digits_after_answer), ("18005550199", ",,,1234567890"));
+        assert_eq!((&*read.number, &*read.digits_after_answer), ("18005550199", ",,,,1234567890"));
         assert!(!format!("{read:?}").contains("1234567890"), "it may be a card's number");
         assert_eq!(parse("555,").unwrap().digits_after_answer, "");
+        assert_eq!(parse("555,1a-2").unwrap().digits_after_answer, ",1A2");
     }
 
     #[test]

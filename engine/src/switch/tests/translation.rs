@@ -76,7 +76,7 @@ fn a_control_that_sip_cannot_do_is_named_before_anything_is_dialled() {
         ("018005550199$T1", LineError::DialBilling),
         ("05550100?123", LineError::DialPrompt),
         ("05550100:1", LineError::DialVoiceDetect),
-        ("05550100,1", LineError::InvalAddress),
+        ("05550100,1;", LineError::InvalAddress),
         ("0555;0100", LineError::InvalAddress),
     ];
     for (to, error) in refusals {

@@ -244,6 +244,9 @@ pub struct ReferTo {
     pub method: ReferMethod,
     /// The Replaces header inside the URI, if there is one.
     pub replaces: Option<Replaced>,
+    /// The same as it is written to another system, which may know the dialog. `None` where it is not what such a header may
+    /// say.
+    pub dialog: Option<String>,
 }
 
 /// What a REFER asks to be sent.

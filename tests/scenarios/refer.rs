@@ -286,3 +286,24 @@ fn a_phone_that_brings_its_call_into_a_conference_hears_so_before_it_is_hung_up(
     assert_eq!(lab.status("bob"), Status::Over(0));
     lab.nothing_left();
 }
+
+#[test]
+fn a_phone_sends_its_party_into_a_dialog_that_another_system_knows() {
+    let mut lab = Lab::registered(17, &["alice", "bob"]);
+    lab.phone("carrier").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    lab.connected_call("alice", "bob");
+    lab.does("bob", |phone, now, out| {
+        let to = "<sip:0301234@10.0.1.6?Replaces=far%40x%3Bto-tag%3Da%3Bfrom-tag%3Db&Require=replaces>";
+        phone.transfer_to(now, to, out);
+    });
+    lab.run_ms(1_000);
+    lab.expect_ladder(
+        "engine -> carrier  INVITE sip:301234@, Replaces: far@x;to-tag=a;from-tag=b, Require: replaces, Referred-By: <sip:1002@
+         carrier -> engine  200
+         engine -> carrier  ACK",
+    );
+    lab.expect_talk("alice", "carrier");
+    assert_eq!(lab.status("bob"), Status::Over(0));
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

@@ -13,9 +13,14 @@ use super::transaction::Purpose;
 impl Phone {
     /// Sends the other side of the latest call to this address: a blind transfer.
     pub fn transfer(&mut self, now: Instant, to: &str, out: &mut PhoneOutbox) {
+        let refer_to = format!("<sip:{to}@{}>", self.config.domain);
+        self.transfer_to(now, &refer_to, out);
+    }
+
+    /// Sends the other side of the latest call to what this Refer-To says.
+    pub fn transfer_to(&mut self, now: Instant, refer_to: &str, out: &mut PhoneOutbox) {
         if let Some(index) = self.latest(|call| call.status == Status::Connected) {
-            let refer_to = format!("<sip:{to}@{}>", self.config.domain);
-            self.refer(now, index, &refer_to, out);
+            self.refer(now, index, refer_to, out);
         }
     }
 

@@ -161,6 +161,8 @@ pub struct Switch {
     /// Digits that are being said for applications.
     generations: BTreeMap<u32, digits::Generation>,
     last_generation: u32,
+    /// The dialog at another system that the call of this party takes over, while it is being sent.
+    replacing: Option<(CallId, String)>,
     /// What calls say when they are connected.
     suffixes: BTreeMap<CallId, suffix::Suffix>,
     /// Who is asked first to own calls of a media mode; `false`: not at all.
@@ -206,6 +208,7 @@ impl Switch {
             timers: Timers::default(),
             generations: BTreeMap::new(),
             last_generation: 0,
+            replacing: None,
             suffixes: BTreeMap::new(),
             priorities: BTreeMap::new(),
             slots: Slots::default(),

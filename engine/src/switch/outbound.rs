@@ -149,6 +149,12 @@ impl Switch {
         if let Some(mode) = completes {
             groups.iter_mut().flatten().for_each(|one| one.target.uri.push_str(&format!(";m={mode}")));
         }
+        if let Some((_, dialog)) = self.replacing.take_if(|(party, _)| Some(*party) == caller) {
+            for one in groups.iter_mut().flatten() {
+                one.headers.push(("Replaces", dialog.clone()));
+                one.headers.push(("Require", "replaces".to_owned()));
+            }
+        }
         self.report(now, id, CallReport::Dialed, out);
         self.timers.start(id, Timer::Ring, now + self.ring_time(caller.unwrap_or(id)));
         self.start_ring(now, id, caller, to, from_host, groups, out);

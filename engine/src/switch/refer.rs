@@ -15,14 +15,17 @@
 //!   nobody does, the phone has its party back. A phone that hung up meanwhile is called back.
 //! - `Replaces` names another call of the same line, answered or ringing: its far party is the destination, and that call
 //!   ends at once.
+//! - Where it names no dialog of the engine, and the Refer-To a number that the routes of lines lead to the trunk of that host,
+//!   the party is sent there with that Replaces (RFC 3891): the other system knows the dialog, or says 481.
 //! - One whose party is on its way already, or was sent here and is not answered, is refused with 603.
 //! - A network may not transfer: its calls would be paid for by others.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{Command, Refer, ReferMethod, Replaced};
+use trunkline_sip::outbox::{Command, Refer, ReferMethod, ReferTo, Replaced};
 
 use super::Switch;
 use super::call::{Call, Sent};
@@ -31,7 +34,8 @@ use super::error::LineError;
 use super::ids::CallId;
 use super::outbox::Outbox;
 use super::report::{CallReport, Hold};
-use super::setup::LineKind;
+use super::route::{Destination, Source, resolve};
+use super::setup::{LineKind, TrunkSetup};
 
 /// Where a REFER leads.
 enum Referred {
@@ -39,6 +43,8 @@ enum Referred {
     Number(String),
     /// To the far party of another call of the phone.
     Call(CallId),
+    /// To a number behind a trunk, in place of this dialog there.
+    Elsewhere(String, String),
 }
 
 impl Switch {
@@ -71,6 +77,7 @@ impl Switch {
             return Err(603);
         }
         let to = match refer.to.replaces {
+            Some(Replaced { leg: None, .. }) => self.dialog_elsewhere(&refer.to)?,
             Some(replaced) => Referred::Call(self.other_call(call, replaced)?),
             None => Referred::Number(self.referred_number(call, &refer.to.user)?),
         };
@@ -84,6 +91,22 @@ impl Switch {
             Ok(_) => Ok(number),
             Err(LineError::AddressBlocked) => Err(403),
             Err(_) => Err(404),
+        }
+    }
+
+    /// Another system that may know the dialog.
+    fn dialog_elsewhere(&self, to: &ReferTo) -> Result<Referred, u16> {
+        let dialog = to.dialog.clone().ok_or(481_u16)?;
+        let is_known = self.setup.trunks.iter().any(|trunk| is_at(trunk, &to.host));
+        let number = self.whole_number(&to.user).ok().filter(|_| is_known).ok_or(481_u16)?;
+        match resolve(&self.setup.routes, &self.lines, Source::Line, &number) {
+            Ok(Destination::Trunk(trunk, _))
+                if self.trunk(&trunk).is_some_and(|trunk| is_at(trunk, &to.host)) =>
+            {
+                Ok(Referred::Elsewhere(number, dialog))
+            }
+            Err(403) => Err(403),
+            Ok(Destination::Trunk(..) | Destination::Line(_)) | Err(_) => Err(481),
         }
     }
 
@@ -122,6 +145,11 @@ impl Switch {
         let sent = Sent { by, from: Some(id), usage, rang: false };
         match to {
             Referred::Number(number) => self.send_party(now, far, &number, sent, out),
+            Referred::Elsewhere(number, dialog) => {
+                self.replacing = Some((far, dialog));
+                self.send_party(now, far, &number, sent, out);
+                self.replacing = None;
+            }
             Referred::Call(other) => {
                 let to = self.take_far(other);
                 self.leave(now, other, out);
@@ -141,6 +169,15 @@ impl Switch {
         self.dirty.extend([id, far]);
         Some(far)
     }
+}
+
+/// Whether the trunk leads to this host.
+fn is_at(trunk: &TrunkSetup, host: &str) -> bool {
+    let is_named = trunk.domain.get(..host.len()).is_some_and(|start| start.eq_ignore_ascii_case(host))
+        && (trunk.domain.len() == host.len() || trunk.domain[host.len()..].starts_with(':'));
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_peer = |address: IpAddr| trunk.peers.iter().any(|(_, peer)| peer.ip() == address);
+    !host.is_empty() && (is_named || address.is_ok_and(is_peer))
 }
 
 /// Whether the call has a party that can be sent elsewhere.

@@ -47,6 +47,7 @@ impl Reference {
             host,
             method: method(uri.param("method").or(param)),
             replaces: named.as_ref().map(details::unresolved),
+            dialog: named.as_ref().and_then(Named::replaces),
         };
         let notifies = !refer.other("Refer-Sub").is_some_and(|value| {
             value.split(';').next().is_some_and(|word| word.trim().eq_ignore_ascii_case("false"))
@@ -146,6 +147,22 @@ mod tests {
         let refer = refer.unwrap();
         assert!(refer.to.replaces.unwrap().early_only);
         assert_eq!(refer.replaces.unwrap().call_id(), "c%40x");
+        assert_eq!(refer.to.dialog.as_deref(), Some("c%40x;to-tag=1;from-tag=2;early-only"));
+    }
+
+    #[test]
+    fn a_dialog_is_not_told_on_where_it_would_write_headers_of_ours() {
+        let dialog =
+            |value: &str| read(&format!("r: <sip:1@a?Replaces={value}>\r\n")).map(|refer| refer.to.dialog);
+        let long = "c".repeat(257);
+        for value in [
+            "c%0D%0AX:%20y%3Bto-tag%3D1%3Bfrom-tag%3D2",
+            "c%3Bto-tag%3D1%0D%0AX:y%3Bfrom-tag%3D2",
+            "c%3Bto-tag%3D1%3Bfrom-tag%3D2%22",
+            &format!("{long}%3Bto-tag%3D1%3Bfrom-tag%3D2"),
+        ] {
+            assert!(matches!(dialog(value), Ok(None) | Err(Unreadable)), "{value}");
+        }
     }
 
     #[test]

@@ -29,6 +29,25 @@ pub(crate) const READINGS: u8 = 2;
 /// What a peer without a tag is named by (RFC 3891 §6.1).
 const NO_TAG: &str = "0";
 
+/// The longest Call-ID or tag that is told on, in bytes.
+const TOLD_BYTES_MAX: usize = 256;
+
+impl Named {
+    /// The value of a Replaces header that names it. `None`: Call-ID or a tag holds what RFC 3261 §25.1 does not allow there, or
+    /// is longer than [`TOLD_BYTES_MAX`].
+    pub(crate) fn replaces(&self) -> Option<String> {
+        let DialogName { call_id, tags: [to, from] } = &self.dialog;
+        let is_token = |text: &str, others: &str| {
+            let is_allowed =
+                |c: char| c.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(c) || others.contains(c);
+            text.len() <= TOLD_BYTES_MAX && text.chars().all(is_allowed)
+        };
+        let is_fit = is_token(call_id, "()<>:\\\"/[]?{}@") && is_token(to, "") && is_token(from, "");
+        let early_only = if self.early_only { ";early-only" } else { "" };
+        is_fit.then(|| format!("{call_id};to-tag={to};from-tag={from}{early_only}"))
+    }
+}
+
 impl DialogName {
     /// Reads `call-id;tag=…;tag=…`. `None`: a tag is missing, empty or there twice, or it is a list.
     pub(crate) fn parse(text: &str, tags: [&str; 2]) -> Option<Named> {

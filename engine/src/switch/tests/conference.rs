@@ -638,7 +638,13 @@ fn refer(leg: Option<LegId>, line: &str, to: &str, method: ReferMethod) -> Box<R
         leg,
         peer: Peer::Line(line.into()),
         dialled: String::new(),
-        to: ReferTo { user: to.to_owned(), host: "pbx.example".to_owned(), method, replaces: None },
+        to: ReferTo {
+            user: to.to_owned(),
+            host: "pbx.example".to_owned(),
+            method,
+            replaces: None,
+            dialog: None,
+        },
         referred_by: None,
         notifies: true,
     })

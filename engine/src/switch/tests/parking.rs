@@ -595,8 +595,13 @@ fn a_phone_parks_its_far_party_by_number_or_by_code() {
 }
 
 fn refer(leg: LegId, to: &str, notifies: bool) -> Box<Refer> {
-    let to =
-        ReferTo { user: to.to_owned(), host: String::new(), method: ReferMethod::Invite, replaces: None };
+    let to = ReferTo {
+        user: to.to_owned(),
+        host: String::new(),
+        method: ReferMethod::Invite,
+        replaces: None,
+        dialog: None,
+    };
     let peer = Peer::Line("1002".into());
     Box::new(Refer { leg: Some(leg), peer, dialled: String::new(), to, referred_by: None, notifies })
 }

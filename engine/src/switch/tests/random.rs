@@ -261,7 +261,13 @@ impl World {
                 let focus = format!("conf-{}", parent.0);
                 let to = ["1002", "1003", "030", &focus][usize::from(to) % 4].to_owned();
                 let method = if expels { ReferMethod::Bye } else { ReferMethod::Invite };
-                let to = ReferTo { user: to, host: "pbx.example".to_owned(), method, replaces: None };
+                let to = ReferTo {
+                    user: to,
+                    host: "pbx.example".to_owned(),
+                    method,
+                    replaces: None,
+                    dialog: None,
+                };
                 let refer = Refer {
                     leg: Some(leg),
                     peer: Peer::Line(line),
@@ -280,6 +286,7 @@ impl World {
                     host: "pbx.example".to_owned(),
                     method: ReferMethod::Invite,
                     replaces,
+                    dialog: None,
                 };
                 let refer = Refer {
                     leg: Some(leg),

@@ -37,6 +37,7 @@ fn refer(leg: Option<LegId>, user: &str, replaces: Option<Replaced>) -> Refer {
             host: "pbx.example".to_owned(),
             method: ReferMethod::Invite,
             replaces,
+            dialog: None,
         },
         referred_by: None,
         notifies: true,
@@ -358,4 +359,72 @@ fn a_call_may_be_secured_from_the_beginning() {
     rig.commands();
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "1001", Some(USUAL));
     assert_eq!(rig.commands(), [format!("reject 486 {caller}")]);
+}
+
+/// A REFER to a number with Replaces of a dialog that the engine does not know.
+fn unknown(station: LegId, user: &str, host: &str) -> Refer {
+    let missing = Some(Replaced { leg: None, early_only: false });
+    let mut refer = refer(Some(station), user, missing);
+    refer.to.host = host.to_owned();
+    refer.to.dialog = Some("far;to-tag=a;from-tag=b".to_owned());
+    refer
+}
+
+#[test]
+fn a_dialog_of_another_system_is_taken_over_there() {
+    let mut rig = Rig::new();
+    let (caller, station) = talking(&mut rig);
+    assert_eq!(refers(&mut rig, unknown(station, "030", "Carrier.Example")), ["202"]);
+    let (destination, invite) = rig.invited();
+    let header = |name: &str| {
+        let found = invite.headers.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    assert_eq!(invite.to.user, "30");
+    assert_eq!((header("Replaces"), header("Require")), (Some("far;to-tag=a;from-tag=b"), Some("replaces")));
+    assert_eq!(header("Referred-By"), Some("<sip:1002@pbx.example>"));
+    rig.sip.clear();
+    rig.answer(destination, USUAL);
+    assert_eq!(rig.feeds[&caller], format!("leg {destination:?}"));
+    rig.hang_up(station);
+    rig.hang_up(caller);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_party_comes_back_from_a_system_that_knows_no_such_dialog() {
+    let mut rig = Rig::new();
+    let (_, station) = talking(&mut rig);
+    refers(&mut rig, unknown(station, "030", "198.51.100.8"));
+    let (destination, _) = rig.invited();
+    rig.sip.clear();
+    rig.refuse(destination, 481);
+    assert!(rig.sip.iter().filter_map(answer_of).any(|said| said.starts_with("notify 4")));
+    assert_eq!((rig.state(1), rig.state(2)), (ACTIVE, ACTIVE));
+    let another = Operation::MakeCall { line: "1003".into(), to: "030".to_owned(), params: None };
+    rig.request(CRM, another).unwrap();
+    assert!(rig.invited().1.headers.iter().all(|(name, _)| *name != "Replaces"));
+}
+
+#[test]
+fn a_dialog_that_is_nobodys_or_out_of_reach_is_refused() {
+    let mut setup = setup();
+    let mut blocked = setup.routes[0].clone();
+    blocked.pattern = regex::Regex::new("^0190").unwrap();
+    blocked.to = setup::RouteTo::Reject(403);
+    setup.routes.insert(0, blocked);
+    let mut rig = Rig::with(setup);
+    let (_, station) = talking(&mut rig);
+    for (user, host, status) in [
+        ("030", "pbx.example", "481"),
+        ("030", "carrier.example.org", "481"),
+        ("030", "192.0.2.9", "481"),
+        ("030", "", "481"),
+        ("1001", "carrier.example", "481"),
+        ("4711", "carrier.example", "481"),
+        ("01901", "carrier.example", "403"),
+    ] {
+        assert_eq!(refers(&mut rig, unknown(station, user, host)), [status], "{user}@{host}");
+        rig.sip.clear();
+    }
 }

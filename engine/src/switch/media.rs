@@ -53,7 +53,7 @@ struct MediaLeg {
     last_of: Option<(CallId, Arc<str>)>,
 }
 
-/// How many commands wait for a leg on its way; further digits are lost with it.
+/// How many commands wait for a leg on its way; further digits are cancelled.
 const WAITING_MAX: usize = 16;
 
 impl MediaLeg {
@@ -68,8 +68,16 @@ impl MediaLeg {
             *place = command;
         } else if waiting.len() < WAITING_MAX {
             waiting.push(command);
+        } else {
+            cancel([command], self.worker, out);
         }
     }
+}
+
+/// Lets the digits of commands be cancelled: by a worker that has not got the leg, or is about to close it.
+fn cancel(commands: impl IntoIterator<Item = Command>, worker: u16, out: &mut Outbox) {
+    let digits = commands.into_iter().filter(|command| matches!(command, Command::Digits { .. }));
+    out.media.extend(digits.map(|command| (worker, command)));
 }
 
 /// Whether a command makes an earlier one of the same leg pointless.
@@ -251,6 +259,7 @@ impl MediaPlane {
         let Some(waiting) = entry.waiting.take() else { return };
         out.media.push((entry.worker, Command::Attach { leg: media_leg(leg), parcel }));
         if entry.closing {
+            cancel(waiting, entry.worker, out);
             out.media.push((entry.worker, Command::Close(media_leg(leg))));
         } else {
             out.media.extend(waiting.into_iter().map(|command| (entry.worker, command)));
@@ -355,7 +364,7 @@ impl MediaPlane {
         self.pool.set_aside(now, ports);
         let heard = mem::replace(&mut entry.heard, Heard::Nothing);
         // Commands wait for a leg that will not come: the one in its place starts at the new worker.
-        entry.waiting = None;
+        cancel(entry.waiting.take().unwrap_or_default(), entry.worker, out);
         let ask = (entry.ask_at, leg);
         // It has no packets for the kernel any more.
         self.totals.flows_in_kernel -= u64::from(entry.figures.lose_flow());
@@ -564,11 +573,26 @@ mod tests {
         for _ in 0..100 {
             bench.plane.tell(A, digits(), &mut bench.out);
         }
-        assert!(bench.told().is_empty());
+        assert_eq!(bench.told(), vec!["1 digits 1"; 2 + 100 - WAITING_MAX], "the worker cancels them");
         let told = bench.detached(A);
         assert_eq!(told[..4], ["1 attach 1", "1 feed 1 own", "1 detect 1", "1 digits 1"]);
         assert_eq!(told.len(), 1 + WAITING_MAX);
         assert!(bench.detached(A).is_empty(), "it has arrived");
+    }
+
+    #[test]
+    fn digits_of_a_leg_that_does_not_arrive_are_given_to_a_worker_that_cancels_them() {
+        let mut bench = Bench::new();
+        for leg in [A, B] {
+            bench.hear(leg, Heard::Leg(C));
+            bench.plane.say_digits(leg, 1, b"1", DigitVia::Event, 0, &mut bench.out);
+        }
+        bench.told();
+        bench.plane.close(A, None, &mut bench.out);
+        assert_eq!(bench.detached(A), ["1 attach 1", "1 digits 1", "1 close 1"]);
+        let ports = bench.plane.legs[&B].ports;
+        bench.plane.open_failed(bench.now, B, ports, &bench.setup, &mut bench.out);
+        assert_eq!(bench.told(), ["1 digits 2", "1 open 2"]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
+use crate::dtls::is_dtls;
 use crate::latch::{Admission, Latch};
 use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp;
@@ -46,6 +47,8 @@ pub(crate) enum Verdict {
     Rtcp,
     /// A connectivity check, perhaps.
     Check,
+    /// A handshake that begins before anything is agreed, perhaps.
+    Hello,
     /// Nothing; the reason is counted.
     Drop,
 }
@@ -55,6 +58,7 @@ pub(crate) enum Verdict {
 enum Other {
     Rtcp,
     Check,
+    Hello,
     Drop,
 }
 
@@ -64,6 +68,7 @@ impl From<Other> for Verdict {
         match other {
             Other::Rtcp => Self::Rtcp,
             Other::Check => Self::Check,
+            Other::Hello => Self::Hello,
             Other::Drop => Self::Drop,
         }
     }
@@ -340,6 +345,9 @@ impl Flow {
         let checks = self.aside.remote.is_some_and(|remote| remote.ice.is_some());
         if checks && stun::is_stun(packet) {
             return if stun::is_keepalive(packet) { Other::Drop } else { Other::Check };
+        }
+        if self.aside.remote.is_none() && is_dtls(packet) {
+            return Other::Hello;
         }
         self.count_malformed();
         Other::Drop

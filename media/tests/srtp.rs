@@ -44,13 +44,19 @@ fn call(alice: Protection, bob: Protection) -> Relay {
 
 /// The same with a certificate.
 fn call_as(identity: Option<Arc<DtlsIdentity>>, alice: Protection, bob: Protection) -> Relay {
+    let mut relay = offered(identity);
+    relay.tell(Command::Remote(A, remote(ALICE, alice)));
+    relay.tell(Command::Remote(B, remote(BOB, bob)));
+    relay
+}
+
+/// The same while neither has answered.
+fn offered(identity: Option<Arc<DtlsIdentity>>) -> Relay {
     let mut relay = Relay::with(Simulated::new(), RelayConfig { identity, ..RelayConfig::default() });
     for (leg, ports) in [(A, PortPair(20_000)), (B, PortPair(20_002))] {
         let address = RELAY.parse().unwrap();
         relay.tell(Command::Open { leg, ports, address, silent_after: None });
     }
-    relay.tell(Command::Remote(A, remote(ALICE, alice)));
-    relay.tell(Command::Remote(B, remote(BOB, bob)));
     relay.tell(Command::Feed(A, Feed::Leg(B)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     relay
@@ -340,20 +346,29 @@ impl Phone {
     /// The same of her ports up to this one.
     fn carry_up_to(&mut self, last_port: u16) -> [usize; 2] {
         let mut counts = [0; 2];
-        let of_leg = |sent: &Sent| sent.local_port <= last_port;
         for _ in 0..20 {
-            let mut hers = self.relay.wait(Duration::from_millis(100));
-            let mut ours = self.near.wait(Duration::from_millis(100));
-            while !hers.is_empty() || !ours.is_empty() {
-                for sent in std::mem::take(&mut hers).into_iter().filter(of_leg) {
-                    counts[usize::from(sent.local_port - 20_000)] += 1;
-                    ours.extend(self.near.arrives(sent.local_port, alice_at(sent.local_port), &sent.packet));
-                }
-                for sent in std::mem::take(&mut ours).into_iter().filter(of_leg) {
-                    assert_eq!(sent.to, at(alice_at(sent.local_port)));
-                    let from = format!("192.0.2.100:{}", sent.local_port);
-                    hers.extend(self.relay.arrives(sent.local_port, &from, &sent.packet));
-                }
+            let hers = self.relay.wait(Duration::from_millis(100));
+            let ours = self.near.wait(Duration::from_millis(100));
+            for (count, more) in counts.iter_mut().zip(self.exchange(last_port, hers, ours)) {
+                *count += more;
+            }
+        }
+        counts
+    }
+
+    /// Carries this and what is answered to it, at once.
+    fn exchange(&mut self, last_port: u16, mut hers: Vec<Sent>, mut ours: Vec<Sent>) -> [usize; 2] {
+        let mut counts = [0; 2];
+        let of_leg = |sent: &Sent| sent.local_port <= last_port;
+        while !hers.is_empty() || !ours.is_empty() {
+            for sent in std::mem::take(&mut hers).into_iter().filter(of_leg) {
+                counts[usize::from(sent.local_port - 20_000)] += 1;
+                ours.extend(self.near.arrives(sent.local_port, alice_at(sent.local_port), &sent.packet));
+            }
+            for sent in std::mem::take(&mut ours).into_iter().filter(of_leg) {
+                assert_eq!(sent.to, at(alice_at(sent.local_port)));
+                let from = format!("192.0.2.100:{}", sent.local_port);
+                hers.extend(self.relay.arrives(sent.local_port, &from, &sent.packet));
             }
         }
         counts
@@ -440,4 +455,42 @@ fn a_strangers_handshake_is_not_heard() {
     phone.carry();
     let sealed = phone.relay.arrives(20_002, BOB, &rtp(7, 1)).remove(0);
     assert_eq!(phone.near.arrives(20_000, ALICE, &sealed.packet).len(), 1);
+}
+
+#[test]
+fn a_handshake_that_begins_before_the_answer_is_here_goes_on_at_once() {
+    let mut phone = Phone::calling(None);
+    let identity = Arc::new(DtlsIdentity::generate().unwrap());
+    let hers = Arc::new(DtlsIdentity::generate().unwrap());
+    let by = |of: &DtlsIdentity, role| Protection::Dtls(DtlsPeer { fingerprint: of.fingerprint(), role });
+    phone.relay = call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
+    phone.near = offered(Some(Arc::clone(&identity)));
+    let described = remote("192.0.2.100:20000", by(&identity, DtlsRole::Client));
+    phone.relay.tell(Command::Remote(A, described));
+    let hellos = phone.relay.worker.io_mut().take_sent();
+    assert_eq!(hellos.len(), 2);
+    assert!(phone.near.arrives(20_000, "203.0.113.66:9999", &[22; 100]).is_empty());
+    for hello in hellos {
+        assert!(phone.near.arrives(hello.local_port, alice_at(hello.local_port), &hello.packet).is_empty());
+    }
+    phone.near.tell(Command::Remote(A, remote(ALICE, by(&hers, DtlsRole::Server))));
+    phone.near.tell(Command::Remote(B, remote(BOB, Protection::Plain)));
+    let answers = phone.near.worker.io_mut().take_sent();
+    assert!(!answers.is_empty());
+    phone.exchange(20_001, Vec::new(), answers);
+    let stats = phone.near.stats(A);
+    assert_eq!((stats.secured, stats.malformed), (Secured::Dtls(Some(SrtpSuite::Aes256Gcm)), 0));
+}
+
+#[test]
+fn what_was_kept_of_a_handshake_that_nobody_agreed_to_is_counted() {
+    let mut relay = offered(None);
+    for _ in 0..3 {
+        assert!(relay.arrives(20_000, ALICE, &[22; 100]).is_empty());
+    }
+    assert_eq!(relay.stats(A).malformed, 0);
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Plain)));
+    assert_eq!(relay.stats(A).malformed, 1);
+    relay.arrives(20_000, ALICE, &[22; 100]);
+    assert_eq!(relay.stats(A).malformed, 2);
 }

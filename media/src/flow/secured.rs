@@ -18,6 +18,15 @@ pub(super) struct Sessions {
     first: Session,
     /// Of the RTCP port, where it shakes hands of its own.
     second: Option<Box<Session>>,
+    /// The last datagram of each port that came before anything was agreed.
+    early: [Option<Early>; 2],
+}
+
+/// A handshake may begin before the answer that agrees to it is here (RFC 5763 §6.2).
+#[derive(Debug)]
+struct Early {
+    from: SocketAddr,
+    datagram: Box<[u8]>,
 }
 
 /// What is keyed together.
@@ -134,6 +143,22 @@ impl Flow {
                 session.association = Some(Box::new(Association::new(identity, now, peer)));
             }
         }
+    }
+
+    /// Keeps the beginning of a handshake until it is known whether there is to be one. One a port: who sends it repeats it.
+    #[cold]
+    pub(crate) fn keep_hello(&mut self, channel: Channel, from: SocketAddr, datagram: &[u8]) {
+        self.aside.sessions.early[channel as usize] = Some(Early { from, datagram: datagram.into() });
+    }
+
+    /// Takes what was kept, as soon as it is known what was agreed.
+    pub(crate) fn take_hello(&mut self, channel: Channel) -> Option<(SocketAddr, Box<[u8]>)> {
+        let Early { from, datagram } = self.aside.sessions.early[channel as usize].take()?;
+        if !self.is_secured() {
+            self.count_malformed();
+            return None;
+        }
+        Some((from, datagram))
     }
 
     /// Whether a handshake is under way, so that something may have to be repeated.

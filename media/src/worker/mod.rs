@@ -562,6 +562,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
             Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
             Verdict::Check => self.answer_check(now_us, slot, channel, from, packet, out),
+            Verdict::Hello => leg.flow.keep_hello(channel, from, packet),
             Verdict::Drop => {}
         }
     }

@@ -18,6 +18,10 @@ impl<I: DatagramIo> RelayWorker<I> {
         leg.flow.begin_handshakes(now, identity.as_deref());
         for channel in CHANNELS {
             self.send_handshake(slot, channel, None);
+            let early = self.leg(slot).and_then(|leg| leg.flow.take_hello(channel));
+            if let Some((from, datagram)) = early {
+                self.hear_handshake(now_us, slot, channel, from, &datagram);
+            }
         }
         self.watch_handshakes(now_us, slot);
     }

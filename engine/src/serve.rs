@@ -129,8 +129,10 @@ fn refuse(errors: &[ConfigError]) -> ExitCode {
 
 /// Logs go to standard error: standard output holds the phone table and `ready`.
 fn start_log(config: &Config) {
+    // It warns of each extension in a handshake that it does not know, as often as a far end likes.
+    let level = format!("rtc_dtls=error,{}", config.log.level);
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(&config.log.level));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),

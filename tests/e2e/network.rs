@@ -33,15 +33,18 @@ pub(crate) fn alone<F: FnOnce()>(test: F) {
     if fs::metadata("/proc/self").expect("/proc is mounted").uid() != 0 {
         inside.arg("--map-root-user");
     }
-    let status = inside
+    let ran = inside
         .arg(env::current_exe().expect("this program has a path"))
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(INSIDE, name)
-        // Only the harness' own report: the test speaks on standard error.
-        .stdout(Stdio::null())
-        .status()
+        // The harness' own report; the test speaks on standard error.
+        .stderr(Stdio::inherit())
+        .output()
         .expect("unshare is installed");
-    assert!(status.success(), "{name} failed, see above");
+    assert!(ran.status.success(), "{name} failed, see above");
+    // A closure in anything else than the test itself names no test.
+    let report = String::from_utf8_lossy(&ran.stdout);
+    assert!(report.contains(" 1 passed"), "{name} is not a test: {report}");
 }
 
 /// The daemon's address on the link to a phone.

@@ -4,69 +4,43 @@ use std::net::UdpSocket;
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::baresip::{Answer, Baresip, TONE_HZ};
 use crate::capture::{Capture, Datagram, ulaw_audio};
 use crate::daemon::{Daemon, Directory};
+use crate::http::Events;
 use crate::network::{alone, daemon_address, interface, phone_address};
 
-/// A phone that takes nothing but SRTP calls a plain one, and is called by it.
+/// A phone that takes nothing but SRTP, with a plain one.
 #[test]
-fn sdes_with_plain_both_ways() {
-    alone(|| {
-        let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let mut sealed = encrypted(directory.path(), 1, "1001", "srtp-mand");
-        let mut plain = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
-        daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
-        let wires = wires(directory.path());
-        talk(&mut daemon, &mut sealed, &mut plain, 1, "1002");
-        talk(&mut daemon, &mut plain, &mut sealed, 2, "1001");
-        heard_by_both(&sealed, &plain, 2.0 * HEARD_S);
-        let [on_sealed, on_plain] = finish(wires);
-        is_noise(&on_sealed, 1);
-        let tone_s = ulaw_audio(rtp_of(&on_plain, 2, true)).seconds_of_tone(TONE_HZ);
-        assert!(tone_s > 2.0 * HEARD_S, "the other side's tone is plain for {tone_s:.1} s");
-        daemon.expect_nothing_left();
-    });
+fn sdes_with_plain() {
+    alone(|| talk_both_ways(SDES, PLAIN, TALK));
 }
 
-/// Both encrypt, each by keys of its own with the daemon; the second phone takes SRTP or not (RFC 8643). One holds meanwhile.
+/// Both encrypt, each by keys of its own with the daemon; the second phone takes SRTP or not (RFC 8643).
 #[test]
 fn sdes_on_both_sides() {
-    alone(|| {
-        let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let mut one = encrypted(directory.path(), 1, "1001", "srtp-mand");
-        let mut other = encrypted(directory.path(), 2, "1003", "srtp");
-        daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
-        let wires = wires(directory.path());
-        talk(&mut daemon, &mut one, &mut other, 1, "1003");
-        talk(&mut daemon, &mut other, &mut one, 2, "1001");
-        heard_by_both(&one, &other, 2.0 * HEARD_S);
-        let [on_one, on_other] = finish(wires);
-        is_noise(&on_one, 1);
-        is_noise(&on_other, 2);
-        daemon.expect_nothing_left();
-    });
+    alone(|| talk_both_ways(SDES, BEST_EFFORT, TALK));
 }
 
-/// Keys by a handshake on the media path, with a phone whose certificate is RSA (baresip 1.0), both ways.
+/// Keys by a handshake on the media path, with a phone whose certificate is RSA (baresip 1.0).
 #[test]
-fn dtls_with_plain_both_ways() {
-    alone(|| {
-        let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let mut sealed = encrypted(directory.path(), 1, "1004", "dtls_srtp");
-        let mut plain = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
-        daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
-        let wires = wires(directory.path());
-        talk(&mut daemon, &mut sealed, &mut plain, 1, "1002");
-        talk(&mut daemon, &mut plain, &mut sealed, 2, "1004");
-        heard_by_both(&sealed, &plain, 2.0 * HEARD_S);
-        let [on_sealed, _] = finish(wires);
-        is_noise(&on_sealed, 1);
-        daemon.expect_nothing_left();
-    });
+fn dtls_with_plain() {
+    alone(|| talk_both_ways(DTLS, PLAIN, TALK_AFTER_HANDSHAKE));
+}
+
+/// Keys by a handshake on one side, from SDP on the other; for so long that both report by RTCP, for which that of DTLS shakes
+/// hands once more.
+#[test]
+fn dtls_with_sdes() {
+    alone(|| talk_both_ways(DTLS, SDES, LONG_TALK));
+}
+
+/// A handshake on each side.
+#[test]
+fn dtls_on_both_sides() {
+    alone(|| talk_both_ways(DTLS, OTHER_DTLS, TALK_AFTER_HANDSHAKE));
 }
 
 /// Forged packets in the call, on every media port of the daemon: both go on hearing the other.
@@ -75,8 +49,8 @@ fn ten_thousand_forged_packets() {
     alone(|| {
         let directory = Directory::create();
         let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let mut sealed = encrypted(directory.path(), 1, "1001", "srtp-mand");
-        let mut plain = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
+        let mut sealed = SDES.start(directory.path(), 1);
+        let mut plain = PLAIN.start(directory.path(), 2);
         daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
         sealed.command("dial", &format!("sip:1002@{}", daemon_address(1)));
         plain.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
@@ -103,25 +77,88 @@ fn ten_thousand_forged_packets() {
     });
 }
 
-fn encrypted(directory: &Path, phone: u8, account: &str, method: &str) -> Baresip {
-    Baresip::start_encrypted(directory, phone, account, PASSWORD, Answer::Auto, method)
+/// A line, and how its phone encrypts.
+#[derive(Clone, Copy)]
+struct Station {
+    line: &'static str,
+    /// As baresip calls it.
+    method: Option<&'static str>,
+    /// As the daemon does.
+    keys: Option<&'static str>,
 }
 
-fn wires(directory: &Path) -> [Capture; 2] {
-    [1, 2].map(|phone| Capture::start(directory, &interface(phone), "udp"))
+const PLAIN: Station = Station { line: "1002", method: None, keys: None };
+const SDES: Station = Station { line: "1001", method: Some("srtp-mand"), keys: Some("sdes") };
+const BEST_EFFORT: Station = Station { line: "1003", method: Some("srtp"), keys: Some("sdes") };
+const DTLS: Station = Station { line: "1004", method: Some("dtls_srtp"), keys: Some("dtls") };
+const OTHER_DTLS: Station = Station { line: "1005", ..DTLS };
+
+impl Station {
+    fn start(self, directory: &Path, phone: u8) -> Baresip {
+        match self.method {
+            Some(method) => {
+                Baresip::start_encrypted(directory, phone, self.line, PASSWORD, Answer::Auto, method)
+            }
+            None => Baresip::start(directory, phone, self.line, PASSWORD, "", Answer::Auto),
+        }
+    }
 }
 
-fn finish(wires: [Capture; 2]) -> [Vec<Datagram>; 2] {
-    wires.map(Capture::finish)
+/// Each of two phones calls the other: they hear each other, the daemon says how each leg is protected, and what is on the wire of
+/// a phone that encrypts is noise.
+fn talk_both_ways(one: Station, other: Station, time: Duration) {
+    let directory = Directory::create();
+    let mut daemon = Daemon::start(directory.path(), CONFIG);
+    let mut phones = [one.start(directory.path(), 1), other.start(directory.path(), 2)];
+    daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
+    let wires = [1, 2].map(|phone| Capture::start(directory.path(), &interface(phone), "udp"));
+    let mut events = Events::open(TOKEN);
+    for (phone, number) in [(1, other.line), (2, one.line)] {
+        let [caller, callee] = &mut phones;
+        caller.command("dial", &format!("sip:{number}@{}", daemon_address(phone)));
+        callee.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
+        caller.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
+        daemon.process.runs_for(time);
+        caller.command("hangup", "");
+        callee.expect("CALL_CLOSED", CLOSED_WITHIN);
+        for _ in [one, other] {
+            let told = events.until(CLOSED_WITHIN, |event| event["type"] == "call-quality");
+            let last = told.last().expect("it came");
+            let station = if last["line"] == one.line { one } else { other };
+            is_protected(&last["media"], station, time);
+        }
+        phones.reverse();
+    }
+    drop(events);
+    let [near, far] = &phones;
+    heard_by_both(near, far, 2.0 * HEARD_S);
+    // A phone that stays registers anew, which is a transaction.
+    phones.into_iter().for_each(Baresip::quit);
+    let [on_one, on_other] = wires.map(Capture::finish);
+    for (packets, phone, station) in [(on_one, 1, one), (on_other, 2, other)] {
+        match station.keys {
+            Some(keys) => is_noise(&packets, phone, keys),
+            None => {
+                let tone_s = ulaw_audio(rtp_of(&packets, phone, true)).seconds_of_tone(TONE_HZ);
+                assert!(tone_s > 2.0 * HEARD_S, "the tone is plain for {tone_s:.1} s on phone {phone}");
+            }
+        }
+    }
+    daemon.expect_nothing_left();
 }
 
-fn talk(daemon: &mut Daemon, caller: &mut Baresip, callee: &mut Baresip, phone: u8, number: &str) {
-    caller.command("dial", &format!("sip:{number}@{}", daemon_address(phone)));
-    callee.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
-    caller.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
-    daemon.process.runs_for(TALK);
-    caller.command("hangup", "");
-    callee.expect("CALL_CLOSED", CLOSED_WITHIN);
+/// What the daemon says of a leg.
+fn is_protected(media: &Value, station: Station, time: Duration) {
+    eprintln!("srtp: at {} {media}", station.line);
+    assert_eq!(media["srtp"]["keys"].as_str(), station.keys, "{media}");
+    assert_eq!(media["srtp"]["suite"].is_string(), station.keys.is_some(), "{media}");
+    // What a phone says before its handshake is over cannot be opened.
+    let unauthentic = media["unauthentic"].as_u64();
+    assert!(unauthentic.is_some_and(|count| count < 50), "{media}");
+    if time > REPORT_WITHIN {
+        assert!(media["sent"]["lost"].is_u64(), "no report of it was heard: {media}");
+        assert!(media["round_trip_ms"].is_f64(), "no report to it was answered: {media}");
+    }
 }
 
 fn heard_by_both(one: &Baresip, other: &Baresip, at_least_s: f64) {
@@ -138,8 +175,19 @@ fn rtp_of(packets: &[Datagram], phone: u8, to: bool) -> impl Iterator<Item = &Da
     })
 }
 
-/// What is on the wire is RTP by its header, carries a tag, and sounds like nothing.
-fn is_noise(packets: &[Datagram], phone: u8) {
+/// What is on the wire is RTP by its header, carries a tag, and sounds like nothing; keys are agreed on the ports of RTP and RTCP,
+/// or on neither.
+fn is_noise(packets: &[Datagram], phone: u8, keys: &str) {
+    let is_handshake = |packet: &&Datagram| matches!(packet.payload.first(), Some(20..=63));
+    for odd in [0, 1] {
+        let to_port = |packet: &&Datagram| {
+            packet.destination.0 == phone_address(phone)
+                && packet.destination.1 != 5060
+                && packet.destination.1 % 2 == odd
+        };
+        let shaken = packets.iter().filter(is_handshake).filter(to_port).count();
+        assert_eq!(shaken > 0, keys == "dtls", "{shaken} datagrams of a handshake to phone {phone}");
+    }
     for to in [true, false] {
         let audio = ulaw_audio(rtp_of(packets, phone, to));
         assert!(
@@ -158,7 +206,13 @@ fn is_noise(packets: &[Datagram], phone: u8) {
 }
 
 const PASSWORD: &str = "correct-horse-battery";
+const TOKEN: &str = "a-token-of-the-owner-that-is-long-enough";
 const TALK: Duration = Duration::from_secs(3);
+/// Of a handshake a lost datagram is repeated after a second, and again after two.
+const TALK_AFTER_HANDSHAKE: Duration = Duration::from_secs(6);
+const LONG_TALK: Duration = Duration::from_secs(14);
+/// Two reports of a phone, of which the second answers one of the other's.
+const REPORT_WITHIN: Duration = Duration::from_secs(12);
 const HEARD_S: f64 = 2.0;
 const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
 const CONNECTED_WITHIN: Duration = Duration::from_secs(8);
@@ -171,6 +225,12 @@ listen = ["udp:0.0.0.0:5060"]
 [media]
 listen = "0.0.0.0"
 ports = "20000-20019"
+[api]
+listen = "127.0.0.1:8080"
+[[app]]
+name = "crm"
+token = "a-token-of-the-owner-that-is-long-enough"
+lines = ["*"]
 [[line]]
 address = "1001"
 password = "correct-horse-battery"
@@ -184,6 +244,10 @@ password = "correct-horse-battery"
 srtp = "optional"
 [[line]]
 address = "1004"
+password = "correct-horse-battery"
+srtp = "dtls"
+[[line]]
+address = "1005"
 password = "correct-horse-battery"
 srtp = "dtls"
 "#;

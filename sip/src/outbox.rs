@@ -764,6 +764,33 @@ impl Command {
             | Self::End(leg, _) => Subject::Leg(*leg),
         }
     }
+
+    /// Where a request outside any dialog goes, for whoever knows from which of our addresses that is reached.
+    pub fn target_mut(&mut self) -> Option<&mut Target> {
+        match self {
+            Self::Invite(_, invite) => Some(&mut invite.target),
+            Self::Subscribe(_, subscribe) => Some(&mut subscribe.target),
+            Self::Message(_, message) => Some(&mut message.target),
+            Self::Progress(..)
+            | Self::Answer(..)
+            | Self::Reject(..)
+            | Self::Offer(..)
+            | Self::AnswerOffer(..)
+            | Self::RefuseOffer(..)
+            | Self::Notify(..)
+            | Self::Enclose(..)
+            | Self::Identify(..)
+            | Self::Focus(..)
+            | Self::Digit(..)
+            | Self::UserToUser(..)
+            | Self::AnswerRefer(..)
+            | Self::ReferProgress(..)
+            | Self::AnswerSubscribe(..)
+            | Self::NotifySubscriber(..)
+            | Self::Unsubscribe(_)
+            | Self::End(..) => None,
+        }
+    }
 }
 
 /// What a command is for.

@@ -261,11 +261,9 @@ impl Lab {
             Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
             Parcel::SipCommand(mut command) => {
                 // What the routing table says in the daemon.
-                if let Command::Invite(_, invite) = &mut *command
-                    && invite.target.flow.local.ip().is_unspecified()
-                {
-                    let far = invite.target.flow.remote.ip();
-                    invite.target.flow.local.set_ip(engine_for(far).ip());
+                let flow = command.target_mut().map(|target| &mut target.flow);
+                if let Some(flow) = flow.filter(|flow| flow.local.ip().is_unspecified()) {
+                    flow.local.set_ip(engine_for(flow.remote.ip()).ip());
                 }
                 let worker = usize::from(command.worker());
                 self.agent(worker, |agent, out| agent.command(now, *command, out));

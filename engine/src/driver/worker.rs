@@ -1,7 +1,7 @@
 //! The loop of a SIP worker: sockets and mailbox in, one [`Agent`], transmits and events out.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -285,12 +285,7 @@ impl Worker {
 
     /// The switch names a destination; the routing table says from which of our addresses it is reached.
     fn complete_flow(&mut self, now: Instant, command: &mut Command) {
-        if let Command::Invite(_, invite) = command {
-            let flow = &mut invite.target.flow;
-            if flow.local.ip().is_unspecified() {
-                flow.local.set_ip(self.routes.source_for(now, flow.remote.ip()));
-            }
-        }
+        complete(command, |remote| self.routes.source_for(now, remote));
     }
 
     /// Runs the agent on one input. A panic costs that input, is counted, and is logged with the input that caused it.
@@ -341,5 +336,56 @@ pub(crate) async fn sleep_until(instant: Option<Instant>) {
     match instant {
         Some(instant) => tokio::time::sleep_until(instant.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Writes our address where a request begins of which the switch does not know from where it leaves.
+fn complete(command: &mut Command, source_for: impl FnOnce(IpAddr) -> IpAddr) {
+    let flow = command.target_mut().map(|target| &mut target.flow);
+    if let Some(flow) = flow.filter(|flow| flow.local.ip().is_unspecified()) {
+        flow.local.set_ip(source_for(flow.remote.ip()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use trunkline_sip::UsageId;
+    use trunkline_sip::outbox::{OutgoingMessage, Package, Party, Subscribe, Target};
+
+    use super::*;
+
+    #[test]
+    fn whatever_begins_outside_a_dialog_says_our_own_address() {
+        let target = |local: &str| {
+            let address = |text: &str| text.parse::<SocketAddr>().expect("an address");
+            let (local, remote) = (address(local), address("198.51.100.7:5060"));
+            let flow = Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
+            Target { uri: "sip:30@carrier.example".to_owned(), flow, route: Vec::new() }
+        };
+        let subscribe = |local| {
+            let subscribe = Subscribe {
+                target: target(local),
+                from: Party::default(),
+                to: Party::default(),
+                package: Package::Dialog,
+                expires: Duration::from_secs(60),
+                credentials: None,
+            };
+            Command::Subscribe(UsageId(1), Box::new(subscribe))
+        };
+        let (from, to, text) = (Party::default(), Party::default(), "Call me.".to_owned());
+        let message = OutgoingMessage { target: target("0.0.0.0:0"), from, to, text };
+        let cases = [
+            (subscribe("0.0.0.0:0"), "192.0.2.1"),
+            (Command::Message(UsageId(1), Box::new(message)), "192.0.2.1"),
+            (subscribe("192.0.2.9:5060"), "192.0.2.9"),
+        ];
+        for (mut command, expected) in cases {
+            complete(&mut command, |_| "192.0.2.1".parse().expect("an address"));
+            let local = command.target_mut().expect("a target").flow.local.ip();
+            assert_eq!(local.to_string(), expected);
+        }
     }
 }

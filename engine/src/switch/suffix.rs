@@ -72,7 +72,7 @@ impl Switch {
         }
     }
 
-    /// Begins to say what was dialled for later, or stops where the call is no longer one that listens.
+    /// Begins to say what was dialled for later, or stops where nobody listens to it any more.
     pub(super) fn settle_suffix(&mut self, id: CallId, out: &mut Outbox) {
         let peer = self.calls.get(&id).and_then(|call| call.peer);
         for call in [Some(id), peer].into_iter().flatten() {

@@ -116,6 +116,8 @@ struct Outbound {
 struct Aside {
     remote: Option<Remote>,
     rtcp_to: Option<SocketAddr>,
+    /// Where a handshake is begun: where RTP would go, whether or not the far end wants any.
+    shakes_with: Option<SocketAddr>,
     /// The middle of the time in the far end's last sender report, and when it came.
     last_report: Option<(u32, u64)>,
     /// The same of the last sender reports to the far end, and which of them is the oldest.
@@ -397,8 +399,9 @@ impl Flow {
         let (source, is_former) = (latch.source(), latch.is_former());
         let peer = if is_former { named.or(source) } else { source.or(named) };
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
-        let allowed = remote.send && remote.rtp.is_some();
-        self.outbound.to = peer.filter(|_| allowed);
+        let somewhere = peer.filter(|_| remote.rtp.is_some());
+        self.outbound.to = somewhere.filter(|_| remote.send);
+        self.aside.shakes_with = somewhere;
         let muxed = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
         self.aside.rtcp_to = if muxed {
             peer

@@ -195,7 +195,7 @@ impl Flow {
     /// Where a handshake is to be begun.
     pub(crate) fn shakes_with(&self, channel: Channel) -> Option<SocketAddr> {
         match channel {
-            Channel::Rtp => self.rtp_to(),
+            Channel::Rtp => self.aside.shakes_with,
             Channel::Rtcp => self.aside.rtcp_to,
         }
     }
@@ -247,6 +247,17 @@ mod tests {
         assert_eq!(flow.receive(0, Channel::Rtp, from, &check, &destinations), Verdict::Check);
         assert_eq!(flow.open(Channel::Rtp, &mut [0x80; 172]), None);
         assert_eq!((flow.stats().unauthentic, flow.stats().secured), (1, Secured::Dtls(None)));
+    }
+
+    #[test]
+    fn who_only_speaks_is_shaken_hands_with_too() {
+        let (mut flow, destinations) = (Flow::default(), Destinations::default());
+        let speaks_only = Remote { send: false, ..by_handshake("192.0.2.1:4000") };
+        flow.agree(0, &speaks_only, &destinations);
+        assert_eq!(flow.rtp_to(), None);
+        assert_eq!(flow.shakes_with(Channel::Rtp), Some(at("192.0.2.1:4000")));
+        flow.agree(0, &Remote { rtp: None, rtcp: None, ..speaks_only }, &destinations);
+        assert_eq!(flow.shakes_with(Channel::Rtp), None);
     }
 
     #[test]

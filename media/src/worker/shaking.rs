@@ -91,12 +91,11 @@ impl<I: DatagramIo> RelayWorker<I> {
             Channel::Rtp => &leg.rtp,
             Channel::Rtcp => &leg.rtcp,
         };
-        let Some(association) = leg.flow.association(channel) else { return };
+        // Until there is somewhere to send to, it waits.
+        let (Some(association), Some(to)) = (leg.flow.association(channel), to) else { return };
         while let Some(datagram) = association.next_datagram() {
-            if let Some(to) = to {
-                // A lost datagram is repeated.
-                let _sent = io.send(socket, &datagram, to);
-            }
+            // A lost datagram is repeated.
+            let _sent = io.send(socket, &datagram, to);
         }
     }
 

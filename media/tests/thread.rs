@@ -9,10 +9,13 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
+use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::thread::Refused;
-use trunkline_media::{Command, Event, Feed, LegId, PortPair, RelayConfig, RelayHandle, RelayThread, Remote};
+use trunkline_media::{
+    Command, Event, Feed, LegId, PortPair, RelayConfig, RelayHandle, RelayThread, RelayWorker, Remote,
+};
 
-use common::far_end;
+use common::{beginning, far_end};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -71,6 +74,30 @@ impl Call {
         drop(relay);
         thread.join();
         events.try_iter().collect()
+    }
+}
+
+#[test]
+fn what_arrived_before_a_leg_closes_is_relayed() {
+    let address = IpAddr::from([127, 0, 0, 1]);
+    let mut worker = RelayWorker::new(beginning(), KernelIo::open().unwrap(), RelayConfig::default());
+    let mut tell = |command| worker.command(beginning(), command, &mut Vec::new());
+    let phones = [(); 2].map(|()| UdpSocket::bind((address, 0)).unwrap());
+    let ports = [PortPair(31_940), PortPair(31_942)];
+    for (n, (phone, ports)) in (0..).zip(phones.iter().zip(ports)) {
+        let leg = LegId(n);
+        tell(Command::Open { leg, ports, address, silent_after: None });
+        tell(Command::Remote(leg, far_end(phone.local_addr().unwrap())));
+        tell(Command::Feed(leg, Feed::Leg(LegId(n ^ 1))));
+    }
+    // Both speak once more, and nobody has looked when the first one's call ends.
+    for (phone, ports) in phones.iter().zip(ports) {
+        phone.set_read_timeout(Some(PATIENCE)).unwrap();
+        phone.send_to(&rtp(1), (address, ports.rtp())).unwrap();
+    }
+    tell(Command::Close(LegId(0)));
+    for phone in &phones {
+        assert_eq!(phone.recv(&mut [0; 200]).unwrap(), rtp(1).len());
     }
 }
 

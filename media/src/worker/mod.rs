@@ -287,6 +287,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             }
             Command::Close(leg) => {
                 if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.relay_rest(now_us, slot, out);
                     self.close(slot, out);
                 }
             }
@@ -297,12 +298,10 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Relays what the sockets of the present batch have.
     pub fn handle_io(&mut self, now: Instant, out: &mut Vec<Event>) {
         let now_us = self.begin(now);
-        let mut buffer = mem::take(&mut self.buffer);
-        if buffer.is_empty() {
-            buffer = empty_buffer();
-        }
+        let mut buffer = self.take_buffer();
         self.batch = self.batch.wrapping_add(1);
         while let Some(token) = self.io.next_ready() {
+            self.in_hand = Some(token.parts().1);
             for _ in 0..self.turn(token) {
                 let Some((length, from)) = self.fetch(token, &mut buffer) else {
                     self.offer_after(now_us, token, &mut buffer, out);
@@ -325,8 +324,9 @@ impl<I: DatagramIo> RelayWorker<I> {
         out: &mut Vec<Event>,
     ) {
         let now_us = self.begin(now);
-        self.relay(now_us, token, from, packet, out);
         let (_, slot, channel) = token.parts();
+        self.in_hand = Some(slot);
+        self.relay(now_us, token, from, packet, out);
         if channel == Channel::Rtp {
             self.offer(now_us, slot);
         }
@@ -465,6 +465,32 @@ impl<I: DatagramIo> RelayWorker<I> {
         out.push(Event::Closed { leg: leg.id, ports: leg.ports, stats });
     }
 
+    /// Relays what has arrived of a conversation that ends: last words may wait in a socket while the goodbye, which came by
+    /// another way, is here already.
+    fn relay_rest(&mut self, now_us: u64, slot: SlotIndex, out: &mut Vec<Event>) {
+        self.recall_from(slot);
+        self.recall_to(slot);
+        let mut buffer = self.take_buffer();
+        let heard = match self.leg(slot) {
+            Some(Leg { hears: Hears::Leg(heard), .. }) => Some(*heard),
+            _ => None,
+        };
+        for slot in [Some(slot), heard].into_iter().flatten() {
+            let token = Token::of(self.slots[slot as usize].generation, slot, Channel::Rtp);
+            for _ in 0..PACKETS_PER_TURN {
+                let Some((length, from)) = self.fetch(token, &mut buffer) else { break };
+                self.relay(now_us, token, from, &mut buffer[..length], out);
+            }
+        }
+        self.buffer = buffer;
+    }
+
+    /// The buffer that packets are received into; a panic may have cost it.
+    fn take_buffer(&mut self) -> Box<[u8]> {
+        let buffer = mem::take(&mut self.buffer);
+        if buffer.is_empty() { empty_buffer() } else { buffer }
+    }
+
     fn stats(&self, slot: u32) -> Option<LegStats> {
         let leg = self.slots.get(slot as usize)?.leg.as_ref()?;
         let kernel_dropped = self.io.dropped(&leg.rtp) + self.io.dropped(&leg.rtcp);
@@ -511,7 +537,6 @@ impl<I: DatagramIo> RelayWorker<I> {
         out: &mut Vec<Event>,
     ) {
         let (generation, slot, channel) = token.parts();
-        self.in_hand = Some(slot);
         let Some(place) = self.slots.get_mut(slot as usize) else { return };
         if place.generation != generation {
             return;

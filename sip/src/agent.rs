@@ -34,6 +34,7 @@ use foldhash::quality::RandomState;
 
 use referral::Referrals;
 
+use crate::admission::{Admission, Load, Refusals, TurnedAway};
 use crate::auth::Challenger;
 use crate::directory::Directory;
 use crate::endpoint::{Arrival, Endpoint};
@@ -69,6 +70,10 @@ pub struct Agent {
     location: Arc<Location>,
     challenger: Arc<Challenger>,
     referrals: Referrals,
+    admission: Arc<Admission>,
+    load: Load,
+    turned_away: TurnedAway,
+    refusals: Refusals,
     serial: u64,
     /// Legs with a dialog.
     dialogs: usize,
@@ -95,12 +100,37 @@ impl Agent {
             location,
             challenger,
             referrals: Referrals::default(),
+            admission: Arc::new(Admission::new(epoch)),
+            load: Load::default(),
+            turned_away: TurnedAway::default(),
+            refusals: Refusals::default(),
             serial: 0,
             dialogs: 0,
         }
     }
 
-    /// Replaces lines and trunks. Calls and registrations go on.
+    /// Counts calls and registrations together with other workers, which share this.
+    pub fn with_admission(self, admission: Arc<Admission>) -> Self {
+        Self { admission, ..self }
+    }
+
+    /// Takes what the driver has seen of the worker's queue: whether nothing waits, in its sockets, in its mailbox, and of
+    /// what it has for others. To be told after each turn; a worker that does not keep up refuses whatever is new.
+    pub fn note_queue(&mut self, now: Instant, is_empty: bool) {
+        self.load.note(now, is_empty);
+    }
+
+    /// Whether whatever is new is refused at present.
+    pub const fn is_overloaded(&self) -> bool {
+        self.load.is_overloaded()
+    }
+
+    /// How often each limit refused something.
+    pub const fn refusals(&self) -> Refusals {
+        self.refusals
+    }
+
+    /// Replaces lines, trunks and limits. Calls and registrations go on.
     pub fn set_directory(&mut self, directory: Arc<Directory>) {
         self.endpoint.directory = directory;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use foldhash::quality::RandomState;
 use ipnet::IpNet;
 
+use crate::admission::AdmissionLimits;
 use crate::auth::Account;
 use crate::outbox::Peer;
 
@@ -19,7 +20,7 @@ pub struct TrustedTrunk {
     pub allow_from: Vec<IpNet>,
 }
 
-/// All that an agent must know to say who sent a request. Replaced as a whole on reload.
+/// All that an agent must know to say who sent a request and whether it is let in. Replaced as a whole on reload.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
     /// The lines by their digest user name.
@@ -28,6 +29,8 @@ pub struct Directory {
     pub trunks: Vec<TrustedTrunk>,
     /// The digest realm.
     pub realm: Arc<str>,
+    /// How much they may have.
+    pub limits: AdmissionLimits,
 }
 
 impl Directory {

@@ -9,6 +9,7 @@
 //! never answers ends by a timer ([`timing`]). Nothing here reads a clock or opens a socket: time is an argument, and
 //! what is to be sent lies in the [`Outbox`](outbox::Outbox).
 
+pub mod admission;
 pub mod agent;
 pub mod auth;
 pub mod dialog;

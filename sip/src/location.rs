@@ -1,14 +1,16 @@
 //! The location service (RFC 3261 §10): which contacts a line can be reached at. The one table that workers share.
 //!
-//! Three maps, always taken in this order and never the other way round:
+//! Four maps, always taken in this order and never the other way round:
 //!
 //! ```text
 //!  lines: line ─▶ bindings, oldest first
 //!   ├─ due: second ─▶ lines with a binding that ends in it     (one entry a line: its next)
-//!   └─ connections: stream connection ─▶ lines with a binding along it
+//!   ├─ connections: stream connection ─▶ lines with a binding along it
+//!   └─ sources: network ─▶ how many bindings it registered
 //! ```
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +19,7 @@ use dashmap::DashMap;
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
+use crate::admission::network;
 use crate::ids::ConnectionId;
 use crate::outbox::{BindingChange, Event, Outbox, RegistrationChange};
 use crate::transport::Flow;
@@ -47,20 +50,23 @@ pub struct Binding {
 }
 
 /// How much a [`Location`] holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LocationLimits {
     /// Bindings of all lines together. A new contact beyond is refused; a refresh never is.
     pub bindings_max: usize,
+    /// Bindings that were registered from one address. A new contact beyond is refused; a refresh from there never is.
+    pub bindings_per_source_max: usize,
     /// Contacts of one line. A new contact beyond takes the place of the one that was refreshed longest ago.
     pub contacts_per_line_max: usize,
 }
 
 impl LocationLimits {
     /// Twice the 100,000 phones that one engine is built for; ten devices a person.
-    pub const DEFAULT: Self = Self { bindings_max: 200_000, contacts_per_line_max: 10 };
+    pub const DEFAULT: Self =
+        Self { bindings_max: 200_000, bindings_per_source_max: 100_000, contacts_per_line_max: 10 };
 }
 
-/// The table holds as many bindings as it may: answer 503.
+/// The table holds as many bindings as it may, of all or of the source: answer 503.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the location table is full")]
 pub struct TableFull;
@@ -70,11 +76,14 @@ pub struct TableFull;
 #[derive(Debug)]
 pub struct Location {
     epoch: Instant,
-    limits: LocationLimits,
+    bindings_max: AtomicUsize,
+    bindings_per_source_max: AtomicUsize,
+    contacts_per_line_max: AtomicUsize,
     lines: DashMap<Arc<str>, Line, RandomState>,
     /// By whole seconds since `epoch`.
     due: DashMap<u64, BTreeSet<Arc<str>>, RandomState>,
     connections: DashMap<ConnectionId, BTreeSet<Arc<str>>, RandomState>,
+    sources: DashMap<u64, usize, RandomState>,
     len: AtomicUsize,
     /// The least key of `due`, or less; [`NEVER`] where it is empty.
     next_due: AtomicU64,
@@ -113,13 +122,23 @@ impl Location {
     pub fn new(epoch: Instant, limits: LocationLimits) -> Self {
         Self {
             epoch,
-            limits,
+            bindings_max: AtomicUsize::new(limits.bindings_max),
+            bindings_per_source_max: AtomicUsize::new(limits.bindings_per_source_max),
+            contacts_per_line_max: AtomicUsize::new(limits.contacts_per_line_max),
             lines: DashMap::default(),
             due: DashMap::default(),
             connections: DashMap::default(),
+            sources: DashMap::default(),
             len: AtomicUsize::new(0),
             next_due: AtomicU64::new(NEVER),
         }
+    }
+
+    /// Changes the limits. What is beyond them stays until it ends.
+    pub fn set_limits(&self, limits: LocationLimits) {
+        self.bindings_max.store(limits.bindings_max, Ordering::Relaxed);
+        self.bindings_per_source_max.store(limits.bindings_per_source_max, Ordering::Relaxed);
+        self.contacts_per_line_max.store(limits.contacts_per_line_max, Ordering::Relaxed);
     }
 
     /// Where the line can be reached: by q, then the one refreshed last first (RFC 3261 §16.6). Empty where nowhere.
@@ -139,6 +158,18 @@ impl Location {
     /// Whether the line has a contact.
     pub fn is_registered(&self, line: &str, now: Instant) -> bool {
         self.lines.get(line).is_some_and(|line| line.bindings.iter().any(|binding| binding.expires > now))
+    }
+
+    /// Whether the line has a contact that was registered from this source.
+    pub fn is_reached_at(&self, line: &str, source: IpAddr, now: Instant) -> bool {
+        let source = network(source);
+        let is_there = |binding: &Arc<Binding>| source_of(binding) == source && binding.expires > now;
+        self.lines.get(line).is_some_and(|line| line.bindings.iter().any(is_there))
+    }
+
+    /// Whether there is no room for a new contact.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.bindings_max.load(Ordering::Relaxed)
     }
 
     /// Bindings of all lines, those that ended within the last second included.
@@ -294,7 +325,7 @@ impl Location {
             Edit::Remove(_) => false,
         };
         let grows_by = edits.iter().filter(is_new).count();
-        if grows_by > 0 && self.len() + grows_by > self.limits.bindings_max {
+        if grows_by > 0 && !self.has_room(&edits, grows_by) {
             return Err(EditError::Full);
         }
         for edit in edits {
@@ -310,8 +341,20 @@ impl Location {
         Ok(line.bindings.to_vec())
     }
 
+    /// Whether there is room for so many contacts. All of one edit were registered from one address.
+    fn has_room(&self, edits: &[Edit], contacts: usize) -> bool {
+        let source = edits.iter().find_map(|edit| match edit {
+            Edit::Put(binding) => Some(source_of(binding)),
+            Edit::Remove(_) => None,
+        });
+        let held = source.and_then(|source| self.sources.get(&source)).map_or(0, |held| *held);
+        self.len() + contacts <= self.bindings_max.load(Ordering::Relaxed)
+            && held + contacts <= self.bindings_per_source_max.load(Ordering::Relaxed)
+    }
+
     fn put_in(&self, name: &Arc<str>, line: &mut Line, binding: Binding, out: &mut Outbox) {
         let binding = Arc::new(binding);
+        *self.sources.entry(source_of(&binding)).or_insert(0) += 1;
         let known = line.bindings.iter().position(|known| known.key == binding.key);
         let replaced = known.map(|index| line.bindings.remove(index));
         if replaced.is_none() {
@@ -322,13 +365,14 @@ impl Location {
         }
         line.bindings.push(Arc::clone(&binding));
         if let Some(replaced) = replaced {
+            self.leave_source(&replaced);
             self.leave_connection(name, line, replaced.flow.connection);
         }
         if binding.flow.connection != ConnectionId::default() {
             self.connections.entry(binding.flow.connection).or_default().insert(Arc::clone(name));
         }
         out.bindings.push(BindingChange::Put(Arc::clone(name), binding));
-        if line.bindings.len() > self.limits.contacts_per_line_max {
+        if line.bindings.len() > self.contacts_per_line_max.load(Ordering::Relaxed) {
             let oldest = Arc::clone(&line.bindings[0].key);
             let removed = |binding: &Binding| binding.key == oldest;
             self.remove_from(name, line, RegistrationChange::Unregistered, removed, out);
@@ -361,6 +405,7 @@ impl Location {
         while let Some(index) = line.bindings.iter().position(|binding| gone(binding)) {
             let binding = line.bindings.remove(index);
             self.len.fetch_sub(1, Ordering::Relaxed);
+            self.leave_source(&binding);
             self.leave_connection(name, line, binding.flow.connection);
             out.events.push(registration(name, &binding, change));
             out.bindings.push(BindingChange::Remove(Arc::clone(name), Arc::clone(&binding.key)));
@@ -376,6 +421,14 @@ impl Location {
         self.connections.remove_if_mut(&connection, |_, lines| {
             lines.remove(name);
             lines.is_empty()
+        });
+    }
+
+    /// Forgets that the binding was registered from where it was.
+    fn leave_source(&self, binding: &Binding) {
+        self.sources.remove_if_mut(&source_of(binding), |_, count| {
+            *count = count.saturating_sub(1);
+            *count == 0
         });
     }
 
@@ -402,6 +455,10 @@ impl Location {
         let since = instant.saturating_duration_since(self.epoch);
         since.as_secs() + u64::from(since.subsec_nanos() > 0)
     }
+}
+
+fn source_of(binding: &Binding) -> u64 {
+    network(binding.flow.remote.ip())
 }
 
 fn registration(line: &Arc<str>, binding: &Binding, change: RegistrationChange) -> Event {
@@ -597,6 +654,34 @@ mod tests {
         assert_eq!(table.location.lines.len(), 2);
         table.location.remove("1002", "b", &mut table.out);
         assert_eq!(table.put("1003", table.binding("c", 60)), Ok(()));
+    }
+
+    #[test]
+    fn a_source_holds_so_many_and_refreshes_them() {
+        let mut table =
+            Table::limited(LocationLimits { bindings_per_source_max: 2, ..LocationLimits::DEFAULT });
+        let from = |table: &Table, key: &str, source: &str| {
+            let mut binding = table.binding(key, 60);
+            binding.flow.remote = source.parse().unwrap();
+            binding
+        };
+        let (home, away) = ("192.0.2.1:5060", "192.0.2.2:5060");
+        table.put("1001", from(&table, "a", home)).unwrap();
+        table.put("1002", from(&table, "b", home)).unwrap();
+        assert_eq!(table.put("1003", from(&table, "c", home)), Err(TableFull));
+        assert_eq!(table.put("1003", from(&table, "c", away)), Ok(()));
+        assert_eq!(table.put("1001", from(&table, "a", home)), Ok(()), "a refresh");
+        let is_reached =
+            |line, source: &str| table.location.is_reached_at(line, source.parse().unwrap(), table.start);
+        assert!(is_reached("1001", "192.0.2.1") && !is_reached("1001", "192.0.2.2"));
+        assert!(!is_reached("1004", "192.0.2.1"));
+        assert_eq!(table.put("1001", from(&table, "a", away)), Ok(()), "a phone that moved");
+        assert_eq!(table.put("1003", from(&table, "d", home)), Ok(()), "makes room");
+        table.location.set_limits(LocationLimits { bindings_max: 1, ..LocationLimits::DEFAULT });
+        assert!(table.location.is_full());
+        assert_eq!(table.put("1004", from(&table, "e", home)), Err(TableFull));
+        table.location.expire(table.at(60), &mut table.out);
+        assert!(table.location.sources.is_empty() && table.location.is_empty());
     }
 
     #[test]

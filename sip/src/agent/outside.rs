@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::details::Details;
 use super::{Agent, resolve};
+use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
 use crate::message::{Builder, HeaderName, Method, Uri};
 use crate::outbox::{IncomingCall, Outbox, Subject};
@@ -12,12 +13,19 @@ use crate::session::{self, Announcement, Leg, cause};
 /// Seconds after which a caller may try again that was turned away for lack of room.
 pub(super) const RETRY_AFTER_S: u32 = 5;
 
+/// The same where many are turned away at once: they are not to come back at once.
+const RETRY_AFTER_SPREAD_S: (u32, u32) = (1, 10);
+
 /// What an INVITE says about hops where it says nothing.
 const MAX_FORWARDS: u8 = 70;
 
 impl Agent {
     /// A request without To tag.
     pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        let begins = matches!(arrival.message.method(), Method::Invite | Method::Refer | Method::Subscribe);
+        if begins && self.load.is_overloaded() {
+            return self.turn_away(&arrival, Limit::Overload, out);
+        }
         match arrival.message.method() {
             Method::Invite => self.incoming(now, arrival, out),
             Method::Register => self.register(now, arrival, out),
@@ -73,6 +81,10 @@ impl Agent {
     }
 
     fn incoming(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
+        if self.turned_away.contains(arrival.id) {
+            return self
+                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        }
         let Some(peer) = self.admit_peer(now, &arrival, out) else { return };
         let message = &arrival.message;
         if message.max_forwards() == Some(0) {
@@ -89,9 +101,13 @@ impl Agent {
             Err(error) => return self.refuse(&arrival, error.status(), out, |reply| reply),
         };
         if self.is_full() {
-            return self
-                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+            return self.turn_away(&arrival, Limit::State, out);
         }
+        let limits = &self.endpoint.directory.limits;
+        let admitted = match self.admission.call(now, limits, &peer, arrival.flow.remote.ip()) {
+            Ok(admitted) => admitted,
+            Err(limit) => return self.turn_away(&arrival, limit, out),
+        };
         let Some(uri) = Uri::parse(message.request_uri()) else {
             return self.refuse(&arrival, 416, out, |reply| reply);
         };
@@ -124,8 +140,22 @@ impl Agent {
             details,
         };
         let announcement = Announcement { call: Box::new(call), user_to_user, wait_until };
-        let leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
+        let mut leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
+        leg.admitted = Some(admitted);
         self.admit(leg);
+    }
+
+    /// Refuses what there is too much of with 503, and counts it. An INVITE that comes again is refused again.
+    pub(super) fn turn_away(&mut self, arrival: &Arrival, limit: Limit, out: &mut Outbox) {
+        if arrival.message.method() != Method::Invite || !self.turned_away.contains(arrival.id) {
+            self.refusals.count(limit);
+        }
+        if arrival.message.method() == Method::Invite {
+            self.turned_away.note(arrival.id);
+        }
+        let (low, high) = RETRY_AFTER_SPREAD_S;
+        let seconds = self.endpoint.between(low, high);
+        self.refuse(arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, seconds));
     }
 
     /// Refuses, or answers, without keeping state: whatever anyone can send must cost nothing.

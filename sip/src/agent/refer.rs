@@ -13,6 +13,7 @@ use super::outside::RETRY_AFTER_S;
 use super::refer_to::Reference;
 use super::referral::{OwnDialog, Referral};
 use super::{Agent, resolve};
+use crate::admission::Limit;
 use crate::dialog::Dialog;
 use crate::endpoint::Arrival;
 use crate::ids::{LegId, UsageId};
@@ -109,7 +110,7 @@ impl Agent {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
         if self.is_full() {
-            return self.refuse(&arrival, 503, out, later);
+            return self.turn_away(&arrival, Limit::State, out);
         }
         let tag = self.endpoint.token();
         self.refer(now, arrival, (Some(peer), tag), None, out);

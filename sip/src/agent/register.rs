@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Agent, outside::RETRY_AFTER_S, peer};
+use super::{Agent, peer};
+use crate::admission::Limit;
 use crate::endpoint::Arrival;
 use crate::ids::ConnectionId;
 use crate::message::{HeaderName, Uri};
@@ -24,6 +25,11 @@ impl Agent {
         if !is_ours {
             return self.refuse(&arrival, 404, out, |reply| reply);
         }
+        // A phone that is here already goes before one that would be: its calls depend on it.
+        let is_here = is_line && self.location.is_reached_at(&line, arrival.flow.remote.ip(), now);
+        if !is_here && self.load.is_overloaded() {
+            return self.turn_away(&arrival, Limit::Overload, out);
+        }
         let Some(proven) = self.authenticate(now, &arrival, &line, out) else { return };
         if *proven != *line {
             self.refuse(&arrival, 403, out, |reply| reply);
@@ -32,14 +38,24 @@ impl Agent {
         if let Some(unmet) = session::unmet(message) {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
-        if self.is_full() {
-            return self
-                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+        if !is_here {
+            let limits = &self.endpoint.directory.limits;
+            let admitted = match self.is_full() {
+                true => Err(Limit::State),
+                false => self.admission.registration(now, limits, arrival.flow.remote.ip()),
+            };
+            if let Err(limit) = admitted {
+                return self.turn_away(&arrival, limit, out);
+            }
         }
         let registration = Registration { request: message, line: &proven, flow: arrival.flow };
         let is_own = |uri: &Uri<'_>| self.endpoint.is_own(uri, arrival.flow);
         let Registered { status, headers } =
             Registrar::DEFAULT.register(now, registration, &self.location, is_own, out);
+        if status == 503 {
+            let is_full = self.location.is_full();
+            self.refusals.count(if is_full { Limit::Registrations } else { Limit::RegistrationsPerSource });
+        }
         self.endpoint.reply_tagged(now, arrival, status, out, |reply| {
             headers.iter().fold(reply, |reply, (name, value)| reply.raw(name, value))
         });

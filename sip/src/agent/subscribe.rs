@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::Agent;
 use super::outside::RETRY_AFTER_S;
+use crate::admission::Limit;
 use crate::endpoint::Arrival;
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Uri};
@@ -189,9 +190,11 @@ impl Agent {
             self.drop_twins(now, &peer, &arrival.message, &demand.event, out);
         }
         if self.has_no_room() {
+            self.refusals.count(Limit::Subscriptions);
             return self.refuse(&arrival, 503, out, later);
         }
         if self.subscriptions.count_of(&peer) >= PEER_SUBSCRIPTIONS_MAX {
+            self.refusals.count(Limit::SubscriptionsPerLine);
             return self.refuse(&arrival, 480, out, later);
         }
         let Some(uri) = Uri::parse(arrival.message.request_uri()) else {

@@ -37,6 +37,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use smallvec::SmallVec;
 
+use crate::admission::Admitted;
 use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
@@ -97,6 +98,8 @@ pub(crate) struct Leg {
     pub(crate) referrals: Vec<UsageId>,
     /// The Reason of the end that waits until the peer has answered how its REFER went.
     pub(crate) parting: Option<Option<String>>,
+    /// What the call takes of its peer's share; given back with the leg.
+    pub(crate) admitted: Option<Admitted>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -241,6 +244,7 @@ impl Leg {
             focus: None,
             referrals: Vec::new(),
             parting: None,
+            admitted: None,
         }
     }
 

@@ -43,6 +43,13 @@ pub(crate) struct Transactions {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(crate) struct ServerId(u64);
 
+impl ServerId {
+    /// The hash.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum TimerKey {
     Client(ClientKey),

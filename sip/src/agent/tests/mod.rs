@@ -8,6 +8,7 @@ mod crossing;
 mod hostile;
 mod loss;
 mod modifying;
+mod overload;
 mod referring;
 mod refreshing;
 mod registering;

@@ -38,7 +38,7 @@ pub(super) fn with_credentials(text: &str, challenge: &Message, user: &str, pass
     next.replace("Max-Forwards: 70\r\n", &format!("Max-Forwards: 70\r\nAuthorization: {value}\r\n"))
 }
 
-fn register(to: &str, headers: &str) -> String {
+pub(super) fn register(to: &str, headers: &str) -> String {
     let text = request("REGISTER", 1, "", headers, "").replace("sip:bob@192.0.2.1 SIP", "sip:192.0.2.1 SIP");
     text.replace("To: <sip:bob@192.0.2.1>", &format!("To: <sip:{to}@192.0.2.1>"))
         .replace("<sip:alice@192.0.2.2:5070>", "<sip:alice@198.51.100.2:5070;line=x>")

@@ -1,0 +1,101 @@
+//! Whether a worker keeps up: the queue before it is empty now and then, or it stands (RFC 7339 §5.2, RFC 8289 §4).
+//!
+//! A queue that was empty a moment ago was a burst. One that was not empty for a while delays everything in it, and grows
+//! until requests come twice and what is done is of no use. Then calls are refused, which costs a tenth of taking them,
+//! until the queue was empty once.
+
+use std::time::{Duration, Instant};
+
+/// A queue that was not empty for this long stands: well below T1, so that nothing is sent twice for it.
+pub const STANDING: Duration = Duration::from_millis(100);
+
+/// The same where a queue stood within [`CALM`].
+pub const STANDING_AGAIN: Duration = Duration::from_millis(20);
+
+/// After this time without a standing queue an overload is forgotten.
+pub const CALM: Duration = Duration::from_secs(1);
+
+/// How a worker keeps up, as far as its driver has told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Load {
+    /// The first look since which the queue was never found empty.
+    behind_since: Option<Instant>,
+    is_overloaded: bool,
+    /// When the last overload ended.
+    ended: Option<Instant>,
+}
+
+impl Load {
+    /// Notes a look at everything that waits for the worker: sockets, its mailbox, what it has for others.
+    pub fn note(&mut self, now: Instant, is_empty: bool) {
+        if is_empty {
+            self.behind_since = None;
+            if self.is_overloaded {
+                self.is_overloaded = false;
+                self.ended = Some(now);
+            }
+            return;
+        }
+        let since = *self.behind_since.get_or_insert(now);
+        let is_calm = self.ended.is_none_or(|ended| now.saturating_duration_since(ended) >= CALM);
+        let patience = if is_calm { STANDING } else { STANDING_AGAIN };
+        self.is_overloaded |= now.saturating_duration_since(since) >= patience;
+    }
+
+    /// Whether whatever is new is to be refused.
+    pub const fn is_overloaded(&self) -> bool {
+        self.is_overloaded
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn a_burst_is_no_overload() {
+        let (mut load, start) = (Load::default(), start());
+        for at in 0..1_000 {
+            // Full for 99 ms, empty for a moment.
+            load.note(start + ms(at), at % 100 == 99);
+            assert!(!load.is_overloaded(), "{at} ms");
+        }
+    }
+
+    #[test]
+    fn a_queue_that_stands_is_an_overload_until_it_was_empty() {
+        let (mut load, start) = (Load::default(), start());
+        load.note(start, false);
+        load.note(start + ms(99), false);
+        assert!(!load.is_overloaded());
+        load.note(start + STANDING, false);
+        load.note(start + ms(5_000), false);
+        assert!(load.is_overloaded());
+        load.note(start + ms(5_001), true);
+        assert!(!load.is_overloaded());
+    }
+
+    #[test]
+    fn who_was_overloaded_a_moment_ago_is_so_sooner() {
+        let (mut load, start) = (Load::default(), start());
+        load.note(start, false);
+        load.note(start + ms(100), false);
+        load.note(start + ms(110), true);
+        load.note(start + ms(200), false);
+        load.note(start + ms(219), false);
+        assert!(!load.is_overloaded());
+        load.note(start + ms(220), false);
+        assert!(load.is_overloaded());
+        load.note(start + ms(230), true);
+        load.note(start + ms(1_230), false);
+        load.note(start + ms(1_329), false);
+        assert!(!load.is_overloaded(), "a calm second forgets it");
+        load.note(start + ms(1_330), false);
+        assert!(load.is_overloaded());
+    }
+}

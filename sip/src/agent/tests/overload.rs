@@ -1,0 +1,307 @@
+//! Limits at the edge of an agent, and what one does that does not keep up.
+
+use super::answering::established;
+use super::bench::{Bench, invite, request};
+use super::registering::{phone, register, with_credentials};
+use super::*;
+use crate::admission::{AdmissionLimits, Limit, STANDING};
+use crate::message::{Framing, HeaderName, Limits, Message};
+
+fn limit(bench: &mut Bench, change: impl FnOnce(&mut AdmissionLimits)) {
+    let mut directory = Directory::clone(&bench.agent.endpoint.directory);
+    change(&mut directory.limits);
+    bench.agent.set_directory(Arc::new(directory));
+}
+
+/// The queue has not been empty for too long.
+fn fall_behind(bench: &mut Bench) {
+    bench.agent.note_queue(bench.now, false);
+    bench.now += STANDING;
+    bench.agent.note_queue(bench.now, false);
+    assert!(bench.agent.is_overloaded());
+}
+
+/// A request that is like no other.
+fn numbered(text: &str, number: u32) -> String {
+    let method = text.split(' ').next().unwrap();
+    text.replace(&format!("-{method}"), &format!("-{method}{number}"))
+        .replace("Call-ID: call", &format!("Call-ID: call{number}"))
+}
+
+fn call(number: u32) -> String {
+    numbered(&invite(""), number)
+}
+
+/// A request of a line with its credentials: the final status, or 100.
+fn proven(bench: &mut Bench, text: &str, line: &str) -> u16 {
+    bench.say(text.to_owned());
+    let answer = bench.only();
+    if answer.status() != 401 {
+        return answer.status();
+    }
+    bench.say(with_credentials(text, &answer, line, "secret"));
+    bench.only().status()
+}
+
+#[test]
+fn a_call_beyond_a_rate_is_refused_and_refused_again_when_it_comes_again() {
+    let mut bench = Bench::new();
+    limit(&mut bench, |limits| limits.calls_per_second = 1);
+    bench.say(call(1));
+    assert_eq!(bench.heard(), ["100"]);
+    bench.say(call(2));
+    let refused = bench.only();
+    assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
+    bench.pass(seconds(2));
+    bench.sent();
+    bench.say(call(2));
+    assert_eq!(bench.heard(), ["503"], "there would be room, but its caller has been refused");
+    assert_eq!(bench.agent.refusals().of(Limit::CallsPerSecond), 1);
+    bench.say(call(3));
+    assert_eq!(bench.heard(), ["100"]);
+}
+
+#[test]
+fn a_line_has_so_many_calls_at_once() {
+    let mut bench = phone();
+    limit(&mut bench, |limits| limits.calls_per_line = 1);
+    assert_eq!(proven(&mut bench, &call(1), "alice"), 100);
+    let leg = bench.incoming();
+    assert_eq!(proven(&mut bench, &call(2), "alice"), 503);
+    assert_eq!(bench.agent.refusals().of(Limit::CallsPerLine), 1);
+    bench.command(Command::Reject(leg, 486, Vec::new()));
+    assert_eq!(bench.heard(), ["486"]);
+    assert_eq!(proven(&mut bench, &call(3), "alice"), 100, "what is over counts no more");
+}
+
+#[test]
+fn workers_count_together() {
+    let mut one = Bench::of_worker((0, 2), trusting(), "192.0.2.2:5070");
+    let mut other = Bench::of_worker((1, 2), trusting(), "192.0.2.2:5070");
+    let shared = Arc::new(crate::admission::Admission::new(one.now));
+    for bench in [&mut one, &mut other] {
+        limit(bench, |limits| limits.calls_per_second = 1);
+        bench.agent.admission = Arc::clone(&shared);
+    }
+    one.say(call(1));
+    other.say(call(2));
+    assert_eq!((one.heard(), other.heard()), (vec!["100".to_owned()], vec!["503".to_owned()]));
+}
+
+#[test]
+fn a_phone_that_is_here_registers_before_others() {
+    let mut bench = phone();
+    limit(&mut bench, |limits| limits.registrations_per_second = 1);
+    let registers =
+        |bench: &mut Bench, line: &str, number| proven(bench, &numbered(&register(line, ""), number), line);
+    assert_eq!(registers(&mut bench, "alice", 1), 200);
+    assert_eq!(registers(&mut bench, "bob", 2), 503);
+    assert_eq!(registers(&mut bench, "alice", 3), 200, "a refresh");
+    assert_eq!(bench.agent.refusals().of(Limit::RegistrationsPerSecond), 1);
+    fall_behind(&mut bench);
+    assert_eq!(registers(&mut bench, "bob", 4), 503);
+    assert_eq!(registers(&mut bench, "alice", 5), 200, "a refresh");
+    assert_eq!(bench.agent.refusals().of(Limit::Overload), 1);
+    bench.agent.endpoint.config.capacity.transactions = 0;
+    assert_eq!(registers(&mut bench, "alice", 6), 200, "a refresh");
+}
+
+#[test]
+fn an_overloaded_agent_refuses_what_is_new_and_nothing_else() {
+    let (mut bench, _, tag) = established();
+    fall_behind(&mut bench);
+    bench.say(call(1));
+    bench.say(request("SUBSCRIBE", 5, "", "Event: dialog\r\n", ""));
+    bench.say(request("REFER", 6, "", "Refer-To: <sip:carol@192.0.2.1>\r\n", ""));
+    for (_, refused) in bench.sent() {
+        assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
+    }
+    assert_eq!(bench.agent.refusals().of(Limit::Overload), 3);
+    bench.say(request("OPTIONS", 7, &tag, "", ""));
+    bench.say(request("BYE", 8, &tag, "", ""));
+    assert_eq!(bench.heard(), ["200", "200"]);
+    bench.agent.note_queue(bench.now, true);
+    bench.say(call(2));
+    assert_eq!(bench.heard(), ["100"]);
+}
+
+/// What one message of a call costs the callee: with INVITE, ACK and BYE it carries 333 calls a second.
+const COST: Duration = Duration::from_millis(1);
+/// What a refusal costs it, and the ACK to one.
+const COST_OF_REFUSAL: Duration = Duration::from_micros(50);
+/// Time goes in steps of this.
+const STEP: Duration = Duration::from_micros(50);
+/// How long a message is under way.
+const WAY: Duration = Duration::from_millis(1);
+
+/// Callers who never tire, and a callee to whom every message is work.
+struct Rush {
+    now: Instant,
+    callers: Agent,
+    callee: Agent,
+    /// Whether the callee learns of its queue.
+    is_told: bool,
+    to_callee: VecDeque<(Instant, Bytes)>,
+    to_callers: VecDeque<(Instant, Bytes)>,
+    /// When the callee is done with what it does.
+    free_at: Instant,
+    next_call_at: Instant,
+    serial: u64,
+    answered: u32,
+    refused: u32,
+    /// Calls that lasted until somebody wanted them to end.
+    ended: u32,
+    /// Calls that are not to end before they are told to.
+    kept: Vec<LegId>,
+    keeps: bool,
+}
+
+impl Rush {
+    fn new(is_told: bool) -> Self {
+        let now = start();
+        Self {
+            now,
+            callers: agent(CALLERS.parse().unwrap(), trusting(), 1, now),
+            callee: agent(CALLEE.parse().unwrap(), trusting(), 2, now),
+            is_told,
+            to_callee: VecDeque::new(),
+            to_callers: VecDeque::new(),
+            free_at: now,
+            next_call_at: now,
+            serial: 0,
+            answered: 0,
+            refused: 0,
+            ended: 0,
+            kept: Vec::new(),
+            keeps: false,
+        }
+    }
+
+    /// So many new calls a second, for so long. How many were answered.
+    fn run(&mut self, calls_a_second: u32, time: Duration) -> u32 {
+        let (end, before) = (self.now + time, self.answered);
+        self.next_call_at = self.now;
+        while self.now < end {
+            while calls_a_second > 0 && self.next_call_at <= self.now {
+                self.next_call_at += Duration::from_secs(1) / calls_a_second;
+                self.serial += 1;
+                let invite = invite_to(CALLERS.parse().unwrap(), CALLEE.parse().unwrap());
+                let command = Command::Invite(LegId::new(0, self.serial), invite);
+                self.callers(|agent, now, out| agent.command(now, command, out));
+            }
+            while self.to_callers.front().is_some_and(|(at, _)| *at <= self.now) {
+                let (_, bytes) = self.to_callers.pop_front().unwrap();
+                let flow = udp(CALLERS.parse().unwrap(), CALLEE.parse().unwrap());
+                self.callers(|agent, now, out| agent.receive(now, flow, bytes, out));
+            }
+            if self.callers.deadline().is_some_and(|at| at <= self.now) {
+                self.callers(Agent::handle_timeout);
+            }
+            while self.free_at <= self.now && self.work() {}
+            self.now += STEP;
+        }
+        self.answered - before
+    }
+
+    fn callers(&mut self, act: impl FnOnce(&mut Agent, Instant, &mut Outbox)) {
+        let mut out = Outbox::default();
+        act(&mut self.callers, self.now, &mut out);
+        while let Some(event) = out.events.pop() {
+            if let Event::Answered { leg, .. } = event {
+                self.answered += 1;
+                if self.keeps {
+                    self.kept.push(leg);
+                } else {
+                    self.callers.command(self.now, Command::End(leg, None), &mut out);
+                }
+            } else if let Event::Failed { retry_after_s, .. } = event {
+                self.refused += u32::from(retry_after_s.is_some());
+            } else {
+                assert!(matches!(event, Event::Ended { .. }), "{event:?}");
+            }
+        }
+        let at = self.now + WAY;
+        self.to_callee.extend(out.transmits.into_iter().map(|transmit| (at, transmit.bytes)));
+    }
+
+    /// The callee does the next thing that waits; whether there was one.
+    fn work(&mut self) -> bool {
+        let mut out = Outbox::default();
+        if self.callee.deadline().is_some_and(|at| at <= self.now) {
+            self.callee.handle_timeout(self.now, &mut out);
+        } else if self.to_callee.front().is_some_and(|(at, _)| *at <= self.now) {
+            let (_, bytes) = self.to_callee.pop_front().unwrap();
+            let flow = udp(CALLEE.parse().unwrap(), CALLERS.parse().unwrap());
+            self.callee.receive(self.now, flow, bytes, &mut out);
+        } else {
+            return false;
+        }
+        let is_empty = self.to_callee.front().is_none_or(|(at, _)| *at > self.now);
+        if self.is_told {
+            self.callee.note_queue(self.now, is_empty);
+        }
+        let is_refusal = out.events.is_empty() && out.transmits.iter().all(is_503);
+        self.free_at = self.now.max(self.free_at) + if is_refusal { COST_OF_REFUSAL } else { COST };
+        for event in std::mem::take(&mut out.events) {
+            if let Event::Incoming(leg, _) = event {
+                self.callee.command(self.now, Command::Answer(leg, Some(sdp(5000))), &mut out);
+            } else if let Event::Ended { .. } = event {
+                self.ended += 1;
+            } else {
+                assert!(matches!(event, Event::Established { .. }), "{event:?}");
+            }
+        }
+        let at = self.free_at + WAY;
+        self.to_callers.extend(out.transmits.into_iter().map(|transmit| (at, transmit.bytes)));
+        true
+    }
+}
+
+fn is_503(transmit: &crate::outbox::Transmit) -> bool {
+    let message = Message::scan(transmit.bytes.clone(), Framing::Stream, &Limits::DEFAULT).unwrap();
+    !message.is_request() && message.status() == 503
+}
+
+const CALLERS: &str = "192.0.2.1:5060";
+const CALLEE: &str = "192.0.2.2:5060";
+
+/// Calls that the callee carries in five seconds.
+const CAPACITY: u32 = 1_666;
+
+#[test]
+fn at_twice_the_load_most_of_what_can_be_done_is_done() {
+    let mut rush = Rush::new(true);
+    rush.keeps = true;
+    assert_eq!(rush.run(20, seconds(1)), 20);
+    rush.keeps = false;
+    let answered = rush.run(666, seconds(5));
+    assert!(answered >= CAPACITY * 9 / 10, "{answered} of {CAPACITY} calls");
+    assert!(rush.refused > 1_200, "{} were told to come again", rush.refused);
+    // What was up is up, and does as it is told.
+    rush.run(0, seconds(1));
+    let ended = rush.ended;
+    for leg in std::mem::take(&mut rush.kept) {
+        rush.callers(|agent, now, out| agent.command(now, Command::End(leg, None), out));
+    }
+    rush.run(0, seconds(1));
+    assert_eq!(rush.ended - ended, 20);
+    // And what is new is taken as before.
+    let refused = rush.refused;
+    let answered = rush.run(200, seconds(2));
+    assert!(
+        answered >= 395 && rush.refused == refused,
+        "{answered} of 400, {} refused",
+        rush.refused - refused
+    );
+    rush.run(0, seconds(100));
+    assert_eq!([rush.callers.gauges(), rush.callee.gauges()], [Gauges::default(); 2]);
+    assert_eq!(rush.answered, rush.ended, "no call was lost");
+}
+
+#[test]
+fn who_does_not_know_of_his_queue_does_less_and_less() {
+    let mut rush = Rush::new(false);
+    rush.run(666, seconds(5));
+    let answered = rush.run(666, seconds(5));
+    assert!(answered < CAPACITY * 7 / 10, "{answered} of {CAPACITY} calls: there is no collapse to prevent");
+}

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
     CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom,
-    RouteSetup, RouteTo, Setup, SrtpPolicy, TrunkSetup,
+    RouteSetup, RouteTo, Setup, SrtpPolicy, TrunkSetup, WatchSetup,
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
@@ -231,6 +231,7 @@ pub fn setup() -> Setup {
         sip_workers: 1,
         ring_max: Duration::from_secs(120),
         calls_max: 10_000,
+        watches: WatchSetup::default(),
         orphans_after: Duration::from_secs(30),
     }
 }

@@ -8,11 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 use trunkline_media::kernel::KernelStatus;
+use trunkline_sip::admission::{Limit, Refusals};
 
 use super::Shared;
 use crate::handle::MetricsSnapshot;
@@ -21,7 +22,9 @@ use crate::handle::MetricsSnapshot;
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let mut registry = Registry::with_prefix("trunkline");
     shared.engine.call_quality().register(&mut registry);
-    registry.register_collector(Box::new(Numbers(shared.engine.metrics())));
+    let numbers = shared.engine.metrics();
+    register_refusals(&mut registry, &numbers.refusals);
+    registry.register_collector(Box::new(Numbers(numbers)));
     register_kernel(&mut registry, shared.engine.kernel_relay());
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
@@ -39,6 +42,15 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
+}
+
+/// What the limits refused.
+fn register_refusals(registry: &mut Registry, refusals: &Refusals) {
+    let counted = Family::<[(&'static str, &'static str); 1], Counter>::default();
+    for limit in Limit::ALL {
+        counted.get_or_create(&[("limit", limit.name())]).inc_by(refusals.of(limit));
+    }
+    registry.register("limit_refusals", "What was refused, by the limit that it was beyond.", counted);
 }
 
 /// What the relay in the kernel runs on, and how full it is.
@@ -86,7 +98,7 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
@@ -96,6 +108,11 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 8] {
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),
+        (
+            "workers_overloaded",
+            "SIP workers that do not keep up and refuse whatever is new.",
+            numbers.workers_overloaded,
+        ),
     ]
 }
 

@@ -17,7 +17,7 @@ use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
 use super::{
-    Api, Config, KernelRelay, Limits, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, lines,
+    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, limits, lines,
     music, routes, trunks,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
@@ -27,7 +27,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let sip = sip(root.table("sip"));
     let media = media(root.table("media"));
     let api = api(root.table("api"));
-    let limits = limits(root.table("limits"));
+    let limits = limits::read(root.table("limits"));
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
     let lines = root
@@ -331,17 +331,6 @@ fn completion(section: Section<'_>) -> CompletionSetup {
     }
 }
 
-fn limits(section: Section<'_>) -> Limits {
-    let calls = section.integer("calls", 1..=1_000_000).unwrap_or(CALLS_DEFAULT);
-    if section.integer("calls_per_second", 0..=1_000_000).is_some_and(|rate| rate > 0) {
-        let wrong = "a limit on calls a second is not available in this version";
-        section.refuse_key("calls_per_second", wrong, "leave it out, or write 0: no limit");
-    }
-    let orphans_after_s = section.integer("orphan_timeout_s", 1..=86_400).unwrap_or(30);
-    section.close();
-    Limits { calls, orphans_after: Duration::from_secs(u64::from(orphans_after_s)) }
-}
-
 fn log(section: Section<'_>) -> Log {
     let format = section.string("format").map_or(LogFormat::Text, |value| match *value.get_ref() {
         "text" => LogFormat::Text,
@@ -428,9 +417,6 @@ const MEDIA_PORTS_MIN: u32 = 16;
 const SIGNALLING: u8 = 40;
 /// RFC 3246, as voice is marked.
 const EXPEDITED_FORWARDING: u8 = 46;
-/// Calls at once where the file does not say; the media ports may end first.
-const CALLS_DEFAULT: u32 = 10_000;
-
 /// Workers of a kind.
 const WORKERS_MAX: u32 = 256;
 

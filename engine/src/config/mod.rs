@@ -16,14 +16,16 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 use trunkline_media::kernel::Hook;
+use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::auth::{Algorithm, Credentials};
+use trunkline_sip::location::LocationLimits;
 use trunkline_sip::transport::Transport;
 
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
     CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
-    SrtpPolicy,
+    SrtpPolicy, WatchSetup,
 };
 use crate::translate::Locations;
 
@@ -34,6 +36,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod features;
+mod limits;
 mod lines;
 mod locations;
 mod music;
@@ -229,8 +232,30 @@ pub struct Trunk {
 pub struct Limits {
     /// Calls at once; more are refused with 503.
     pub calls: u32,
+    /// Calls and registrations, by source and line, at once and a second.
+    pub admission: AdmissionLimits,
+    /// Contacts of phones.
+    pub registrations: LocationLimits,
+    /// Subscriptions.
+    pub watches: WatchSetup,
+    /// Stream connections.
+    pub connections: ConnectionLimits,
     /// How long a call waits for another owner when its application is gone.
     pub orphans_after: Duration,
+}
+
+/// How many stream connections there may be. A further one is closed at once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectionLimits {
+    /// With all addresses.
+    pub connections_max: usize,
+    /// With one address, or the 64 bits of IPv6 that one customer has.
+    pub connections_per_source_max: usize,
+}
+
+impl ConnectionLimits {
+    /// A connection for each phone of an office behind one address.
+    pub const DEFAULT: Self = Self { connections_max: 10_000, connections_per_source_max: 1_000 };
 }
 
 /// `[log]`.

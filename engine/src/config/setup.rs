@@ -67,6 +67,7 @@ impl Config {
             sip_workers: self.sip.workers,
             ring_max: self.sip.ring_timeout,
             calls_max: self.limits.calls,
+            watches: self.limits.watches,
             orphans_after: self.limits.orphans_after,
             forward: self.forward.clone(),
             completion: self.completion.clone(),

@@ -40,6 +40,11 @@ impl<T> Outlet<T> {
         }
     }
 
+    /// How many items wait on the other side or for it.
+    pub(crate) fn len(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity() + self.waiting.len()
+    }
+
     /// Whether something did not fit.
     pub(crate) fn is_blocked(&self) -> bool {
         !self.waiting.is_empty()
@@ -71,11 +76,13 @@ mod tests {
             outlet.push(n);
         }
         assert!(outlet.is_blocked());
+        assert_eq!(outlet.len(), 5);
         assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(0), Ok(1)));
         let (_, rest) = tokio::join!(outlet.flush(), async {
             [receiver.recv().await, receiver.recv().await, receiver.recv().await]
         });
         assert_eq!(rest, [Some(2), Some(3), Some(4)]);
         assert!(!outlet.is_blocked());
+        assert_eq!(outlet.len(), 0);
     }
 }

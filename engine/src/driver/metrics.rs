@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use trunkline_media::kernel::KernelStatus;
-use trunkline_sip::agent::Gauges as AgentGauges;
+use trunkline_sip::Agent;
+use trunkline_sip::admission::{Limit, Refusals};
 
 use super::call_quality::CallQuality;
 use crate::switch::quality::MediaTotals;
@@ -32,6 +33,10 @@ const COUNTERS: usize = 6;
 #[derive(Debug)]
 pub(crate) struct Metrics {
     counters: [AtomicU64; COUNTERS],
+    /// What the drivers refused themselves.
+    refusals: RefusalCells,
+    /// What the switch refused.
+    switch_refusals: RefusalCells,
     agents: Vec<AgentCells>,
     calls: AtomicU64,
     legs: AtomicU64,
@@ -49,7 +54,11 @@ struct AgentCells {
     transactions: AtomicU64,
     dialogs: AtomicU64,
     subscriptions: AtomicU64,
+    is_overloaded: AtomicU64,
+    refusals: RefusalCells,
 }
+
+type RefusalCells = [AtomicU64; Limit::COUNT];
 
 /// The numbers at one moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -70,6 +79,10 @@ pub struct MetricsSnapshot {
     pub registrations: u64,
     /// Stream connections.
     pub connections: u64,
+    /// SIP workers that do not keep up at present and refuse whatever is new.
+    pub workers_overloaded: u64,
+    /// What the limits refused, since the start.
+    pub refusals: Refusals,
     /// Calls since the start.
     pub calls_total: u64,
     /// Refused for want of valid credentials, since the start.
@@ -90,6 +103,8 @@ impl Metrics {
     pub(crate) fn new(workers: u16) -> Self {
         Self {
             counters: Default::default(),
+            refusals: Default::default(),
+            switch_refusals: Default::default(),
             agents: (0..workers).map(|_| AgentCells::default()).collect(),
             calls: AtomicU64::new(0),
             legs: AtomicU64::new(0),
@@ -104,8 +119,16 @@ impl Metrics {
         self.counters[counter as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_agent(&self, worker: u16, gauges: AgentGauges) {
+    /// Counts what a driver refused.
+    pub(crate) fn count_refusal(&self, limit: Limit) {
+        self.refusals[limit as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_agent(&self, worker: u16, agent: &Agent) {
         let Some(cells) = self.agents.get(usize::from(worker)) else { return };
+        let gauges = agent.gauges();
+        cells.is_overloaded.store(agent.is_overloaded().into(), Ordering::Relaxed);
+        store_refusals(&cells.refusals, &agent.refusals());
         cells.transactions.store(gauges.transactions as u64, Ordering::Relaxed);
         cells.dialogs.store(gauges.dialogs as u64, Ordering::Relaxed);
         cells.subscriptions.store(gauges.subscriptions as u64, Ordering::Relaxed);
@@ -117,6 +140,10 @@ impl Metrics {
         self.media_ports_in_use.store(media_ports_in_use, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_switch_refusals(&self, refusals: &Refusals) {
+        store_refusals(&self.switch_refusals, refusals);
+    }
+
     pub(crate) fn set_media(&self, totals: MediaTotals) {
         *self.media.lock().unwrap_or_else(PoisonError::into_inner) = totals;
     }
@@ -125,6 +152,12 @@ impl Metrics {
         let sum = |cell: fn(&AgentCells) -> &AtomicU64| {
             self.agents.iter().map(|cells| cell(cells).load(Ordering::Relaxed)).sum()
         };
+        let mut refusals = Refusals::default();
+        for cells in self.agents.iter().map(|cells| &cells.refusals) {
+            refusals.add(&load_refusals(cells));
+        }
+        refusals.add(&load_refusals(&self.refusals));
+        refusals.add(&load_refusals(&self.switch_refusals));
         let counted = |counter: Counter| self.counters[counter as usize].load(Ordering::Relaxed);
         MetricsSnapshot {
             calls: self.calls.load(Ordering::Relaxed),
@@ -135,6 +168,8 @@ impl Metrics {
             subscriptions: sum(|cells| &cells.subscriptions),
             registrations,
             connections,
+            workers_overloaded: sum(|cells| &cells.is_overloaded),
+            refusals,
             calls_total: counted(Counter::Calls),
             refused_total: counted(Counter::Refused),
             mailbox_drops_total: counted(Counter::MailboxDrops),
@@ -144,4 +179,14 @@ impl Metrics {
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }
+}
+
+fn store_refusals(cells: &RefusalCells, refusals: &Refusals) {
+    for limit in Limit::ALL {
+        cells[limit as usize].store(refusals.of(limit), Ordering::Relaxed);
+    }
+}
+
+fn load_refusals(cells: &RefusalCells) -> Refusals {
+    Refusals::of_counts(|limit| cells[limit as usize].load(Ordering::Relaxed))
 }

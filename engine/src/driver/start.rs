@@ -17,10 +17,11 @@ use trunkline_media::io::{local_addresses, raise_descriptor_limit};
 use trunkline_media::kernel::{KernelPath, Missing};
 use trunkline_media::thread::RelayThread;
 use trunkline_media::{Destinations, DtlsIdentity, RelayConfig};
+use trunkline_sip::admission::Admission;
 use trunkline_sip::agent::{Agent, AgentConfig};
 use trunkline_sip::auth::{Account, Challenger};
 use trunkline_sip::directory::{Directory, TrustedTrunk};
-use trunkline_sip::location::{Location, LocationLimits};
+use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
 
 use super::event_log::EventLog;
@@ -111,7 +112,7 @@ impl Running {
 
         let Opened { store, bindings, kept, writer } =
             Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
-        let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        let location = Arc::new(Location::new(now, config.limits.registrations));
         location.load(now, bindings);
 
         if let Err(error) = raise_descriptor_limit() {
@@ -120,9 +121,11 @@ impl Running {
         let sockets = bind_udp(&config, count)?;
         let listeners = bind_tcp(&config)?;
         let (workers, mailboxes) = Workers::new(count, Arc::clone(&metrics));
-        let connections = Connections::new(runtime.clone(), workers.clone(), config.sip.dscp);
+        let connections =
+            Connections::new(runtime.clone(), workers.clone(), config.sip.dscp, config.limits.connections);
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
+        let admission = Arc::new(Admission::new(now));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
@@ -164,7 +167,8 @@ impl Running {
                 Arc::clone(&challenger),
                 seed()?,
                 now,
-            );
+            )
+            .with_admission(Arc::clone(&admission));
             let parts = worker::Parts {
                 index,
                 agent,
@@ -220,6 +224,8 @@ impl Running {
         // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
         drop(self.shared.switch.send(SwitchInput::Reconfigure(setup)).await);
         self.workers.directory(&Arc::new(directory(&config)));
+        self.shared.location.set_limits(config.limits.registrations);
+        self.shared.connections.set_limits(config.limits.connections);
         self.shared.apps.store(Arc::new(apps(&config)));
         self.config = config;
         Ok(())
@@ -321,6 +327,7 @@ fn directory(config: &Config) -> Directory {
     let mut directory = Directory {
         trunks: trunks.collect(),
         realm: config.sip.realm.as_str().into(),
+        limits: config.limits.admission,
         ..Directory::default()
     };
     for account in config.accounts() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use dashmap::DashMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,18 +15,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use trunkline_sip::admission::{Limit, network};
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::stream::{Frame, Framer, PONG};
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::mark::mark;
 use super::worker::{WorkerInput, Workers};
-
-/// Connections at once. Full: a further one is closed at once.
-pub(crate) const CONNECTIONS_MAX: usize = 10_000;
-
-/// Connections at once from one address. Full: a further one is closed at once.
-pub(crate) const CONNECTIONS_PER_SOURCE_MAX: usize = 1_000;
+use crate::config::ConnectionLimits;
 
 /// Messages that wait to be written to one connection. Full: the peer does not read, the connection is closed.
 const WRITE_QUEUE: usize = 1_024;
@@ -60,11 +57,13 @@ struct Shared {
     next: AtomicU64,
     writers: DashMap<ConnectionId, mpsc::Sender<Bytes>>,
     by_remote: DashMap<SocketAddr, ConnectionId>,
-    per_source: DashMap<IpAddr, usize>,
+    /// By what [`network`] takes for one source.
+    per_source: DashMap<u64, usize>,
+    limits: ArcSwap<ConnectionLimits>,
 }
 
 impl Connections {
-    pub(crate) fn new(runtime: Handle, workers: Workers, dscp: u8) -> Self {
+    pub(crate) fn new(runtime: Handle, workers: Workers, dscp: u8, limits: ConnectionLimits) -> Self {
         Self {
             shared: Arc::new(Shared {
                 runtime,
@@ -74,8 +73,14 @@ impl Connections {
                 writers: DashMap::new(),
                 by_remote: DashMap::new(),
                 per_source: DashMap::new(),
+                limits: ArcSwap::from_pointee(limits),
             }),
         }
+    }
+
+    /// Changes the limits. Connections beyond them stay.
+    pub(crate) fn set_limits(&self, limits: ConnectionLimits) {
+        self.shared.limits.store(Arc::new(limits));
     }
 
     /// Connections that are open.
@@ -119,9 +124,19 @@ impl Connections {
         self.shared.writers.remove(&id);
     }
 
+    /// Whether there may be one more with this address; if not, that is counted.
     fn may_open(&self, source: IpAddr) -> bool {
-        self.len() < CONNECTIONS_MAX
-            && self.shared.per_source.get(&source).is_none_or(|count| *count < CONNECTIONS_PER_SOURCE_MAX)
+        let limits = self.shared.limits.load();
+        let held = self.shared.per_source.get(&network(source)).map_or(0, |count| *count);
+        let beyond = if self.len() >= limits.connections_max {
+            Some(Limit::Connections)
+        } else {
+            (held >= limits.connections_per_source_max).then_some(Limit::ConnectionsPerSource)
+        };
+        if let Some(limit) = beyond {
+            self.shared.workers.count_refusal(limit);
+        }
+        beyond.is_none()
     }
 
     fn open(&self, flow: Flow, bytes: Bytes) {
@@ -151,7 +166,7 @@ impl Connections {
         let (sender, receiver) = mpsc::channel(WRITE_QUEUE);
         self.shared.writers.insert(id, sender.clone());
         self.shared.by_remote.insert(remote, id);
-        *self.shared.per_source.entry(remote.ip()).or_insert(0) += 1;
+        *self.shared.per_source.entry(network(remote.ip())).or_insert(0) += 1;
         let local = local.or_else(|| stream.local_addr().ok());
         let connections = self.clone();
         self.shared.runtime.spawn(async move {
@@ -210,10 +225,10 @@ impl Connections {
     fn forget(&self, id: ConnectionId, remote: SocketAddr) {
         self.shared.writers.remove(&id);
         self.shared.by_remote.remove_if(&remote, |_, known| *known == id);
-        if let Some(mut count) = self.shared.per_source.get_mut(&remote.ip()) {
+        self.shared.per_source.remove_if_mut(&network(remote.ip()), |_, count| {
             *count = count.saturating_sub(1);
-        }
-        self.shared.per_source.remove_if(&remote.ip(), |_, count| *count == 0);
+            *count == 0
+        });
         self.shared.workers.connection_closed(id);
     }
 }
@@ -241,4 +256,44 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     socket.listen(1_024)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::metrics::Metrics;
+
+    /// A connection from this host of the loopback network, if it is kept open.
+    async fn connect(from: &str, to: SocketAddr) -> Option<TcpStream> {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(from.parse().unwrap(), 0)).unwrap();
+        let mut stream = socket.connect(to).await.unwrap();
+        // A ping wants a pong (RFC 5626 §3.5.1); a connection that was closed may take the one, but never brings the other.
+        stream.write_all(b"\r\n\r\n").await.ok()?;
+        let mut answer = [0; 2];
+        stream.read_exact(&mut answer).await.ok()?;
+        Some(stream)
+    }
+
+    #[tokio::test]
+    async fn connections_beyond_a_limit_are_closed_at_once_and_counted() {
+        let metrics = Arc::new(Metrics::new(1));
+        let (workers, _mailboxes) = Workers::new(1, Arc::clone(&metrics));
+        let limits = ConnectionLimits { connections_max: 2, connections_per_source_max: 1 };
+        let connections = Connections::new(Handle::current(), workers, 0, limits);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(connections.clone().accept(listener));
+        let one = connect("127.0.0.1", address).await;
+        assert!(one.is_some());
+        assert!(connect("127.0.0.1", address).await.is_none(), "one a source");
+        let other = connect("127.0.0.2", address).await;
+        assert!(other.is_some());
+        assert!(connect("127.0.0.3", address).await.is_none(), "two in all");
+        let refusals = metrics.snapshot(0, 0).refusals;
+        assert_eq!((refusals.of(Limit::ConnectionsPerSource), refusals.of(Limit::Connections)), (1, 1));
+        connections.set_limits(ConnectionLimits::DEFAULT);
+        assert!(connect("127.0.0.1", address).await.is_some());
+        accepting.abort();
+    }
 }

@@ -158,6 +158,7 @@ impl SwitchLoop {
                 gauges.legs as u64,
                 gauges.media_ports_in_use as u64,
             );
+            self.metrics.set_switch_refusals(&self.switch.refusals());
             self.metrics.set_media(self.switch.media_totals());
         }
     }

@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::agent::Agent;
 use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
@@ -29,6 +30,12 @@ use super::udp::{self, Sockets};
 
 /// Inputs taken from the mailbox before the sockets get their turn.
 const MAILBOX_BATCH: usize = 128;
+
+/// Events that may wait for the switch without its being behind: as many as it takes at once.
+const SWITCH_BEHIND: usize = 256;
+
+/// How often the log says that a worker does not keep up.
+const OVERLOAD_TOLD: Duration = Duration::from_secs(10);
 
 /// What reaches a worker through its mailbox.
 #[derive(Debug)]
@@ -93,6 +100,11 @@ impl Workers {
         if self.mailbox(worker).try_send(WorkerInput::Unresolved(Box::new(unresolved))).is_err() {
             self.metrics.count(Counter::MailboxDrops);
         }
+    }
+
+    /// Counts a connection that was refused.
+    pub(crate) fn count_refusal(&self, limit: Limit) {
+        self.metrics.count_refusal(limit);
     }
 
     pub(crate) fn connection_closed(&self, id: ConnectionId) {
@@ -171,6 +183,7 @@ struct Worker {
     metrics: Arc<Metrics>,
     _lifeline: Held,
     routes: RoutingTable,
+    overload_told: Option<Instant>,
     out: Outbox,
     buffer: Box<[u8]>,
 }
@@ -191,6 +204,7 @@ impl Worker {
             metrics,
             _lifeline: lifeline,
             routes: RoutingTable::new(clock::now()),
+            overload_told: None,
             out: Outbox::default(),
             buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
         })
@@ -212,19 +226,19 @@ impl Worker {
                 () = sleep_until(wake) => {}
             }
             let now = clock::now();
+            let mut is_empty = inputs.len() < MAILBOX_BATCH && self.switch.len() < SWITCH_BEHIND;
             for input in inputs.drain(..) {
                 if matches!(input, WorkerInput::Stop) {
                     return;
                 }
                 self.take(now, input);
             }
-            if !self.switch.is_blocked() {
-                self.read_sockets(now);
-            }
+            is_empty &= !self.switch.is_blocked() && self.read_sockets(now);
             if self.agent.deadline().is_some_and(|deadline| deadline <= now) {
                 self.guarded(None, |agent, out| agent.handle_timeout(now, out));
             }
-            self.publish_gauges();
+            self.note_queue(is_empty);
+            self.metrics.set_agent(self.index, &self.agent);
         }
     }
 
@@ -249,10 +263,25 @@ impl Worker {
         }
     }
 
-    fn read_sockets(&mut self, now: Instant) {
+    /// Lets the agent know whether it keeps up, and the operator, once in a while, that it does not.
+    fn note_queue(&mut self, is_empty: bool) {
+        let now = clock::now();
+        self.agent.note_queue(now, is_empty);
+        let is_told =
+            self.overload_told.is_some_and(|told| now.saturating_duration_since(told) < OVERLOAD_TOLD);
+        if self.agent.is_overloaded() && !is_told {
+            self.overload_told = Some(now);
+            tracing::warn!(worker = self.index, "a SIP worker does not keep up: it refuses whatever is new");
+        }
+    }
+
+    /// Takes what has come, up to a batch of each socket; says whether that was all.
+    fn read_sockets(&mut self, now: Instant) -> bool {
+        let mut is_all = true;
         for index in 0..self.sockets.len() {
-            for _ in 0..udp::BATCH {
+            for taken in 1..=udp::BATCH {
                 let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
+                is_all &= taken < udp::BATCH;
                 let address = self.sockets.address(index);
                 let local = self.local_for(now, address, remote);
                 let flow =
@@ -267,6 +296,7 @@ impl Worker {
                 }
             }
         }
+        is_all
     }
 
     fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
@@ -323,11 +353,6 @@ impl Worker {
         for (worker, unresolved) in self.out.unresolved.drain(..) {
             self.workers.ask(worker, unresolved);
         }
-    }
-
-    fn publish_gauges(&self) {
-        let gauges = self.agent.gauges();
-        self.metrics.set_agent(self.index, gauges);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use rand::Rng;
 use trunkline_sip::LegId;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, Event, IncomingCall, Peer, RegistrationChange};
 use trunkline_sip::sdp::SessionDescription;
 
@@ -99,7 +100,11 @@ impl Switch {
         invite: &IncomingCall,
         out: &mut Outbox,
     ) -> Result<(), u16> {
-        if self.draining || self.conversations >= self.setup.calls_max {
+        if self.draining {
+            return Err(503);
+        }
+        if self.conversations >= self.setup.calls_max {
+            self.refusals.count(Limit::Calls);
             return Err(503);
         }
         let max_forwards = invite.max_forwards.checked_sub(1).ok_or(483_u16)?;

@@ -95,6 +95,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline_media::{Event as MediaEvent, Fingerprint};
 use trunkline_sip::LegId;
+use trunkline_sip::admission::Refusals;
 use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
@@ -180,6 +181,7 @@ pub struct Switch {
     next_leg: u64,
     sip_worker: u16,
     draining: bool,
+    refusals: Refusals,
     /// The time of the last input.
     now: Instant,
 }
@@ -220,6 +222,7 @@ impl Switch {
             next_leg: 0,
             sip_worker: 0,
             draining: false,
+            refusals: Refusals::default(),
             now: epoch,
         }
     }
@@ -325,6 +328,11 @@ impl Switch {
         self.completions_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
+    }
+
+    /// How often each limit refused something that came by SIP.
+    pub const fn refusals(&self) -> Refusals {
+        self.refusals
     }
 
     /// When to call [`Self::handle_timeout`] if nothing arrives before.

@@ -21,7 +21,7 @@ use super::feature_code::FeatureCodes;
 use super::quality::EndedMedia;
 use super::setup::{
     AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
-    RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
+    RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup, WatchSetup,
 };
 use super::*;
 
@@ -92,6 +92,7 @@ pub(super) fn setup() -> Setup {
         sip_workers: 2,
         ring_max: Duration::from_secs(60),
         calls_max: 8,
+        watches: WatchSetup::default(),
         orphans_after: Duration::from_secs(30),
         forward: ForwardSetup::default(),
         completion: CompletionSetup::default(),

@@ -251,6 +251,26 @@ impl Default for ParkSetup {
     }
 }
 
+/// How many subscriptions there may be.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WatchSetup {
+    /// Of all lines and trunks: 503 beyond.
+    pub subscriptions_max: usize,
+    /// Of one line or trunk: 403 beyond.
+    pub subscriptions_per_line_max: usize,
+}
+
+impl WatchSetup {
+    /// A telephonist's desk has a key for each colleague.
+    pub const DEFAULT: Self = Self { subscriptions_max: 65_536, subscriptions_per_line_max: 256 };
+}
+
+impl Default for WatchSetup {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 /// Everything the switch is told.
 #[derive(Clone, Debug)]
 pub struct Setup {
@@ -280,6 +300,8 @@ pub struct Setup {
     pub ring_max: Duration,
     /// Calls at once; more are refused with 503.
     pub calls_max: u32,
+    /// Subscriptions.
+    pub watches: WatchSetup,
     /// How long a call waits for another owner when its application is gone and nobody else could end it.
     pub orphans_after: Duration,
     /// Forwarding.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_sip::UsageId;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Package, Party, Peer, Subscriber};
 
 use super::Switch;
@@ -18,12 +19,6 @@ use super::outbound::escaped;
 use super::outbox::Outbox;
 use super::route::{Destination, Source, resolve};
 use super::view::CallOrigin;
-
-/// Subscriptions of one line; a telephonist's desk has a key for each colleague.
-pub(super) const SUBSCRIPTIONS_PER_LINE_MAX: usize = 256;
-
-/// Subscriptions in all.
-pub(super) const SUBSCRIPTIONS_MAX: usize = 65_536;
 
 /// More dialogs of one line are not told.
 const DIALOGS_MAX: usize = 32;
@@ -145,10 +140,14 @@ impl Switch {
         let is_wanted = self.wants(&subject).is_some();
         let document = self.document(subscriber.package, &subject).ok_or(404_u16)?;
         let document = if awaits_use || is_wanted { queued(document) } else { document };
-        if self.watches.by_watcher.get(watcher).is_some_and(|count| *count >= SUBSCRIPTIONS_PER_LINE_MAX) {
+        let limits = self.setup.watches;
+        let held = self.watches.by_watcher.get(watcher).map_or(0, |count| *count);
+        if held >= limits.subscriptions_per_line_max {
+            self.refusals.count(Limit::SubscriptionsPerLine);
             return Err(403);
         }
-        if self.watches.len() >= SUBSCRIPTIONS_MAX {
+        if self.watches.len() >= limits.subscriptions_max {
+            self.refusals.count(Limit::Subscriptions);
             return Err(503);
         }
         let watch = Watch {

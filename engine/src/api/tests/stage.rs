@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use trunkline_sip::location::{Location, LocationLimits};
 
 use crate::api::{Access, serve};
-use crate::config::Config;
+use crate::config::{Config, ConnectionLimits};
 use crate::driver::clock;
 use crate::driver::event_log::EventLog;
 use crate::driver::metrics::Metrics;
@@ -115,7 +115,7 @@ impl Stage {
             events: Arc::clone(&events),
             location: Arc::clone(&location),
             metrics,
-            connections: Connections::new(Handle::current(), workers, 0),
+            connections: Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT),
             apps: ArcSwap::from_pointee(apps.collect()),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),

@@ -1,5 +1,6 @@
 //! What is refused because there is too much of it, or because the engine is about to end.
 
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, Event, IncomingCall, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, setup};
@@ -37,6 +38,7 @@ fn calls_beyond_the_limit_are_told_when_to_try_again() {
     let refused = rig.call_in(trunk(), "031", Some(USUAL));
     let Some(Command::Reject(leg, 503, headers)) = rig.sip.last() else { panic!() };
     assert_eq!((*leg, headers[0].0), (refused, "Retry-After"));
+    assert_eq!(rig.switch.refusals().of(Limit::Calls), 1);
     let made = rig.request(CRM, Operation::MakeCall { line: "1003".into(), to: "030".into(), params: None });
     assert_eq!(made.unwrap_err().error, LineError::CallUnavail);
 }

@@ -1,10 +1,11 @@
 //! Who watches lines and conferences is told what changes, and nothing else.
 
 use trunkline_sip::UsageId;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber};
 
 use crate::switch::rig::{CRM, Rig, USUAL};
-use crate::switch::watch::SUBSCRIPTIONS_PER_LINE_MAX;
+use crate::switch::setup::WatchSetup;
 use crate::switch::*;
 
 fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
@@ -147,10 +148,11 @@ fn what_is_not_there_cannot_be_watched() {
 #[test]
 fn a_line_has_so_many_subscriptions_and_no_more() {
     let mut rig = Rig::new();
-    for number in 0..SUBSCRIPTIONS_PER_LINE_MAX as u64 {
+    for number in 0..WatchSetup::DEFAULT.subscriptions_per_line_max as u64 {
         assert!(subscribe(&mut rig, number, line("1001"), "1002", Package::Dialog).is_some());
     }
     assert_eq!(subscribe(&mut rig, 9999, line("1001"), "1002", Package::Dialog), None);
+    assert_eq!(rig.switch.refusals().of(Limit::SubscriptionsPerLine), 1);
     assert!(subscribe(&mut rig, 9999, line("1002"), "1002", Package::Dialog).is_some());
     rig.tell(Event::Unsubscribed(UsageId::new(0, 0)));
     assert!(subscribe(&mut rig, 10_000, line("1001"), "1002", Package::Dialog).is_some());

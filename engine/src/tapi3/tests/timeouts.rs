@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use trunkline_sip::location::{Location, LocationLimits};
 
 use super::bench::{VOICE, create};
-use crate::config::Config;
+use crate::config::{Config, ConnectionLimits};
 use crate::driver::clock;
 use crate::driver::event_log::EventLog;
 use crate::driver::metrics::Metrics;
@@ -67,7 +67,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         events: Arc::clone(&events),
         location,
         metrics,
-        connections: Connections::new(Handle::current(), workers, 0),
+        connections: Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT),
         apps: ArcSwap::from_pointee(apps.collect()),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),

@@ -14,6 +14,7 @@ mod loss;
 mod make_call;
 mod media_transport;
 mod operation;
+mod overload;
 mod ownership;
 mod park;
 mod pickup;

@@ -124,6 +124,7 @@ pub(crate) fn agent(
     let mut directory = Directory {
         trunks: TRUNKS.iter().enumerate().map(trunk).collect(),
         realm: DOMAIN.into(),
+        limits: plan.limits,
         ..Directory::default()
     };
     for number in LINES {

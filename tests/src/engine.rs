@@ -9,6 +9,7 @@ use trunkline::switch::{Kept, Switch};
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{Destinations, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
+use trunkline_sip::admission::Admission;
 use trunkline_sip::auth::Challenger;
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::transport::Transport;
@@ -31,8 +32,12 @@ impl Engine {
     pub(crate) fn new(plan: &Plan, rng: &mut StdRng, now: Instant) -> Self {
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
         let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
+        let admission = Arc::new(Admission::new(now));
         let agents = (0..plan.workers)
-            .map(|worker| crate::drive::agent(plan, worker, (&location, &challenger), rng.random(), now))
+            .map(|worker| {
+                crate::drive::agent(plan, worker, (&location, &challenger), rng.random(), now)
+                    .with_admission(Arc::clone(&admission))
+            })
             .collect();
         let switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
         let ports = plan.setup.media.ports.clone();

@@ -17,6 +17,7 @@ use trunkline::switch::{
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{QUARANTINE, RelayWorker};
 use trunkline_sip::Agent;
+use trunkline_sip::admission::{Limit, STANDING};
 use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
 
@@ -251,6 +252,25 @@ impl Lab {
     pub fn drain(&mut self) {
         let now = self.now;
         self.switched(|switch, out| switch.drain(now, out));
+    }
+
+    /// The workers' queues stand.
+    pub fn fall_behind(&mut self) {
+        for at in [self.now, self.now + STANDING] {
+            self.run(at - self.now);
+            self.agents.iter_mut().for_each(|agent| agent.note_queue(at, false));
+        }
+    }
+
+    /// The workers' queues are empty.
+    pub fn catch_up(&mut self) {
+        let now = self.now;
+        self.agents.iter_mut().for_each(|agent| agent.note_queue(now, true));
+    }
+
+    /// How often the workers refused something by this limit.
+    pub fn refusals(&self, limit: Limit) -> u64 {
+        self.agents.iter().map(|agent| agent.refusals().of(limit)).sum()
     }
 
     /// The configuration is changed and read again.

@@ -9,9 +9,10 @@ use regex::Regex;
 use trunkline::switch::feature_code::FeatureCodes;
 use trunkline::switch::setup::{
     AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
-    RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
+    RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup, WatchSetup,
 };
 use trunkline::switch::{CallPrivilege, LineKind, Setup, SrtpPolicy};
+use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::transport::Transport;
 
 use crate::Lab;
@@ -52,6 +53,8 @@ pub struct Plan {
     pub continuity: bool,
     /// Whether the network below the relay forwards flows by itself, as the kernel does.
     pub kernel: bool,
+    /// How many calls and registrations are let in.
+    pub limits: AdmissionLimits,
     /// The switch's set-up.
     pub setup: Setup,
 }
@@ -67,6 +70,7 @@ impl Plan {
             six: BTreeSet::new(),
             continuity: true,
             kernel: true,
+            limits: AdmissionLimits::DEFAULT,
             setup: setup(),
         }
     }
@@ -106,6 +110,12 @@ impl Plan {
     /// Every packet goes through the relay's worker.
     pub const fn without_kernel(mut self) -> Self {
         self.kernel = false;
+        self
+    }
+
+    /// With these limits.
+    pub const fn limits(mut self, limits: AdmissionLimits) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -199,6 +209,7 @@ fn setup() -> Setup {
         sip_workers: 1,
         ring_max: Duration::from_secs(60),
         calls_max: 100,
+        watches: WatchSetup::default(),
         orphans_after: Duration::from_secs(30),
         forward: ForwardSetup::default(),
         completion: CompletionSetup::default(),

@@ -14,7 +14,7 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use trunkline_sip::admission::{Limit, network};
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::stream::{Frame, Framer, PONG};
@@ -195,14 +195,16 @@ impl Connections {
     ) {
         let mut framer = Framer::new();
         let mut buffer = vec![0; 16_384];
-        let mut wait = FIRST_MESSAGE;
+        let mut until = Instant::now() + FIRST_MESSAGE;
+        let mut begun = None;
         loop {
-            let Ok(Ok(read @ 1..)) = timeout(wait, reader.read(&mut buffer)).await else { return };
+            let Ok(Ok(read @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await else { return };
             let mut frames = framer.push(&buffer[..read]);
             let mut pinged = false;
             loop {
                 match frames.next() {
                     Some(Ok(Frame::Message(message))) => {
+                        begun = None;
                         self.shared.workers.deliver(WorkerInput::Message(flow, message)).await;
                     }
                     Some(Ok(Frame::Ping)) => pinged = true,
@@ -218,7 +220,14 @@ impl Connections {
                 // A full queue needs no pong: there is traffic.
                 drop(writer.try_send(PONG));
             }
-            wait = if framer.is_partial() { REST_OF_MESSAGE } else { IDLE };
+            let now = Instant::now();
+            // A message has one deadline, however it is cut into pieces.
+            until = if framer.is_partial() {
+                *begun.get_or_insert(now) + REST_OF_MESSAGE
+            } else {
+                begun = None;
+                now + IDLE
+            };
         }
     }
 
@@ -273,6 +282,30 @@ mod tests {
         let mut answer = [0; 2];
         stream.read_exact(&mut answer).await.ok()?;
         Some(stream)
+    }
+
+    /// Hostile input: one octet now and then keeps no connection.
+    #[tokio::test(start_paused = true)]
+    async fn a_message_must_be_whole_in_time() {
+        let (workers, _mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+        let connections = Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(connections.clone().accept(listener));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let begun = Instant::now();
+        let mut octets = b"OPTIONS sip:".iter().cycle();
+        let mut answer = [0; 1];
+        loop {
+            let wrote = stream.write_all(&[*octets.next().unwrap()]).await;
+            let ended = timeout(Duration::from_secs(3), stream.read(&mut answer)).await;
+            if wrote.is_err() || ended.is_ok() {
+                break;
+            }
+            assert!(begun.elapsed() < 2 * REST_OF_MESSAGE, "it is still open");
+        }
+        assert!(begun.elapsed() >= REST_OF_MESSAGE);
+        accepting.abort();
     }
 
     #[tokio::test]

@@ -24,6 +24,7 @@ mod kernel_moves;
 mod load;
 mod media;
 mod operations;
+mod overload;
 mod phones;
 mod quality;
 mod registration;

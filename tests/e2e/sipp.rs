@@ -35,6 +35,13 @@ impl Counted {
         self.number("Retransmissions(C)")
     }
 
+    /// Calls a second that went as the scenario says.
+    pub(crate) fn goodput(&self) -> f64 {
+        let all = self.successful() + self.failed();
+        let rate: f64 = self.0.get("CallRate(C)").and_then(|rate| rate.parse().ok()).unwrap_or_default();
+        rate * self.successful() as f64 / all.max(1) as f64
+    }
+
     fn number(&self, column: &str) -> u64 {
         self.0
             .get(column)

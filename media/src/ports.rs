@@ -48,6 +48,14 @@ impl PortPool {
         Some(pair)
     }
 
+    /// Takes this pair, which was in use before a restart; whether it is free.
+    pub fn claim(&mut self, now: Instant, pair: PortPair) -> bool {
+        self.wake(now);
+        let Some(place) = self.free.iter().position(|free| *free == pair) else { return false };
+        self.free.swap_remove(place);
+        self.in_use.insert(pair)
+    }
+
     /// Gives a pair back; it is free again after [`QUARANTINE`]. A pair not in use is ignored.
     pub fn release(&mut self, now: Instant, pair: PortPair) {
         self.rest(now + QUARANTINE, pair);
@@ -136,6 +144,18 @@ mod tests {
         pool.set_aside(now, pair);
         assert_eq!(pool.allocate(now + QUARANTINE), None);
         assert_eq!(pool.allocate(now + SET_ASIDE), Some(pair));
+    }
+
+    #[test]
+    fn a_pair_is_claimed_once_and_only_if_it_is_of_the_range() {
+        let now = beginning();
+        let mut pool = PortPool::new(20_000..=20_003, 1);
+        assert!(pool.claim(now, PortPair(20_002)));
+        for taken in [20_002, 20_001, 20_004] {
+            assert!(!pool.claim(now, PortPair(taken)), "{taken}");
+        }
+        assert_eq!((pool.in_use(), pool.capacity()), (1, 2));
+        assert_eq!((pool.allocate(now), pool.allocate(now)), (Some(PortPair(20_000)), None));
     }
 
     #[test]

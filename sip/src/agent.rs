@@ -9,6 +9,7 @@
 
 mod config;
 mod details;
+mod kept;
 mod outside;
 mod peer;
 mod refer;
@@ -435,6 +436,9 @@ impl Agent {
         }
         let has_dialog = leg.has_dialog() && !leg.is_over();
         self.dialogs = self.dialogs + usize::from(has_dialog) - usize::from(had_dialog);
+        if self.endpoint.config.keeps_dialogs {
+            out.dialogs.extend(leg.dialog_change());
+        }
         let (listed, tag) = (leg.listed, leg.tag);
         let connection = if leg.is_over() { ConnectionId::default() } else { leg.connection() };
         if connection != listed {

@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::auth::Credentials;
-use crate::dialog::DialogName;
+use crate::dialog::{DialogChange, DialogName};
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Binding;
 use crate::package::LegDialog;
@@ -47,6 +47,8 @@ pub struct Outbox {
     pub events: Vec<Event>,
     /// Changes of the location table for the store.
     pub bindings: Vec<BindingChange>,
+    /// Changes of the answered legs for the store, where the configuration wants them.
+    pub dialogs: Vec<DialogChange>,
     /// Connections to close: hostile, or broken beyond repair.
     pub close: Vec<ConnectionId>,
     /// Questions to other workers and answers to theirs, each with the worker it is for: to be given to
@@ -60,6 +62,7 @@ impl Outbox {
         self.transmits.is_empty()
             && self.events.is_empty()
             && self.bindings.is_empty()
+            && self.dialogs.is_empty()
             && self.close.is_empty()
             && self.unresolved.is_empty()
     }

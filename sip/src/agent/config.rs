@@ -29,6 +29,8 @@ pub struct AgentConfig {
     pub timing: Timing,
     /// The session interval to ask for, in seconds (RFC 4028); zero: no session timers.
     pub session_expires_s: u32,
+    /// Whether answered legs are told to a store ([`crate::outbox::Outbox::dialogs`]).
+    pub keeps_dialogs: bool,
     /// Whether a BYE of a trunk for no dialog is answered 200 instead of 481: `sipp -sn branchc` wants it.
     pub reply_200_to_orphan_bye: bool,
     /// Whether a REGISTER of a trunk is answered 200, for any domain and without a binding: `sipp -sn branchc` wants
@@ -49,6 +51,7 @@ impl Default for AgentConfig {
             capacity: Capacity::DEFAULT,
             timing: Timing::RFC,
             session_expires_s: 1800,
+            keeps_dialogs: false,
             reply_200_to_orphan_bye: true,
             reply_200_to_trunk_register: true,
         }

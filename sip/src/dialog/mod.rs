@@ -7,10 +7,12 @@
 //!
 //! A dialog is early or confirmed and nothing else: requests that pass through it are events, not states.
 
+mod kept;
 mod name;
 mod route;
 mod sequence;
 
+pub use kept::{DialogChange, KeptDialog};
 pub use name::DialogName;
 pub(crate) use name::{Named, READINGS, REPLACES_TAGS, TARGET_DIALOG_TAGS};
 pub use route::{RouteSet, Routed};
@@ -49,6 +51,8 @@ pub struct Dialog {
     sequence: Sequence,
     /// The path of the last message from the peer.
     flow: Flow,
+    /// How often target, routes or path changed.
+    revision: u32,
 }
 
 impl Dialog {
@@ -68,6 +72,7 @@ impl Dialog {
             routes: RouteSet::of_request(request),
             sequence: Sequence::new(local_cseq, Some(request.cseq().number)),
             flow,
+            revision: 0,
         }
     }
 
@@ -85,20 +90,27 @@ impl Dialog {
             routes: RouteSet::of_response(response),
             sequence: Sequence::new(response.cseq().number, None),
             flow,
+            revision: 0,
         }
     }
 
     /// A later response to the same INVITE: it may move the target, and a 2xx confirms the dialog with the route set
     /// of its own (RFC 3261 §13.2.2.4).
     pub fn update(&mut self, response: &Message, flow: Flow) {
-        if let Some(target) = contact(response) {
-            self.target = target.into();
-        }
+        self.retarget(response);
         if self.state == DialogState::Early && (200..300).contains(&response.status()) {
             self.routes = RouteSet::of_response(response);
             self.state = DialogState::Confirmed;
+            self.revision = self.revision.wrapping_add(1);
         }
-        self.flow = flow;
+        self.move_to(flow);
+    }
+
+    fn move_to(&mut self, flow: Flow) {
+        if self.flow != flow {
+            self.flow = flow;
+            self.revision = self.revision.wrapping_add(1);
+        }
     }
 
     /// We sent a 2xx.
@@ -148,7 +160,7 @@ impl Dialog {
     pub fn receive(&mut self, request: &Message, flow: Flow) -> Result<(), OutOfOrder> {
         self.sequence.receive(request.method(), request.cseq().number)?;
         if request.method() != Method::Ack {
-            self.flow = flow;
+            self.move_to(flow);
         }
         Ok(())
     }
@@ -156,9 +168,15 @@ impl Dialog {
     /// An INVITE or UPDATE of the peer is accepted: its Contact is the remote target from here on. One that is refused
     /// moves nothing (RFC 3261 §12.2.2, RFC 3311 §5.1).
     pub fn retarget(&mut self, request: &Message) {
-        if let Some(target) = contact(request) {
+        if let Some(target) = contact(request).filter(|target| **target != *self.target) {
             self.target = target.into();
+            self.revision = self.revision.wrapping_add(1);
         }
+    }
+
+    /// Another number whenever target, routes or path changed.
+    pub(crate) const fn revision(&self) -> u32 {
+        self.revision
     }
 
     /// The connection is gone: the next request opens another.

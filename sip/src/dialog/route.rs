@@ -44,6 +44,11 @@ impl RouteSet {
         self.0.is_empty()
     }
 
+    /// The values, in the order in which a request visits them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(AsRef::as_ref)
+    }
+
     /// The URI of the next hop: the first route, loose or strict.
     pub fn first_uri(&self) -> Option<&str> {
         Some(NameAddr::parse(self.0.first()?)?.uri)

@@ -30,6 +30,11 @@ impl Sequence {
         self.local
     }
 
+    /// The number of the peer's last request, if it has sent one.
+    pub const fn remote(&self) -> Option<u32> {
+        self.remote
+    }
+
     /// The number for our next request: not for ACK or CANCEL, which repeat the INVITE's.
     pub const fn advance(&mut self) -> u32 {
         self.local = self.local.wrapping_add(1);

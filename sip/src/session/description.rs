@@ -32,6 +32,23 @@ impl LocalDescription {
         }
     }
 
+    /// With the session as it is, as it was kept.
+    pub(crate) fn restored(origin: Origin, agreed: Bytes) -> Self {
+        let version = origin.version + u64::from(agreed.is_empty());
+        Self { origin: Origin { version, ..origin }, body: agreed.clone(), agreed, answered: None }
+    }
+
+    /// The `o=` line of the session and the session as it is, without keys: where it has some, it is empty.
+    pub(crate) fn keep(&self) -> (Origin, Bytes) {
+        let has_keys = memmem::find(&self.agreed, b"a=crypto:").is_some();
+        (self.origin, if has_keys { Bytes::new() } else { self.agreed.clone() })
+    }
+
+    /// What is different when something else was described or agreed to.
+    pub(crate) fn version(&self) -> (u64, bool) {
+        (self.origin.version, self.agreed == self.body)
+    }
+
     /// Writes a description: byte for byte the last one if it says the same, else with the version one higher.
     pub(crate) fn print(&mut self, description: &SessionDescription, address: IpAddr) -> Bytes {
         let same_version = description.print(self.origin, address);

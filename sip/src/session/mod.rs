@@ -18,6 +18,7 @@ mod description;
 mod identity;
 mod info;
 mod invite;
+mod kept;
 mod modify;
 mod refresh;
 mod shared;
@@ -53,6 +54,7 @@ use crate::transport::Flow;
 use description::LocalDescription;
 use identity::Identity;
 use info::Infos;
+use kept::Mark;
 use refresh::SessionTimer;
 
 /// How many early dialogs one INVITE may make before the rest is ignored.
@@ -96,6 +98,8 @@ pub(crate) struct Leg {
     focus: Option<Box<str>>,
     /// The REFERs of the peer in this dialog that are not done.
     pub(crate) referrals: Vec<UsageId>,
+    /// What was kept of it last.
+    kept: Option<Mark>,
     /// The Reason of the end that waits until the peer has answered how its REFER went.
     pub(crate) parting: Option<Option<String>>,
     /// What the call takes of its peer's share; given back with the leg.
@@ -243,6 +247,7 @@ impl Leg {
             infos: None,
             focus: None,
             referrals: Vec::new(),
+            kept: None,
             parting: None,
             admitted: None,
         }

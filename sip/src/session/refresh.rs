@@ -54,6 +54,19 @@ impl SessionTimer {
         }
     }
 
+    /// The timer of a session that was kept. Where it is we who refresh, that is done after `refresh`: nobody knows how
+    /// long ago the last one was, nor whether the far end is still there.
+    pub(super) fn restored(now: Instant, interval_s: u32, is_ours: bool, refresh: Duration) -> Self {
+        let refresher = if is_ours { Refresher::Us } else { Refresher::Them };
+        let timer = Self::new(now, interval_s.clamp(MIN_SE_S, INTERVAL_MAX_S), refresher);
+        Self { refresh_at: now + refresh, ..timer }
+    }
+
+    /// Its interval in seconds, and whether it is we who refresh.
+    pub(super) fn keep(&self) -> (u32, bool) {
+        (self.interval_s, self.refresher == Refresher::Us)
+    }
+
     /// When something is to be done.
     pub(super) fn deadline(&self) -> Instant {
         match self.refresher {

@@ -6,6 +6,7 @@ mod call;
 mod calling;
 mod crossing;
 mod hostile;
+mod keeping;
 mod loss;
 mod modifying;
 mod overload;
@@ -18,7 +19,7 @@ mod telling;
 mod upheaval;
 mod watching;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,6 +28,7 @@ use bytes::Bytes;
 
 use super::{Agent, AgentConfig, Capacity, Gauges};
 use crate::auth::Challenger;
+use crate::dialog::{DialogChange, KeptDialog};
 use crate::directory::{Directory, TrustedTrunk};
 use crate::ids::{ConnectionId, LegId};
 use crate::location::{Location, LocationLimits};
@@ -51,6 +53,13 @@ fn trusting() -> Directory {
 
 fn agent(address: SocketAddr, directory: Directory, seed: u8, start: Instant) -> Agent {
     worker((0, 1), address, directory, seed, start)
+}
+
+/// One that tells what a store is to keep.
+fn keeping(address: SocketAddr, seed: u8, start: Instant) -> Agent {
+    let mut agent = agent(address, trusting(), seed, start);
+    agent.endpoint.config.keeps_dialogs = true;
+    agent
 }
 
 /// One of several workers: its number, and how many there are.
@@ -114,6 +123,8 @@ struct Network {
     ladder: Vec<String>,
     /// Every event, by agent.
     events: Vec<(usize, Event)>,
+    /// What the agents' stores would hold.
+    kept: BTreeMap<(usize, LegId), KeptDialog>,
     /// Says which message is lost: by its number and text.
     lose: Loss,
 }
@@ -123,16 +134,15 @@ impl Network {
     fn of_two() -> Self {
         let now = start();
         let addresses = ["192.0.2.1:5060", "192.0.2.2:5060"].map(|address| address.parse().unwrap());
-        let agents = addresses
-            .into_iter()
-            .zip(1..)
-            .map(|(address, seed)| (address, agent(address, trusting(), seed, now)));
+        let agents =
+            addresses.into_iter().zip(1..).map(|(address, seed)| (address, keeping(address, seed, now)));
         Self {
             now,
             agents: agents.collect(),
             flying: VecDeque::new(),
             ladder: Vec::new(),
             events: Vec::new(),
+            kept: BTreeMap::new(),
             lose: Box::new(|_, _| false),
         }
     }
@@ -196,6 +206,22 @@ impl Network {
             }
         }
         self.events.extend(out.events.into_iter().map(|event| (agent, event)));
+        for change in out.dialogs {
+            match change {
+                DialogChange::Put(leg, kept) => drop(self.kept.insert((agent, leg), *kept)),
+                DialogChange::Remove(leg) => drop(self.kept.remove(&(agent, leg)).expect("it was kept")),
+            }
+        }
+    }
+
+    /// The agent is killed, and made anew with what its store holds.
+    fn restart(&mut self, agent: usize) {
+        let mut again = keeping(self.address(agent), 9, self.now);
+        for ((_, leg), kept) in self.kept.iter().filter(|((of, _), _)| *of == agent) {
+            assert!(again.restore(self.now, *leg, kept, None), "{leg} is taken back");
+            assert!(!again.restore(self.now, *leg, kept, None), "once");
+        }
+        self.agents[agent].1 = again;
     }
 
     /// Lets time pass, message by message and timer by timer.
@@ -245,6 +271,7 @@ impl Network {
         for (_, agent) in &self.agents {
             assert_eq!(agent.gauges(), Gauges::default());
         }
+        assert!(self.kept.is_empty(), "a store holds what is over");
     }
 }
 

@@ -20,6 +20,7 @@ mod park;
 mod pickup;
 mod privilege;
 mod quality;
+mod recovery;
 mod redirect;
 mod refer;
 mod registration;

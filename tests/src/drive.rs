@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use trunkline::demo::{Notice, PhoneOutbox, Status};
 use trunkline::switch::{AppId, Message, Operation, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
+use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::location::Location;
 use trunkline_sip::outbox::{Command, Event, Outbox, Unresolved};
@@ -139,6 +140,7 @@ pub(crate) fn agent(
         workers: plan.workers,
         domains: vec![DOMAIN.to_owned()],
         listeners: vec![(Transport::Udp, ENGINE), (Transport::Tcp, ENGINE), (Transport::Udp, ENGINE_V6)],
+        keeps_dialogs: true,
         ..AgentConfig::default()
     };
     Agent::new(config, Arc::new(directory), Arc::clone(location), Arc::clone(challenger), seed, now)
@@ -437,6 +439,12 @@ impl Lab {
         }
         for event in out.events {
             self.network.mailbox(self.now, TO_SWITCH, Parcel::SipEvent(Box::new(event)));
+        }
+        for change in out.dialogs {
+            match change {
+                DialogChange::Put(leg, kept) => drop(self.dialogs.insert(leg, *kept)),
+                DialogChange::Remove(leg) => drop(self.dialogs.remove(&leg)),
+            }
         }
         for connection in out.close {
             self.close(connection.0);

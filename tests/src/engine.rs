@@ -1,11 +1,12 @@
 //! The engine of a lab: how it is made, and how it is killed and made again with what its store holds.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use trunkline::switch::{Kept, Switch};
+use trunkline::switch::{Kept, KeptCall, Switch};
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{Destinations, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
@@ -39,7 +40,8 @@ impl Engine {
                     .with_admission(Arc::clone(&admission))
             })
             .collect();
-        let switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
+        let mut switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
+        switch.keep_calls();
         let ports = plan.setup.media.ports.clone();
         let relay = RelayWorker::new(
             now,
@@ -56,8 +58,9 @@ impl Engine {
 }
 
 impl Lab {
-    /// The engine is killed and started again. Calls, subscriptions and what was on its way inside of it are gone;
-    /// registrations by UDP and what the switch had kept are there. Nobody is told; applications begin anew.
+    /// The engine is killed and started again. Subscriptions, calls that are not answered and what was on its way inside of
+    /// it are gone; registrations by UDP, calls that are up and what else was kept are there. Nobody is told; applications
+    /// begin anew.
     pub fn restart(&mut self) {
         let open: Vec<u64> = self.connections.keys().copied().collect();
         open.into_iter().for_each(|connection| self.close(connection));
@@ -78,8 +81,31 @@ impl Lab {
         location.load(self.now, bindings);
         (self.location, self.agents, self.switch, self.relay) = (location, agents, switch, relay);
         self.switch.restore(self.kept.iter().cloned());
-        // The numbers of calls begin again.
+        // The numbers of requests begin again.
         self.apps.iter_mut().for_each(|app| *app = App::default());
+        self.recover();
+    }
+
+    fn recover(&mut self) {
+        let now = self.now;
+        let mut legs = BTreeSet::new();
+        for (leg, kept) in std::mem::take(&mut self.dialogs) {
+            let agent = self.agents.get_mut(usize::from(leg.worker()));
+            if agent.is_some_and(|agent| agent.restore(now, leg, &kept, None)) {
+                legs.insert(leg);
+                self.dialogs.insert(leg, kept);
+            }
+        }
+        let calls = self.kept.iter().filter_map(|kept| match kept {
+            Kept::Call(call) => Some(KeptCall::clone(call)),
+            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) | Kept::CallOver(_) => {
+                None
+            }
+        });
+        let calls: Vec<KeptCall> = calls.collect();
+        self.switched(|switch, out| {
+            switch.recover(now, calls, &legs, out);
+        });
     }
 
     /// Does what the store does.
@@ -88,12 +114,21 @@ impl Lab {
             (Kept::Forwarding { line, .. }, Kept::Forwarding { line: changed, .. }) => line == changed,
             (Kept::Completion(kept), Kept::Completion(changed)) => kept.id == changed.id,
             (Kept::Completion(kept), Kept::CompletionOver(over)) => kept.id == *over,
-            (Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_), _) => false,
+            (Kept::Call(kept), Kept::Call(changed)) => kept.id == changed.id,
+            (Kept::Call(kept), Kept::CallOver(over)) => kept.id == *over,
+            (
+                Kept::Forwarding { .. }
+                | Kept::Completion(_)
+                | Kept::CompletionOver(_)
+                | Kept::Call(_)
+                | Kept::CallOver(_),
+                _,
+            ) => false,
         };
         self.kept.retain(|kept| !is_same(kept));
         match change {
-            Kept::Forwarding { .. } | Kept::Completion(_) => self.kept.push(change),
-            Kept::CompletionOver(_) => {}
+            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::Call(_) => self.kept.push(change),
+            Kept::CompletionOver(_) | Kept::CallOver(_) => {}
         }
     }
 }

@@ -16,10 +16,11 @@ use trunkline::switch::{
 };
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{QUARANTINE, RelayWorker};
-use trunkline_sip::Agent;
 use trunkline_sip::admission::{Limit, STANDING};
+use trunkline_sip::dialog::KeptDialog;
 use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
+use trunkline_sip::{Agent, LegId};
 
 use crate::app::{App, call_of};
 use crate::drive::{Parcel, Socket, Tally};
@@ -44,6 +45,7 @@ pub struct Lab {
     pub(crate) restarts: u64,
     /// What its store would hold.
     pub(crate) kept: Vec<Kept>,
+    pub(crate) dialogs: BTreeMap<LegId, KeptDialog>,
     pub(crate) now: Instant,
     pub(crate) agents: Vec<Agent>,
     pub(crate) location: Arc<Location>,
@@ -123,6 +125,7 @@ impl Lab {
             plan,
             restarts: 0,
             kept: Vec::new(),
+            dialogs: BTreeMap::new(),
             now,
             agents,
             location,
@@ -602,6 +605,8 @@ impl Lab {
             self.ladder.tail(30)
         );
         assert_eq!(self.switch.deadline().map(|at| at - self.now), None, "the switch has a timer left");
+        let calls = self.kept.iter().filter(|kept| matches!(kept, Kept::Call(_))).count();
+        assert_eq!((calls, self.dialogs.len()), (0, 0), "the store holds calls, dialogs");
         assert_eq!((self.relay.legs_open(), self.relay.io().bound()), (0, 0), "the relay holds legs, ports");
         assert_eq!(
             (self.relay.flows_in_kernel(), self.relay.io().flows()),

@@ -213,7 +213,7 @@ impl Switch {
 
     /// Tells the relay what was agreed, as far as it was. Before the answer nobody is expected to speak.
     pub(super) fn tell_relay(&mut self, leg: LegId, out: &mut Outbox) {
-        let Some(entry) = self.legs.get(&leg) else { return };
+        let Some(entry) = self.legs.get(&leg).filter(|entry| !entry.keying.is_lost()) else { return };
         if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
             let mut remote = session::remote(theirs, ours, entry.signalling);
             remote.receive &= entry.is_up();

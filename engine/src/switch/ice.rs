@@ -16,6 +16,29 @@ pub(super) struct IceSession {
     ours: Ice,
 }
 
+impl IceSession {
+    /// What is kept over a crash: name and password of the far end, then ours.
+    pub(super) fn keep(&self) -> [Bytes; 4] {
+        let Self { theirs, ours } = self;
+        [&theirs.ufrag, &theirs.password, &ours.ufrag, &ours.password].map(Bytes::clone)
+    }
+
+    /// The session as it was kept; our description is one of it again.
+    pub(super) fn restored(
+        [name, password, own_name, own_password]: [Bytes; 4],
+        ours: &mut SessionDescription,
+    ) -> Self {
+        let session = Self {
+            theirs: Ice { ufrag: name, password },
+            ours: Ice { ufrag: own_name, password: own_password },
+        };
+        if let Some(index) = audio(ours) {
+            ours.media[index].ice = Some(OwnIce::Lite(session.ours.clone()));
+        }
+        session
+    }
+}
+
 /// Takes part in ICE where the offer does. The engine's credentials stay for as long as the far end keeps its own: others
 /// are a restart (RFC 8445 §9).
 pub(super) fn take_part(

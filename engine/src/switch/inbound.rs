@@ -53,8 +53,12 @@ impl Switch {
             Event::OfferAnswered { leg, sdp } => {
                 let sdp = self.plain_answer(leg, sdp);
                 self.offer_answered(leg, sdp, out);
+                self.end_unsealed(now, leg, out);
             }
-            Event::OfferRefused { leg, status: _ } => self.offer_refused(leg),
+            Event::OfferRefused { leg, status: _ } => {
+                self.offer_refused(leg);
+                self.end_unsealed(now, leg, out);
+            }
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
             Event::Failed { leg, cause, retry_after_s, redirect } => {
                 self.note_elsewhere(leg, redirect);

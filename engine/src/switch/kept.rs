@@ -8,7 +8,8 @@ use trunkline_sip::outbox::CompletionOffer;
 
 use super::Switch;
 use super::forward::{ForwardEntry, Forwarding};
-use super::ids::CompletionId;
+use super::ids::{CallId, CompletionId};
+use super::keeping::KeptCall;
 
 /// One thing to keep.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -26,6 +27,10 @@ pub enum Kept {
     Completion(KeptCompletion),
     /// This one no longer is.
     CompletionOver(CompletionId),
+    /// A call that goes on after a crash, in place of what was kept of it before.
+    Call(Box<KeptCall>),
+    /// This one does not.
+    CallOver(CallId),
 }
 
 /// A call that is to be completed when its destination is free.
@@ -70,7 +75,8 @@ impl Switch {
                     }
                 }
                 Kept::Completion(completion) => self.restore_completion(completion, &mut resumed),
-                Kept::CompletionOver(_) => {}
+                // Calls need the legs of the agents: `recover` takes them back.
+                Kept::CompletionOver(_) | Kept::Call(_) | Kept::CallOver(_) => {}
             }
         }
     }

@@ -40,6 +40,19 @@ pub(super) struct Keying {
     /// Whether our last offer left no choice but SRTP, and whether it was of DTLS.
     insists: bool,
     offers_dtls: bool,
+    /// Whether the far end's key is not known: it was lost with the process.
+    is_lost: bool,
+}
+
+/// How a leg is sealed, without the keys.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptSeal {
+    /// The protocol of the audio section.
+    pub protocol: Bytes,
+    /// The tag of the far end's key.
+    pub tag: u32,
+    /// The suite.
+    pub suite: SrtpSuite,
 }
 
 /// What one offer and its answer say of keys.
@@ -77,6 +90,41 @@ impl Keying {
     /// With the fingerprint of our certificate.
     pub(super) fn new(policy: SrtpPolicy, fingerprint: Option<Fingerprint>) -> Self {
         Self { policy, fingerprint, ..Self::default() }
+    }
+
+    /// Of a leg that was kept, on which nothing is sealed.
+    pub(super) fn plain(policy: SrtpPolicy, fingerprint: Option<Fingerprint>) -> Self {
+        let agreed = Exchange { is_made: true, ..Exchange::default() };
+        Self { agreed, ..Self::new(policy, fingerprint) }
+    }
+
+    /// Of a leg that was kept, which is to be sealed again in the same way: nothing may pass before the far end has agreed to a
+    /// fresh key of ours and said its own.
+    pub(super) fn sealed_before(
+        policy: SrtpPolicy,
+        fingerprint: Option<Fingerprint>,
+        seal: &KeptSeal,
+    ) -> Option<Self> {
+        let unknown = SrtpKey::new(seal.suite, &vec![0; seal.suite.master_bytes()])?;
+        let theirs = Some(Theirs::Key(seal.tag, unknown));
+        let agreed =
+            Exchange { is_made: true, protocols: Vec::new(), protocol: seal.protocol.clone(), theirs };
+        Some(Self { agreed, is_lost: true, ..Self::new(policy, fingerprint) })
+    }
+
+    /// Whether the far end's key is not known, though the leg is sealed.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// How the leg is sealed, if it is with keys in descriptions.
+    pub(super) fn seal(&self) -> Option<KeptSeal> {
+        match self.agreed.theirs {
+            Some(Theirs::Key(tag, key)) => {
+                Some(KeptSeal { protocol: self.agreed.protocol.clone(), tag, suite: key.suite() })
+            }
+            Some(Theirs::Dtls(_)) | None => None,
+        }
     }
 
     /// The far end's offer, in plain: with the first audio section that may be taken, and what it is sealed with noted.
@@ -232,6 +280,7 @@ impl Keying {
         if (by_offer && before.is_some() && before != after) || (after.is_none() && exchange.is_made) {
             self.ours.clear();
         }
+        self.is_lost = false;
         self.agreed = exchange;
     }
 

@@ -148,6 +148,40 @@ impl MediaPlane {
         out: &mut Outbox,
     ) -> Option<PortPair> {
         let ports = self.pool.allocate(now)?;
+        self.open_at(now, leg, worker, ports, peer, setup, out);
+        Some(ports)
+    }
+
+    /// Opens a leg at the ports that it had before a restart; whether they are free.
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the leg")]
+    pub(super) fn reopen(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        worker: u16,
+        ports: PortPair,
+        peer: IpAddr,
+        setup: &MediaSetup,
+        out: &mut Outbox,
+    ) -> bool {
+        let is_free = !self.legs.contains_key(&leg) && self.pool.claim(now, ports);
+        if is_free {
+            self.open_at(now, leg, worker, ports, peer, setup, out);
+        }
+        is_free
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "each is one fact of the leg")]
+    fn open_at(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        worker: u16,
+        ports: PortPair,
+        peer: IpAddr,
+        setup: &MediaSetup,
+        out: &mut Outbox,
+    ) {
         let address = bound_address(setup.address, peer);
         let entry = MediaLeg {
             worker,
@@ -166,7 +200,6 @@ impl MediaPlane {
         self.asks.insert((entry.ask_at, leg));
         self.legs.insert(leg, entry);
         out.media.push((worker, open(leg, ports, address, setup.silent_after)));
-        Some(ports)
     }
 
     /// The RTP port of a leg that is open.

@@ -53,6 +53,7 @@ mod handoff;
 mod hold;
 mod ice;
 mod inbound;
+mod keeping;
 mod keying;
 mod leg;
 mod line;
@@ -64,6 +65,7 @@ mod park;
 mod pickup;
 mod read;
 mod recall;
+mod recovery;
 mod redirect;
 mod refer;
 mod release;
@@ -104,13 +106,16 @@ pub use error::LineError;
 pub use feature::permit;
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
+pub use keeping::{KeptCall, KeptLeg};
 pub use kept::{Kept, KeptCompletion, KeptElsewhere};
+pub use keying::KeptSeal;
 pub use message::Message;
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
     Outcome, QosLevel, Refusal, Reply, TransferMode,
 };
 pub use outbox::Outbox;
+pub use park::KeptPark;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
@@ -124,6 +129,7 @@ use call::Call;
 use completion::Completions;
 use conference::Conference;
 use forward::Forwarding;
+use keeping::Keeping;
 use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
@@ -169,6 +175,8 @@ pub struct Switch {
     /// Who is asked first to own calls of a media mode; `false`: not at all.
     priorities: BTreeMap<MediaMode, Vec<(AppId, bool)>>,
     slots: Slots,
+    /// Calls that are to go on after a crash.
+    keeping: Keeping,
     /// Calls whose consequences have not been drawn.
     dirty: BTreeSet<CallId>,
     /// Calling sides that are up or on their way.
@@ -214,6 +222,7 @@ impl Switch {
             suffixes: BTreeMap::new(),
             priorities: BTreeMap::new(),
             slots: Slots::default(),
+            keeping: Keeping::default(),
             dirty: BTreeSet::new(),
             conversations: 0,
             uncleared: BTreeSet::new(),
@@ -326,6 +335,7 @@ impl Switch {
             self.settle(now, out);
         }
         self.completions_due(now, out);
+        self.keep_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -338,7 +348,8 @@ impl Switch {
     /// When to call [`Self::handle_timeout`] if nothing arrives before.
     pub fn deadline(&self) -> Option<Instant> {
         let calls = self.timers.deadline().into_iter();
-        calls.chain(self.completions.deadline()).chain(self.media.ask_at()).min()
+        let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
+        calls.chain(own).chain(self.media.ask_at()).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.
@@ -368,6 +379,7 @@ impl Switch {
             self.settle_conference(now, id, out);
             self.settle_camped(now, id, out);
             self.settle_suffix(id, out);
+            self.settle_kept(now, id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
         }

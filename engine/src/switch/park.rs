@@ -11,7 +11,7 @@
 //! - A taken slot never joins strangers: parking there is refused.
 //! - Whoever comes first retrieves: an application's phone that is still being rung loses to a person who dials the slot.
 //! - A parked call ends only when the party that waits, or its application, ends it.
-//! - Parked calls do not survive a restart, as no call does; the claim is a lease that then ends by itself.
+//! - Parked calls outlive the process: they are claimed anew, and wait as if they had just been parked.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -73,6 +73,17 @@ struct Parked {
     /// The call whose phone is rung to retrieve it.
     retriever: Option<CallId>,
     reminded: Reminded,
+}
+
+/// Where a call is parked, as it is kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeptPark {
+    /// The park address.
+    pub slot: Arc<str>,
+    /// The line that parked it.
+    pub parker: Arc<str>,
+    /// Since when.
+    pub since: Instant,
 }
 
 /// Whom the parked call is offered to meanwhile.
@@ -582,6 +593,27 @@ impl Switch {
         self.tell_parked(&slot, &parked, "parked", out);
         self.watches.touch(&slot);
         self.slots.0.insert(slot, parked);
+    }
+
+    /// Where a call is parked.
+    pub(super) fn kept_park(&self, call: &Call) -> Option<KeptPark> {
+        let slot = call.parked.as_ref()?;
+        let Parked { parker, since, .. } = self.slots.0.get(slot)?;
+        Some(KeptPark { slot: Arc::clone(slot), parker: Arc::clone(parker), since: *since })
+    }
+
+    /// Claims the slot of a parked call that was kept; whether it is free.
+    pub(super) fn claim_again(&self, now: Instant, far: CallId, park: &KeptPark) -> bool {
+        self.claim(now, Some(&park.slot), far).is_ok()
+    }
+
+    /// Puts a parked call that was kept where it was claimed for again.
+    pub(super) fn put_again(&mut self, now: Instant, far: CallId, park: &KeptPark, out: &mut Outbox) {
+        let KeptPark { slot, parker, since } = park;
+        self.put(now, far, Arc::clone(slot), far, parker, out);
+        if let Some(parked) = self.slots.0.get_mut(slot) {
+            parked.since = *since;
+        }
     }
 
     /// An address that an application names, as it is dialled.

@@ -231,6 +231,30 @@ impl Rig {
         }
     }
 
+    /// The engine is killed and begins anew, with what its store holds and with these legs, which its agents had kept.
+    pub(super) fn restart(&mut self, dialogs: &[LegId]) {
+        self.restart_with(Setup::clone(&self.switch.setup), dialogs);
+    }
+
+    /// The same, with a changed configuration.
+    pub(super) fn restart_with(&mut self, setup: Setup, dialogs: &[LegId]) {
+        let mut calls = BTreeMap::new();
+        for kept in std::mem::take(&mut self.store) {
+            match kept {
+                Kept::Call(call) => drop(calls.insert(call.id, *call)),
+                Kept::CallOver(id) => drop(calls.remove(&id).expect("it was kept")),
+                Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) => {}
+            }
+        }
+        let (now, next_leg) = (self.now, self.next_leg);
+        *self = Self { now, next_leg, ..Self::with(setup) };
+        self.switch.keep_calls();
+        let (calls, dialogs) = (calls.into_values().collect(), dialogs.iter().copied().collect());
+        let mut out = Outbox::default();
+        self.switch.recover(now, calls, &dialogs, &mut out);
+        self.take(out);
+    }
+
     pub(super) fn register(&mut self, line: &str, contact: &str, q_milli: u16) {
         let binding = binding_until(contact, q_milli, self.now + Duration::from_secs(86_400));
         self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();

@@ -20,6 +20,7 @@ mod ownership;
 mod parking;
 mod picking_up;
 mod random;
+mod recovering;
 mod redirecting;
 mod referring;
 mod relay;

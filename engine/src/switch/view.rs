@@ -81,6 +81,14 @@ pub enum CallOrigin {
 }
 
 impl CallOrigin {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Outbound, Self::Internal, Self::External, Self::Conference];
+
+    /// The origin of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.name() == name)
+    }
+
     /// The suffix of the constant in lower case.
     pub const fn name(self) -> &'static str {
         match self {
@@ -161,6 +169,28 @@ pub enum CallReason {
 }
 
 impl CallReason {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Direct,
+        Self::FwdBusy,
+        Self::FwdNoAnswer,
+        Self::FwdUncond,
+        Self::Pickup,
+        Self::Unpark,
+        Self::Redirect,
+        Self::CallCompletion,
+        Self::Transfer,
+        Self::Reminder,
+        Self::Intrude,
+        Self::Parked,
+        Self::CampedOn,
+    ];
+
+    /// The reason of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// The suffix of the constant in lower case.
     pub const fn name(self) -> &'static str {
         match self {

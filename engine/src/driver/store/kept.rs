@@ -65,6 +65,8 @@ pub(super) fn write(
             connection.prepare_cached("DELETE FROM completion WHERE id = ?1")?.execute(params![id.0])?;
             write_elsewhere(connection, *id, None)?;
         }
+        // Written as they stand when their turn comes, not as they follow each other.
+        Kept::Call(_) | Kept::CallOver(_) => {}
     }
     Ok(())
 }

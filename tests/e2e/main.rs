@@ -27,6 +27,7 @@ mod operations;
 mod overload;
 mod phones;
 mod quality;
+mod recovery;
 mod registration;
 mod rtcp_storm;
 mod srtp;

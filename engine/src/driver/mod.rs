@@ -18,6 +18,7 @@ mod mark;
 pub(crate) mod metrics;
 mod notify;
 mod presence;
+mod recovery;
 mod relay;
 mod routing_table;
 mod start;

@@ -28,6 +28,7 @@ use super::event_log::EventLog;
 use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
+use super::recovery::recover;
 use super::relay::Relays;
 use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
@@ -110,7 +111,7 @@ impl Running {
             error,
         })?;
 
-        let Opened { store, bindings, kept, writer } =
+        let Opened { store, bindings, kept, recovered, writer } =
             Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
         let location = Arc::new(Location::new(now, config.limits.registrations));
         location.load(now, bindings);
@@ -142,12 +143,27 @@ impl Running {
         if let Some(identity) = &relay_config.identity {
             switch.set_fingerprint(identity.fingerprint());
         }
+        let agent = |index| -> Result<Agent, StartError> {
+            Ok(Agent::new(
+                agent_config(&config, index, count),
+                Arc::clone(&directory),
+                Arc::clone(&location),
+                Arc::clone(&challenger),
+                seed()?,
+                now,
+            )
+            .with_admission(Arc::clone(&admission)))
+        };
+        let mut agents = (0..count).map(agent).collect::<Result<Vec<_>, _>>()?;
+        switch.keep_calls();
+        let out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
         let (relays, media) =
             Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &switch_sender)
                 .map_err(StartError::Thread)?;
         threads.push(
             switch_loop::spawn(switch_loop::Parts {
                 switch,
+                out,
                 mailbox: switch_mailbox,
                 workers: workers.clone(),
                 relays,
@@ -159,16 +175,7 @@ impl Running {
             })
             .map_err(StartError::Thread)?,
         );
-        for ((index, mailbox), sockets) in (0..count).zip(mailboxes).zip(sockets) {
-            let agent = Agent::new(
-                agent_config(&config, index, count),
-                Arc::clone(&directory),
-                Arc::clone(&location),
-                Arc::clone(&challenger),
-                seed()?,
-                now,
-            )
-            .with_admission(Arc::clone(&admission));
+        for (((index, mailbox), sockets), agent) in (0..count).zip(mailboxes).zip(sockets).zip(agents) {
             let parts = worker::Parts {
                 index,
                 agent,
@@ -277,6 +284,7 @@ fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {
         listeners: config.sip.listen.clone(),
         advertise: config.sip.advertise,
         user_agent: concat!("Trunkline/", env!("CARGO_PKG_VERSION")).to_owned(),
+        keeps_dialogs: true,
         ..AgentConfig::default()
     }
 }

@@ -1,17 +1,21 @@
-//! State that outlives the process: registrations and what the switch keeps, in SQLite, written behind and never more
-//! than a second late.
+//! State that outlives the process: registrations, calls that are up and what else the switch keeps, in SQLite, written
+//! behind and never more than a second late.
+//!
+//! What cannot be written waits, as long as there is not too much of it, and the log says what it is.
 
+mod call;
 mod kept;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
+use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::location::Binding;
 use trunkline_sip::outbox::BindingChange;
@@ -21,14 +25,27 @@ use super::clock;
 use super::metrics::{Counter, Metrics};
 use crate::switch::Kept;
 
+pub(crate) use call::Recovered;
+
+use call::Calls;
+
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
 const QUEUE: usize = 65_536;
 
 /// Changes of this long are written in one transaction. With the write itself well below one second.
 const GATHER: Duration = Duration::from_millis(200);
 
-/// Changes written in one transaction.
+/// Changes gathered for one transaction.
 const BATCH: usize = 10_000;
+
+/// Changes that wait because they could not be written. With more, all of them are given up.
+const UNWRITTEN_MAX: usize = QUEUE;
+
+/// How often it is written that the engine runs, while there are calls.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// How often the log says that nothing can be written.
+const TROUBLE_EVERY: Duration = Duration::from_secs(60);
 
 const SCHEMA: &str = "
 PRAGMA journal_mode = WAL;
@@ -56,6 +73,7 @@ CREATE TABLE IF NOT EXISTS binding (
 enum Change {
     Binding(BindingChange),
     Kept(Kept),
+    Dialog(DialogChange),
 }
 
 /// The store of this process. Clones share it.
@@ -73,6 +91,8 @@ pub(crate) struct Opened {
     pub(crate) bindings: Vec<(Arc<str>, Binding)>,
     /// What the switch had kept.
     pub(crate) kept: Vec<Kept>,
+    /// Calls that were up.
+    pub(crate) recovered: Recovered,
     /// Ends when every [`Store`] is gone and what it gathered is written.
     pub(crate) writer: JoinHandle<()>,
 }
@@ -94,25 +114,29 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Opens the file, reads what it holds, and starts the writer.
+    /// Opens the file, reads what it holds, and starts the writer. A file that is damaged is put aside and another begun.
     ///
     /// # Errors
     /// [`StoreError`] when the file cannot be opened or read, or the thread cannot be made.
     pub(crate) fn open(path: &Path, metrics: Arc<Metrics>) -> Result<Opened, StoreError> {
         let named = |error| StoreError::Sqlite { path: path.display().to_string(), error };
-        let connection = Connection::open(path).map_err(named)?;
-        connection.busy_timeout(Duration::from_secs(5)).map_err(named)?;
-        connection.execute_batch(SCHEMA).map_err(named)?;
-        connection.execute_batch(kept::SCHEMA).map_err(named)?;
-        let bindings = load(&connection, clock::now(), clock::unix_now()).map_err(named)?;
-        let kept = kept::load(&connection, clock::now(), clock::unix_now()).map_err(named)?;
+        let read = match Read::from(path) {
+            Err(error) if is_damaged(&error) => {
+                let aside = put_aside(path);
+                tracing::error!(%error, path = %path.display(), aside = %aside.display(),
+                    "the state is damaged and put aside: registrations, forwarding and calls that were up are lost");
+                Read::from(path)
+            }
+            read => read,
+        };
+        let Read { connection, bindings, kept, recovered, calls } = read.map_err(named)?;
         let (queue, changes) = sync_channel(QUEUE);
         let counted = Arc::clone(&metrics);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || write_behind(connection, &changes, &counted))
+            .spawn(move || write_behind(connection, &changes, Gathered::new(calls), &counted))
             .map_err(StoreError::Thread)?;
-        Ok(Opened { store: Self { queue, metrics }, bindings, kept, writer })
+        Ok(Opened { store: Self { queue, metrics }, bindings, kept, recovered, writer })
     }
 
     /// Writes a change of a registration soon.
@@ -125,6 +149,11 @@ impl Store {
         self.gather(Change::Kept(kept));
     }
 
+    /// Writes soon what an agent keeps of a leg.
+    pub(crate) fn keep_dialog(&self, change: DialogChange) {
+        self.gather(Change::Dialog(change));
+    }
+
     fn gather(&self, change: Change) {
         match self.queue.try_send(change) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
@@ -133,88 +162,220 @@ impl Store {
     }
 }
 
-/// Gathers changes and writes them, until every [`Store`] is gone.
-fn write_behind(mut connection: Connection, changes: &Receiver<Change>, metrics: &Metrics) {
-    let mut gathered = Vec::new();
-    loop {
-        let Ok(first) = changes.recv() else { return };
-        gathered.push(first);
+/// What a file held.
+struct Read {
+    connection: Connection,
+    bindings: Vec<(Arc<str>, Binding)>,
+    kept: Vec<Kept>,
+    recovered: Recovered,
+    calls: Calls,
+}
+
+impl Read {
+    fn from(path: &Path) -> rusqlite::Result<Self> {
+        let connection = Connection::open(path)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA] {
+            connection.execute_batch(schema)?;
+        }
+        let (now, unix_now) = (clock::now(), clock::unix_now());
+        let bindings = load(&connection, now, unix_now)?;
+        let kept = kept::load(&connection, now, unix_now)?;
+        let mut calls = Calls::new();
+        let recovered = calls.load(&connection, now, unix_now)?;
+        Ok(Self { connection, bindings, kept, recovered, calls })
+    }
+}
+
+/// Whether the file is no database, or a broken one.
+fn is_damaged(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
+/// Renames the file, so that whoever wants to can look into it, and removes what belongs to it. Where it is then.
+fn put_aside(path: &Path) -> PathBuf {
+    let with = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let aside = with(".damaged");
+    // Where that cannot be done the second try to open the file says why.
+    drop(std::fs::rename(path, &aside));
+    for suffix in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(with(suffix)));
+    }
+    aside
+}
+
+/// Changes that wait to be written: of several of one thing the last.
+#[derive(Debug)]
+struct Gathered {
+    bindings: HashMap<(Arc<str>, Arc<str>), BindingChange>,
+    kept: Vec<Kept>,
+    calls: Calls,
+}
+
+impl Gathered {
+    fn new(calls: Calls) -> Self {
+        Self { bindings: HashMap::new(), kept: Vec::new(), calls }
+    }
+
+    /// Waits for changes and gathers them for a while; whether there can be no more.
+    fn gather(&mut self, changes: &Receiver<Change>) -> bool {
+        match changes.recv_timeout(BEAT) {
+            Ok(first) => self.take(first),
+            Err(RecvTimeoutError::Timeout) => return false,
+            Err(RecvTimeoutError::Disconnected) => return true,
+        }
         let until = clock::now() + GATHER;
-        let ended = loop {
+        for _ in 1..BATCH {
             let left = until.saturating_duration_since(clock::now());
             match changes.recv_timeout(left) {
-                Ok(change) => gathered.push(change),
-                Err(RecvTimeoutError::Timeout) => break false,
-                Err(RecvTimeoutError::Disconnected) => break true,
+                Ok(change) => self.take(change),
+                Err(RecvTimeoutError::Timeout) => return false,
+                Err(RecvTimeoutError::Disconnected) => return true,
             }
-            if gathered.len() >= BATCH {
-                break false;
-            }
-        };
-        if let Err(error) = write(&mut connection, &gathered, clock::now(), clock::unix_now()) {
-            metrics.count(Counter::StoreErrors);
-            tracing::error!(%error, changes = gathered.len(), "state could not be stored");
         }
-        gathered.clear();
+        false
+    }
+
+    fn take(&mut self, change: Change) {
+        match change {
+            Change::Binding(change) => {
+                let key = match &change {
+                    BindingChange::Put(line, binding) => (Arc::clone(line), Arc::clone(&binding.key)),
+                    BindingChange::Remove(line, key) => (Arc::clone(line), Arc::clone(key)),
+                };
+                self.bindings.insert(key, change);
+            }
+            Change::Kept(Kept::Call(call)) => self.calls.calls.put(call.id.0, call),
+            Change::Kept(Kept::CallOver(id)) => self.calls.calls.remove(id.0),
+            Change::Kept(kept) => self.kept.push(kept),
+            Change::Dialog(DialogChange::Put(leg, dialog)) => self.calls.dialogs.put(leg.0, dialog),
+            Change::Dialog(DialogChange::Remove(leg)) => self.calls.dialogs.remove(leg.0),
+        }
+    }
+
+    /// How much waits.
+    fn len(&self) -> usize {
+        self.bindings.len() + self.kept.len() + self.calls.calls.len() + self.calls.dialogs.len()
+    }
+
+    fn write(&self, connection: &mut Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<()> {
+        let transaction = connection.transaction()?;
+        write_bindings(&transaction, self.bindings.values(), now, unix_now)?;
+        for kept in &self.kept {
+            kept::write(&transaction, kept, now, unix_now)?;
+        }
+        self.calls.write(&transaction, now, unix_now)?;
+        transaction.commit()
+    }
+
+    /// What waited was written.
+    fn written(&mut self) {
+        self.bindings.clear();
+        self.kept.clear();
+        self.calls.written();
+    }
+
+    /// Gives up what waits.
+    fn forget(&mut self) {
+        self.bindings.clear();
+        self.kept.clear();
+        self.calls.forget();
+    }
+}
+
+/// Gathers changes and writes them, until every [`Store`] is gone.
+fn write_behind(
+    mut connection: Connection,
+    changes: &Receiver<Change>,
+    mut gathered: Gathered,
+    metrics: &Metrics,
+) {
+    let mut trouble: Option<Instant> = None;
+    loop {
+        let ended = gathered.gather(changes);
+        if gathered.len() > 0 || gathered.calls.has_rows() {
+            match gathered.write(&mut connection, clock::now(), clock::unix_now()) {
+                Ok(()) => {
+                    gathered.written();
+                    if trouble.take().is_some() {
+                        tracing::info!("state is stored again");
+                    }
+                }
+                Err(error) => {
+                    metrics.count(Counter::StoreErrors);
+                    let is_said = trouble.is_some_and(|said| clock::now() < said + TROUBLE_EVERY);
+                    if !is_said || ended {
+                        trouble = Some(clock::now());
+                        say_unwritten(&gathered, &error);
+                    }
+                    if gathered.len() > UNWRITTEN_MAX {
+                        tracing::error!(
+                            changes = gathered.len(),
+                            "too much waits to be stored and is given up"
+                        );
+                        gathered.forget();
+                    }
+                }
+            }
+        }
         if ended {
             return;
         }
     }
 }
 
-fn write(
-    connection: &mut Connection,
-    changes: &[Change],
+/// What an operator has to know: what would be lost with the process.
+fn say_unwritten(gathered: &Gathered, error: &rusqlite::Error) {
+    tracing::error!(
+        %error,
+        registrations = gathered.bindings.len(),
+        calls = gathered.calls.calls.len(),
+        dialogs = gathered.calls.dialogs.len(),
+        others = gathered.kept.len(),
+        "state cannot be stored: calls go on, but these changes would not outlive the process"
+    );
+}
+
+fn write_bindings<'a>(
+    connection: &Connection,
+    changes: impl Iterator<Item = &'a BindingChange>,
     now: Instant,
     unix_now: Duration,
 ) -> rusqlite::Result<()> {
-    // Of several changes of one binding only the last counts.
-    let mut newest: HashMap<(&str, &str), &BindingChange> = HashMap::new();
-    let transaction = connection.transaction()?;
+    let mut put = connection.prepare_cached(
+        "INSERT OR REPLACE INTO binding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    let mut remove = connection.prepare_cached("DELETE FROM binding WHERE line = ?1 AND key = ?2")?;
     for change in changes {
         match change {
-            Change::Binding(change) => {
-                let named = match change {
-                    BindingChange::Put(line, binding) => (&**line, &*binding.key),
-                    BindingChange::Remove(line, key) => (&**line, &**key),
-                };
-                newest.insert(named, change);
+            BindingChange::Put(line, binding) => {
+                let left = binding.expires.saturating_duration_since(now);
+                put.execute(params![
+                    line,
+                    binding.key,
+                    binding.contact,
+                    binding.params,
+                    binding.q_milli,
+                    binding.path.join("\n"),
+                    binding.flow.transport.param_name(),
+                    binding.flow.local.to_string(),
+                    binding.flow.remote.to_string(),
+                    binding.call_id,
+                    binding.cseq,
+                    binding.user_agent,
+                    i64::try_from((unix_now + left).as_secs()).unwrap_or(i64::MAX),
+                ])?;
             }
-            Change::Kept(kept) => kept::write(&transaction, kept, now, unix_now)?,
-        }
-    }
-    {
-        let mut put = transaction.prepare_cached(
-            "INSERT OR REPLACE INTO binding VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?;
-        let mut remove = transaction.prepare_cached("DELETE FROM binding WHERE line = ?1 AND key = ?2")?;
-        for ((line, key), change) in newest {
-            match change {
-                BindingChange::Put(_, binding) => {
-                    let left = binding.expires.saturating_duration_since(now);
-                    put.execute(params![
-                        line,
-                        key,
-                        binding.contact,
-                        binding.params,
-                        binding.q_milli,
-                        binding.path.join("\n"),
-                        binding.flow.transport.param_name(),
-                        binding.flow.local.to_string(),
-                        binding.flow.remote.to_string(),
-                        binding.call_id,
-                        binding.cseq,
-                        binding.user_agent,
-                        i64::try_from((unix_now + left).as_secs()).unwrap_or(i64::MAX),
-                    ])?;
-                }
-                BindingChange::Remove(_, _) => {
-                    remove.execute(params![line, key])?;
-                }
+            BindingChange::Remove(line, key) => {
+                remove.execute(params![line, key])?;
             }
         }
     }
-    transaction.commit()
+    Ok(())
 }
 
 /// Reads the bindings that still hold. One whose connection was a stream cannot be reached after a restart: it is
@@ -283,16 +444,29 @@ mod tests {
 
     fn memory() -> Connection {
         let connection = Connection::open_in_memory().expect("SQLite is bundled");
-        connection.execute_batch(SCHEMA).expect("the schema is valid");
+        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA] {
+            connection.execute_batch(schema).expect("the schema is valid");
+        }
         connection
+    }
+
+    fn write(
+        connection: &mut Connection,
+        changes: impl IntoIterator<Item = BindingChange>,
+        now: Instant,
+        wall: Duration,
+    ) {
+        let mut gathered = Gathered::new(Calls::new());
+        changes.into_iter().for_each(|change| gathered.take(Change::Binding(change)));
+        gathered.write(connection, now, wall).expect("written");
     }
 
     #[test]
     fn a_binding_comes_back_as_it_was_with_the_time_that_is_left() {
         let (mut connection, now, wall) = (memory(), clock::now(), Duration::from_secs(1_000_000));
         let put = binding(now, Transport::Udp);
-        let changes = [Change::Binding(BindingChange::Put("1001".into(), Arc::new(put.clone())))];
-        write(&mut connection, &changes, now, wall).expect("written");
+        let changes = [BindingChange::Put("1001".into(), Arc::new(put.clone()))];
+        write(&mut connection, changes, now, wall);
 
         let loaded = load(&connection, now, wall + Duration::from_secs(100)).expect("read");
         let expires = now + Duration::from_secs(500);
@@ -309,11 +483,39 @@ mod tests {
             BindingChange::Put("1002".into(), Arc::clone(&udp)),
             BindingChange::Put("1003".into(), tcp),
             BindingChange::Remove("1002".into(), udp.key.clone()),
-        ]
-        .map(Change::Binding);
-        write(&mut connection, &changes, now, wall).expect("written");
+        ];
+        write(&mut connection, changes, now, wall);
 
         assert_eq!(load(&connection, now, wall).expect("read").len(), 1);
         assert!(load(&connection, now, wall + Duration::from_secs(601)).expect("read").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_written_waits() {
+        let (mut connection, now, wall) = (memory(), clock::now(), Duration::from_secs(1_000_000));
+        let mut gathered = Gathered::new(Calls::new());
+        let put = BindingChange::Put("1001".into(), Arc::new(binding(now, Transport::Udp)));
+        gathered.take(Change::Binding(put));
+        connection.execute_batch("PRAGMA query_only = ON").expect("set");
+        assert!(gathered.write(&mut connection, now, wall).is_err());
+        assert_eq!(gathered.len(), 1);
+        connection.execute_batch("PRAGMA query_only = OFF").expect("set");
+        gathered.write(&mut connection, now, wall).expect("written");
+        gathered.written();
+        assert_eq!((gathered.len(), load(&connection, now, wall).expect("read").len()), (0, 1));
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_is_put_aside_and_another_is_begun() {
+        let directory = std::env::temp_dir().join(format!("trunkline-damaged-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).expect("a directory of ours");
+        let path = directory.join("state.db");
+        std::fs::write(&path, [0x55; 8_192]).expect("written");
+        let opened = Store::open(&path, Arc::new(Metrics::new(1))).expect("it opens");
+        assert!(opened.bindings.is_empty());
+        assert_eq!(std::fs::read(directory.join("state.db.damaged")).expect("it is there"), [0x55; 8_192]);
+        drop(opened.store);
+        opened.writer.join().expect("it ends");
+        drop(std::fs::remove_dir_all(&directory));
     }
 }

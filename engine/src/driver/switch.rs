@@ -63,6 +63,8 @@ pub(crate) type Waiting = DashMap<RequestId, oneshot::Sender<Reply>>;
 /// What the switch's loop is made of.
 pub(crate) struct Parts {
     pub(crate) switch: Switch,
+    /// What it wants done already.
+    pub(crate) out: Outbox,
     pub(crate) mailbox: mpsc::Receiver<SwitchInput>,
     pub(crate) workers: Workers,
     pub(crate) relays: Relays,
@@ -102,7 +104,8 @@ struct SwitchLoop {
 
 impl SwitchLoop {
     fn new(parts: Parts) -> Self {
-        let Parts { switch, mailbox, workers, relays, events, waiting, store, metrics, lifeline } = parts;
+        let Parts { switch, out, mailbox, workers, relays, events, waiting, store, metrics, lifeline } =
+            parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         Self {
             switch,
@@ -115,13 +118,14 @@ impl SwitchLoop {
             metrics,
             _lifeline: lifeline,
             presence: Presence::new(clock::now()),
-            out: Outbox::default(),
+            out,
         }
     }
 
     async fn run(mut self) {
         let mut inputs = Vec::with_capacity(BATCH);
-        let mut retry = None;
+        self.deliver();
+        let mut retry = self.relays.flush(clock::now());
         loop {
             let look = self.presence.deadline();
             let wake = [Some(look), self.switch.deadline(), retry].into_iter().flatten().min();

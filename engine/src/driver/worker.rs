@@ -347,6 +347,9 @@ impl Worker {
         for change in self.out.bindings.drain(..) {
             self.store.push(change);
         }
+        for change in self.out.dialogs.drain(..) {
+            self.store.keep_dialog(change);
+        }
         for id in self.out.close.drain(..) {
             self.connections.close(id);
         }

@@ -1,0 +1,68 @@
+//! Calls that were up when the process ended go on: the agents take back their legs, then the switch its calls.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trunkline_sip::agent::Agent;
+use trunkline_sip::auth::Credentials;
+use trunkline_sip::dialog::DialogChange;
+use trunkline_sip::ids::LegId;
+
+use super::store::{Recovered, Store};
+use crate::switch::{KeptCall, Outbox, Setup, Switch};
+
+/// Calls whose engine was away for longer are over: their parties heard nothing and have hung up.
+const AWAY_MAX: Duration = Duration::from_secs(60);
+
+/// Gives agents and switch what is theirs, before their first input. Returns what the switch wants done.
+pub(crate) fn recover(
+    recovered: Recovered,
+    agents: &mut [Agent],
+    switch: &mut Switch,
+    setup: &Setup,
+    store: &Store,
+    now: Instant,
+) -> Outbox {
+    let Recovered { calls, dialogs, away } = recovered;
+    let credentials = credentials(&calls, setup);
+    let mut legs = BTreeSet::new();
+    for (leg, dialog) in &dialogs {
+        let agent = agents.get_mut(usize::from(leg.worker()));
+        let credentials = credentials.get(leg).map(Arc::clone);
+        if agent.is_some_and(|agent| agent.restore(now, *leg, dialog, credentials)) {
+            legs.insert(*leg);
+        } else {
+            // There are fewer workers than before: nobody would find the leg by its tag.
+            store.keep_dialog(DialogChange::Remove(*leg));
+        }
+    }
+    let mut out = Outbox::default();
+    let is_too_late = away > AWAY_MAX;
+    let kept = calls.len();
+    if is_too_late {
+        out.store.extend(calls.iter().map(|call| crate::switch::Kept::CallOver(call.id)));
+    }
+    let calls = if is_too_late { Vec::new() } else { calls };
+    let recovered = switch.recover(now, calls, &legs, &mut out);
+    if kept > 0 || !dialogs.is_empty() {
+        let away_s = away.as_secs();
+        tracing::info!(
+            recovered,
+            lost = kept - recovered,
+            dialogs = dialogs.len(),
+            away_s,
+            "calls that were up"
+        );
+    }
+    out
+}
+
+/// What answers the challenges of the networks behind trunks.
+fn credentials(calls: &[KeptCall], setup: &Setup) -> HashMap<LegId, Arc<Credentials>> {
+    let of_call = |call: &KeptCall| {
+        let trunk = setup.trunks.iter().find(|trunk| trunk.name == call.line)?;
+        Some((call.leg.as_ref()?.id, Arc::clone(trunk.credentials.as_ref()?)))
+    };
+    calls.iter().filter_map(of_call).collect()
+}

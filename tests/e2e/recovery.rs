@@ -1,0 +1,114 @@
+//! The daemon is killed in the middle of calls and started again.
+
+use std::time::Duration;
+
+use crate::capture::{Capture, since_epoch};
+use crate::daemon::{Daemon, Directory};
+use crate::network::alone;
+use crate::sipp::Sipp;
+
+const CALLS: u64 = 20;
+
+/// The stock scenario plays eight seconds of audio, the callee sends all of it back; the caller hangs up after the crash.
+#[test]
+fn calls_with_audio_go_on_after_a_power_cut() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, CONFIG);
+        let callee = Sipp::callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas", "-rtp_echo", "-mp", "7000"]);
+        let relay = Capture::start(path, "lo", "udp portrange 20000-29999");
+        let count = CALLS.to_string();
+        let caller = Sipp::start(
+            path,
+            "uac",
+            &["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", &count, "-r", "40", "-sn", "uac_pcap"],
+        );
+        // A call on the trunk for each side.
+        let calls = 2.0 * CALLS as f64;
+        daemon.expect_metric("trunkline_calls", calls, Duration::from_secs(5));
+        // What is newer than a second may be missing.
+        daemon.process.runs_for(Duration::from_millis(1_500));
+        daemon.power_cut();
+        let back = since_epoch() + Duration::from_millis(500);
+        daemon.expect_metric("trunkline_calls", calls, Duration::from_secs(2));
+
+        let counted = caller.finish(Duration::from_secs(30));
+        assert_eq!((counted.successful(), counted.failed()), (CALLS, 0), "the caller's calls");
+        let counted = callee.close();
+        assert_eq!((counted.successful(), counted.failed()), (CALLS, 0), "the callee's calls");
+
+        let packets = relay.finish();
+        let relays = |port: u16| (20_000..30_000).contains(&port);
+        let later = packets.iter().filter(|packet| packet.at > back && packet.rtp_payload_type().is_some());
+        let (to_callee, to_callers): (Vec<_>, Vec<_>) =
+            later.filter(|packet| relays(packet.source.1)).partition(|packet| packet.destination.1 == 7000);
+        let heard = [to_callee.len(), to_callers.len()].map(|packets| packets as u64 / CALLS);
+        // Of eight seconds four at least are left.
+        assert!(heard.iter().all(|packets| *packets >= 150), "packets a call after the crash: {heard:?}");
+        daemon.expect_nothing_left();
+    });
+}
+
+/// Killed again and again while calls come and go: each call that was up goes on until its caller hangs up, and what was on
+/// its way is not left behind.
+#[test]
+fn nothing_is_left_behind_by_many_power_cuts() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, CONFIG);
+        let callee = Sipp::callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas"]);
+        let caller = Sipp::start(
+            path,
+            "uac",
+            &[
+                "127.0.0.1:5060",
+                "-i",
+                "127.0.0.1",
+                "-p",
+                "5080",
+                "-m",
+                "200",
+                "-r",
+                "20",
+                "-d",
+                "3000",
+                "-sn",
+                "uac",
+            ],
+        );
+        for _ in 0..3 {
+            daemon.process.runs_for(Duration::from_secs(3));
+            daemon.power_cut();
+        }
+        let counted = caller.finish(Duration::from_secs(60));
+        let answered = callee.close();
+        eprintln!(
+            "recovery: {} of 200 calls went well at the caller, {} at the callee",
+            counted.successful(),
+            answered.successful()
+        );
+        // A second of each cut is lost at most: newer calls, and those that come meanwhile.
+        assert!(counted.successful() >= 130, "{} calls went well", counted.successful());
+        daemon.expect_nothing_left();
+    });
+}
+
+const CONFIG: &str = r#"
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+[media]
+listen = "127.0.0.1"
+ports = "20000-29999"
+kernel = "off"
+[[trunk]]
+name = "sipp"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+max_calls = 1000
+[[route]]
+from = "any"
+match = ".*"
+to = "trunk:sipp"
+"#;

@@ -25,7 +25,6 @@ pub struct KernelIo {
     ready: Box<[ReadyEvent; BATCH_SOCKETS]>,
     filled: usize,
     next: usize,
-    woken: bool,
     /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
     traffic_class: u32,
     flows: Option<KernelFlows>,
@@ -74,7 +73,6 @@ impl KernelIo {
             ready: Box::new([NOT_READY; BATCH_SOCKETS]),
             filled: 0,
             next: 0,
-            woken: false,
             traffic_class: 0,
             flows: None,
         })
@@ -104,11 +102,6 @@ impl KernelIo {
         self.filled = 0;
         self.filled = self.epoll.wait(&mut self.ready[..], timeout)?;
         Ok(())
-    }
-
-    /// Whether somebody woke the thread since the last call; true from the batch that found it.
-    pub fn take_woken(&mut self) -> bool {
-        std::mem::take(&mut self.woken)
     }
 }
 
@@ -158,7 +151,6 @@ impl DatagramIo for KernelIo {
             }
             // Reading resets the counter; it fails only when there is nothing to reset.
             let _reset = (&*self.wake).read(&mut [0; 8]).is_ok();
-            self.woken = true;
         }
         None
     }

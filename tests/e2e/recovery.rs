@@ -50,51 +50,6 @@ fn calls_with_audio_go_on_after_a_power_cut() {
     });
 }
 
-/// Killed again and again while calls come and go: each call that was up goes on until its caller hangs up, and what was on
-/// its way is not left behind.
-#[test]
-fn nothing_is_left_behind_by_many_power_cuts() {
-    alone(|| {
-        let directory = Directory::create();
-        let path = directory.path();
-        let mut daemon = Daemon::start(path, CONFIG);
-        let callee = Sipp::callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas"]);
-        let caller = Sipp::start(
-            path,
-            "uac",
-            &[
-                "127.0.0.1:5060",
-                "-i",
-                "127.0.0.1",
-                "-p",
-                "5080",
-                "-m",
-                "200",
-                "-r",
-                "20",
-                "-d",
-                "3000",
-                "-sn",
-                "uac",
-            ],
-        );
-        for _ in 0..3 {
-            daemon.process.runs_for(Duration::from_secs(3));
-            daemon.power_cut();
-        }
-        let counted = caller.finish(Duration::from_secs(60));
-        let answered = callee.close();
-        eprintln!(
-            "recovery: {} of 200 calls went well at the caller, {} at the callee",
-            counted.successful(),
-            answered.successful()
-        );
-        // A second of each cut is lost at most: newer calls, and those that come meanwhile.
-        assert!(counted.successful() >= 130, "{} calls went well", counted.successful());
-        daemon.expect_nothing_left();
-    });
-}
-
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:127.0.0.1:5060"]

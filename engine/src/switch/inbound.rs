@@ -124,11 +124,8 @@ impl Switch {
             return Err(488);
         }
         let details = invite.details.as_deref();
-        let referrer = details.and_then(|details| details.referred_by.as_ref());
-        // Nobody proved what a network says of the lines of the engine.
-        let referrer = referrer.filter(|_| kind != LineKind::Trunk).map(|party| party.user.as_str());
         let replaces = details.and_then(|details| details.replaces);
-        let place = replaces.map(|replaces| self.check_replaces(replaces, &address, referrer)).transpose()?;
+        let place = replaces.map(|replaces| self.check_replaces(replaces, &address)).transpose()?;
         let media_worker = self.media.choose_worker(&self.setup.media);
         let peer = session::family(invite.offer.as_deref(), invite.flow.remote.ip());
         self.media.open(now, leg, media_worker, peer, &self.setup.media, out).ok_or(503_u16)?;

@@ -1,7 +1,8 @@
 //! Callers that name a dialog of the engine and want to be in its place: `Replaces` of an INVITE (RFC 3891).
 //!
-//! - An answered leg may be taken over by another device of its line, or by whom its own line referred here (Referred-By).
-//!   The new leg is answered at once, the old one hung up; who talked there talks on.
+//! - An answered leg may be taken over by another device of its line. The new leg is answered at once, the old one hung up;
+//!   who talked there talks on. Referred-By earns nothing: whoever calls writes it himself, and lamps tell a dialog's tags
+//!   to every line.
 //! - A ringing leg may be taken over by whoever may pick up the line's calls: its own devices, and lines of its groups.
 //! - The leg of a parked party may be taken over by every line: its place is that of the slot.
 //! - Nobody takes over a secured call, or a leg of a trunk.
@@ -30,17 +31,12 @@ pub(super) enum Taken {
 }
 
 impl Switch {
-    /// The place that a caller of this line may take; `referrer` is the line that sent him.
+    /// The place that a caller of this line may take.
     ///
     /// # Errors
     /// The status of the refusal: 481 where nothing matches, 603 where it is over or cannot be taken, 486 where it should be
     /// early and is answered, 403 without the right.
-    pub(super) fn check_replaces(
-        &self,
-        replaced: Replaced,
-        line: &str,
-        referrer: Option<&str>,
-    ) -> Result<Taken, u16> {
+    pub(super) fn check_replaces(&self, replaced: Replaced, line: &str) -> Result<Taken, u16> {
         let leg = replaced.leg.and_then(|leg| self.legs.get(&leg)).ok_or(481_u16)?;
         let call = self.calls.get(&leg.call).ok_or(481_u16)?;
         let is_own = *call.line == *line;
@@ -58,7 +54,7 @@ impl Switch {
             LegPhase::Inviting if call.peer.is_none() => Err(603),
             LegPhase::Inviting if self.may_pick_up(line, &call.line) => Ok(Taken::Offer(call.id)),
             LegPhase::Answered | LegPhase::Up if replaced.early_only => Err(486),
-            LegPhase::Answered | LegPhase::Up if is_own || referrer == Some(&*call.line) => {
+            LegPhase::Answered | LegPhase::Up if is_own => {
                 let fits = can_send(call) && call.consultation.is_none();
                 if fits { Ok(Taken::Station(call.id)) } else { Err(603) }
             }

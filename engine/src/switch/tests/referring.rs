@@ -254,7 +254,7 @@ fn without_a_subscription_the_phone_is_hung_up_at_once() {
     assert_eq!(rig.commands(), [format!("identify 30 {caller}"), format!("end {station}")]);
 }
 
-/// A call from this line that names a leg to be replaced: its leg, and what it was told.
+/// A call from this line that names a leg to be replaced, and whom it says it was sent by: its leg, and what it was told.
 fn replacing(rig: &mut Rig, line: &str, replaced: Replaced, referrer: Option<&str>) -> (LegId, Vec<String>) {
     let leg = LegId::new(1, (1 << 47) | 0xFF00);
     let mut call = rig.incoming(Peer::Line(line.into()), "1002", Some(USUAL));
@@ -300,14 +300,14 @@ fn a_dialog_is_replaced_by_who_may_and_where_it_fits() {
     assert_eq!((rig.state(1), rig.state(2)), (ACTIVE, ACTIVE));
 }
 
+/// Whoever calls writes Referred-By himself, and a lamp tells him the tags.
 #[test]
-fn whom_the_line_referred_here_takes_its_place() {
+fn who_says_that_the_line_referred_him_takes_no_place() {
     let mut rig = Rig::new();
     let (caller, station) = talking(&mut rig);
     let (leg, said) = replacing(&mut rig, "1001", replaces(station).unwrap(), Some("1002"));
-    assert!(said.contains(&format!("answer {leg}")), "{said:?}");
-    rig.tell(Event::Established { leg, answer: None });
-    assert_eq!(rig.feeds[&caller], format!("leg {leg:?}"));
+    assert_eq!(said, [format!("reject 403 {leg}")]);
+    assert_eq!(rig.feeds[&caller], format!("leg {station:?}"));
 }
 
 #[test]

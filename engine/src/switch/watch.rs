@@ -138,7 +138,7 @@ impl Switch {
         let awaits_use =
             subscriber.call_completion.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("NR"));
         let is_wanted = self.wants(&subject).is_some();
-        let document = self.document(subscriber.package, &subject).ok_or(404_u16)?;
+        let document = self.document(subscriber.package, &subject, watcher).ok_or(404_u16)?;
         let document = if awaits_use || is_wanted { queued(document) } else { document };
         let limits = self.setup.watches;
         let held = self.watches.by_watcher.get(watcher).map_or(0, |count| *count);
@@ -191,10 +191,8 @@ impl Switch {
             }
             let first = self.wants(&subject);
             for usage in usages {
-                let Some(package) = self.watches.by_usage.get(&usage).map(|watch| watch.package) else {
-                    continue;
-                };
-                let Some(document) = self.document(package, &subject) else { continue };
+                let Some(watch) = self.watches.by_usage.get(&usage) else { continue };
+                let Some(document) = self.document(watch.package, &subject, &watch.watcher) else { continue };
                 let document = if first == Some(usage) { document } else { queued(document) };
                 let Some(watch) = self.watches.by_usage.get_mut(&usage) else { continue };
                 if watch.told == document {
@@ -210,10 +208,10 @@ impl Switch {
         }
     }
 
-    /// What there is to say of a subject; `None`: it does not exist.
-    fn document(&self, package: Package, subject: &str) -> Option<Document> {
+    /// What there is to say of a subject to this line; `None`: it does not exist.
+    fn document(&self, package: Package, subject: &str, watcher: &str) -> Option<Document> {
         match package {
-            Package::Dialog => self.dialogs(subject).map(Document::Dialogs),
+            Package::Dialog => self.dialogs(subject, watcher).map(Document::Dialogs),
             Package::Conference => {
                 let id = subject.rsplit('-').next()?.parse().ok()?;
                 Some(Document::Conference(self.conference_state(CallId(id))))
@@ -250,14 +248,18 @@ impl Switch {
         usages.iter().find(wants).copied()
     }
 
-    /// The dialogs of a line.
-    fn dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
+    /// The dialogs of a line. How a dialog is called, by Call-ID and tags, is told only to who may take it or join it: whoever
+    /// knows that can also speak in it.
+    fn dialogs(&self, address: &str, watcher: &str) -> Option<Vec<DialogState>> {
         let Some(line) = self.lines.get(address) else { return self.slot_dialogs(address) };
+        let is_named = *line.address == *watcher
+            || self.may_pick_up(watcher, address)
+            || self.share_group(watcher, address);
         let calls = line.calls.iter().filter_map(|id| self.calls.get(id));
-        Some(calls.filter_map(|call| self.dialog(call)).take(DIALOGS_MAX).collect())
+        Some(calls.filter_map(|call| self.dialog(call, is_named)).take(DIALOGS_MAX).collect())
     }
 
-    fn dialog(&self, call: &Call) -> Option<DialogState> {
+    fn dialog(&self, call: &Call, is_named: bool) -> Option<DialogState> {
         let phase = phase(call.state)?;
         // Who waits for the line talks with nobody; the members of a conference speak for it.
         if call.camped.is_some() {
@@ -271,7 +273,7 @@ impl Switch {
         let far = far_party(call);
         Some(DialogState {
             id: call.id.0,
-            leg: call.legs().next(),
+            leg: call.legs().next().filter(|_| is_named),
             phase,
             is_initiator: call.calls || call.origin == CallOrigin::Outbound,
             local,

@@ -46,7 +46,7 @@ fn the_lamp_of_a_line_follows_its_calls() {
     let last = |rig: &mut Rig| dialogs(told(rig).pop().expect("a notice").0);
     let ringing = last(&mut rig);
     let [dialog] = &ringing[..] else { panic!("one dialog") };
-    assert_eq!((dialog.phase, dialog.is_initiator, dialog.leg), (DialogPhase::Early, false, Some(station)));
+    assert_eq!((dialog.phase, dialog.is_initiator), (DialogPhase::Early, false));
     assert_eq!((dialog.remote.user.as_str(), dialog.local.user.as_str()), ("1001", "1002"));
     rig.answer(station, USUAL);
     rig.tell(Event::Established { leg: caller, answer: None });
@@ -55,6 +55,21 @@ fn the_lamp_of_a_line_follows_its_calls() {
     assert!(last(&mut rig)[0].is_held);
     rig.request(CRM, Operation::Drop(CallId(2), None)).unwrap();
     assert!(last(&mut rig).is_empty());
+}
+
+/// Whoever knows the tags of a dialog can speak in it.
+#[test]
+fn how_a_dialog_is_called_is_told_to_who_may_take_it() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    rig.call_in(line("1001"), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    let leg = |rig: &mut Rig, number, watcher: &str| {
+        let told = subscribe(rig, number, line(watcher), "1002", Package::Dialog).expect("it may watch");
+        dialogs(told)[0].leg
+    };
+    assert_eq!(leg(&mut rig, 1, "1002"), Some(station), "another device of the line");
+    assert_eq!(leg(&mut rig, 2, "1001"), None, "somebody else");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use foldhash::quality::RandomState;
 use ipnet::IpNet;
 
 use crate::admission::AdmissionLimits;
-use crate::auth::Account;
+use crate::auth::{Account, Algorithm};
 use crate::outbox::Peer;
 
 /// A trunk that proves itself by its source address.
@@ -25,6 +25,8 @@ pub struct TrustedTrunk {
 pub struct Directory {
     /// The lines by their digest user name.
     pub accounts: HashMap<Arc<str>, Account, RandomState>,
+    /// What lines are challenged with, and how many of them: kept by [`Self::add_line`].
+    pub challenged: Vec<(Arc<[Algorithm]>, usize)>,
     /// The trunks, in the order of the configuration.
     pub trunks: Vec<TrustedTrunk>,
     /// The digest realm.
@@ -36,7 +38,30 @@ pub struct Directory {
 impl Directory {
     /// Adds a line whose user name is its own name.
     pub fn add_line(&mut self, account: Account) {
-        self.accounts.insert(Arc::clone(&account.line), account);
+        let algorithms = Arc::clone(&account.algorithms);
+        if self.accounts.insert(Arc::clone(&account.line), account).is_some() {
+            return;
+        }
+        match self.challenged.iter_mut().find(|(known, _)| *known == algorithms) {
+            Some((_, lines)) => *lines += 1,
+            None => self.challenged.push((algorithms, 1)),
+        }
+    }
+
+    /// What a user is challenged with. One who does not exist is challenged as some line is, each kind as often as lines have
+    /// it: so the challenge tells nobody which users exist. `draw` is a number that is the user's own and cannot be foretold.
+    pub fn algorithms_of(&self, user: &str, draw: u64) -> &[Algorithm] {
+        if let Some(account) = self.accounts.get(user) {
+            return &account.algorithms;
+        }
+        let mut place = draw % self.accounts.len().max(1) as u64;
+        for (algorithms, lines) in &self.challenged {
+            match place.checked_sub(*lines as u64) {
+                Some(rest) => place = rest,
+                None => return algorithms,
+            }
+        }
+        &ALGORITHMS
     }
 
     /// Whether a peer that has proven who it is still stands here.
@@ -50,6 +75,15 @@ impl Directory {
         }
     }
 
+    /// Whether two addresses are those of one peer: the same host, or hosts of one trunk. A network of /0 makes nobody one.
+    pub fn is_same_peer(&self, one: IpAddr, other: IpAddr) -> bool {
+        let (one, other) = (one.to_canonical(), other.to_canonical());
+        let holds = |trunk: &TrustedTrunk, address: &IpAddr| {
+            trunk.allow_from.iter().any(|net| net.prefix_len() > 0 && net.contains(address))
+        };
+        one == other || self.trunks.iter().any(|trunk| holds(trunk, &one) && holds(trunk, &other))
+    }
+
     /// The first trunk that calls are taken from at this address.
     pub fn trunk_at(&self, source: IpAddr) -> Option<&Arc<str>> {
         let source = source.to_canonical();
@@ -59,9 +93,53 @@ impl Directory {
     }
 }
 
+/// What everybody is challenged with where there is no line.
+const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_exist_is_challenged_as_lines_are() {
+        let mut directory = Directory::default();
+        assert_eq!(directory.algorithms_of("9999", 7), ALGORITHMS);
+        for (line, algorithms) in [
+            ("1001", &[Algorithm::Md5][..]),
+            ("1002", &ALGORITHMS[..]),
+            ("1003", &ALGORITHMS[..]),
+            ("1003", &ALGORITHMS[..]),
+        ] {
+            directory.add_line(Account {
+                line: line.into(),
+                password: "secret".into(),
+                algorithms: algorithms.into(),
+            });
+        }
+        assert_eq!(
+            directory.algorithms_of("1001", 1),
+            [Algorithm::Md5],
+            "a line has its own whatever is drawn"
+        );
+        let drawn = (0..9).map(|draw| directory.algorithms_of("9999", draw).len());
+        assert_eq!(drawn.collect::<Vec<_>>(), [1, 2, 2, 1, 2, 2, 1, 2, 2]);
+    }
+
+    #[test]
+    fn hosts_of_one_trunk_are_one_peer() {
+        let trunk = |nets: &[&str]| TrustedTrunk {
+            name: "one".into(),
+            allow_from: nets.iter().map(|net| net.parse().unwrap()).collect(),
+        };
+        let trunks = vec![trunk(&["192.0.2.0/25", "2001:db8::/32"]), trunk(&["192.0.2.128/25", "0.0.0.0/0"])];
+        let directory = Directory { trunks, ..Directory::default() };
+        let is_same =
+            |one: &str, other: &str| directory.is_same_peer(one.parse().unwrap(), other.parse().unwrap());
+        assert!(is_same("192.0.2.1", "::ffff:192.0.2.2") && is_same("192.0.2.1", "2001:db8::1"));
+        assert!(is_same("198.51.100.1", "198.51.100.1"));
+        assert!(!is_same("192.0.2.1", "192.0.2.200"), "another trunk");
+        assert!(!is_same("192.0.2.200", "198.51.100.1"), "everybody is nobody");
+    }
 
     #[test]
     fn the_first_trunk_that_contains_the_source_is_meant() {

@@ -12,6 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::agent::AgentConfig;
+use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
 use crate::ids::LegId;
@@ -129,6 +130,12 @@ impl Endpoint {
         let is_own_port = flow.local.port() == port
             || self.config.listeners.iter().any(|(_, address)| address.port() == port);
         is_own_port && uri.host_ip().is_some_and(|ip| self.is_own_address(ip, flow))
+    }
+
+    /// Whether the credentials may be used at this hop: it is their peer, or another host of the same trunk. Elsewhere a hash
+    /// of the password would be in the wrong hands, whatever realm is named.
+    pub(crate) fn may_answer(&self, auth: &ClientAuth, hop: Flow) -> bool {
+        auth.peer().is_none_or(|peer| self.directory.is_same_peer(peer, hop.remote.ip()))
     }
 
     fn is_own_address(&self, host: IpAddr, flow: Flow) -> bool {
@@ -315,6 +322,15 @@ impl Endpoint {
         self.transactions.begin(id, key, message, to, flow.remote, leg.into());
         id
     }
+}
+
+/// What anybody may be answered by datagram, however little he sends, in bytes; beyond, twice as many as he sent.
+pub(crate) const ANSWER_BYTES_MIN: usize = 600;
+
+/// Whether an answer by datagram has more bytes than its request earns.
+pub(crate) fn is_amplified(arrival: &Arrival, answer: &[u8]) -> bool {
+    let bytes_max = (2 * arrival.message.bytes().len()).max(ANSWER_BYTES_MIN);
+    !arrival.flow.transport.is_reliable() && answer.len() > bytes_max
 }
 
 /// What an OPTIONS is answered with (RFC 3261 §11.2).

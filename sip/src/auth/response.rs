@@ -1,5 +1,6 @@
 //! The client's side: answers to the challenges of one peer (RFC 3261 §22.2, §22.3).
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::digest::Digest;
@@ -15,6 +16,8 @@ pub const ATTEMPTS_MAX: u8 = 2;
 #[derive(Debug)]
 pub struct ClientAuth {
     credentials: Arc<Credentials>,
+    /// The host of that peer, where it is known.
+    peer: Option<IpAddr>,
     challenge: Option<Challenge>,
     attempts: u8,
 }
@@ -38,7 +41,18 @@ struct Challenge {
 impl ClientAuth {
     /// Nothing is answered yet.
     pub const fn new(credentials: Arc<Credentials>) -> Self {
-        Self { credentials, challenge: None, attempts: 0 }
+        Self { credentials, peer: None, challenge: None, attempts: 0 }
+    }
+
+    /// The same, for the peer at this host. Whoever sends its answers asks [`Self::peer`] first: in a dialog the far end
+    /// names where requests go.
+    pub const fn for_peer(credentials: Arc<Credentials>, peer: IpAddr) -> Self {
+        Self { credentials, peer: Some(peer), challenge: None, attempts: 0 }
+    }
+
+    /// The host that the credentials belong to; `None`: the owner knows.
+    pub const fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 
     /// Answers a 401 (`challenges` are its WWW-Authenticate lines) or 407 (Proxy-Authenticate): the header to add when

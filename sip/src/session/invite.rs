@@ -235,8 +235,9 @@ impl Leg {
     ) -> bool {
         let Stage::Calling(calling) = &mut self.stage else { return false };
         if self.auth.is_none() {
-            let credentials = calling.invite.credentials.as_ref();
-            self.auth = credentials.map(|credentials| Box::new(ClientAuth::new(Arc::clone(credentials))));
+            let (credentials, peer) =
+                (calling.invite.credentials.as_ref(), calling.invite.target.flow.remote.ip());
+            self.auth = credentials.map(|known| Box::new(ClientAuth::for_peer(Arc::clone(known), peer)));
         }
         let uri = calling.invite.target.uri.clone();
         let Some(authorization) = self.answer_challenge(response, Method::Invite, &uri, endpoint) else {

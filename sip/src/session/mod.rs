@@ -346,12 +346,13 @@ impl Leg {
 
     /// Credentials for a request inside the dialog, where the peer has asked for them before (RFC 3261 §22.2).
     fn authorization(&mut self, method: Method, endpoint: &mut Endpoint) -> Option<(HeaderName, String)> {
-        let auth = self.auth.as_mut()?;
-        let uri = self.dialog.as_ref()?.routed().uri;
-        auth.header(method.name(), uri, &endpoint.token().to_string())
+        let dialog = self.dialog.as_ref()?;
+        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, dialog.hop()))?;
+        auth.header(method.name(), dialog.routed().uri, &endpoint.token().to_string())
     }
 
-    /// The answer to a challenge: the header to send the request again with.
+    /// The answer to a challenge: the header to send the request again with. `None` also where the request does not go to the
+    /// peer whose credentials we have.
     fn answer_challenge(
         &mut self,
         response: &Message,
@@ -365,7 +366,12 @@ impl Leg {
             _ => return None,
         };
         let cnonce = endpoint.token().to_string();
-        let auth = self.auth.as_mut()?;
+        let hop = match (&self.dialog, &self.stage) {
+            (Some(dialog), _) => dialog.hop(),
+            (None, Stage::Calling(calling)) => calling.flow,
+            (None, _) => return None,
+        };
+        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, hop))?;
         auth.answer(response.status(), response.lines(challenges), method.name(), uri, &cnonce)
     }
 

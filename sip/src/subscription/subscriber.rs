@@ -75,10 +75,11 @@ impl Watcher {
         out: &mut Outbox,
     ) -> Self {
         let asked_s = u32::try_from(subscribe.expires.as_secs()).unwrap_or(EXPIRES_ASKED_MAX_S);
+        let peer = subscribe.target.flow.remote.ip();
         let auth = subscribe
             .credentials
             .as_ref()
-            .map(|credentials| Box::new(ClientAuth::new(Arc::clone(credentials))));
+            .map(|credentials| Box::new(ClientAuth::for_peer(Arc::clone(credentials), peer)));
         let mut watcher = Self {
             id,
             event: EventType::new(subscribe.package),
@@ -181,8 +182,9 @@ impl Watcher {
         self.cseq += 1;
         let uri = self.request_uri().to_owned();
         let cnonce = endpoint.token().to_string();
-        let authorization =
-            self.auth.as_mut().and_then(|auth| auth.header(Method::Subscribe.name(), &uri, &cnonce));
+        let hop = self.hop();
+        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, hop));
+        let authorization = auth.and_then(|auth| auth.header(Method::Subscribe.name(), &uri, &cnonce));
         self.ask(now, authorization, endpoint, out);
     }
 
@@ -220,6 +222,11 @@ impl Watcher {
         self.in_flight = Some(key);
         let purpose = Purpose::Subscription(self.id);
         endpoint.transactions.send(now, key, method, builder.finish(), flow, LegId(self.id.0), purpose, out);
+    }
+
+    /// Where the next SUBSCRIBE goes.
+    fn hop(&self) -> Flow {
+        self.dialog.as_ref().map_or(self.flow, |dialog| dialog.hop())
     }
 
     fn request_uri(&self) -> &str {
@@ -317,7 +324,10 @@ impl Watcher {
         };
         let uri = self.request_uri().to_owned();
         let cnonce = endpoint.token().to_string();
-        let Some(auth) = self.auth.as_mut() else { return false };
+        let hop = self.hop();
+        let Some(auth) = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, hop)) else {
+            return false;
+        };
         let method = Method::Subscribe.name();
         let lines = response.lines(challenges);
         let Some(authorization) = auth.answer(response.status(), lines, method, &uri, &cnonce) else {

@@ -286,6 +286,49 @@ fn credentials_are_for_their_own_realm() {
     assert_eq!((bench.heard(), bench.told()), (vec!["ACK".to_owned()], vec!["Failed Status 401".to_owned()]));
 }
 
+/// A call that the carrier answered after a challenge, with this Contact; then we hang up: the BYE and where it went.
+fn hung_up_at(contact: &str) -> (Bench, Flow, Message) {
+    let mut bench = Bench::new();
+    let credentials =
+        Credentials { username: "me".into(), password: "secret".into(), realm: Some("carrier".into()) };
+    let invite = calling(&mut bench, |invite| invite.credentials = Some(Arc::new(credentials)));
+    bench.say(response(&invite, 401, "x", CHALLENGE, ""));
+    let (_, again) = bench.sent().remove(1);
+    assert!(again.value(HeaderName::Authorization).is_some());
+    bench.say(response(&again, 200, "b", &format!("Contact: <sip:bob@{contact}>\r\n"), SDP_BODY));
+    bench.sent();
+    bench.command(Command::End(LEG, None));
+    let (flow, bye) = bench.sent().remove(0);
+    assert_eq!(word(&bye), "BYE");
+    (bench, flow, bye)
+}
+
+const CHALLENGE: &str =
+    "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", algorithm=MD5, qop=\"auth\"\r\n";
+
+#[test]
+fn credentials_go_to_every_host_of_their_peer() {
+    let (mut bench, flow, bye) = hung_up_at("192.0.2.77:5060");
+    assert_eq!(flow.remote, "192.0.2.77:5060".parse().unwrap());
+    assert!(bye.value(HeaderName::Authorization).unwrap().contains("nc=00000002"));
+    bench.say(response(&bye, 401, "", &CHALLENGE.replace("\"n\"", "\"m\""), ""));
+    let again = bench.only();
+    assert!(again.value(HeaderName::Authorization).unwrap().contains("nonce=\"m\""));
+    bench.say(response(&again, 200, "", "", ""));
+    bench.expect_nothing_left();
+}
+
+/// CVE-2021-41158: whoever is called names where the BYE goes, and asks there for the password of the trunk.
+#[test]
+fn credentials_do_not_follow_a_contact_to_another_host() {
+    let (mut bench, flow, bye) = hung_up_at("198.51.100.66:5060");
+    assert_eq!(flow.remote, "198.51.100.66:5060".parse().unwrap());
+    assert!(bye.value(HeaderName::Authorization).is_none());
+    bench.say(response(&bye, 401, "", &CHALLENGE.replace("\"n\"", "\"m\""), ""));
+    assert_eq!(bench.heard(), [""; 0]);
+    bench.expect_nothing_left();
+}
+
 #[test]
 fn a_long_invite_goes_by_tcp_and_by_udp_if_that_fails() {
     let mut bench = Bench::new();

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
-use crate::auth::{Algorithm, Attempt, Verdict, algorithms_for};
-use crate::endpoint::Arrival;
+use crate::auth::{Attempt, Verdict, algorithms_for};
+use crate::endpoint::{self, Arrival};
+use crate::ids::LegId;
 use crate::message::{HeaderName, NameAddr};
 use crate::outbox::{Event, Outbox, Peer};
 use crate::transport::Flow;
-
-/// What a user is challenged with who does not exist, or does not say who it is.
-const ALGORITHMS: [Algorithm; 2] = [Algorithm::Sha256, Algorithm::Md5];
 
 /// How much of a user name is reported.
 const USER_BYTES_MAX: usize = 64;
@@ -74,13 +72,29 @@ impl Agent {
                 return None;
             }
         };
-        let of_line = directory.accounts.get(user).map_or(&ALGORITHMS[..], |account| &account.algorithms);
+        let of_line = directory.algorithms_of(user, self.challenger.draw(user));
         let algorithms = algorithms_for(message.value(HeaderName::UserAgent), of_line);
-        let challenges = self.challenger.challenge(now, algorithms, is_stale);
-        self.refuse(arrival, 401, out, |reply| {
-            challenges.iter().fold(reply, |reply, value| reply.header(HeaderName::WwwAuthenticate, value))
-        });
+        let challenges = self.challenger.challenge(now, arrival.flow.remote.ip(), algorithms, is_stale);
+        self.challenge(arrival, &challenges, out);
         None
+    }
+
+    /// Answers 401. A datagram that asks little is answered with the most wanted challenge alone where all of them would say
+    /// much: its source may be somebody who has asked nothing.
+    fn challenge(&self, arrival: &Arrival, challenges: &[String], out: &mut Outbox) {
+        let refuse = |shown: usize, out: &mut Outbox| {
+            self.refuse(arrival, 401, out, |reply| {
+                let shown = challenges.iter().take(shown);
+                shown.fold(reply, |reply, value| reply.header(HeaderName::WwwAuthenticate, value))
+            });
+        };
+        refuse(challenges.len(), out);
+        let is_long =
+            out.transmits.last().is_some_and(|answer| endpoint::is_amplified(arrival, &answer.bytes));
+        if is_long && challenges.len() > 1 {
+            out.transmits.pop();
+            refuse(1, out);
+        }
     }
 
     /// Tells for the log that a request was turned away.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::Algorithm;
 use super::digest::{Digest, Hex};
-use super::guesses::Guesses;
+use super::guesses::{Guesses, network};
 use super::nonce::{NONCE_LIFETIME, NONCES_MAX, Nonces};
 use super::params::{Params, quoted};
 use crate::message::Uri;
@@ -50,7 +50,8 @@ pub enum Verdict {
     },
     /// The password is right, but the nonce is old, not ours or used up: challenge again with `stale=true`.
     Stale,
-    /// There are none for this realm: challenge.
+    /// There are none for this realm, or they answer a nonce that their source was not given, and too many of that kind were
+    /// wrong: challenge.
     Missing,
     /// The password, the user, the algorithm or the request is another one, or this source has guessed too often
     /// ([`GUESSES_MAX`](super::GUESSES_MAX)) to be heard: challenge or refuse.
@@ -95,13 +96,25 @@ impl Challenger {
         &self.realm
     }
 
+    /// A number of this user's own, the same each time, which nobody can foretell: it decides what one is challenged with who
+    /// does not exist ([`Directory::algorithms_of`](crate::Directory::algorithms_of)).
+    pub fn draw(&self, user: &str) -> u64 {
+        self.nonces.draw(user)
+    }
+
     /// The values of WWW-Authenticate or Proxy-Authenticate, one header line each, the most wanted algorithm first
-    /// (RFC 8760 §2.3). `stale`: the password was right (RFC 7616 §3.3).
-    pub fn challenge(&self, now: Instant, algorithms: &[Algorithm], stale: bool) -> Vec<String> {
+    /// (RFC 8760 §2.3). `stale`: the password was right (RFC 7616 §3.3). `source` is whoever is challenged.
+    pub fn challenge(
+        &self,
+        now: Instant,
+        source: IpAddr,
+        algorithms: &[Algorithm],
+        stale: bool,
+    ) -> Vec<String> {
         let realm = quoted(&self.realm);
         let stale = if stale { ", stale=true" } else { "" };
         let value = |algorithm: &Algorithm| {
-            let nonce = self.nonces.issue(now, &self.realm);
+            let nonce = self.nonces.issue(now, &self.realm, network(source));
             let algorithm = algorithm.name();
             format!("Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={algorithm}, qop=\"auth\"{stale}")
         };
@@ -128,11 +141,15 @@ impl Challenger {
             let end = username.floor_char_boundary(USERNAME_BYTES_MAX);
             Verdict::Wrong { username: username[..end].to_owned() }
         };
-        if !self.guesses.permits(now, attempt.source, &username) {
-            return wrong();
+        let nonce = || params.get("nonce").unwrap_or_default();
+        let is_blind = || !self.nonces.is_of(&self.realm, &nonce(), network(attempt.source));
+        let is_limited = |is_blind| !self.guesses.permits(now, attempt.source, &username, is_blind);
+        if (is_limited(false) || is_limited(true)) && is_limited(is_blind()) {
+            // Who was challenged here answers that challenge, and is judged by it.
+            return if is_blind() { Verdict::Missing } else { wrong() };
         }
         let wrong = || {
-            self.guesses.wrong(now, attempt.source, &username);
+            self.guesses.wrong(now, attempt.source, &username, is_blind());
             wrong()
         };
         let Some(answer) = Answer::read(&params) else { return wrong() };
@@ -284,7 +301,7 @@ mod tests {
         }
 
         fn challenge(&self, algorithms: &[Algorithm]) -> Vec<String> {
-            self.challenger.challenge(self.start, algorithms, false)
+            self.challenger.challenge(self.start, HOME, algorithms, false)
         }
 
         fn verify(&self, seconds: u64, attempt: Attempt<'_>, value: &str) -> Verdict {
@@ -327,7 +344,8 @@ mod tests {
     #[test]
     fn challenges_come_in_the_order_asked_for_with_a_nonce_each() {
         let server = Server::new();
-        let values = server.challenger.challenge(server.start, &[Algorithm::Sha256, Algorithm::Md5], true);
+        let values =
+            server.challenger.challenge(server.start, HOME, &[Algorithm::Sha256, Algorithm::Md5], true);
         let parts: Vec<_> = values.iter().map(|value| value.split('"').collect::<Vec<_>>()).collect();
         assert_eq!((parts[0][0], parts[0][1]), ("Digest realm=", "pbx.example"));
         assert_eq!(
@@ -421,6 +439,25 @@ mod tests {
         assert_eq!(server.verify(1, elsewhere, &right), ok("1001"));
         let right = answered(&server, Algorithm::Sha256, "1001", "secret");
         assert_eq!(server.verify(61, REGISTER, &right), ok("1001"));
+    }
+
+    /// UDP names whatever source it likes: who uses that of the owner hears no challenge, and can only make nonces up, or take
+    /// those that he was given where he is.
+    #[test]
+    fn guesses_under_the_address_of_the_owner_do_not_shut_him_out() {
+        let server = Server::new();
+        let away = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 66));
+        let given = server.challenger.challenge(server.start, away, &[Algorithm::Sha256], false);
+        let guess = |password: &str| {
+            let challenges = given.iter().map(String::as_str);
+            phone("1001", password).answer(401, challenges, "REGISTER", URI, "c").unwrap().1
+        };
+        let mut verdicts = (0..30).map(|_| server.verify(1, REGISTER, &guess("guess")));
+        assert!(verdicts.by_ref().take(10).all(|verdict| verdict == wrong("1001")));
+        assert!(verdicts.all(|verdict| verdict == Verdict::Missing), "challenged anew, and not checked");
+        assert_eq!(server.verify(1, REGISTER, &guess("secret")), Verdict::Missing);
+        let right = answered(&server, Algorithm::Sha256, "1001", "secret");
+        assert_eq!(server.verify(1, REGISTER, &right), ok("1001"));
     }
 
     #[test]
@@ -577,7 +614,7 @@ mod tests {
         ) {
             let start = testing::start();
             let challenger = Challenger::new([3; 32], start, &*realm);
-            let challenge = challenger.challenge(start, &[algorithm], false).remove(0);
+            let challenge = challenger.challenge(start, HOME, &[algorithm], false).remove(0);
             let credentials = Credentials {
                 username: (&*username).into(),
                 password: (&*password).into(),

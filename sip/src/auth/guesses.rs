@@ -1,7 +1,8 @@
 //! How often a password may be guessed: by source, and by user from one source.
 //!
 //! The owner of a line is never shut out by guesses from elsewhere, nor, once proven, by those of a neighbour behind
-//! the same address.
+//! the same address. Nor by who only writes that address as his own: he does not hear the nonces that are sent there, so he
+//! guesses blindly, and blind guesses are counted apart.
 
 use std::hash::{BuildHasher, Hash};
 use std::net::IpAddr;
@@ -11,7 +12,8 @@ use std::time::{Duration, Instant};
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
-/// Wrong passwords from one source within [`GUESS_WINDOW`] after which its further guesses are not even checked.
+/// Wrong passwords from one source within [`GUESS_WINDOW`] after which its further guesses are not even checked: as many for
+/// the nonces it was given, and as many blind ones.
 pub const GUESSES_MAX: u32 = 10;
 /// The time over which guesses are counted.
 pub const GUESS_WINDOW: Duration = Duration::from_secs(60);
@@ -41,13 +43,14 @@ impl Guesses {
         Self { hasher, wrong: Bounded::new(GUESSERS_MAX), proven: Bounded::new(PROVEN_MAX) }
     }
 
-    /// Whether the password is to be checked at all.
-    pub(super) fn permits(&self, now: Instant, source: IpAddr, username: &str) -> bool {
-        let user = self.key((network(source), username));
-        if self.is_exhausted(now, user) {
+    /// Whether the password is to be checked at all. A blind guess is for a nonce that the source was not given.
+    pub(super) fn permits(&self, now: Instant, source: IpAddr, username: &str, is_blind: bool) -> bool {
+        let [of_user, of_source] = self.keys(source, username, is_blind);
+        if self.is_exhausted(now, of_user) {
             return false;
         }
-        self.proven.map.contains_key(&user) || !self.is_exhausted(now, self.key(network(source)))
+        let is_proven = || self.proven.map.contains_key(&self.key((network(source), username)));
+        !self.is_exhausted(now, of_source) || is_proven()
     }
 
     /// The password was right.
@@ -60,8 +63,8 @@ impl Guesses {
     }
 
     /// The password was wrong.
-    pub(super) fn wrong(&self, now: Instant, source: IpAddr, username: &str) {
-        for key in [self.key((network(source), username)), self.key(network(source))] {
+    pub(super) fn wrong(&self, now: Instant, source: IpAddr, username: &str, is_blind: bool) {
+        for key in self.keys(source, username, is_blind) {
             self.wrong.make_room(|count| count.is_recent(now));
             self.wrong.add(key, || Count { since: now, guesses: 1 }, |count| count.add(now));
         }
@@ -69,6 +72,11 @@ impl Guesses {
 
     fn is_exhausted(&self, now: Instant, key: u64) -> bool {
         self.wrong.map.get(&key).is_some_and(|count| count.guesses >= GUESSES_MAX && count.is_recent(now))
+    }
+
+    /// Under which guesses are counted: by user from that source, and by source.
+    fn keys(&self, source: IpAddr, username: &str, is_blind: bool) -> [u64; 2] {
+        [self.key((network(source), username, is_blind)), self.key((network(source), is_blind))]
     }
 
     fn key(&self, value: impl Hash) -> u64 {
@@ -124,7 +132,7 @@ impl<V> Bounded<V> {
 }
 
 /// An IPv4 address; of an IPv6 address the 64 bits that one customer has.
-fn network(source: IpAddr) -> u64 {
+pub(super) fn network(source: IpAddr) -> u64 {
     match source.to_canonical() {
         IpAddr::V4(address) => u64::from(address.to_bits()),
         IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
@@ -146,13 +154,13 @@ mod tests {
         let start = testing::start();
         let guesses = Guesses::new();
         for guess in 0..GUESSES_MAX {
-            assert!(guesses.permits(start, HOME, "1001"));
-            guesses.wrong(start + Duration::from_secs(guess.into()), HOME, "1001");
+            assert!(guesses.permits(start, HOME, "1001", false));
+            guesses.wrong(start + Duration::from_secs(guess.into()), HOME, "1001", false);
         }
-        assert!(!guesses.permits(start + Duration::from_secs(59), HOME, "1001"));
-        assert!(!guesses.permits(start, HOME, "1002"), "another user, the same source");
-        assert!(guesses.permits(start, AWAY, "1001"), "the owner elsewhere");
-        assert!(guesses.permits(start + Duration::from_secs(60), HOME, "1001"));
+        assert!(!guesses.permits(start + Duration::from_secs(59), HOME, "1001", false));
+        assert!(!guesses.permits(start, HOME, "1002", false), "another user, the same source");
+        assert!(guesses.permits(start, AWAY, "1001", false), "the owner elsewhere");
+        assert!(guesses.permits(start + Duration::from_secs(60), HOME, "1001", false));
     }
 
     #[test]
@@ -160,10 +168,19 @@ mod tests {
         let start = testing::start();
         let guesses = Guesses::new();
         guesses.right(HOME, "1001");
-        (0..GUESSES_MAX).for_each(|_| guesses.wrong(start, HOME, "1002"));
-        assert!(guesses.permits(start, HOME, "1001"));
-        (0..GUESSES_MAX).for_each(|_| guesses.wrong(start, HOME, "1001"));
-        assert!(!guesses.permits(start, HOME, "1001"), "nor may that user be guessed at without end");
+        (0..GUESSES_MAX).for_each(|_| guesses.wrong(start, HOME, "1002", false));
+        assert!(guesses.permits(start, HOME, "1001", false));
+        (0..GUESSES_MAX).for_each(|_| guesses.wrong(start, HOME, "1001", false));
+        assert!(!guesses.permits(start, HOME, "1001", false), "nor may that user be guessed at without end");
+    }
+
+    #[test]
+    fn who_writes_the_address_of_the_owner_does_not_shut_him_out() {
+        let start = testing::start();
+        let guesses = Guesses::new();
+        (0..GUESSES_MAX).for_each(|_| guesses.wrong(start, HOME, "1001", true));
+        assert!(!guesses.permits(start, HOME, "1001", true), "he is not heard");
+        assert!(guesses.permits(start, HOME, "1001", false), "and the owner, who hears his challenge, is");
     }
 
     #[test]
@@ -172,10 +189,10 @@ mod tests {
         let guesses = Guesses::new();
         for guess in 0..GUESSES_MAX {
             let source = format!("2001:db8::{guess:x}").parse().unwrap();
-            guesses.wrong(start, source, &guess.to_string());
+            guesses.wrong(start, source, &guess.to_string(), false);
         }
-        assert!(!guesses.permits(start, "2001:db8::ffff".parse().unwrap(), "1001"));
-        assert!(guesses.permits(start, "2001:db8:0:1::1".parse().unwrap(), "1001"));
+        assert!(!guesses.permits(start, "2001:db8::ffff".parse().unwrap(), "1001", false));
+        assert!(guesses.permits(start, "2001:db8:0:1::1".parse().unwrap(), "1001", false));
     }
 
     #[test]
@@ -186,7 +203,7 @@ mod tests {
         guesses.proven = Bounded::new(100);
         for user in 0..1000u32 {
             let source = IpAddr::V4(user.into());
-            guesses.wrong(start + Duration::from_secs(user.into()), source, "x");
+            guesses.wrong(start + Duration::from_secs(user.into()), source, "x", false);
             guesses.right(source, "x");
             assert!(guesses.wrong.map.len() <= 101 && guesses.proven.map.len() <= 100);
         }

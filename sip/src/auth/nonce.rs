@@ -42,8 +42,10 @@ struct Used {
 
 /// 6 bytes of milliseconds, 4 of serial number.
 const STAMP_BYTES: usize = 10;
+/// Says whom the nonce was given to.
+const MARK_BYTES: usize = 4;
 const SIGNATURE_BYTES: usize = 16;
-const NONCE_CHARS: usize = 2 * (STAMP_BYTES + SIGNATURE_BYTES);
+const NONCE_CHARS: usize = 2 * (STAMP_BYTES + MARK_BYTES + SIGNATURE_BYTES);
 
 impl Nonces {
     pub(super) fn new(key: [u8; 32], epoch: Instant, lifetime: Duration, nonces_max: usize) -> Self {
@@ -59,16 +61,26 @@ impl Nonces {
         }
     }
 
-    /// A nonce that was never given out.
-    pub(super) fn issue(&self, now: Instant, realm: &str) -> String {
+    /// A nonce that was never given out, for whoever is there: `network` is a number for the source.
+    pub(super) fn issue(&self, now: Instant, realm: &str, network: u64) -> String {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let mut stamp = [0; STAMP_BYTES];
         stamp[..6].copy_from_slice(&self.milliseconds(now).to_be_bytes()[2..]);
         stamp[6..].copy_from_slice(&serial.to_be_bytes());
         let mut nonce = String::with_capacity(NONCE_CHARS);
+        let mark = self.mark(&stamp, network);
         nonce.push_str(Hex::of(&stamp).as_str());
-        nonce.push_str(self.signature(&stamp, realm).as_str());
+        nonce.push_str(mark.as_str());
+        nonce.push_str(self.signature(&stamp, mark.as_str(), realm).as_str());
         nonce
+    }
+
+    /// Whether the nonce is ours, of whatever age, and was given to this network: then whoever answers it hears what is sent
+    /// there, and does not only write its address.
+    pub(super) fn is_of(&self, realm: &str, nonce: &str, network: u64) -> bool {
+        let Some(stamp) = self.stamp(realm, nonce) else { return false };
+        let mark = &nonce[2 * STAMP_BYTES..2 * (STAMP_BYTES + MARK_BYTES)];
+        self.mark(&stamp, network).equals(mark)
     }
 
     /// Whether the nonce is ours and fresh, and the count was not used on it before. Uses it up.
@@ -103,18 +115,7 @@ impl Nonces {
 
     /// Time of issue and serial number, if the signature is ours.
     fn read(&self, realm: &str, nonce: &str) -> Option<(u64, u32)> {
-        if nonce.len() != NONCE_CHARS || !nonce.is_ascii() {
-            return None;
-        }
-        let (stamp_text, signature) = nonce.split_at(2 * STAMP_BYTES);
-        let mut stamp = [0; STAMP_BYTES];
-        for (byte, pair) in stamp.iter_mut().zip(stamp_text.as_bytes().chunks_exact(2)) {
-            let digit = |char: u8| char::from(char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-        }
-        if !self.signature(&stamp, realm).equals(signature) {
-            return None;
-        }
+        let stamp = self.stamp(realm, nonce)?;
         let mut issued_ms = [0; 8];
         issued_ms[2..].copy_from_slice(&stamp[..6]);
         let mut serial = [0; 4];
@@ -122,11 +123,47 @@ impl Nonces {
         Some((u64::from_be_bytes(issued_ms), u32::from_be_bytes(serial)))
     }
 
-    fn signature(&self, stamp: &[u8; STAMP_BYTES], realm: &str) -> Hex {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes a key of any length");
+    /// What stands before the signature, if that is ours.
+    fn stamp(&self, realm: &str, nonce: &str) -> Option<[u8; STAMP_BYTES]> {
+        if nonce.len() != NONCE_CHARS || !nonce.is_ascii() {
+            return None;
+        }
+        let (stamp_text, rest) = nonce.split_at(2 * STAMP_BYTES);
+        let (mark, signature) = rest.split_at(2 * MARK_BYTES);
+        let mut stamp = [0; STAMP_BYTES];
+        for (byte, pair) in stamp.iter_mut().zip(stamp_text.as_bytes().chunks_exact(2)) {
+            let digit = |char: u8| char::from(char).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        }
+        self.signature(&stamp, mark, realm).equals(signature).then_some(stamp)
+    }
+
+    /// The first bytes of the signature of a text that is no nonce.
+    pub(super) fn draw(&self, text: &str) -> u64 {
+        let mut mac = self.mac();
+        mac.update(b"draw");
+        mac.update(text.as_bytes());
+        mac.finalize().into_bytes().iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    fn mark(&self, stamp: &[u8; STAMP_BYTES], network: u64) -> Hex {
+        let mut mac = self.mac();
+        mac.update(b"mark");
         mac.update(stamp);
+        mac.update(&network.to_be_bytes());
+        Hex::of(&&mac.finalize().into_bytes()[..MARK_BYTES])
+    }
+
+    fn signature(&self, stamp: &[u8; STAMP_BYTES], mark: &str, realm: &str) -> Hex {
+        let mut mac = self.mac();
+        mac.update(stamp);
+        mac.update(mark.as_bytes());
         mac.update(realm.as_bytes());
         Hex::of(&&mac.finalize().into_bytes()[..SIGNATURE_BYTES])
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        Hmac::new_from_slice(&self.key).expect("HMAC takes a key of any length")
     }
 
     /// Drops what has ended, and if that is not a quarter, the older half.
@@ -183,7 +220,7 @@ mod tests {
     fn a_nonce_lives_for_its_lifetime() {
         let start = testing::start();
         let nonces = nonces(start, NONCES_MAX);
-        let nonce = nonces.issue(start + Duration::from_millis(5), "pbx");
+        let nonce = nonces.issue(start + Duration::from_millis(5), "pbx", 1);
         assert!(nonces.accept(start + Duration::from_millis(300_005), "pbx", &nonce, 1));
         assert!(!nonces.accept(start + Duration::from_millis(300_006), "pbx", &nonce, 2));
     }
@@ -192,7 +229,7 @@ mod tests {
     fn only_our_own_nonces_of_this_realm_are_taken() {
         let start = testing::start();
         let ours = nonces(start, NONCES_MAX);
-        let nonce = ours.issue(start, "pbx");
+        let nonce = ours.issue(start, "pbx", 1);
         assert!(!ours.accept(start, "other", &nonce, 1));
         assert!(!Nonces::new([8; 32], start, NONCE_LIFETIME, 1).accept(start, "pbx", &nonce, 1));
         for index in 0..nonce.len() {
@@ -200,18 +237,29 @@ mod tests {
             forged[index] = if forged[index] == b'0' { b'1' } else { b'0' };
             assert!(!ours.accept(start, "pbx", std::str::from_utf8(&forged).unwrap(), 1), "digit {index}");
         }
-        for garbage in ["", "x", &"\u{e4}".repeat(26), &"g".repeat(52), &nonce[1..]] {
+        for garbage in ["", "x", &"\u{e4}".repeat(30), &"g".repeat(60), &nonce[1..]] {
             assert!(!ours.accept(start, "pbx", garbage, 1));
         }
         assert_eq!(ours.used.len(), 0, "what is refused takes no memory");
-        assert_ne!(ours.issue(start, "pbx"), ours.issue(start, "pbx"));
+        assert_ne!(ours.issue(start, "pbx", 1), ours.issue(start, "pbx", 1));
+    }
+
+    #[test]
+    fn a_nonce_tells_whom_it_was_given_to() {
+        let start = testing::start();
+        let nonces = nonces(start, NONCES_MAX);
+        let nonce = nonces.issue(start, "pbx", 1);
+        assert!(nonces.is_of("pbx", &nonce, 1));
+        assert!(!nonces.is_of("pbx", &nonce, 2) && !nonces.is_of("other", &nonce, 1));
+        assert!(!nonces.is_of("pbx", "made up", 1));
+        assert!(nonces.accept(start, "pbx", &nonce, 1), "a phone that moved is heard all the same");
     }
 
     #[test]
     fn each_count_is_used_once_in_whatever_order() {
         let start = testing::start();
         let nonces = nonces(start, NONCES_MAX);
-        let nonce = nonces.issue(start, "pbx");
+        let nonce = nonces.issue(start, "pbx", 1);
         let taken = [1, 1, 3, 2, 2, 3, 200, 137, 136, 137, 0, u32::MAX, u32::MAX, 5]
             .map(|count| nonces.accept(start, "pbx", &nonce, count));
         assert_eq!(
@@ -226,17 +274,17 @@ mod tests {
         let nonces = nonces(start, 100);
         let at = |ms: u64| start + Duration::from_millis(ms);
         let mut first_again = 0;
-        let first = nonces.issue(start, "pbx");
+        let first = nonces.issue(start, "pbx", 1);
         assert!(nonces.accept(start, "pbx", &first, 1));
         for ms in 1..=1000 {
-            let nonce = nonces.issue(at(ms), "pbx");
+            let nonce = nonces.issue(at(ms), "pbx", 1);
             assert!(nonces.accept(at(ms), "pbx", &nonce, 1), "the newest is always taken");
             assert!(!nonces.accept(at(ms), "pbx", &nonce, 1));
             first_again += u32::from(nonces.accept(at(ms), "pbx", &first, 1));
             assert!(nonces.used.len() <= 100);
         }
         assert_eq!(first_again, 0);
-        let nonce = nonces.issue(at(400_000), "pbx");
+        let nonce = nonces.issue(at(400_000), "pbx", 1);
         assert!(nonces.accept(at(400_000), "pbx", &nonce, 1));
     }
 }

@@ -150,6 +150,50 @@ fn a_user_that_does_not_exist_looks_like_one_that_does() {
 }
 
 #[test]
+fn what_a_line_is_challenged_with_does_not_give_it_away() {
+    let mut directory = lines();
+    for line in 0..6 {
+        directory.add_line(Account {
+            line: format!("md5-{line}").into(),
+            password: "secret".into(),
+            algorithms: [Algorithm::Md5].into(),
+        });
+    }
+    let mut bench = Bench::with(directory, "198.51.100.2:5070");
+    let mut challenges = |user: &str| {
+        bench.say(register(user, ""));
+        let challenge = bench.only();
+        challenge.lines(HeaderName::WwwAuthenticate).count()
+    };
+    assert_eq!((challenges("alice"), challenges("md5-3")), (2, 1));
+    let strangers: Vec<_> = (0..100).map(|user| challenges(&format!("nobody-{user}"))).collect();
+    let alone = strangers.iter().filter(|count| **count == 1).count();
+    assert!((55..95).contains(&alone), "{alone} of 100, as 6 of 8 lines");
+    let again: Vec<_> = (0..100).map(|user| challenges(&format!("nobody-{user}"))).collect();
+    assert_eq!(strangers, again);
+}
+
+/// Hostile input: who names another as his source sends him at most twice what he sends himself, or 600 bytes.
+#[test]
+fn a_datagram_is_never_answered_with_much_more() {
+    let mut directory = lines();
+    directory.realm = "a-realm-with-a-name-that-is-longer-than-most".into();
+    for pad in 0..40 {
+        let mut bench = Bench::with(directory.clone(), "198.51.100.2:5070");
+        let text =
+            register("alice", "").replace("Call-ID: call", &format!("Call-ID: {}", "c".repeat(pad * 10)));
+        let text = if pad == 0 { text.replace("Call-ID: ", "Call-ID: c") } else { text };
+        bench.say(text.clone());
+        let (long, count) = (bench.only(), text.len());
+        assert!(long.bytes().len() <= 600.max(2 * count), "{count} -> {}", long.bytes().len());
+        assert!(long.value(HeaderName::WwwAuthenticate).unwrap().contains("SHA-256"));
+    }
+    let mut bench = Bench::with(directory, "198.51.100.2:5070").by_tcp();
+    bench.say(register("alice", ""));
+    assert_eq!(bench.only().lines(HeaderName::WwwAuthenticate).count(), 2, "a stream has no other source");
+}
+
+#[test]
 fn a_line_calls_after_a_challenge_under_its_own_name() {
     let mut bench = phone();
     let text = invite("");

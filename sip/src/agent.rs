@@ -381,6 +381,7 @@ impl Agent {
                 }
                 let Some(arrival) = self.subscription_request(now, arrival, out) else { return };
                 match self.leg_of(&arrival.message) {
+                    Some(leg) if !self.is_heard(now, leg, &arrival, out) => {}
                     Some(leg) if refer::is_refer(&arrival.message) => {
                         self.refer_in_dialog(now, leg, arrival, out);
                     }

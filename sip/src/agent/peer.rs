@@ -42,6 +42,32 @@ impl Agent {
                 .any(|binding| (binding.flow.transport, binding.flow.remote) == (flow.transport, flow.remote))
     }
 
+    /// Whether a request in the dialog of a leg is that of its peer. A registered phone that speaks from another host than before
+    /// says once more who it is: tags can be overheard. What is not heard is answered.
+    pub(super) fn is_heard(&self, now: Instant, id: LegId, arrival: &Arrival, out: &mut Outbox) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return true };
+        let (known, source) = (leg.host(), arrival.flow.remote.ip().to_canonical());
+        if known.is_none_or(|known| known == source) {
+            return true;
+        }
+        let user = leg.remote().map(|(user, _)| user).unwrap_or_default();
+        let bindings = self.location.bindings(&user, now);
+        let is_at =
+            |host| bindings.iter().any(|binding| Some(binding.flow.remote.ip().to_canonical()) == host);
+        if !self.endpoint.directory.accounts.contains_key(&*user) || !is_at(known) || is_at(Some(source)) {
+            return true;
+        }
+        match self.authenticate(now, arrival, &user, out) {
+            Some(line) if *line == *user => true,
+            Some(_) => {
+                self.refuse(arrival, 403, out, |reply| reply);
+                self.report_refused(arrival, user, 403, out);
+                false
+            }
+            None => false,
+        }
+    }
+
     /// The line whose password the request proves, or a challenge. `user` is whom the request is about.
     pub(super) fn authenticate(
         &self,

@@ -1,5 +1,7 @@
 //! The dialog of a leg as others need it: who names it, and what else lives in it beside the session (RFC 5057).
 
+use std::net::IpAddr;
+
 use super::{Leg, Stage};
 use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
@@ -72,6 +74,11 @@ impl Leg {
     /// The user part of our Contact, escaped.
     pub(crate) fn contact_user(&self) -> &str {
         self.focus.as_deref().unwrap_or(&self.user)
+    }
+
+    /// The host that the peer speaks from, once there is a dialog.
+    pub(crate) fn host(&self) -> Option<IpAddr> {
+        self.dialog.as_ref().map(|dialog| dialog.flow().remote.ip().to_canonical())
     }
 
     /// The user part of the peer's identity, and where it speaks from.

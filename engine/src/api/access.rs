@@ -85,14 +85,24 @@ impl Access {
     }
 }
 
-/// Refuses requests under a foreign name or from a foreign page before anything else looks at them.
+/// Where a request came from, as the server saw it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source(pub(super) IpAddr);
+
+/// Refuses requests under a foreign name or from a foreign page before anything else looks at them, and tells the log of those
+/// that had no token, or a wrong one.
 pub(super) async fn guard(
     State(shared): State<Shared>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
     shared.access.admit(request.uri(), request.headers())?;
-    Ok(next.run(request).await)
+    let source = request.extensions().get::<Source>().copied();
+    let response = next.run(request).await;
+    if let (StatusCode::UNAUTHORIZED, Some(Source(source))) = (response.status(), source) {
+        shared.tell_refused(source);
+    }
+    Ok(response)
 }
 
 /// The application whose token the request carries.

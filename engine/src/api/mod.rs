@@ -18,7 +18,8 @@ mod shape;
 mod timestamp;
 mod translate;
 
-use std::sync::Arc;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -33,6 +34,8 @@ pub use self::access::Access;
 use self::access::Caller;
 use self::problem::Problem;
 pub use self::serve::serve;
+use crate::driver::clock;
+use crate::driver::refusals::Refusals;
 use crate::handle::Engine;
 
 /// What the handlers share.
@@ -44,6 +47,7 @@ struct State {
     sockets: Arc<Semaphore>,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
+    refusals: Mutex<Refusals>,
 }
 
 type Shared = Arc<State>;
@@ -56,7 +60,14 @@ impl State {
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
             closing: watch::Sender::new(false),
+            refusals: Mutex::new(Refusals::new(clock::now())),
         }
+    }
+
+    /// Writes into the log that a request from there had no token, or a wrong one.
+    fn tell_refused(&self, source: IpAddr) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.tell(clock::now(), source, "HTTP", "", StatusCode::UNAUTHORIZED.as_u16());
     }
 }
 

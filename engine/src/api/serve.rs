@@ -1,11 +1,15 @@
 //! The HTTP server: HTTP/1.1 with a limit on everything that a client can take its time with.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -13,6 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::access::Source;
 use super::{Access, Shared, State};
 use crate::handle::Engine;
 
@@ -38,8 +43,8 @@ pub async fn serve(
         };
         // Those that ended are forgotten, so that the set does not grow.
         while connections.try_join_next().is_some() {}
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 // Out of descriptors, or a client that went before it was taken: the listener itself is whole.
                 tracing::warn!(%error, "cannot accept an API connection");
@@ -53,7 +58,7 @@ pub async fn serve(
         };
         let (service, closing) = (service.clone(), shared.closing.subscribe());
         connections.spawn(async move {
-            converse(stream, service, closing).await;
+            converse(stream, remote.ip(), service, closing).await;
             drop(place);
         });
     }
@@ -67,6 +72,7 @@ pub async fn serve(
 
 async fn converse(
     stream: TcpStream,
+    source: IpAddr,
     service: TowerToHyperService<axum::Router>,
     mut closing: watch::Receiver<bool>,
 ) {
@@ -74,6 +80,10 @@ async fn converse(
         tracing::debug!(%error, "an API connection was lost");
         return;
     }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Source(source));
+        service.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_MAX)

@@ -19,6 +19,7 @@ pub(crate) mod metrics;
 mod notify;
 mod presence;
 mod recovery;
+pub(crate) mod refusals;
 mod relay;
 mod routing_table;
 mod start;

@@ -17,6 +17,7 @@ use super::lifeline::Held;
 use super::mailbox::Outlet;
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
+use super::refusals::Refusals;
 use super::relay::Relays;
 use super::store::Store;
 use super::worker::{WorkerInput, Workers, sleep_until};
@@ -99,6 +100,7 @@ struct SwitchLoop {
     metrics: Arc<Metrics>,
     _lifeline: Held,
     presence: Presence,
+    refusals: Refusals,
     out: Outbox,
 }
 
@@ -118,6 +120,7 @@ impl SwitchLoop {
             metrics,
             _lifeline: lifeline,
             presence: Presence::new(clock::now()),
+            refusals: Refusals::new(clock::now()),
             out,
         }
     }
@@ -170,7 +173,7 @@ impl SwitchLoop {
     fn take(&mut self, now: Instant, input: SwitchInput) {
         match input {
             SwitchInput::Sip(event) => {
-                self.note(&event);
+                self.note(now, &event);
                 self.guarded("a SIP event", |switch, out| switch.sip(now, event, out));
             }
             SwitchInput::Media(event) => {
@@ -189,13 +192,12 @@ impl SwitchLoop {
     }
 
     /// What an operator wants in the log and in a counter.
-    fn note(&self, event: &SipEvent) {
+    fn note(&mut self, now: Instant, event: &SipEvent) {
         match event {
             SipEvent::Incoming(..) => self.metrics.count(Counter::Calls),
             SipEvent::Refused { flow, method, user, status } => {
                 self.metrics.count(Counter::Refused);
-                let user = user.escape_default().to_string();
-                tracing::warn!(source = %flow.remote.ip(), method, user, status, "refused");
+                self.refusals.tell(now, flow.remote.ip(), method, user, *status);
             }
             SipEvent::Registration { line, change, .. } => {
                 tracing::info!(%line, ?change, "registration");

@@ -65,6 +65,13 @@ impl Access {
             _ => return Err(bad_host()),
         };
         let authority: Authority = host.parse().map_err(|_| bad_host())?;
+        // Neither a user before the name nor anything behind an address in brackets.
+        let rest = host.strip_prefix(authority.host()).ok_or_else(bad_host)?;
+        if !rest.is_empty()
+            && authority.port().is_none_or(|port| rest.strip_prefix(':') != Some(port.as_str()))
+        {
+            return Err(bad_host());
+        }
         if !self.admits_host(authority.host()) {
             let detail =
                 format!("The API is not called {:?}; add the name to hosts of [api].", authority.host());

@@ -1,5 +1,6 @@
 //! The contract of the API, as a client sees it.
 
+mod hostile;
 mod stage;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod forking;
 mod forward;
 mod glare;
 mod hold;
+mod hostile;
 mod lamps;
 mod loss;
 mod make_call;

@@ -339,6 +339,12 @@ impl Lab {
         self.send_sip(from, ENGINE, bytes);
     }
 
+    /// A datagram whose source is this address, whoever sent it.
+    pub fn forges(&mut self, from: &str, bytes: Bytes) {
+        let from = from.parse().expect("the address is written in the scenario");
+        self.send_sip(from, ENGINE, bytes);
+    }
+
     /// What the stranger received since the last look, as text.
     pub fn received(&mut self, name: &str) -> Vec<String> {
         let mut found = Vec::new();

@@ -75,6 +75,12 @@ impl Ladder {
         self.rungs[self.mark..].iter().filter(fits).map(|rung| rung.copies).sum()
     }
 
+    /// The texts of all that was sent from one to the other, each once.
+    pub fn texts(&self, from: &str, to: &str) -> Vec<String> {
+        let fits = |rung: &&Rung| rung.from == from && rung.to == to;
+        self.rungs[self.mark..].iter().filter(fits).map(|rung| rung.text.clone()).collect()
+    }
+
     /// The text of the last message of this word between these parties.
     pub fn last(&self, from: &str, to: &str, word: &str) -> Option<&str> {
         let fits = |rung: &&Rung| rung.from == from && rung.to == to && rung.word == word;

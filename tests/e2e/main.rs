@@ -18,6 +18,7 @@ mod sipp;
 mod api;
 mod command_line;
 mod faults;
+mod hostile;
 mod kernel;
 mod kernel_daemon;
 mod kernel_moves;

@@ -19,7 +19,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
-    [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [taskset]=util-linux [nft]=nftables
+    [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [taskset]=util-linux [nft]=nftables [svwar]=sipvicious
 )
 
 install_missing() {

@@ -67,6 +67,7 @@ fn case_19_trunk_spoofing() {
         mallory.socket.send_to(invite("UDP").as_bytes(), SIP).expect("the loopback carries");
         assert_eq!(mallory.hears().status(), 401);
         trunk.hears_nothing();
+        drop(stream);
         daemon.expect_nothing_left();
     });
 }

@@ -1,4 +1,4 @@
-//! The daemon against real peers: SIPp, baresip, linphonec and tshark over real sockets.
+//! The daemon against real peers: SIPp, baresip, linphonec, tshark and sipvicious over real sockets.
 //!
 //! Each test runs in network namespaces of its own ([`network::alone`]): standard ports, no neighbour disturbed, nothing
 //! left on the machine whatever happens. Nothing here sleeps: a test blocks on the line, event or packet it waits for,
@@ -31,4 +31,5 @@ mod quality;
 mod recovery;
 mod registration;
 mod rtcp_storm;
+mod sipvicious;
 mod srtp;

@@ -29,6 +29,8 @@ pub struct Directory {
     pub challenged: Vec<(Arc<[Algorithm]>, usize)>,
     /// The trunks, in the order of the configuration.
     pub trunks: Vec<TrustedTrunk>,
+    /// The hosts that calls to each trunk go to, in the order of `trunks`.
+    pub peers: Vec<Vec<IpAddr>>,
     /// The digest realm.
     pub realm: Arc<str>,
     /// How much they may have.
@@ -78,10 +80,12 @@ impl Directory {
     /// Whether two addresses are those of one peer: the same host, or hosts of one trunk. A network of /0 makes nobody one.
     pub fn is_same_peer(&self, one: IpAddr, other: IpAddr) -> bool {
         let (one, other) = (one.to_canonical(), other.to_canonical());
-        let holds = |trunk: &TrustedTrunk, address: &IpAddr| {
-            trunk.allow_from.iter().any(|net| net.prefix_len() > 0 && net.contains(address))
+        let is_of = |place: usize, address: &IpAddr| {
+            let is_called = self.peers.get(place).is_some_and(|peers| peers.contains(address));
+            let allowed = &self.trunks[place].allow_from;
+            is_called || allowed.iter().any(|net| net.prefix_len() > 0 && net.contains(address))
         };
-        one == other || self.trunks.iter().any(|trunk| holds(trunk, &one) && holds(trunk, &other))
+        one == other || (0..self.trunks.len()).any(|place| is_of(place, &one) && is_of(place, &other))
     }
 
     /// The first trunk that calls are taken from at this address.
@@ -132,11 +136,12 @@ mod tests {
             allow_from: nets.iter().map(|net| net.parse().unwrap()).collect(),
         };
         let trunks = vec![trunk(&["192.0.2.0/25", "2001:db8::/32"]), trunk(&["192.0.2.128/25", "0.0.0.0/0"])];
-        let directory = Directory { trunks, ..Directory::default() };
+        let peers = vec![vec!["203.0.113.1".parse().unwrap()]];
+        let directory = Directory { trunks, peers, ..Directory::default() };
         let is_same =
             |one: &str, other: &str| directory.is_same_peer(one.parse().unwrap(), other.parse().unwrap());
         assert!(is_same("192.0.2.1", "::ffff:192.0.2.2") && is_same("192.0.2.1", "2001:db8::1"));
-        assert!(is_same("198.51.100.1", "198.51.100.1"));
+        assert!(is_same("198.51.100.1", "198.51.100.1") && is_same("203.0.113.1", "192.0.2.1"));
         assert!(!is_same("192.0.2.1", "192.0.2.200"), "another trunk");
         assert!(!is_same("192.0.2.200", "198.51.100.1"), "everybody is nobody");
     }

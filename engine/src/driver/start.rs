@@ -332,8 +332,12 @@ fn directory(config: &Config) -> Directory {
         .trunks
         .iter()
         .map(|trunk| TrustedTrunk { name: Arc::clone(&trunk.name), allow_from: trunk.allow_from.clone() });
+    let hosts = |trunk: &config::Trunk| {
+        trunk.peers.iter().map(|(_, address)| address.ip().to_canonical()).collect::<Vec<_>>()
+    };
     let mut directory = Directory {
         trunks: trunks.collect(),
+        peers: config.trunks.iter().map(hosts).collect(),
         realm: config.sip.realm.as_str().into(),
         limits: config.limits.admission,
         ..Directory::default()

@@ -17,7 +17,10 @@ fn digests() {
         assert_eq!(challenges("1001"), ["MD5"]);
         assert_eq!(challenges("1003"), ["SHA-256", "MD5"], "the stronger first (RFC 8760 §2.3)");
         let nobody = challenges("9999");
-        assert!([challenges("1001"), challenges("1003")].contains(&nobody), "who is nobody looks like somebody");
+        assert!(
+            [challenges("1001"), challenges("1003")].contains(&nobody),
+            "who is nobody looks like somebody"
+        );
         assert_eq!(nobody, challenges("9999"), "and always like the same");
         register(&directory, "1001", "5091");
         register(&directory, "1002", "5092");

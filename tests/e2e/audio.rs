@@ -56,7 +56,7 @@ impl Audio {
         let window = self.rate_hz as usize / WINDOWS_A_SECOND;
         let with_tone = self.samples.chunks_exact(window).filter(|samples| {
             let power = samples.iter().map(|&sample| f64::from(sample).powi(2)).sum::<f64>() / window as f64;
-            power.sqrt() > LOUD && power_at(samples, self.rate_hz, tone_hz) > share * power
+            power.sqrt() > LOUD && power_near(samples, self.rate_hz, tone_hz) > share * power
         });
         with_tone.count() as f64 / WINDOWS_A_SECOND as f64
     }
@@ -93,6 +93,15 @@ fn write(path: &Path, samples: impl Iterator<Item = i16>) {
     fs::write(path, file).expect("a directory of ours");
 }
 
+/// The mean power of a tone that may be played a little faster or slower: a jitter buffer corrects its delay so.
+fn power_near(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
+    let steps = STRETCH_STEPS;
+    (-steps..=steps)
+        .map(|step| tone_hz * (1.0 + STRETCH_MAX * f64::from(step) / f64::from(steps)))
+        .map(|tone_hz| power_at(samples, rate_hz, tone_hz))
+        .fold(0.0, f64::max)
+}
+
 /// The mean power of one frequency, by Goertzel's algorithm.
 fn power_at(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
     let coefficient = 2.0 * (TAU * tone_hz / f64::from(rate_hz)).cos();
@@ -107,6 +116,10 @@ fn power_at(samples: &[i16], rate_hz: u32, tone_hz: f64) -> f64 {
 const RATE_HZ: u32 = 8_000;
 /// Short enough that the edge of a tone costs little, long enough to tell 440 Hz from 400.
 const WINDOWS_A_SECOND: usize = 10;
+/// How much faster or slower the relay's jitter buffer may play: 2.5 % (`STRETCH_MAX` there).
+const STRETCH_MAX: f64 = 0.025;
+/// Frequencies tried on either side: 6 Hz apart at 1,250 Hz, where windows of 100 ms tell 10 Hz apart.
+const STRETCH_STEPS: i32 = 5;
 /// RMS from which a window is not silence.
 const LOUD: f64 = 500.0;
 /// Share of the power that a pure tone has in its own frequency, with room for µ-law and the windows' edges.

@@ -98,6 +98,8 @@ pub enum Ask {
     Trunks,
     /// List parked calls.
     Parked,
+    /// Read the configuration again: all of it, or nothing.
+    Reload,
     /// Do something with a line or a call.
     #[command(flatten)]
     Operate(Operate),

@@ -23,7 +23,9 @@ pub mod tapi3;
 pub mod translate;
 
 pub use config::Config;
-pub use driver::{Running, StartError, StoreError};
+pub use driver::{
+    Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader, Running, StartError, StoreError,
+};
 pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, PickupFrom, Subscription};
 pub use switch::call_state::CallState;
 pub use switch::error::LineError;

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
-use crate::driver::{Running, notify_service_manager, probe_kernel};
+use crate::driver::{Loaded, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -62,6 +62,7 @@ async fn run(
     let mut hang_up = signal(SignalKind::hangup())?;
     let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
     let mut running = Running::start(config, state_directory)?;
+    let (reloader, mut reloads) = Reloader::new();
     let (stop_api, mut stopped) = watch::channel(());
     let api = match api_listen {
         Some(address) => {
@@ -69,7 +70,13 @@ async fn run(
                 .await
                 .map_err(|error| format!("cannot listen on HTTP {address}: {error}"))?;
             let stopped = async move { drop(stopped.changed().await) };
-            Some(tokio::spawn(api::serve(listener, running.engine().clone(), access, stopped)))
+            Some(tokio::spawn(api::serve(
+                listener,
+                running.engine().clone(),
+                access,
+                Some(reloader),
+                stopped,
+            )))
         }
         None => None,
     };
@@ -82,9 +89,14 @@ async fn run(
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             () = running.failed() => return Err("a thread ended by a defect; its panic stands above".into()),
-            _ = hang_up.recv() => reload(&mut running, named.as_deref(), state_directory).await,
+            _ = hang_up.recv() => drop(reload(&mut running, named.as_deref(), state_directory).await),
+            Some(answer) = reloads.recv() => {
+                // Whoever asked may be gone; the log has it too.
+                drop(answer.send(reload(&mut running, named.as_deref(), state_directory).await));
+            }
         }
     }
+    drop(reloads);
     notify_service_manager("STOPPING=1");
     tracing::info!("no calls are taken any more; waiting for those that are up");
     tokio::select! {
@@ -100,24 +112,42 @@ async fn run(
     Ok(())
 }
 
-async fn reload(running: &mut Running, named: Option<&Path>, state_directory: &Path) {
+/// Reads the configuration again; says in the log what came of it.
+async fn reload(
+    running: &mut Running,
+    named: Option<&Path>,
+    state_directory: &Path,
+) -> Result<Loaded, ReloadError> {
     notify_service_manager("RELOADING=1");
-    // Host names of trunks are resolved by the system, which may take its time.
-    let (named, state_directory) = (named.map(Path::to_owned), state_directory.to_owned());
-    let search = move || Config::search(named.as_deref(), &state_directory);
-    let Ok(read) = tokio::task::spawn_blocking(search).await else { return };
-    match read {
-        Ok(config) => match running.reload(config).await {
-            Ok(()) => tracing::info!("the configuration was loaded again"),
-            Err(error) => tracing::error!("nothing was changed: {error}"),
-        },
-        Err(errors) => {
-            for error in errors {
+    let loaded = match read_again(named, state_directory).await {
+        Ok(config) => running.reload(config).await,
+        Err(errors) => Err(ReloadError::Wrong(errors)),
+    };
+    match &loaded {
+        Ok(_) => tracing::info!("the configuration was loaded again"),
+        Err(refused) => {
+            for error in refused.errors() {
                 tracing::error!("nothing was changed: {error}");
             }
         }
     }
     notify_service_manager("READY=1");
+    loaded
+}
+
+/// Host names of trunks are resolved by the system, which may take its time.
+async fn read_again(named: Option<&Path>, state_directory: &Path) -> Result<Config, Vec<ConfigError>> {
+    let (path, directory) = (named.map(Path::to_owned), state_directory.to_owned());
+    let search = tokio::task::spawn_blocking(move || Config::search(path.as_deref(), &directory));
+    search.await.unwrap_or_else(|_| {
+        Err(vec![ConfigError {
+            file: named.map(Path::to_owned).unwrap_or_default(),
+            line: 0,
+            key: String::new(),
+            wrong: "cannot be read by a defect".to_owned(),
+            right: "its panic stands in the log".to_owned(),
+        }])
+    })
 }
 
 fn refuse(errors: &[ConfigError]) -> ExitCode {

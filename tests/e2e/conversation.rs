@@ -73,6 +73,11 @@ impl Conversation {
         [call, callees["id"].as_str().expect("an id").to_owned()]
     }
 
+    /// The state of a call.
+    pub(crate) fn state(&self, call: &str) -> Value {
+        http::get(&format!("/v1/calls/{call}"), Some(TOKEN)).json()["state"].clone()
+    }
+
     /// An operation of an application on a call.
     pub(crate) fn ask(&self, call: &str, operation: &str, body: &Value) {
         let answer = http::post(&format!("/v1/calls/{call}/{operation}"), TOKEN, body);

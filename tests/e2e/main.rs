@@ -30,6 +30,7 @@ mod phones;
 mod quality;
 mod recovery;
 mod registration;
+mod reload;
 mod rtcp_storm;
 mod sipvicious;
 mod srtp;

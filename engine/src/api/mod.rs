@@ -13,6 +13,7 @@ mod openapi;
 mod operate;
 mod problem;
 mod read;
+mod reload;
 mod serve;
 mod shape;
 mod timestamp;
@@ -34,14 +35,16 @@ pub use self::access::Access;
 use self::access::Caller;
 use self::problem::Problem;
 pub use self::serve::serve;
-use crate::driver::clock;
 use crate::driver::refusals::Refusals;
+use crate::driver::{Reloader, clock};
 use crate::handle::Engine;
 
 /// What the handlers share.
 struct State {
     engine: Engine,
     access: Access,
+    /// Who reads the configuration again.
+    reloader: Option<Reloader>,
     anchor: timestamp::Anchor,
     /// Places for event streams.
     sockets: Arc<Semaphore>,
@@ -53,10 +56,11 @@ struct State {
 type Shared = Arc<State>;
 
 impl State {
-    fn new(engine: Engine, access: Access) -> Self {
+    fn new(engine: Engine, access: Access, reloader: Option<Reloader>) -> Self {
         Self {
             engine,
             access,
+            reloader,
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
             closing: watch::Sender::new(false),
@@ -71,9 +75,10 @@ impl State {
     }
 }
 
-/// The API as a service, without the server's own limits on time and connections: see [`serve`].
-pub fn router(engine: Engine, access: Access) -> Router {
-    routes(Arc::new(State::new(engine, access)))
+/// The API as a service, without the server's own limits on time and connections: see [`serve`]. Without a `reloader` the
+/// configuration is not read again.
+pub fn router(engine: Engine, access: Access, reloader: Option<Reloader>) -> Router {
+    routes(Arc::new(State::new(engine, access, reloader)))
 }
 
 fn routes(shared: Shared) -> Router {
@@ -86,6 +91,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(read::trunks))
         .routes(routes!(read::parked))
         .routes(routes!(events::events))
+        .routes(routes!(reload::reload))
         .split_for_parts();
     let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
     let serve_document = move || {

@@ -259,7 +259,7 @@ fn prefers_async(headers: &HeaderMap) -> bool {
 }
 
 /// The JSON of the body; an empty body is an empty object.
-async fn argument<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+pub(super) async fn argument<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
     let too_large = || Problem::http(StatusCode::PAYLOAD_TOO_LARGE, "A body has at most 1 MB.");
     if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
@@ -354,7 +354,7 @@ const RESPOND_ASYNC: &str = "respond-async";
 const BODY_MAX: Duration = Duration::from_secs(10);
 
 /// How long a reply is waited for: a transaction of SIP ends after 64·T1 = 32 s (RFC 3261 §17).
-const REPLY_MAX: Duration = Duration::from_secs(40);
+pub(super) const REPLY_MAX: Duration = Duration::from_secs(40);
 
 #[cfg(test)]
 mod tests {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::config::ConfigError;
 use crate::switch::{CallState, LineError, Refusal};
 
 /// An error as it is answered.
@@ -27,7 +28,35 @@ pub(super) struct Problem {
     state_mode: Option<&'static str>,
     /// Operations that this application could do with the call at that moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    allowed: Option<Vec<&'static str>>,
+    #[schema(value_type = Option<Vec<String>>)]
+    allowed: Option<Box<[&'static str]>>,
+    /// What is wrong in the configuration, each with its place; of `reload` alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Mistake>>)]
+    errors: Option<Box<Mistakes>>,
+}
+
+/// Behind one pointer: most problems have none.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[serde(transparent)]
+struct Mistakes(Vec<Mistake>);
+
+/// One thing wrong in the configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub(super) struct Mistake {
+    /// The file.
+    #[schema(example = "/etc/trunkline/trunkline.toml")]
+    file: String,
+    /// The line, from 1; 0: the file as a whole, or a key that is not written.
+    #[schema(example = 12)]
+    line: usize,
+    /// The key with the name of its table; empty where the text is no TOML.
+    #[schema(example = "sip.listen")]
+    key: String,
+    /// What is wrong.
+    wrong: String,
+    /// What would be right.
+    right: String,
 }
 
 impl Problem {
@@ -48,6 +77,7 @@ impl Problem {
             StatusCode::NOT_FOUND => "not-found",
             StatusCode::METHOD_NOT_ALLOWED => "method-not-allowed",
             StatusCode::REQUEST_TIMEOUT => "request-timeout",
+            StatusCode::CONFLICT => "conflict",
             StatusCode::PAYLOAD_TOO_LARGE => "content-too-large",
             StatusCode::MISDIRECTED_REQUEST => "misdirected-request",
             StatusCode::UPGRADE_REQUIRED => "upgrade-required",
@@ -62,6 +92,18 @@ impl Problem {
         Self::with(status, LineError::InvalParam.name(), detail)
     }
 
+    /// The same with what is wrong in the configuration.
+    pub(super) fn with_errors(self, errors: &[ConfigError]) -> Self {
+        let mistake = |error: &ConfigError| Mistake {
+            file: error.file.display().to_string(),
+            line: error.line,
+            key: error.key.clone(),
+            wrong: error.wrong.clone(),
+            right: error.right.clone(),
+        };
+        Self { errors: Some(Box::new(Mistakes(errors.iter().map(mistake).collect()))), ..self }
+    }
+
     fn with(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or("Error"),
@@ -71,6 +113,7 @@ impl Problem {
             state: None,
             state_mode: None,
             allowed: None,
+            errors: None,
         }
     }
 }
@@ -94,7 +137,7 @@ impl From<Refusal> for Problem {
             };
             problem.state = Some(state.name());
             problem.state_mode = state.mode_name();
-            problem.allowed = Some(allowed);
+            problem.allowed = Some(allowed.into());
         }
         problem
     }

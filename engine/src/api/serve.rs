@@ -19,9 +19,11 @@ use tokio::time::{sleep, timeout};
 
 use super::access::Source;
 use super::{Access, Shared, State};
+use crate::driver::Reloader;
 use crate::handle::Engine;
 
-/// Serves the API until `shutdown`, then ends the connections: requests in hand are answered, event streams closed.
+/// Serves the API until `shutdown`, then ends the connections: requests in hand are answered, event streams closed. Without a
+/// `reloader` the configuration is not read again.
 ///
 /// # Errors
 /// The listener cannot accept at all.
@@ -29,9 +31,10 @@ pub async fn serve(
     listener: TcpListener,
     engine: Engine,
     access: Access,
+    reloader: Option<Reloader>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let shared: Shared = Arc::new(State::new(engine, access));
+    let shared: Shared = Arc::new(State::new(engine, access, reloader));
     let service = TowerToHyperService::new(super::routes(Arc::clone(&shared)));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::state_dir::{ADMIN_TOKEN_FILE, keep};
-use super::{App, Config, ConfigError, Line, Secret, lines};
+use super::{App, BUILT_IN, Config, ConfigError, Line, Secret, lines};
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
@@ -39,7 +39,7 @@ impl Config {
             lines: vec!["*".to_owned()],
             privilege: CallPrivilege::Owner,
         };
-        let defaults = Self::parse(Path::new("built-in"), "")?;
+        let defaults = Self::parse(Path::new(BUILT_IN), "")?;
         Ok(Self { file: None, first_start, lines, apps: vec![app], ..defaults })
     }
 }

@@ -13,6 +13,7 @@ use trunkline_media::kernel::Hook;
 use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
 
+use super::key_lines::KeyLines;
 use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
@@ -68,6 +69,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         completion: completion(root.table("completion")),
         limits,
         log: log(root.table("log")),
+        key_lines: KeyLines::default(),
     };
     root.close();
     config

@@ -36,6 +36,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod features;
+mod key_lines;
 mod limits;
 mod lines;
 mod locations;
@@ -47,6 +48,8 @@ mod section;
 mod setup;
 mod state_dir;
 mod trunks;
+
+use self::key_lines::KeyLines;
 
 pub use self::check::{Checked, check};
 pub use self::error::ConfigError;
@@ -93,6 +96,7 @@ pub struct Config {
     pub limits: Limits,
     /// Logs.
     pub log: Log,
+    key_lines: KeyLines,
 }
 
 /// `[sip]`.
@@ -174,6 +178,13 @@ pub struct App {
     pub lines: Vec<String>,
     /// Its privilege on calls that it did not make.
     pub privilege: CallPrivilege,
+}
+
+impl App {
+    /// Whether it opens every line as owner: then it may have the configuration read again.
+    pub fn is_operator(&self) -> bool {
+        self.privilege == CallPrivilege::Owner && self.lines.iter().any(|line| line == "*")
+    }
 }
 
 /// `[store]`.
@@ -330,8 +341,26 @@ impl Config {
             report.refuse(&error.span().unwrap_or(0..0), "", error.message().replace('\n', ", "), right);
         }
         let config = engine::read(section::Section::root(table.get_ref(), &report));
+        let key_lines = KeyLines::read(table.get_ref(), &report);
         let errors = report.into_errors();
-        if errors.is_empty() { Ok(Self { file: Some(file.to_owned()), ..config }) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(Self { file: Some(file.to_owned()), key_lines, ..config })
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// That something is wrong with a key, though it is well-formed. Of an application, `app.0.name` is the name of the first.
+    pub(crate) fn refuse(&self, key: &str, wrong: &str, right: &str) -> ConfigError {
+        let name: String =
+            key.split('.').filter(|part| part.parse::<usize>().is_err()).collect::<Vec<_>>().join(".");
+        ConfigError {
+            file: self.file.clone().unwrap_or_else(|| PathBuf::from(BUILT_IN)),
+            line: self.key_lines.find(key),
+            key: name,
+            wrong: wrong.to_owned(),
+            right: right.to_owned(),
+        }
     }
 }
 
@@ -363,6 +392,9 @@ fn read_text(path: &Path) -> Result<String, Vec<ConfigError>> {
         Err(error) => refuse(format!("cannot be read: {error}"), "name a readable file with --config"),
     }
 }
+
+/// The name of the built-in default in errors.
+const BUILT_IN: &str = "built-in";
 
 /// Where a configuration is looked for.
 const SEARCHED: [&str; 2] = ["trunkline.toml", "/etc/trunkline/trunkline.toml"];

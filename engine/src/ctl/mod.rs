@@ -4,6 +4,8 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 
+use serde_json::{Map, Value};
+
 use self::client::Client;
 use crate::cli::{Ask, Ctl};
 use crate::config;
@@ -65,6 +67,7 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Registrations => client.get("/v1/registrations").await?,
         Ask::Trunks => client.get("/v1/trunks").await?,
         Ask::Parked => client.get("/v1/parked").await?,
+        Ask::Reload => client.post("/v1/reload", &Value::Object(Map::new())).await?,
         Ask::Operate(operate) => {
             let (path, body) = operate::request(operate);
             client.post(&path, &body).await?

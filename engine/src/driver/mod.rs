@@ -21,6 +21,7 @@ mod presence;
 mod recovery;
 pub(crate) mod refusals;
 mod relay;
+mod reload;
 mod routing_table;
 mod start;
 mod store;
@@ -31,5 +32,6 @@ pub(crate) mod worker;
 
 pub(crate) use kernel::probe as probe_kernel;
 pub(crate) use notify::notify_service_manager;
+pub use reload::{Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
 pub use start::{Running, StartError};
 pub use store::StoreError;

@@ -30,6 +30,7 @@ use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
 use super::recovery::recover;
 use super::relay::Relays;
+use super::reload::{Loaded, ReloadError, needs_restart};
 use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
 use super::switch::{self as switch_loop, SwitchInput, Waiting};
@@ -43,7 +44,7 @@ use crate::switch::ids::AppId;
 /// How often a draining engine looks whether its last call has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
 
-/// Why an engine did not start or reload.
+/// Why an engine did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// An address could not be bound.
@@ -76,9 +77,6 @@ pub enum StartError {
     /// The kernel gave no random numbers.
     #[error("no random numbers: {0}")]
     Random(String),
-    /// The reload changes what only a restart can change.
-    #[error("{0} cannot change while the engine runs: restart it")]
-    NeedsRestart(&'static str),
 }
 
 /// An engine with its threads.
@@ -219,14 +217,17 @@ impl Running {
         self.lifeline.cut().await;
     }
 
-    /// Takes a changed configuration, all or nothing. Calls that are up stay as they are.
+    /// Takes a changed configuration, all or nothing. Calls, registrations and subscriptions stay as they are.
     ///
     /// # Errors
-    /// [`StartError::NeedsRestart`] when listeners, worker counts, media ports or the set of applications change.
-    pub async fn reload(&mut self, config: Config) -> Result<(), StartError> {
-        if let Some(what) = needs_restart(&self.config, &config) {
-            return Err(StartError::NeedsRestart(what));
+    /// [`ReloadError::NeedsRestart`] when listeners, worker counts, media ports, the set of applications or other things change
+    /// that only a start can set; nothing is changed then.
+    pub async fn reload(&mut self, config: Config) -> Result<Loaded, ReloadError> {
+        let errors = needs_restart(&self.config, &config);
+        if !errors.is_empty() {
+            return Err(ReloadError::NeedsRestart(errors));
         }
+        let loaded = Loaded::from(&config);
         let setup = Box::new(config.setup());
         // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
         drop(self.shared.switch.send(SwitchInput::Reconfigure(setup)).await);
@@ -235,7 +236,7 @@ impl Running {
         self.shared.connections.set_limits(config.limits.connections);
         self.shared.apps.store(Arc::new(apps(&config)));
         self.config = config;
-        Ok(())
+        Ok(loaded)
     }
 
     /// Refuses calls from here on and waits until the last one has ended, or for `at_most`.
@@ -357,35 +358,9 @@ fn apps(config: &Config) -> Vec<AppIdentity> {
         id: AppId(id),
         name: Arc::clone(&app.name),
         token: Arc::clone(&app.token.0),
+        is_operator: app.is_operator(),
     };
     (0..).zip(&config.apps).map(identity).collect()
-}
-
-/// What differs between two configurations that a running engine cannot change.
-fn needs_restart(running: &Config, wanted: &Config) -> Option<&'static str> {
-    let names = |config: &Config| config.apps.iter().map(|app| Arc::clone(&app.name)).collect::<Vec<_>>();
-    let differs = [
-        ("sip.listen", running.sip.listen != wanted.sip.listen),
-        ("sip.workers", running.sip.workers != wanted.sip.workers),
-        ("sip.domains", running.sip.domains != wanted.sip.domains),
-        ("sip.realm", running.sip.realm != wanted.sip.realm),
-        ("sip.dscp", running.sip.dscp != wanted.sip.dscp),
-        ("sip.advertise", running.sip.advertise != wanted.sip.advertise),
-        ("media.listen", running.media.listen != wanted.media.listen),
-        ("media.ports", running.media.ports != wanted.media.ports),
-        ("media.dscp", running.media.dscp != wanted.media.dscp),
-        ("media.continuity", running.media.continuity != wanted.media.continuity),
-        (
-            "media.kernel",
-            (running.media.kernel, running.media.kernel_hook, &running.media.kernel_interfaces)
-                != (wanted.media.kernel, wanted.media.kernel_hook, &wanted.media.kernel_interfaces),
-        ),
-        ("media.workers", running.media.workers != wanted.media.workers),
-        ("api.listen", running.api.listen != wanted.api.listen),
-        ("store.url", running.store != wanted.store),
-        ("the list of applications", names(running) != names(wanted)),
-    ];
-    differs.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
 }
 
 /// Media goes nowhere where the engine itself listens.
@@ -411,17 +386,50 @@ fn seed() -> Result<[u8; 32], StartError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switch::{CompletionMode, ForwardEntry, ForwardMode, Operation, Outcome};
+    use crate::switch::{CallState, CompletionMode, ForwardEntry, ForwardMode, Operation, Outcome};
 
-    fn configuration() -> Config {
+    fn text() -> String {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port");
         let port = socket.local_addr().expect("it is bound").port();
-        let text = format!(
+        format!(
             "[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\nworkers = 1\n[media]\nlisten = \"127.0.0.1\"\nworkers = 1\n\
              [api]\nlisten = \"off\"\n[[app]]\nname = \"crm\"\ntoken = \"token-of-a-test-that-is-long-enough\"\nlines = [\"*\"]\n\
              privilege = \"owner\"\n[[line]]\naddress = \"2001\"\nkind = \"local\"\n[[line]]\naddress = \"2002\"\nkind = \"local\"\n"
+        )
+    }
+
+    fn parse(text: &str) -> Config {
+        Config::parse(Path::new("t.toml"), text).expect("it is good")
+    }
+
+    #[tokio::test]
+    async fn a_reload_is_taken_as_a_whole_or_not_at_all() {
+        let directory = std::env::temp_dir().join(format!("trunkline-reload-{}", std::process::id()));
+        let app = AppId(0);
+        let text = text();
+        let mut running = Running::start(parse(&text), &directory).expect("it starts");
+        let engine = running.engine().clone();
+        let call = Operation::MakeCall { line: "2001".into(), to: "2002".to_owned(), params: None };
+        let Ok(Outcome::Call(call)) = engine.request(app, call).await else { panic!("no call") };
+        let lines = async || engine.view(move |switch| switch.lines(app).len()).await;
+
+        let wanted = format!("{text}[[line]]\naddress = \"2003\"\nkind = \"local\"\n")
+            .replace("-of-a-", "-of-another-");
+        let too_much = wanted.replace("workers = 1", "workers = 2");
+        let refused = running.reload(parse(&too_much)).await.expect_err("workers do not change");
+        assert_eq!(refused.errors().len(), 2, "{refused}");
+        assert_eq!((lines().await, &*engine.apps()[0].token), (Ok(2), "token-of-a-test-that-is-long-enough"));
+
+        let loaded = running.reload(parse(&wanted)).await.expect("it is taken");
+        assert_eq!((loaded.lines, loaded.apps), (3, 1));
+        assert_eq!(
+            (lines().await, &*engine.apps()[0].token),
+            (Ok(3), "token-of-another-test-that-is-long-enough")
         );
-        Config::parse(Path::new("t.toml"), &text).expect("it is good")
+        let view = engine.view(move |switch| switch.call(app, call)).await.expect("it runs");
+        assert!(view.is_some_and(|call| call.state != CallState::Idle), "the call stays");
+        running.stop().await;
+        drop(std::fs::remove_dir_all(&directory));
     }
 
     #[tokio::test]
@@ -431,7 +439,8 @@ mod tests {
         let entries =
             vec![ForwardEntry { mode: ForwardMode::NoAnsw, caller: None, destination: Some("2001".into()) }];
 
-        let running = Running::start(configuration(), &directory).expect("it starts");
+        let text = text();
+        let running = Running::start(parse(&text), &directory).expect("it starts");
         let engine = running.engine();
         let forward = Operation::Forward { line: "2002".into(), entries: entries.clone(), rings: Some(7) };
         assert_eq!(engine.request(app, forward).await, Ok(Outcome::Done));
@@ -441,7 +450,7 @@ mod tests {
         let Ok(Outcome::Completion(id)) = engine.request(app, complete).await else { panic!("no request") };
         running.stop().await;
 
-        let running = Running::start(configuration(), &directory).expect("it starts again");
+        let running = Running::start(parse(&text), &directory).expect("it starts again");
         let lines = running.engine().view(move |switch| switch.lines(app)).await.expect("it runs");
         assert_eq!((&lines[1].forwarding, lines[1].rings), (&entries, 7));
         assert_eq!(lines[0].completions, [id]);

@@ -49,6 +49,8 @@ pub struct AppIdentity {
     pub name: Arc<str>,
     /// Its bearer token.
     pub token: Arc<str>,
+    /// Whether it opens every line as owner: then it may have the configuration read again.
+    pub is_operator: bool,
 }
 
 impl std::fmt::Debug for AppIdentity {

@@ -44,7 +44,7 @@ async fn nothing_is_told_without_a_token() {
             assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
         }
     }
-    for path in ["/v1/lines/1001/make-call", "/v1/calls/c1/drop", "/v1/calls/c1/nothing"] {
+    for path in ["/v1/lines/1001/make-call", "/v1/calls/c1/drop", "/v1/calls/c1/nothing", "/v1/reload"] {
         assert_eq!(stage.post(path, "", "").await.problem().0, 401, "{path}");
     }
 }
@@ -190,6 +190,30 @@ async fn a_name_that_means_nothing_is_not_found() {
         let answer = stage.post(path, OWNER, "{}").await;
         assert_eq!(answer.problem(), (404, "not-found".into()), "{path}");
     }
+}
+
+#[tokio::test]
+async fn the_configuration_is_read_again_for_who_opens_every_line() {
+    let stage = Stage::new().await;
+    let reload = async |token| stage.post("/v1/reload", token, "").await;
+    assert_eq!(reload(MONITOR).await.problem(), (403, "notowner".into()));
+    assert_eq!(stage.post("/v1/reload", OWNER, r#"{"file":"/etc/passwd"}"#).await.problem().0, 422);
+    assert_eq!(stage.get("/v1/reload", OWNER).await.problem(), (405, "method-not-allowed".into()));
+    let taken = reload(OWNER).await;
+    let counts = json!({"file": "t.toml", "lines": 2, "trunks": 1, "routes": 0, "apps": 2});
+    assert_eq!((taken.status, taken.json()), (200, counts));
+    let wrong = reload(OWNER).await;
+    assert_eq!(wrong.problem(), (422, "invalparam".into()));
+    let place = |line: usize| json!({"file": "t.toml", "line": line, "key": "sip.listen", "wrong": "is wrong", "right": "write it right"});
+    assert_eq!(wrong.json()["errors"], json!([place(3), place(7)]));
+    let line = |line| format!("t.toml:{line}: sip.listen: is wrong; write it right");
+    assert_eq!(wrong.json()["detail"], format!("Nothing was changed.\n{}\n{}.", line(3), line(7)));
+    let restart = reload(OWNER).await;
+    assert_eq!(
+        (restart.problem(), restart.json()["errors"].clone()),
+        ((409, "conflict".into()), json!([place(2)]))
+    );
+    assert_eq!(reload(OWNER).await.problem(), (503, "uninitialized".into()));
 }
 
 #[tokio::test]
@@ -432,6 +456,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/lines/{line}",
         "/v1/parked",
         "/v1/registrations",
+        "/v1/reload",
         "/v1/trunks",
     ];
     let on_lines = [
@@ -562,6 +587,9 @@ async fn ctl_says_what_the_daemon_says() {
         refused.starts_with("invalcallstate: ") && refused.ends_with("Allowed: drop, unhold."),
         "{refused}"
     );
+    ctl::run(command("reload")).await.unwrap();
+    let refused = ctl::run(command("reload")).await.unwrap_err().to_string();
+    assert!(refused.starts_with("invalparam: Nothing was changed.\nt.toml:3: sip.listen: "), "{refused}");
     let mut stranger = command("drop c1");
     stranger.token = Some("wrong".into());
     assert_eq!(

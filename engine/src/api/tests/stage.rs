@@ -18,13 +18,14 @@ use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use trunkline_sip::location::{Location, LocationLimits};
 
 use crate::api::{Access, serve};
-use crate::config::{Config, ConnectionLimits};
+use crate::config::{Config, ConfigError, ConnectionLimits};
 use crate::driver::clock;
 use crate::driver::event_log::EventLog;
 use crate::driver::metrics::Metrics;
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
+use crate::driver::{Loaded, ReloadError, ReloadRequest, Reloader};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::switch::{
     AppId, CallId, CallOperation, CallState, LineError, Message, Operation, Outcome, Refusal, Reply, Switch,
@@ -108,6 +109,7 @@ impl Stage {
             id: AppId(id),
             name: app.name.clone(),
             token: app.token.0.clone(),
+            is_operator: app.is_operator(),
         });
         let engine = Engine::new(Arc::new(Shared {
             switch,
@@ -122,9 +124,12 @@ impl Stage {
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let (reloader, requests) = Reloader::new();
+        tokio::spawn(reload(requests));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let served = tokio::spawn(serve(listener, engine, Access::from(&config.api), stopped));
+        let served =
+            tokio::spawn(serve(listener, engine, Access::from(&config.api), Some(reloader), stopped));
         Self { address, location, events, stop, served }
     }
 
@@ -245,6 +250,23 @@ async fn play(
             | SwitchInput::Sip(_)
             | SwitchInput::Stop => panic!("{input:?}"),
         }
+    }
+}
+
+/// The first reload is taken, the second finds two mistakes, the third needs a restart; then the engine stops.
+async fn reload(mut requests: mpsc::Receiver<ReloadRequest>) {
+    let error = |line| ConfigError {
+        file: "t.toml".into(),
+        line,
+        key: "sip.listen".to_owned(),
+        wrong: "is wrong".to_owned(),
+        right: "write it right".to_owned(),
+    };
+    let loaded = Loaded { file: Some("t.toml".into()), lines: 2, trunks: 1, routes: 0, apps: 2 };
+    let wrong = ReloadError::Wrong(vec![error(3), error(7)]);
+    for outcome in [Ok(loaded), Err(wrong), Err(ReloadError::NeedsRestart(vec![error(2)]))] {
+        let Some(answer) = requests.recv().await else { return };
+        drop(answer.send(outcome));
     }
 }
 

@@ -60,6 +60,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         id: AppId(0),
         name: app.name.clone(),
         token: app.token.0.clone(),
+        is_operator: app.is_operator(),
     });
     let engine = Engine::new(Arc::new(Shared {
         switch,

@@ -1,0 +1,264 @@
+//! A changed configuration for a running engine: all of it is taken, or nothing.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::config::{Config, ConfigError};
+
+/// What was taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Loaded {
+    /// The file; `None`: the built-in default.
+    pub file: Option<PathBuf>,
+    /// How many lines it names.
+    pub lines: usize,
+    /// How many trunks.
+    pub trunks: usize,
+    /// How many routes.
+    pub routes: usize,
+    /// How many applications.
+    pub apps: usize,
+}
+
+impl From<&Config> for Loaded {
+    fn from(config: &Config) -> Self {
+        Self {
+            file: config.file.clone(),
+            lines: config.lines.len(),
+            trunks: config.trunks.len(),
+            routes: config.routes.len(),
+            apps: config.apps.len(),
+        }
+    }
+}
+
+/// Why nothing was taken. Everything is as it was.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReloadError {
+    /// The configuration is wrong: everything that is, in the order of its lines.
+    Wrong(Vec<ConfigError>),
+    /// It changes what only a restart can change: each such key.
+    NeedsRestart(Vec<ConfigError>),
+    /// [`RELOADS_WAITING_MAX`] reloads wait already.
+    Busy,
+    /// The engine stops.
+    Stopping,
+}
+
+impl ReloadError {
+    /// What is wrong, and where.
+    pub fn errors(&self) -> &[ConfigError] {
+        match self {
+            Self::Wrong(errors) | Self::NeedsRestart(errors) => errors,
+            Self::Busy | Self::Stopping => &[],
+        }
+    }
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(errors) | Self::NeedsRestart(errors) => {
+                let texts: Vec<_> = errors.iter().map(ConfigError::to_string).collect();
+                f.write_str(&texts.join("\n"))
+            }
+            Self::Busy => f.write_str("other reloads wait already"),
+            Self::Stopping => f.write_str("the engine is stopping"),
+        }
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// A wish that the configuration be read again; who has it fulfilled says here what came of it.
+pub type ReloadRequest = oneshot::Sender<Result<Loaded, ReloadError>>;
+
+/// Asks whoever runs the engine to read its configuration again. Clones ask the same one.
+#[derive(Clone, Debug)]
+pub struct Reloader(mpsc::Sender<ReloadRequest>);
+
+impl Reloader {
+    /// The two ends: who asks, and what is asked.
+    pub fn new() -> (Self, mpsc::Receiver<ReloadRequest>) {
+        let (sender, requests) = mpsc::channel(RELOADS_WAITING_MAX);
+        (Self(sender), requests)
+    }
+
+    /// Has the configuration read again, and waits for what comes of it.
+    ///
+    /// # Errors
+    /// [`ReloadError`]; everything is as it was then.
+    pub async fn reload(&self) -> Result<Loaded, ReloadError> {
+        let (answer, loaded) = oneshot::channel();
+        self.0.try_send(answer).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => ReloadError::Busy,
+            mpsc::error::TrySendError::Closed(_) => ReloadError::Stopping,
+        })?;
+        loaded.await.unwrap_or(Err(ReloadError::Stopping))
+    }
+}
+
+/// What differs between two configurations that a running engine cannot change.
+pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigError> {
+    let (sip, other_sip) = (&running.sip, &wanted.sip);
+    let (media, other_media) = (&running.media, &wanted.media);
+    let (api, other_api) = (&running.api, &wanted.api);
+    let differs = [
+        ("sip.listen", sip.listen != other_sip.listen),
+        ("sip.workers", sip.workers != other_sip.workers),
+        ("sip.domains", sip.domains != other_sip.domains),
+        ("sip.realm", sip.realm != other_sip.realm),
+        ("sip.dscp", sip.dscp != other_sip.dscp),
+        ("sip.advertise", sip.advertise != other_sip.advertise),
+        ("media.listen", media.listen != other_media.listen),
+        ("media.ports", media.ports != other_media.ports),
+        ("media.dscp", media.dscp != other_media.dscp),
+        ("media.continuity", media.continuity != other_media.continuity),
+        ("media.kernel", media.kernel != other_media.kernel),
+        ("media.kernel_hook", media.kernel_hook != other_media.kernel_hook),
+        ("media.kernel_interfaces", media.kernel_interfaces != other_media.kernel_interfaces),
+        ("media.workers", media.workers != other_media.workers),
+        ("api.listen", api.listen != other_api.listen),
+        ("api.hosts", api.hosts != other_api.hosts),
+        ("api.origins", api.origins != other_api.origins),
+        ("store.url", running.store != wanted.store),
+        ("log.format", running.log.format != wanted.log.format),
+        ("log.level", running.log.level != wanted.log.level),
+    ];
+    let refuse = |key: &str| {
+        wanted.refuse(key, "cannot change while the engine runs", "restart it, or write what it was")
+    };
+    let mut errors: Vec<_> =
+        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| refuse(key)).collect();
+    // Handles and events of applications are numbered by their place.
+    let names = |config: &Config| config.apps.iter().map(|app| app.name.clone()).collect::<Vec<_>>();
+    let (were, are) = (names(running), names(wanted));
+    if were != are {
+        let same = were.iter().zip(&are).take_while(|(one, other)| one == other).count();
+        errors.push(wanted.refuse(
+            &format!("app.{same}.name"),
+            "applications cannot come, go or change places while the engine runs",
+            "restart it, or name them as they were",
+        ));
+    }
+    errors.sort_by_key(|error| error.line);
+    errors
+}
+
+/// Reloads that wait at once; each reads the whole file.
+pub const RELOADS_WAITING_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const BEFORE: &str = "[sip]\nworkers = 1\n[media]\nworkers = 1\n[api]\n[log]\n[[app]]\nname = \"crm\"\n\
+                          token = \"a\"\nlines = [\"*\"]\n[[app]]\nname = \"desk\"\ntoken = \"b\"\nlines = [\"*\"]\n";
+
+    fn parse(text: &str) -> Config {
+        Config::parse(Path::new("t.toml"), text).expect(text)
+    }
+
+    /// The keys that stand in the way, each with its line.
+    fn refused(after: &str) -> Vec<(usize, String)> {
+        let errors = needs_restart(&parse(BEFORE), &parse(after));
+        for error in &errors {
+            assert!(error.to_string().starts_with("t.toml"), "{error}");
+        }
+        errors.into_iter().map(|error| (error.line, error.key)).collect()
+    }
+
+    #[test]
+    fn every_key_that_only_a_restart_can_change_is_named_with_its_line() {
+        for (table, line, text) in [
+            ("sip", 2, "listen = [\"udp:127.0.0.1:5070\"]"),
+            ("sip", 2, "domains = [\"pbx.example\"]\nrealm = \"trunkline\""),
+            ("sip", 2, "realm = \"pbx.example\""),
+            ("sip", 2, "dscp = 0"),
+            ("sip", 2, "advertise = \"192.0.2.1\""),
+            ("media", 4, "listen = \"127.0.0.1\""),
+            ("media", 4, "ports = \"20000-20099\""),
+            ("media", 4, "dscp = 0"),
+            ("media", 4, "continuity = false"),
+            ("media", 4, "kernel = \"off\""),
+            ("media", 4, "kernel_hook = \"tc\""),
+            ("media", 4, "kernel_interfaces = [\"eth0\"]"),
+            ("api", 6, "listen = \"off\""),
+            ("api", 6, "hosts = [\"pbx.example\"]"),
+            ("api", 6, "origins = [\"https://crm.example\"]"),
+            ("log", 7, "format = \"json\""),
+            ("log", 7, "level = \"debug\""),
+        ] {
+            let header = format!("[{table}]\n");
+            let after = BEFORE.replace(&header, &format!("{header}{text}\n"));
+            let key = text.split(' ').next().unwrap();
+            assert_eq!(refused(&after), [(line, format!("{table}.{key}"))], "{text}");
+        }
+        let workers = BEFORE.replace("workers = 1", "workers = 2");
+        assert_eq!(refused(&workers), [(2, "sip.workers".to_owned()), (4, "media.workers".to_owned())]);
+        let store = format!("[store]\nurl = \"sqlite:other.db\"\n{BEFORE}");
+        assert_eq!(refused(&store), [(2, "store.url".to_owned())]);
+    }
+
+    #[test]
+    fn a_key_that_was_taken_out_is_named_with_its_table() {
+        let before = BEFORE.replace("[media]\n", "[media]\ndscp = 0\n");
+        let errors = needs_restart(&parse(&before), &parse(BEFORE));
+        assert_eq!(errors.len(), 1);
+        assert_eq!((errors[0].line, &*errors[0].key), (3, "media.dscp"));
+        let errors = needs_restart(&parse("[store]\nurl = \"sqlite:other.db\"\n"), &parse(""));
+        assert_eq!(
+            errors[0].to_string(),
+            "t.toml: store.url: cannot change while the engine runs; restart it, or write what it was"
+        );
+    }
+
+    #[test]
+    fn applications_keep_their_places() {
+        assert_eq!(refused(&BEFORE.replace("\"desk\"", "\"wallboard\"")), [(12, "app.name".to_owned())]);
+        let more = format!("{BEFORE}[[app]]\nname = \"third\"\ntoken = \"c\"\nlines = []\n");
+        assert_eq!(refused(&more), [(16, "app.name".to_owned())]);
+        let (fewer, _) = BEFORE.rsplit_once("[[app]]").unwrap();
+        assert_eq!(refused(fewer), [(7, "app.name".to_owned())]);
+    }
+
+    #[test]
+    fn what_else_changes_needs_no_restart() {
+        let after = BEFORE.replace("token = \"a\"", "token = \"c\"\nprivilege = \"monitor\"");
+        let after = format!(
+            "{after}[[line]]\naddress = \"1001\"\nkind = \"local\"\n[[trunk]]\nname = \"carrier\"\npeer = \"udp:192.0.2.1\"\n\
+             [[route]]\nmatch = \"^0\"\nto = \"trunk:carrier\"\n[limits]\ncalls = 5\n[park]\nslots = \"\"\n\
+             [conference]\nmax_parties = 3\n[forward]\nring_s = 5\n[completion]\nmax = 1\n[location]\ncountry_code = 49\narea_code = \"30\"\n"
+        );
+        let after = after.replace("[media]\n", "[media]\nsilence_timeout_s = 5\ntones = \"de\"\n");
+        assert_eq!(refused(&after.replace("[sip]\n", "[sip]\nring_timeout_s = 5\n")), []);
+    }
+
+    #[tokio::test]
+    async fn who_asks_is_answered_refused_or_told_that_nobody_is_there() {
+        let (reloader, mut requests) = Reloader::new();
+        let waiting: Vec<_> = (0..RELOADS_WAITING_MAX)
+            .map(|_| {
+                let reloader = reloader.clone();
+                tokio::spawn(async move { reloader.reload().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert_eq!(reloader.reload().await, Err(ReloadError::Busy));
+        let loaded = Loaded::from(&parse(BEFORE));
+        assert_eq!((loaded.lines, loaded.apps), (0, 2));
+        requests.recv().await.unwrap().send(Ok(loaded.clone())).unwrap();
+        drop(requests);
+        let mut outcomes = Vec::new();
+        for asked in waiting {
+            outcomes.push(asked.await.unwrap());
+        }
+        assert_eq!(outcomes[0], Ok(loaded));
+        assert!(outcomes[1..].iter().all(|outcome| *outcome == Err(ReloadError::Stopping)));
+        assert_eq!(reloader.reload().await, Err(ReloadError::Stopping));
+    }
+}

@@ -7,7 +7,7 @@ use super::{BODY_BYTES_MAX, Unreadable};
 pub struct CallCompletionState {
     /// `ready`: call now; else `queued`.
     pub is_ready: bool,
-    /// `cc-URI`: where to call, if it is said.
+    /// `cc-URI`: where to call, if it is said; without control characters.
     pub uri: Option<String>,
 }
 
@@ -32,7 +32,8 @@ impl CallCompletionState {
                 });
             } else if name.eq_ignore_ascii_case("cc-uri") {
                 let bare = value.strip_prefix('<').and_then(|value| value.split('>').next());
-                uri = Some(bare.unwrap_or(value).to_owned());
+                let said = bare.unwrap_or(value);
+                uri = (!said.contains(char::is_control)).then(|| said.to_owned());
             }
         }
         Ok(Self { is_ready: is_ready.ok_or(Unreadable::Foreign)?, uri })
@@ -68,6 +69,12 @@ mod tests {
     fn others_write_it_in_their_way() {
         let read = CallCompletionState::parse(b"CC-State :Ready\ncc-uri:sip:b@pbx\nx-foo: 1\n").unwrap();
         assert_eq!((read.is_ready, read.uri.as_deref()), (true, Some("sip:b@pbx")));
+    }
+
+    #[test]
+    fn a_uri_that_would_break_a_header_is_not_heard() {
+        let read = CallCompletionState::parse(b"cc-state: queued\r\ncc-URI: <sip:a\rRoute: x>\r\n").unwrap();
+        assert_eq!((read.is_ready, read.uri), (false, None));
     }
 
     #[test]

@@ -136,6 +136,36 @@ fn a_lamp_blinks_shines_and_goes_out() {
     }
 }
 
+#[test]
+fn a_lamp_goes_on_through_reloads() {
+    let (mut lab, tag) = watched(4);
+    lab.run_ms(1_000);
+    for calls_max in 10..20 {
+        lab.reload(|setup| setup.calls_max = calls_max);
+        lab.run_ms(200);
+        told(&mut lab);
+    }
+    let phase = |lab: &mut Lab| {
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            lab.run_ms(400);
+            seen.extend(told(lab));
+        }
+        seen.last().map(|(info, _)| info.dialogs[0].phase)
+    };
+    lab.call("alice", "1002");
+    assert_eq!(phase(&mut lab), Some(DialogPhase::Early));
+    lab.reload(|setup| setup.calls_max = 20);
+    lab.answer("bob");
+    assert_eq!(phase(&mut lab), Some(DialogPhase::Confirmed));
+    lab.hang_up("alice");
+    assert_eq!(phase(&mut lab), Some(DialogPhase::Terminated));
+    lab.sends("lamp", &subscribe(3, &tag, 0, ""));
+    lab.run_ms(50);
+    told(&mut lab);
+    lab.nothing_left();
+}
+
 /// The value of an attribute of the first dialog.
 fn attribute<'a>(notify: &'a str, name: &str) -> &'a str {
     let (_, rest) = notify.split_once(&format!(" {name}=\"")).expect("the dialog is named");

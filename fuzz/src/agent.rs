@@ -65,7 +65,16 @@ impl Stage {
             connection: ConnectionId::default(),
         };
         let values = Default::default();
-        Self { now, agent, flow, legs: Vec::new(), usages: Vec::new(), over: HashSet::new(), values, tag: String::new() }
+        Self {
+            now,
+            agent,
+            flow,
+            legs: Vec::new(),
+            usages: Vec::new(),
+            over: HashSet::new(),
+            values,
+            tag: String::new(),
+        }
     }
 
     fn step(&mut self, step: &[u8]) {
@@ -98,8 +107,10 @@ impl Stage {
         if let (2000.., Some(leg)) = (number, leg) {
             let command = match number % 5 {
                 0 => Command::Enclose(leg, vec![("X-Line", number.to_string())]),
-                1 => Command::Identify(leg, Party { user: (number / 10 % 3).to_string(), ..Party::default() }),
-                2 => Command::Focus(leg, (number % 2 == 0).then(|| number.to_string())),
+                1 => {
+                    Command::Identify(leg, Party { user: (number / 10 % 3).to_string(), ..Party::default() })
+                }
+                2 => Command::Focus(leg, number.is_multiple_of(2).then(|| number.to_string())),
                 3 => Command::Digit(leg, (number / 10 % 256) as u8, 100),
                 _ => Command::UserToUser(leg, number.to_be_bytes().to_vec().into()),
             };
@@ -125,7 +136,7 @@ impl Stage {
                         target,
                         from: Party::default(),
                         to: Party::default(),
-                        offer: if number % 20 == 0 { description() } else { None },
+                        offer: if number.is_multiple_of(20) { description() } else { None },
                         max_forwards: 70,
                         headers: Vec::new(),
                         credentials: None,

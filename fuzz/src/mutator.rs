@@ -42,6 +42,17 @@ impl Mutator {
         input
     }
 
+    /// Checks so many inputs. One that breaks a rule is shown, and may go into the seeds.
+    ///
+    /// # Panics
+    /// As `check` does.
+    pub fn run(&mut self, inputs: usize, check: fn(&[u8])) {
+        for number in 0..inputs {
+            let checked = Checked { number, input: self.input() };
+            check(&checked.input);
+        }
+    }
+
     fn edit(&mut self, input: &mut Vec<u8>) {
         let at = self.below(input.len() + 1);
         let end = (at + self.below(40)).min(input.len());
@@ -77,6 +88,20 @@ impl Mutator {
         let mixed = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
+    }
+}
+
+/// An input while it is checked.
+struct Checked {
+    number: usize,
+    input: Vec<u8>,
+}
+
+impl Drop for Checked {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("a rule is broken by input {}: {}", self.number, self.input.escape_ascii());
+        }
     }
 }
 

@@ -1,9 +1,14 @@
 //! The fuzz checks of the message layer on edited torture messages: some thousands, the same each time.
 //!
 //! For longer runs there is `fuzz/src/bin/mutate.rs`.
+#![expect(clippy::disallowed_methods, reason = "where virtual time begins")]
 
 use std::path::Path;
 
+#[path = "../../fuzz/src/agent.rs"]
+pub mod agent;
+#[path = "../../fuzz/src/header.rs"]
+pub mod header;
 #[path = "../../fuzz/src/message.rs"]
 pub mod message;
 #[path = "../../fuzz/src/mutator.rs"]
@@ -49,11 +54,21 @@ fn edited_values_break_no_rule() {
 
 #[test]
 fn edited_session_descriptions_break_no_rule() {
-    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds/sdp");
     let seeds = ["offer.sdp", "hold.sdp", "sdes.sdp", "dtls.sdp"].map(|name| seeds.join(name));
     let seeds = seeds.map(|path| std::fs::read(path).expect("the seeds are part of the repository"));
     let mut mutator = mutator::Mutator::new(seeds.to_vec(), 20_261_121);
     for _ in 0..INPUTS / 4 {
         sdp::check(&mutator.input());
     }
+}
+
+/// Each agent lives through some minutes.
+#[test]
+fn edited_conversations_break_no_rule() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+    let mut mutator = mutator::Mutator::of_folders(&[&seeds.join("agent")], 20_261_122);
+    mutator.run(INPUTS / 8, agent::check);
+    let mut mutator = mutator::Mutator::of_folders(&[&seeds.join("header")], 20_261_122);
+    mutator.run(INPUTS / 8, header::check);
 }

@@ -33,6 +33,7 @@ use utoipa_axum::routes;
 
 pub use self::access::Access;
 use self::access::Caller;
+pub use self::operate::operation;
 use self::problem::Problem;
 pub use self::serve::serve;
 use crate::driver::refusals::Refusals;

@@ -94,31 +94,42 @@ pub(super) async fn line(
 ) -> Result<Response, Problem> {
     let (line, name) = segments(path)?;
     let prefer_async = prefers_async(request.headers());
-    let line: Arc<str> = line.into();
-    let operation = match &*name {
-        MAKE_CALL => argument::<MakeCall>(request).await?.on(line),
-        TRANSLATE_ADDRESS => argument::<TranslateAddress>(request).await?.on(line)?,
-        "forward" => argument::<Forward>(request).await?.on(line)?,
-        "pickup" => argument::<Pickup>(request).await?.on(line),
-        "unpark" => Operation::Unpark { line, from: argument::<Unpark>(request).await?.from.0 },
+    if !LINE_OPERATIONS.iter().any(|(known, ..)| *known == name) {
+        return Err(unknown_on_lines(&name));
+    }
+    let operation = on_line(&name, line.into(), &body(request).await?)?;
+    ask(&shared, &app, &name, operation, prefer_async).await
+}
+
+/// The operation with the arguments of the body.
+fn on_line(name: &str, line: Arc<str>, body: &[u8]) -> Result<Operation, Problem> {
+    Ok(match name {
+        MAKE_CALL => argument::<MakeCall>(body)?.on(line),
+        TRANSLATE_ADDRESS => argument::<TranslateAddress>(body)?.on(line)?,
+        "forward" => argument::<Forward>(body)?.on(line)?,
+        "pickup" => argument::<Pickup>(body)?.on(line),
+        "unpark" => Operation::Unpark { line, from: argument::<Unpark>(body)?.from.0 },
         "setup-conference" => {
-            let Nothing {} = argument(request).await?;
+            let Nothing {} = argument(body)?;
             Operation::SetupConferenceOnLine { line }
         }
-        "uncomplete-call" => argument::<UncompleteCall>(request).await?.on(line),
+        "uncomplete-call" => argument::<UncompleteCall>(body)?.on(line),
         "get-new-calls" => {
-            let Nothing {} = argument(request).await?;
+            let Nothing {} = argument(body)?;
             Operation::GetNewCalls { line }
         }
-        "open" => argument::<OpenLine>(request).await?.on(line)?,
+        "open" => argument::<OpenLine>(body)?.on(line)?,
         "close" => {
-            let Nothing {} = argument(request).await?;
+            let Nothing {} = argument(body)?;
             Operation::CloseLine { line }
         }
-        "set-status-messages" => argument::<SetStatusMessages>(request).await?.on(line),
-        other => return Err(unknown(other, &LINE_OPERATIONS.map(|(name, ..)| name))),
-    };
-    ask(&shared, &app, &name, operation, prefer_async).await
+        "set-status-messages" => argument::<SetStatusMessages>(body)?.on(line),
+        other => return Err(unknown_on_lines(other)),
+    })
+}
+
+fn unknown_on_lines(name: &str) -> Problem {
+    unknown(name, &LINE_OPERATIONS.map(|(name, ..)| name))
 }
 
 /// `POST /v1/calls/{call}/{operation}`.
@@ -129,72 +140,91 @@ pub(super) async fn call(
     request: Request,
 ) -> Result<Response, Problem> {
     let (call, name) = segments(path)?;
-    let Some(operation) = CallOperation::ALL.into_iter().find(|operation| operation.name() == name) else {
-        return Err(unknown(&name, &CallOperation::ALL.map(CallOperation::name)));
-    };
+    let operation = call_operation(&name)?;
     let call: CallId = call.parse().map_err(|()| LineError::InvalCallHandle)?;
     let prefer_async = prefers_async(request.headers());
-    let operation = on_call(operation, call, request).await?;
+    let operation = on_call(operation, call, &body(request).await?)?;
     ask(&shared, &app, &name, operation, prefer_async).await
 }
 
+fn call_operation(name: &str) -> Result<CallOperation, Problem> {
+    let named = CallOperation::ALL.into_iter().find(|operation| operation.name() == name);
+    named.ok_or_else(|| unknown(name, &CallOperation::ALL.map(CallOperation::name)))
+}
+
 /// The operation with the arguments of the body.
-async fn on_call(operation: CallOperation, call: CallId, request: Request) -> Result<Operation, Problem> {
+fn on_call(operation: CallOperation, call: CallId, body: &[u8]) -> Result<Operation, Problem> {
     Ok(match operation {
-        CallOperation::Accept => Operation::Accept(call, user_user(request).await?),
-        CallOperation::Answer => Operation::Answer(call, user_user(request).await?),
-        CallOperation::Drop => Operation::Drop(call, user_user(request).await?),
+        CallOperation::Accept => Operation::Accept(call, user_user(body)?),
+        CallOperation::Answer => Operation::Answer(call, user_user(body)?),
+        CallOperation::Drop => Operation::Drop(call, user_user(body)?),
         CallOperation::DeallocateCall
         | CallOperation::GetConfRelatedCalls
         | CallOperation::Hold
         | CallOperation::RemoveFromConference
         | CallOperation::SecureCall
         | CallOperation::Unhold => {
-            let Nothing {} = argument(request).await?;
+            let Nothing {} = argument(body)?;
             Operation::sample(operation, call, call)
         }
-        CallOperation::SwapHold => argument::<SwapHold>(request).await?.on(call)?,
-        CallOperation::Dial => Operation::Dial { call, digits: argument::<Dial>(request).await?.digits.0 },
-        CallOperation::BlindTransfer => {
-            Operation::BlindTransfer { call, to: argument::<To>(request).await?.to.0 }
-        }
-        CallOperation::Redirect => Operation::Redirect { call, to: argument::<To>(request).await?.to.0 },
+        CallOperation::SwapHold => argument::<SwapHold>(body)?.on(call)?,
+        CallOperation::Dial => Operation::Dial { call, digits: argument::<Dial>(body)?.digits.0 },
+        CallOperation::BlindTransfer => Operation::BlindTransfer { call, to: argument::<To>(body)?.to.0 },
+        CallOperation::Redirect => Operation::Redirect { call, to: argument::<To>(body)?.to.0 },
         CallOperation::SetupTransfer => {
-            Operation::SetupTransfer { call, to: argument::<Consult>(request).await?.to() }
+            Operation::SetupTransfer { call, to: argument::<Consult>(body)?.to() }
         }
         CallOperation::SetupConference => {
-            Operation::SetupConference { call, to: argument::<Consult>(request).await?.to() }
+            Operation::SetupConference { call, to: argument::<Consult>(body)?.to() }
         }
         CallOperation::PrepareAddToConference => {
-            Operation::PrepareAddToConference { call, to: argument::<Consult>(request).await?.to() }
+            Operation::PrepareAddToConference { call, to: argument::<Consult>(body)?.to() }
         }
-        CallOperation::CompleteTransfer => argument::<CompleteTransfer>(request).await?.on(call)?,
-        CallOperation::AddToConference => argument::<AddToConference>(request).await?.on(call)?,
-        CallOperation::Park => argument::<Park>(request).await?.on(call)?,
-        CallOperation::CompleteCall => argument::<CompleteCall>(request).await?.on(call)?,
-        CallOperation::Handoff => argument::<Handoff>(request).await?.on(call)?,
-        CallOperation::SetCallPrivilege => argument::<SetCallPrivilege>(request).await?.on(call)?,
+        CallOperation::CompleteTransfer => argument::<CompleteTransfer>(body)?.on(call)?,
+        CallOperation::AddToConference => argument::<AddToConference>(body)?.on(call)?,
+        CallOperation::Park => argument::<Park>(body)?.on(call)?,
+        CallOperation::CompleteCall => argument::<CompleteCall>(body)?.on(call)?,
+        CallOperation::Handoff => argument::<Handoff>(body)?.on(call)?,
+        CallOperation::SetCallPrivilege => argument::<SetCallPrivilege>(body)?.on(call)?,
         CallOperation::SetMediaMode => {
-            Operation::SetMediaMode { call, media_modes: argument::<MediaModes>(request).await?.modes()? }
+            Operation::SetMediaMode { call, media_modes: argument::<MediaModes>(body)?.modes()? }
         }
         CallOperation::MonitorMedia => {
-            Operation::MonitorMedia { call, media_modes: argument::<MediaModes>(request).await?.modes()? }
+            Operation::MonitorMedia { call, media_modes: argument::<MediaModes>(body)?.modes()? }
         }
-        CallOperation::SetCallData => {
-            Operation::SetCallData { call, data: argument::<Octets>(request).await?.data.0 }
-        }
+        CallOperation::SetCallData => Operation::SetCallData { call, data: argument::<Octets>(body)?.data.0 },
         CallOperation::SendUserUserInfo => {
-            Operation::SendUserUserInfo { call, data: argument::<Octets>(request).await?.data.0 }
+            Operation::SendUserUserInfo { call, data: argument::<Octets>(body)?.data.0 }
         }
-        CallOperation::SetCallQualityOfService => argument::<Quality>(request).await?.on(call)?,
-        CallOperation::GenerateDigits => argument::<GenerateDigits>(request).await?.on(call)?,
-        CallOperation::GatherDigits => argument::<GatherDigits>(request).await?.on(call),
-        CallOperation::MonitorDigits => argument::<MonitorDigits>(request).await?.on(call)?,
+        CallOperation::SetCallQualityOfService => argument::<Quality>(body)?.on(call)?,
+        CallOperation::GenerateDigits => argument::<GenerateDigits>(body)?.on(call)?,
+        CallOperation::GatherDigits => argument::<GatherDigits>(body)?.on(call),
+        CallOperation::MonitorDigits => argument::<MonitorDigits>(body)?.on(call)?,
     })
 }
 
-async fn user_user(request: Request) -> Result<Option<Bytes>, Problem> {
-    Ok(argument::<UserUser>(request).await?.user_user.map(|hex| hex.0))
+fn user_user(body: &[u8]) -> Result<Option<Bytes>, Problem> {
+    Ok(argument::<UserUser>(body)?.user_user.map(|hex| hex.0))
+}
+
+/// The operation that `POST /v1/{kind}/{target}/{name}` asks for: `lines`, `1001`, `make-call`, each as it is after percent
+/// decoding.
+///
+/// # Errors
+/// The HTTP status that it is refused with, and why.
+pub fn operation(kind: &str, target: &str, name: &str, body: &[u8]) -> Result<Operation, (u16, String)> {
+    let made = match (kind, name) {
+        ("lines", name) => on_line(name, target.into(), body),
+        ("calls", name) => call_operation(name).and_then(|operation| {
+            let call = target.parse().map_err(|()| LineError::InvalCallHandle)?;
+            on_call(operation, call, body)
+        }),
+        ("apps", SET_APP_PRIORITY) => {
+            argument::<SetAppPriority>(body).and_then(|it| it.on(target.to_owned()))
+        }
+        (_, name) => Err(unknown(name, &[SET_APP_PRIORITY])),
+    };
+    made.map_err(|problem| problem.into_status_and_detail())
 }
 
 /// `GET /v1/calls/{call}/get-conf-related-calls`: the one operation that is also a read.
@@ -217,7 +247,7 @@ pub(super) async fn app(
 ) -> Result<Response, Problem> {
     let Path(app) = path.map_err(|_| LineError::InvalAppName)?;
     let prefer_async = prefers_async(request.headers());
-    let operation = argument::<SetAppPriority>(request).await?.on(app)?;
+    let operation = argument::<SetAppPriority>(&body(request).await?)?.on(app)?;
     ask(&shared, &caller, SET_APP_PRIORITY, operation, prefer_async).await
 }
 
@@ -258,21 +288,25 @@ fn prefers_async(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The JSON of the body; an empty body is an empty object.
-pub(super) async fn argument<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+/// The body of a request that is as long as it may be, and arrives in time.
+pub(super) async fn body(request: Request) -> Result<Bytes, Problem> {
     let too_large = || Problem::http(StatusCode::PAYLOAD_TOO_LARGE, "A body has at most 1 MB.");
     if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
-    let body = match timeout(BODY_MAX, Bytes::from_request(request, &())).await {
-        Ok(Ok(body)) => body,
+    match timeout(BODY_MAX, Bytes::from_request(request, &())).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
-            return Err(too_large());
+            Err(too_large())
         }
-        Ok(Err(_)) => return Err(Problem::http(StatusCode::BAD_REQUEST, "The body ended early.")),
-        Err(_) => return Err(Problem::http(StatusCode::REQUEST_TIMEOUT, "The body took longer than 10 s.")),
-    };
-    let text: &[u8] = if body.is_empty() { b"{}" } else { &body };
+        Ok(Err(_)) => Err(Problem::http(StatusCode::BAD_REQUEST, "The body ended early.")),
+        Err(_) => Err(Problem::http(StatusCode::REQUEST_TIMEOUT, "The body took longer than 10 s.")),
+    }
+}
+
+/// The JSON of the body; an empty body is an empty object.
+pub(super) fn argument<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let text: &[u8] = if body.is_empty() { b"{}" } else { body };
     serde_json::from_slice(text).map_err(|error| {
         let status = match error.classify() {
             Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
@@ -372,15 +406,12 @@ mod tests {
         assert!(!prefers("respond-async-not"));
     }
 
-    async fn made(operation: CallOperation, body: &'static str) -> Result<Operation, u16> {
-        let request = Request::new(axum::body::Body::from(body));
-        on_call(operation, CallId(1), request)
-            .await
-            .map_err(|problem| problem.into_response().status().as_u16())
+    fn made(name: CallOperation, body: &str) -> Result<Operation, u16> {
+        operation("calls", "c1", name.name(), body.as_bytes()).map_err(|(status, _)| status)
     }
 
-    #[tokio::test]
-    async fn each_body_makes_its_operation() {
+    #[test]
+    fn each_body_makes_its_operation() {
         use CallOperation as On;
         let call = CallId(1);
         let consult = CallId(2);
@@ -449,12 +480,12 @@ mod tests {
             (On::GatherDigits, "{}", Operation::GatherDigits { call, gathering: None }),
             (On::MonitorDigits, r#"{"modes":[]}"#, Operation::MonitorDigits { call, modes: Vec::new() }),
         ] {
-            assert_eq!(made(on, body).await, Ok(expected), "{} {body}", on.name());
+            assert_eq!(made(on, body), Ok(expected), "{} {body}", on.name());
         }
     }
 
-    #[tokio::test]
-    async fn a_body_that_does_not_fit_makes_none() {
+    #[test]
+    fn a_body_that_does_not_fit_makes_none() {
         use CallOperation as On;
         for (on, body) in [
             (On::Hold, r#"{"x":1}"#),
@@ -467,8 +498,29 @@ mod tests {
             (On::Dial, "{\"digits\":\"1\\n\"}"),
             (On::MonitorDigits, r#"{"modes":["morse"]}"#),
         ] {
-            let status = made(on, body).await.unwrap_err();
+            let status = made(on, body).unwrap_err();
             assert!([404, 422].contains(&status), "{} {body}: {status}", on.name());
+        }
+    }
+
+    #[test]
+    fn a_path_names_a_line_a_call_or_an_application() {
+        let close = Operation::CloseLine { line: "1001".into() };
+        assert_eq!(operation("lines", "1001", "close", b""), Ok(close));
+        let priority = operation("apps", "desk", SET_APP_PRIORITY, br#"{"media_mode":"g3fax","priority":1}"#);
+        assert!(matches!(priority, Ok(Operation::SetAppPriority { app, .. }) if app == "desk"));
+        for (kind, target, name) in [
+            ("lines", "1001", "hold"),
+            ("calls", "c1", "make-call"),
+            ("calls", "1", "hold"),
+            ("apps", "desk", "close"),
+            ("trunks", "carrier", "close"),
+        ] {
+            assert_eq!(
+                operation(kind, target, name, b"").map_err(|(status, _)| status),
+                Err(404),
+                "{kind} {name}"
+            );
         }
     }
 }

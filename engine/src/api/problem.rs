@@ -92,6 +92,11 @@ impl Problem {
         Self::with(status, LineError::InvalParam.name(), detail)
     }
 
+    /// For who speaks no HTTP: the status and the sentence.
+    pub(super) fn into_status_and_detail(self) -> (u16, String) {
+        (self.status, self.detail)
+    }
+
     /// The same with what is wrong in the configuration.
     pub(super) fn with_errors(self, errors: &[ConfigError]) -> Self {
         let mistake = |error: &ConfigError| Mistake {

@@ -11,7 +11,7 @@ use super::Shared;
 use super::access::Caller;
 use super::arguments::Nothing;
 use super::openapi::Refused;
-use super::operate::{REPLY_MAX, argument};
+use super::operate::{REPLY_MAX, argument, body};
 use super::problem::Problem;
 use crate::driver::{Loaded, ReloadError};
 use crate::switch::LineError;
@@ -55,7 +55,7 @@ pub(super) async fn reload(
     Caller(app): Caller,
     request: Request,
 ) -> Result<Json<Reloaded>, Problem> {
-    let Nothing {} = argument(request).await?;
+    let Nothing {} = argument(&body(request).await?)?;
     if !app.is_operator {
         let detail = "Only an application that opens every line as owner may do this.";
         return Err(Problem::line_error(LineError::NotOwner, detail));

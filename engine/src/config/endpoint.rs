@@ -1,6 +1,6 @@
 //! `udp:192.0.2.1:5060`: a transport with an address, of a listener or of a trunk's peer.
 
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
 use trunkline_sip::transport::Transport;
@@ -39,9 +39,9 @@ pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&st
         return None;
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match (bare, port).to_socket_addrs() {
+    match section.report().addresses(bare, port) {
         Ok(found) => {
-            let mut addresses: Vec<_> = found.map(|address| (transport, address)).collect();
+            let mut addresses: Vec<_> = found.into_iter().map(|address| (transport, address)).collect();
             addresses.dedup();
             addresses.truncate(ADDRESSES_MAX);
             if addresses.iter().any(|(_, address)| address.ip().is_unspecified()) {
@@ -110,9 +110,9 @@ pub(super) fn resolve(
     value: &Spanned<&str>,
     host: &str,
 ) -> Option<Vec<IpAddr>> {
-    match (host, PORT).to_socket_addrs() {
+    match section.report().addresses(host, PORT) {
         Ok(found) => {
-            let mut addresses: Vec<_> = found.map(|address| address.ip()).collect();
+            let mut addresses: Vec<_> = found.into_iter().map(|address| address.ip()).collect();
             addresses.dedup();
             addresses.truncate(ADDRESSES_MAX);
             Some(addresses)

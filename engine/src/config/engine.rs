@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -151,9 +151,8 @@ fn media(section: Section<'_>) -> Media {
         }
     });
     let silence_timeout_s = section.integer("silence_timeout_s", 0..=86_400).unwrap_or(60);
-    let music = section.string("music").and_then(|value| {
-        let path = beside(section.report().file(), value.get_ref());
-        match music::load(&path) {
+    let music =
+        section.string("music").and_then(|value| match music::load(section.report().open(value.get_ref())) {
             Ok(samples) => Some(samples),
             Err(error) => {
                 let wrong = format!("{}: {error}", value.get_ref());
@@ -165,8 +164,7 @@ fn media(section: Section<'_>) -> Media {
                 );
                 None
             }
-        }
-    });
+        });
     let tones = section.string("tones").map_or("us", |value| {
         let country = *value.get_ref();
         if !has_country(country) {
@@ -393,11 +391,6 @@ fn host_names(section: &Section<'_>, key: &'static str) -> Vec<String> {
         }
     }
     names
-}
-
-/// A file name; a relative one begins at the configuration's directory.
-fn beside(config: &Path, name: &str) -> PathBuf {
-    config.parent().unwrap_or_else(|| Path::new("")).join(name)
 }
 
 /// SIP on UDP and TCP of all addresses.

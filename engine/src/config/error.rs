@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -43,13 +46,42 @@ impl std::error::Error for ConfigError {}
 pub(super) struct Report<'t> {
     file: &'t Path,
     line_starts: Vec<usize>,
+    is_alone: bool,
     errors: RefCell<Vec<ConfigError>>,
 }
 
 impl<'t> Report<'t> {
     pub(super) fn new(file: &'t Path, text: &str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, line_starts, errors: RefCell::default() }
+        Self { file, line_starts, is_alone: false, errors: RefCell::default() }
+    }
+
+    /// The same, where neither resolver nor file system may be asked.
+    pub(super) fn alone(file: &'t Path, text: &str) -> Self {
+        Self { is_alone: true, ..Self::new(file, text) }
+    }
+
+    /// The addresses that a host stands for: by the resolver, where it is no address itself.
+    ///
+    /// # Errors
+    /// What the resolver says.
+    pub(super) fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match host.parse::<IpAddr>() {
+            Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
+            Err(_) if self.is_alone => Err(io::ErrorKind::Unsupported.into()),
+            Err(_) => Ok((host, port).to_socket_addrs()?.collect()),
+        }
+    }
+
+    /// A file that the text names; a relative name begins at the configuration's directory.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub(super) fn open(&self, name: &str) -> io::Result<File> {
+        if self.is_alone {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        File::open(self.file.parent().unwrap_or_else(|| Path::new("")).join(name))
     }
 
     /// The file that is read.

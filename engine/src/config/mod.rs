@@ -334,7 +334,20 @@ impl Config {
     /// # Errors
     /// Everything wrong in the text.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Vec<ConfigError>> {
-        let report = error::Report::new(file, text);
+        Self::read(error::Report::new(file, text), text)
+    }
+
+    /// As [`Config::parse`], but asks neither the resolver nor the file system: what would have to be asked counts as not
+    /// found.
+    ///
+    /// # Errors
+    /// Everything wrong in the text.
+    pub fn parse_alone(file: &Path, text: &str) -> Result<Self, Vec<ConfigError>> {
+        Self::read(error::Report::alone(file, text), text)
+    }
+
+    fn read(report: error::Report<'_>, text: &str) -> Result<Self, Vec<ConfigError>> {
+        let file = report.file().to_owned();
         let (table, broken) = DeTable::parse_recoverable(text);
         for error in &broken {
             let right = "write TOML 1.0 (https://toml.io)";
@@ -343,11 +356,7 @@ impl Config {
         let config = engine::read(section::Section::root(table.get_ref(), &report));
         let key_lines = KeyLines::read(table.get_ref(), &report);
         let errors = report.into_errors();
-        if errors.is_empty() {
-            Ok(Self { file: Some(file.to_owned()), key_lines, ..config })
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(Self { file: Some(file), key_lines, ..config }) } else { Err(errors) }
     }
 
     /// That something is wrong with a key, though it is well-formed. Of an application, `app.0.name` is the name of the first.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Why a file is no music.
@@ -33,9 +32,9 @@ pub(super) enum MusicError {
 }
 
 /// Reads the samples of a WAV file.
-pub(super) fn load(path: &Path) -> Result<Arc<[i16]>, MusicError> {
+pub(super) fn load(file: io::Result<File>) -> Result<Arc<[i16]>, MusicError> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    file?.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(MusicError::TooLong);
     }

@@ -1,10 +1,9 @@
 //! Passwords and tokens: in the file itself, or each in a file of its own.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
 
 use super::Secret;
+use super::error::Report;
 use super::section::Section;
 
 /// The two keys one secret may be written under.
@@ -47,7 +46,7 @@ impl SecretKeys {
                 return None;
             }
             (Some(plain), None) => (self.plain, plain, (*plain.get_ref()).to_owned()),
-            (None, Some(file)) => match read(section.report().file(), file.get_ref()) {
+            (None, Some(file)) => match read(section.report(), file.get_ref()) {
                 Ok(text) => (self.file, file, text),
                 Err(error) => {
                     let wrong = format!("{} cannot be read: {error}", file.get_ref());
@@ -71,10 +70,9 @@ impl SecretKeys {
     }
 }
 
-fn read(config: &Path, name: &str) -> io::Result<String> {
-    let path = config.parent().unwrap_or_else(|| Path::new("")).join(name);
+fn read(report: &Report<'_>, name: &str) -> io::Result<String> {
     let mut text = String::new();
-    File::open(path)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    report.open(name)?.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 

@@ -1,73 +1,51 @@
-//! Runs every check on edited torture messages, and that of the relay on edited datagrams, for a time, on stable:
-//! `mutate [seconds] [seed]`.
+//! Runs each check on edited inputs, for a time each, on stable: `mutate [SECONDS] [SEED] [TARGET…]`.
 //!
 //! An input that breaks a rule is written to the working directory and named; the exit status is then 1.
 
 use std::panic::catch_unwind;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use trunkline_fuzz::mutator::Mutator;
-use trunkline_fuzz::{agent, digest, message, relay, sdp, stream, uri};
-
-/// Name and check of each target.
-const CHECKS: [(&str, fn(&[u8])); 9] = [
-    ("scan", message::scan),
-    ("message", message::check),
-    ("stream", stream::check),
-    ("uri", uri::check),
-    ("values", values),
-    ("sdp", body),
-    ("digest", digest::check),
-    ("agent", agent::check),
-    ("relay", relay::check),
-];
+use trunkline_fuzz::target::{TARGETS, Target};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>().expect("a number"));
-    let seconds = arguments.next().unwrap_or(60);
-    let seed = arguments.next().unwrap_or(1);
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folders = ["../sip/corpus/rfc4475", "../sip/corpus/rfc5118", "seeds"].map(|folder| here.join(folder));
-    let mut mutator = Mutator::of_folders(&folders.each_ref().map(AsRef::as_ref), seed);
-    let mut datagrams = Mutator::new(relay::scripts(), seed);
-    let start = Instant::now();
-    let (mut inputs, mut broken) = (0_u64, 0_u64);
-    let mut slowest = [Duration::ZERO; CHECKS.len()];
-    while start.elapsed() < Duration::from_secs(seconds) && broken < 10 {
-        let message = mutator.input();
-        let script = datagrams.input();
-        for (index, (name, check)) in CHECKS.into_iter().enumerate() {
-            let input = if name == "relay" { &script } else { &message };
-            let before = Instant::now();
-            if catch_unwind(|| check(input)).is_err() {
-                let path = format!("{name}-seed{seed}-input{inputs}.bin");
-                std::fs::write(&path, input).expect("the working directory can be written");
-                println!("{name}: rule broken by {path}");
-                broken += 1;
-            }
-            slowest[index] = slowest[index].max(before.elapsed());
-        }
-        inputs += 1;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| arguments.get(at).map(|text| text.parse::<u64>().expect("a number"));
+    let time = Duration::from_secs(number(0).unwrap_or(60));
+    let seed = number(1).unwrap_or(1);
+    let names = arguments.get(2..).unwrap_or_default();
+    for name in names {
+        assert!(TARGETS.iter().any(|target| target.name == name), "there is no target {name}");
     }
-    println!("seed {seed}: {inputs} inputs, {broken} broke a rule");
-    for ((name, _), slowest) in CHECKS.into_iter().zip(slowest) {
-        println!("{name}: slowest {} us", slowest.as_micros());
-    }
+    let wanted =
+        TARGETS.iter().filter(|target| names.is_empty() || names.iter().any(|name| name == target.name));
+    println!("seed {seed}\ntarget       inputs   a second   slowest   broken");
+    let broken: u64 = wanted.map(|target| run(target, time, seed)).sum();
     if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The value parsers on each header value of an edited message.
-fn values(input: &[u8]) {
-    for line in input.split(|&b| b == b'\n') {
-        let value = line.iter().position(|&b| b == b':').map_or(line, |colon| &line[colon + 1..]);
-        uri::check(value.trim_ascii());
+/// How many inputs broke a rule.
+fn run(target: &Target, time: Duration, seed: u64) -> u64 {
+    let mut mutator = Mutator::new(target.seeds(), seed);
+    let start = Instant::now();
+    let (mut inputs, mut broken, mut slowest) = (0_u64, 0, Duration::ZERO);
+    while start.elapsed() < time && broken < BROKEN_MAX {
+        let input = mutator.input();
+        let before = Instant::now();
+        if catch_unwind(|| (target.check)(&input)).is_err() {
+            let path = format!("{}-seed{seed}-input{inputs}.bin", target.name);
+            std::fs::write(&path, &input).expect("the working directory can be written");
+            println!("{}: rule broken by {path}", target.name);
+            broken += 1;
+        }
+        slowest = slowest.max(before.elapsed());
+        inputs += 1;
     }
+    let rate = inputs as f64 / start.elapsed().as_secs_f64();
+    println!("{:8} {inputs:>10} {rate:>10.0} {:>6} us {broken:>8}", target.name, slowest.as_micros());
+    broken
 }
 
-/// The session description in an edited message, or the edited session description.
-fn body(input: &[u8]) {
-    let blank_line = input.windows(4).position(|octets| octets == b"\r\n\r\n");
-    sdp::check(blank_line.map_or(input, |at| &input[at + 4..]));
-}
+/// After so many a target is given up: they are mostly one.
+const BROKEN_MAX: u64 = 10;

@@ -44,6 +44,11 @@ fn edited_bodies_break_no_rule() {
 }
 
 #[test]
+fn edited_configurations_break_no_rule() {
+    run("config", config::check);
+}
+
+#[test]
 fn unedited_seeds_do_what_they_are_for() {
     for script in seeds("switch") {
         let played = switch::play(&script);

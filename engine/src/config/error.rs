@@ -94,6 +94,13 @@ impl<'t> Report<'t> {
         self.line_starts.partition_point(|&start| start <= offset)
     }
 
+    /// Notes that the text is no TOML. Nothing of the text is shown: it may be a secret.
+    pub(super) fn refuse_text(&self, at: &Range<usize>, expected: &str) {
+        let column = at.start - self.line_starts[self.line(at.start) - 1] + 1;
+        let wrong = format!("byte {column} of the line: {}", expected.replace('\n', ", "));
+        self.refuse(at, "", wrong, "write TOML 1.0 (https://toml.io)");
+    }
+
     /// Notes one error at a place in the text.
     pub(super) fn refuse(
         &self,

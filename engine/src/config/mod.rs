@@ -349,9 +349,12 @@ impl Config {
     fn read(report: error::Report<'_>, text: &str) -> Result<Self, Vec<ConfigError>> {
         let file = report.file().to_owned();
         let (table, broken) = DeTable::parse_recoverable(text);
-        for error in &broken {
-            let right = "write TOML 1.0 (https://toml.io)";
-            report.refuse(&error.span().unwrap_or(0..0), "", error.message().replace('\n', ", "), right);
+        if !broken.is_empty() {
+            // What a recovered parser takes for the value of a key may be another one's: a password, shown as no address.
+            for error in &broken {
+                report.refuse_text(&error.span().unwrap_or(0..0), error.message());
+            }
+            return Err(report.into_errors());
         }
         let config = engine::read(section::Section::root(table.get_ref(), &report));
         let key_lines = KeyLines::read(table.get_ref(), &report);

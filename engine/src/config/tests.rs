@@ -134,6 +134,36 @@ fn every_mistake_is_told_with_its_place_and_its_remedy() {
     }
 }
 
+/// A quote too few moves the password under another key, whose mistakes are shown.
+#[test]
+fn a_text_that_is_no_toml_shows_none_of_its_values() {
+    for (text, told) in [
+        (
+            "[[line]]\naddress = password = \"do-not-tell\"\n",
+            "t.toml:2: byte 20 of the line: unexpected key or value, expected newline, `#`; write TOML 1.0",
+        ),
+        (
+            "[[line]]\naddress = \"1001\"\npassword = do-not-tell\n",
+            "t.toml:3: byte 12 of the line: string values must be quoted, expected literal string; write TOML 1.0",
+        ),
+        ("[[line]]\naddress = \"1001\npassword = \"do-not-tell\"\n", "t.toml:2: byte "),
+    ] {
+        let shown = errors(text);
+        assert!(shown.starts_with(told) && !shown.contains("do-not-tell"), "{text}: {shown}");
+    }
+    for at in 0..EXAMPLE_OF_SECRETS.len() {
+        for edit in ["", "\"", "=", "\n", "'", "["] {
+            let text = format!("{}{edit}{}", &EXAMPLE_OF_SECRETS[..at], &EXAMPLE_OF_SECRETS[at + 1..]);
+            let is_toml = DeTable::parse(&text).is_ok();
+            let shown = parse(&text).err().map(|errors| format!("{errors:?}")).unwrap_or_default();
+            assert!(is_toml || !shown.contains("do-not-tell"), "{text}: {shown}");
+        }
+    }
+}
+
+const EXAMPLE_OF_SECRETS: &str = "[[line]]\naddress = \"1001\"\npassword = \"do-not-tell\"\ndigest = [\"MD5\"]\nsrtp = \"off\"\n\
+                                  [[app]]\nname = \"crm\"\ntoken = \"do-not-tell-anybody\"\nlines = [\"1001\"]\n";
+
 #[test]
 fn all_mistakes_of_a_file_are_told_at_once_in_order() {
     let text = "[sip]\nworkers = 1000\nlisten = [\"tls:0.0.0.0:5061\"]\n[[line]]\naddress = \"1 1\"\n\

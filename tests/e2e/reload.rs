@@ -36,6 +36,7 @@ fn a_call_hears_nothing_of_ten_reloads() {
                 lines => Err(format!("{number}: the lines are {lines:?}")),
             });
             assert_eq!(conversation.state(&call), "connected");
+            conversation.daemon.process.runs_for(TALK);
         }
         for (text, status, place) in [
             ("[[line]]\naddres = \"2011\"\n", 422, "trunkline.toml:23: line.addres: unknown key"),
@@ -68,4 +69,6 @@ fn lines() -> Vec<String> {
     addresses.map(|line| line["address"].as_str().expect("an address").to_owned()).collect()
 }
 
+/// After each reload: in ten of them some 300 packets are said.
+const TALK: Duration = Duration::from_millis(600);
 const SOON: Duration = Duration::from_secs(10);

@@ -167,6 +167,11 @@ impl Location {
         self.lines.get(line).is_some_and(|line| line.bindings.iter().any(is_there))
     }
 
+    /// Whether any line is registered from this source.
+    pub fn is_known(&self, source: IpAddr) -> bool {
+        self.sources.contains_key(&network(source))
+    }
+
     /// Whether there is no room for a new contact.
     pub fn is_full(&self) -> bool {
         self.len() >= self.bindings_max.load(Ordering::Relaxed)

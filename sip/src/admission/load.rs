@@ -3,6 +3,9 @@
 //! A queue that was empty a moment ago was a burst. One that was not empty for a while delays everything in it, and grows
 //! until requests come twice and what is done is of no use. Then calls are refused, which costs a tenth of taking them,
 //! until the queue was empty once.
+//!
+//! Those who are known by their address, trunks and phones that are registered there, are refused only while what they ask
+//! for is nearly all of the work. Strangers who flood the engine take nobody's calls away.
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +18,12 @@ pub const STANDING_AGAIN: Duration = Duration::from_millis(20);
 /// After this time without a standing queue an overload is forgotten.
 pub const CALM: Duration = Duration::from_secs(1);
 
+/// What a call costs, in requests that are turned away.
+const CALL_WORK: u32 = 10;
+
+/// The known are refused once what they ask for is so many times what strangers do.
+const SHARE_OF_KNOWN: u32 = 4;
+
 /// How a worker keeps up, as far as its driver has told.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Load {
@@ -23,6 +32,15 @@ pub struct Load {
     is_overloaded: bool,
     /// When the last overload ended.
     ended: Option<Instant>,
+    asked: Asked,
+}
+
+/// What was asked for since the queue was empty, half of it forgotten every [`STANDING`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    strangers: u32,
+    known: u32,
+    halved: Option<Instant>,
 }
 
 impl Load {
@@ -30,6 +48,7 @@ impl Load {
     pub fn note(&mut self, now: Instant, is_empty: bool) {
         if is_empty {
             self.behind_since = None;
+            self.asked = Asked::default();
             if self.is_overloaded {
                 self.is_overloaded = false;
                 self.ended = Some(now);
@@ -42,7 +61,28 @@ impl Load {
         self.is_overloaded |= now.saturating_duration_since(since) >= patience;
     }
 
-    /// Whether whatever is new is to be refused.
+    /// Whether something waits: then [`Self::refuses`] is to be told of each request outside a dialog.
+    pub const fn is_behind(&self) -> bool {
+        self.behind_since.is_some()
+    }
+
+    /// Counts a request outside a dialog, and says whether it is to be refused should it begin something. `is_call`: it would
+    /// make a call, rather than be asked for a password.
+    pub fn refuses(&mut self, now: Instant, is_known: bool, is_call: bool) -> bool {
+        let asked = &mut self.asked;
+        let halved = *asked.halved.get_or_insert(now);
+        if now.saturating_duration_since(halved) >= STANDING {
+            *asked = Asked { strangers: asked.strangers / 2, known: asked.known / 2, halved: Some(now) };
+        }
+        if is_known {
+            asked.known = asked.known.saturating_add(if is_call { CALL_WORK } else { 1 });
+        } else {
+            asked.strangers = asked.strangers.saturating_add(1);
+        }
+        self.is_overloaded && (!is_known || asked.known >= asked.strangers.saturating_mul(SHARE_OF_KNOWN))
+    }
+
+    /// Whether whatever is new is to be refused, at least to strangers.
     pub const fn is_overloaded(&self) -> bool {
         self.is_overloaded
     }
@@ -78,6 +118,36 @@ mod tests {
         assert!(load.is_overloaded());
         load.note(start + ms(5_001), true);
         assert!(!load.is_overloaded());
+    }
+
+    #[test]
+    fn the_known_are_refused_only_for_what_they_ask_for() {
+        let (mut load, start) = (Load::default(), start());
+        load.note(start, false);
+        for _ in 0..1_000 {
+            assert!(load.is_behind() && !load.refuses(start, false, true), "not yet");
+        }
+        load.note(start + STANDING, false);
+        let mut now = start + STANDING;
+        assert!(load.refuses(now, false, true));
+        let calls = (0..1_000).take_while(|_| !load.refuses(now, true, true)).count();
+        assert_eq!(calls, 200, "four times what strangers asked for, of which half is forgotten");
+        // The strangers go on, and so may the known.
+        for _ in 0..20 {
+            now += STANDING;
+            for _ in 0..100 {
+                assert!(load.refuses(now, false, false));
+            }
+        }
+        assert!(!load.refuses(now, true, true));
+        // The strangers are gone: it is the known who are too many.
+        for _ in 0..10 {
+            now += STANDING;
+            load.refuses(now, true, true);
+        }
+        assert!(load.refuses(now, true, true));
+        load.note(now, true);
+        assert!(!load.is_behind() && !load.refuses(now, true, true));
     }
 
     #[test]

@@ -23,7 +23,7 @@ impl Agent {
     /// A request without To tag.
     pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         let begins = matches!(arrival.message.method(), Method::Invite | Method::Refer | Method::Subscribe);
-        if begins && self.load.is_overloaded() {
+        if self.is_too_much(now, &arrival) && begins {
             return self.turn_away(&arrival, Limit::Overload, out);
         }
         match arrival.message.method() {
@@ -43,6 +43,19 @@ impl Agent {
             Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
             Method::Ack | Method::Cancel => {}
         }
+    }
+
+    /// Counts a request where the worker is behind, and says whether it is to be refused should it begin something.
+    fn is_too_much(&mut self, now: Instant, arrival: &Arrival) -> bool {
+        if !self.load.is_behind() {
+            return false;
+        }
+        let source = arrival.flow.remote.ip();
+        let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
+        let message = &arrival.message;
+        let is_proven = is_trunk || message.value(HeaderName::Authorization).is_some();
+        let is_call = is_proven && message.method() == Method::Invite;
+        self.load.refuses(now, is_trunk || self.location.is_known(source), is_call)
     }
 
     /// A request with a To tag that is in no dialog of ours, or a BYE without one.

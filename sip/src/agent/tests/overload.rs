@@ -125,6 +125,21 @@ fn an_overloaded_agent_refuses_what_is_new_and_nothing_else() {
     assert_eq!(bench.heard(), ["100"]);
 }
 
+#[test]
+fn strangers_take_nobodys_calls_away() {
+    let mut bench = Bench::new();
+    fall_behind(&mut bench);
+    let known = bench.flow;
+    bench.flow.remote = "198.51.100.9:5070".parse().unwrap();
+    (0..25).for_each(|number| bench.say(call(number)));
+    assert_eq!(bench.heard(), ["503"; 25]);
+    bench.flow = known;
+    (200..220).for_each(|number| bench.say(call(number)));
+    let heard = bench.heard();
+    assert_eq!(heard[..9], ["100"; 9], "strangers make the work");
+    assert_eq!(heard[9..], ["503"; 11], "it is the network itself that asks for too much");
+}
+
 /// What one message of a call costs the callee: with INVITE, ACK and BYE it carries 333 calls a second.
 const COST: Duration = Duration::from_millis(1);
 /// What a refusal costs it, and the ACK to one.

@@ -30,6 +30,8 @@ pub(super) fn read(section: Section<'_>) -> Limits {
             calls_per_second_per_line: value(&section, &CALLS_PER_SECOND_PER_LINE),
             registrations_per_second: value(&section, &REGISTRATIONS_PER_SECOND),
             registrations_per_second_per_source: value(&section, &REGISTRATIONS_PER_SECOND_PER_SOURCE),
+            subscriptions_per_second: value(&section, &SUBSCRIPTIONS_PER_SECOND),
+            subscriptions_per_second_per_line: value(&section, &SUBSCRIPTIONS_PER_SECOND_PER_LINE),
         },
         registrations: LocationLimits {
             bindings_max: count(&REGISTRATIONS),
@@ -135,6 +137,18 @@ const SUBSCRIPTIONS_PER_LINE: Row = Row {
     may_be_off: true,
 };
 
+const SUBSCRIPTIONS_PER_SECOND: Row = Row {
+    key: "subscriptions_per_second",
+    default: AdmissionLimits::DEFAULT.subscriptions_per_second as u64,
+    may_be_off: true,
+};
+
+const SUBSCRIPTIONS_PER_SECOND_PER_LINE: Row = Row {
+    key: "subscriptions_per_second_per_line",
+    default: AdmissionLimits::DEFAULT.subscriptions_per_second_per_line as u64,
+    may_be_off: true,
+};
+
 const CONNECTIONS: Row =
     Row { key: "connections", default: ConnectionLimits::DEFAULT.connections_max as u64, may_be_off: false };
 
@@ -160,7 +174,7 @@ mod tests {
     use crate::Config;
 
     /// Each with what is counted, and what happens beyond.
-    const ROWS: [(&Row, &str, &str); 15] = [
+    const ROWS: [(&Row, &str, &str); 17] = [
         (&CALLS, "calls at once", "503 with Retry-After; `callunavail` to applications"),
         (&CALLS_PER_SOURCE, "calls at once that lines at one address made", "503 with Retry-After"),
         (&CALLS_PER_LINE, "calls at once that the phones of one line made", "503 with Retry-After"),
@@ -186,6 +200,8 @@ mod tests {
         ),
         (&SUBSCRIPTIONS, "subscriptions of all lines and trunks", "503"),
         (&SUBSCRIPTIONS_PER_LINE, "subscriptions of one line or trunk", "403"),
+        (&SUBSCRIPTIONS_PER_SECOND, "subscriptions that begin within a second", "503 with Retry-After"),
+        (&SUBSCRIPTIONS_PER_SECOND_PER_LINE, "the same of one line or trunk", "503 with Retry-After"),
         (&CONNECTIONS, "stream connections", "closed at once"),
         (&CONNECTIONS_PER_SOURCE, "stream connections with one address", "closed at once"),
     ];

@@ -27,6 +27,10 @@ pub enum Limit {
     Subscriptions,
     /// Subscriptions of one line or trunk.
     SubscriptionsPerLine,
+    /// Subscriptions that begin within a second.
+    SubscriptionsPerSecond,
+    /// The same of one line or trunk.
+    SubscriptionsPerSecondPerLine,
     /// Stream connections.
     Connections,
     /// Stream connections with one address.
@@ -42,7 +46,7 @@ impl Limit {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Calls,
         Self::CallsPerSource,
         Self::CallsPerLine,
@@ -55,6 +59,8 @@ impl Limit {
         Self::RegistrationsPerSecondPerSource,
         Self::Subscriptions,
         Self::SubscriptionsPerLine,
+        Self::SubscriptionsPerSecond,
+        Self::SubscriptionsPerSecondPerLine,
         Self::Connections,
         Self::ConnectionsPerSource,
         Self::State,
@@ -76,6 +82,8 @@ impl Limit {
             Self::RegistrationsPerSecondPerSource => "registrations_per_second_per_source",
             Self::Subscriptions => "subscriptions",
             Self::SubscriptionsPerLine => "subscriptions_per_line",
+            Self::SubscriptionsPerSecond => "subscriptions_per_second",
+            Self::SubscriptionsPerSecondPerLine => "subscriptions_per_second_per_line",
             Self::Connections => "connections",
             Self::ConnectionsPerSource => "connections_per_source",
             Self::State => "state",
@@ -112,7 +120,7 @@ impl Refusals {
     }
 }
 
-/// How many calls and registrations are let in. [`u32::MAX`] is no limit. The rates allow a second's worth at once.
+/// How many calls, registrations and subscriptions are let in. [`u32::MAX`] is no limit. The rates allow a second's worth at once.
 ///
 /// Trunks prove themselves by their address and have limits of their own: to them only those over all sources apply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -131,10 +139,15 @@ pub struct AdmissionLimits {
     pub registrations_per_second: u32,
     /// The same from one address: 503.
     pub registrations_per_second_per_source: u32,
+    /// SUBSCRIBEs that begin a subscription, a second: 503.
+    pub subscriptions_per_second: u32,
+    /// The same of one line or trunk: 503.
+    pub subscriptions_per_second_per_line: u32,
 }
 
 impl AdmissionLimits {
-    /// Generous: an office of thousands behind one address, a line that a machine dials by.
+    /// Generous: an office of thousands behind one address, a line that a machine dials by, a phone that shows all lamps of its
+    /// keys at once.
     pub const DEFAULT: Self = Self {
         calls_per_source: 5_000,
         calls_per_line: 1_000,
@@ -143,6 +156,8 @@ impl AdmissionLimits {
         calls_per_second_per_line: 250,
         registrations_per_second: 10_000,
         registrations_per_second_per_source: 2_000,
+        subscriptions_per_second: 10_000,
+        subscriptions_per_second_per_line: 500,
     };
 }
 

@@ -1,4 +1,4 @@
-//! What is let in: calls and registrations, counted over all workers, in all, by source and by line; and whether a worker
+//! What is let in: calls, registrations and subscriptions, counted over all workers, in all, by source and by line; and whether a worker
 //! keeps up with them.
 //!
 //! Checked once a request has proven who sent it, so that nobody uses up what is another's. Requests inside a dialog are
@@ -38,6 +38,8 @@ pub struct Admission {
     calls_ns: AtomicU64,
     /// The same of registrations.
     registrations_ns: AtomicU64,
+    /// The same of subscriptions.
+    subscriptions_ns: AtomicU64,
     counted: DashMap<u64, Count, RandomState>,
     len: AtomicUsize,
     counted_max: usize,
@@ -51,6 +53,7 @@ struct Count {
     calls: u32,
     calls_ns: u64,
     registrations_ns: u64,
+    subscriptions_ns: u64,
 }
 
 /// What one call takes of the shares of its peer. It is given back when dropped.
@@ -59,6 +62,9 @@ pub(crate) struct Admitted {
     admission: Arc<Admission>,
     keys: [Option<u64>; 2],
 }
+
+/// Keeps a trunk apart from a line of its name.
+const TRUNK: u8 = 1;
 
 /// The key of all that have none of their own.
 const CROWD: u64 = 0;
@@ -74,6 +80,7 @@ impl Admission {
             hasher: RandomState::default(),
             calls_ns: AtomicU64::new(0),
             registrations_ns: AtomicU64::new(0),
+            subscriptions_ns: AtomicU64::new(0),
             counted: DashMap::default(),
             len: AtomicUsize::new(0),
             counted_max: COUNTED_MAX,
@@ -137,6 +144,31 @@ impl Admission {
             .ok_or(Limit::RegistrationsPerSecond)
     }
 
+    /// A subscription that this peer begins.
+    ///
+    /// # Errors
+    /// The limit that it is beyond.
+    pub(crate) fn subscription(
+        &self,
+        now: Instant,
+        limits: &AdmissionLimits,
+        peer: &Peer,
+    ) -> Result<(), Limit> {
+        let now_ns = self.since_epoch(now);
+        let rate = Rate::per_second(limits.subscriptions_per_second_per_line);
+        let key = match peer {
+            Peer::Line(line) => self.key(line),
+            Peer::Trunk(trunk) => self.key((TRUNK, trunk)),
+        };
+        self.with_count(now_ns, key, |count| {
+            let used_up = rate.take(count.subscriptions_ns, now_ns);
+            count.subscriptions_ns = used_up.ok_or(Limit::SubscriptionsPerSecondPerLine)?;
+            Ok(())
+        })?;
+        take(&self.subscriptions_ns, limits.subscriptions_per_second, now_ns)
+            .ok_or(Limit::SubscriptionsPerSecond)
+    }
+
     /// Changes the count of this key, or that of the crowd; says which.
     fn with_count(
         &self,
@@ -161,7 +193,8 @@ impl Admission {
         let look = |at: u64| (at <= now_ns).then(|| now_ns.saturating_add(LOOK_NS));
         if self.look_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, look).is_ok() {
             self.counted.retain(|_, count| {
-                count.calls > 0 || count.calls_ns > now_ns || count.registrations_ns > now_ns
+                let rates = [count.calls_ns, count.registrations_ns, count.subscriptions_ns];
+                count.calls > 0 || rates.into_iter().any(|used_up| used_up > now_ns)
             });
             self.len.store(self.counted.len(), Ordering::Relaxed);
         }
@@ -219,6 +252,8 @@ mod tests {
         calls_per_second_per_line: u32::MAX,
         registrations_per_second: u32::MAX,
         registrations_per_second_per_source: u32::MAX,
+        subscriptions_per_second: u32::MAX,
+        subscriptions_per_second_per_line: u32::MAX,
     };
 
     struct Door {
@@ -241,9 +276,29 @@ mod tests {
             self.admission.call(self.now, &self.limits, &Peer::Trunk("carrier".into()), HOME)
         }
 
+        fn subscribe(&self, peer: &Peer) -> Result<(), Limit> {
+            self.admission.subscription(self.now, &self.limits, peer)
+        }
+
         fn register(&self, source: IpAddr) -> Result<(), Limit> {
             self.admission.registration(self.now, &self.limits, source)
         }
+    }
+
+    #[test]
+    fn subscriptions_within_a_second_of_a_peer_and_of_all() {
+        let limits =
+            AdmissionLimits { subscriptions_per_second: 4, subscriptions_per_second_per_line: 2, ..NONE };
+        let mut door = Door::with(limits);
+        let (line, trunk) = (Peer::Line("carrier".into()), Peer::Trunk("carrier".into()));
+        assert!(door.subscribe(&line).is_ok() && door.subscribe(&line).is_ok());
+        assert_eq!(door.subscribe(&line), Err(Limit::SubscriptionsPerSecondPerLine));
+        assert!(door.subscribe(&trunk).is_ok(), "another peer, though it has the same name");
+        assert!(door.subscribe(&trunk).is_ok());
+        assert_eq!(door.subscribe(&Peer::Line("1002".into())), Err(Limit::SubscriptionsPerSecond));
+        assert!(door.call("carrier", HOME).is_ok(), "calls are counted apart");
+        door.now += Duration::from_secs(1);
+        assert!(door.subscribe(&line).is_ok());
     }
 
     #[test]

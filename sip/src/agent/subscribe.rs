@@ -185,6 +185,10 @@ impl Agent {
         leg: Option<LegId>,
         out: &mut Outbox,
     ) {
+        let limits = &self.endpoint.directory.limits;
+        if let Err(limit) = self.admission.subscription(now, limits, &peer) {
+            return self.turn_away(&arrival, limit, out);
+        }
         let later = |reply: crate::message::Builder| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
         if matches!(peer, Peer::Line(_)) && leg.is_none() {
             self.drop_twins(now, &peer, &arrival.message, &demand.event, out);

@@ -126,6 +126,23 @@ fn an_overloaded_agent_refuses_what_is_new_and_nothing_else() {
 }
 
 #[test]
+fn a_peer_begins_so_many_subscriptions_a_second() {
+    let mut bench = Bench::new();
+    limit(&mut bench, |limits| limits.subscriptions_per_second_per_line = 1);
+    let subscribe = |number| numbered(&request("SUBSCRIBE", 5, "", "Event: dialog\r\n", ""), number);
+    bench.say(subscribe(1));
+    assert_eq!(bench.told(), ["Subscribe Dialog"]);
+    bench.sent();
+    bench.say(subscribe(2));
+    let refused = bench.only();
+    assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
+    assert_eq!(bench.agent.refusals().of(Limit::SubscriptionsPerSecondPerLine), 1);
+    bench.now += seconds(1);
+    bench.say(subscribe(3));
+    assert_eq!(bench.told(), ["Subscribe Dialog"]);
+}
+
+#[test]
 fn strangers_take_nobodys_calls_away() {
     let mut bench = Bench::new();
     fall_behind(&mut bench);

@@ -9,11 +9,11 @@
 #
 # Signalling: SIPp → engine → SIPp over UDP on one loopback, beside Kamailio and, where they are installed, Asterisk,
 # FreeSWITCH and rustpbx, whose configurations are written here; ASTERISK, FREESWITCH, RUSTPBX and KAMAILIO name other binaries,
-# TRUNKLINE_PROFILE the profile to build with. Each round runs all engines, one after the other, freshly started; figures are medians of the
-# rounds with the least and the greatest, multiples are taken in each round, so that a machine whose speed drifts moves all
-# alike. CPU is user and system time of the engine's whole process tree. Kamailio is a *proxy*, which keeps no dialog and no
-# media: it has less to do. ROUNDS, RATES, RATE_ROUNDS and SECONDS_A_RUN change what their names say;
-# FIGURES names a directory for what each round measured. Nothing else survives the run.
+# TRUNKLINE_PROFILE the profile to build with. Each round runs all engines, one after the other, freshly started; figures are
+# medians of the rounds with the least and the greatest, multiples are taken in each round, so that a machine whose speed drifts
+# moves all alike. CPU is user and system time of the engine's whole process tree. Kamailio is a *proxy*, which keeps no dialog
+# and no media: it has less to do. ROUNDS, RATES, RATE_ROUNDS and SECONDS_A_RUN change what their names say; FIGURES names a
+# directory for what each round measured. Nothing else survives the run.
 # shellcheck disable=SC2034 # the parts, which are sourced, use what is set here
 set -euo pipefail
 cd "$(dirname "$0")/.."

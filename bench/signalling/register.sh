@@ -34,7 +34,7 @@ carries_registers() {
     local times=$(($2 * seconds_a_try))
     start_engine "$1" digest
     register register_challenged 500 "$phones"
-    register register_challenged "$2" "$times" 8
+    register register_challenged "$2" "$times" 5
     stop "$engine_pid"
     is_carried "$times"
 }

@@ -164,6 +164,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn numbers_go_on_beyond_32_bits() {
+        let log = EventLog::new(1);
+        log.apps[0].lock().first = u64::from(u32::MAX) - 1;
+        log.append(AppId(0), message(1));
+        let mut reader = log.subscribe(AppId(0), None).expect("the application exists");
+        for expected in u64::from(u32::MAX)..u64::from(u32::MAX) + 4 {
+            log.append(AppId(0), message(expected));
+            assert!(matches!(reader.next().await, Some(Delivery::Message { seq, .. }) if seq == expected));
+        }
+    }
+
+    #[tokio::test]
     async fn a_reader_that_is_too_slow_is_told_what_it_lost() {
         let log = EventLog::new(1);
         let mut reader = log.subscribe(AppId(0), None).expect("the application exists");

@@ -6,6 +6,7 @@ mod calling_back;
 mod camping;
 mod completing;
 mod conference;
+mod counting;
 mod dialling;
 mod digits;
 mod explore;

@@ -35,9 +35,10 @@ impl Sequence {
         self.remote
     }
 
-    /// The number for our next request: not for ACK or CANCEL, which repeat the INVITE's.
+    /// The number for our next request: not for ACK or CANCEL, which repeat the INVITE's. A dialog that has used up its numbers
+    /// says the last one again, which the far end refuses with 500: that ends it.
     pub const fn advance(&mut self) -> u32 {
-        self.local = self.local.wrapping_add(1);
+        self.local = if self.local < CSEQ_MAX { self.local + 1 } else { CSEQ_MAX };
         self.local
     }
 
@@ -59,6 +60,9 @@ impl Sequence {
     }
 }
 
+/// The highest number that may be sent (RFC 3261 §8.1.1.5).
+const CSEQ_MAX: u32 = (1 << 31) - 1;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +80,26 @@ mod tests {
         assert_eq!(sequence.receive(Method::Info, 103), Ok(()));
         assert_eq!(sequence.receive(Method::Bye, 103), Err(OutOfOrder { received: 103, last: 103 }));
         assert_eq!(sequence.receive(Method::Bye, 102), Err(OutOfOrder { received: 102, last: 103 }));
+    }
+
+    #[test]
+    fn our_numbers_stay_below_what_32_bits_with_sign_hold() {
+        let mut sequence = Sequence::new((1 << 31) - 2, None);
+        assert_eq!((sequence.advance(), sequence.advance()), ((1 << 31) - 1, (1 << 31) - 1));
+        let mut kept_too_long = Sequence::new(u32::MAX, None);
+        assert_eq!(kept_too_long.advance(), (1 << 31) - 1);
+    }
+
+    #[test]
+    fn the_last_number_of_the_peer_is_taken_and_nothing_after_it() {
+        let mut sequence = Sequence::new(1, Some(u32::MAX - 1));
+        assert_eq!(sequence.receive(Method::Info, u32::MAX), Ok(()));
+        for number in [u32::MAX, 0, 1] {
+            assert_eq!(
+                sequence.receive(Method::Bye, number),
+                Err(OutOfOrder { received: number, last: u32::MAX })
+            );
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::*;
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Message};
 use crate::outbox::{DialogPhase, DialogState, Document, Package, Peer, Subscriber};
-use crate::subscription::{PEER_SUBSCRIPTIONS_MAX, TWINS_MAX};
+use crate::subscription::{PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX};
 
 const DIALOG: &str = "Event: dialog\r\n";
 const ACTIVE: Option<&str> = Some("active;expires=3600");
@@ -127,6 +127,27 @@ fn later_states_are_told_once_a_second_and_only_the_last_of_them() {
     bench.say(response(&notify, 200, "", "", ""));
     bench.pass(seconds(2));
     assert!(bench.sent().is_empty(), "nothing has changed");
+}
+
+/// A version that began again at 0 would be taken for an old one.
+#[test]
+fn a_subscription_that_has_used_up_its_versions_is_to_be_asked_for_anew() {
+    let (mut bench, id, _) = subscribed();
+    tell(&mut bench, id, dialog(1, DialogPhase::Trying));
+    assert_eq!(told(&mut bench).0, 0);
+    let mut entry = bench.agent.subscriptions.take(id).unwrap();
+    let Subscription::Notifier(notifier) = &mut entry.subscription else { panic!("a notifier") };
+    notifier.age(u32::MAX - 1);
+    bench.agent.subscriptions.put(entry);
+    bench.pass(seconds(2));
+    tell(&mut bench, id, dialog(1, DialogPhase::Early));
+    assert_eq!(told(&mut bench).0, u32::MAX - 1);
+    bench.pass(seconds(2));
+    tell(&mut bench, id, dialog(1, DialogPhase::Confirmed));
+    assert_eq!(told(&mut bench), (u32::MAX, "terminated;reason=deactivated".to_owned()));
+    assert!(matches!(bench.events().pop(), Some(Event::Unsubscribed(over)) if over == id));
+    bench.pass(seconds(40));
+    assert_eq!(bench.agent.gauges(), Gauges::default());
 }
 
 #[test]

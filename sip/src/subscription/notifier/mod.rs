@@ -291,6 +291,12 @@ impl Notifier {
         }
     }
 
+    /// As if it had told this many states.
+    #[cfg(test)]
+    pub(crate) const fn age(&mut self, version: u32) {
+        self.version = version;
+    }
+
     /// Over, without a word to the subscriber: it does not hear, or must not be told.
     fn lose(&mut self, out: &mut Outbox) {
         if !matches!(self.stage, Stage::Ending(_) | Stage::Over) {

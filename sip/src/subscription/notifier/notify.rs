@@ -31,6 +31,10 @@ impl Notifier {
         if !self.is_due || self.in_flight.is_some() || is_early {
             return;
         }
+        if self.version == u32::MAX {
+            // One more would begin at 0, which a watcher takes for old: it is to subscribe anew (RFC 6665 §4.2.2).
+            return self.end(now, "deactivated", ground, out);
+        }
         let left = self.expires_at.saturating_duration_since(now);
         let left_s = left.as_secs() + u64::from(left.subsec_nanos() > 0);
         match self.notify(now, &format!("active;expires={left_s}"), ground, out) {

@@ -42,11 +42,10 @@ impl Capture {
         let mut command = Command::new("tshark");
         command.args(["-q", "-n", "-i", interface, "-f", filter, "-w"]).arg(&file);
         let mut process = Process::spawn("tshark", &mut command);
-        process.wait_for(Duration::from_secs(10), |_, line| line.starts_with("Capturing on"));
+        process.wait_for(STARTED_WITHIN, |_, line| line.starts_with("Capturing on"));
         // tshark says so before its child captures; the child says so with the file.
-        process.wait_for(Duration::from_secs(10), |_, line| {
-            line.contains("File: ") || line.contains("Capture started")
-        });
+        process
+            .wait_for(STARTED_WITHIN, |_, line| line.contains("File: ") || line.contains("Capture started"));
         Self { process, file }
     }
 
@@ -101,6 +100,9 @@ fn read_line(line: &str) -> Option<Datagram> {
     let payload = (0..hex.len() / 2).filter_map(|n| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok());
     Some(Datagram { at, source, destination, payload: payload.collect() })
 }
+
+/// tshark reads thousands of dissectors first, on a machine that may run three more tests.
+const STARTED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Twice the time after which dumpcap wants a block that is not full.
 const BLOCK_HANDED_OVER_WITHIN: Duration = Duration::from_millis(500);

@@ -29,6 +29,15 @@ impl App {
         self.asked.insert(request);
     }
 
+    /// Forgets what it was told, but for the states of calls that go on.
+    pub(crate) fn forget(&mut self) {
+        self.asked.retain(|request| !self.replies.contains_key(request));
+        self.replies.clear();
+        self.states.retain(|_, state| *state != CallState::Idle);
+        self.lines.clear();
+        self.mark = 0;
+    }
+
     /// The requests that were not answered.
     pub fn unanswered(&self) -> impl Iterator<Item = RequestId> {
         self.asked.iter().copied().filter(|request| !self.replies.contains_key(request))

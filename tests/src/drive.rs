@@ -20,7 +20,7 @@ use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 
 use crate::Lab;
-use crate::lab::password_of;
+use crate::lab::{Seat, password_of};
 use crate::plan::{DOMAIN, ENGINE, ENGINE_V6, LINES, PHONES, Plan, TRUNKS, address_of, engine_for};
 
 /// More steps than this without time passing are a loop.
@@ -193,7 +193,7 @@ impl Lab {
 
     fn wakes(&self) -> impl Iterator<Item = Instant> {
         let agents = self.agents.iter().filter_map(Agent::deadline);
-        let phones = self.seats.iter().filter_map(|seat| seat.phone.deadline());
+        let phones = self.seats.iter().filter_map(Seat::deadline);
         agents.chain(phones).chain(self.switch.deadline()).chain(self.relay.deadline())
     }
 
@@ -214,7 +214,7 @@ impl Lab {
             self.relayed(events);
         }
         for index in 0..self.seats.len() {
-            if self.seats[index].phone.deadline().is_some_and(|at| at <= now) {
+            if self.seats[index].deadline().is_some_and(|at| at <= now) {
                 let mut out = PhoneOutbox::default();
                 self.seats[index].phone.handle_timeout(now, &mut out);
                 self.deliver_phone(index, out);
@@ -238,6 +238,9 @@ impl Lab {
                 let owner = Agent::worker_for(&bytes, self.workers());
                 // The kernel gives a datagram to any worker's socket; the one it is for gets it handed over.
                 let first = self.network.below(self.agents.len());
+                if let Some(spread) = &mut self.spread {
+                    spread.receive(owner, usize::from(owner) != first, &bytes);
+                }
                 if usize::from(owner) == first {
                     self.agent(first, |agent, out| agent.receive(now, flow, bytes, out));
                 } else {
@@ -336,6 +339,7 @@ impl Lab {
     /// Carries what a phone sent.
     pub(crate) fn deliver_phone(&mut self, index: usize, out: PhoneOutbox) {
         let seat = &self.seats[index];
+        seat.forget_deadline();
         let (from, media, transport) = (seat.address, seat.media, seat.phone.config().transport);
         for (to, bytes) in out.sip {
             match transport {

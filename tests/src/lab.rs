@@ -1,5 +1,6 @@
 //! The lab: what a scenario holds in its hand.
 
+use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
@@ -31,6 +32,7 @@ use crate::network::{Network, Quality};
 use crate::plan::{
     APPS, DOMAIN, ENGINE, ENGINE_V6, PHONES, Plan, TRUNKS, address_of, address_six_of, engine_for,
 };
+use crate::spread::Spread;
 
 /// 64·T1: how long a transaction may outlive its call.
 pub const T1_64: Duration = Duration::from_secs(32);
@@ -61,6 +63,7 @@ pub struct Lab {
     pub(crate) connection_serial: u64,
     pub(crate) requests: u32,
     pub(crate) tally: Tally,
+    pub(crate) spread: Option<Spread>,
     /// Steps taken without time passing, to find a loop.
     pub(crate) steps_at_once: u32,
     /// Whether every parcel is printed: `LAB_TRACE=1`.
@@ -77,6 +80,25 @@ pub(crate) struct Seat {
     /// Where its RTP comes from, as the network sees it.
     pub(crate) media: SocketAddr,
     pub(crate) connection: Option<u64>,
+    /// What its deadline is, if it is known: a phone looks through all its transactions for it.
+    deadline: Cell<Option<Option<Instant>>>,
+}
+
+impl Seat {
+    /// When the phone is to be woken.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        if let Some(known) = self.deadline.get() {
+            return known;
+        }
+        let deadline = self.phone.deadline();
+        self.deadline.set(Some(deadline));
+        deadline
+    }
+
+    /// The phone did something, or may.
+    pub(crate) fn forget_deadline(&self) {
+        self.deadline.set(None);
+    }
 }
 
 impl Lab {
@@ -119,7 +141,8 @@ impl Lab {
             ladder.name(address, name);
             sockets.insert(address, Socket::Sip(index));
             sockets.insert(media, Socket::Rtp(index));
-            seats.push(Seat { name, phone: Phone::new(config), address, media, connection: None });
+            let (phone, deadline) = (Phone::new(config), Cell::new(None));
+            seats.push(Seat { name, phone, address, media, connection: None, deadline });
         }
         Self {
             plan,
@@ -141,6 +164,7 @@ impl Lab {
             connection_serial: 0,
             requests: 0,
             tally: Tally::default(),
+            spread: None,
             steps_at_once: 0,
             is_traced: std::env::var_os("LAB_TRACE").is_some(),
         }
@@ -177,6 +201,7 @@ impl Lab {
     /// If there is none.
     pub fn phone(&mut self, name: &str) -> &mut Phone {
         let index = self.seat(name);
+        self.seats[index].forget_deadline();
         &mut self.seats[index].phone
     }
 
@@ -521,6 +546,54 @@ impl Lab {
         assert!(agrees, "{legs} legs, and phones in {connected} calls\n{}", self.ladder.tail(40));
     }
 
+    /// Counts from here on which workers receive what.
+    pub fn watch_workers(&mut self) {
+        self.spread = Some(Spread::new(self.plan.workers));
+    }
+
+    /// Which workers received what since [`Self::watch_workers`].
+    ///
+    /// # Panics
+    /// If nobody counted.
+    pub fn spread(&self) -> &Spread {
+        self.spread.as_ref().expect("somebody counts")
+    }
+
+    /// How long the engine has run.
+    pub fn uptime(&self) -> Duration {
+        self.now - epoch()
+    }
+
+    /// Writes down no message: a long run has no room for all of them.
+    pub fn stop_ladder(&mut self) {
+        self.ladder.stop();
+    }
+
+    /// Forgets what applications were told and answered, but for the states of calls that go on.
+    pub fn forget(&mut self) {
+        self.apps.iter_mut().for_each(App::forget);
+    }
+
+    /// After a while without a deed: no call is left anywhere, though phones are registered.
+    ///
+    /// # Panics
+    /// If one is.
+    #[track_caller]
+    pub fn expect_rest(&self) {
+        self.expect_quiet();
+        self.expect_replies();
+        for (worker, agent) in self.agents.iter().enumerate() {
+            let gauges = agent.gauges();
+            let left = (gauges.dialogs, gauges.legs, gauges.referrals, gauges.subscriptions);
+            assert_eq!(left, (0, 0, 0, 0), "worker {worker} holds dialogs, legs, referrals, subscriptions");
+        }
+        assert_eq!(self.switch.gauges(), trunkline::switch::Gauges::default(), "the switch holds");
+        assert_eq!((self.relay.legs_open(), self.relay.io().bound()), (0, 0), "the relay holds legs, ports");
+        assert_eq!(self.dialogs.len(), 0, "the store holds dialogs");
+        let complaints = self.seats.iter().flat_map(|seat| seat.phone.complaints());
+        assert_eq!(complaints.count(), 0, "{:#?}", self.seats[0].phone.complaints());
+    }
+
     /// Every call is over everywhere.
     #[track_caller]
     pub fn expect_quiet(&self) {
@@ -561,6 +634,7 @@ impl Lab {
         self.deallocate_all();
         for index in 0..self.seats.len() {
             self.seats[index].phone.script.refreshes = false;
+            self.seats[index].forget_deadline();
             if self.seats[index].phone.is_registered() {
                 let name = self.seats[index].name;
                 self.does(name, |phone, now, out| phone.unregister(now, out));

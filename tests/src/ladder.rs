@@ -16,6 +16,8 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
+use crate::spread::call_id;
+
 /// One message as it was sent first.
 #[derive(Clone, Debug)]
 struct Rung {
@@ -39,6 +41,7 @@ pub struct Ladder {
     places: HashMap<(String, String, Bytes), usize>,
     /// Where the next expectation begins.
     mark: usize,
+    is_stopped: bool,
 }
 
 impl Ladder {
@@ -47,8 +50,16 @@ impl Ladder {
         self.names.insert(address, name.to_owned());
     }
 
+    /// Writes down nothing from here on, and forgets everything.
+    pub fn stop(&mut self) {
+        *self = Self { names: std::mem::take(&mut self.names), is_stopped: true, ..Self::default() };
+    }
+
     /// Writes down a message that was sent.
     pub fn record(&mut self, at_ms: u128, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+        if self.is_stopped {
+            return;
+        }
         let (from, to) = (self.party(from), self.party(to));
         let key = (from.clone(), to.clone(), bytes.clone());
         if let Some(place) = self.places.get(&key) {
@@ -79,6 +90,17 @@ impl Ladder {
     pub fn texts(&self, from: &str, to: &str) -> Vec<String> {
         let fits = |rung: &&Rung| rung.from == from && rung.to == to;
         self.rungs[self.mark..].iter().filter(fits).map(|rung| rung.text.clone()).collect()
+    }
+
+    /// What was said with each Call-ID, in the order of the lines.
+    pub fn calls(&self) -> Vec<Vec<String>> {
+        let mut calls: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for rung in &self.rungs[self.mark..] {
+            calls.entry(call_id(&rung.text).unwrap_or_default()).or_default().push(rung.line());
+        }
+        let mut calls: Vec<_> = calls.into_values().collect();
+        calls.sort();
+        calls
     }
 
     /// The text of the last message of this word between these parties.

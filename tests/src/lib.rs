@@ -19,6 +19,7 @@ pub mod ladder;
 pub mod network;
 pub mod plan;
 mod seeds;
+mod spread;
 mod temper;
 
 use std::sync::LazyLock;
@@ -28,6 +29,7 @@ pub use drive::Tally;
 pub use lab::{Lab, password_of};
 pub use plan::Plan;
 pub use seeds::{number_in_environment, run_seeds, seeds};
+pub use spread::Spread;
 pub use temper::temper;
 
 /// The moment at which every lab begins.

@@ -11,6 +11,7 @@ mod glare;
 mod hold;
 mod hostile;
 mod lamps;
+mod long_life;
 mod loss;
 mod make_call;
 mod media_transport;

@@ -22,22 +22,37 @@ declare -A package_of=(
     [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [taskset]=util-linux [nft]=nftables [svwar]=sipvicious
 )
 
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    else
+        sudo -n "$@" || fail "neither root nor sudo to install with"
+    fi
+}
+
 install_missing() {
     local command missing=()
     for command in "${!package_of[@]}"; do
         command -v "$command" >/dev/null || missing+=("${package_of[$command]}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    local root=()
-    if [ "$(id -u)" != 0 ]; then
-        command -v sudo >/dev/null || fail "missing ${missing[*]}, and neither root nor sudo to install with"
-        root=(sudo -n)
-    fi
     command -v apt-get >/dev/null || fail "missing ${missing[*]}, and no apt-get to install with"
     echo "installing ${missing[*]}"
-    "${root[@]}" apt-get -qq update || fail "missing ${missing[*]}, and apt-get update failed"
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" \
+    as_root apt-get -qq update || fail "missing ${missing[*]}, and apt-get update failed"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" \
         || fail "could not install ${missing[*]}"
+}
+
+# fail2ban is unpacked, not installed: as a service it would begin to guard the machine.
+unpack_fail2ban() {
+    export TRUNKLINE_FAIL2BAN=$PWD/target/fail2ban
+    [ ! -x "$TRUNKLINE_FAIL2BAN/usr/bin/fail2ban-regex" ] || return 0
+    command -v apt-get >/dev/null || fail "missing fail2ban, and no apt-get to download it with"
+    echo "unpacking fail2ban"
+    mkdir -p "$TRUNKLINE_FAIL2BAN"
+    # Lists that are old may name a file that is gone.
+    (cd "$TRUNKLINE_FAIL2BAN" && { apt-get -qq download fail2ban || { as_root apt-get -qq update && apt-get -qq download fail2ban; } } \
+        && dpkg -x fail2ban_*.deb .) || fail "missing fail2ban, and apt-get could not download it"
 }
 
 # The relay in the kernel: what is committed is what its source gives. Only Debian 12 has the compiler that built it; whoever
@@ -68,6 +83,7 @@ fail() {
 
 end_to_end() {
     install_missing
+    unpack_fail2ban
     check_namespaces
     check_object
     local skipped=()

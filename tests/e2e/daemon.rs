@@ -44,6 +44,25 @@ impl Daemon {
         metric(name).unwrap_or_default()
     }
 
+    /// Its memory.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        resident_bytes(self.process.id())
+    }
+
+    /// The time that its threads have run.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        cpu_time(self.process.id())
+    }
+
+    /// Waits until its memory has grown by no more than this since it was so much.
+    pub(crate) fn expect_memory_back(&mut self, before: u64, grown: u64, within: Duration) {
+        let id = self.process.id();
+        wait_until(&mut self.process, within, || match resident_bytes(id).saturating_sub(before) {
+            more if more <= grown => Ok(()),
+            more => Err(format!("{} kB more than before", more >> 10)),
+        });
+    }
+
     /// Waits until a gauge has this value.
     pub(crate) fn expect_metric(&mut self, name: &str, value: f64, within: Duration) {
         wait_until(&mut self.process, within, || match metric(name) {
@@ -133,6 +152,20 @@ fn metric(name: &str) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum())
 }
 
+/// The time that the threads of a process have run.
+pub(crate) fn cpu_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process)).expect("it runs");
+    let (_, fields) = stat.rsplit_once(") ").expect("its name is in parentheses");
+    let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u32>().expect("a number"));
+    Duration::from_secs(1) * ticks.sum::<u32>() / TICKS_A_SECOND
+}
+
+fn resident_bytes(process: u32) -> u64 {
+    let statm = fs::read_to_string(format!("/proc/{process}/statm")).expect("it runs");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
+    pages * PAGE_BYTES
+}
+
 /// What hangs on an interface comes with the interface: programs of the relay in the kernel are not counted.
 fn count_descriptors(process: u32) -> usize {
     let Ok(descriptors) = fs::read_dir(format!("/proc/{process}/fd")) else { return 0 };
@@ -140,6 +173,8 @@ fn count_descriptors(process: u32) -> usize {
     targets.filter(|target| !target.to_string_lossy().contains("bpf_link")).count()
 }
 
+const PAGE_BYTES: u64 = 4_096;
+const TICKS_A_SECOND: u32 = 100;
 const CLOSED_WITHIN: Duration = Duration::from_millis(100);
 const GAUGES: [&str; 4] = [
     "trunkline_calls",

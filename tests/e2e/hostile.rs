@@ -1,10 +1,12 @@
 //! Attack cases of SECURITY.md for which the wire, the clock or the log counts: raw sockets against the real daemon.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use trunkline_sip::auth::{ClientAuth, Credentials};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message};
@@ -77,7 +79,7 @@ fn case_19_trunk_spoofing() {
 fn case_28_oversize_streams() {
     alone(|| {
         let (_directory, mut daemon) = start("info");
-        let before = resident_bytes(daemon.process.id());
+        let before = daemon.resident_bytes();
         let head = "INVITE sip:1001@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.9;branch=z9hG4bK1\r\n";
         let long_line = format!("X: {}\r\n", "x".repeat(1_000));
         let cases = [
@@ -104,7 +106,7 @@ fn case_28_oversize_streams() {
             let is_answered = rest.is_empty() || rest.starts_with(b"SIP/2.0 4");
             assert!(is_answered, "{}", rest.escape_ascii());
         }
-        let grown = resident_bytes(daemon.process.id()).saturating_sub(before);
+        let grown = daemon.resident_bytes().saturating_sub(before);
         assert!(grown < 32 << 20, "{grown} bytes more");
         daemon.expect_nothing_left();
     });
@@ -163,6 +165,61 @@ fn case_35_log_injection_and_secrets() {
         assert_eq!(refused("127.0.0.1", "\"REGISTER\""), 0, "nobody is accused by a name");
         daemon.expect_nothing_left();
     });
+}
+
+/// The filter of SECURITY.md finds each line that says who was refused, whoever it was and whatever he called himself, and
+/// nothing else of a log.
+#[test]
+fn case_15_fail2ban() {
+    alone(|| {
+        let (directory, mut daemon) = start("debug");
+        for host in ["127.0.0.9", "127.0.0.11"] {
+            let mallory = Mallory::at(&format!("{host}:5999"));
+            for (number, user) in HOSTILE_NAMES.iter().enumerate() {
+                let (challenge, _) = mallory.registers(user, &format!("{number}{host}a"), "");
+                if challenge.status() == 401 {
+                    let authorization = authorization(&challenge, user, "guess");
+                    mallory.registers(user, &format!("{number}{host}b"), &authorization);
+                }
+            }
+        }
+        let phone = Mallory::at("127.0.0.10:5999");
+        let (challenge, _) = phone.registers("1001", "good", "");
+        let right = authorization(&challenge, "1001", PASSWORD);
+        assert_eq!(phone.registers("1001", "good2", &right).0.status(), 200);
+        assert_eq!(http::get("/v1/lines", Some("a-wrong-token")).status, 401);
+        daemon.process.runs_for(Duration::from_secs(1));
+
+        let refused = "WARN trunkline::refused: refused source=";
+        let lines: Vec<String> = daemon.process.seen().map(str::to_owned).collect();
+        let told: Vec<&str> =
+            lines.iter().filter_map(|line| line.split_once(refused)?.1.split(' ').next()).collect();
+        assert!(told.len() >= 7 && told.contains(&"127.0.0.1"), "{told:?}");
+        assert!(lines.len() > told.len(), "there are other lines");
+
+        let (log, filters) = (directory.path().join("log"), directory.path().join("filter.d"));
+        fs::write(&log, lines.join("\n") + "\n").expect("a directory of ours");
+        fs::create_dir(&filters).expect("a directory of ours");
+        let root = PathBuf::from(env::var_os("TRUNKLINE_FAIL2BAN").unwrap_or_else(|| "/".into()));
+        let common = root.join("etc/fail2ban/filter.d/common.conf");
+        std::os::unix::fs::symlink(common, filters.join("common.conf")).expect("a directory of ours");
+        let filter = filters.join("trunkline.conf");
+        fs::write(&filter, documented_filter()).expect("a directory of ours");
+        let mut read = Command::new(root.join("usr/bin/fail2ban-regex"));
+        read.args(["-o", "ip"]).args([&log, &filter]);
+        let read = read.env("PYTHONPATH", root.join("usr/lib/python3/dist-packages")).output();
+        let read = read.expect("fail2ban is installed");
+        let found = String::from_utf8_lossy(&read.stdout);
+        assert_eq!(found.lines().collect::<Vec<_>>(), told, "{}", String::from_utf8_lossy(&read.stderr));
+        daemon.expect_nothing_left();
+    });
+}
+
+/// The filter for fail2ban as SECURITY.md has it.
+fn documented_filter() -> String {
+    let text = include_str!("../../SECURITY.md");
+    let (_, filter) = text.split_once("# /etc/fail2ban/filter.d/trunkline.conf\n").expect("it is documented");
+    filter.split("\n\n").next().expect("it ends").to_owned()
 }
 
 /// Names that would end a line, colour it, or accuse somebody else.
@@ -232,12 +289,6 @@ fn response_of(authorization: &str) -> String {
 fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     times[times.len() / 2]
-}
-
-fn resident_bytes(process: u32) -> usize {
-    let statm = fs::read_to_string(format!("/proc/{process}/statm")).expect("it runs");
-    let pages: usize = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number");
-    pages * 4096
 }
 
 fn start(level: &str) -> (Directory, Daemon) {

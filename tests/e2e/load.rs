@@ -166,6 +166,6 @@ fn run(
 }
 
 /// The size of a test: a sample, or all of it with TRUNKLINE_FULL=1.
-fn sample(sample: u64, full: u64) -> u64 {
+pub(crate) fn sample(sample: u64, full: u64) -> u64 {
     if std::env::var_os("TRUNKLINE_FULL").is_some_and(|value| value == "1") { full } else { sample }
 }

@@ -35,7 +35,7 @@ pub(crate) fn alone<F: FnOnce()>(test: F) {
     }
     let ran = inside
         .arg(env::current_exe().expect("this program has a path"))
-        .args([name, "--exact", "--nocapture", "--test-threads=1"])
+        .args([name, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
         .env(INSIDE, name)
         // The harness' own report; the test speaks on standard error.
         .stderr(Stdio::inherit())

@@ -1,27 +1,40 @@
-//! Twice the load that the daemon can carry: SIPp asks on the one core, the daemon has the other.
+//! Twice the load that the daemon can carry: SIPp asks on the one core, the daemon has a part of the other. SIPp needs as much of
+//! a processor as the daemon, so that on one core it could not ask for twice what the daemon does on the other.
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::daemon::{Daemon, Directory};
+use crate::daemon::{self, Daemon, Directory};
+use crate::load::sample;
 use crate::network::alone;
 use crate::process::Process;
 use crate::sipp::{Counted, Sipp};
+use crate::throttle::Throttle;
 
 #[test]
 fn twice_the_load() {
     alone(|| {
         let directory = Directory::create();
+        // Before the daemon, so that it goes after it.
+        let throttle = Throttle::create(SHARE_PERCENT);
         let mut daemon = Daemon::start(directory.path(), CONFIG);
+        if let Some(throttle) = &throttle {
+            throttle.hold(&daemon.process);
+        }
         pin(&daemon.process, "0");
-        let callee = Sipp::callee(directory.path(), "uas", "127.0.0.1:5070", &["-sn", "uas"]);
+        let callee = Sipp::untraced_callee(directory.path(), "uas", "127.0.0.1:5070", &["-sn", "uas"]);
         pin(&callee.process, "1");
 
         // As many calls as it carries where each begins when another has ended.
-        let peak = call(directory.path(), "peak", "5080", &["-l", "40", "-r", "20000", "-m", "2000"]);
+        let peak = call(
+            directory.path(),
+            "peak",
+            "5080",
+            &["-l", "20", "-r", "20000", "-m", &sample(2_000, 5_000).to_string()],
+        );
         assert_eq!(peak.failed(), 0, "nobody is refused who waits for his turn");
-        let peak = peak.goodput();
+        let peak = peak.goodput(1..usize::MAX);
 
         // Calls that are up before the rush, and end in it.
         let held = start(
@@ -34,7 +47,13 @@ fn twice_the_load() {
         let rate = (2.0 * peak) as u64;
         let calls = rate * FLOOD.as_secs();
         let (rate, calls) = (rate.to_string(), calls.to_string());
-        let flood = call(directory.path(), "flood", "5082", &["-l", "1000000", "-r", &rate, "-m", &calls]);
+        let (busy, flooded) = (daemon.cpu_time(), Instant::now());
+        let flood = start(directory.path(), "flood", "5082", &["-l", "1000000", "-r", &rate, "-m", &calls]);
+        daemon.process.runs_for(FLOOD);
+        let busy = (daemon.cpu_time() - busy).as_secs_f64() / flooded.elapsed().as_secs_f64();
+        let asked = [&flood.process, &callee.process].map(cpu_time).iter().sum::<Duration>();
+        let flood = flood.finish(Duration::from_secs(120));
+        let goodput = flood.goodput(1..FLOOD.as_secs() as usize);
         let refused = daemon.metric("trunkline_limit_refusals_total");
         daemon.expect_metric("trunkline_workers_overloaded", 0.0, RECOVERS_WITHIN);
         // For a moment it stays wary; what comes three seconds later meets nothing of it.
@@ -45,18 +64,26 @@ fn twice_the_load() {
         let held = held.finish(Duration::from_secs(60));
 
         eprintln!(
-            "overload: peak {peak:.0} calls/s; at {rate}/s {} of {calls} calls went well, {:.0}/s, {refused} were \
-             refused; {} of 50 calls that were up failed, {} of 150 after it",
+            "overload: peak {peak:.0} calls/s; at {rate}/s {} of {calls} calls went well, {goodput:.0}/s ({:.0} % of the peak), \
+             {refused} were refused; the daemon had {:.0} % of a core{}, SIPp used {:.1} s in all; {} retransmissions; {} of 50 calls \
+             that were up failed, {} of 150 after it",
             flood.successful(),
-            flood.goodput(),
+            100.0 * goodput / peak,
+            100.0 * busy,
+            if throttle.is_some() { ", no more" } else { "" },
+            asked.as_secs_f64(),
+            flood.retransmissions(),
             held.failed(),
             after.failed(),
         );
         assert_eq!((held.successful(), held.failed()), (50, 0), "calls that are up are left alone");
         assert_eq!((after.successful(), after.failed()), (150, 0), "what comes after it is served as before");
         assert!(refused > 0.0, "what is too much is refused");
-        // How many went well is printed, not asserted: the generator has to send twice the peak from one core.
         assert!(flood.successful() > 0, "some are served throughout");
+        // On a machine that others use, too, the two figures are of different times.
+        if throttle.is_some() && sample(0, 1) == 1 {
+            assert!(goodput >= 0.9 * peak, "what is refused costs what is served");
+        }
         drop(callee);
         daemon.expect_nothing_left();
     });
@@ -68,9 +95,14 @@ fn start(directory: &Path, name: &'static str, port: &str, arguments: &[&str]) -
         all.extend(["-d", "0"]);
     }
     all.extend(arguments);
-    let sipp = Sipp::start(directory, name, &all);
+    let sipp = Sipp::untraced(directory, name, &all);
     pin(&sipp.process, "1");
     sipp
+}
+
+/// The time that a process has run so far.
+fn cpu_time(process: &Process) -> Duration {
+    daemon::cpu_time(process.id())
 }
 
 fn call(directory: &Path, name: &'static str, port: &str, arguments: &[&str]) -> Counted {
@@ -84,6 +116,8 @@ fn pin(process: &Process, core: &str) {
     drop(Command::new("taskset").args(["-acp", core, &id]).output());
 }
 
+/// As much of a core as the daemon gets, where this user may say so.
+const SHARE_PERCENT: u64 = 20;
 const FLOOD: Duration = Duration::from_secs(8);
 const LASTS: Duration = Duration::from_secs(6);
 const RECOVERS_WITHIN: Duration = Duration::from_secs(5);

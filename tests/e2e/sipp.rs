@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::process::{Process, wait_until};
 
-/// What a SIPp counted, from the last line of `-trace_stat`.
+/// What a SIPp counted, from the lines of `-trace_stat`, one a second.
 #[derive(Clone, Debug)]
-pub(crate) struct Counted(HashMap<String, String>);
+pub(crate) struct Counted {
+    last: HashMap<String, String>,
+    /// Calls that went well in each second.
+    successes: Vec<u64>,
+}
 
 impl Counted {
     /// Calls that went as the scenario says.
@@ -35,15 +40,16 @@ impl Counted {
         self.number("Retransmissions(C)")
     }
 
-    /// Calls a second that went as the scenario says.
-    pub(crate) fn goodput(&self) -> f64 {
-        let all = self.successful() + self.failed();
-        let rate: f64 = self.0.get("CallRate(C)").and_then(|rate| rate.parse().ok()).unwrap_or_default();
-        rate * self.successful() as f64 / all.max(1) as f64
+    /// Calls a second that went as the scenario says: the median of these seconds.
+    pub(crate) fn goodput(&self, seconds: Range<usize>) -> f64 {
+        let end = seconds.end.min(self.successes.len());
+        let mut successes = self.successes[seconds.start.min(end)..end].to_vec();
+        successes.sort_unstable();
+        successes.get(successes.len() / 2).copied().unwrap_or_default() as f64
     }
 
     fn number(&self, column: &str) -> u64 {
-        self.0
+        self.last
             .get(column)
             .and_then(|value| value.parse().ok())
             .unwrap_or_else(|| panic!("SIPp has no {column}"))
@@ -61,6 +67,13 @@ pub(crate) struct Sipp {
 impl Sipp {
     /// Starts one. `name` is unique in the test: its files are named so.
     pub(crate) fn start(directory: &Path, name: &'static str, arguments: &[&str]) -> Self {
+        let messages = format!("{name}.short");
+        let traced = ["-trace_shortmsg", "-shortmessage_file", &messages];
+        Self::untraced(directory, name, &[arguments, &traced].concat())
+    }
+
+    /// The same for so many messages that they had better not be written down.
+    pub(crate) fn untraced(directory: &Path, name: &'static str, arguments: &[&str]) -> Self {
         // The stock scenarios with audio name their captures relative to the directory they run in.
         let captures = directory.join("pcap");
         if !captures.exists() {
@@ -75,16 +88,35 @@ impl Sipp {
             "1",
         ]);
         command.args(["-stf", &format!("{name}.csv"), "-error_file", &format!("{name}.err")]);
-        command.args(["-trace_shortmsg", "-shortmessage_file", &format!("{name}.short")]);
         Self { process: Process::spawn(name, &mut command), directory: directory.to_owned(), name }
     }
 
     /// A callee on this address, in service when this returns.
     pub(crate) fn callee(directory: &Path, name: &'static str, address: &str, arguments: &[&str]) -> Self {
+        Self::in_service(directory, name, address, arguments, Self::start)
+    }
+
+    /// The same for so many messages that they had better not be written down.
+    pub(crate) fn untraced_callee(
+        directory: &Path,
+        name: &'static str,
+        address: &str,
+        arguments: &[&str],
+    ) -> Self {
+        Self::in_service(directory, name, address, arguments, Self::untraced)
+    }
+
+    fn in_service(
+        directory: &Path,
+        name: &'static str,
+        address: &str,
+        arguments: &[&str],
+        start: impl FnOnce(&Path, &'static str, &[&str]) -> Self,
+    ) -> Self {
         let (host, port) = address.rsplit_once(':').expect("an address has a port");
         let mut all = vec!["-i", host, "-p", port];
         all.extend(arguments);
-        let mut sipp = Self::start(directory, name, &all);
+        let mut sipp = start(directory, name, &all);
         let port: u16 = port.parse().expect("a port is a number");
         wait_until(&mut sipp.process, Duration::from_secs(5), || {
             if is_bound(port) { Ok(()) } else { Err(format!("nothing has port {port}")) }
@@ -115,9 +147,13 @@ impl Sipp {
         let path = self.directory.join(format!("{}.csv", self.name));
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut lines = text.lines();
-        let columns = lines.next().expect("a line of names").split(';').map(str::to_owned);
-        let values = lines.next_back().expect("a line of numbers").split(';').map(str::to_owned);
-        Counted(columns.zip(values).collect())
+        let columns: Vec<&str> = lines.next().expect("a line of names").split(';').collect();
+        let second =
+            columns.iter().position(|column| *column == "SuccessfulCall(P)").expect("SIPp counts them");
+        let lines: Vec<&str> = lines.collect();
+        let successes = lines.iter().filter_map(|line| line.split(';').nth(second)?.parse().ok()).collect();
+        let values = lines.last().expect("a line of numbers").split(';').map(str::to_owned);
+        Counted { last: columns.into_iter().map(str::to_owned).zip(values).collect(), successes }
     }
 }
 

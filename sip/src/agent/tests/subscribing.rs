@@ -689,6 +689,8 @@ fn a_peer_and_an_agent_have_their_limits() {
     let mut bench = Bench::new();
     let text = subscribe(DIALOG);
     for number in 0..PEER_SUBSCRIPTIONS_MAX {
+        // No faster than they may begin.
+        bench.pass(milliseconds(2));
         another(&mut bench, &text, number);
     }
     assert_eq!((bench.agent.gauges().subscriptions, bench.heard().len()), (PEER_SUBSCRIPTIONS_MAX, 0));

@@ -24,7 +24,8 @@ pub struct Registrar {
     pub contacts_max: usize,
     /// Path values of one REGISTER: 403 beyond.
     pub paths_max: usize,
-    /// Length of a Contact URI, of its parameters, of a Path value, and of a Call-ID, in bytes: 400 beyond.
+    /// Length of a Contact URI, of its parameters, of a Path value, and of a Call-ID, in bytes: 400 beyond, and where a control
+    /// character is among them.
     pub text_bytes_max: usize,
 }
 
@@ -125,14 +126,14 @@ impl Registrar {
         request: &Message,
         values: &[NameAddr<'a>],
     ) -> Result<Vec<Contact<'a>>, Registered> {
-        if request.call_id().len() > self.text_bytes_max {
+        if !self.may_keep(request.call_id()) {
             return Err(refused(400));
         }
         let header_s = request.expires().unwrap_or(self.expires_default_s);
         let mut contacts = Vec::with_capacity(values.len());
         for value in values {
             let uri = value.parsed_uri().ok_or_else(|| refused(400))?;
-            if value.uri.len().max(value.params_text().len()) > self.text_bytes_max {
+            if !self.may_keep(value.uri) || !self.may_keep(value.params_text()) {
                 return Err(refused(400));
             }
             let expires_s =
@@ -157,14 +158,19 @@ impl Registrar {
             if path.len() == self.paths_max {
                 return Err(refused(403));
             }
-            if value.len() > self.text_bytes_max
-                || NameAddr::parse(value).and_then(|path| path.parsed_uri()).is_none()
-            {
+            if !self.may_keep(value) || NameAddr::parse(value).and_then(|path| path.parsed_uri()).is_none() {
                 return Err(refused(400));
             }
             path.push(value.into());
         }
         Ok(path.into_boxed_slice())
+    }
+
+    /// What is kept is told to every phone of the line: no more than so many bytes, and nothing that no header may have (RFC 3261
+    /// §25.1).
+    fn may_keep(&self, text: &str) -> bool {
+        let is_foreign = |letter: char| letter.is_control() && !matches!(letter, '\t' | '\r' | '\n');
+        text.len() <= self.text_bytes_max && !text.contains(is_foreign)
     }
 }
 
@@ -571,6 +577,13 @@ mod tests {
         assert_eq!(office.location.len(), 10);
         assert_eq!(office.register(&format!("Contact: <sip:{}@h>", "x".repeat(1024))).status, 400);
         assert_eq!(office.register(&format!("Contact: <sip:a@h>;x={}", "x".repeat(1024))).status, 400);
+        for lines in [
+            "Contact: <sip:a@h>;x=\0",
+            "Contact: <sip:a@h>;\u{7f}",
+            "Path: <sip:p;\u{1}>\nContact: <sip:a@h>",
+        ] {
+            assert_eq!(office.register(lines).status, 400, "{lines:?}");
+        }
     }
 
     #[test]

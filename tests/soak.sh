@@ -5,13 +5,14 @@
 #   tests/soak.sh calls 3600 300 [HOLD_MS]      an hour of authenticated calls, 300 a second, each up for 3 s
 #   tests/soak.sh calls 3400 300 0              a million calls
 #   tests/soak.sh overload                      twice the load that the daemon can carry
+#   tests/soak.sh long [CALLS]                  calls in virtual time: ten million in thirty days, memory printed
 #
 # What is needed is what tests/run.sh needs; it installs it. TRUNKLINE_PROFILE: the cargo profile, release by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-    sed -n '4,7s/^# *//p' "$0" >&2
+    sed -n '4,8s/^# *//p' "$0" >&2
     exit 2
 }
 
@@ -26,6 +27,11 @@ case "${1:-}" in
         [ $# -ge 3 ] || usage
         export TRUNKLINE_SOAK_S=$2 TRUNKLINE_SOAK_RATE=$3 TRUNKLINE_SOAK_HOLD_MS=${4:-3000}
         tests/run.sh e2e soak::calls --ignored --nocapture
+        ;;
+    long)
+        export TRUNKLINE_CALLS=${2:-10000000}
+        cargo test --locked --profile "$TRUNKLINE_PROFILE" -p trunkline-tests --test scenarios -- \
+            --exact long_life::a_long_life_leaves_nothing_and_repeats_itself --nocapture
         ;;
     *) usage ;;
 esac

@@ -10,7 +10,8 @@ pub fn check(octets: &[u8]) {
     let Ok(text) = std::str::from_utf8(octets) else { return };
     let now = Instant::now();
     let challenger = Challenger::new([1; 32], now, "pbx");
-    let attempt = Attempt { method: "REGISTER", uri: "sip:pbx", source: [192, 0, 2, 1].into() };
+    let source = ([192, 0, 2, 1], 5060).into();
+    let attempt = Attempt { method: "REGISTER", uri: "sip:pbx", source, is_by_stream: false };
     let account = |name: &str| {
         Some(Account { line: name.into(), password: "secret".into(), algorithms: [Algorithm::Md5].into() })
     };

@@ -81,7 +81,8 @@ impl Agent {
         let attempt = Attempt {
             method: message.method_text(),
             uri: message.request_uri(),
-            source: arrival.flow.remote.ip(),
+            source: arrival.flow.remote,
+            is_by_stream: arrival.flow.transport.is_reliable(),
         };
         let values =
             message.lines(HeaderName::Authorization).chain(message.lines(HeaderName::ProxyAuthorization));

@@ -1,15 +1,16 @@
 //! The server's side: challenges, and judging what comes back (RFC 3261 §22.1, §22.4; RFC 8760 §2.3).
 
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::Algorithm;
 use super::digest::{Digest, Hex};
-use super::guesses::{Guesses, network};
+use super::guesses::{Guess, Guesses};
 use super::nonce::{NONCE_LIFETIME, NONCES_MAX, Nonces};
 use super::params::{Params, quoted};
+use crate::admission::network;
 use crate::message::Uri;
 
 /// Whom a user name stands for.
@@ -37,7 +38,9 @@ pub struct Attempt<'a> {
     /// The Request-URI as sent.
     pub uri: &'a str,
     /// Where it came from: guesses are counted by source.
-    pub source: IpAddr,
+    pub source: SocketAddr,
+    /// Whether it came by a stream. Who writes a datagram can name whatever source he likes.
+    pub is_by_stream: bool,
 }
 
 /// What credentials are worth.
@@ -50,8 +53,8 @@ pub enum Verdict {
     },
     /// The password is right, but the nonce is old, not ours or used up: challenge again with `stale=true`.
     Stale,
-    /// There are none for this realm, or they answer a nonce that their source was not given, and too many of that kind were
-    /// wrong: challenge.
+    /// There are none for this realm, or they are wrong and do not even show that their source hears us, since they answer a
+    /// nonce that was not sent there of late: challenge. Nobody is to be blamed for those.
     Missing,
     /// The password, the user, the algorithm or the request is another one, or this source has guessed too often
     /// ([`GUESSES_MAX`](super::GUESSES_MAX)) to be heard: challenge or refuse.
@@ -141,16 +144,23 @@ impl Challenger {
             let end = username.floor_char_boundary(USERNAME_BYTES_MAX);
             Verdict::Wrong { username: username[..end].to_owned() }
         };
-        let nonce = || params.get("nonce").unwrap_or_default();
-        let is_blind = || !self.nonces.is_of(&self.realm, &nonce(), network(attempt.source));
-        let is_limited = |is_blind| !self.guesses.permits(now, attempt.source, &username, is_blind);
-        if (is_limited(false) || is_limited(true)) && is_limited(is_blind()) {
+        let is_heard = || {
+            let nonce = params.get("nonce").unwrap_or_default();
+            attempt.is_by_stream || self.nonces.is_of(now, &self.realm, &nonce, network(attempt.source.ip()))
+        };
+        let guess = |is_blind| Guess { source: attempt.source, username: &username, is_blind };
+        let is_limited = |is_blind| !self.guesses.permits(now, guess(is_blind));
+        if is_limited(false) || is_limited(true) {
             // Who was challenged here answers that challenge, and is judged by it.
-            return if is_blind() { Verdict::Missing } else { wrong() };
+            let is_blind = !is_heard();
+            if is_limited(is_blind) {
+                return if is_blind { Verdict::Missing } else { wrong() };
+            }
         }
         let wrong = || {
-            self.guesses.wrong(now, attempt.source, &username, is_blind());
-            wrong()
+            let is_blind = !is_heard();
+            self.guesses.wrong(now, guess(is_blind));
+            if is_blind { Verdict::Missing } else { wrong() }
         };
         let Some(answer) = Answer::read(&params) else { return wrong() };
         let account = self.account(&username, attempt.uri, lookup);
@@ -161,7 +171,7 @@ impl Challenger {
         if !is_right || !is_allowed || !is_same_target(&answer.uri, attempt.uri) {
             return wrong();
         }
-        self.guesses.right(attempt.source, &username);
+        self.guesses.right(guess(false));
         if self.nonces.accept(now, &self.realm, &answer.nonce, answer.count) {
             Verdict::Ok { line: account.line }
         } else {
@@ -278,7 +288,8 @@ mod tests {
 
     const URI: &str = "sip:pbx.example";
     const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
-    const REGISTER: Attempt<'_> = Attempt { method: "REGISTER", uri: URI, source: HOME };
+    const REGISTER: Attempt<'_> =
+        Attempt { method: "REGISTER", uri: URI, source: SocketAddr::new(HOME, 5060), is_by_stream: false };
 
     struct Server {
         challenger: Challenger,
@@ -403,11 +414,11 @@ mod tests {
         let right = answered(&server, Algorithm::Sha256, "1001", "secret");
         let bad = answered(&server, Algorithm::Sha256, "1001", "guess");
         assert_eq!(server.verify(301, REGISTER, &right), Verdict::Stale);
-        assert_eq!(server.verify(301, REGISTER, &bad), wrong("1001"));
+        assert_eq!(server.verify(301, REGISTER, &bad), Verdict::Missing, "nothing is said of that password");
         let restarted =
             Server { challenger: Challenger::new([4; 32], server.start, "pbx.example"), ..server };
         assert_eq!(restarted.verify(1, REGISTER, &right), Verdict::Stale);
-        assert_eq!(restarted.verify(1, REGISTER, &bad), wrong("1001"));
+        assert_eq!(restarted.verify(1, REGISTER, &bad), Verdict::Missing);
     }
 
     #[test]
@@ -435,7 +446,7 @@ mod tests {
         }
         let right = answered(&server, Algorithm::Sha256, "1001", "secret");
         assert_eq!(server.verify(1, REGISTER, &right), wrong("1001"));
-        let elsewhere = Attempt { source: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), ..REGISTER };
+        let elsewhere = Attempt { source: "192.0.2.2:5060".parse().unwrap(), ..REGISTER };
         assert_eq!(server.verify(1, elsewhere, &right), ok("1001"));
         let right = answered(&server, Algorithm::Sha256, "1001", "secret");
         assert_eq!(server.verify(61, REGISTER, &right), ok("1001"));
@@ -452,10 +463,13 @@ mod tests {
             let challenges = given.iter().map(String::as_str);
             phone("1001", password).answer(401, challenges, "REGISTER", URI, "c").unwrap().1
         };
-        let mut verdicts = (0..30).map(|_| server.verify(1, REGISTER, &guess("guess")));
-        assert!(verdicts.by_ref().take(10).all(|verdict| verdict == wrong("1001")));
-        assert!(verdicts.all(|verdict| verdict == Verdict::Missing), "challenged anew, and not checked");
-        assert_eq!(server.verify(1, REGISTER, &guess("secret")), Verdict::Missing);
+        let missing = Verdict::Missing;
+        for _ in 0..30 {
+            assert_eq!(server.verify(1, REGISTER, &guess("guess")), missing, "the owner is not accused");
+        }
+        assert_eq!(server.verify(1, REGISTER, &guess("secret")), missing, "and not checked any more");
+        let by_stream = Attempt { is_by_stream: true, ..REGISTER };
+        assert_eq!(server.verify(1, by_stream, &guess("guess")), wrong("1001"), "who hears us is");
         let right = answered(&server, Algorithm::Sha256, "1001", "secret");
         assert_eq!(server.verify(1, REGISTER, &right), ok("1001"));
     }

@@ -75,10 +75,13 @@ impl Nonces {
         nonce
     }
 
-    /// Whether the nonce is ours, of whatever age, and was given to this network: then whoever answers it hears what is sent
+    /// Whether the nonce is ours and was given to this network within its lifetime: then whoever answers it hears what is sent
     /// there, and does not only write its address.
-    pub(super) fn is_of(&self, realm: &str, nonce: &str, network: u64) -> bool {
+    pub(super) fn is_of(&self, now: Instant, realm: &str, nonce: &str, network: u64) -> bool {
         let Some(stamp) = self.stamp(realm, nonce) else { return false };
+        if self.milliseconds(now).saturating_sub(issued_ms(&stamp)) > self.lifetime_ms {
+            return false;
+        }
         let mark = &nonce[2 * STAMP_BYTES..2 * (STAMP_BYTES + MARK_BYTES)];
         self.mark(&stamp, network).equals(mark)
     }
@@ -116,11 +119,9 @@ impl Nonces {
     /// Time of issue and serial number, if the signature is ours.
     fn read(&self, realm: &str, nonce: &str) -> Option<(u64, u32)> {
         let stamp = self.stamp(realm, nonce)?;
-        let mut issued_ms = [0; 8];
-        issued_ms[2..].copy_from_slice(&stamp[..6]);
         let mut serial = [0; 4];
         serial.copy_from_slice(&stamp[6..]);
-        Some((u64::from_be_bytes(issued_ms), u32::from_be_bytes(serial)))
+        Some((issued_ms(&stamp), u32::from_be_bytes(serial)))
     }
 
     /// What stands before the signature, if that is ours.
@@ -189,6 +190,12 @@ impl Nonces {
     }
 }
 
+fn issued_ms(stamp: &[u8; STAMP_BYTES]) -> u64 {
+    let mut issued_ms = [0; 8];
+    issued_ms[2..].copy_from_slice(&stamp[..6]);
+    u64::from_be_bytes(issued_ms)
+}
+
 impl Used {
     const fn first(issued_ms: u64, count: u32) -> Self {
         Self { issued_ms, highest: count, window: 1 }
@@ -249,9 +256,13 @@ mod tests {
         let start = testing::start();
         let nonces = nonces(start, NONCES_MAX);
         let nonce = nonces.issue(start, "pbx", 1);
-        assert!(nonces.is_of("pbx", &nonce, 1));
-        assert!(!nonces.is_of("pbx", &nonce, 2) && !nonces.is_of("other", &nonce, 1));
-        assert!(!nonces.is_of("pbx", "made up", 1));
+        let is_of = |seconds, realm, nonce, network| {
+            nonces.is_of(start + Duration::from_secs(seconds), realm, nonce, network)
+        };
+        assert!(is_of(300, "pbx", &*nonce, 1));
+        assert!(!is_of(0, "pbx", &*nonce, 2) && !is_of(0, "other", &*nonce, 1));
+        assert!(!is_of(0, "pbx", "made up", 1));
+        assert!(!is_of(301, "pbx", &*nonce, 1), "who was there once may be elsewhere");
         assert!(nonces.accept(start, "pbx", &nonce, 1), "a phone that moved is heard all the same");
     }
 

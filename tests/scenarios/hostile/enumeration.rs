@@ -136,6 +136,8 @@ fn case_15_guessing_under_the_address_of_the_owner() {
         siege.lab.forges("10.0.1.3:5999", bytes);
         siege.lab.run_ms(20);
     }
+    let mut answers = |word| siege.lab.ladder().count("engine", "10.0.1.3:5999", word);
+    assert_eq!([answers("401"), answers("403")], [40, 0], "nor is he accused of them");
     siege.lab.register("carol");
     siege.lab.run_ms(500);
     assert!(siege.lab.phone("carol").is_registered());

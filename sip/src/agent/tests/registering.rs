@@ -149,6 +149,22 @@ fn a_user_that_does_not_exist_looks_like_one_that_does() {
     assert_eq!(bench.told(), ["Refused 403", "Refused 403"]);
 }
 
+/// The line of the log that fail2ban reads is no weapon: whoever writes datagrams under the address of somebody else gets nobody
+/// banned.
+#[test]
+fn a_guess_that_answers_no_challenge_of_ours_accuses_nobody() {
+    let mut bench = phone();
+    let text = register("alice", "");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    let forged = with_credentials(&text, &challenge, "alice", "wrong");
+    let (nonce, _) = forged.split_once("nonce=\"").unwrap().1.split_once('"').unwrap();
+    bench.say(forged.replace(nonce, &nonce.replace('a', "b").replace('1', "2")));
+    assert_eq!((bench.heard(), bench.told()), (vec!["401".to_owned()], vec![]));
+    bench.say(forged.replace("z9hG4bK-2", "z9hG4bK-3"));
+    assert_eq!((bench.heard(), bench.told()), (vec!["403".to_owned()], vec!["Refused 403".to_owned()]));
+}
+
 #[test]
 fn what_a_line_is_challenged_with_does_not_give_it_away() {
     let mut directory = lines();

@@ -26,6 +26,8 @@ mod tests;
 
 pub use config::{AgentConfig, Capacity, Gauges};
 
+pub use crate::subscription::PEER_SUBSCRIPTIONS_MAX;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;

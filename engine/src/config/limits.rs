@@ -164,7 +164,7 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use trunkline_sip::admission::Limit;
-    use trunkline_sip::agent::Capacity;
+    use trunkline_sip::agent::{Capacity, PEER_SUBSCRIPTIONS_MAX};
     use trunkline_sip::auth::{GUESS_WINDOW, GUESSES_MAX};
     use trunkline_sip::message::Limits as MessageLimits;
     use trunkline_sip::registrar::Registrar;
@@ -198,7 +198,7 @@ mod tests {
             "the same from one address",
             "503 with Retry-After; refreshes never",
         ),
-        (&SUBSCRIPTIONS, "subscriptions of all lines and trunks", "503"),
+        (&SUBSCRIPTIONS, "subscriptions of all lines and trunks", "503 with Retry-After"),
         (&SUBSCRIPTIONS_PER_LINE, "subscriptions of one line or trunk", "403"),
         (&SUBSCRIPTIONS_PER_SECOND, "subscriptions that begin within a second", "503 with Retry-After"),
         (&SUBSCRIPTIONS_PER_SECOND_PER_LINE, "the same of one line or trunk", "503 with Retry-After"),
@@ -249,6 +249,11 @@ mod tests {
             (capacity.legs, "legs of a worker", "503 with Retry-After; in dialogs never"),
             (capacity.transactions, "transactions of a worker", "503 with Retry-After; in dialogs never"),
             (capacity.subscriptions, "subscriptions of a worker", "503 with Retry-After"),
+            (
+                PEER_SUBSCRIPTIONS_MAX,
+                "subscriptions of one line or trunk with a worker",
+                "480 with Retry-After",
+            ),
         ];
         let mut text = "| limit | of what | beyond |\n|---|---|---|\n".to_owned();
         for (limit, what, beyond) in rows {

@@ -358,6 +358,9 @@ impl Agent {
             if is_accepted && !notifies {
                 response = response.raw("Refer-Sub", "false");
             }
+            if status == 503 {
+                response = later(response);
+            }
             self.endpoint.transactions.respond(now, server, status, response.finish(), out);
         }
         if is_accepted && notifies {

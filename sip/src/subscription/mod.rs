@@ -48,7 +48,7 @@ pub(crate) const EXPIRES_MIN_S: u32 = 60;
 pub(crate) const EXPIRES_MAX_S: u32 = 3600;
 
 /// Subscriptions of one peer on one agent.
-pub(crate) const PEER_SUBSCRIPTIONS_MAX: usize = 1000;
+pub const PEER_SUBSCRIPTIONS_MAX: usize = 1000;
 
 /// Subscriptions of a line from one Contact to the same: a phone that restarts leaves the old ones behind, and may have
 /// several keys for one colleague.

@@ -108,6 +108,17 @@ fn a_refused_refer_is_over() {
 }
 
 #[test]
+fn a_refer_that_there_is_no_room_for_may_come_again() {
+    let mut bench = Bench::new();
+    let (_, tag) = established(&mut bench);
+    bench.say(refer(2, &tag, TO));
+    let (usage, _) = told(&mut bench);
+    bench.command(Command::AnswerRefer(usage, 503));
+    let refused = bench.only();
+    assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
+}
+
+#[test]
 fn without_a_subscription_nothing_is_notified() {
     let mut bench = Bench::new();
     let (_, tag) = established(&mut bench);

@@ -290,6 +290,17 @@ fn the_owner_refuses() {
 }
 
 #[test]
+fn an_owner_without_room_says_when_to_come_again() {
+    let mut bench = Bench::new();
+    bench.say(subscribe(DIALOG));
+    let (id, _) = asked(&mut bench);
+    bench.command(Command::AnswerSubscribe(id, 503));
+    let refused = bench.only();
+    assert!(refused.status() == 503 && refused.value(HeaderName::RetryAfter).is_some());
+    bench.expect_nothing_left();
+}
+
+#[test]
 fn the_owner_does_not_serve_a_package() {
     let mut bench = Bench::new();
     bench.say(subscribe("Event: message-summary\r\n"));

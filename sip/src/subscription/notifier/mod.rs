@@ -18,6 +18,9 @@ use crate::transport::Flow;
 /// How long the owner may take to accept, and then to say what a poll is to be told.
 const OWNER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Within how many seconds a peer may ask again for whom there is no room.
+const LATER_S: (u32, u32) = (1, 10);
+
 /// A peer's subscription.
 #[derive(Debug)]
 pub(crate) struct Notifier {
@@ -233,7 +236,12 @@ impl Notifier {
         };
         if status >= 300 {
             // RFC 6665 §8.3.2: who hears that an event is bad hears which are not.
-            let reply = if status == 489 { allow_events(reply) } else { reply };
+            let reply = match status {
+                489 => allow_events(reply),
+                // RFC 3261 §21.5.4: without the time it would be taken for a 500.
+                503 => reply.header(HeaderName::RetryAfter, endpoint.between(LATER_S.0, LATER_S.1)),
+                _ => reply,
+            };
             endpoint.transactions.respond(now, server, status, reply.finish(), out);
             return self.lose(out);
         }

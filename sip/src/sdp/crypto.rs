@@ -109,25 +109,35 @@ fn is_of_keys(line: &[u8]) -> bool {
             .any(|name| attribute(line, name).is_some())
 }
 
-/// A text with session descriptions in it, without their keys: what is behind each `inline:` is `*`.
+/// What somebody sent, as a log may show it: what is behind each `inline:` (a key, RFC 4568) and each `response=` (the hash of a
+/// password, RFC 7616) is `*`.
 pub fn masked(text: &[u8]) -> Cow<'_, [u8]> {
-    const MARK: &[u8] = b"inline:";
-    let at = |from: usize| {
-        text[from..]
-            .windows(MARK.len())
-            .position(|window| window.eq_ignore_ascii_case(MARK))
-            .map(|position| from + position + MARK.len())
-    };
-    let Some(mut next) = at(0) else { return Cow::Borrowed(text) };
-    let mut masked = text.to_vec();
-    loop {
-        let key = masked[next..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
-        masked[next..next + key].fill(b'*');
-        match at(next + key) {
-            Some(further) => next = further,
-            None => return Cow::Owned(masked),
-        }
+    let mut masked = None;
+    let mut at = 0;
+    while at < text.len() {
+        let Some(mark) = mark(&text[at..]) else {
+            at += 1;
+            continue;
+        };
+        at += mark;
+        let secret = text[at..].iter().take_while(|byte| !byte.is_ascii_whitespace()).count();
+        masked.get_or_insert_with(|| text.to_vec())[at..at + secret].fill(b'*');
+        at += secret;
     }
+    masked.map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// How long the mark is with which this begins, if something secret is behind it.
+fn mark(text: &[u8]) -> Option<usize> {
+    const KEY: &[u8] = b"inline:";
+    const HASH: &[u8] = b"response";
+    let begins = |mark: &[u8]| text.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+    let blanks = |at: usize| at + text[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+    if begins(KEY) {
+        return Some(KEY.len());
+    }
+    let sign = begins(HASH).then(|| blanks(HASH.len())).filter(|sign| text.get(*sign) == Some(&b'='))?;
+    Some(blanks(sign + 1))
 }
 
 /// Lines as they are shown where people debug.
@@ -223,5 +233,21 @@ mod tests {
             format!("v=0\na=crypto:1 X inline:{KEY}\nm=audio 1 RTP/SAVP 0\na=crypto:1 X inline:{KEY}\n");
         let sdp = SessionDescription::parse(&Bytes::from(sdp)).unwrap();
         assert!(!format!("{sdp:?}").contains("d0Rm"));
+    }
+
+    #[test]
+    fn hashes_of_passwords_are_masked_too() {
+        for (text, shown) in [
+            ("nc=1, response=\"6629fa\", uri=\"sip:a\"", "nc=1, response=********* uri=\"sip:a\""),
+            ("Response =\t6629fa\r\nTo: x", "Response =\t******\r\nTo: x"),
+            ("response", "response"),
+            ("a response = ", "a response = "),
+            ("inline:aresponse=b c", "inline:*********** c"),
+        ] {
+            assert_eq!(
+                masked(text.as_bytes()).escape_ascii().to_string(),
+                shown.as_bytes().escape_ascii().to_string()
+            );
+        }
     }
 }

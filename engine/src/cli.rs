@@ -28,7 +28,7 @@ impl Cli {
 pub enum Command {
     /// Run the daemon (the default).
     Serve(Serve),
-    /// Say what is wrong with a configuration: exit status 0 or 2.
+    /// Say what is wrong with a configuration, and where the relay in the kernel would run: exit status 0 or 2.
     Check(Check),
     /// Play a call between two scripted phones and print its ladder.
     Demo,
@@ -43,7 +43,7 @@ pub struct Serve {
     /// passwords.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Where registrations and made passwords are kept. Default: $STATE_DIRECTORY, else ./trunkline-state.
+    /// Where registrations, calls that are up and made passwords are kept. Default: $STATE_DIRECTORY, else ./trunkline-state.
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }

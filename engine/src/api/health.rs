@@ -50,21 +50,22 @@ fn register_refusals(registry: &mut Registry, refusals: &Refusals) {
     for limit in Limit::ALL {
         counted.get_or_create(&[("limit", limit.name())]).inc_by(refusals.of(limit));
     }
-    registry.register("limit_refusals", "What was refused, by the limit that it was beyond.", counted);
+    registry.register("limit_refusals", "What was refused, by the limit that it was beyond", counted);
 }
 
 /// What the relay in the kernel runs on, and how full it is.
 fn register_kernel(registry: &mut Registry, relay: Option<&KernelStatus>) {
     let (flows, flows_max) = relay.map_or((0, 0), |relay| (relay.live() as u64, relay.flows_max()));
     let gauge = |value: u64| ConstGauge::new(value.min(i64::MAX as u64) as i64);
+    // The registry adds the full stop.
     registry.register(
         "media_kernel_flows",
-        "Directions of calls that the kernel forwards by itself.",
+        "Directions of calls that the kernel forwards by itself",
         gauge(flows),
     );
     registry.register(
         "media_kernel_flows_max",
-        "Directions of calls that the kernel has room for; 0 where it forwards none.",
+        "Directions of calls that the kernel has room for; 0 where it forwards none",
         gauge(flows_max.into()),
     );
     let attached = Family::<[(&'static str, String); 2], Gauge>::default();
@@ -73,7 +74,7 @@ fn register_kernel(registry: &mut Registry, relay: Option<&KernelStatus>) {
     }
     registry.register(
         "media_kernel_attached",
-        "Interfaces on which the kernel forwards, and at which hook: 1 each.",
+        "Interfaces on which the kernel forwards, and at which hook: 1 each",
         attached,
     );
 }
@@ -125,7 +126,7 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 18] {
         ("mailbox_drops", "Datagrams dropped between workers.", numbers.mailbox_drops_total),
         ("panics", "Panics caught.", numbers.panics_total),
         ("send_errors", "Datagrams that the kernel refused.", numbers.send_errors_total),
-        ("store_errors", "Registrations that could not be stored.", numbers.store_errors_total),
+        ("store_errors", "Failures to store state: the log says what is not kept.", numbers.store_errors_total),
         ("media_packets_received", "RTP packets from stations and trunks.", media.packets_received),
         ("media_packets_sent", "RTP packets to stations and trunks.", media.packets_sent),
         ("media_packets_lost", "RTP packets that did not arrive here.", media.lost),

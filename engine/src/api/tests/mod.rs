@@ -1,6 +1,7 @@
 //! The contract of the API, as a client sees it.
 
 mod hostile;
+mod metrics;
 mod stage;
 
 use std::time::Duration;

@@ -14,7 +14,7 @@ use crate::baresip::{Answer, Baresip};
 use crate::capture::{Capture, Datagram};
 use crate::daemon::{Daemon, Directory};
 use crate::http;
-use crate::network::{daemon_address, interface, phone_address, run};
+use crate::network::{add_first_link, daemon_address, interface, phone_address};
 use crate::process::wait_until;
 
 /// Two phones on hosts of their own, and the wires to them.
@@ -30,10 +30,7 @@ pub(crate) struct Conversation {
 impl Conversation {
     /// Starts them; `kernel` is `media.kernel` of the configuration.
     pub(crate) fn start(kernel: &str) -> Self {
-        // The phones' links come later; without any the daemon would refuse to start.
-        run("ip", &["link", "add", "tl0", "type", "veth", "peer", "name", "tl0-far"]);
-        run("ip", &["link", "set", "tl0", "up"]);
-        run("ip", &["link", "set", "tl0-far", "up"]);
+        add_first_link();
         let directory = Directory::create();
         let path = directory.path();
         Audio::write_tone(&path.join("music.wav"), 1_250.0, 5);

@@ -62,6 +62,14 @@ pub(crate) fn interface(phone: u8) -> String {
     format!("tl{phone}")
 }
 
+/// Makes a link that leads nowhere: those of the phones come later, and without any a daemon that requires the relay in the
+/// kernel would refuse to start.
+pub(crate) fn add_first_link() {
+    run("ip", &["link", "add", "tl0", "type", "veth", "peer", "name", "tl0-far"]);
+    run("ip", &["link", "set", "tl0", "up"]);
+    run("ip", &["link", "set", "tl0-far", "up"]);
+}
+
 /// Starts a program on a host of its own, which knows only the daemon's side as its router.
 pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process {
     let script = format!(

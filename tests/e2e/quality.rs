@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::baresip::{Answer, Baresip};
 use crate::daemon::{Daemon, Directory};
 use crate::http::{self, Events};
-use crate::network::{alone, daemon_address, run, run_on_host};
+use crate::network::{add_first_link, alone, daemon_address, run_on_host};
 
 #[test]
 fn a_lossy_network_shows_in_the_call() {
@@ -18,10 +18,7 @@ fn a_lossy_network_shows_in_the_call() {
 #[test]
 fn a_lossy_network_shows_where_the_kernel_forwards_too() {
     alone(|| {
-        // The phones' links come later; without any the daemon would refuse to start.
-        run("ip", &["link", "add", "tl0", "type", "veth", "peer", "name", "tl0-far"]);
-        run("ip", &["link", "set", "tl0", "up"]);
-        run("ip", &["link", "set", "tl0-far", "up"]);
+        add_first_link();
         lossy("require", "kernel");
     });
 }

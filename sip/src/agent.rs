@@ -405,7 +405,7 @@ impl Agent {
             self.endpoint.transactions.cancelled(id, &key)
         });
         let Some(leg) = found else {
-            return self.endpoint.reply_tagged(now, arrival, 481, out, |reply| reply);
+            return self.refuse(&arrival, 481, out, |reply| reply);
         };
         let tag = leg.and_then(|leg| self.legs.get(&leg)).map(|leg| leg.tag);
         let tag = tag.unwrap_or_else(|| self.endpoint.token());

@@ -64,7 +64,7 @@ impl Agent {
         let is_trunk = || self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some();
         let is_bye = arrival.message.method() == Method::Bye;
         if is_bye && self.endpoint.config.reply_200_to_orphan_bye && is_trunk() {
-            return self.endpoint.reply_tagged(now, arrival, 200, out, |reply| reply);
+            return self.refuse(&arrival, 200, out, |reply| reply);
         }
         self.refuse(&arrival, 481, out, |reply| reply);
     }

@@ -18,7 +18,7 @@ impl Agent {
         let line = peer::user(message.to());
         let is_line = self.endpoint.directory.accounts.contains_key(&*line);
         if !is_line && self.endpoint.config.reply_200_to_trunk_register && self.is_trunk(&arrival) {
-            return self.register_trunk(now, arrival, out);
+            return self.register_trunk(&arrival, out);
         }
         let is_ours =
             Uri::parse(message.request_uri()).is_some_and(|uri| self.endpoint.serves(&uri, arrival.flow));
@@ -66,10 +66,10 @@ impl Agent {
     }
 
     /// A trunk that registers although it is known by its address: what it says is echoed, nothing is kept.
-    fn register_trunk(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
-        let request = arrival.message.clone();
-        self.endpoint.reply_tagged(now, arrival, 200, out, |reply| {
-            reply.copy(&request, HeaderName::Contact).copy(&request, HeaderName::Expires)
+    fn register_trunk(&self, arrival: &Arrival, out: &mut Outbox) {
+        let request = &arrival.message;
+        self.refuse(arrival, 200, out, |reply| {
+            reply.copy(request, HeaderName::Contact).copy(request, HeaderName::Expires)
         });
     }
 

@@ -157,6 +157,26 @@ fn strangers_take_nobodys_calls_away() {
     assert_eq!(heard[9..], ["503"; 11], "it is the network itself that asks for too much");
 }
 
+/// Else whoever can write datagrams could fill the table of transactions, and calls would find no room.
+#[test]
+fn what_anybody_can_send_is_answered_and_not_remembered() {
+    let orphans = [
+        (request("CANCEL", 1, "", "", ""), "481"),
+        (request("CANCEL", 2, "gone", "", ""), "481"),
+        (request("BYE", 3, "gone", "", ""), "200"),
+        (register("nobody", ""), "200"),
+        (request("OPTIONS", 4, "", "", ""), "200"),
+        (request("INVITE", 5, "gone", "", ""), "481"),
+    ];
+    let mut bench = Bench::new();
+    for (text, status) in orphans {
+        bench.say(text.clone());
+        bench.say(text.clone());
+        assert_eq!(bench.heard(), [status, status], "{text}");
+        assert_eq!(bench.agent.gauges(), Gauges::default(), "{text}");
+    }
+}
+
 /// What one message of a call costs the callee: with INVITE, ACK and BYE it carries 333 calls a second.
 const COST: Duration = Duration::from_millis(1);
 /// What a refusal costs it, and the ACK to one.

@@ -32,3 +32,37 @@ impl TurnedAway {
 fn place(id: ServerId) -> usize {
     (id.bits() % REMEMBERED as u64) as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Framing, Limits, Message};
+    use crate::timing::Timing;
+    use crate::transaction::{ServerKey, Transactions};
+
+    fn ids(count: usize) -> Vec<ServerId> {
+        let transactions = Transactions::new(Timing::RFC);
+        let id = |number: usize| {
+            let text = format!(
+                "INVITE sip:a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK{number}\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:a>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+            );
+            let invite = Message::scan(text.into(), Framing::Datagram, &Limits::DEFAULT).unwrap();
+            transactions.server_id(&ServerKey::of_request(&invite, true).unwrap())
+        };
+        (0..count).map(id).collect()
+    }
+
+    #[test]
+    fn the_last_ones_are_remembered_and_no_more_than_there_is_room_for() {
+        let mut turned_away = TurnedAway::default();
+        let ids = ids(3 * REMEMBERED);
+        assert!(!turned_away.contains(ids[0]) && turned_away.slots.is_empty(), "nothing costs nothing");
+        for id in &ids {
+            turned_away.note(*id);
+            assert!(turned_away.contains(*id));
+        }
+        let remembered = ids.iter().filter(|id| turned_away.contains(**id)).count();
+        assert!((REMEMBERED / 2..=REMEMBERED).contains(&remembered), "{remembered}");
+    }
+}

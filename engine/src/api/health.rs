@@ -126,7 +126,11 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 18] {
         ("mailbox_drops", "Datagrams dropped between workers.", numbers.mailbox_drops_total),
         ("panics", "Panics caught.", numbers.panics_total),
         ("send_errors", "Datagrams that the kernel refused.", numbers.send_errors_total),
-        ("store_errors", "Failures to store state: the log says what is not kept.", numbers.store_errors_total),
+        (
+            "store_errors",
+            "Failures to store state: the log says what is not kept.",
+            numbers.store_errors_total,
+        ),
         ("media_packets_received", "RTP packets from stations and trunks.", media.packets_received),
         ("media_packets_sent", "RTP packets to stations and trunks.", media.packets_sent),
         ("media_packets_lost", "RTP packets that did not arrive here.", media.lost),

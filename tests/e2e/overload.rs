@@ -1,5 +1,5 @@
-//! Twice the load that the daemon can carry: SIPp asks on the one core, the daemon has a part of the other. SIPp needs as much of
-//! a processor as the daemon, so that on one core it could not ask for twice what the daemon does on the other.
+//! Twice the load that the daemon can carry: SIPp asks on the one core, the daemon has the other; at full size a part of it, since
+//! SIPp needs as much of a processor as the daemon and could not ask for twice what that does.
 
 use std::ops::Range;
 use std::path::Path;
@@ -17,8 +17,8 @@ use crate::throttle::Throttle;
 fn twice_the_load() {
     alone(|| {
         let directory = Directory::create();
-        // Before the daemon, so that it goes after it.
-        let throttle = Throttle::create(SHARE_PERCENT);
+        // Before the daemon, so that it goes after it. A machine that is slow needs no throttle.
+        let throttle = if sample(0, 1) == 1 { Throttle::create(SHARE_PERCENT) } else { None };
         let mut daemon = Daemon::start(directory.path(), CONFIG);
         if let Some(throttle) = &throttle {
             throttle.hold(&daemon.process);
@@ -87,7 +87,7 @@ fn twice_the_load() {
         assert!(refused > 0.0, "what is too much is refused");
         assert!(flood.successful() > 0, "some are served throughout");
         // On a machine that others use, too, the two figures are of different times.
-        if throttle.is_some() && sample(0, 1) == 1 {
+        if throttle.is_some() {
             assert!(goodput >= 0.9 * peak, "what is refused costs what is served");
         }
         drop(callee);

@@ -1,4 +1,5 @@
-//! One agent, one switch and the two ends of stock SIPp's call, without sockets: the whole signalling of a B2BUA call.
+//! One agent, one switch and the far ends, without sockets: the whole signalling of stock SIPp's B2BUA call, and of a
+//! phone that registers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -13,21 +14,25 @@ use trunkline::switch::setup::{
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
-use trunkline_sip::auth::Challenger;
+use trunkline_sip::auth::{Account, Algorithm, Challenger, ClientAuth, Credentials};
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message, response};
-use trunkline_sip::outbox::Outbox;
+use trunkline_sip::outbox::{Command, Event, Outbox};
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, TrustedTrunk};
 
 const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5060);
 const CALLEE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5070);
 const CALLER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5080);
+const PHONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1)), 5060);
+/// Lines with a phone.
+const PHONES: usize = 500;
+const REGISTRAR: &str = "sip:127.0.0.1";
 const SDP: &[u8] =
     b"v=0\r\no=user1 53655765 2353687637 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
     m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
 
-/// The engine's signalling with one trunk on either side.
+/// The engine's signalling with one trunk on either side, and phones.
 #[derive(Debug)]
 pub struct Exchange {
     agent: Agent,
@@ -35,7 +40,11 @@ pub struct Exchange {
     sip: Outbox,
     out: SwitchOutbox,
     now: Instant,
+    /// What the agent and the switch tell each other, while it is on its way.
+    events: Vec<Event>,
+    commands: Vec<Command>,
     ports: HashMap<LegId, PortPair>,
+    phones: Vec<ClientAuth>,
     calls: u64,
 }
 
@@ -43,7 +52,7 @@ impl Exchange {
     /// An idle engine. Time begins at `epoch` and is moved by the exchange itself.
     pub fn new(epoch: Instant) -> Self {
         let location = Arc::new(Location::new(epoch, LocationLimits::DEFAULT));
-        let directory = Directory {
+        let mut directory = Directory {
             trunks: vec![TrustedTrunk {
                 name: "sipp".into(),
                 allow_from: vec![IpAddr::from(Ipv4Addr::LOCALHOST).into()],
@@ -51,15 +60,36 @@ impl Exchange {
             realm: "bench".into(),
             ..Directory::default()
         };
-        let config = AgentConfig { listeners: vec![(Transport::Udp, ENGINE)], ..AgentConfig::default() };
+        for line in 0..PHONES {
+            let algorithms = [Algorithm::Sha256, Algorithm::Md5];
+            directory.add_line(Account {
+                line: line.to_string().into(),
+                password: "secret".into(),
+                algorithms: algorithms.into(),
+            });
+        }
+        let config = AgentConfig {
+            listeners: vec![(Transport::Udp, ENGINE)],
+            keeps_dialogs: true,
+            ..AgentConfig::default()
+        };
         let challenger = Arc::new(Challenger::new([1; 32], epoch, "bench"));
+        let mut switch = Switch::new(setup(), Arc::clone(&location), [3; 32], epoch);
+        switch.keep_calls();
+        let phone = |line: usize| {
+            let (username, password) = (line.to_string().into(), "secret".into());
+            ClientAuth::new(Arc::new(Credentials { username, password, realm: None }))
+        };
         Self {
-            agent: Agent::new(config, Arc::new(directory), Arc::clone(&location), challenger, [2; 32], epoch),
-            switch: Switch::new(setup(), location, [3; 32], epoch),
+            agent: Agent::new(config, Arc::new(directory), location, challenger, [2; 32], epoch),
+            switch,
             sip: Outbox::default(),
             out: SwitchOutbox::default(),
             now: epoch,
+            events: Vec::new(),
+            commands: Vec::new(),
             ports: HashMap::new(),
+            phones: (0..PHONES).map(phone).collect(),
             calls: 0,
         }
     }
@@ -91,15 +121,79 @@ impl Exchange {
         sent + self.answer(&bye, 200, b"")
     }
 
-    /// A new call, a tenth of a second after the last one: transactions live for 32 s, so that some 320 calls' worth of
+    /// A REGISTER without credentials, which is challenged.
+    pub fn challenge(&mut self) -> u16 {
+        self.next();
+        self.register("").status()
+    }
+
+    /// A phone registers again, as most do: REGISTER, 401, REGISTER with its password, 200.
+    pub fn registration(&mut self) -> u16 {
+        let challenge = {
+            self.next();
+            self.register("")
+        };
+        let challenges: Vec<_> = challenge.lines(HeaderName::WwwAuthenticate).collect();
+        let phone = self.phone();
+        let answer = self.phones[phone].answer(401, challenges, "REGISTER", REGISTRAR, "cnonce");
+        self.phones[phone].accepted();
+        let (_, value) = answer.expect("the challenge can be answered");
+        self.register(&format!("Authorization: {value}\r\n")).status()
+    }
+
+    /// A phone that has registered does so again by the nonce that it has: REGISTER, 200.
+    pub fn refresh(&mut self) -> u16 {
+        self.next();
+        let phone = self.phone();
+        match self.phones[phone].header("REGISTER", REGISTRAR, "cnonce") {
+            Some((_, value)) => self.register(&format!("Authorization: {value}\r\n")).status(),
+            None => {
+                self.calls -= 1;
+                self.registration()
+            }
+        }
+    }
+
+    /// Whose turn it is.
+    fn phone(&self) -> usize {
+        usize::try_from(self.calls).unwrap_or_default() % PHONES
+    }
+
+    fn register(&mut self, authorization: &str) -> Message {
+        let (call, phone) = (self.calls, self.phone());
+        let cseq = 2 * call + u64::from(!authorization.is_empty());
+        let request = format!(
+            "REGISTER {REGISTRAR} SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK-r-{cseq};rport\r\n\
+             From: <sip:{phone}@127.0.0.1>;tag={call}\r\nTo: <sip:{phone}@127.0.0.1>\r\n\
+             Call-ID: {phone}@192.0.2.1\r\nCSeq: {cseq} REGISTER\r\n\
+             Contact: <sip:{phone}@192.0.2.1:5060>;expires=3600\r\n{authorization}Max-Forwards: 70\r\n\
+             User-Agent: Example Phone 4.2.1\r\nContent-Length: 0\r\n\r\n"
+        );
+        self.receive(PHONE, Bytes::from(request));
+        let sent = self.sip.transmits.last().expect("a REGISTER is answered");
+        Message::scan(sent.bytes.clone(), Framing::Datagram, &Limits::DEFAULT)
+            .expect("the answer can be read")
+    }
+
+    /// The next call, a tenth of a second after the last one: transactions live for 32 s, so that some 320 calls' worth of
     /// them are there at any time, as under load.
     fn next(&mut self) {
         self.calls += 1;
-        self.now += Duration::from_millis(100);
+        self.pass(Duration::from_millis(100));
+    }
+
+    /// Lets time pass. With [`Self::receive`] this is where the engine works: `bench/instructions.sh` counts in these two.
+    #[inline(never)]
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
         self.agent.handle_timeout(self.now, &mut self.sip);
         self.switch.handle_timeout(self.now, &mut self.out);
         self.settle();
         self.sip.transmits.clear();
+        self.sip.bindings.clear();
+        self.sip.dialogs.clear();
+        self.out.store.clear();
+        self.out.ended.clear();
     }
 
     fn caller(&mut self, method: &str, to: &str, body: &[u8]) -> usize {
@@ -126,6 +220,7 @@ impl Exchange {
     }
 
     /// Gives bytes to the agent; returns how many messages the engine has sent for them.
+    #[inline(never)]
     fn receive(&mut self, remote: SocketAddr, bytes: Bytes) -> usize {
         let flow =
             Flow { transport: Transport::Udp, local: ENGINE, remote, connection: ConnectionId::default() };
@@ -135,22 +230,26 @@ impl Exchange {
         self.sip.transmits.len() - before
     }
 
+    /// Carries what agent, switch and relay have for each other until they have nothing more.
     fn settle(&mut self) {
+        let (mut events, mut commands) =
+            (std::mem::take(&mut self.events), std::mem::take(&mut self.commands));
         loop {
-            let events = std::mem::take(&mut self.sip.events);
-            let commands = std::mem::take(&mut self.out.sip);
+            std::mem::swap(&mut events, &mut self.sip.events);
+            std::mem::swap(&mut commands, &mut self.out.sip);
             let media = std::mem::take(&mut self.out.media);
             if events.is_empty() && commands.is_empty() && media.is_empty() {
+                (self.events, self.commands) = (events, commands);
                 return;
             }
-            for event in events {
+            for event in events.drain(..) {
                 self.switch.sip(self.now, event, &mut self.out);
             }
             for (_, command) in media {
                 self.relay(&command);
             }
-            for mut command in commands {
-                if let trunkline_sip::outbox::Command::Invite(_, invite) = &mut command {
+            for mut command in commands.drain(..) {
+                if let Command::Invite(_, invite) = &mut command {
                     invite.target.flow.local = ENGINE;
                 }
                 self.agent.command(self.now, command, &mut self.sip);
@@ -246,6 +345,17 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(exchange.call(), 7, "100, INVITE, 180, ACK, 200; 200 and BYE");
             assert!(exchange.options() > 0);
+        }
+    }
+
+    #[test]
+    fn phones_are_challenged_and_register() {
+        let mut exchange = Exchange::new(Instant::now());
+        for _ in 0..2 * PHONES {
+            assert_eq!((exchange.challenge(), exchange.registration()), (401, 200));
+        }
+        for _ in 0..2 * PHONES {
+            assert_eq!(exchange.refresh(), 200);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The hash over user, realm, password, nonce and request (RFC 7616 §3.4.1 to §3.4.3).
 
 use md5::Md5;
+use sha2::digest::Output;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -46,14 +47,14 @@ impl Digest<'_> {
     }
 }
 
-fn joined<D: sha2::Digest>(mut hash: D, parts: &[&str]) -> impl AsRef<[u8]> + use<D> {
+fn joined<D: sha2::Digest>(mut hash: D, parts: &[&str]) -> Output<D> {
     for (index, part) in parts.iter().enumerate() {
         if index > 0 {
             hash.update(b":");
         }
         hash.update(part.as_bytes());
     }
-    hash.finalize().to_vec()
+    hash.finalize()
 }
 
 /// A hash in lower-case hexadecimal.

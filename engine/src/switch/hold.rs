@@ -195,17 +195,21 @@ impl Switch {
     /// Offers the other side's leg what was agreed on this one, where that leg may send what this one cannot hear.
     pub(super) fn align_partner(&mut self, leg: LegId, out: &mut Outbox) {
         let Some(partner) = self.partner(leg) else { return };
-        let place = self.place(partner);
-        let Some(entry) = self.legs.get(&leg) else { return };
-        let Some(ours) = agreed(entry) else { return };
-        let Some(other) = self.legs.get(&partner) else { return };
-        let Some(theirs) = agreed(other) else { return };
-        if other.phase != LegPhase::Up || !other.offered.is_empty() || session::covers(&theirs, &ours) {
+        let Some((entry, other)) = self.legs.get(&leg).zip(self.legs.get(&partner)) else { return };
+        if other.phase != LegPhase::Up || !other.offered.is_empty() {
             return;
         }
+        let Some((ours, theirs)) = descriptions(entry).zip(descriptions(other)) else { return };
+        if session::covers(theirs, ours) {
+            return;
+        }
+        let place = self.place(partner);
+        let agreed = session::common(ours.0, ours.1);
         let current = other.ours.as_deref();
-        let offer =
-            current.zip(place).and_then(|(current, place)| session::aligned_offer(current, &ours, place));
+        let offer = current
+            .zip(agreed)
+            .zip(place)
+            .and_then(|((current, agreed), place)| session::aligned_offer(current, &agreed, place));
         let Some(offer) = offer.map(Box::new) else { return };
         let Some(other) = self.legs.get_mut(&partner) else { return };
         let written = other.keying.write(&offer, true, &mut self.rng);
@@ -255,7 +259,7 @@ fn is_swappable(call: &Call, other: &Call) -> bool {
     other.id != call.id && is_held && !waits && has_station
 }
 
-/// What both ends of a leg described: its speech codecs are those that either may send.
-fn agreed(leg: &Leg) -> Option<SessionDescription> {
-    session::common(leg.theirs.as_deref()?, leg.ours.as_deref()?)
+/// What the far end of a leg described, and what we did.
+fn descriptions(leg: &Leg) -> Option<(&SessionDescription, &SessionDescription)> {
+    Some((leg.theirs.as_deref()?, leg.ours.as_deref()?))
 }

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Protection, Remote, SourcePolicy};
-use trunkline_sip::sdp::{Direction, MediaDescription, SessionDescription};
+use trunkline_sip::sdp::{Codec as NamedCodec, Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
     ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
 };
@@ -123,21 +124,36 @@ pub(super) fn answer_again(
 
 /// Our description, cut down to the formats that the far end described too: what either end may send.
 pub(super) fn common(theirs: &SessionDescription, ours: &SessionDescription) -> Option<SessionDescription> {
-    let (theirs_at, ours_at) = (audio(theirs)?, audio(ours)?);
+    let ours_at = audio(ours)?;
+    let codecs = common_codecs(theirs, ours)?;
     let mut common = ours.clone();
-    let known: Vec<_> = theirs.media[theirs_at].codecs().collect();
-    let formats =
-        ours.media[ours_at].codecs().filter(|codec| known.iter().any(|one| one.is_same_encoding(codec)));
     common.media[ours_at].formats =
-        formats.map(|codec| Bytes::from(codec.payload_type.to_string())).collect();
+        codecs.iter().map(|codec| Bytes::from(codec.payload_type.to_string())).collect();
     Some(common)
 }
 
-/// Whether all speech of one description is understood by the other.
-pub(super) fn covers(speech: &SessionDescription, ear: &SessionDescription) -> bool {
-    let (Some(speech_at), Some(ear_at)) = (audio(speech), audio(ear)) else { return true };
-    let mut spoken = speech.media[speech_at].codecs().filter(|codec| !codec.is_auxiliary());
-    spoken.all(|codec| ear.media[ear_at].codecs().any(|known| known.is_same_encoding(&codec)))
+/// Those of our codecs that the far end described too. `None`: one side has no audio.
+fn common_codecs<'a>(
+    theirs: &SessionDescription,
+    ours: &'a SessionDescription,
+) -> Option<SmallVec<[NamedCodec<'a>; 8]>> {
+    let (theirs, ours) = (&theirs.media[audio(theirs)?], &ours.media[audio(ours)?]);
+    let known: SmallVec<[NamedCodec<'_>; 8]> = theirs.codecs().collect();
+    Some(ours.codecs().filter(|codec| known.iter().any(|one| one.is_same_encoding(codec))).collect())
+}
+
+/// Whether all speech that the ends of one leg agreed to is understood by those of the other; a leg is what its far end
+/// described, and what we did.
+pub(super) fn covers(
+    speech: (&SessionDescription, &SessionDescription),
+    ear: (&SessionDescription, &SessionDescription),
+) -> bool {
+    let codecs = common_codecs(speech.0, speech.1).zip(common_codecs(ear.0, ear.1));
+    let Some((speech, ear)) = codecs.filter(|(speech, ear)| !speech.is_empty() && !ear.is_empty()) else {
+        return true;
+    };
+    let mut spoken = speech.iter().filter(|codec| !codec.is_auxiliary());
+    spoken.all(|codec| ear.iter().any(|known| known.is_same_encoding(codec)))
 }
 
 /// An address of the family in which the far end speaks: as its description says, else as its signalling does.
@@ -231,7 +247,7 @@ fn is_private(address: IpAddr) -> bool {
 /// The formats of a section as the relay knows them: its own codecs in order of preference, telephone events, and names for
 /// what it only passes on. Where the other side described the section too, only what both know was agreed.
 fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codecs {
-    let known: Option<Vec<_>> =
+    let known: Option<SmallVec<[NamedCodec<'_>; 8]>> =
         other.filter(|other| !other.formats.is_empty()).map(|other| other.codecs().collect());
     let agreed = section.codecs().filter(|codec| {
         known.as_ref().is_none_or(|known| known.iter().any(|one| one.is_same_encoding(codec)))
@@ -258,7 +274,7 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
     })
 }
 
-fn foreign(codec: &trunkline_sip::sdp::Codec<'_>) -> ForeignCodec {
+fn foreign(codec: &NamedCodec<'_>) -> ForeignCodec {
     let name = encoding_number(codec.name, codec.clock_rate_hz, codec.channels);
     ForeignCodec { name, clock_hz: codec.clock_rate_hz }
 }

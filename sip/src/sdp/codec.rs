@@ -50,9 +50,13 @@ impl MediaDescription {
     pub fn codec(&self, payload_type: u8) -> Option<Codec<'_>> {
         let of_this = |name| {
             self.lines.iter().filter_map(move |line| {
-                let text = std::str::from_utf8(attribute(line, name)?).ok()?.trim();
-                let (number, value) = text.split_once(' ')?;
-                (number.parse() == Ok(payload_type)).then_some(value.trim())
+                let text = attribute(line, name)?.trim_ascii();
+                let (number, value) = text.split_at(text.iter().position(|b| *b == b' ')?);
+                if decimal(number) != Some(payload_type) {
+                    return None;
+                }
+                // What is no text names nothing.
+                std::str::from_utf8(value.trim_ascii()).ok()
             })
         };
         let fmtp = of_this("fmtp").next().unwrap_or("");
@@ -75,7 +79,19 @@ impl MediaDescription {
 }
 
 pub(super) fn payload_type(format: &[u8]) -> Option<u8> {
-    std::str::from_utf8(format).ok()?.parse().ok().filter(|number| *number < 128)
+    decimal(format).filter(|number| *number < 128)
+}
+
+/// A number of a payload type, which may have a sign before it as Rust reads numbers.
+fn decimal(digits: &[u8]) -> Option<u8> {
+    let digits = digits.strip_prefix(b"+").unwrap_or(digits);
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u8, |number, digit| {
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
 }
 
 /// `opus/48000/2`.

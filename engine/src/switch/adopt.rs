@@ -28,7 +28,7 @@ impl Switch {
             .iter()
             .map(|app| kept.remove(&app.name).unwrap_or_else(|| App::new(Arc::clone(&app.name))));
         self.apps = apps.collect();
-        for (id, call) in &mut self.calls {
+        for (id, call) in self.calls.iter_mut() {
             call.handles.retain_mut(|(app, _)| {
                 let other = renumbered.get(app);
                 other.inspect(|other| *app = **other).is_some()

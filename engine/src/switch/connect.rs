@@ -11,6 +11,7 @@
 use std::time::Instant;
 
 use rand::rngs::StdRng;
+use smallvec::SmallVec;
 use trunkline_media::{CallProgress, ConferenceId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Party};
@@ -225,7 +226,7 @@ impl Switch {
     /// Says again what each leg of the call ought to hear.
     pub(super) fn tell_feeds(&mut self, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        let heard: Vec<_> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
+        let heard: SmallVec<[_; 2]> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
         for (leg, heard) in heard {
             self.media.set_heard(leg, heard, &self.setup.media, out);
             self.tell_detection(leg, out);

@@ -313,8 +313,8 @@ impl Switch {
             detection.inband |= digits;
             detection.media |= !call.listening.media.is_empty();
         }
-        let deaf = self.partner(leg).is_some_and(|other| !self.media.takes_events(other));
-        detection.events |= deaf && self.media.takes_events(leg);
+        let deaf = || self.partner(leg).is_some_and(|other| !self.media.takes_events(other));
+        detection.events |= self.media.takes_events(leg) && deaf();
         self.media.set_detection(leg, detection, out);
     }
 
@@ -339,14 +339,12 @@ impl Switch {
     }
 
     /// The calls whose far party's media this leg is.
-    fn listeners_of(&self, leg: LegId) -> Vec<CallId> {
-        let Some(call) = self.legs.get(&leg).and_then(|entry| self.calls.get(&entry.call)) else {
-            return Vec::new();
-        };
-        let peer = call.peer.and_then(|peer| self.calls.get(&peer));
-        let own = (call.kind == LineKind::Trunk).then_some(call.id);
+    fn listeners_of(&self, leg: LegId) -> impl Iterator<Item = CallId> + use<> {
+        let call = self.legs.get(&leg).and_then(|entry| self.calls.get(&entry.call));
+        let peer = call.and_then(|call| self.calls.get(&call.peer?));
+        let own = call.filter(|call| call.kind == LineKind::Trunk).map(|call| call.id);
         let other = peer.filter(|peer| peer.kind != LineKind::Trunk).map(|peer| peer.id);
-        own.into_iter().chain(other).collect()
+        own.into_iter().chain(other)
     }
 
     /// Whether this way of saying digits is the one of the leg: the first that was seen is.

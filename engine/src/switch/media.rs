@@ -18,6 +18,7 @@ use super::ids::CallId;
 use super::outbox::Outbox;
 use super::quality::{ASK_EVERY, ASK_PAUSE, ASKS_AT_ONCE, EndedMedia, Figures, MediaTotals, MediaView};
 use super::setup::MediaSetup;
+use super::table::Table;
 
 /// What a leg hears.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -107,7 +108,7 @@ pub(super) enum Reopened {
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct MediaPlane {
     pool: PortPool,
-    legs: BTreeMap<LegId, MediaLeg>,
+    legs: Table<LegId, MediaLeg>,
     /// Where each conference lives, and how many members it has.
     conferences: BTreeMap<ConferenceId, (u16, usize)>,
     next_worker: u16,
@@ -121,7 +122,7 @@ impl MediaPlane {
     pub(super) fn new(setup: &MediaSetup, seed: u64) -> Self {
         Self {
             pool: PortPool::new(setup.ports.clone(), seed),
-            legs: BTreeMap::new(),
+            legs: Table::default(),
             conferences: BTreeMap::new(),
             next_worker: 0,
             asks: BTreeSet::new(),

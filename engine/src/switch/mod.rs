@@ -79,6 +79,7 @@ mod session;
 mod station;
 mod status;
 mod suffix;
+mod table;
 mod timers;
 mod transfer;
 mod translate;
@@ -138,6 +139,7 @@ use park::Slots;
 use release::Parting;
 use session::FarEnd;
 use status::Failure;
+use table::{Few, Table};
 use timers::{CLEAR, Timer, Timers};
 use watch::Watches;
 
@@ -156,8 +158,8 @@ pub struct Switch {
     /// The forwarding of the lines that have some.
     forwarding: BTreeMap<Arc<str>, Forwarding>,
     completions: Completions,
-    calls: BTreeMap<CallId, Call>,
-    legs: BTreeMap<LegId, Leg>,
+    calls: Table<CallId, Call>,
+    legs: Table<LegId, Leg>,
     media: MediaPlane,
     /// Of the relay's certificate, for DTLS.
     fingerprint: Option<Fingerprint>,
@@ -178,7 +180,7 @@ pub struct Switch {
     /// Calls that are to go on after a crash.
     keeping: Keeping,
     /// Calls whose consequences have not been drawn.
-    dirty: BTreeSet<CallId>,
+    dirty: Few<CallId>,
     /// Calling sides that are up or on their way.
     conversations: u32,
     /// Calls that are over and wait for their application to clear them.
@@ -209,8 +211,8 @@ impl Switch {
             apps,
             forwarding: BTreeMap::new(),
             completions: Completions::default(),
-            calls: BTreeMap::new(),
-            legs: BTreeMap::new(),
+            calls: Table::default(),
+            legs: Table::default(),
             media,
             fingerprint: None,
             conferences: BTreeMap::new(),
@@ -223,7 +225,7 @@ impl Switch {
             priorities: BTreeMap::new(),
             slots: Slots::default(),
             keeping: Keeping::default(),
-            dirty: BTreeSet::new(),
+            dirty: Few::default(),
             conversations: 0,
             uncleared: BTreeSet::new(),
             idle_calls: 0,

@@ -408,10 +408,11 @@ pub(super) fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>
 }
 
 fn request_uri(number: &str, domain: &str, transport: Transport) -> String {
-    let user = if number.is_empty() { String::new() } else { format!("{}@", escaped(number)) };
+    let at = if number.is_empty() { "" } else { "@" };
+    let uri = ["sip:", &escaped(number), at, domain].concat();
     match transport {
-        Transport::Udp => format!("sip:{user}{domain}"),
-        Transport::Tcp => format!("sip:{user}{domain};transport={}", transport.param_name()),
+        Transport::Udp => uri,
+        Transport::Tcp => [&uri, ";transport=", transport.param_name()].concat(),
     }
 }
 

@@ -166,7 +166,8 @@ impl Switch {
         if let Some(far) = self.calls.get_mut(&far) {
             far.peer = None;
         }
-        self.dirty.extend([id, far]);
+        self.dirty.insert(id);
+        self.dirty.insert(far);
         Some(far)
     }
 }

@@ -42,16 +42,12 @@ pub(super) fn resolve(
         line.map(|line| Destination::Line(Arc::clone(&line.address))).ok_or(NOT_FOUND)
     };
     let found = routes.iter().filter(|route| is_from(&route.from, source)).find_map(|route| {
-        let groups = route.pattern.captures(dialled)?;
-        let number = route.number.as_ref().map_or_else(
-            || dialled.to_owned(),
-            |number| {
-                let mut expanded = String::new();
-                groups.expand(number, &mut expanded);
-                expanded
-            },
-        );
-        Some((route, number))
+        let Some(number) = &route.number else {
+            return route.pattern.is_match(dialled).then(|| (route, dialled.to_owned()));
+        };
+        let mut expanded = String::new();
+        route.pattern.captures(dialled)?.expand(number, &mut expanded);
+        Some((route, expanded))
     });
     let Some((route, number)) = found else { return station(dialled) };
     match &route.to {

@@ -1,7 +1,10 @@
 //! The deadlines of calls, as plain values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
 
 use super::ids::CallId;
 
@@ -34,23 +37,6 @@ pub(super) enum Timer {
     Pause,
 }
 
-impl Timer {
-    const ALL: [Self; 12] = [
-        Self::Guard,
-        Self::RingStep,
-        Self::Ring,
-        Self::Clear,
-        Self::Orphan,
-        Self::Gather,
-        Self::RingCycle,
-        Self::Dial,
-        Self::Leave,
-        Self::Park,
-        Self::Confirmation,
-        Self::Pause,
-    ];
-}
-
 /// How long a phone may take to answer by itself when it was asked to.
 pub(super) const GUARD: Duration = Duration::from_secs(4);
 
@@ -71,35 +57,47 @@ pub(super) const LEAVE: Duration = Duration::from_secs(2);
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Timers {
     due: BTreeSet<(Instant, CallId, Timer)>,
-    set: BTreeMap<(CallId, Timer), Instant>,
+    set: HashMap<CallId, SmallVec<[(Timer, Instant); 4]>, FixedState>,
 }
 
 impl Timers {
     /// Starts a timer, or starts it anew.
     pub(super) fn start(&mut self, call: CallId, timer: Timer, at: Instant) {
         self.stop(call, timer);
-        self.set.insert((call, timer), at);
+        self.set.entry(call).or_default().push((timer, at));
         self.due.insert((at, call, timer));
     }
 
     /// Stops a timer, if it runs.
     pub(super) fn stop(&mut self, call: CallId, timer: Timer) {
-        if let Some(at) = self.set.remove(&(call, timer)) {
+        if let Some(at) = self.unset(call, timer) {
             self.due.remove(&(at, call, timer));
         }
     }
 
     /// Stops all timers of the call.
     pub(super) fn stop_all(&mut self, call: CallId) {
-        Timer::ALL.into_iter().for_each(|timer| self.stop(call, timer));
+        for (timer, at) in self.set.remove(&call).unwrap_or_default() {
+            self.due.remove(&(at, call, timer));
+        }
     }
 
     /// The next that is due, taken out.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<(CallId, Timer)> {
         let &(at, call, timer) = self.due.first().filter(|(at, ..)| *at <= now)?;
         self.due.remove(&(at, call, timer));
-        self.set.remove(&(call, timer));
+        self.unset(call, timer);
         Some((call, timer))
+    }
+
+    /// Forgets a timer; when it would have been due.
+    fn unset(&mut self, call: CallId, timer: Timer) -> Option<Instant> {
+        let set = self.set.get_mut(&call)?;
+        let (_, at) = set.swap_remove(set.iter().position(|(other, _)| *other == timer)?);
+        if set.is_empty() {
+            self.set.remove(&call);
+        }
+        Some(at)
     }
 
     /// When the next falls due.

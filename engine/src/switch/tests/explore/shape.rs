@@ -37,7 +37,7 @@ const ROUNDS: usize = 4;
 pub(super) fn shape(world: &World) -> u64 {
     let switch = &world.rig.switch;
     let mut seen: BTreeMap<Node, Seen> = BTreeMap::new();
-    for (id, call) in &switch.calls {
+    for (id, call) in switch.calls.iter() {
         let mut read = read_call(call, world);
         if let Some(conference) = switch.conferences.get(id) {
             read_conference(conference, &mut read);
@@ -48,7 +48,7 @@ pub(super) fn shape(world: &World) -> u64 {
         }
         seen.insert(Node::Call(*id), read);
     }
-    for (id, leg) in &switch.legs {
+    for (id, leg) in switch.legs.iter() {
         seen.insert(Node::Leg(*id), read_leg(leg, world.far(*id)));
     }
     let mut hashes: BTreeMap<Node, u64> = seen.iter().map(|(node, seen)| (*node, of(&seen.text))).collect();

@@ -1,6 +1,5 @@
 //! What every session needs from its agent: an identity on each path, randomness, transactions.
 
-use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
 use crate::ids::LegId;
-use crate::message::{Builder, HeaderName, Message, Method, Uri, request, response};
+use crate::message::{Builder, HeaderName, Message, Method, Text, Uri, Value, request, response};
 use crate::outbox::{Outbox, Transmit};
 use crate::token::{COOKIE, Token};
 use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
@@ -166,12 +165,12 @@ impl Endpoint {
             .header(HeaderName::From, local)
             .header(HeaderName::To, remote)
             .header(HeaderName::CallId, call_id)
-            .header(HeaderName::CSeq, format_args!("{cseq} {}", method.name()));
+            .header(HeaderName::CSeq, (cseq, " ", method.name()));
         for route in routed.route {
             builder = builder.header(HeaderName::Route, route);
         }
         match routed.last {
-            Some(last) => builder.header(HeaderName::Route, format_args!("<{last}>")),
+            Some(last) => builder.header(HeaderName::Route, ("<", last, ">")),
             None => builder,
         }
     }
@@ -259,7 +258,7 @@ impl Endpoint {
         complete: impl FnOnce(Builder) -> Builder,
     ) {
         let Arrival { message, flow, id, key } = arrival;
-        let bytes = complete(response(&message, status, flow.remote).to_tag(&tag.to_string())).finish();
+        let bytes = complete(response(&message, status, flow.remote).to_tag(tag)).finish();
         let to = response_flow(&message, flow);
         let is_remembered = message.method() == Method::Invite || !to.transport.is_reliable();
         if is_remembered && self.transactions.len() < self.config.capacity.transactions {
@@ -296,7 +295,7 @@ impl Endpoint {
         let bits =
             self.stateless.hash_one((message.call_id(), message.from_tag(), message.cseq().number, branch));
         let tag = Token { worker: self.config.worker, bits };
-        let builder = response(message, status, flow.remote).to_tag(&tag.to_string());
+        let builder = response(message, status, flow.remote).to_tag(tag);
         out.transmits
             .push(Transmit { flow: response_flow(message, flow), bytes: complete(builder).finish() });
     }
@@ -304,7 +303,7 @@ impl Endpoint {
     /// Begins a response to a request that has a transaction.
     pub(crate) fn response(&self, id: ServerId, status: u16, tag: Token) -> Option<Builder> {
         let (request, source) = self.transactions.request(id)?;
-        Some(response(request, status, source).to_tag(&tag.to_string()))
+        Some(response(request, status, source).to_tag(tag))
     }
 
     /// The 100 to a request that has a transaction.
@@ -369,10 +368,11 @@ pub(crate) struct Via {
     branch: Token,
 }
 
-impl fmt::Display for Via {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Value for Via {
+    fn write(&self, text: &mut Text<'_>) {
         let Self { transport, address, branch } = self;
-        write!(f, "SIP/2.0/{} {address};rport;branch={COOKIE}{branch}", transport.via_name())
+        ("SIP/2.0/", transport.via_name(), " ").write(text);
+        (address, ";rport;branch=", (COOKIE, branch)).write(text);
     }
 }
 
@@ -393,18 +393,18 @@ impl<'a> Contact<'a> {
     }
 }
 
-impl fmt::Display for Contact<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<sip:")?;
+impl Value for Contact<'_> {
+    fn write(&self, text: &mut Text<'_>) {
+        text.str("<sip:");
         if !self.user.is_empty() {
-            write!(f, "{}@", self.user)?;
+            (self.user, "@").write(text);
         }
-        write!(f, "{}", self.address)?;
+        self.address.write(text);
         match self.transport {
-            Transport::Udp => f.write_str(">")?,
-            Transport::Tcp => write!(f, ";transport={}>", self.transport.param_name())?,
+            Transport::Udp => text.str(">"),
+            Transport::Tcp => (";transport=", self.transport.param_name(), ">").write(text),
         }
-        f.write_str(if self.is_focus { ";isfocus" } else { "" })
+        text.str(if self.is_focus { ";isfocus" } else { "" });
     }
 }
 
@@ -412,6 +412,7 @@ impl fmt::Display for Contact<'_> {
 mod tests {
     use super::*;
     use crate::ids::ConnectionId;
+    use crate::message::text_of;
     use crate::testing::start;
 
     fn endpoint(advertise: Option<&str>, listeners: &[(Transport, &str)]) -> Endpoint {
@@ -445,7 +446,7 @@ mod tests {
     #[test]
     fn a_contact_names_its_transport_unless_it_is_the_default() {
         let endpoint = endpoint(None, &ANY);
-        let contact = |transport, local, user| endpoint.contact(flow(transport, local), user).to_string();
+        let contact = |transport, local, user| text_of(endpoint.contact(flow(transport, local), user));
         assert_eq!(contact(Transport::Udp, "192.0.2.1:5060", "bob"), "<sip:bob@192.0.2.1:5060>");
         assert_eq!(contact(Transport::Tcp, "192.0.2.1:9", ""), "<sip:192.0.2.1:5080;transport=tcp>");
         assert_eq!(contact(Transport::Udp, "[2001:db8::1]:5060", "bob"), "<sip:bob@[2001:db8::1]:5060>");

@@ -4,6 +4,8 @@ use std::fmt;
 
 use rand::Rng;
 
+use crate::message::{Text, Value};
+
 /// The magic cookie of RFC 3261 §8.1.1.7.
 pub(crate) const COOKIE: &str = "z9hG4bK";
 
@@ -49,6 +51,13 @@ impl Token {
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04x}{:016x}", self.worker, self.bits)
+    }
+}
+
+impl Value for Token {
+    fn write(&self, text: &mut Text<'_>) {
+        text.hexadecimal(self.worker.into(), 4);
+        text.hexadecimal(self.bits, 16);
     }
 }
 

@@ -274,7 +274,7 @@ impl Agent {
             self.referrals.extend(id, now + lifetime);
         }
         let user = self.refer_contact_user(id);
-        let contact = self.endpoint.contact(arrival.flow, &user).to_string();
+        let contact = self.endpoint.contact(arrival.flow, &user);
         self.endpoint.reply(now, arrival, 200, tag, out, |reply| {
             reply.header(HeaderName::Contact, contact).header(HeaderName::Expires, lifetime.as_secs())
         });

@@ -21,7 +21,7 @@ pub use sequence::{OutOfOrder, Sequence};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ids::ConnectionId;
-use crate::message::{HeaderName, Message, Method, Scheme, Uri};
+use crate::message::{HeaderName, Message, Method, Scheme, Uri, text_of};
 use crate::token::Token;
 use crate::transport::{Flow, Transport};
 
@@ -61,7 +61,7 @@ impl Dialog {
     pub fn of_request(request: &Message, local_tag: Token, flow: Flow, local_cseq: u32) -> Self {
         let to = request.value(HeaderName::To).unwrap_or_default();
         let is_tagged = !request.to_tag().is_empty();
-        let local = if is_tagged { to.to_owned() } else { format!("{to};tag={local_tag}") };
+        let local = if is_tagged { to.to_owned() } else { text_of((to, ";tag=", local_tag)) };
         Self {
             state: DialogState::Early,
             call_id: request.call_id().into(),
@@ -168,7 +168,8 @@ impl Dialog {
     /// An INVITE or UPDATE of the peer is accepted: its Contact is the remote target from here on. One that is refused
     /// moves nothing (RFC 3261 §12.2.2, RFC 3311 §5.1).
     pub fn retarget(&mut self, request: &Message) {
-        if let Some(target) = contact(request).filter(|target| **target != *self.target) {
+        let named = request.contacts().next().map(|contact| contact.uri);
+        if let Some(target) = named.filter(|target| **target != *self.target && is_target(target)) {
             self.target = target.into();
             self.revision = self.revision.wrapping_add(1);
         }

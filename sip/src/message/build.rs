@@ -1,13 +1,12 @@
 //! Writing messages: one buffer, no way to emit a line end that came from data.
 
-use std::fmt::{self, Display, Write as _};
 use std::net::SocketAddr;
 use std::ops::Range;
 
 use bytes::Bytes;
 
 use super::find::{find2, find3};
-use super::{HeaderName, Message, Method, NameAddr, Via, chars, list, reason_phrase};
+use super::{HeaderName, Message, Method, NameAddr, Text, Value, Via, chars, list, reason_phrase};
 
 /// A message being written. What it is given is copied at once; control characters in it become spaces.
 #[derive(Debug)]
@@ -15,8 +14,8 @@ pub struct Builder {
     buffer: Vec<u8>,
     /// Where the reason phrase stands in a response.
     reason: Range<usize>,
-    /// Where the To line ends, as long as it has no tag.
-    to_end: Option<usize>,
+    /// Where the value of the To line stands, until it is asked for a tag.
+    to: Option<Range<usize>>,
 }
 
 /// Starts a request: `INVITE uri SIP/2.0`.
@@ -52,7 +51,7 @@ pub fn response(to: &Message, status: u16, source: SocketAddr) -> Builder {
 /// Starts a response that answers no request at hand.
 pub(super) fn status_line(status: u16) -> Builder {
     let mut builder = Builder::empty();
-    write!(Clean(&mut builder.buffer), "SIP/2.0 {status} ").expect("writing to memory");
+    ("SIP/2.0 ", status, " ").write(&mut Text::of(&mut builder.buffer));
     let reason_at = builder.buffer.len();
     builder.buffer.extend_from_slice(reason_phrase(status).as_bytes());
     builder.reason = reason_at..builder.buffer.len();
@@ -62,7 +61,7 @@ pub(super) fn status_line(status: u16) -> Builder {
 
 impl Builder {
     fn empty() -> Self {
-        Self { buffer: Vec::with_capacity(BUFFER_BYTES), reason: 0..0, to_end: None }
+        Self { buffer: Vec::with_capacity(BUFFER_BYTES), reason: 0..0, to: None }
     }
 
     /// Replaces the reason phrase of a response.
@@ -72,26 +71,34 @@ impl Builder {
         }
         let Range { start, end } = self.reason.clone();
         self.buffer.drain(start..end);
-        let phrase_len = self.insert(start, format_args!("{reason}"));
+        let phrase_len = self.insert(start, reason);
         self.reason.end = start + phrase_len;
-        self.to_end = self.to_end.map(|to_end| to_end - (end - start) + phrase_len);
+        let moved = |at: usize| at - (end - start) + phrase_len;
+        self.to = self.to.map(|to| moved(to.start)..moved(to.end));
         self
     }
 
     /// Appends a tag to To, if To is written and has none.
-    pub fn to_tag(mut self, tag: &str) -> Self {
-        let Some(end) = self.to_end.take() else { return self };
-        self.insert(end, format_args!(";tag={tag}"));
+    pub fn to_tag(mut self, tag: impl Value) -> Self {
+        let Some(to) = self.to.take() else { return self };
+        let value = std::str::from_utf8(&self.buffer[to.clone()]);
+        let has_tag = |value: &str| NameAddr::parse(value).is_some_and(|to| to.param("tag").is_some());
+        let is_tagged = match value {
+            Ok(value) => has_tag(value),
+            Err(_) => has_tag(&String::from_utf8_lossy(&self.buffer[to.clone()])),
+        };
+        if !is_tagged {
+            self.insert(to.end, (";tag=", tag));
+        }
         self
     }
 
     /// Writes a header line.
-    pub fn header(mut self, name: HeaderName, value: impl Display) -> Self {
+    pub fn header(mut self, name: HeaderName, value: impl Value) -> Self {
         self.buffer.extend_from_slice(name.name().as_bytes());
         self.buffer.extend_from_slice(b": ");
         let value_at = self.buffer.len();
-        write!(Clean(&mut self.buffer), "{value}")
-            .expect("writing to memory, and a Display that does not fail");
+        value.write(&mut Text::of(&mut self.buffer));
         if name == HeaderName::To {
             self.note_to(value_at);
         }
@@ -100,11 +107,10 @@ impl Builder {
     }
 
     /// Writes a header line under a name of the caller's; what is no token in it becomes `-`.
-    pub fn raw(mut self, name: &str, value: impl Display) -> Self {
+    pub fn raw(mut self, name: &str, value: impl Value) -> Self {
         self.buffer.extend(name.bytes().map(token_or_dash));
         self.buffer.extend_from_slice(b": ");
-        write!(Clean(&mut self.buffer), "{value}")
-            .expect("writing to memory, and a Display that does not fail");
+        value.write(&mut Text::of(&mut self.buffer));
         self.buffer.extend_from_slice(b"\r\n");
         self
     }
@@ -152,9 +158,9 @@ impl Builder {
     }
 
     /// Writes text into the middle; its length is returned.
-    fn insert(&mut self, at: usize, text: fmt::Arguments<'_>) -> usize {
+    fn insert(&mut self, at: usize, text: impl Value) -> usize {
         let before = self.buffer.len();
-        Clean(&mut self.buffer).write_fmt(text).expect("writing to memory");
+        text.write(&mut Text::of(&mut self.buffer));
         let text_len = self.buffer.len() - before;
         self.buffer[at..].rotate_right(text_len);
         text_len
@@ -178,7 +184,7 @@ impl Builder {
     /// Copies a Via line; its first value with `received` and `rport`.
     fn copy_topmost_via(&mut self, line: &[u8], source: SocketAddr) {
         let parts = std::str::from_utf8(line).ok().and_then(|text| {
-            let (value, rest) = list::split_first(text.trim_start_matches([',', ' ', '\t']));
+            let (value, rest) = list::split_first(&text[leading(text)..]);
             Via::parse(value).map(|via| (value, via, list::trim(rest)))
         });
         let Some((value, via, rest)) = parts else { return self.clean_line_ends(line) };
@@ -191,7 +197,7 @@ impl Builder {
             match list::split_param(param) {
                 (name, _) if name.eq_ignore_ascii_case("rport") => {
                     wanted = true;
-                    write!(Clean(&mut self.buffer), ";rport={}", source.port()).expect("writing to memory");
+                    (";rport=", source.port()).write(&mut Text::of(&mut self.buffer));
                 }
                 (name, _) if name.eq_ignore_ascii_case("received") => {}
                 _ => {
@@ -201,7 +207,7 @@ impl Builder {
             }
         }
         if wanted {
-            write!(Clean(&mut self.buffer), ";received={source_ip}").expect("writing to memory");
+            (";received=", source_ip).write(&mut Text::of(&mut self.buffer));
         }
         if !rest.is_empty() {
             self.buffer.extend_from_slice(b", ");
@@ -221,11 +227,9 @@ impl Builder {
         self.buffer.extend_from_slice(b"\r\n");
     }
 
-    /// Notes the end of the To line that began at `value_at`, unless it has a tag.
+    /// Notes the value of the To line, which has just been written.
     fn note_to(&mut self, value_at: usize) {
-        let value = String::from_utf8_lossy(&self.buffer[value_at..]);
-        let tagged = NameAddr::parse(&value).is_some_and(|to| to.param("tag").is_some());
-        self.to_end = (!tagged).then_some(self.buffer.len());
+        self.to = Some(value_at..self.buffer.len());
     }
 
     /// Copies with CR, LF and NUL as spaces.
@@ -250,23 +254,13 @@ impl Builder {
     }
 }
 
-fn token_or_dash(b: u8) -> u8 {
-    if chars::is_token(&[b]) { b } else { b'-' }
+/// How many octets stand before the first value.
+fn leading(line: &str) -> usize {
+    line.bytes().take_while(|b| matches!(b, b',' | b' ' | b'\t')).count()
 }
 
-/// Appends text with control characters, the tab apart, as spaces.
-struct Clean<'a>(&'a mut Vec<u8>);
-
-impl fmt::Write for Clean<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let control = |b: u8| (b < b' ' && b != b'\t') || b == 0x7f;
-        if text.bytes().any(control) {
-            self.0.extend(text.bytes().map(|b| if control(b) { b' ' } else { b }));
-        } else {
-            self.0.extend_from_slice(text.as_bytes());
-        }
-        Ok(())
-    }
+fn token_or_dash(b: u8) -> u8 {
+    if chars::is_token(&[b]) { b } else { b'-' }
 }
 
 /// What most messages fit into.

@@ -21,7 +21,9 @@ mod rsip;
 mod scan;
 mod uri;
 mod validate;
+mod value;
 mod via;
+mod views;
 
 pub use build::{Builder, request, request_named, response};
 pub use escape::{escape_user, quote_display};
@@ -34,4 +36,6 @@ pub use received::{CSeq, Message, StartLine};
 pub use rsip::NotInRsip;
 pub use scan::{Framing, Malformed};
 pub use uri::{Scheme, Uri};
+pub(crate) use value::text_of;
+pub use value::{Text, Value};
 pub use via::Via;

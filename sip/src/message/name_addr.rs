@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::find::{find, find2};
+use super::find::{find, find2, find3};
 use super::{Uri, chars, list};
 
 /// One value of From, To, Contact, Route, Record-Route, Path …
@@ -12,7 +12,7 @@ pub struct NameAddr<'a> {
     pub display: &'a str,
     /// The URI, without angle brackets. `*` for the wildcard Contact.
     pub uri: &'a str,
-    params: &'a str,
+    pub(super) params: &'a str,
 }
 
 impl<'a> NameAddr<'a> {
@@ -29,7 +29,7 @@ impl<'a> NameAddr<'a> {
         match find2(b'<', b';', text.as_bytes()) {
             Some(at) if text.as_bytes()[at] == b'<' => {
                 let display = list::trim(&text[..at]);
-                if display.contains([',', '"', '>']) {
+                if find3(b',', b'"', b'>', display.as_bytes()).is_some() {
                     return None;
                 }
                 Self::bracketed(display, &text[at..])
@@ -53,7 +53,7 @@ impl<'a> NameAddr<'a> {
     fn bare(uri: &'a str, params: &'a str) -> Option<Self> {
         let well_formed = !uri.is_empty()
             && !chars::any(uri.as_bytes(), chars::NOT_IN_URI)
-            && !uri.contains(['?', ','])
+            && find2(b'?', b',', uri.as_bytes()).is_none()
             && list::quotes_close(params);
         well_formed.then_some(Self { display: "", uri, params })
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::scan::{Line, Lines, Readable, Start, decimal};
+use super::views::Views;
 use super::{HeaderName, Malformed, Method, NameAddr, Via, chars, list};
 
 /// The first line.
@@ -62,6 +63,7 @@ pub struct Message {
     pub(super) start: Start,
     pub(super) lines: Lines,
     pub(super) body: Range<u32>,
+    pub(super) views: Views,
     pub(super) defect: Option<Malformed>,
 }
 
@@ -130,13 +132,12 @@ impl Message {
 
     /// The CSeq; number 0 and no method if it cannot be read, which [`Message::validate`] refuses.
     pub fn cseq(&self) -> CSeq<'_> {
-        let found = self.value(HeaderName::CSeq).and_then(CSeq::parse);
-        found.unwrap_or(CSeq { number: 0, method: Method::Other, method_text: "" })
+        self.views.cseq(self).unwrap_or(CSeq { number: 0, method: Method::Other, method_text: "" })
     }
 
     /// The topmost Via.
     pub fn via(&self) -> Option<Via<'_>> {
-        self.values(HeaderName::Via).next().and_then(Via::parse)
+        self.views.via(self)
     }
 
     /// All Via values over all lines; those that cannot be read are left out.
@@ -146,22 +147,22 @@ impl Message {
 
     /// From. An octet of its display name that is not UTF-8 reads as a question mark.
     pub fn from(&self) -> Option<NameAddr<'_>> {
-        self.line(HeaderName::From).and_then(|line| NameAddr::parse(self.repaired(line.value_range())))
+        self.views.from(self)
     }
 
     /// To, read like [`Message::from`].
     pub fn to(&self) -> Option<NameAddr<'_>> {
-        self.line(HeaderName::To).and_then(|line| NameAddr::parse(self.repaired(line.value_range())))
+        self.views.to(self)
     }
 
     /// The tag of From; `""` if there is none.
     pub fn from_tag(&self) -> &str {
-        self.from().map_or("", |from| from.tag())
+        self.views.tag_of_from(self)
     }
 
     /// The tag of To; `""` if there is none.
     pub fn to_tag(&self) -> &str {
-        self.to().map_or("", |to| to.tag())
+        self.views.tag_of_to(self)
     }
 
     /// All Contact values, read like [`Message::from`]; the wildcard yields one whose URI is `*`.
@@ -259,7 +260,7 @@ impl Message {
     }
 
     /// The same with question marks for octets that are not UTF-8.
-    fn repaired(&self, range: Range<usize>) -> &str {
+    pub(super) fn repaired(&self, range: Range<usize>) -> &str {
         match &self.readable {
             None => std::str::from_utf8(&self.bytes[range])
                 .expect("the scan found the header section to be UTF-8"),

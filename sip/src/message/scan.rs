@@ -7,6 +7,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::find::find;
+use super::views::Views;
 use super::{HeaderName, Limits, Message, Method, chars};
 
 /// How the end of a message is known.
@@ -123,7 +124,9 @@ impl Message {
         let body = scanner.body(&lines, framing);
         let readable = scanner.readable(header_end);
         let defect = scanner.defect;
-        Ok(Self { bytes, readable, start, lines, body, defect })
+        let mut message = Self { bytes, readable, start, lines, body, views: Views::default(), defect };
+        message.views = Views::of(&message);
+        Ok(message)
     }
 }
 

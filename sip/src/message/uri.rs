@@ -70,8 +70,8 @@ impl<'a> Uri<'a> {
     fn sip(scheme: Scheme, text: &'a str) -> Option<Self> {
         let (user, password, rest) = match find(b'@', text.as_bytes()) {
             None => (None, None, text),
-            Some(at) => match text[..at].split_once(':') {
-                Some((user, password)) => (Some(user), Some(password), &text[at + 1..]),
+            Some(at) => match find(b':', &text.as_bytes()[..at]) {
+                Some(colon) => (Some(&text[..colon]), Some(&text[colon + 1..at]), &text[at + 1..]),
                 None => (Some(&text[..at]), None, &text[at + 1..]),
             },
         };

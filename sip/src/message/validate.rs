@@ -23,8 +23,7 @@ impl Message {
         if call_id.is_empty() || chars::any(call_id, chars::BLANK_OR_CONTROL) {
             return Err(Malformed::bad_request("Bad Call-ID"));
         }
-        let cseq =
-            self.value(HeaderName::CSeq).and_then(CSeq::parse).ok_or(Malformed::bad_request("Bad CSeq"))?;
+        let cseq = self.views.cseq(self).ok_or(Malformed::bad_request("Bad CSeq"))?;
         if self.is_request() { self.check_request(cseq, limits) } else { Ok(()) }
     }
 
@@ -63,7 +62,8 @@ impl Message {
                 if count > limits.vias_max {
                     return Err(Malformed::bad_request("Too Many Vias"));
                 }
-                let via = Via::parse(value).ok_or(Malformed::bad_request("Bad Via"))?;
+                let via = if count == 1 { self.via() } else { Via::parse(value) };
+                let via = via.ok_or(Malformed::bad_request("Bad Via"))?;
                 if chars::any(via.params_text().as_bytes(), chars::CONTROL) {
                     return Err(Malformed::bad_request("Bad Via"));
                 }

@@ -14,7 +14,7 @@ pub struct Via<'a> {
     pub host: &'a str,
     /// Port of sent-by, if written.
     pub port: Option<u16>,
-    params: &'a str,
+    pub(super) params: &'a str,
 }
 
 impl<'a> Via<'a> {

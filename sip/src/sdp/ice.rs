@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::SessionDescription;
-use super::print::text;
+use super::print::{line, text};
 
 /// The credentials of one side (RFC 8839 §5.4).
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -60,20 +60,21 @@ impl SessionDescription {
 
 impl OwnIce {
     /// Writes the lines of the section: one candidate where RTCP shares the port of RTP.
-    pub(super) fn print(&self, out: &mut BytesMut, rtp: SocketAddr, rtcp_port: Option<u16>) {
+    pub(super) fn print(&self, out: &mut Vec<u8>, rtp: SocketAddr, rtcp_port: Option<u16>) {
         let Self::Lite(Ice { ufrag, password }) = self else {
-            out.put_slice(b"a=ice-mismatch\r\n");
+            out.extend_from_slice(b"a=ice-mismatch\r\n");
             return;
         };
         for (name, value) in [("ice-ufrag", ufrag), ("ice-pwd", password)] {
-            text(out, format_args!("a={name}:"));
-            out.put_slice(value);
-            out.put_slice(b"\r\n");
+            text(out, ("a=", name, ":"));
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
         }
         let ports = std::iter::once(rtp.port()).chain(rtcp_port);
         for ((component, port), priority) in (1..).zip(ports).zip(HOST_PRIORITY) {
             let ip = rtp.ip();
-            text(out, format_args!("a=candidate:1 {component} UDP {priority} {ip} {port} typ host\r\n"));
+            text(out, ("a=candidate:1 ", component, " UDP "));
+            line(out, ((priority, " ", ip), (" ", port, " typ host")));
         }
     }
 }

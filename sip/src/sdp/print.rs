@@ -1,12 +1,12 @@
 //! Writing a session description (RFC 8866 §5).
 
-use std::fmt::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::parse::{RANK_AFTER_CONNECTION, RANK_AFTER_TIME, media_rank, session_rank};
 use super::{MediaDescription, Origin, OwnIce, SessionDescription};
+use crate::message::{Text, Value};
 
 impl SessionDescription {
     /// Writes it with this origin and with `address` for every unspecified address.
@@ -14,29 +14,32 @@ impl SessionDescription {
     /// The user name is a word and not `-`, because SIPp's `regexp` scenario asks for one. `c=0.0.0.0`, the hold of
     /// RFC 2543, is never written.
     pub fn print(&self, origin: Origin, address: IpAddr) -> Bytes {
-        let mut out = BytesMut::with_capacity(self.printed_bytes());
+        let mut out = Vec::with_capacity(self.printed_bytes());
         let Origin { id, version } = origin;
-        text(&mut out, format_args!("v=0\r\no=trunkline {id} {version} IN {}\r\ns=-\r\n", Address(address)));
+        out.extend_from_slice(b"v=0\r\no=trunkline ");
+        text(&mut out, (id, " ", version));
+        text(&mut out, (" IN ", Address(address)));
+        out.extend_from_slice(b"\r\ns=-\r\n");
         let (before_connection, rest) = split(&self.lines, session_rank, RANK_AFTER_CONNECTION);
         let (before_time, after_time) = split(rest, session_rank, RANK_AFTER_TIME);
         keep(&mut out, before_connection);
         let connection = self.printed_connection(address);
         if let Some(connection) = connection {
-            text(&mut out, format_args!("c=IN {}\r\n", Address(connection)));
+            line(&mut out, ("c=IN ", Address(connection)));
         }
         keep(&mut out, before_time);
-        out.put_slice(b"t=0 0\r\n");
+        out.extend_from_slice(b"t=0 0\r\n");
         keep(&mut out, after_time);
         if self.media.iter().any(|media| matches!(media.printed_ice(), Some(OwnIce::Lite(_)))) {
-            out.put_slice(b"a=ice-lite\r\n");
+            out.extend_from_slice(b"a=ice-lite\r\n");
         }
         if let Some(direction) = self.direction {
-            text(&mut out, format_args!("a={}\r\n", direction.name()));
+            line(&mut out, ("a=", direction.name()));
         }
         for media in &self.media {
             media.print(&mut out, connection, address);
         }
-        out.freeze()
+        out.into()
     }
 
     /// The session-level address; ours also where a section would otherwise have none.
@@ -55,34 +58,34 @@ impl SessionDescription {
 }
 
 impl MediaDescription {
-    fn print(&self, out: &mut BytesMut, session: Option<IpAddr>, address: IpAddr) {
-        out.put_slice(b"m=");
-        out.put_slice(&self.kind);
-        text(out, format_args!(" {} ", self.port));
-        out.put_slice(&self.protocol);
+    fn print(&self, out: &mut Vec<u8>, session: Option<IpAddr>, address: IpAddr) {
+        out.extend_from_slice(b"m=");
+        out.extend_from_slice(&self.kind);
+        text(out, (" ", self.port, " "));
+        out.extend_from_slice(&self.protocol);
         for format in &self.formats {
-            out.put_u8(b' ');
-            out.put_slice(format);
+            out.push(b' ');
+            out.extend_from_slice(format);
         }
-        out.put_slice(b"\r\n");
+        out.extend_from_slice(b"\r\n");
         let (before_connection, rest) = split(&self.lines, media_rank, 1);
         keep(out, before_connection);
         let connection = self.connection.map(|connection| filled(connection, address));
         if let Some(connection) = connection
             && session != Some(connection)
         {
-            text(out, format_args!("c=IN {}\r\n", Address(connection)));
+            line(out, ("c=IN ", Address(connection)));
         }
         keep(out, rest);
         match self.rtcp {
             None => {}
-            Some((port, None)) => text(out, format_args!("a=rtcp:{port}\r\n")),
+            Some((port, None)) => line(out, ("a=rtcp:", port)),
             Some((port, Some(host))) => {
-                text(out, format_args!("a=rtcp:{port} IN {}\r\n", Address(filled(host, address))));
+                line(out, ("a=rtcp:", (port, " IN "), Address(filled(host, address))));
             }
         }
         if self.rtcp_mux {
-            out.put_slice(b"a=rtcp-mux\r\n");
+            out.extend_from_slice(b"a=rtcp-mux\r\n");
         }
         if let Some(ice) = self.printed_ice() {
             let rtp = SocketAddr::new(connection.or(session).unwrap_or(address), self.port);
@@ -90,7 +93,7 @@ impl MediaDescription {
             ice.print(out, rtp, rtcp_port.filter(|_| !self.rtcp_mux));
         }
         if let Some(direction) = self.direction {
-            text(out, format_args!("a={}\r\n", direction.name()));
+            line(out, ("a=", direction.name()));
         }
     }
 
@@ -106,10 +109,10 @@ fn split(lines: &[Bytes], rank: fn(&[u8]) -> u8, from: u8) -> (&[Bytes], &[Bytes
     lines.split_at(at)
 }
 
-fn keep(out: &mut BytesMut, lines: &[Bytes]) {
+fn keep(out: &mut Vec<u8>, lines: &[Bytes]) {
     for line in lines {
-        out.put_slice(line);
-        out.put_slice(b"\r\n");
+        out.extend_from_slice(line);
+        out.extend_from_slice(b"\r\n");
     }
 }
 
@@ -117,19 +120,22 @@ fn filled(address: IpAddr, ours: IpAddr) -> IpAddr {
     if address.is_unspecified() { ours } else { address }
 }
 
-pub(super) fn text(out: &mut BytesMut, arguments: fmt::Arguments<'_>) {
-    out.write_fmt(arguments).expect("a BytesMut grows as needed");
+pub(super) fn text(out: &mut Vec<u8>, value: impl Value) {
+    value.write(&mut Text::of(out));
+}
+
+pub(super) fn line(out: &mut Vec<u8>, value: impl Value) {
+    text(out, value);
+    out.extend_from_slice(b"\r\n");
 }
 
 /// `IP4 192.0.2.1`, `IP6 2001:db8::1`.
 struct Address(IpAddr);
 
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(address) => write!(f, "IP4 {address}"),
-            IpAddr::V6(address) => write!(f, "IP6 {address}"),
-        }
+impl Value for Address {
+    fn write(&self, text: &mut Text<'_>) {
+        text.str(if self.0.is_ipv4() { "IP4 " } else { "IP6 " });
+        text.ip(self.0);
     }
 }
 

@@ -49,10 +49,6 @@ pub(crate) fn party(value: Option<NameAddr<'_>>) -> Party {
 pub(crate) fn name_addr(party: &Party, host: &str) -> String {
     let host = if party.host.is_empty() { host } else { &party.host };
     let at = if party.user.is_empty() { "" } else { "@" };
-    let user = escape_user(&party.user);
-    if party.name.is_empty() {
-        format!("<sip:{user}{at}{host}>")
-    } else {
-        format!("{} <sip:{user}{at}{host}>", quote_display(&party.name))
-    }
+    let uri = ["<sip:", &escape_user(&party.user), at, host, ">"].concat();
+    if party.name.is_empty() { uri } else { [&quote_display(&party.name), " ", &uri].concat() }
 }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Exchange, Incoming, Leg, Stage, cause, description, user_to_user};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
-use crate::message::{HeaderName, Message, Method};
+use crate::message::{HeaderName, Message, Method, text_of};
 use crate::outbox::{Cause, CauseKind, Event, Outbox};
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
@@ -277,7 +277,7 @@ impl Leg {
             }
             Method::Update => {
                 let contact =
-                    endpoint.contact(arrival.flow, &self.user).focus(self.focus.as_deref()).to_string();
+                    text_of(endpoint.contact(arrival.flow, &self.user).focus(self.focus.as_deref()));
                 let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
                 if let Some(dialog) = &mut self.dialog {
                     dialog.retarget(&request);

@@ -13,7 +13,7 @@ use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
-use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request};
+use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request, text_of};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
 use crate::registrar::thousandths;
 use crate::sdp::SessionDescription;
@@ -37,7 +37,7 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) -> Self {
-        let call_id = format!("{}{}", endpoint.token(), endpoint.token());
+        let call_id = text_of((endpoint.token(), endpoint.token()));
         let user = invite.from.user.clone();
         let calling = Calling {
             key: ClientKey { branch: 0, is_cancel: false },
@@ -336,7 +336,7 @@ fn elsewhere(response: &Message) -> Vec<String> {
 /// An address as the host of a URI.
 pub(super) fn host(ip: IpAddr) -> String {
     match ip {
-        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V4(_) => text_of(ip),
         IpAddr::V6(ip) => format!("[{ip}]"),
     }
 }
@@ -367,10 +367,10 @@ impl InviteText<'_> {
         let mut builder = request(Method::Invite, routed.uri)
             .header(HeaderName::Via, endpoint.via(*flow, branch))
             .header(HeaderName::MaxForwards, invite.max_forwards)
-            .header(HeaderName::From, format_args!("{from};tag={}", self.tag))
+            .header(HeaderName::From, (from, ";tag=", self.tag))
             .header(HeaderName::To, cause::name_addr(&invite.to, callee))
             .header(HeaderName::CallId, call_id)
-            .header(HeaderName::CSeq, format_args!("{cseq} INVITE"))
+            .header(HeaderName::CSeq, (*cseq, " INVITE"))
             .header(HeaderName::Contact, endpoint.contact(*flow, self.user))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
@@ -379,7 +379,7 @@ impl InviteText<'_> {
             builder = builder.header(HeaderName::Route, route);
         }
         if let Some(last) = routed.last {
-            builder = builder.header(HeaderName::Route, format_args!("<{last}>"));
+            builder = builder.header(HeaderName::Route, ("<", last, ">"));
         }
         for (name, value) in &invite.headers {
             builder = builder.raw(name, value);

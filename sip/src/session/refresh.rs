@@ -82,7 +82,7 @@ impl SessionTimer {
             Refresher::Them => "uas",
         };
         request
-            .header(HeaderName::SessionExpires, format_args!("{};refresher={side}", self.interval_s))
+            .header(HeaderName::SessionExpires, (self.interval_s, ";refresher=", side))
             .header(HeaderName::MinSe, MIN_SE_S)
     }
 
@@ -188,8 +188,7 @@ impl Leg {
             Refresher::Us => "uas",
             Refresher::Them => "uac",
         };
-        let reply =
-            reply.header(HeaderName::SessionExpires, format_args!("{};refresher={side}", timer.interval_s));
+        let reply = reply.header(HeaderName::SessionExpires, (timer.interval_s, ";refresher=", side));
         match timer.refresher {
             Refresher::Us => reply,
             Refresher::Them => reply.header(HeaderName::Require, "timer"),
@@ -239,7 +238,7 @@ impl Leg {
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED)
-            .header(HeaderName::SessionExpires, format_args!("{interval_s};refresher=uac"))
+            .header(HeaderName::SessionExpires, (interval_s, ";refresher=uac"))
             .header(HeaderName::MinSe, MIN_SE_S);
         if let Some((name, value)) = authorization {
             request = request.header(name, value);

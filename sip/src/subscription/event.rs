@@ -1,8 +1,6 @@
 //! Event and Subscription-State (RFC 6665 §8.2).
 
-use std::fmt;
-
-use crate::message::{HeaderName, Message};
+use crate::message::{HeaderName, Message, Text, Value};
 use crate::outbox::{Package, SubscriptionPhase};
 
 /// A longer `id` is refused: it is kept for as long as the subscription lasts.
@@ -32,12 +30,11 @@ impl EventType {
     }
 }
 
-impl fmt::Display for EventType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.package.name())?;
-        match &self.id {
-            Some(id) => write!(f, ";id={id}"),
-            None => Ok(()),
+impl Value for EventType {
+    fn write(&self, text: &mut Text<'_>) {
+        text.str(self.package.name());
+        if let Some(id) = &self.id {
+            (";id=", id).write(text);
         }
     }
 }
@@ -87,7 +84,7 @@ fn param<'a>(params: &'a str, name: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Framing, Limits};
+    use crate::message::{Framing, Limits, text_of};
 
     fn message(header: &str) -> Message {
         let text = format!("NOTIFY sip:a SIP/2.0\r\n{header}\r\nContent-Length: 0\r\n\r\n");
@@ -96,7 +93,7 @@ mod tests {
 
     #[test]
     fn an_event_is_a_package_and_perhaps_an_id() {
-        let event = |value: &str| EventType::of(&message(value)).map(|event| event.to_string());
+        let event = |value: &str| EventType::of(&message(value)).map(text_of);
         assert_eq!(event("Event: dialog").as_deref(), Some("dialog"));
         assert_eq!(event("o: dialog ; sla;ID=7 ").as_deref(), Some("dialog;id=7"));
         assert_eq!(event("Event: presence"), None);

@@ -40,16 +40,16 @@ impl Outside<'_> {
         let mut builder = request(*method, routed.uri)
             .header(HeaderName::Via, endpoint.via(*flow, branch))
             .header(HeaderName::MaxForwards, 70)
-            .header(HeaderName::From, format_args!("{};tag={tag}", name_addr(from, &host)))
+            .header(HeaderName::From, (name_addr(from, &host), ";tag=", tag))
             .header(HeaderName::To, name_addr(to, callee))
             .header(HeaderName::CallId, call_id)
-            .header(HeaderName::CSeq, format_args!("{cseq} {}", method.name()))
+            .header(HeaderName::CSeq, (cseq, " ", method.name()))
             .header(HeaderName::UserAgent, &endpoint.config.user_agent);
         for route in routed.route {
             builder = builder.header(HeaderName::Route, route);
         }
         match routed.last {
-            Some(last) => builder.header(HeaderName::Route, format_args!("<{last}>")),
+            Some(last) => builder.header(HeaderName::Route, ("<", last, ">")),
             None => builder,
         }
     }

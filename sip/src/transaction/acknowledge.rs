@@ -15,7 +15,7 @@ pub(super) fn non_2xx(invite: &Bytes, response: &Message) -> Bytes {
         .copy(&invite, HeaderName::From)
         .header(HeaderName::To, response.value(HeaderName::To).unwrap_or_default())
         .copy(&invite, HeaderName::CallId)
-        .header(HeaderName::CSeq, format_args!("{} ACK", invite.cseq().number))
+        .header(HeaderName::CSeq, (invite.cseq().number, " ACK"))
         .finish()
 }
 
@@ -29,7 +29,7 @@ pub(super) fn cancel(invite: &Bytes, headers: &[(&'static str, String)]) -> Byte
         .copy(&invite, HeaderName::From)
         .copy(&invite, HeaderName::To)
         .copy(&invite, HeaderName::CallId)
-        .header(HeaderName::CSeq, format_args!("{} CANCEL", invite.cseq().number));
+        .header(HeaderName::CSeq, (invite.cseq().number, " CANCEL"));
     headers.iter().fold(cancel, |cancel, (name, value)| cancel.raw(name, value)).finish()
 }
 

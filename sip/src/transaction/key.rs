@@ -37,14 +37,17 @@ impl ServerKey {
     /// A branch without the magic cookie says nothing alone: then Call-ID, From tag and CSeq number belong to the key.
     pub(crate) fn of_request(request: &Message, of_invite: bool) -> Option<Self> {
         let via = request.via()?;
-        let mut key = SmallVec::new();
+        let mut key = SmallVec::<[u8; 128]>::new();
+        let branch = via.branch();
         let method = if of_invite { "INVITE" } else { request.method_text() };
-        for part in [method, "\0", via.branch(), "\0"] {
+        for part in [method, "\0", branch, "\0"] {
             key.extend_from_slice(part.as_bytes());
         }
-        key.extend(via.host.bytes().map(|byte| byte.to_ascii_lowercase()));
+        let host_at = key.len();
+        key.extend_from_slice(via.host.as_bytes());
+        key[host_at..].make_ascii_lowercase();
         key.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
-        if !via.branch().starts_with(COOKIE) {
+        if !branch.starts_with(COOKIE) {
             for part in [request.call_id(), "\0", request.from_tag()] {
                 key.extend_from_slice(part.as_bytes());
             }

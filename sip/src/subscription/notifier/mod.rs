@@ -384,7 +384,7 @@ impl Notifier {
         out: &mut Outbox,
     ) {
         self.expires_at = now + Duration::from_secs(expires_s.into());
-        let contact = endpoint.contact(arrival.flow, &self.user).to_string();
+        let contact = endpoint.contact(arrival.flow, &self.user);
         endpoint.reply(now, arrival, 200, self.tag, out, |reply| {
             reply.header(HeaderName::Contact, contact).header(HeaderName::Expires, expires_s)
         });

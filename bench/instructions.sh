@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 profile=${TRUNKLINE_PROFILE:-ci}
 kept=bench/instructions.txt
-runs=(options:1000 challenge:1000 refresh:1000 registration:1000 call:400)
+runs=(options:300 challenge:300 refresh:500 registration:300 call:200)
 
 if ! command -v valgrind >/dev/null; then
     root=()

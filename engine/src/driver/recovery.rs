@@ -1,6 +1,7 @@
 //! Calls that were up when the process ended go on: the agents take back their legs, then the switch its calls.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,9 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::LegId;
 
+use super::refusals::shown;
 use super::store::{Recovered, Store};
-use crate::switch::{KeptCall, Outbox, Setup, Switch};
+use crate::switch::{CallId, Kept, KeptCall, Outbox, PartyView, Setup, Switch};
 
 /// Calls whose engine was away for longer are over: their parties heard nothing and have hung up.
 const AWAY_MAX: Duration = Duration::from_secs(60);
@@ -29,7 +31,7 @@ pub(crate) fn recover(
     let mut legs = BTreeSet::new();
     for (leg, dialog) in &dialogs {
         let agent = agents.get_mut(usize::from(leg.worker()));
-        let credentials = credentials.get(leg).map(Arc::clone);
+        let credentials = credentials.get(leg).cloned();
         if agent.is_some_and(|agent| agent.restore(now, *leg, dialog, credentials)) {
             legs.insert(*leg);
         } else {
@@ -38,10 +40,11 @@ pub(crate) fn recover(
         }
     }
     let mut out = Outbox::default();
+    let known: HashMap<CallId, Said> = calls.iter().map(|call| (call.id, Said::of(call))).collect();
     let is_too_late = away > AWAY_MAX;
     let kept = calls.len();
     if is_too_late {
-        out.store.extend(calls.iter().map(|call| crate::switch::Kept::CallOver(call.id)));
+        out.store.extend(calls.iter().map(|call| Kept::CallOver(call.id)));
     }
     let calls = if is_too_late { Vec::new() } else { calls };
     let recovered = switch.recover(now, calls, &legs, &mut out);
@@ -55,14 +58,44 @@ pub(crate) fn recover(
             "calls that were up"
         );
     }
+    for kept in &out.store {
+        if let Kept::CallOver(id) = kept
+            && let Some(said) = known.get(id)
+        {
+            said.say_lost(*id, now);
+        }
+    }
     out
 }
 
-/// What answers the challenges of the networks behind trunks.
-fn credentials(calls: &[KeptCall], setup: &Setup) -> HashMap<LegId, Arc<Credentials>> {
+/// What the log says of a call that does not go on: its record.
+struct Said {
+    line: Arc<str>,
+    caller: String,
+    called: String,
+    since: Instant,
+}
+
+impl Said {
+    fn of(call: &KeptCall) -> Self {
+        let number = |party: &PartyView| shown(&party.number);
+        let (caller, called) = (number(&call.caller), number(&call.called));
+        Self { line: Arc::clone(&call.line), caller, called, since: call.since }
+    }
+
+    fn say_lost(&self, call: CallId, now: Instant) {
+        let Self { line, caller, called, since } = self;
+        let seconds = now.saturating_duration_since(*since).as_secs();
+        tracing::warn!(%call, %line, caller, called, seconds, "a call was up and is lost");
+    }
+}
+
+/// What answers the challenges of the networks behind trunks, and a host of theirs.
+fn credentials(calls: &[KeptCall], setup: &Setup) -> HashMap<LegId, (Arc<Credentials>, IpAddr)> {
     let of_call = |call: &KeptCall| {
         let trunk = setup.trunks.iter().find(|trunk| trunk.name == call.line)?;
-        Some((call.leg.as_ref()?.id, Arc::clone(trunk.credentials.as_ref()?)))
+        let (_, peer) = trunk.peers.first()?;
+        Some((call.leg.as_ref()?.id, (Arc::clone(trunk.credentials.as_ref()?), peer.ip())))
     };
     calls.iter().filter_map(of_call).collect()
 }

@@ -87,7 +87,7 @@ impl Refusals {
 }
 
 /// A name that somebody chose, as a log can show it.
-fn shown(user: &str) -> String {
+pub(super) fn shown(user: &str) -> String {
     user[..user.floor_char_boundary(USER_BYTES_MAX)].escape_default().to_string()
 }
 

@@ -1,5 +1,6 @@
 //! Legs that outlive the process.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,14 +12,15 @@ use crate::session::Leg;
 
 impl Agent {
     /// Takes back an answered leg that was kept, before the first input: from here on its dialog is understood, and commands
-    /// for it are obeyed. Its owner is told nothing. `credentials` answer the challenges of its peer. `false`: it belongs to
+    /// for it are obeyed. Its owner is told nothing. `credentials` answer
+    /// challenges of the peer whose host stands beside them. `false`: it belongs to
     /// another worker, or is here already.
     pub fn restore(
         &mut self,
         now: Instant,
         id: LegId,
         kept: &KeptDialog,
-        credentials: Option<Arc<Credentials>>,
+        credentials: Option<(Arc<Credentials>, IpAddr)>,
     ) -> bool {
         let worker = self.endpoint.config.worker;
         let is_ours = id.worker() == worker && kept.tag.worker == worker;

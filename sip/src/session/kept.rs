@@ -1,5 +1,6 @@
 //! What of a leg outlives the process: told to the store when it is answered, when its session changes, and when it is over.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -80,12 +81,13 @@ impl Leg {
         Some(kept)
     }
 
-    /// A leg as it was kept: answered, acknowledged, and with nothing under way. `credentials` answer its peer's challenges.
+    /// A leg as it was kept: answered, acknowledged, and with nothing under way. `credentials` answer
+    /// challenges of the peer whose host stands beside them: the kept target is what the far end named.
     pub(crate) fn restored(
         now: Instant,
         id: LegId,
         kept: &KeptDialog,
-        credentials: Option<Arc<Credentials>>,
+        credentials: Option<(Arc<Credentials>, IpAddr)>,
         endpoint: &mut Endpoint,
     ) -> Self {
         let role = if kept.is_caller { Role::Uac } else { Role::Uas };
@@ -96,7 +98,7 @@ impl Leg {
         leg.dialog = Some(Dialog::restored(kept));
         leg.local = LocalDescription::restored(kept.origin, kept.description.clone());
         leg.user = kept.user.as_str().into();
-        leg.auth = credentials.map(|credentials| Box::new(ClientAuth::new(credentials)));
+        leg.auth = credentials.map(|(credentials, peer)| Box::new(ClientAuth::for_peer(credentials, peer)));
         leg.timer =
             kept.timer.map(|(interval_s, is_ours)| SessionTimer::restored(now, interval_s, is_ours, refresh));
         leg.peer_takes_update = kept.takes_update;

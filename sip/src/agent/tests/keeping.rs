@@ -1,6 +1,9 @@
 //! Legs that outlive the process: killed at any moment, an agent goes on with what its store holds.
 
+use super::bench::response;
 use super::*;
+use crate::auth::Credentials;
+use crate::message::{Framing, Limits, Message};
 
 /// A description with a key.
 fn sealed(port: u16) -> Box<SessionDescription> {
@@ -161,4 +164,29 @@ fn legs_that_call_in_are_numbered_beyond_those_that_were_kept() {
     network.command(0, Command::End(again, None));
     network.command(0, Command::End(caller, None));
     network.expect_nothing_left();
+}
+
+/// CVE-2021-41158 across a crash: what is kept names where requests go, and that was said by the far end.
+#[test]
+fn credentials_of_a_leg_that_was_taken_back_stay_with_its_peer() {
+    let credentials = Arc::new(Credentials { username: "me".into(), password: "secret".into(), realm: None });
+    for is_peer in [true, false] {
+        let (mut network, caller, _) = Network::connected();
+        let (own, far) = (network.address(0), network.address(1));
+        let peer = if is_peer { far.ip() } else { "198.51.100.66".parse().unwrap() };
+        let kept = network.kept[&(0, caller)].clone();
+        let mut again = keeping(own, 9, network.now);
+        assert!(again.restore(network.now, caller, &kept, Some((Arc::clone(&credentials), peer))));
+        network.agents[0].1 = again;
+        network.command(0, Command::End(caller, None));
+        let (.., bye) = network.flying.pop_front().expect("a BYE");
+        let bye = Message::scan(bye, Framing::Datagram, &Limits::DEFAULT).unwrap();
+        let challenge = "WWW-Authenticate: Digest realm=\"far\", nonce=\"n\"\r\n";
+        let mut out = Outbox::default();
+        let challenge = response(&bye, 401, "b", challenge, "");
+        network.agents[0].1.receive(network.now, udp(own, far), challenge.into(), &mut out);
+        let sent = out.transmits.iter().map(|transmit| String::from_utf8_lossy(&transmit.bytes));
+        let answered = sent.filter(|text| text.contains("\r\nAuthorization: Digest ")).count();
+        assert_eq!(answered, usize::from(is_peer));
+    }
 }

@@ -98,9 +98,11 @@ impl Lab {
         }
         let calls = self.kept.iter().filter_map(|kept| match kept {
             Kept::Call(call) => Some(KeptCall::clone(call)),
-            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) | Kept::CallOver(_) => {
-                None
-            }
+            Kept::Forwarding { .. }
+            | Kept::Completion(_)
+            | Kept::CompletionOver(_)
+            | Kept::CallOver(_)
+            | Kept::Numbers(_) => None,
         });
         let calls: Vec<KeptCall> = calls.collect();
         self.switched(|switch, out| {
@@ -116,18 +118,22 @@ impl Lab {
             (Kept::Completion(kept), Kept::CompletionOver(over)) => kept.id == *over,
             (Kept::Call(kept), Kept::Call(changed)) => kept.id == changed.id,
             (Kept::Call(kept), Kept::CallOver(over)) => kept.id == *over,
+            (Kept::Numbers(_), Kept::Numbers(_)) => true,
             (
                 Kept::Forwarding { .. }
                 | Kept::Completion(_)
                 | Kept::CompletionOver(_)
                 | Kept::Call(_)
-                | Kept::CallOver(_),
+                | Kept::CallOver(_)
+                | Kept::Numbers(_),
                 _,
             ) => false,
         };
         self.kept.retain(|kept| !is_same(kept));
         match change {
-            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::Call(_) => self.kept.push(change),
+            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::Call(_) | Kept::Numbers(_) => {
+                self.kept.push(change);
+            }
             Kept::CompletionOver(_) | Kept::CallOver(_) => {}
         }
     }

@@ -33,6 +33,10 @@ use super::view::{CallOrigin, CallReason, MediaMode, PartyView};
 /// How long after a change a call is kept: most changes come in groups, and calls that are over by then cost nothing.
 pub(super) const KEEP_AFTER: Duration = Duration::from_millis(500);
 
+/// How many numbers of calls are written off at a time: applications and records of calls know the numbers of brief calls, which
+/// are never kept, and after a crash they must not mean another call.
+pub(super) const NUMBERS: u64 = 100_000;
+
 /// One side of a conversation that goes on after a crash, or who is parked.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KeptCall {
@@ -119,6 +123,8 @@ pub(super) struct Keeping {
     /// In the order of time, each call once.
     due: VecDeque<(Instant, CallId)>,
     waiting: BTreeSet<CallId>,
+    /// Up to this one numbers of calls are written off.
+    numbered: u64,
     /// Those that the store has.
     pub(super) kept: BTreeSet<CallId>,
 }
@@ -141,6 +147,7 @@ impl Switch {
         if !self.keeping.is_on {
             return;
         }
+        self.number_ahead(out);
         let Some(call) = self.calls.get(&id) else { return };
         if !call.is_alive() {
             if self.keeping.kept.remove(&id) {
@@ -150,6 +157,14 @@ impl Switch {
             && self.keeping.waiting.insert(id)
         {
             self.keeping.due.push_back((now + KEEP_AFTER, id));
+        }
+    }
+
+    /// Writes numbers off well before they are given out: by then that has been stored.
+    pub(super) fn number_ahead(&mut self, out: &mut Outbox) {
+        if self.keeping.is_on && self.last_call + NUMBERS / 2 > self.keeping.numbered {
+            self.keeping.numbered = self.last_call + NUMBERS;
+            out.store.push(Kept::Numbers(self.keeping.numbered));
         }
     }
 

@@ -31,6 +31,8 @@ pub enum Kept {
     Call(Box<KeptCall>),
     /// This one does not.
     CallOver(CallId),
+    /// Calls may have been given numbers up to this one.
+    Numbers(u64),
 }
 
 /// A call that is to be completed when its destination is free.
@@ -75,6 +77,7 @@ impl Switch {
                     }
                 }
                 Kept::Completion(completion) => self.restore_completion(completion, &mut resumed),
+                Kept::Numbers(last) => self.last_call = self.last_call.max(last),
                 // Calls need the legs of the agents: `recover` takes them back.
                 Kept::CompletionOver(_) | Kept::Call(_) | Kept::CallOver(_) => {}
             }

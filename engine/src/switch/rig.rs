@@ -171,6 +171,8 @@ pub(super) struct Rig {
     /// What the relay says of a leg when it closes.
     pub(super) counts: BTreeMap<LegId, LegStats>,
     /// Media that is over.
+    /// Up to which numbers of calls are written off.
+    pub(super) numbers: u64,
     pub(super) ended: Vec<EndedMedia>,
     next_leg: u64,
     next_request: u32,
@@ -197,6 +199,7 @@ impl Rig {
             open: BTreeMap::new(),
             relayed: Vec::new(),
             counts: BTreeMap::new(),
+            numbers: 0,
             ended: Vec::new(),
             next_leg: 0,
             next_request: 0,
@@ -224,6 +227,7 @@ impl Rig {
             feeds: self.feeds.clone(),
             open: self.open.clone(),
             counts: self.counts.clone(),
+            numbers: 0,
             ended: Vec::new(),
             relayed: Vec::new(),
             next_leg: self.next_leg,
@@ -243,7 +247,10 @@ impl Rig {
             match kept {
                 Kept::Call(call) => drop(calls.insert(call.id, *call)),
                 Kept::CallOver(id) => drop(calls.remove(&id).expect("it was kept")),
-                Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) => {}
+                Kept::Forwarding { .. }
+                | Kept::Completion(_)
+                | Kept::CompletionOver(_)
+                | Kept::Numbers(_) => {}
             }
         }
         let (now, next_leg) = (self.now, self.next_leg);
@@ -263,7 +270,12 @@ impl Rig {
     pub(super) fn take(&mut self, out: Outbox) {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
-        self.store.extend(out.store);
+        for kept in out.store {
+            match kept {
+                Kept::Numbers(last) => self.numbers = last,
+                kept => self.store.push(kept),
+            }
+        }
         self.ended.extend(out.ended);
         for (worker, command) in out.media {
             match command {

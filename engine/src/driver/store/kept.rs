@@ -25,6 +25,10 @@ CREATE TABLE IF NOT EXISTS completion (
     awaits_use INTEGER NOT NULL,
     expires_unix_s INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS numbers (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    calls INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS completion_elsewhere (
     id INTEGER PRIMARY KEY,
     trunk TEXT NOT NULL,
@@ -65,6 +69,11 @@ pub(super) fn write(
             connection.prepare_cached("DELETE FROM completion WHERE id = ?1")?.execute(params![id.0])?;
             write_elsewhere(connection, *id, None)?;
         }
+        Kept::Numbers(last) => {
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO numbers VALUES (1, ?1)")?
+                .execute(params![last.cast_signed()])?;
+        }
         // Written as they stand when their turn comes, not as they follow each other.
         Kept::Call(_) | Kept::CallOver(_) => {}
     }
@@ -94,23 +103,31 @@ fn write_elsewhere(
 
 /// Reads everything that was kept and still holds.
 pub(super) fn load(connection: &Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<Vec<Kept>> {
-    let mut kept = forwardings(connection)?;
+    let last: Option<i64> = connection.query_row("SELECT max(calls) FROM numbers", [], |row| row.get(0))?;
+    let mut kept: Vec<Kept> = last.map(|last| Kept::Numbers(last.cast_unsigned())).into_iter().collect();
+    kept.extend(forwardings(connection)?);
     kept.extend(completions(connection, now, unix_now)?);
     Ok(kept)
 }
 
 fn completions(connection: &Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<Vec<Kept>> {
     let seconds = i64::try_from(unix_now.as_secs()).unwrap_or(i64::MAX);
-    connection.execute("DELETE FROM completion WHERE expires_unix_s <= ?1", params![seconds])?;
-    connection
-        .execute("DELETE FROM completion_elsewhere WHERE id NOT IN (SELECT id FROM completion)", params![])?;
+    // Where the disk is full the others are left, and not read another time either.
+    drop(connection.execute("DELETE FROM completion WHERE expires_unix_s <= ?1", params![seconds]));
+    drop(
+        connection.execute(
+            "DELETE FROM completion_elsewhere WHERE id NOT IN (SELECT id FROM completion)",
+            params![],
+        ),
+    );
     let mut statement = connection.prepare(
         "SELECT completion.id, line, called, completion.number, awaits_use, expires_unix_s,
                 trunk, completion_elsewhere.number, uri, mode, peer
          FROM completion LEFT JOIN completion_elsewhere ON completion_elsewhere.id = completion.id
+         WHERE expires_unix_s > ?1
          ORDER BY completion.id",
     )?;
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map(params![seconds], |row| {
         let left = u64::try_from(row.get::<_, i64>(5)? - seconds).unwrap_or(0);
         Ok(Kept::Completion(KeptCompletion {
             id: CompletionId(row.get(0)?),
@@ -240,6 +257,15 @@ mod tests {
             .query_row("SELECT count(*) FROM completion_elsewhere", [], |row| row.get(0))
             .expect("counted");
         assert_eq!(left, 0, "what is over goes from both tables");
+    }
+
+    #[test]
+    fn the_last_number_comes_back() {
+        let connection = memory();
+        for last in [7, 100_007] {
+            put(&connection, &Kept::Numbers(last));
+        }
+        assert_eq!(read(&connection), [Kept::Numbers(100_007)]);
     }
 
     fn forwarding(line: &str, modes: &[ForwardMode], rings: u32) -> Kept {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Peer};
 
-use crate::switch::keeping::KEEP_AFTER;
+use crate::switch::keeping::{KEEP_AFTER, NUMBERS};
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp_at};
 use crate::switch::*;
 
@@ -161,6 +161,23 @@ fn what_is_over_soon_is_never_kept() {
     rig.pass(KEEP_AFTER);
     assert_eq!(rig.store, []);
     rig.assert_quiet();
+}
+
+#[test]
+fn numbers_of_calls_that_were_not_kept_are_not_given_out_again() {
+    let (mut rig, caller, station) = talking();
+    let written_off = rig.numbers;
+    assert!(written_off >= 2 + NUMBERS / 2, "{written_off}");
+    rig.switch.last_call = written_off - NUMBERS / 2;
+    let brief = rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+    rig.hang_up(brief);
+    assert!(rig.numbers > written_off, "long before they are used up");
+
+    let written_off = rig.numbers;
+    rig.restart(&[caller, station]);
+    rig.switch.restore([Kept::Numbers(written_off)]);
+    rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    assert_eq!(rig.state(written_off + 1), CallState::Offering(OfferingMode::Active));
 }
 
 #[test]

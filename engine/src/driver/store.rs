@@ -5,6 +5,7 @@
 
 mod call;
 mod kept;
+mod timeline;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::switch::Kept;
 pub(crate) use call::Recovered;
 
 use call::Calls;
+use timeline::{Clocks, Timeline};
 
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
 const QUEUE: usize = 65_536;
@@ -127,14 +129,20 @@ impl Store {
                     "the state is damaged and put aside: registrations, forwarding and calls that were up are lost");
                 Read::from(path)
             }
+            Err(error) if is_unwritable(&error, path) => {
+                tracing::error!(%error, path = %path.display(),
+                    "the state cannot be read: registrations, forwarding and calls that were up are unknown");
+                Ok(Read::nothing())
+            }
             read => read,
         };
-        let Read { connection, bindings, kept, recovered, calls } = read.map_err(named)?;
+        let Read { connection, bindings, kept, recovered, calls, timeline } = read.map_err(named)?;
+        let file = File { path: path.to_owned(), connection };
         let (queue, changes) = sync_channel(QUEUE);
         let counted = Arc::clone(&metrics);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || write_behind(connection, &changes, Gathered::new(calls), &counted))
+            .spawn(move || write_behind(file, &changes, Gathered::new(calls), timeline, &counted))
             .map_err(StoreError::Thread)?;
         Ok(Opened { store: Self { queue, metrics }, bindings, kept, recovered, writer })
     }
@@ -164,27 +172,80 @@ impl Store {
 
 /// What a file held.
 struct Read {
-    connection: Connection,
+    connection: Option<Connection>,
     bindings: Vec<(Arc<str>, Binding)>,
     kept: Vec<Kept>,
     recovered: Recovered,
     calls: Calls,
+    timeline: Timeline,
 }
 
 impl Read {
     fn from(path: &Path) -> rusqlite::Result<Self> {
-        let connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA] {
-            connection.execute_batch(schema)?;
-        }
-        let (now, unix_now) = (clock::now(), clock::unix_now());
+        let connection = connect(path)?;
+        let now = clock::now();
+        let (timeline, away) = Timeline::resume(&connection, now, &Clocks::read())?;
+        let unix_now = timeline.at(now);
         let bindings = load(&connection, now, unix_now)?;
         let kept = kept::load(&connection, now, unix_now)?;
         let mut calls = Calls::new();
-        let recovered = calls.load(&connection, now, unix_now)?;
-        Ok(Self { connection, bindings, kept, recovered, calls })
+        let recovered = Recovered { away, ..calls.load(&connection, now, unix_now)? };
+        Ok(Self { connection: Some(connection), bindings, kept, recovered, calls, timeline })
     }
+
+    /// It cannot be read; perhaps it can be written later.
+    fn nothing() -> Self {
+        Self {
+            connection: None,
+            bindings: Vec::new(),
+            kept: Vec::new(),
+            recovered: Recovered::default(),
+            calls: Calls::new(),
+            timeline: Timeline::begin(clock::now(), clock::unix_now()),
+        }
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(Duration::from_secs(5))?;
+    for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA, timeline::SCHEMA] {
+        connection.execute_batch(schema)?;
+    }
+    Ok(connection)
+}
+
+/// The file that is written.
+#[derive(Debug)]
+struct File {
+    path: PathBuf,
+    /// `None`: it could not be opened, or was damaged and put aside.
+    connection: Option<Connection>,
+}
+
+impl File {
+    fn connection(&mut self) -> rusqlite::Result<&mut Connection> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let connection = connect(&self.path)?;
+                // Nobody has taken them back.
+                connection.execute_batch("DELETE FROM call; DELETE FROM dialog;")?;
+                connection
+            }
+        };
+        Ok(self.connection.insert(connection))
+    }
+}
+
+/// Whether the disk is full or may not be written, beneath a file that was written before: whoever sets up an engine is to be told
+/// that it can keep nothing, but one that did goes on.
+fn is_unwritable(error: &rusqlite::Error, path: &Path) -> bool {
+    let is_disks = matches!(
+        error.sqlite_error_code(),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
+    );
+    is_disks && path.metadata().is_ok_and(|file| file.len() > 0)
 }
 
 /// Whether the file is no database, or a broken one.
@@ -262,13 +323,15 @@ impl Gathered {
         self.bindings.len() + self.kept.len() + self.calls.calls.len() + self.calls.dialogs.len()
     }
 
-    fn write(&self, connection: &mut Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<()> {
+    fn write(&self, connection: &mut Connection, timeline: &Timeline, now: Instant) -> rusqlite::Result<()> {
+        let unix_now = timeline.at(now);
         let transaction = connection.transaction()?;
         write_bindings(&transaction, self.bindings.values(), now, unix_now)?;
         for kept in &self.kept {
             kept::write(&transaction, kept, now, unix_now)?;
         }
         self.calls.write(&transaction, now, unix_now)?;
+        timeline.write(&transaction, now, &Clocks::read())?;
         transaction.commit()
     }
 
@@ -289,16 +352,19 @@ impl Gathered {
 
 /// Gathers changes and writes them, until every [`Store`] is gone.
 fn write_behind(
-    mut connection: Connection,
+    mut file: File,
     changes: &Receiver<Change>,
     mut gathered: Gathered,
+    timeline: Timeline,
     metrics: &Metrics,
 ) {
     let mut trouble: Option<Instant> = None;
     loop {
         let ended = gathered.gather(changes);
-        if gathered.len() > 0 || gathered.calls.has_rows() {
-            match gathered.write(&mut connection, clock::now(), clock::unix_now()) {
+        if gathered.len() > 0 || gathered.calls.has_rows() || trouble.is_some() {
+            let written =
+                file.connection().and_then(|connection| gathered.write(connection, &timeline, clock::now()));
+            match written {
                 Ok(()) => {
                     gathered.written();
                     if trouble.take().is_some() {
@@ -307,6 +373,13 @@ fn write_behind(
                 }
                 Err(error) => {
                     metrics.count(Counter::StoreErrors);
+                    if is_damaged(&error) {
+                        file.connection = None;
+                        let aside = put_aside(&file.path);
+                        gathered.calls.lost();
+                        tracing::error!(%error, aside = %aside.display(),
+                            "the state is damaged and put aside: what it held is stored again when it changes");
+                    }
                     let is_said = trouble.is_some_and(|said| clock::now() < said + TROUBLE_EVERY);
                     if !is_said || ended {
                         trouble = Some(clock::now());
@@ -386,10 +459,17 @@ fn load(
     unix_now: Duration,
 ) -> rusqlite::Result<Vec<(Arc<str>, Binding)>> {
     let seconds = i64::try_from(unix_now.as_secs()).unwrap_or(i64::MAX);
-    connection
-        .execute("DELETE FROM binding WHERE expires_unix_s <= ?1 OR transport <> 'udp'", params![seconds])?;
-    let mut statement = connection.prepare("SELECT * FROM binding ORDER BY line, key")?;
-    let rows = statement.query_map([], |row| {
+    // Where the disk is full the others are left, and not read another time either.
+    drop(
+        connection.execute(
+            "DELETE FROM binding WHERE expires_unix_s <= ?1 OR transport <> 'udp'",
+            params![seconds],
+        ),
+    );
+    let mut statement = connection.prepare(
+        "SELECT * FROM binding WHERE expires_unix_s > ?1 AND transport = 'udp' ORDER BY line, key",
+    )?;
+    let rows = statement.query_map(params![seconds], |row| {
         let path: String = row.get(5)?;
         let address = |text: String| text.parse::<SocketAddr>().ok();
         let (local, remote) = (address(row.get(7)?), address(row.get(8)?));
@@ -444,10 +524,15 @@ mod tests {
 
     fn memory() -> Connection {
         let connection = Connection::open_in_memory().expect("SQLite is bundled");
-        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA] {
+        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA, timeline::SCHEMA] {
             connection.execute_batch(schema).expect("the schema is valid");
         }
         connection
+    }
+
+    fn timeline_at(now: Instant, wall: Duration) -> Timeline {
+        let clocks = Clocks { wall, boot: String::new(), up: Duration::ZERO };
+        Timeline::resume(&memory(), now, &clocks).expect("an empty file").0
     }
 
     fn write(
@@ -458,7 +543,7 @@ mod tests {
     ) {
         let mut gathered = Gathered::new(Calls::new());
         changes.into_iter().for_each(|change| gathered.take(Change::Binding(change)));
-        gathered.write(connection, now, wall).expect("written");
+        gathered.write(connection, &timeline_at(now, wall), now).expect("written");
     }
 
     #[test]
@@ -497,10 +582,11 @@ mod tests {
         let put = BindingChange::Put("1001".into(), Arc::new(binding(now, Transport::Udp)));
         gathered.take(Change::Binding(put));
         connection.execute_batch("PRAGMA query_only = ON").expect("set");
-        assert!(gathered.write(&mut connection, now, wall).is_err());
+        let timeline = timeline_at(now, wall);
+        assert!(gathered.write(&mut connection, &timeline, now).is_err());
         assert_eq!(gathered.len(), 1);
         connection.execute_batch("PRAGMA query_only = OFF").expect("set");
-        gathered.write(&mut connection, now, wall).expect("written");
+        gathered.write(&mut connection, &timeline, now).expect("written");
         gathered.written();
         assert_eq!((gathered.len(), load(&connection, now, wall).expect("read").len()), (0, 1));
     }
@@ -516,6 +602,55 @@ mod tests {
         assert_eq!(std::fs::read(directory.join("state.db.damaged")).expect("it is there"), [0x55; 8_192]);
         drop(opened.store);
         opened.writer.join().expect("it ends");
+        drop(std::fs::remove_dir_all(&directory));
+    }
+
+    #[test]
+    fn a_file_that_is_damaged_while_it_is_written_is_put_aside_too() {
+        let directory = std::env::temp_dir().join(format!("trunkline-damaged-later-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&directory));
+        std::fs::create_dir_all(&directory).expect("a directory of ours");
+        let path = directory.join("state.db");
+        let opened = Store::open(&path, Arc::new(Metrics::new(1))).expect("it opens");
+        let put =
+            |line: &str| BindingChange::Put(line.into(), Arc::new(binding(clock::now(), Transport::Udp)));
+        let damage = Connection::open(&path).expect("it opens");
+        damage
+            .execute_batch(
+                "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = 'x' WHERE name = 'binding';
+                 PRAGMA schema_version = 9999;",
+            )
+            .expect("it is damaged");
+        drop(damage);
+        for line in ["1001", "1002"] {
+            opened.store.push(put(line));
+            std::thread::sleep(GATHER * 2);
+        }
+        drop(opened.store);
+        opened.writer.join().expect("it ends");
+        assert!(directory.join("state.db.damaged").exists());
+        let again = Store::open(&path, Arc::new(Metrics::new(1))).expect("it opens");
+        assert_eq!(again.bindings.len(), 2);
+        drop(again.store);
+        again.writer.join().expect("it ends");
+        drop(std::fs::remove_dir_all(&directory));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_written_when_it_can_be() {
+        let (now, wall) = (clock::now(), Duration::from_secs(1_000_000));
+        let directory = std::env::temp_dir().join(format!("trunkline-unread-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&directory));
+        let mut file = File { path: directory.join("state.db"), connection: None };
+        let mut gathered = Gathered::new(Calls::new());
+        gathered
+            .take(Change::Binding(BindingChange::Put("1001".into(), Arc::new(binding(now, Transport::Udp)))));
+        let timeline = timeline_at(now, wall);
+        assert!(file.connection().is_err(), "there is no such directory");
+        std::fs::create_dir_all(&directory).expect("a directory of ours");
+        let connection = file.connection().expect("it is there");
+        gathered.write(connection, &timeline, now).expect("written");
+        assert_eq!(load(connection, now, wall).expect("read").len(), 1);
         drop(std::fs::remove_dir_all(&directory));
     }
 }

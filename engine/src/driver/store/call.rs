@@ -33,10 +33,6 @@ CREATE TABLE IF NOT EXISTS dialog (
     version INTEGER NOT NULL,
     value TEXT NOT NULL
 );
-CREATE TABLE IF NOT EXISTS alive (
-    id INTEGER PRIMARY KEY CHECK (id = 1),
-    unix_s INTEGER NOT NULL
-);
 ";
 
 /// What calls need to go on.
@@ -84,9 +80,9 @@ impl<V> Rows<V> {
         }
     }
 
-    /// How many rows wait to be written.
+    /// How many rows wait to be written. Deletions are not counted: there are no more than rows.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.waiting.values().flatten().count()
     }
 
     /// What waited was written.
@@ -99,9 +95,15 @@ impl<V> Rows<V> {
         }
     }
 
-    /// Gives up what waits.
+    /// Gives up what waits, but for rows that are to be deleted: what is over must not come back.
     fn forget(&mut self) {
-        self.waiting.clear();
+        self.waiting.retain(|_, value| value.is_none());
+    }
+
+    /// The table is empty.
+    fn lost(&mut self) {
+        self.written.clear();
+        self.waiting.retain(|_, value| value.is_some());
     }
 
     fn write(&self, connection: &Connection, form: impl Fn(&V) -> Option<String>) -> rusqlite::Result<()> {
@@ -141,7 +143,8 @@ impl<V> Rows<V> {
             }
         }
         for id in &unknown {
-            connection.execute(&format!("DELETE FROM {table} WHERE id = ?1"), params![id])?;
+            // Where the disk is full they are left, and not read another time either.
+            drop(connection.execute(&format!("DELETE FROM {table} WHERE id = ?1"), params![id]));
         }
         if !unknown.is_empty() {
             tracing::warn!(table, rows = unknown.len(), "what an earlier version kept cannot be read");
@@ -156,7 +159,7 @@ impl Calls {
         Self { calls: Rows::new("call"), dialogs: Rows::new("dialog") }
     }
 
-    /// Whether there are rows that only count as long as the engine is known to run.
+    /// Whether there are rows that only count where the engine was known to run not long ago.
     pub(super) fn has_rows(&self) -> bool {
         !self.calls.written.is_empty() || !self.dialogs.written.is_empty()
     }
@@ -170,11 +173,7 @@ impl Calls {
     ) -> rusqlite::Result<()> {
         self.calls
             .write(connection, |call| serde_json::to_string(&CallForm::of(call, now, unix_now)).ok())?;
-        self.dialogs.write(connection, |dialog| serde_json::to_string(&DialogForm::of(dialog)).ok())?;
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO alive VALUES (1, ?1)")?
-            .execute(params![unix_now.as_secs().cast_signed()])?;
-        Ok(())
+        self.dialogs.write(connection, |dialog| serde_json::to_string(&DialogForm::of(dialog)).ok())
     }
 
     /// What waited was written.
@@ -189,7 +188,13 @@ impl Calls {
         self.dialogs.forget();
     }
 
-    /// Reads everything.
+    /// Another file was begun, which holds nothing.
+    pub(super) fn lost(&mut self) {
+        self.calls.lost();
+        self.dialogs.lost();
+    }
+
+    /// Reads everything; how long ago that was its reader knows.
     pub(super) fn load(
         &mut self,
         connection: &Connection,
@@ -199,10 +204,7 @@ impl Calls {
         let calls = self.calls.load(connection, |id, form: CallForm| form.read(id, now, unix_now))?;
         let dialogs =
             self.dialogs.load(connection, |id, form: DialogForm| Some((LegId(id), form.read()?)))?;
-        let alive: Option<i64> =
-            connection.query_row("SELECT max(unix_s) FROM alive", [], |row| row.get(0))?;
-        let alive = Duration::from_secs(u64::try_from(alive.unwrap_or(0)).unwrap_or(0));
-        Ok(Recovered { calls, dialogs, away: unix_now.saturating_sub(alive) })
+        Ok(Recovered { calls, dialogs, away: Duration::ZERO })
     }
 }
 
@@ -584,7 +586,6 @@ mod tests {
         };
         assert_eq!(again.calls, [age(&calls[0]), age(&calls[1]), age(&calls[2])]);
         assert_eq!(again.dialogs, [(leg, dialog(0xffff))]);
-        assert_eq!(again.away, Duration::from_secs(3));
     }
 
     #[test]
@@ -603,6 +604,19 @@ mod tests {
         rows.calls.remove(2);
         write(&mut rows, &connection, now);
         assert!(!rows.has_rows());
+        assert_eq!(Calls::new().load(&connection, now, WALL).expect("read").calls, []);
+    }
+
+    #[test]
+    fn what_is_over_is_deleted_even_where_changes_are_given_up() {
+        let (connection, now) = (memory(), clock::now());
+        let mut rows = Calls::new();
+        rows.calls.put(1, Box::new(call(1, now)));
+        write(&mut rows, &connection, now);
+        rows.calls.remove(1);
+        rows.calls.put(2, Box::new(call(2, now)));
+        rows.forget();
+        write(&mut rows, &connection, now);
         assert_eq!(Calls::new().load(&connection, now, WALL).expect("read").calls, []);
     }
 

@@ -84,6 +84,37 @@ fn a_phone_that_checks_connectivity_is_sent_nothing_before_a_check() {
     lab.nothing_left();
 }
 
+/// Names and passwords of ICE outlive the process: a phone that goes on checking finds the agent that it knows.
+#[test]
+fn a_phone_that_checks_connectivity_goes_on_after_a_crash() {
+    let mut lab = Lab::registered(10, &["alice", "bob"]);
+    lab.stranger("mallory", MALLORY);
+    let alice = lab.phone("alice");
+    alice.script.attributes = "a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
+                               a=candidate:1 1 UDP 2130706431 10.0.1.1 4000 typ host\r\n"
+        .to_owned();
+    alice.script.speaks = false;
+    lab.connected_call("alice", "bob");
+    let text = described(&mut lab, "alice");
+    let value =
+        |name: &str| text.split_once(name).and_then(|(_, rest)| rest.lines().next()).unwrap().to_owned();
+    let (ufrag, password) = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+    lab.run_ms(1_000);
+    lab.restart();
+    assert_eq!(heard(&mut lab, "alice"), 0, "nobody has proved that it wants to hear");
+    for port in lab.media_ports() {
+        lab.sends_media(MALLORY, port, check(&ufrag, "a-password-that-is-wrong"));
+        lab.sends_media(MALLORY, port, check("else", &password));
+    }
+    assert_eq!((heard(&mut lab, "alice"), lab.received("mallory").len()), (0, 0));
+    for port in lab.media_ports() {
+        lab.sends_media(ALICE, port, check(&ufrag, &password));
+    }
+    assert!(heard(&mut lab, "alice") >= 45, "the agent is the one that it was");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
 #[test]
 fn two_hundred_packets_of_a_stranger_before_and_during_a_call_are_not_heard_and_draw_nothing() {
     for (seed, mut lab) in [(4, Plan::seeded(4).build()), (5, Plan::seeded(5).translated("alice").build())] {

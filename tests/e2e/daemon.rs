@@ -36,7 +36,18 @@ impl Daemon {
     /// Kills it as a power cut would and starts it again on the same state.
     pub(crate) fn power_cut(&mut self) {
         self.process.kill();
+        self.start_again();
+    }
+
+    /// Starts it again on the same state, once it has ended, and waits for `ready`.
+    pub(crate) fn start_again(&mut self) {
         self.process = serve(&self.directory);
+    }
+
+    /// Everything it has logged since it was started last.
+    pub(crate) fn log(&mut self) -> Vec<String> {
+        self.process.drain();
+        self.process.seen().map(str::to_owned).collect()
     }
 
     /// A gauge or counter of `/metrics`, all its labels added up. Zero where it is absent.

@@ -15,15 +15,18 @@ mod network;
 mod normal_load;
 mod process;
 mod sipp;
+mod swarm;
 
 mod api;
 mod command_line;
+mod disk;
 mod faults;
 mod floods;
 mod hostile;
 mod kernel;
 mod kernel_daemon;
 mod kernel_moves;
+mod kills;
 mod load;
 mod media;
 mod operations;

@@ -48,6 +48,11 @@ impl Process {
         self.seen.iter().map(|(_, text)| text.as_str())
     }
 
+    /// Looks at what was printed, to its end where the program has ended, and else so far.
+    pub(crate) fn drain(&mut self) {
+        self.ends_within(DRAINED_WITHIN);
+    }
+
     /// Types one line into it.
     pub(crate) fn type_line(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is piped");
@@ -156,5 +161,7 @@ fn follow(source: impl Read + Send + 'static, stream: Stream, lines: Sender<(Str
     });
 }
 
+/// What a program has printed is read by then.
+const DRAINED_WITHIN: Duration = Duration::from_millis(200);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 const LINES_SHOWN: usize = 60;

@@ -236,6 +236,10 @@ impl File {
         };
         Ok(self.connection.insert(connection))
     }
+
+    fn write(&mut self, gathered: &Gathered, timeline: &Timeline) -> rusqlite::Result<()> {
+        gathered.write(self.connection()?, timeline, clock::now())
+    }
 }
 
 /// Whether the disk is full or may not be written, beneath a file that was written before: whoever sets up an engine is to be told
@@ -362,8 +366,17 @@ fn write_behind(
     loop {
         let ended = gathered.gather(changes);
         if gathered.len() > 0 || gathered.calls.has_rows() || trouble.is_some() {
-            let written =
-                file.connection().and_then(|connection| gathered.write(connection, &timeline, clock::now()));
+            let mut written = file.write(&gathered, &timeline);
+            if let Err(error) = &written
+                && is_damaged(error)
+            {
+                file.connection = None;
+                let aside = put_aside(&file.path);
+                gathered.calls.lost();
+                tracing::error!(%error, aside = %aside.display(),
+                    "the state is damaged and put aside: what it held is stored again when it changes");
+                written = file.write(&gathered, &timeline);
+            }
             match written {
                 Ok(()) => {
                     gathered.written();
@@ -373,13 +386,6 @@ fn write_behind(
                 }
                 Err(error) => {
                     metrics.count(Counter::StoreErrors);
-                    if is_damaged(&error) {
-                        file.connection = None;
-                        let aside = put_aside(&file.path);
-                        gathered.calls.lost();
-                        tracing::error!(%error, aside = %aside.display(),
-                            "the state is damaged and put aside: what it held is stored again when it changes");
-                    }
                     let is_said = trouble.is_some_and(|said| clock::now() < said + TROUBLE_EVERY);
                     if !is_said || ended {
                         trouble = Some(clock::now());
@@ -624,7 +630,6 @@ mod tests {
         drop(damage);
         for line in ["1001", "1002"] {
             opened.store.push(put(line));
-            std::thread::sleep(GATHER * 2);
         }
         drop(opened.store);
         opened.writer.join().expect("it ends");

@@ -271,9 +271,10 @@ impl Rig {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
         for kept in out.store {
-            match kept {
-                Kept::Numbers(last) => self.numbers = last,
-                kept => self.store.push(kept),
+            if let Kept::Numbers(last) = kept {
+                self.numbers = last;
+            } else {
+                self.store.push(kept);
             }
         }
         self.ended.extend(out.ended);

@@ -50,7 +50,8 @@ impl Process {
 
     /// Looks at what was printed, to its end where the program has ended, and else so far.
     pub(crate) fn drain(&mut self) {
-        self.ends_within(DRAINED_WITHIN);
+        let has_ended = self.child.try_wait().is_ok_and(|status| status.is_some());
+        self.ends_within(if has_ended { DRAINED_WITHIN * 50 } else { DRAINED_WITHIN });
     }
 
     /// Types one line into it.

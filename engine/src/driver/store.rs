@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -34,11 +34,8 @@ use timeline::{Clocks, Timeline};
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
 const QUEUE: usize = 65_536;
 
-/// Changes of this long are written in one transaction. With the write itself well below one second.
+/// Changes of this long, [`QUEUE`] at most, are written in one transaction. With the write itself well below one second.
 const GATHER: Duration = Duration::from_millis(200);
-
-/// Changes gathered for one transaction.
-const BATCH: usize = 10_000;
 
 /// Changes that wait because they could not be written. With more, all of them are given up.
 const UNWRITTEN_MAX: usize = QUEUE;
@@ -286,20 +283,21 @@ impl Gathered {
         Self { bindings: HashMap::new(), kept: Vec::new(), calls }
     }
 
-    /// Waits for changes and gathers them for a while; whether there can be no more.
+    /// Waits for changes and gathers them for a while; whether there can be no more. Only the first wakes it: those that
+    /// bring the others have better to do than to wake it for each.
     fn gather(&mut self, changes: &Receiver<Change>) -> bool {
         match changes.recv_timeout(BEAT) {
             Ok(first) => self.take(first),
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => return true,
         }
-        let until = clock::now() + GATHER;
-        for _ in 1..BATCH {
-            let left = until.saturating_duration_since(clock::now());
-            match changes.recv_timeout(left) {
+        #[expect(clippy::disallowed_methods, reason = "a driver waits, and this thread for nothing else")]
+        std::thread::sleep(GATHER);
+        for _ in 1..QUEUE {
+            match changes.try_recv() {
                 Ok(change) => self.take(change),
-                Err(RecvTimeoutError::Timeout) => return false,
-                Err(RecvTimeoutError::Disconnected) => return true,
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
             }
         }
         false

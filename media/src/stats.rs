@@ -57,6 +57,13 @@ pub struct LegStats {
     pub secured: Secured,
 }
 
+impl LegStats {
+    /// Whether anything at all was fetched from the leg's sockets.
+    pub(crate) const fn has_heard(&self) -> bool {
+        self.packets_received | self.rtcp_received | self.foreign | self.malformed | self.unauthentic != 0
+    }
+}
+
 /// How packets between the relay and a far end are protected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Secured {

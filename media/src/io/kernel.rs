@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
 use super::{DatagramIo, Token};
+use crate::flow::Channel;
 use crate::kernel::KernelFlows;
 use crate::limits::{BATCH_SOCKETS, RECEIVE_BUFFER_BYTES};
 use crate::offload::{FlowCount, KernelFlow};
@@ -20,10 +22,9 @@ const WAKE: u64 = u64::MAX;
 
 /// The sockets of one thread.
 pub struct KernelIo {
-    epoll: Epoll,
+    epoll: Arc<Epoll>,
     wake: Arc<File>,
-    ready: Box<[ReadyEvent; BATCH_SOCKETS]>,
-    filled: usize,
+    batch: Batch,
     next: usize,
     /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
     traffic_class: u32,
@@ -33,9 +34,45 @@ pub struct KernelIo {
 impl fmt::Debug for KernelIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KernelIo")
-            .field("filled", &self.filled)
+            .field("filled", &self.batch.filled)
             .field("next", &self.next)
             .finish_non_exhaustive()
+    }
+}
+
+/// Sockets that were found ready at once.
+struct Batch {
+    ready: Box<[ReadyEvent; BATCH_SOCKETS]>,
+    filled: usize,
+}
+
+impl Batch {
+    fn empty() -> Self {
+        Self { ready: Box::new([NOT_READY; BATCH_SOCKETS]), filled: 0 }
+    }
+}
+
+/// Waits for the sockets of a [`KernelIo`] while others use it.
+pub struct Lookout {
+    epoll: Arc<Epoll>,
+    batch: Batch,
+}
+
+impl fmt::Debug for Lookout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lookout").field("filled", &self.batch.filled).finish_non_exhaustive()
+    }
+}
+
+impl Lookout {
+    /// Waits for datagrams or a wake-up, at most for `timeout`. What was seen is for [`KernelIo::begin`].
+    ///
+    /// # Errors
+    /// The kernel's; there is none that waiting again would cure.
+    pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        self.batch.filled = 0;
+        self.batch.filled = self.epoll.wait(&mut self.batch.ready[..], timeout)?;
+        Ok(())
     }
 }
 
@@ -64,18 +101,21 @@ impl KernelIo {
     /// # Errors
     /// The kernel's, when descriptors are used up.
     pub fn open() -> io::Result<Self> {
-        let epoll = Epoll::open()?;
+        let epoll = Arc::new(Epoll::open()?);
         let wake = Arc::new(syscall::open_eventfd()?);
         epoll.watch(&*wake, WAKE)?;
-        Ok(Self {
-            epoll,
-            wake,
-            ready: Box::new([NOT_READY; BATCH_SOCKETS]),
-            filled: 0,
-            next: 0,
-            traffic_class: 0,
-            flows: None,
-        })
+        Ok(Self { epoll, wake, batch: Batch::empty(), next: 0, traffic_class: 0, flows: None })
+    }
+
+    /// Who waits for these sockets.
+    pub fn lookout(&self) -> Lookout {
+        Lookout { epoll: Arc::clone(&self.epoll), batch: Batch::empty() }
+    }
+
+    /// Begins the next batch with what the lookout saw. A socket that was closed since is named by a token that is no leg's.
+    pub const fn begin(&mut self, seen: &mut Lookout) {
+        mem::swap(&mut self.batch, &mut seen.batch);
+        self.next = 0;
     }
 
     /// Lets the sockets that are bound from here on mark their packets with this DSCP (RFC 2474), 0 to 63.
@@ -99,8 +139,8 @@ impl KernelIo {
     /// The kernel's; there is none that waiting again would cure.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.next = 0;
-        self.filled = 0;
-        self.filled = self.epoll.wait(&mut self.ready[..], timeout)?;
+        self.batch.filled = 0;
+        self.batch.filled = self.epoll.wait(&mut self.batch.ready[..], timeout)?;
         Ok(())
     }
 }
@@ -109,22 +149,27 @@ impl DatagramIo for KernelIo {
     type Socket = KernelSocket;
 
     fn bind(&mut self, address: SocketAddr, token: Token) -> io::Result<KernelSocket> {
-        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
-        socket.set_nonblocking(true)?;
+        let kind = Type::DGRAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
         if address.is_ipv6() {
             // `::` hears IPv4 too.
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
         socket.bind(&address.into())?;
-        // These improve the service and none is needed for it. A socket for both families has both marks.
-        let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
-        let _best_effort = socket.set_tos_v4(self.traffic_class).is_err();
-        if address.is_ipv6() {
-            let _best_effort = socket.set_tclass_v6(self.traffic_class).is_err();
+        // These improve the service and none is needed for it. A socket for both families has both marks. Reports are few, and
+        // the usual buffer has room for them.
+        if token.parts().2 == Channel::Rtp {
+            let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
+        }
+        if self.traffic_class != 0 {
+            let _best_effort = socket.set_tos_v4(self.traffic_class).is_err();
+            if address.is_ipv6() {
+                let _best_effort = socket.set_tclass_v6(self.traffic_class).is_err();
+            }
         }
         let udp = UdpSocket::from(socket);
         self.epoll.watch(&udp, token.0)?;
-        let bound = udp.local_addr()?;
+        let bound = if address.port() == 0 { udp.local_addr()? } else { address };
         // A flow of the port's last call would take this one's packets.
         if let Some(flows) = &mut self.flows {
             flows.recall(bound);
@@ -143,8 +188,8 @@ impl DatagramIo for KernelIo {
 
     #[inline]
     fn next_ready(&mut self) -> Option<Token> {
-        while self.next < self.filled {
-            let token = self.ready[self.next].u64;
+        while self.next < self.batch.filled {
+            let token = self.batch.ready[self.next].u64;
             self.next += 1;
             if token != WAKE {
                 return Some(Token(token));
@@ -210,7 +255,6 @@ mod tests {
     use socket2::SockRef;
 
     use super::*;
-    use crate::flow::Channel;
 
     #[test]
     fn sockets_mark_their_packets_those_for_both_families_twice() {

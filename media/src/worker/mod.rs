@@ -493,9 +493,12 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     fn stats(&self, slot: u32) -> Option<LegStats> {
         let leg = self.slots.get(slot as usize)?.leg.as_ref()?;
-        let kernel_dropped = self.io.dropped(&leg.rtp) + self.io.dropped(&leg.rtcp);
+        let counted = leg.flow.stats();
+        // A socket overflows only behind packets that were fetched, or are before a leg is closed.
+        let kernel_dropped =
+            if counted.has_heard() { self.io.dropped(&leg.rtp) + self.io.dropped(&leg.rtcp) } else { 0 };
         let in_kernel = leg.path == Path::Kernel;
-        Some(LegStats { kernel_dropped, in_kernel, ..leg.flow.stats() })
+        Some(LegStats { kernel_dropped, in_kernel, ..counted })
     }
 
     /// How many datagrams may be fetched from a ready socket. One that was not ready in the batch before has one as a rule,

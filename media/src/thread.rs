@@ -1,18 +1,22 @@
 //! A worker on a thread of its own: the driver that waits, reads the clock, and carries commands and events across.
+//!
+//! The thread owns the worker while it is awake. While it waits for packets, whoever gives it commands has them carried out on
+//! the spot, which costs less than waking it; what that cannot do, the doorbell does.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use thiserror::Error;
 
 use crate::command::{Command, Event};
-use crate::io::kernel::{KernelIo, Waker};
+use crate::io::kernel::{KernelIo, Lookout, Waker};
 use crate::limits::{COMMANDS_PER_TURN, COMMANDS_WAITING_MAX, EVENT_RETRY};
 use crate::worker::{RelayConfig, RelayWorker};
 
@@ -43,7 +47,24 @@ pub struct RelayHandle {
     // Declared in this order, so that the queue is gone before the last doorbell rings.
     commands: SyncSender<Command>,
     doorbell: Arc<Doorbell>,
-    flows_in_kernel: Arc<AtomicUsize>,
+    desk: Arc<Desk>,
+}
+
+/// What the thread and its handles share.
+struct Desk {
+    /// `None` when the thread has ended. Held by the thread while it is awake.
+    driver: Mutex<Option<Driver>>,
+    /// Whether the thread waits, or is about to without another look at the queue.
+    waits: AtomicBool,
+    /// Whether a command was queued and nobody prompted since.
+    has_mail: AtomicBool,
+    flows_in_kernel: AtomicUsize,
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("waits", &self.waits).finish_non_exhaustive()
+    }
 }
 
 /// Wakes the thread once more when the last handle is dropped.
@@ -57,8 +78,8 @@ impl Drop for Doorbell {
 }
 
 impl RelayThread {
-    /// Starts worker number `index`. Events are given to `on_event` in order on the worker's thread, which must not wait: what it
-    /// cannot take at once it gives back, and has offered again [`EVENT_RETRY`] later.
+    /// Starts worker number `index`. Events are given to `on_event` in order, on the worker's thread or on that of who gives it
+    /// commands. It must not wait: what it cannot take at once it gives back, and has offered again [`EVENT_RETRY`] later.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
@@ -78,16 +99,25 @@ impl RelayThread {
     ) -> io::Result<Self> {
         io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
-        let flows_in_kernel = Arc::new(AtomicUsize::new(0));
-        let handle = RelayHandle {
-            commands: sender,
-            doorbell: Arc::new(Doorbell(io.waker())),
-            flows_in_kernel: Arc::clone(&flows_in_kernel),
+        let (doorbell, lookout) = (Arc::new(Doorbell(io.waker())), io.lookout());
+        let driver = Driver {
+            worker: RelayWorker::new(clock(), io, config),
+            commands,
+            on_event,
+            out: Vec::new(),
+            untold: VecDeque::new(),
+            wakes_at: None,
         };
+        let desk = Arc::new(Desk {
+            driver: Mutex::new(Some(driver)),
+            waits: AtomicBool::new(false),
+            has_mail: AtomicBool::new(false),
+            flows_in_kernel: AtomicUsize::new(0),
+        });
+        let handle = RelayHandle { commands: sender, doorbell, desk: Arc::clone(&desk) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
-            let worker = RelayWorker::new(clock(), io, config);
-            Driver { worker, commands, on_event, out: Vec::new(), untold: VecDeque::new(), flows_in_kernel }
-                .run();
+            let _ends = Ends(&desk);
+            desk.run(lookout);
         })?;
         Ok(Self { handle, thread: Some(thread) })
     }
@@ -111,20 +141,102 @@ impl RelayThread {
 impl RelayHandle {
     /// How many directions of conversations the kernel forwards for this thread at present.
     pub fn flows_in_kernel(&self) -> usize {
-        self.flows_in_kernel.load(Ordering::Relaxed)
+        self.desk.flows_in_kernel.load(Ordering::Relaxed)
     }
 
-    /// Puts a command into the worker's queue; never waits.
+    /// Puts a command into the worker's queue and has it carried out; never waits.
     ///
     /// # Errors
     /// The queue is full or the thread has ended.
     pub fn send(&self, command: Command) -> Result<(), Refused> {
+        self.queue(command)?;
+        self.prompt();
+        Ok(())
+    }
+
+    /// Puts a command into the worker's queue, until it is [prompted](Self::prompt); never waits.
+    ///
+    /// # Errors
+    /// The queue is full or the thread has ended.
+    pub fn queue(&self, command: Command) -> Result<(), Refused> {
         self.commands.try_send(command).map_err(|refused| match refused {
             TrySendError::Full(command) => Refused::Full(Box::new(command)),
             TrySendError::Disconnected(command) => Refused::Ended(Box::new(command)),
         })?;
-        self.doorbell.0.wake();
+        self.desk.has_mail.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Has what is queued carried out: here if the thread waits for packets, else by the thread, soon.
+    pub fn prompt(&self) {
+        if !self.desk.has_mail.load(Ordering::Relaxed) || !self.desk.has_mail.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        // Whoever queues looks whether the thread waits; the thread says so before it looks at the queue. One of them sees the other.
+        fence(Ordering::SeqCst);
+        if self.desk.waits.load(Ordering::SeqCst) && self.desk.carry_out() {
+            self.doorbell.0.wake();
+        }
+    }
+}
+
+impl Desk {
+    fn driver(&self) -> MutexGuard<'_, Option<Driver>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out commands in the thread's place; whether it is to be woken nevertheless.
+    fn carry_out(&self) -> bool {
+        let Ok(mut driver) = self.driver.try_lock() else { return true };
+        let Some(driver) = &mut *driver else { return false };
+        let now = clock();
+        let is_over = driver.take_commands(now);
+        driver.tell();
+        self.flows_in_kernel.store(driver.worker.flows_in_kernel(), Ordering::Relaxed);
+        is_over || driver.wakes_too_late(now)
+    }
+
+    /// What the thread does.
+    fn run(&self, mut lookout: Lookout) {
+        let mut now = clock();
+        loop {
+            let timeout = {
+                let mut driver = self.driver();
+                let Some(driver) = &mut *driver else { return };
+                driver.worker.io_mut().begin(&mut lookout);
+                driver.guarded(|worker, out| {
+                    worker.handle_io(now, out);
+                    worker.handle_timeout(now, out);
+                });
+                self.waits.store(true, Ordering::SeqCst);
+                fence(Ordering::SeqCst);
+                // After every batch: where packets are always waiting, the doorbell is one of thousands of sockets.
+                if driver.take_commands(now) {
+                    return;
+                }
+                self.flows_in_kernel.store(driver.worker.flows_in_kernel(), Ordering::Relaxed);
+                driver.tell();
+                driver.wakes_at = driver.deadline(now);
+                driver.wakes_at.map(|at| at.saturating_duration_since(now))
+            };
+            if lookout.wait(timeout).is_err() {
+                return;
+            }
+            self.waits.store(false, Ordering::SeqCst);
+            now = clock();
+        }
+    }
+}
+
+/// Takes the worker away from the handles when its thread ends, however that comes.
+struct Ends<'a>(&'a Desk);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        if let Some(mut driver) = self.0.driver().take() {
+            driver.worker.close_all(&mut driver.out);
+            driver.tell();
+        }
     }
 }
 
@@ -135,38 +247,20 @@ struct Driver {
     out: Vec<Event>,
     /// What was given back, and what came after it.
     untold: VecDeque<Event>,
-    /// What the handles are told.
-    flows_in_kernel: Arc<AtomicUsize>,
+    /// When the thread looks by itself.
+    wakes_at: Option<Instant>,
 }
 
 impl Driver {
-    fn run(mut self) {
-        let mut now = clock();
-        loop {
-            let deadline = self.worker.deadline().map(|deadline| deadline.saturating_duration_since(now));
-            let retry = (!self.untold.is_empty()).then_some(EVENT_RETRY);
-            let timeout = match (deadline, retry) {
-                (Some(deadline), Some(retry)) => Some(deadline.min(retry)),
-                (one, other) => one.or(other),
-            };
-            if self.worker.io_mut().wait(timeout).is_err() {
-                break;
-            }
-            now = clock();
-            self.guarded(|worker, out| {
-                worker.handle_io(now, out);
-                worker.handle_timeout(now, out);
-            });
-            // After every batch: where packets are always waiting, the doorbell is one of thousands of sockets.
-            let ended = self.take_commands(now);
-            self.flows_in_kernel.store(self.worker.flows_in_kernel(), Ordering::Relaxed);
-            self.tell();
-            if ended {
-                break;
-            }
-        }
-        self.worker.close_all(&mut self.out);
-        self.tell();
+    /// When the thread has something to do without being asked.
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let retry = (!self.untold.is_empty()).then(|| now + EVENT_RETRY);
+        retry.into_iter().chain(self.worker.deadline()).min()
+    }
+
+    /// Whether the thread would sleep through a deadline.
+    fn wakes_too_late(&self, now: Instant) -> bool {
+        self.deadline(now).is_some_and(|deadline| self.wakes_at.is_none_or(|at| deadline < at))
     }
 
     /// A panic over one packet or command costs the leg of it and no other.

@@ -263,7 +263,9 @@ fn the_limit_of_descriptors_is_what_the_system_allows() {
 #[test]
 fn a_full_queue_refuses_and_gives_the_command_back() {
     let (stop, stopped) = channel::<()>();
+    let (stands, standing) = channel();
     let on_event = Box::new(move |_| {
+        stands.send(()).unwrap();
         assert!(stopped.recv().is_err());
         None
     });
@@ -271,12 +273,15 @@ fn a_full_queue_refuses_and_gives_the_command_back() {
     let relay = thread.handle();
     // An event that nobody takes up stops the worker; then its queue fills.
     let address = "127.0.0.1".parse().unwrap();
-    let open = |leg| Command::Open { leg: LegId(leg), ports: PortPair(31_080), address, silent_after: None };
-    relay.send(open(1)).unwrap();
-    relay.send(open(1)).unwrap();
+    let open =
+        move |leg| Command::Open { leg: LegId(leg), ports: PortPair(31_080), address, silent_after: None };
+    let opens = relay.clone();
+    let opener = std::thread::spawn(move || [open(1), open(1)].map(|open| opens.send(open).unwrap()));
+    standing.recv_timeout(PATIENCE).unwrap();
     let refused = (0..100_000).find_map(|_| relay.send(Command::Stats(LegId(2))).err());
     assert!(matches!(refused, Some(Refused::Full(command)) if matches!(*command, Command::Stats(LegId(2)))));
     drop(stop);
+    opener.join().unwrap();
     drop(relay);
     thread.join();
 }
@@ -286,26 +291,27 @@ fn what_the_kernel_drops_is_counted() {
     const FLOOD: u64 = 5_000;
     let (stop, stopped) = channel::<()>();
     let (sender, events) = channel();
+    let (stands, standing) = channel();
     // The first event holds the worker up until the flood is over.
     let on_event = Box::new(move |event| {
+        // Of the later ones nobody wants to know.
+        let _heard = stands.send(()).is_ok();
         assert!(stopped.recv().is_err());
         sender.send(event).err().map(|unheard| unheard.0)
     });
     let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
     let relay = thread.handle();
     let address = "127.0.0.1".parse().unwrap();
-    relay
-        .send(Command::Open { leg: LegId(0), ports: PortPair(31_090), address, silent_after: None })
-        .unwrap();
-    relay.send(Command::Stats(LegId(0))).unwrap();
+    let open = Command::Open { leg: LegId(0), ports: PortPair(31_090), address, silent_after: None };
+    let asks = relay.clone();
+    let asker = std::thread::spawn(move || [open, Command::Stats(LegId(0))].map(|c| asks.send(c).unwrap()));
     let phone = UdpSocket::bind("127.0.0.1:0").unwrap();
-    while bound(31_090) == 0 {
-        std::thread::yield_now();
-    }
+    standing.recv_timeout(PATIENCE).unwrap();
     for _ in 0..FLOOD {
         phone.send_to(&rtp(0), "127.0.0.1:31090").unwrap();
     }
     drop(stop);
+    asker.join().unwrap();
     // The worker fetches what was kept, in turns of its own; then it has met every packet or knows it dropped.
     let mut asks = (0..20_000).map(|_| {
         relay.send(Command::Stats(LegId(0))).unwrap();

@@ -5,6 +5,7 @@
 //! buffers, where UDP drops and TCP slows down.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -15,6 +16,9 @@ pub(crate) const WORKER_MAILBOX: usize = 8_192;
 /// Inputs that wait for the switch. Full: a worker keeps its event in its outlet and stops reading its sockets, an
 /// application's request is refused with RESOURCEUNAVAIL.
 pub(crate) const SWITCH_MAILBOX: usize = 16_384;
+
+/// When it is tried again to send what found no room.
+pub(crate) const RETRY: Duration = Duration::from_millis(5);
 
 /// The sending end of a mailbox with what did not fit.
 #[derive(Debug)]
@@ -50,15 +54,12 @@ impl<T> Outlet<T> {
         !self.waiting.is_empty()
     }
 
-    /// Waits for room and sends what waits. Returns at once when nothing does; safe to cancel.
-    pub(crate) async fn flush(&mut self) {
-        while !self.waiting.is_empty() {
-            let Ok(permit) = self.sender.reserve().await else {
-                self.waiting.clear();
+    /// Sends what waits, as far as there is room.
+    pub(crate) fn flush(&mut self) {
+        while let Some(item) = self.waiting.pop_front() {
+            if let Err(mpsc::error::TrySendError::Full(item)) = self.sender.try_send(item) {
+                self.waiting.push_front(item);
                 return;
-            };
-            if let Some(item) = self.waiting.pop_front() {
-                permit.send(item);
             }
         }
     }
@@ -68,8 +69,8 @@ impl<T> Outlet<T> {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn what_does_not_fit_is_kept_in_order() {
+    #[test]
+    fn what_does_not_fit_is_kept_in_order() {
         let (sender, mut receiver) = mpsc::channel(2);
         let mut outlet = Outlet::new(sender);
         for n in 0..5 {
@@ -78,11 +79,11 @@ mod tests {
         assert!(outlet.is_blocked());
         assert_eq!(outlet.len(), 5);
         assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(0), Ok(1)));
-        let (_, rest) = tokio::join!(outlet.flush(), async {
-            [receiver.recv().await, receiver.recv().await, receiver.recv().await]
-        });
-        assert_eq!(rest, [Some(2), Some(3), Some(4)]);
-        assert!(!outlet.is_blocked());
-        assert_eq!(outlet.len(), 0);
+        outlet.flush();
+        assert_eq!((outlet.is_blocked(), outlet.len()), (true, 3));
+        assert_eq!((receiver.try_recv(), receiver.try_recv()), (Ok(2), Ok(3)));
+        outlet.flush();
+        assert_eq!((outlet.is_blocked(), outlet.len()), (false, 1));
+        assert_eq!(receiver.try_recv(), Ok(4));
     }
 }

@@ -1,16 +1,21 @@
 //! The drivers: threads, sockets, clocks, files. They wait; what a protocol says is the cores' business.
 //!
 //! ```text
-//!  sip-0 … sip-n   one Agent each, its own UDP sockets, a current-thread runtime        worker.rs
-//!  switch          the Switch, one mailbox                                              switch.rs
+//!  sip-0 … sip-n   its own UDP sockets, a current-thread runtime, one Agent's timers    worker.rs
+//!  switch          what applications ask, the Switch's timers                           switch.rs
 //!  media-0 … -n    the RelayWorkers, each with its own epoll, outside tokio             trunkline_media
 //!  store           SQLite, written behind                                               store.rs
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //! ```
+//!
+//! Agents and Switch sit at desks ([`desk`]): the thread that brings something runs them there and then, unless another does, and
+//! goes on to the desks that it concerns ([`floor`]).
 
 pub(crate) mod call_quality;
 pub(crate) mod clock;
+mod desk;
 pub(crate) mod event_log;
+mod floor;
 mod kernel;
 mod lifeline;
 mod mailbox;

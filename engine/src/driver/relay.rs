@@ -2,24 +2,29 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::kernel::KernelPath;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
 use trunkline_media::{Command, Event, RelayConfig};
 
+use super::desk::Letterbox;
+use super::mailbox::RETRY;
 use super::switch::SwitchInput;
-
-/// When a command is offered again that a queue had no room for.
-const RETRY: Duration = Duration::from_millis(5);
 
 /// The way to the media threads, with the commands that their queues had no room for.
 #[derive(Debug)]
 pub(crate) struct Relays {
-    relays: Vec<(RelayHandle, VecDeque<Command>)>,
+    relays: Vec<Way>,
+}
+
+/// The way to one media thread.
+#[derive(Debug)]
+struct Way {
+    relay: RelayHandle,
+    waiting: VecDeque<Command>,
 }
 
 impl Relays {
@@ -32,14 +37,18 @@ impl Relays {
         count: u16,
         config: &RelayConfig,
         kernel: Option<&KernelPath>,
-        switch: &mpsc::Sender<SwitchInput>,
+        switch: &Letterbox<SwitchInput>,
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
             let switch = switch.clone();
             // A full mailbox has it offered again: audio does not wait for the switch.
-            let report = move |event: Event| match switch.try_send(SwitchInput::Media(event)) {
-                Err(TrySendError::Full(SwitchInput::Media(event))) => Some(event),
-                Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => None,
+            let report = move |event: Event| {
+                let refused = switch.sender().try_send(SwitchInput::Media(event));
+                switch.ring_unless_attended();
+                match refused {
+                    Err(TrySendError::Full(SwitchInput::Media(event))) => Some(event),
+                    Ok(()) | Err(TrySendError::Full(_) | TrySendError::Closed(_)) => None,
+                }
             };
             let config = RelayConfig { seed: config.seed ^ u64::from(index), ..config.clone() };
             let mut io = KernelIo::open()?;
@@ -49,37 +58,49 @@ impl Relays {
             RelayThread::spawn_over(io, usize::from(index), config, Box::new(report))
         };
         let threads = (0..count.max(1)).map(start).collect::<io::Result<Vec<_>>>()?;
-        let relays = threads.iter().map(|thread| (thread.handle(), VecDeque::new())).collect();
+        let relays = threads.iter().map(|thread| Way::to(thread.handle())).collect();
         Ok((Self { relays }, threads))
     }
 
-    /// Sends a command to one thread. The order is kept.
+    /// Queues a command for one worker, until it is prompted. The order is kept.
     pub(crate) fn push(&mut self, worker: u16, command: Command) {
         let count = self.relays.len();
-        let (relay, waiting) = &mut self.relays[usize::from(worker) % count];
-        waiting.push_back(command);
-        flush(relay, waiting);
+        let way = &mut self.relays[usize::from(worker) % count];
+        way.waiting.push_back(command);
+        way.flush();
+    }
+
+    /// Who prompts the threads.
+    pub(crate) fn handles(&self) -> Vec<RelayHandle> {
+        self.relays.iter().map(|way| way.relay.clone()).collect()
     }
 
     /// Sends what waits, as far as there is room; when to try again, if some still waits.
     pub(crate) fn flush(&mut self, now: Instant) -> Option<Instant> {
-        for (relay, waiting) in &mut self.relays {
-            flush(relay, waiting);
+        for way in self.relays.iter_mut().filter(|way| !way.waiting.is_empty()) {
+            way.flush();
+            way.relay.prompt();
         }
-        self.relays.iter().any(|(_, waiting)| !waiting.is_empty()).then(|| now + RETRY)
+        self.relays.iter().any(|way| !way.waiting.is_empty()).then(|| now + RETRY)
     }
 }
 
-fn flush(relay: &RelayHandle, waiting: &mut VecDeque<Command>) {
-    while let Some(command) = waiting.pop_front() {
-        match relay.send(command) {
-            Ok(()) => {}
-            Err(Refused::Full(command)) => {
-                waiting.push_front(*command);
-                return;
+impl Way {
+    const fn to(relay: RelayHandle) -> Self {
+        Self { relay, waiting: VecDeque::new() }
+    }
+
+    fn flush(&mut self) {
+        while let Some(command) = self.waiting.pop_front() {
+            match self.relay.queue(command) {
+                Ok(()) => {}
+                Err(Refused::Full(command)) => {
+                    self.waiting.push_front(*command);
+                    return;
+                }
+                // The engine stops.
+                Err(Refused::Ended(_)) => {}
             }
-            // The engine stops.
-            Err(Refused::Ended(_)) => {}
         }
     }
 }
@@ -87,6 +108,7 @@ fn flush(relay: &RelayHandle, waiting: &mut VecDeque<Command>) {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc::channel;
+    use std::time::Duration;
 
     use trunkline_media::limits::COMMANDS_WAITING_MAX;
     use trunkline_media::{LegId, PortPair};
@@ -98,22 +120,32 @@ mod tests {
     fn what_a_full_queue_refused_is_sent_when_there_is_room() {
         let (holds, held) = channel::<()>();
         let (tells, told) = channel();
+        let (stands, standing) = channel();
         let on_event = Box::new(move |event: Event| {
-            // The thread stands still until it is let go.
+            // The worker stands still until it is let go.
+            let _heard = stands.send(()).is_ok();
             let _released = held.recv().is_err();
             tells.send(event).err().map(|refused| refused.0)
         });
         let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
-        let mut relays = Relays { relays: vec![(thread.handle(), VecDeque::new())] };
+        let first = thread.handle();
+        let mut relays = Relays { relays: vec![Way::to(thread.handle())] };
         // A pair that cannot be bound is told of.
         let address = "192.0.2.1".parse().unwrap();
         let commands = 3 * COMMANDS_WAITING_MAX as u64;
-        for leg in 0..commands {
-            let ports = PortPair(20_000);
-            relays.push(0, Command::Open { leg: LegId(leg), ports, address, silent_after: None });
+        let open = |leg| {
+            let (leg, ports) = (LegId(leg), PortPair(20_000));
+            Command::Open { leg, ports, address, silent_after: None }
+        };
+        let begin = open(0);
+        let first = std::thread::spawn(move || first.send(begin).is_ok());
+        standing.recv_timeout(Duration::from_secs(20)).unwrap();
+        for leg in 1..commands {
+            relays.push(0, open(leg));
         }
         assert!(relays.flush(clock::now()).is_some());
         drop(holds);
+        assert!(first.join().unwrap());
         let mut failed = 0;
         while failed < commands {
             relays.flush(clock::now());

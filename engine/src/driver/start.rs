@@ -24,7 +24,9 @@ use trunkline_sip::directory::{Directory, TrustedTrunk};
 use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
 
+use super::desk::{Desk, Letterbox};
 use super::event_log::EventLog;
+use super::floor::Floor;
 use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
@@ -33,8 +35,9 @@ use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
 use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
-use super::switch::{self as switch_loop, SwitchInput, Waiting};
-use super::worker::{self, Workers};
+use super::switch::{self as switch_loop, SwitchCore, SwitchInput, Waiting};
+use super::udp::Senders;
+use super::worker::{self, AgentCore, Workers};
 use super::{clock, kernel, udp};
 use crate::config::{self, Config};
 use crate::handle::{AppIdentity, Engine, Shared};
@@ -155,38 +158,43 @@ impl Running {
         let mut agents = (0..count).map(agent).collect::<Result<Vec<_>, _>>()?;
         switch.keep_calls();
         let out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
+        let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
         let (relays, media) =
-            Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &switch_sender)
+            Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &events_for_switch)
                 .map_err(StartError::Thread)?;
-        threads.push(
-            switch_loop::spawn(switch_loop::Parts {
-                switch,
-                out,
-                mailbox: switch_mailbox,
-                workers: workers.clone(),
-                relays,
-                events: Arc::clone(&events),
-                waiting: Arc::clone(&waiting),
-                store: store.clone(),
-                metrics: Arc::clone(&metrics),
-                lifeline: lifeline.hold(),
-            })
-            .map_err(StartError::Thread)?,
-        );
-        for (((index, mailbox), sockets), agent) in (0..count).zip(mailboxes).zip(sockets).zip(agents) {
+        let desk = |((index, agent), (inputs, sockets)): ((u16, Agent), (_, &Vec<_>))| {
             let parts = worker::Parts {
                 index,
                 agent,
-                sockets,
-                mailbox,
+                sockets: Senders::share(sockets).map_err(StartError::Thread)?,
                 workers: workers.clone(),
                 connections: connections.clone(),
-                switch: switch_sender.clone(),
+                switch: events_for_switch.sender().clone(),
                 store: store.clone(),
                 metrics: Arc::clone(&metrics),
-                lifeline: lifeline.hold(),
             };
-            threads.push(worker::spawn(parts).map_err(StartError::Thread)?);
+            Ok(Desk::new(AgentCore::new(parts), workers.letterbox(index).clone(), inputs))
+        };
+        let desks = (0..count).zip(agents).zip(mailboxes.into_iter().zip(&sockets));
+        let agents = desks.map(desk).collect::<Result<_, StartError>>()?;
+        let handles = relays.handles();
+        let core = SwitchCore::new(switch_loop::Parts {
+            switch,
+            out,
+            workers: workers.clone(),
+            relays,
+            events: Arc::clone(&events),
+            waiting: Arc::clone(&waiting),
+            store,
+            metrics: Arc::clone(&metrics),
+        });
+        let switch = Desk::new(core, events_for_switch, switch_events);
+        let floor = Arc::new(Floor { agents, switch, relays: handles });
+        let switch_thread = switch_loop::spawn(Arc::clone(&floor), switch_mailbox, lifeline.hold());
+        threads.push(switch_thread.map_err(StartError::Thread)?);
+        for (index, sockets) in (0..count).zip(sockets) {
+            let thread = worker::spawn(Arc::clone(&floor), index, sockets, workers.clone(), lifeline.hold());
+            threads.push(thread.map_err(StartError::Thread)?);
         }
         let accept = |listener| runtime.spawn(connections.clone().accept(listener)).abort_handle();
         let accepting = listeners.into_iter().map(accept).collect();

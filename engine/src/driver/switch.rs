@@ -1,4 +1,5 @@
-//! The loop of the switch: one mailbox in, commands to workers and relay, messages to applications out.
+//! The switch at its desk: events in, commands to workers and relay, messages to applications out; and its own thread, which
+//! brings what applications ask and wakes it for its timers.
 
 use std::fmt;
 use std::io;
@@ -12,9 +13,11 @@ use tokio::sync::{mpsc, oneshot};
 use trunkline_sip::outbox::Event as SipEvent;
 
 use super::clock;
+use super::desk::{BATCH, Core};
 use super::event_log::EventLog;
+use super::floor::Floor;
 use super::lifeline::Held;
-use super::mailbox::Outlet;
+use super::mailbox::{Outlet, RETRY};
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
 use super::refusals::Refusals;
@@ -26,9 +29,6 @@ use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
 use crate::switch::setup::Setup;
 use crate::switch::{Outbox, Switch};
-
-/// Inputs taken from the mailbox before the outlets get their turn.
-const BATCH: usize = 256;
 
 /// A reader of the switch's state, run on its thread.
 pub(crate) type Reader = Box<dyn FnOnce(&Switch) + Send>;
@@ -66,108 +66,130 @@ pub(crate) struct Parts {
     pub(crate) switch: Switch,
     /// What it wants done already.
     pub(crate) out: Outbox,
-    pub(crate) mailbox: mpsc::Receiver<SwitchInput>,
     pub(crate) workers: Workers,
     pub(crate) relays: Relays,
     pub(crate) events: Arc<EventLog>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) lifeline: Held,
 }
 
-/// Starts the switch's thread.
+/// Starts the switch's thread. `requests` is what applications and the operator ask.
 ///
 /// # Errors
 /// What the kernel says when it cannot make one.
-pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
+pub(crate) fn spawn(
+    floor: Arc<Floor>,
+    requests: mpsc::Receiver<SwitchInput>,
+    lifeline: Held,
+) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("switch".to_owned()).spawn(move || {
+        let _held = lifeline;
         match tokio::runtime::Builder::new_current_thread().enable_time().build() {
-            Ok(runtime) => runtime.block_on(SwitchLoop::new(parts).run()),
+            Ok(runtime) => runtime.block_on(run(&floor, requests)),
             Err(error) => tracing::error!(%error, "the switch has no runtime"),
         }
     })
 }
 
-struct SwitchLoop {
+async fn run(floor: &Floor, mut requests: mpsc::Receiver<SwitchInput>) {
+    let desk = &floor.switch;
+    let mut inputs = Vec::with_capacity(BATCH);
+    let mut wake = Some(clock::now());
+    loop {
+        tokio::select! {
+            biased;
+            () = desk.letterbox().rung() => {}
+            count = requests.recv_many(&mut inputs, BATCH) => {
+                if count == 0 {
+                    break;
+                }
+            }
+            () = sleep_until(wake) => {}
+        }
+        let is_over = inputs.iter().any(|input| matches!(input, SwitchInput::Stop));
+        let ask = |core: &mut SwitchCore, now| inputs.drain(..).for_each(|input| core.take(now, input));
+        let Some(((), deadline)) = desk.tend(ask, |_| ()) else { break };
+        if is_over {
+            break;
+        }
+        wake = deadline;
+        floor.round(None);
+    }
+    desk.close();
+}
+
+/// The switch with everything that it uses.
+pub(crate) struct SwitchCore {
     switch: Switch,
-    mailbox: mpsc::Receiver<SwitchInput>,
     workers: Vec<Outlet<WorkerInput>>,
     relays: Relays,
     events: Arc<EventLog>,
     waiting: Arc<Waiting>,
     store: Store,
     metrics: Arc<Metrics>,
-    _lifeline: Held,
     presence: Presence,
     refusals: Refusals,
+    /// When something is to be sent once more that found no room.
+    retry: Option<Instant>,
     out: Outbox,
 }
 
-impl SwitchLoop {
-    fn new(parts: Parts) -> Self {
-        let Parts { switch, out, mailbox, workers, relays, events, waiting, store, metrics, lifeline } =
-            parts;
+impl Core for SwitchCore {
+    type Input = SwitchInput;
+
+    fn turn(&mut self, now: Instant, inputs: &mut Vec<SwitchInput>, _is_all: bool) {
+        for input in inputs.drain(..) {
+            self.take(now, input);
+        }
+        if self.switch.deadline().is_some_and(|deadline| deadline <= now) {
+            self.guarded("a timer", |switch, out| switch.handle_timeout(now, out));
+        }
+        if self.presence.deadline() <= now {
+            for app in self.presence.look(now, &self.events.readers()) {
+                self.guarded("an application that is gone", |switch, out| switch.app_gone(now, app, out));
+            }
+        }
+        self.retry = self.relays.flush(now);
+        for worker in self.workers.iter_mut().filter(|worker| worker.is_blocked()) {
+            worker.flush();
+            self.retry = Some(now + RETRY);
+        }
+        self.count();
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let look = self.presence.deadline();
+        [Some(look), self.switch.deadline(), self.retry].into_iter().flatten().min()
+    }
+}
+
+impl SwitchCore {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { switch, out, workers, relays, events, waiting, store, metrics } = parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
-        Self {
+        let mut core = Self {
             switch,
-            mailbox,
             workers,
             relays,
             events,
             waiting,
             store,
             metrics,
-            _lifeline: lifeline,
             presence: Presence::new(clock::now()),
             refusals: Refusals::new(clock::now()),
+            retry: None,
             out,
-        }
+        };
+        core.deliver();
+        core
     }
 
-    async fn run(mut self) {
-        let mut inputs = Vec::with_capacity(BATCH);
-        self.deliver();
-        let mut retry = self.relays.flush(clock::now());
-        loop {
-            let look = self.presence.deadline();
-            let wake = [Some(look), self.switch.deadline(), retry].into_iter().flatten().min();
-            let blocked = self.workers.iter_mut().find(|outlet| outlet.is_blocked());
-            tokio::select! {
-                biased;
-                () = async { if let Some(outlet) = blocked { outlet.flush().await } else { std::future::pending().await } } => {}
-                count = self.mailbox.recv_many(&mut inputs, BATCH) => {
-                    if count == 0 {
-                        return;
-                    }
-                }
-                () = sleep_until(wake) => {}
-            }
-            let now = clock::now();
-            for input in inputs.drain(..) {
-                if matches!(input, SwitchInput::Stop) {
-                    return;
-                }
-                self.take(now, input);
-            }
-            if self.switch.deadline().is_some_and(|deadline| deadline <= now) {
-                self.guarded("a timer", |switch, out| switch.handle_timeout(now, out));
-            }
-            if look <= now {
-                for app in self.presence.look(now, &self.events.readers()) {
-                    self.guarded("an application that is gone", |switch, out| switch.app_gone(now, app, out));
-                }
-            }
-            retry = self.relays.flush(now);
-            let gauges = self.switch.gauges();
-            self.metrics.set_switch(
-                gauges.calls as u64,
-                gauges.legs as u64,
-                gauges.media_ports_in_use as u64,
-            );
-            self.metrics.set_switch_refusals(&self.switch.refusals());
-            self.metrics.set_media(self.switch.media_totals());
-        }
+    fn count(&self) {
+        let gauges = self.switch.gauges();
+        self.metrics.set_switch(gauges.calls as u64, gauges.legs as u64, gauges.media_ports_in_use as u64);
+        self.metrics.set_switch_refusals(&self.switch.refusals());
+        self.metrics.set_media(self.switch.media_totals());
     }
 
     fn take(&mut self, now: Instant, input: SwitchInput) {
@@ -234,7 +256,6 @@ impl SwitchLoop {
     }
 
     fn deliver(&mut self) {
-        // Ports are bound before an answer can name them.
         for (worker, command) in self.out.media.drain(..) {
             self.relays.push(worker, command);
         }

@@ -34,7 +34,7 @@ pub(crate) fn bind(address: SocketAddr, dscp: u8) -> io::Result<std::net::UdpSoc
     Ok(socket.into())
 }
 
-/// The sockets of one worker.
+/// The sockets of one worker, for its thread to receive by.
 #[derive(Debug)]
 pub(crate) struct Sockets {
     sockets: Vec<(SocketAddr, UdpSocket)>,
@@ -82,27 +82,41 @@ impl Sockets {
             }
         }
     }
+}
+
+/// The same sockets for whoever runs the worker's agent to send by.
+#[derive(Debug)]
+pub(crate) struct Senders {
+    sockets: Vec<(SocketAddr, std::net::UdpSocket)>,
+}
+
+impl Senders {
+    /// Shares sockets made by [`bind`].
+    pub(crate) fn share(bound: &[std::net::UdpSocket]) -> io::Result<Self> {
+        let share = |socket: &std::net::UdpSocket| Ok((socket.local_addr()?, socket.try_clone()?));
+        Ok(Self { sockets: bound.iter().map(share).collect::<io::Result<_>>()? })
+    }
 
     /// Sends one datagram by the socket that the flow names, else by one of the same family. A full send buffer drops
     /// it, as a network would; anything else is the caller's to know.
     pub(crate) fn send(&self, flow: &Flow, bytes: &[u8]) -> io::Result<()> {
-        let fits = |(address, _): &&(SocketAddr, UdpSocket)| {
+        let fits = |(address, _): &&(SocketAddr, std::net::UdpSocket)| {
             address.port() == flow.local.port()
                 && (address.ip() == flow.local.ip() || is_any_of_family(address, flow))
         };
         let same_family =
-            |(address, _): &&(SocketAddr, UdpSocket)| address.is_ipv4() == flow.remote.is_ipv4();
+            |(address, _): &&(SocketAddr, std::net::UdpSocket)| address.is_ipv4() == flow.remote.is_ipv4();
         let Some((_, socket)) =
             self.sockets.iter().find(fits).or_else(|| self.sockets.iter().find(same_family))
         else {
             return Err(io::ErrorKind::AddrNotAvailable.into());
         };
-        match socket.try_send_to(bytes, flow.remote) {
+        match socket.send_to(bytes, flow.remote) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
             // The error belongs to an earlier datagram: try once more.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                socket.try_send_to(bytes, flow.remote).map(drop)
+                socket.send_to(bytes, flow.remote).map(drop)
             }
             Err(error) => Err(error),
         }

@@ -1,4 +1,4 @@
-//! The loop of a SIP worker: sockets and mailbox in, one [`Agent`], transmits and events out.
+//! A SIP worker: an [`Agent`] at its desk, and the thread that reads its sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -19,20 +19,22 @@ use trunkline_sip::sdp::masked;
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
+use super::desk::{Core, Letterbox};
+use super::floor::Floor;
 use super::lifeline::Held;
-use super::mailbox::{Outlet, WORKER_MAILBOX};
+use super::mailbox::{Outlet, RETRY, WORKER_MAILBOX};
 use super::metrics::{Counter, Metrics};
 use super::routing_table::RoutingTable;
 use super::store::Store;
 use super::stream::Connections;
 use super::switch::SwitchInput;
-use super::udp::{self, Sockets};
-
-/// Inputs taken from the mailbox before the sockets get their turn.
-const MAILBOX_BATCH: usize = 128;
+use super::udp::{self, Senders, Sockets};
 
 /// Events that may wait for the switch without its being behind: as many as it takes at once.
 const SWITCH_BEHIND: usize = 256;
+
+/// A thread that finds more datagrams than this at once has the other workers woken for theirs.
+const SHARE: usize = 8;
 
 /// How often the log says that a worker does not keep up.
 const OVERLOAD_TOLD: Duration = Duration::from_secs(10);
@@ -59,7 +61,7 @@ pub(crate) enum WorkerInput {
 /// The mailboxes of all workers, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
-    mailboxes: Arc<[mpsc::Sender<WorkerInput>]>,
+    mailboxes: Arc<[Letterbox<WorkerInput>]>,
     metrics: Arc<Metrics>,
 }
 
@@ -67,7 +69,7 @@ impl Workers {
     /// The mailboxes and their receiving ends.
     pub(crate) fn new(count: u16, metrics: Arc<Metrics>) -> (Self, Vec<mpsc::Receiver<WorkerInput>>) {
         let (mailboxes, receivers): (Vec<_>, Vec<_>) =
-            (0..count).map(|_| mpsc::channel(WORKER_MAILBOX)).unzip();
+            (0..count).map(|_| Letterbox::new(WORKER_MAILBOX)).unzip();
         (Self { mailboxes: mailboxes.into(), metrics }, receivers)
     }
 
@@ -77,27 +79,33 @@ impl Workers {
 
     /// The mailbox of one worker, for the switch.
     pub(crate) fn mailbox(&self, worker: u16) -> mpsc::Sender<WorkerInput> {
-        self.mailboxes[usize::from(worker) % self.mailboxes.len()].clone()
+        self.letterbox(worker).sender().clone()
+    }
+
+    /// The mailbox of one worker, with its bell.
+    pub(crate) fn letterbox(&self, worker: u16) -> &Letterbox<WorkerInput> {
+        &self.mailboxes[usize::from(worker) % self.mailboxes.len()]
     }
 
     /// Delivers a stream's message to the worker that owns it, waiting for room.
     pub(crate) async fn deliver(&self, input: WorkerInput) {
         let WorkerInput::Message(_, bytes) = &input else { return };
-        let worker = Agent::worker_for(bytes, self.count());
+        let letterbox = self.letterbox(Agent::worker_for(bytes, self.count()));
         // A closed mailbox means that the engine stops.
-        drop(self.mailbox(worker).send(input).await);
+        drop(letterbox.sender().send(input).await);
+        letterbox.ring();
     }
 
-    /// Hands a datagram over to another worker. A full mailbox drops it: it will be retransmitted.
+    /// Leaves a datagram with the worker that owns it. A full mailbox drops it: it will be retransmitted.
     fn hand_over(&self, worker: u16, flow: Flow, bytes: Bytes) {
-        if self.mailbox(worker).try_send(WorkerInput::Message(flow, bytes)).is_err() {
+        if self.letterbox(worker).sender().try_send(WorkerInput::Message(flow, bytes)).is_err() {
             self.metrics.count(Counter::MailboxDrops);
         }
     }
 
     /// Asks or answers another worker. A full mailbox drops it: the one who asks gives up by itself.
     fn ask(&self, worker: u16, unresolved: Unresolved) {
-        if self.mailbox(worker).try_send(WorkerInput::Unresolved(Box::new(unresolved))).is_err() {
+        if self.letterbox(worker).sender().try_send(WorkerInput::Unresolved(Box::new(unresolved))).is_err() {
             self.metrics.count(Counter::MailboxDrops);
         }
     }
@@ -125,44 +133,55 @@ impl Workers {
 
     /// Any worker may have a transaction on the connection. What does not fit waits in a task of its own.
     fn tell_all(&self, input: impl Fn() -> WorkerInput) {
-        for mailbox in self.mailboxes.iter() {
-            if let Err(mpsc::error::TrySendError::Full(input)) = mailbox.try_send(input()) {
-                let mailbox = mailbox.clone();
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    runtime.spawn(async move { drop(mailbox.send(input).await) });
-                } else {
-                    self.metrics.count(Counter::MailboxDrops);
+        for letterbox in self.mailboxes.iter() {
+            match letterbox.sender().try_send(input()) {
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => letterbox.ring(),
+                Err(mpsc::error::TrySendError::Full(input)) => {
+                    let letterbox = letterbox.clone();
+                    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                        runtime.spawn(async move {
+                            drop(letterbox.sender().send(input).await);
+                            letterbox.ring();
+                        });
+                    } else {
+                        self.metrics.count(Counter::MailboxDrops);
+                    }
                 }
             }
         }
     }
 }
 
-/// What a worker is made of.
+/// What the desk of a worker is made of.
 pub(crate) struct Parts {
     pub(crate) index: u16,
     pub(crate) agent: Agent,
-    pub(crate) sockets: Vec<std::net::UdpSocket>,
-    pub(crate) mailbox: mpsc::Receiver<WorkerInput>,
+    pub(crate) sockets: Senders,
     pub(crate) workers: Workers,
     pub(crate) connections: Connections,
     pub(crate) switch: mpsc::Sender<SwitchInput>,
     pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) lifeline: Held,
 }
 
 /// Starts a worker's thread.
 ///
 /// # Errors
 /// What the kernel says when it cannot make one.
-pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new().name(format!("sip-{}", parts.index)).spawn(move || {
+pub(crate) fn spawn(
+    floor: Arc<Floor>,
+    index: u16,
+    sockets: Vec<std::net::UdpSocket>,
+    workers: Workers,
+    lifeline: Held,
+) -> io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(format!("sip-{index}")).spawn(move || {
+        let _held = lifeline;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         match runtime {
             Ok(runtime) => runtime.block_on(async {
-                match Worker::new(parts) {
-                    Ok(worker) => worker.run().await,
+                match Receiving::new(index, sockets, workers) {
+                    Ok(receiving) => receiving.run(&floor).await,
                     Err(error) => tracing::error!(%error, "a SIP worker cannot use its sockets"),
                 }
             }),
@@ -171,75 +190,159 @@ pub(crate) fn spawn(parts: Parts) -> io::Result<JoinHandle<()>> {
     })
 }
 
-struct Worker {
+/// What a thread found in its sockets.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    datagrams: usize,
+    is_all: bool,
+}
+
+/// What a worker's thread reads with.
+struct Receiving {
+    index: u16,
+    sockets: Sockets,
+    workers: Workers,
+    routes: RoutingTable,
+    buffer: Box<[u8]>,
+}
+
+impl Receiving {
+    fn new(index: u16, sockets: Vec<std::net::UdpSocket>, workers: Workers) -> io::Result<Self> {
+        Ok(Self {
+            index,
+            sockets: Sockets::adopt(sockets)?,
+            workers,
+            routes: RoutingTable::new(clock::now()),
+            buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
+        })
+    }
+
+    async fn run(mut self, floor: &Floor) {
+        let desk = &floor.agents[usize::from(self.index)];
+        let (mut wake, mut is_blocked) = (Some(clock::now()), false);
+        loop {
+            tokio::select! {
+                biased;
+                () = desk.letterbox().rung() => {}
+                () = self.sockets.readable(), if !is_blocked => {}
+                () = sleep_until(wake) => {}
+            }
+            let read = if is_blocked { Read::default() } else { self.read(clock::now()) };
+            if read.datagrams > SHARE {
+                floor.share(self.index);
+            }
+            floor.round(Some(self.index));
+            let note = |core: &mut AgentCore, _| core.is_behind = is_blocked || !read.is_all;
+            let Some((then, deadline)) = desk.tend(note, AgentCore::standing) else { return };
+            if then.is_stopped {
+                desk.close();
+                return;
+            }
+            (wake, is_blocked) = (deadline, then.is_blocked);
+            // What came of timers.
+            floor.round(None);
+        }
+    }
+
+    /// Takes what has come, up to a batch of each socket, to whose it is.
+    fn read(&mut self, now: Instant) -> Read {
+        let mut read = Read { datagrams: 0, is_all: true };
+        for index in 0..self.sockets.len() {
+            for taken in 1..=udp::BATCH {
+                let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
+                read.datagrams += 1;
+                read.is_all &= taken < udp::BATCH;
+                let address = self.sockets.address(index);
+                let local = self.local_for(now, address, remote);
+                let flow =
+                    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
+                let bytes = &self.buffer[..length];
+                let worker = Agent::worker_for(bytes, self.workers.count());
+                self.workers.hand_over(worker, flow, Bytes::copy_from_slice(bytes));
+            }
+        }
+        read
+    }
+
+    /// The engine's own address on a flow: the listener's, or where that is any address, the one the kernel would use.
+    fn local_for(&mut self, now: Instant, listener: SocketAddr, remote: SocketAddr) -> SocketAddr {
+        if listener.ip().is_unspecified() {
+            SocketAddr::new(self.routes.source_for(now, remote.ip()), listener.port())
+        } else {
+            listener
+        }
+    }
+}
+
+/// An agent with everything that it uses.
+pub(crate) struct AgentCore {
     index: u16,
     agent: Agent,
-    sockets: Sockets,
-    mailbox: mpsc::Receiver<WorkerInput>,
+    sockets: Senders,
     workers: Workers,
     connections: Connections,
     switch: Outlet<SwitchInput>,
     store: Store,
     metrics: Arc<Metrics>,
-    _lifeline: Held,
     routes: RoutingTable,
     overload_told: Option<Instant>,
+    /// Whether its thread leaves datagrams in the sockets.
+    is_behind: bool,
+    is_stopped: bool,
     out: Outbox,
-    buffer: Box<[u8]>,
 }
 
-impl Worker {
-    fn new(parts: Parts) -> io::Result<Self> {
-        let Parts { index, agent, sockets, mailbox, workers, connections, switch, store, metrics, lifeline } =
-            parts;
-        Ok(Self {
+/// What a worker's thread wants to know of its agent.
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    is_blocked: bool,
+    is_stopped: bool,
+}
+
+impl Core for AgentCore {
+    type Input = WorkerInput;
+
+    fn turn(&mut self, now: Instant, inputs: &mut Vec<WorkerInput>, is_all: bool) {
+        self.switch.flush();
+        for input in inputs.drain(..) {
+            self.take(now, input);
+        }
+        if self.agent.deadline().is_some_and(|deadline| deadline <= now) {
+            self.guarded(None, |agent, out| agent.handle_timeout(now, out));
+        }
+        let is_behind = self.is_behind || self.switch.is_blocked() || self.switch.len() >= SWITCH_BEHIND;
+        self.note_queue(is_all && !is_behind);
+        self.metrics.set_agent(self.index, &self.agent);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let retry = self.switch.is_blocked().then(|| clock::now() + RETRY);
+        retry.into_iter().chain(self.agent.deadline()).min()
+    }
+}
+
+impl AgentCore {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { index, agent, sockets, workers, connections, switch, store, metrics } = parts;
+        Self {
             index,
             agent,
-            sockets: Sockets::adopt(sockets)?,
-            mailbox,
+            sockets,
             workers,
             connections,
             switch: Outlet::new(switch),
             store,
             metrics,
-            _lifeline: lifeline,
             routes: RoutingTable::new(clock::now()),
             overload_told: None,
+            is_behind: false,
+            is_stopped: false,
             out: Outbox::default(),
-            buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
-        })
+        }
     }
 
-    async fn run(mut self) {
-        let mut inputs = Vec::with_capacity(MAILBOX_BATCH);
-        loop {
-            let wake = self.agent.deadline();
-            tokio::select! {
-                biased;
-                () = self.switch.flush(), if self.switch.is_blocked() => {}
-                count = self.mailbox.recv_many(&mut inputs, MAILBOX_BATCH) => {
-                    if count == 0 {
-                        return;
-                    }
-                }
-                () = self.sockets.readable(), if !self.switch.is_blocked() => {}
-                () = sleep_until(wake) => {}
-            }
-            let now = clock::now();
-            let mut is_empty = inputs.len() < MAILBOX_BATCH && self.switch.len() < SWITCH_BEHIND;
-            for input in inputs.drain(..) {
-                if matches!(input, WorkerInput::Stop) {
-                    return;
-                }
-                self.take(now, input);
-            }
-            is_empty &= !self.switch.is_blocked() && self.read_sockets(now);
-            if self.agent.deadline().is_some_and(|deadline| deadline <= now) {
-                self.guarded(None, |agent, out| agent.handle_timeout(now, out));
-            }
-            self.note_queue(is_empty);
-            self.metrics.set_agent(self.index, &self.agent);
-        }
+    fn standing(&self) -> Standing {
+        Standing { is_blocked: self.switch.is_blocked(), is_stopped: self.is_stopped }
     }
 
     fn take(&mut self, now: Instant, input: WorkerInput) {
@@ -259,7 +362,7 @@ impl Worker {
                 self.guarded(None, |agent, out| agent.transport_failed(now, flow, out));
             }
             WorkerInput::Directory(directory) => self.agent.set_directory(directory),
-            WorkerInput::Stop => {}
+            WorkerInput::Stop => self.is_stopped = true,
         }
     }
 
@@ -275,42 +378,9 @@ impl Worker {
         }
     }
 
-    /// Takes what has come, up to a batch of each socket; says whether that was all.
-    fn read_sockets(&mut self, now: Instant) -> bool {
-        let mut is_all = true;
-        for index in 0..self.sockets.len() {
-            for taken in 1..=udp::BATCH {
-                let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
-                is_all &= taken < udp::BATCH;
-                let address = self.sockets.address(index);
-                let local = self.local_for(now, address, remote);
-                let flow =
-                    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
-                let bytes = &self.buffer[..length];
-                let worker = Agent::worker_for(bytes, self.workers.count());
-                let bytes = Bytes::copy_from_slice(bytes);
-                if worker == self.index {
-                    self.receive(now, flow, bytes);
-                } else {
-                    self.workers.hand_over(worker, flow, bytes);
-                }
-            }
-        }
-        is_all
-    }
-
     fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
         let input = bytes.clone();
         self.guarded(Some(&input), |agent, out| agent.receive(now, flow, bytes, out));
-    }
-
-    /// The engine's own address on a flow: the listener's, or where that is any address, the one the kernel would use.
-    fn local_for(&mut self, now: Instant, listener: SocketAddr, remote: SocketAddr) -> SocketAddr {
-        if listener.ip().is_unspecified() {
-            SocketAddr::new(self.routes.source_for(now, remote.ip()), listener.port())
-        } else {
-            listener
-        }
     }
 
     /// The switch names a destination; the routing table says from which of our addresses it is reached.

@@ -9,7 +9,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -187,7 +187,11 @@ impl Desk {
 
     /// Carries out commands in the thread's place; whether it is to be woken nevertheless.
     fn carry_out(&self) -> bool {
-        let Ok(mut driver) = self.driver.try_lock() else { return true };
+        let mut driver = match self.driver.try_lock() {
+            Ok(driver) => driver,
+            Err(TryLockError::Poisoned(driver)) => driver.into_inner(),
+            Err(TryLockError::WouldBlock) => return true,
+        };
         let Some(driver) = &mut *driver else { return false };
         let now = clock();
         let is_over = driver.take_commands(now);

@@ -6,7 +6,7 @@
 //! applications), and for what is left over by those who have had their share.
 
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
@@ -143,7 +143,12 @@ impl<C: Core> Desk<C> {
             if !self.letterbox.has_mail() {
                 return is_done;
             }
-            let Ok(mut seat) = self.seat.try_lock() else { return is_done };
+            let mut seat = match self.seat.try_lock() {
+                Ok(seat) => seat,
+                // Who panicked is gone; the seat is free.
+                Err(TryLockError::Poisoned(seat)) => seat.into_inner(),
+                Err(TryLockError::WouldBlock) => return is_done,
+            };
             let Some(seat) = &mut *seat else { return is_done };
             // Nothing where somebody is just leaving something, who may have found the seat taken: it is looked again.
             is_done |= seat.turn(clock::now()) > 0;

@@ -14,7 +14,7 @@ END {
 
 # Bars to the median, a line from the least to the greatest.
 function draw(name, left, top, most, e, y, name_width, scale) {
-    printf "<text x=\"%d\" y=\"%d\" font-weight=\"bold\">%s</text>\n", left, top, name
+    printf "<text x=\"%d\" y=\"%d\" font-size=\"10\" font-weight=\"bold\">%s</text>\n", left, top, name
     for (e = 1; e <= engines; e++) if (spread(list[name, engine[e]]) && high > most) most = high
     name_width = 70
     scale = most > 0 ? (wide - name_width - 70) / most : 0

@@ -42,11 +42,11 @@ carries_calls() {
     call 200 200 0
     call "$2" "$calls" 0 5080 5
     stop "${pids[@]}"
-    is_carried "$calls"
+    is_carried "$2" "$calls"
 }
 
-# is_carried TIMES: whether what SIPp counted is as good as it should be.
+# is_carried RATE TIMES: whether what SIPp counted is as good as it should be, and came as fast as it should.
 is_carried() {
-    awk -v times="$1" -v good="$(column SuccessfulCall)" -v repeated="$(column Retransmissions)" \
-        'BEGIN { exit !(good >= times * 0.999 && repeated < times / 100) }'
+    awk -v rate="$1" -v times="$2" -v good="$(column SuccessfulCall)" -v repeated="$(column Retransmissions)" \
+        -v came="$(column CallRate)" 'BEGIN { exit !(good >= times * 0.999 && repeated < times / 100 && came > rate * 0.9) }'
 }

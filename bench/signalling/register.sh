@@ -36,5 +36,5 @@ carries_registers() {
     register register_challenged 500 "$phones"
     register register_challenged "$2" "$times" 5
     stop "$engine_pid"
-    is_carried "$times"
+    is_carried "$2" "$times"
 }

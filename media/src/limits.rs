@@ -48,6 +48,9 @@ pub const MUSIC_SAMPLES_MAX: u32 = 10 * 60 * 8_000;
 /// How long a released port pair rests, so that late packets of its last call meet no other call.
 pub const QUARANTINE: Duration = Duration::from_secs(5);
 
+/// How long a released port pair rests at least on which nothing came.
+pub const QUIET_REST: Duration = Duration::from_secs(1);
+
 /// How long a port pair rests that could not be bound.
 pub const SET_ASIDE: Duration = Duration::from_secs(60);
 

@@ -4,9 +4,11 @@
 //! free ──allocate──▶ in use ──release──▶ quarantine ──5 s──▶ free
 //!                        └────set_aside──▶ quarantine ──60 s─▶ free
 //! ```
+//! A pair on which nothing came in its call rests as long, but after a second it gives way when no other is left: what has not come by
+//! then hardly comes, and a very short call should not keep two pairs from others for seconds.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
@@ -14,7 +16,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::command::PortPair;
-use crate::limits::{QUARANTINE, SET_ASIDE};
+use crate::limits::{QUARANTINE, QUIET_REST, SET_ASIDE};
 
 /// The pairs of a port range: free ones in random order, those in use, those at rest.
 #[derive(Clone, Debug)]
@@ -22,6 +24,8 @@ pub struct PortPool {
     free: Vec<PortPair>,
     in_use: BTreeSet<PortPair>,
     resting: BinaryHeap<Reverse<(Instant, PortPair)>>,
+    /// Those on which nothing came, and since when they rest.
+    quiet: VecDeque<(Instant, PortPair)>,
     order: StdRng,
 }
 
@@ -34,16 +38,28 @@ impl PortPool {
             .filter(|port| port % 2 == 0)
             .filter_map(|port| u16::try_from(port).ok().map(PortPair))
             .collect();
-        Self { free, in_use: BTreeSet::new(), resting: BinaryHeap::new(), order: StdRng::seed_from_u64(seed) }
+        Self {
+            free,
+            in_use: BTreeSet::new(),
+            resting: BinaryHeap::new(),
+            quiet: VecDeque::new(),
+            order: StdRng::seed_from_u64(seed),
+        }
     }
 
     /// Takes a free pair; `None` when all are in use or at rest (SIP answers 503).
     pub fn allocate(&mut self, now: Instant) -> Option<PortPair> {
         self.wake(now);
-        if self.free.is_empty() {
-            return None;
-        }
-        let pair = self.free.swap_remove(self.order.random_range(0..self.free.len()));
+        let pair = if self.free.is_empty() {
+            let (since, pair) = *self.quiet.front()?;
+            if now < since + QUIET_REST {
+                return None;
+            }
+            self.quiet.pop_front();
+            pair
+        } else {
+            self.free.swap_remove(self.order.random_range(0..self.free.len()))
+        };
         self.in_use.insert(pair);
         Some(pair)
     }
@@ -61,6 +77,13 @@ impl PortPool {
         self.rest(now + QUARANTINE, pair);
     }
 
+    /// The same of a pair on which nothing came: from [`QUIET_REST`] on it is used when no other is free.
+    pub fn release_quiet(&mut self, now: Instant, pair: PortPair) {
+        if self.in_use.remove(&pair) {
+            self.quiet.push_back((now, pair));
+        }
+    }
+
     /// Puts away a pair that could not be bound; it is tried again after [`SET_ASIDE`]. A pair not in use is ignored.
     pub fn set_aside(&mut self, now: Instant, pair: PortPair) {
         self.rest(now + SET_ASIDE, pair);
@@ -73,7 +96,7 @@ impl PortPool {
 
     /// How many pairs the pool has in all.
     pub fn capacity(&self) -> usize {
-        self.free.len() + self.in_use.len() + self.resting.len()
+        self.free.len() + self.in_use.len() + self.resting.len() + self.quiet.len()
     }
 
     fn rest(&mut self, until: Instant, pair: PortPair) {
@@ -88,6 +111,9 @@ impl PortPool {
                 break;
             }
             self.resting.pop();
+            self.free.push(pair);
+        }
+        while let Some((_, pair)) = self.quiet.pop_front_if(|(since, _)| now >= *since + QUARANTINE) {
             self.free.push(pair);
         }
     }
@@ -134,6 +160,23 @@ mod tests {
         assert_eq!((pool.in_use(), pool.capacity()), (0, 1));
         assert_eq!(pool.allocate(now + QUARANTINE - Duration::from_millis(1)), None);
         assert_eq!(pool.allocate(now + QUARANTINE), Some(pair));
+    }
+
+    #[test]
+    fn a_pair_on_which_nothing_came_gives_way_when_no_other_is_left() {
+        let now = beginning();
+        let mut pool = PortPool::new(20_000..=20_003, 1);
+        let (quiet, other) = (pool.allocate(now).unwrap(), pool.allocate(now).unwrap());
+        pool.release_quiet(now, quiet);
+        pool.release_quiet(now, quiet);
+        pool.release(now, other);
+        assert_eq!((pool.in_use(), pool.capacity()), (0, 2));
+        assert_eq!(pool.allocate(now + QUIET_REST - Duration::from_millis(1)), None);
+        assert_eq!(pool.allocate(now + QUIET_REST), Some(quiet));
+        assert_eq!(pool.allocate(now + QUIET_REST), None, "the other rests");
+        pool.release_quiet(now + QUIET_REST, quiet);
+        let later = now + QUIET_REST + QUARANTINE;
+        assert_eq!([pool.allocate(later), pool.allocate(later)].into_iter().flatten().count(), 2);
     }
 
     #[test]

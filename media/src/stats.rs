@@ -64,6 +64,18 @@ impl LegStats {
     }
 }
 
+impl LegStats {
+    /// Whether nothing came for the leg, from whomever.
+    pub const fn is_quiet(&self) -> bool {
+        self.packets_received == 0
+            && self.rtcp_received == 0
+            && self.foreign == 0
+            && self.malformed == 0
+            && self.unauthentic == 0
+            && self.kernel_dropped == 0
+    }
+}
+
 /// How packets between the relay and a far end are protected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Secured {

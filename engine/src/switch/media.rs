@@ -329,7 +329,11 @@ impl MediaPlane {
         let entry = self.legs.remove(&leg)?;
         self.asks.remove(&(entry.ask_at, leg));
         self.leave(entry.heard);
-        self.pool.release(now, ports);
+        if stats.is_quiet() {
+            self.pool.release_quiet(now, ports);
+        } else {
+            self.pool.release(now, ports);
+        }
         self.totals.flows_in_kernel -= u64::from(entry.figures.stats().in_kernel);
         let (call, line) = entry.last_of?;
         Some(EndedMedia { call, line, media: entry.figures.last_view() })

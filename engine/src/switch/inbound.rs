@@ -128,7 +128,10 @@ impl Switch {
         let place = replaces.map(|replaces| self.check_replaces(replaces, &address)).transpose()?;
         let media_worker = self.media.choose_worker(&self.setup.media);
         let peer = session::family(invite.offer.as_deref(), invite.flow.remote.ip());
-        self.media.open(now, leg, media_worker, peer, &self.setup.media, out).ok_or(503_u16)?;
+        if self.media.open(now, leg, media_worker, peer, &self.setup.media, out).is_none() {
+            self.refusals.count(Limit::MediaPorts);
+            return Err(503);
+        }
 
         let id = self.next_call();
         let mut entry = Leg::new(leg, id, LegPhase::Offered, invite.flow.remote.ip());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_sip::ConnectionId;
 use trunkline_sip::LegId;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, Invite, Party, Target};
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
@@ -319,8 +320,10 @@ impl Switch {
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let peer = candidate.target.flow.remote.ip();
-        let opened = self.media.open(now, leg, media_worker, peer, &self.setup.media, out);
-        let ports = opened.ok_or_else(|| Failure::local(503))?;
+        let Some(ports) = self.media.open(now, leg, media_worker, peer, &self.setup.media, out) else {
+            self.refusals.count(Limit::MediaPorts);
+            return Err(Failure::local(503));
+        };
         let place = Place { port: ports.rtp(), address: self.setup.media.address };
         let Some(offer) = offer(invitation.offer.as_deref(), place) else {
             self.media.close(leg, None, out);

@@ -1,6 +1,6 @@
 //! What can be refused for being too much: the names, the rates, the counts of refusals.
 
-/// What a refusal was for. Each but the last two has a key of its name in `[limits]`.
+/// What a refusal was for. Each but the last three has a key of its name in `[limits]`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Limit {
     /// Calls at once.
@@ -35,6 +35,8 @@ pub enum Limit {
     Connections,
     /// Stream connections with one address.
     ConnectionsPerSource,
+    /// Port pairs for media: all are in use, or at rest after a call.
+    MediaPorts,
     /// Transactions and legs of one worker ([`Capacity`](crate::agent::Capacity)).
     State,
     /// A worker that does not keep up ([`Load`](super::Load)).
@@ -46,7 +48,7 @@ impl Limit {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Calls,
         Self::CallsPerSource,
         Self::CallsPerLine,
@@ -63,6 +65,7 @@ impl Limit {
         Self::SubscriptionsPerSecondPerLine,
         Self::Connections,
         Self::ConnectionsPerSource,
+        Self::MediaPorts,
         Self::State,
         Self::Overload,
     ];
@@ -86,6 +89,7 @@ impl Limit {
             Self::SubscriptionsPerSecondPerLine => "subscriptions_per_second_per_line",
             Self::Connections => "connections",
             Self::ConnectionsPerSource => "connections_per_source",
+            Self::MediaPorts => "media_ports",
             Self::State => "state",
             Self::Overload => "overload",
         }

@@ -2,9 +2,11 @@
 
 use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, LegStats, SourcePolicy};
 use trunkline_sip::LegId;
+use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
 
-use crate::switch::rig::{CRM, Rig, USUAL, sdp_at};
+use crate::switch::rig::{CRM, Rig, USUAL, sdp_at, setup};
+use crate::switch::setup::{MediaSetup, Setup};
 use crate::switch::*;
 
 fn media(leg: LegId) -> MediaLegId {
@@ -128,6 +130,19 @@ fn a_leg_that_failed_in_the_relay_ends_the_call() {
     assert!(told.contains(&format!("end {station}")) && told.contains(&format!("end {caller}")), "{told:?}");
     assert_eq!(rig.switch.gauges().media_ports_in_use, 0);
     rig.assert_quiet();
+}
+
+#[test]
+fn a_call_that_finds_no_ports_is_refused_and_counted() {
+    let media = MediaSetup { ports: 20_000..=20_001, ..setup().media };
+    let mut rig = Rig::with(Setup { media, ..setup() });
+    let first = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    // The caller's leg has the only pair.
+    assert_eq!(rig.commands().last(), Some(&format!("reject 503 {first}")));
+    let second = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 503 {second}")]);
+    // For both contacts of the line, and for the second caller.
+    assert_eq!(rig.switch.refusals().of(Limit::MediaPorts), 3);
 }
 
 #[test]

@@ -36,7 +36,7 @@ use self::access::Caller;
 pub use self::operate::operation;
 use self::problem::Problem;
 pub use self::serve::serve;
-use crate::driver::refusals::Refusals;
+use crate::driver::refusal_log::RefusalLog;
 use crate::driver::{Reloader, clock};
 use crate::handle::Engine;
 
@@ -51,7 +51,7 @@ struct State {
     sockets: Arc<Semaphore>,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
-    refusals: Mutex<Refusals>,
+    refusals: Mutex<RefusalLog>,
 }
 
 type Shared = Arc<State>;
@@ -65,7 +65,7 @@ impl State {
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
             closing: watch::Sender::new(false),
-            refusals: Mutex::new(Refusals::new(clock::now())),
+            refusals: Mutex::new(RefusalLog::new(clock::now())),
         }
     }
 

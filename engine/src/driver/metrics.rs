@@ -71,7 +71,7 @@ pub struct MetricsSnapshot {
     pub sip_dialogs: u64,
     /// SIP transactions of any state.
     pub sip_transactions: u64,
-    /// RTP and RTCP ports that are bound or in quarantine.
+    /// Pairs of RTP and RTCP ports that calls have, without those that rest after one.
     pub media_ports_in_use: u64,
     /// SIP subscriptions.
     pub subscriptions: u64,

@@ -24,7 +24,7 @@ pub(crate) mod metrics;
 mod notify;
 mod presence;
 mod recovery;
-pub(crate) mod refusals;
+pub(crate) mod refusal_log;
 mod relay;
 mod reload;
 mod routing_table;

@@ -10,7 +10,7 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::LegId;
 
-use super::refusals::shown;
+use super::refusal_log::shown;
 use super::store::{Recovered, Store};
 use crate::switch::{CallId, Kept, KeptCall, Outbox, PartyView, Setup, Switch};
 

@@ -256,7 +256,7 @@ impl Running {
                 tokio::time::sleep(DRAIN_LOOK).await;
             }
         };
-        // Calls that outlast the wait are ended by the stop.
+        // Calls that outlast the wait are left as a crash would leave them: the next start takes them back or ends them.
         drop(tokio::time::timeout(at_most, idle).await);
     }
 

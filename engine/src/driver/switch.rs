@@ -20,7 +20,7 @@ use super::lifeline::Held;
 use super::mailbox::{Outlet, RETRY};
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
-use super::refusals::Refusals;
+use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
 use super::worker::{WorkerInput, Workers, sleep_until};
@@ -129,7 +129,7 @@ pub(crate) struct SwitchCore {
     store: Store,
     metrics: Arc<Metrics>,
     presence: Presence,
-    refusals: Refusals,
+    refusals: RefusalLog,
     /// When something is to be sent once more that found no room.
     retry: Option<Instant>,
     out: Outbox,
@@ -177,7 +177,7 @@ impl SwitchCore {
             store,
             metrics,
             presence: Presence::new(clock::now()),
-            refusals: Refusals::new(clock::now()),
+            refusals: RefusalLog::new(clock::now()),
             retry: None,
             out,
         };

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use trunkline_sip::admission::network;
+
 /// Lines about one source within [`WINDOW`]: twice as many as are needed to ban it.
 const LINES_PER_SOURCE_MAX: u32 = 10;
 
@@ -22,8 +24,9 @@ const USER_BYTES_MAX: usize = 64;
 
 /// What was written of late.
 #[derive(Debug)]
-pub(crate) struct Refusals {
-    sources: HashMap<IpAddr, Count>,
+pub(crate) struct RefusalLog {
+    /// By [`network`].
+    sources: HashMap<u64, Count>,
     second: Count,
     /// Refusals without a line since the last that had one.
     untold: u64,
@@ -50,13 +53,14 @@ impl Count {
     }
 }
 
-impl Refusals {
+impl RefusalLog {
     pub(crate) fn new(now: Instant) -> Self {
         Self { sources: HashMap::new(), second: Count::new(now), untold: 0 }
     }
 
     /// Whether this refusal has its line; then how many had none since the last one.
     fn admit(&mut self, now: Instant, source: IpAddr) -> Option<u64> {
+        let source = network(source);
         if self.sources.len() >= SOURCES_MAX && !self.sources.contains_key(&source) {
             self.sources.retain(|_, count| now.saturating_duration_since(count.since) < WINDOW);
             if self.sources.len() > SOURCES_MAX / 2 {
@@ -105,7 +109,7 @@ mod tests {
     #[test]
     fn a_source_has_ten_lines_a_minute_and_hides_no_other() {
         let start = clock::now();
-        let mut refusals = Refusals::new(start);
+        let mut refusals = RefusalLog::new(start);
         let told = (0..10_000).filter(|_| refusals.admit(start, source(1)).is_some()).count();
         assert_eq!(told, 10);
         assert_eq!(refusals.admit(start, source(2)), Some(9_990), "the rest is counted");
@@ -113,9 +117,18 @@ mod tests {
     }
 
     #[test]
+    fn addresses_of_one_customer_are_one_source() {
+        let start = clock::now();
+        let mut refusals = RefusalLog::new(start);
+        let customer = (0..100).map(|host| IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]));
+        assert_eq!(customer.filter(|source| refusals.admit(start, *source).is_some()).count(), 10);
+        assert!(refusals.admit(start, "2001:db8:0:2::1".parse().unwrap()).is_some());
+    }
+
+    #[test]
     fn many_sources_have_a_hundred_lines_a_second() {
         let start = clock::now();
-        let mut refusals = Refusals::new(start);
+        let mut refusals = RefusalLog::new(start);
         for second in 0..5 {
             let now = start + Duration::from_secs(second);
             let sources = (0..100_000).map(source);

@@ -105,7 +105,11 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
         ("legs", "SIP legs of calls.", numbers.legs),
         ("sip_dialogs", "SIP dialogs, early ones included.", numbers.sip_dialogs),
         ("sip_transactions", "SIP transactions in any state.", numbers.sip_transactions),
-        ("media_ports_in_use", "RTP and RTCP ports bound or in quarantine.", numbers.media_ports_in_use),
+        (
+            "media_ports_in_use",
+            "Pairs of RTP and RTCP ports that calls have, without those that rest after one.",
+            numbers.media_ports_in_use,
+        ),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),

@@ -8,7 +8,9 @@ mod kept;
 mod timeline;
 
 use std::collections::HashMap;
+use std::fs::{OpenOptions, Permissions};
 use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -204,6 +206,7 @@ impl Read {
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    make_private(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA, timeline::SCHEMA] {
@@ -211,6 +214,18 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     }
     Ok(connection)
 }
+
+/// Numbers, names and the passwords of ICE are nobody else's to read; SQLite gives the files beside it the same mode. What cannot be
+/// opened here is told by SQLite.
+fn make_private(path: &Path) {
+    let made = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
+    if let Err(error) = made.and_then(|file| file.set_permissions(Permissions::from_mode(PRIVATE))) {
+        tracing::debug!(path = %path.display(), %error, "the state file could not be made private");
+    }
+}
+
+/// Read and written by its owner.
+const PRIVATE: u32 = 0o600;
 
 /// The file that is written.
 #[derive(Debug)]
@@ -602,6 +617,10 @@ mod tests {
         let path = directory.join("state.db");
         std::fs::write(&path, [0x55; 8_192]).expect("written");
         let opened = Store::open(&path, Arc::new(Metrics::new(1))).expect("it opens");
+        for file in ["state.db", "state.db-wal", "state.db.damaged"] {
+            let mode = directory.join(file).metadata().map(|file| file.permissions().mode() & 0o777);
+            assert_eq!(mode.expect("it is there"), PRIVATE, "{file}");
+        }
         assert!(opened.bindings.is_empty());
         assert_eq!(std::fs::read(directory.join("state.db.damaged")).expect("it is there"), [0x55; 8_192]);
         drop(opened.store);

@@ -88,7 +88,7 @@ fn rtp_port(phone: u32) -> u16 {
     let table = fs::read_to_string(format!("/proc/{phone}/net/udp")).expect("the phone runs");
     let local = table.lines().filter_map(|line| line.split_whitespace().nth(1)?.rsplit_once(':'));
     let ports: Vec<u16> = local.filter_map(|(_, port)| u16::from_str_radix(port, 16).ok()).collect();
-    let is_pair = |port: &&u16| **port % 2 == 0 && ports.contains(&(**port + 1));
+    let is_pair = |port: &&u16| port.is_multiple_of(2) && ports.contains(&(**port + 1));
     *ports.iter().find(is_pair).unwrap_or_else(|| panic!("no pair among {ports:?}"))
 }
 

@@ -327,7 +327,8 @@ fn a_carrier_that_refuses_everything_is_moved_all_the_same() {
         heard.only("transferred", 2, &[2]);
         heard.only("retrieved", 3, &[3]);
         // The carrier says back what it hears, so each phone hears itself by it; the other comes twice, and where the echo is half
-        // a wave late hardly at all. For both phones at once that is not so.
+        // a wave late hardly at all. For both phones at once that is not so: an echo that is half a wave of 1001 late is a whole
+        // wave of 1003 late.
         let [own, other] = [[(1, 1), (3, 3)], [(1, 3), (3, 1)]]
             .map(|pairs| pairs.map(|(phone, other)| heard.seconds("conference", phone, other)));
         eprintln!(
@@ -498,8 +499,9 @@ impl Heard {
 
 const PASSWORD: &str = "correct-horse-battery";
 const TOKEN: &str = "an-application-of-the-test-0123456789";
-/// What the phones play: far from each other, from the music and from call-progress tones.
-const TONES_HZ: [f64; 3] = [550.0, 750.0, 950.0];
+/// What the phones play: far from each other, from the music and from call-progress tones. The third is twice the first, so
+/// that no echo cancels both.
+const TONES_HZ: [f64; 3] = [540.0, 750.0, 1080.0];
 const MUSIC_HZ: f64 = 1250.0;
 const TALK: Duration = Duration::from_secs(3);
 /// What plays in the first moments of a phase is nobody's claim.

@@ -10,11 +10,12 @@
 
 use std::any::type_name_of_val;
 use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use std::{env, fs};
+use std::{env, fs, thread};
 
 use crate::process::{Process, Stream};
 
@@ -33,18 +34,38 @@ pub(crate) fn alone<F: FnOnce()>(test: F) {
     if fs::metadata("/proc/self").expect("/proc is mounted").uid() != 0 {
         inside.arg("--map-root-user");
     }
-    let ran = inside
+    let mut running = inside
         .arg(env::current_exe().expect("this program has a path"))
         .args([name, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
         .env(INSIDE, name)
-        // The harness' own report; the test speaks on standard error.
-        .stderr(Stdio::inherit())
-        .output()
+        // The harness' own report goes to standard output; the test speaks on standard error.
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("unshare is installed");
-    assert!(ran.status.success(), "{name} failed, see above");
+    let said = running.stderr.take().expect("it is a pipe");
+    let panicked = thread::spawn(move || pass_on(said));
+    let ran = running.wait_with_output().expect("it is our child");
+    let panicked = panicked.join().expect("it reads and writes");
+    assert!(ran.status.success(), "{name} failed, see above: {panicked}");
     // A closure in anything else than the test itself names no test.
     let report = String::from_utf8_lossy(&ran.stdout);
     assert!(report.contains(" 1 passed"), "{name} is not a test: {report}");
+}
+
+/// Says on standard error what a test says there; what it said last, from its panic on, so that the report of the run names the
+/// cause and not only the test.
+fn pass_on(said: impl Read) -> String {
+    let mut panicked = String::new();
+    for line in BufReader::new(said).lines().map_while(Result::ok) {
+        // Not by `eprintln!`, which the harness would keep to itself.
+        writeln!(io::stderr(), "{line}").expect("standard error is open");
+        if panicked.len() < PANIC_MAX && (!panicked.is_empty() || line.contains(" panicked at ")) {
+            panicked.push_str(&line);
+            panicked.push('\n');
+        }
+    }
+    panicked
 }
 
 /// The daemon's address on the link to a phone.
@@ -109,3 +130,5 @@ pub(crate) fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) {
 
 /// Set in the environment of a test that is in its own network.
 const INSIDE: &str = "TRUNKLINE_E2E_INSIDE";
+/// Octets of what a test said last that are repeated.
+const PANIC_MAX: usize = 4_000;

@@ -22,7 +22,8 @@ if ! command -v valgrind >/dev/null; then
         || { echo "bench/instructions.sh: valgrind is not here and cannot be installed: instructions are NOT counted"; exit 0; }
 fi
 
-cargo build --quiet --locked --profile "$profile" -p trunkline-bench --bin instructions
+# With a test, as tests/run.sh builds: so dependencies have the same features, and are there already.
+cargo build --quiet --locked --profile "$profile" --workspace --bin instructions --test allocations
 target=${CARGO_TARGET_DIR:-target}
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT

@@ -14,6 +14,8 @@ cd "$(dirname "$0")/.."
 profile=${TRUNKLINE_PROFILE:-ci}
 # Runs of random calls over a bad network; a debug build that is told nothing makes do with 100.
 export TRUNKLINE_SEEDS=${TRUNKLINE_SEEDS:-2000}
+# What is built is chosen the same way each time, with tests, so that dependencies have the same features and are compiled once.
+build=(--locked --profile "$profile" --workspace)
 # States of each kind of line in which every operation is tried.
 export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
@@ -92,16 +94,21 @@ end_to_end() {
         echo "tests/run.sh: not root: the relay in the kernel is NOT tested"
         skipped=(--skip kernel:: --skip kernel_daemon:: --skip kernel_moves:: --skip rtcp_storm::in_the_kernel)
     fi
-    cargo build --locked --profile "$profile" -p trunkline
-    # One test at a time where load is measured, side by side where tests only wait for timers.
-    cargo test --locked --profile "$profile" -p trunkline-tests --test e2e -- --test-threads=1 "${skipped[@]}" "${@:-load}"
-    [ $# -gt 0 ] || cargo test --locked --profile "$profile" -p trunkline-tests --test e2e -- --test-threads=4 "${skipped[@]}" --skip load
+    cargo build "${build[@]}" --bin trunkline --test e2e
+    if [ $# -gt 0 ]; then
+        cargo test "${build[@]}" --test e2e -- --test-threads=1 "${skipped[@]}" "$@"
+        return
+    fi
+    # Where load is measured, one at a time; of the others, some. Beside them wait those whose transactions die (tests/e2e/place.rs).
+    local measuring=(load:: overload:: floods::case_24)
+    TRUNKLINE_PLACES=1 cargo test "${build[@]}" --test e2e -- --test-threads=8 "${skipped[@]}" "${measuring[@]}"
+    TRUNKLINE_PLACES=4 cargo test "${build[@]}" --test e2e -- --test-threads=12 "${skipped[@]}" "${measuring[@]/#/--skip=}"
 }
 
 if [ "${1:-}" = e2e ]; then
     shift
     end_to_end "$@"
 else
-    cargo test --locked --profile "$profile" --workspace
+    cargo test "${build[@]}"
     end_to_end
 fi

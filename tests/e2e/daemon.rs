@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
-use crate::http;
 use crate::process::{Process, Stream, wait_until};
+use crate::{http, place};
 
 /// Where the HTTP API listens.
 pub(crate) const API: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8080);
@@ -83,8 +83,9 @@ impl Daemon {
     }
 
     /// Waits until no call, dialog, transaction or media port is left, and the process holds as many descriptors as
-    /// after its start. Transactions live for 64 × T1 = 32 s at most (RFC 3261 §17).
+    /// after its start. Transactions live for 64 × T1 = 32 s at most (RFC 3261 §17). Another test may work meanwhile.
     pub(crate) fn expect_nothing_left(&mut self) {
+        place::leave();
         let (id, before) = (self.process.id(), self.descriptors);
         wait_until(&mut self.process, CLEAR_WITHIN, || {
             for gauge in GAUGES {
@@ -194,4 +195,5 @@ const GAUGES: [&str; 4] = [
     "trunkline_media_ports_in_use",
 ];
 const READY_WITHIN: Duration = Duration::from_secs(20);
-const CLEAR_WITHIN: Duration = Duration::from_secs(40);
+/// On a machine on which others work.
+const CLEAR_WITHIN: Duration = Duration::from_secs(60);

@@ -1,8 +1,8 @@
 //! The daemon against real peers: SIPp, baresip, linphonec, tshark and sipvicious over real sockets.
 //!
 //! Each test runs in network namespaces of its own ([`network::alone`]): standard ports, no neighbour disturbed, nothing
-//! left on the machine whatever happens. Nothing here sleeps: a test blocks on the line, event or packet it waits for,
-//! with a deadline. `tests/run.sh` builds the daemon, sees that the peers are installed, and runs these.
+//! left on the machine whatever happens; few work at once, however many wait ([`place`]). Nothing here sleeps: a test blocks
+//! on the line, event or packet it waits for, with a deadline. `tests/run.sh` builds the daemon, sees that the peers are installed, and runs these.
 
 mod audio;
 mod baresip;
@@ -13,6 +13,7 @@ mod http;
 mod linphonec;
 mod network;
 mod normal_load;
+mod place;
 mod process;
 mod sipp;
 mod swarm;

@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use crate::place;
 use crate::process::{Process, Stream};
 
 /// Runs a test in a network and process namespace of its own: this program again, for this one test.
@@ -26,6 +27,7 @@ pub(crate) fn alone<F: FnOnce()>(test: F) {
     let name =
         path.split_once("::").and_then(|(_, rest)| rest.rsplit_once("::")).expect("a closure in a test").0;
     if env::var_os(INSIDE).is_some() {
+        place::take();
         run("ip", &["link", "set", "lo", "up"]);
         return test();
     }
@@ -106,7 +108,7 @@ pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process
         host.current_dir(directory);
     }
     let mut process = Process::spawn(name, &mut host);
-    process.wait_for(Duration::from_secs(5), |stream, line| stream == Stream::Stdout && line == "host");
+    process.wait_for(HOST_WITHIN, |stream, line| stream == Stream::Stdout && line == "host");
     let (link, id) = (interface(phone), process.id().to_string());
     run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &id]);
     run("ip", &["addr", "add", &format!("{}/24", daemon_address(phone)), "dev", &link]);
@@ -128,6 +130,8 @@ pub(crate) fn run<A: AsRef<OsStr>>(program: &str, arguments: &[A]) {
     assert!(status.is_ok_and(|status| status.success()), "{program} failed");
 }
 
+/// A shell has started by then, however busy the machine is.
+const HOST_WITHIN: Duration = Duration::from_secs(30);
 /// Set in the environment of a test that is in its own network.
 const INSIDE: &str = "TRUNKLINE_E2E_INSIDE";
 /// Octets of what a test said last that are repeated.

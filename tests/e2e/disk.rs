@@ -9,10 +9,12 @@ use std::time::Duration;
 use crate::daemon::{Daemon, Directory, executable};
 use crate::network::{alone, run};
 use crate::process::{Process, Stream, wait_until};
-use crate::swarm::{PASSWORD, SIDES, Stage, Swarm, line};
+use crate::swarm::{SIDES, Stage, Swarm, config};
 
 const USERS: usize = 60;
 const CALLS: usize = 5;
+/// At once where the machine is free.
+const SOON: Duration = Duration::from_secs(20);
 
 /// The disk of the state is full for a while, also while the daemon is killed and starts again.
 #[test]
@@ -21,7 +23,7 @@ fn full() {
         let directory = Directory::create();
         let state = directory.path().join("state");
         let disk = Disk::mount(&state, "size=600k");
-        let mut daemon = Daemon::start(directory.path(), &config());
+        let mut daemon = Daemon::start(directory.path(), &config(USERS));
         let swarm = Swarm::start(USERS, Duration::from_millis(40));
         swarm.register(20, Duration::from_secs(20));
         swarm.call_all(0..CALLS, 20.0);
@@ -40,14 +42,14 @@ fn full() {
         daemon.process.wait_for(Duration::from_secs(30), |_, text| text.contains("state is stored again"));
         daemon.process.runs_for(Duration::from_millis(1_500));
         daemon.power_cut();
-        daemon.expect_metric("trunkline_registrations", 40.0, Duration::from_secs(5));
-        daemon.expect_metric("trunkline_calls", 4.0 * CALLS as f64, Duration::from_secs(5));
+        daemon.expect_metric("trunkline_registrations", 40.0, SOON);
+        daemon.expect_metric("trunkline_calls", 4.0 * CALLS as f64, SOON);
         talk(&swarm, &mut daemon);
 
         // What was stored before is there though nothing can be written.
         fill_up(&fill);
         daemon.power_cut();
-        daemon.expect_metric("trunkline_registrations", 40.0, Duration::from_secs(5));
+        daemon.expect_metric("trunkline_registrations", 40.0, SOON);
         talk(&swarm, &mut daemon);
         let mut ends = swarm.ends();
         for (call, side) in later.iter().zip(SIDES.into_iter().cycle()) {
@@ -55,7 +57,7 @@ fn full() {
         }
         drop(ends);
         let is_over = |swarm: &Swarm| later.iter().all(|call| swarm.ends().calls[*call].stage == Stage::Over);
-        wait_until(&mut daemon.process, Duration::from_secs(5), || {
+        wait_until(&mut daemon.process, SOON, || {
             if is_over(&swarm) { Ok(()) } else { Err("calls are not over".to_owned()) }
         });
         drop(disk);
@@ -68,7 +70,7 @@ fn full_of_its_log() {
     alone(|| {
         let directory = Directory::create();
         let path = directory.path();
-        fs::write(path.join("trunkline.toml"), config()).expect("a directory of ours");
+        fs::write(path.join("trunkline.toml"), config(USERS)).expect("a directory of ours");
         let log = File::options().write(true).open("/dev/full").expect("Linux has it");
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$@\" 2>/dev/full", "sh"]).arg(executable()).current_dir(path);
@@ -84,7 +86,7 @@ fn full_of_its_log() {
         calls.iter().for_each(|call| ends.hang_up(*call, SIDES[0]));
         drop(ends);
         let is_over = |swarm: &Swarm| calls.iter().all(|call| swarm.ends().calls[*call].stage == Stage::Over);
-        wait_until(&mut daemon, Duration::from_secs(5), || {
+        wait_until(&mut daemon, SOON, || {
             if is_over(&swarm) { Ok(()) } else { Err("calls are not over".to_owned()) }
         });
         let metrics = crate::http::get("/metrics", None).text;
@@ -98,7 +100,7 @@ fn full_of_its_log() {
 fn damaged() {
     alone(|| {
         let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), &config());
+        let mut daemon = Daemon::start(directory.path(), &config(USERS));
         let swarm = Swarm::start(USERS, Duration::from_millis(40));
         swarm.register(20, Duration::from_secs(20));
         swarm.call_all(0..CALLS, 20.0);
@@ -126,7 +128,7 @@ fn talk(swarm: &Swarm, daemon: &mut Daemon) {
     let since = std::time::Instant::now();
     let calls = swarm.ends().talking_before(since);
     assert!(calls.len() >= CALLS, "{calls:?}");
-    wait_until(&mut daemon.process, Duration::from_secs(5), || {
+    wait_until(&mut daemon.process, SOON, || {
         let is_heard =
             |call: &&usize| SIDES.into_iter().all(|side| swarm.media.has_heard(**call, side, since));
         match calls.iter().filter(is_heard).count() {
@@ -167,27 +169,3 @@ fn find(state: &Path, name: &str) -> std::path::PathBuf {
     let mut found = stored.filter(|path| path.to_string_lossy().ends_with(&name["state".len()..]));
     found.next().unwrap_or_else(|| panic!("no {name}"))
 }
-
-fn config() -> String {
-    let phones =
-        (0..USERS).map(|user| format!("[[line]]\naddress = \"{}\"\npassword = \"{PASSWORD}\"\n", line(user)));
-    CONFIG.to_owned() + &phones.collect::<String>()
-}
-
-const CONFIG: &str = r#"
-[sip]
-listen = ["udp:127.0.0.1:5060"]
-[media]
-listen = "127.0.0.1"
-ports = "20000-29999"
-kernel = "off"
-[[trunk]]
-name = "network"
-peer = "udp:127.0.0.1:5070"
-allow_from = ["127.0.0.1/32"]
-max_calls = 2000
-[[route]]
-from = "trunk:network"
-match = "^\\d{6}$"
-to = "line"
-"#;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::daemon::{Daemon, Directory};
 use crate::http;
 use crate::network::alone;
-use crate::swarm::{Load, PASSWORD, SIDES, Side, Stage, Swarm, line};
+use crate::swarm::{Load, SIDES, Side, Stage, Swarm, config, line};
 
 /// The same at a size that a shared machine bears beside other tests.
 #[test]
@@ -122,7 +122,7 @@ impl fmt::Display for Kill {
 fn run(plan: &Plan) -> Vec<Kill> {
     let directory = Directory::create();
     let users = plan.registrations + plan.registrations / 4;
-    let mut daemon = Daemon::start(directory.path(), &config(users));
+    let mut daemon = Daemon::start(directory.path(), &configured(users));
     let swarm = Swarm::start(users, plan.packet_every);
     let began = Instant::now();
     swarm.register(plan.registrations, Duration::from_secs(120));
@@ -343,12 +343,11 @@ fn finish(swarm: &Swarm, daemon: &mut Daemon, records: &mut BTreeMap<String, u32
     assert!(records.len() >= whole * 2, "{} records of {whole} calls", records.len());
 }
 
-fn config(users: usize) -> String {
-    let phones =
-        (0..users).map(|user| format!("[[line]]\naddress = \"{}\"\npassword = \"{PASSWORD}\"\n", line(user)));
+/// The lines of the swarm, and those whose calls wait to be completed.
+fn configured(users: usize) -> String {
     let desks = (0..COMPLETIONS * 2)
         .map(|desk| format!("[[line]]\naddress = \"{}\"\nkind = \"local\"\n", 200_001 + desk));
-    CONFIG.to_owned() + &phones.chain(desks).collect::<String>()
+    config(users) + CONFIG + &desks.collect::<String>()
 }
 
 fn number(variable: &str, default: usize) -> usize {
@@ -362,12 +361,6 @@ const PARKED: usize = 5;
 const COMPLETIONS: usize = 5;
 const TOKEN: &str = "a-token-of-the-owner-that-is-long-enough";
 const CONFIG: &str = r#"
-[sip]
-listen = ["udp:127.0.0.1:5060"]
-[media]
-listen = "127.0.0.1"
-ports = "20000-29999"
-kernel = "off"
 [park]
 slots = "701-720"
 timeout_s = 3600
@@ -376,13 +369,4 @@ name = "owner"
 token = "a-token-of-the-owner-that-is-long-enough"
 lines = ["*"]
 privilege = "owner"
-[[trunk]]
-name = "network"
-peer = "udp:127.0.0.1:5070"
-allow_from = ["127.0.0.1/32"]
-max_calls = 2000
-[[route]]
-from = "trunk:network"
-match = "^\\d{6}$"
-to = "line"
 "#;

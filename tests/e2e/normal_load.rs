@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::sipp::{Counted, Sipp, scenario};
+use crate::sipp::{Counted, Sipp, register, scenario};
 
 /// A phone at 127.0.0.2 that calls on line 1001, and the network at 127.0.0.1:5070 that answers.
 pub(crate) struct NormalLoad {
@@ -38,10 +38,7 @@ pub(crate) struct Went {
 impl NormalLoad {
     /// Registers the phone and begins to call.
     pub(crate) fn start(directory: &Path, amount: Amount) -> Self {
-        let register = scenario(directory, "register.xml", &[]);
-        let phone = ["-i", PHONE, "-p", "5091", "-m", "1", "-sf", &register, "-s", LINE];
-        let registered = Sipp::start(directory, "phone", &[&[SIP], &phone[..], &CREDENTIALS].concat());
-        assert_eq!(registered.finish(Duration::from_secs(15)).failed(), 0, "the phone registers");
+        register(directory, LINE, PASSWORD, "5091");
         let callee = Sipp::untraced_callee(directory, "network", "127.0.0.1:5070", &["-sn", "uas"]);
         let file = scenario(directory, "auth_call.xml", &[("LINE", LINE)]);
         let (calls, rate) = (amount.calls.to_string(), amount.rate.to_string());
@@ -91,7 +88,8 @@ fn read_delays(directory: &Path) -> Vec<(f64, f64)> {
 const SIP: &str = "127.0.0.1:5060";
 const PHONE: &str = "127.0.0.2";
 const LINE: &str = "1001";
-const CREDENTIALS: [&str; 4] = ["-au", LINE, "-ap", "correct horse battery"];
+const PASSWORD: &str = "correct horse battery";
+const CREDENTIALS: [&str; 4] = ["-au", LINE, "-ap", PASSWORD];
 
 /// What the daemon needs for it.
 pub(crate) const CONFIG: &str = r#"

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::daemon::{Daemon, Directory};
 use crate::http;
 use crate::network::alone;
-use crate::sipp::{Sipp, scenario};
+use crate::sipp::{Sipp, register};
 
 /// SIPp knows MD5 alone; SHA-256 is answered by linphonec (`phones`).
 #[test]
@@ -22,9 +22,9 @@ fn digests() {
             "who is nobody looks like somebody"
         );
         assert_eq!(nobody, challenges("9999"), "and always like the same");
-        register(&directory, "1001", "5091");
-        register(&directory, "1002", "5092");
-        daemon.expect_metric("trunkline_registrations", 2.0, Duration::from_secs(2));
+        register(directory.path(), "1001", PASSWORD, "5091");
+        register(directory.path(), "1002", PASSWORD, "5092");
+        daemon.expect_metric("trunkline_registrations", 2.0, SOON);
         let registrations = http::get("/v1/registrations", Some(OWNER)).text;
         for contact in ["127.0.0.2:5091", "127.0.0.2:5092"] {
             assert!(registrations.contains(contact), "{contact} is missing: {registrations}");
@@ -40,16 +40,16 @@ fn a_power_cut_keeps_bindings() {
         let directory = Directory::create();
         let path = directory.path();
         let mut daemon = Daemon::start(path, CONFIG);
-        register(&directory, "1001", "5091");
-        register(&directory, "1002", "5092");
+        register(directory.path(), "1001", PASSWORD, "5091");
+        register(directory.path(), "1002", PASSWORD, "5092");
         daemon.process.runs_for(Duration::from_secs(1));
         daemon.power_cut();
-        daemon.expect_metric("trunkline_registrations", 2.0, Duration::from_secs(1));
+        daemon.expect_metric("trunkline_registrations", 2.0, SOON);
 
         let phone = Sipp::callee(path, "phone", "127.0.0.2:5091", &["-sn", "uas"]);
         let arguments =
             ["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", "5", "-sn", "uac", "-s", "1001"];
-        let counted = Sipp::start(path, "caller", &arguments).finish(Duration::from_secs(10));
+        let counted = Sipp::start(path, "caller", &arguments).finish(Duration::from_secs(30));
         assert_eq!((counted.successful(), counted.failed()), (5, 0), "the caller's calls");
         assert_eq!(phone.close().successful(), 5, "the phone's calls");
         daemon.expect_nothing_left();
@@ -59,7 +59,7 @@ fn a_power_cut_keeps_bindings() {
 /// The algorithms of the challenges that a REGISTER for this line gets, in their order.
 fn challenges(line: &str) -> Vec<String> {
     let socket = UdpSocket::bind("127.0.0.2:5090").expect("a port of ours");
-    socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout can be set");
+    socket.set_read_timeout(Some(SOON)).expect("a timeout can be set");
     let request = format!(
         "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.2:5090;branch=z9hG4bK-{line}\r\n\
          From: <sip:{line}@127.0.0.1>;tag=a\r\nTo: <sip:{line}@127.0.0.1>\r\nCall-ID: {line}@test\r\n\
@@ -76,15 +76,9 @@ fn challenges(line: &str) -> Vec<String> {
     challenges.map(|challenge| algorithm(challenge).expect("an algorithm")).collect()
 }
 
-fn register(directory: &Directory, line: &str, port: &str) {
-    let path = directory.path();
-    let file = scenario(path, "register.xml", &[]);
-    let arguments = ["127.0.0.1:5060", "-i", "127.0.0.2", "-p", port, "-m", "1", "-sf", &file, "-s", line];
-    let arguments = [&arguments[..], &["-au", line, "-ap", "correct horse battery"]].concat();
-    let counted = Sipp::start(path, "register", &arguments).finish(Duration::from_secs(15));
-    assert_eq!((counted.successful(), counted.failed()), (1, 0), "{line} registers");
-}
-
+/// At once where the machine is free.
+const SOON: Duration = Duration::from_secs(10);
+const PASSWORD: &str = "correct horse battery";
 const OWNER: &str = "a-token-for-the-owner";
 const CONFIG: &str = r#"
 [sip]

@@ -118,7 +118,7 @@ impl Sipp {
         all.extend(arguments);
         let mut sipp = start(directory, name, &all);
         let port: u16 = port.parse().expect("a port is a number");
-        wait_until(&mut sipp.process, Duration::from_secs(5), || {
+        wait_until(&mut sipp.process, Duration::from_secs(20), || {
             if is_bound(port) { Ok(()) } else { Err(format!("nothing has port {port}")) }
         });
         sipp
@@ -155,6 +155,15 @@ impl Sipp {
         let values = lines.last().expect("a line of numbers").split(';').map(str::to_owned);
         Counted { last: columns.into_iter().map(str::to_owned).zip(values).collect(), successes }
     }
+}
+
+/// Registers a phone at 127.0.0.2 and this port for a line, with its password.
+pub(crate) fn register(directory: &Path, line: &str, password: &str, port: &str) {
+    let file = scenario(directory, "register.xml", &[]);
+    let arguments = ["127.0.0.1:5060", "-i", "127.0.0.2", "-p", port, "-m", "1", "-sf", &file, "-s", line];
+    let arguments = [&arguments[..], &["-au", line, "-ap", password]].concat();
+    let counted = Sipp::start(directory, "register", &arguments).finish(Duration::from_secs(15));
+    assert_eq!((counted.successful(), counted.failed()), (1, 0), "{line} registers");
 }
 
 /// A scenario of ours, from `tests/e2e/sipp`, with `{{NAME}}` replaced. The path as an argument of SIPp.

@@ -53,17 +53,7 @@ fn rtcp_shares_the_port_where_that_was_offered() {
 fn a_phone_that_checks_connectivity_is_sent_nothing_before_a_check() {
     let mut lab = Lab::registered(3, &["alice", "bob"]);
     lab.stranger("mallory", MALLORY);
-    let alice = lab.phone("alice");
-    alice.script.attributes = "a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
-                               a=candidate:1 1 UDP 2130706431 10.0.1.1 4000 typ host\r\n"
-        .to_owned();
-    alice.script.speaks = false;
-    lab.connected_call("alice", "bob");
-    let text = described(&mut lab, "alice");
-    assert!(text.contains("a=ice-lite\n") && text.contains(" typ host\n"), "{text}");
-    let value =
-        |name: &str| text.split_once(name).and_then(|(_, rest)| rest.lines().next()).unwrap().to_owned();
-    let (ufrag, password) = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+    let (ufrag, password) = calls_and_checks(&mut lab);
     assert_eq!(heard(&mut lab, "alice"), 0, "no check was made");
 
     // Who does not know the password has no answer, and no media.
@@ -89,16 +79,7 @@ fn a_phone_that_checks_connectivity_is_sent_nothing_before_a_check() {
 fn a_phone_that_checks_connectivity_goes_on_after_a_crash() {
     let mut lab = Lab::registered(10, &["alice", "bob"]);
     lab.stranger("mallory", MALLORY);
-    let alice = lab.phone("alice");
-    alice.script.attributes = "a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
-                               a=candidate:1 1 UDP 2130706431 10.0.1.1 4000 typ host\r\n"
-        .to_owned();
-    alice.script.speaks = false;
-    lab.connected_call("alice", "bob");
-    let text = described(&mut lab, "alice");
-    let value =
-        |name: &str| text.split_once(name).and_then(|(_, rest)| rest.lines().next()).unwrap().to_owned();
-    let (ufrag, password) = (value("a=ice-ufrag:"), value("a=ice-pwd:"));
+    let (ufrag, password) = calls_and_checks(&mut lab);
     lab.run_ms(1_000);
     lab.restart();
     assert_eq!(heard(&mut lab, "alice"), 0, "nobody has proved that it wants to hear");
@@ -209,6 +190,21 @@ fn heard(lab: &mut Lab, name: &str) -> u64 {
     lab.phone(name).listen();
     lab.run_ms(1_000);
     lab.phone(name).heard().total()
+}
+
+/// Alice calls Bob as an agent that checks connectivity and says nothing; the name and the password that she was answered.
+fn calls_and_checks(lab: &mut Lab) -> (String, String) {
+    let alice = lab.phone("alice");
+    alice.script.attributes = "a=ice-ufrag:8hhY\r\na=ice-pwd:asd88fgpdd777uzjYhagZg\r\n\
+                               a=candidate:1 1 UDP 2130706431 10.0.1.1 4000 typ host\r\n"
+        .to_owned();
+    alice.script.speaks = false;
+    lab.connected_call("alice", "bob");
+    let text = described(lab, "alice");
+    assert!(text.contains("a=ice-lite\n") && text.contains(" typ host\n"), "{text}");
+    let value =
+        |name: &str| text.split_once(name).and_then(|(_, rest)| rest.lines().next()).unwrap().to_owned();
+    (value("a=ice-ufrag:"), value("a=ice-pwd:"))
 }
 
 fn described(lab: &mut Lab, name: &str) -> String {

@@ -51,6 +51,12 @@ pub(crate) struct Swarm {
     threads: Vec<JoinHandle<()>>,
 }
 
+/// What the daemon is told of the network and of the lines of the users.
+pub(crate) fn config(users: usize) -> String {
+    let phone = |user| format!("[[line]]\naddress = \"{}\"\npassword = \"{PASSWORD}\"\n", line(user));
+    CONFIG.to_owned() + &(0..users).map(phone).collect::<String>()
+}
+
 /// The line of a user.
 pub(crate) fn line(user: usize) -> String {
     format!("{}", 100_000 + user)
@@ -165,3 +171,21 @@ impl Drop for Swarm {
 fn lock(ends: &Mutex<Ends>) -> MutexGuard<'_, Ends> {
     ends.lock().expect("no far end panicked")
 }
+
+const CONFIG: &str = r#"
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+[media]
+listen = "127.0.0.1"
+ports = "20000-29999"
+kernel = "off"
+[[trunk]]
+name = "network"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+max_calls = 2000
+[[route]]
+from = "trunk:network"
+match = "^\\d{6}$"
+to = "line"
+"#;

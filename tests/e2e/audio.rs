@@ -61,6 +61,24 @@ impl Audio {
         with_tone.count() as f64 / WINDOWS_A_SECOND as f64
     }
 
+    /// Which of these tones follow each other, each with the seconds for which it is nearly all there is. Between them, and in
+    /// the midst of one, anything else may be.
+    pub(crate) fn tones_in_order(&self, tones_hz: &[f64]) -> Vec<(f64, f64)> {
+        let mut order: Vec<(f64, f64)> = Vec::new();
+        for samples in self.samples.chunks_exact(self.rate_hz as usize / WINDOWS_A_SECOND) {
+            let window = Self { rate_hz: self.rate_hz, samples: samples.to_vec() };
+            let Some(&tone_hz) = tones_hz.iter().find(|tone_hz| window.seconds_of_tone(**tone_hz) > 0.0)
+            else {
+                continue;
+            };
+            match order.last_mut() {
+                Some((last_hz, seconds)) if *last_hz == tone_hz => *seconds += window.seconds(),
+                Some(_) | None => order.push((tone_hz, window.seconds())),
+            }
+        }
+        order
+    }
+
     /// Seconds altogether.
     pub(crate) fn seconds(&self) -> f64 {
         self.samples.len() as f64 / f64::from(self.rate_hz)
@@ -133,6 +151,10 @@ fn a_tone_is_found_and_silence_is_not() {
     let tone = Audio::read(&file);
     assert_eq!((tone.rate_hz, tone.seconds()), (8000, 2.0));
     assert_eq!((tone.seconds_of_tone(440.0), tone.seconds_of_tone(500.0)), (2.0, 0.0));
+    let both = Audio { rate_hz: 8000, samples: [&[0; 4000][..], &tone.samples, &[0; 4000]].concat() };
+    assert_eq!(both.tones_in_order(&[500.0]), []);
+    let [(440.0, seconds)] = both.tones_in_order(&[500.0, 440.0])[..] else { panic!("one tone") };
+    assert!((seconds - 2.0).abs() < 0.01, "{seconds}");
     let silence = Audio { rate_hz: 8000, samples: vec![0; 8000] };
     assert_eq!(silence.seconds_of_tone(440.0), 0.0);
     assert_eq!((from_ulaw(0xFF), from_ulaw(0x00), from_ulaw(0x80)), (0, -32_124, 32_124));

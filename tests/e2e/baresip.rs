@@ -145,7 +145,7 @@ impl Baresip {
         let mut command = Command::new("baresip");
         command.args(["-4", "-f"]).arg(&directory);
         let mut process = spawn_on_host(phone, &format!("baresip {account}"), &command);
-        process.wait_for(Duration::from_secs(10), |_, line| line.contains("baresip is ready"));
+        process.wait_for(SPEAKS_WITHIN, |_, line| line.contains("baresip is ready"));
         let address = SocketAddr::from((phone_address(phone), 4444));
         let control = TcpStream::connect(address).expect("the control socket listens");
         Self { process, directory, control, received: Vec::new() }
@@ -154,14 +154,14 @@ impl Baresip {
     /// Gives a command: `dial`, `hold`, `resume`, `hangup`, `accept`.
     pub(crate) fn command(&mut self, command: &str, parameters: &str) {
         self.type_command(command, parameters);
-        let answer = self.wait(Duration::from_secs(5), |message| message["token"] == command);
+        let answer = self.wait(SPEAKS_WITHIN, |message| message["token"] == command);
         assert_eq!(answer["ok"], true, "the phone refuses {command}: {answer}");
     }
 
     /// Unregisters and ends, as when a person switches it off.
     pub(crate) fn quit(mut self) {
         self.type_command("quit", "");
-        self.process.wait_exit(Duration::from_secs(10));
+        self.process.wait_exit(SPEAKS_WITHIN);
     }
 
     /// Blocks until an event of this type: `CALL_ESTABLISHED`.
@@ -234,6 +234,9 @@ impl Baresip {
 
 /// The tone that each phone plays.
 pub(crate) const TONE_HZ: f64 = 440.0;
+
+/// It is alive by then, however busy the machine is.
+const SPEAKS_WITHIN: Duration = Duration::from_secs(30);
 
 const PLAYS: Plays<'_> = Plays::Tone(TONE_HZ);
 

@@ -58,7 +58,7 @@ fn demo() {
             assert!(ladder.contains(act), "{act} is missing:\n{ladder}");
         }
         eprintln!("command_line: demo took {:.1} s", took.as_secs_f64());
-        assert!(took < Duration::from_secs(10), "{took:?}");
+        assert!(took < Duration::from_secs(30), "{took:?}");
     });
 }
 

@@ -173,7 +173,8 @@ fn timestamp(header: &[u8]) -> u32 {
 const PASSWORD: &str = "correct-horse-battery";
 /// That of the application, owner of all calls.
 pub(crate) const TOKEN: &str = "a-token-of-the-owner-that-is-long-enough";
-const SOON: Duration = Duration::from_secs(10);
+/// At once where the machine is free, and in any case before a transaction would be given up (32 s).
+const SOON: Duration = Duration::from_secs(25);
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:0.0.0.0:5060"]

@@ -59,7 +59,7 @@ fn a_callee_that_is_busy() {
         let path = directory.path();
         let busy = scenario(path, "refuses.xml", &[("STATUS", "486 Busy Here")]);
         let callee = Sipp::callee(path, "callee", "127.0.0.1:5070", &["-sf", &busy]);
-        refused(&directory, "127.0.0.1", "200", &["486"], Duration::from_secs(10));
+        refused(&directory, "127.0.0.1", "200", &["486"], Duration::from_secs(25));
         // TAPI lineMakeCall to a busy station: the call is busy before it is idle.
         state(&mut events, "busy", &["station"]);
         drop(events);
@@ -101,7 +101,7 @@ fn a_callee_that_sends_callers_where_it_may_not() {
         let redirects = scenario(path, "redirects.xml", &[("CONTACT", contact)]);
         let redirecting = Sipp::callee(path, "redirecting", "127.0.0.1:5070", &["-sf", &redirects]);
         let other = UdpSocket::bind("0.0.0.0:5072").expect("a port of ours");
-        refused(&directory, "127.0.0.1", "200", &["480"], Duration::from_secs(10));
+        refused(&directory, "127.0.0.1", "200", &["480"], Duration::from_secs(25));
         state(&mut events, "disconnected", &["forwarded"]);
         drop(events);
         assert_eq!(redirecting.close().failed(), 0, "the network gets its ACK");
@@ -118,7 +118,7 @@ fn a_caller_that_gives_up() {
         let path = directory.path();
         let callee =
             Sipp::callee(path, "callee", "127.0.0.1:5070", &["-sf", &scenario(path, "rings.xml", &[])]);
-        call(&directory, "127.0.0.1", "200", &scenario(path, "cancels.xml", &[]), Duration::from_secs(10));
+        call(&directory, "127.0.0.1", "200", &scenario(path, "cancels.xml", &[]), Duration::from_secs(25));
         let counted = callee.close();
         assert_eq!((counted.successful(), counted.failed()), (1, 0), "the callee is cancelled");
         daemon.expect_nothing_left();
@@ -149,7 +149,7 @@ fn a_callee_that_dies_in_a_call() {
             "3000",
         ];
         let caller = Sipp::start(path, "caller", &arguments);
-        daemon.expect_metric("trunkline_calls", 2.0, Duration::from_secs(3));
+        daemon.expect_metric("trunkline_calls", 2.0, Duration::from_secs(10));
         daemon.process.runs_for(Duration::from_secs(1));
         callee.process.kill();
         let counted = caller.finish(Duration::from_secs(10));
@@ -179,7 +179,7 @@ fn a_call_from_an_unknown_peer() {
         let (directory, mut daemon) = start();
         let path = directory.path();
         let callee = Sipp::callee(path, "callee", "127.0.0.1:5070", &["-sn", "uas"]);
-        refused(&directory, "127.0.0.9", "200", &["401", "403", "407"], Duration::from_secs(10));
+        refused(&directory, "127.0.0.9", "200", &["401", "403", "407"], Duration::from_secs(25));
         assert_eq!(callee.messages(), "", "nothing goes out for it");
         daemon.expect_nothing_left();
     });
@@ -189,7 +189,7 @@ fn a_call_from_an_unknown_peer() {
 fn a_call_to_nobody() {
     alone(|| {
         let (directory, mut daemon) = start();
-        refused(&directory, "127.0.0.1", "9999", &["404"], Duration::from_secs(10));
+        refused(&directory, "127.0.0.1", "9999", &["404"], Duration::from_secs(25));
         daemon.expect_nothing_left();
     });
 }
@@ -199,7 +199,7 @@ fn a_call_to_nobody() {
 fn a_call_to_a_line_without_a_phone() {
     alone(|| {
         let (directory, mut daemon) = start();
-        refused(&directory, "127.0.0.1", "1001", &["480"], Duration::from_secs(10));
+        refused(&directory, "127.0.0.1", "1001", &["480"], Duration::from_secs(25));
         daemon.expect_nothing_left();
     });
 }
@@ -246,7 +246,7 @@ fn call(directory: &Directory, source: &str, number: &str, file: &str, within: D
 /// Waits until a call is in this state, which it must be in one of these modes.
 fn state(events: &mut Events, state: &str, modes: &[&str]) {
     let seen = events
-        .until(Duration::from_secs(5), |event| event["type"] == "call-state" && event["state"] == state);
+        .until(Duration::from_secs(20), |event| event["type"] == "call-state" && event["state"] == state);
     let last = seen.last().expect("the event waited for");
     let mode = last["state_mode"].as_str().unwrap_or_default();
     assert!(modes.contains(&mode), "{state} as {mode:?}, not {modes:?}: {last}");

@@ -54,8 +54,9 @@ fn carried_by_user_space(conversation: &mut Conversation, phase: &str, speakers:
     conversation.daemon.process.runs_for(Duration::from_secs(1));
     let received = datagrams_received() - before;
     eprintln!("kernel_moves: {phase}: {received} datagrams in a second went to user space");
+    // Phones that are not let run for a while say less, and later more.
     let reports_and_signalling = 10;
-    let about = (speakers * 30)..=(speakers * 70 + reports_and_signalling);
+    let about = (speakers * 20)..=(speakers * 100 + reports_and_signalling);
     assert!(about.contains(&received), "{phase}: {received} datagrams went to user space, not {about:?}");
 }
 

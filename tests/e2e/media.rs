@@ -61,7 +61,7 @@ fn third_host(kernel: &str) {
         let injected = to_phone().filter(|packet| packet.payload.ends_with(&[INJECTED; 20])).count();
         let heard: Audio = ulaw_audio(to_phone());
         assert_eq!(injected, 0, "packets of the third host that reached phone {phone}");
-        assert!(heard.seconds_of_tone(TONE_HZ) > 2.5, "phone {phone} was sent {:?} s", heard.seconds());
+        assert!(heard.seconds_of_tone(TONE_HZ) > 2.0, "phone {phone} was sent {:?} s", heard.seconds());
     }
     daemon.expect_metric("trunkline_media_ports_in_use", 0.0, SOON);
 }
@@ -102,7 +102,7 @@ fn phones_that_check_connectivity_and_share_a_port_with_rtcp() {
             let (before, after): (Vec<_>, Vec<_>) = to_phone.partition(|packet| packet.at < resumed);
             let heard =
                 [before, after].map(|packets| ulaw_audio(packets.into_iter()).seconds_of_tone(TONE_HZ));
-            assert!(heard.iter().all(|seconds| *seconds > 2.0), "phone {phone} was sent {heard:?} s");
+            assert!(heard.iter().all(|seconds| *seconds > 1.5), "phone {phone} was sent {heard:?} s");
         }
         daemon.expect_nothing_left();
     });
@@ -261,4 +261,5 @@ const PORTS: [u16; 16] = [
 ];
 /// What the payload of an injected packet consists of.
 const INJECTED: u8 = 0x31;
-const SOON: Duration = Duration::from_secs(10);
+/// At once where the machine is free, and in any case before a transaction would be given up (32 s).
+const SOON: Duration = Duration::from_secs(25);

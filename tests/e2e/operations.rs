@@ -506,10 +506,12 @@ const MUSIC_HZ: f64 = 1250.0;
 const TALK: Duration = Duration::from_secs(3);
 /// What plays in the first moments of a phase is nobody's claim.
 const SETTLE: Duration = Duration::from_millis(700);
-const HEARD_S: f64 = 1.5;
-const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
-const CONNECTED_WITHIN: Duration = Duration::from_secs(8);
-const CLOSED_WITHIN: Duration = Duration::from_secs(8);
+/// Of the rest of a phase, with room for a phone that is not let run for a while.
+const HEARD_S: f64 = 1.2;
+/// What is waited for comes at once where the machine is free, and in any case before a transaction would be given up (32 s).
+const REGISTERED_WITHIN: Duration = Duration::from_secs(25);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(25);
+const CLOSED_WITHIN: Duration = Duration::from_secs(25);
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:0.0.0.0:5060"]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::audio::Audio;
 use crate::baresip::{Answer, Baresip, TONE_HZ};
-use crate::capture::{Capture, since_epoch, ulaw_audio};
+use crate::capture::{Capture, ulaw_audio};
 use crate::daemon::{Daemon, Directory};
 use crate::linphonec::Linphonec;
 use crate::network::{alone, daemon_address, interface, phone_address};
@@ -71,32 +71,19 @@ fn a_held_phone_hears_music() {
         caller.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         daemon.process.runs_for(TALK);
         caller.command("hold", "");
-        let held = since_epoch();
         daemon.process.runs_for(TALK);
         caller.command("resume", "");
-        let resumed = since_epoch();
         daemon.process.runs_for(TALK);
         caller.command("hangup", "");
         callee.expect("CALL_CLOSED", CLOSED_WITHIN);
 
         let packets = wire.finish();
-        let sent_to_callee = |from: Duration, until: Duration| {
-            let to_callee = packets.iter().filter(|packet| packet.destination.0 == phone_address(2));
-            ulaw_audio(to_callee.filter(|packet| (from..until).contains(&packet.at)))
-        };
-        // A re-INVITE takes its while: what plays in the first moments of a phase is nobody's claim.
-        let settle = Duration::from_millis(500);
-        let before = sent_to_callee(Duration::ZERO, held);
-        let during = sent_to_callee(held + settle, resumed);
-        let after = sent_to_callee(resumed + settle, Duration::MAX);
-        let tones = |audio: &Audio| (audio.seconds_of_tone(TONE_HZ), audio.seconds_of_tone(MUSIC_HZ));
-        let found = [tones(&before), tones(&during), tones(&after)];
-        eprintln!("phones: seconds of voice and of music before, in and after the hold: {found:?}");
-        assert!(before.seconds_of_tone(TONE_HZ) > HEARD_S, "voice before the hold: {found:?}");
-        assert!(during.seconds_of_tone(MUSIC_HZ) > HEARD_S, "music in the hold: {found:?}");
-        assert!(during.seconds_of_tone(TONE_HZ) < 0.2, "no voice in the hold: {found:?}");
-        assert!(after.seconds_of_tone(TONE_HZ) > HEARD_S, "voice after the hold: {found:?}");
-        assert!(after.seconds_of_tone(MUSIC_HZ) < 0.2, "no music after the hold: {found:?}");
+        let to_callee = packets.iter().filter(|packet| packet.destination.0 == phone_address(2));
+        let heard = ulaw_audio(to_callee).tones_in_order(&[TONE_HZ, MUSIC_HZ]);
+        eprintln!("phones: the callee was sent, in Hz and seconds, {heard:.1?}");
+        let order: Vec<f64> = heard.iter().map(|(tone_hz, _)| *tone_hz).collect();
+        assert_eq!(order, [TONE_HZ, MUSIC_HZ, TONE_HZ], "voice, music in the hold, voice: {heard:.1?}");
+        assert!(heard.iter().all(|(_, seconds)| *seconds > HEARD_S), "{heard:.1?}");
         daemon.expect_nothing_left();
     });
 }
@@ -146,11 +133,12 @@ fn start() -> (Directory, Daemon) {
 const PASSWORD: &str = "correct-horse-battery";
 const MUSIC_HZ: f64 = 700.0;
 const TALK: Duration = Duration::from_secs(4);
-/// Of each four seconds of talk, with room for the set-up and the jitter buffers.
-const HEARD_S: f64 = 2.5;
-const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
-const CONNECTED_WITHIN: Duration = Duration::from_secs(5);
-const CLOSED_WITHIN: Duration = Duration::from_secs(5);
+/// Of each four seconds of talk, with room for the set-up, the jitter buffers, and a phone that is not let run for a while.
+const HEARD_S: f64 = 2.0;
+/// What is waited for comes at once where the machine is free, and in any case before a transaction would be given up (32 s).
+const REGISTERED_WITHIN: Duration = Duration::from_secs(25);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(25);
+const CLOSED_WITHIN: Duration = Duration::from_secs(25);
 /// As a newcomer writes it, but for one line that takes no MD5.
 const CONFIG: &str = r#"
 [sip]

@@ -9,8 +9,9 @@ use serde_json::Value;
 use crate::baresip::{Answer, Baresip, TONE_HZ};
 use crate::capture::{Capture, Datagram, ulaw_audio};
 use crate::daemon::{Daemon, Directory};
-use crate::http::Events;
+use crate::http::{self, Events};
 use crate::network::{alone, daemon_address, interface, phone_address};
+use crate::process::wait_until;
 
 /// A phone that takes nothing but SRTP, with a plain one.
 #[test]
@@ -119,13 +120,16 @@ fn talk_both_ways(one: Station, other: Station, time: Duration) {
         callee.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         caller.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
         daemon.process.runs_for(time);
+        if time > TALK_AFTER_HANDSHAKE {
+            wait_until(&mut daemon.process, REPORTED_WITHIN, has_reports);
+        }
         caller.command("hangup", "");
         callee.expect("CALL_CLOSED", CLOSED_WITHIN);
         for _ in [one, other] {
             let told = events.until(CLOSED_WITHIN, |event| event["type"] == "call-quality");
             let last = told.last().expect("it came");
             let station = if last["line"] == one.line { one } else { other };
-            is_protected(&last["media"], station, time);
+            is_protected(&last["media"], station);
         }
         phones.reverse();
     }
@@ -148,17 +152,23 @@ fn talk_both_ways(one: Station, other: Station, time: Duration) {
 }
 
 /// What the daemon says of a leg.
-fn is_protected(media: &Value, station: Station, time: Duration) {
+fn is_protected(media: &Value, station: Station) {
     eprintln!("srtp: at {} {media}", station.line);
     assert_eq!(media["srtp"]["keys"].as_str(), station.keys, "{media}");
     assert_eq!(media["srtp"]["suite"].is_string(), station.keys.is_some(), "{media}");
-    // What a phone says before its handshake is over cannot be opened.
-    let unauthentic = media["unauthentic"].as_u64();
-    assert!(unauthentic.is_some_and(|count| count < 50), "{media}");
-    if time > REPORT_WITHIN {
-        assert!(media["sent"]["lost"].is_u64(), "no report of it was heard: {media}");
-        assert!(media["round_trip_ms"].is_f64(), "no report to it was answered: {media}");
-    }
+    // What a phone says before its handshake is over cannot be opened: that takes three seconds where a datagram is lost twice.
+    let most = if station.keys == Some("dtls") { 200 } else { 50 };
+    assert!(media["unauthentic"].as_u64().is_some_and(|count| count < most), "{media}");
+}
+
+/// Whether a report of each phone was heard, and one to it answered.
+fn has_reports() -> Result<(), String> {
+    let calls = http::get("/v1/calls", Some(TOKEN)).json();
+    let up = calls.as_array().expect("a list").iter().filter(|call| call["state"] == "connected");
+    let (reported, silent): (Vec<_>, Vec<_>) = up
+        .map(|call| &call["media"])
+        .partition(|media| media["sent"]["lost"].is_u64() && media["round_trip_ms"].is_f64());
+    if reported.len() == 2 { Ok(()) } else { Err(format!("no report, or none answered: {silent:?}")) }
 }
 
 fn heard_by_both(one: &Baresip, other: &Baresip, at_least_s: f64) {
@@ -210,13 +220,15 @@ const TOKEN: &str = "a-token-of-the-owner-that-is-long-enough";
 const TALK: Duration = Duration::from_secs(3);
 /// Of a handshake a lost datagram is repeated after a second, and again after two.
 const TALK_AFTER_HANDSHAKE: Duration = Duration::from_secs(6);
-const LONG_TALK: Duration = Duration::from_secs(14);
-/// Two reports of a phone, of which the second answers one of the other's.
-const REPORT_WITHIN: Duration = Duration::from_secs(12);
-const HEARD_S: f64 = 2.0;
-const REGISTERED_WITHIN: Duration = Duration::from_secs(10);
-const CONNECTED_WITHIN: Duration = Duration::from_secs(8);
-const CLOSED_WITHIN: Duration = Duration::from_secs(8);
+const LONG_TALK: Duration = Duration::from_secs(7);
+/// Each phone reports every five seconds or so; by its second it answers one of the other's.
+const REPORTED_WITHIN: Duration = Duration::from_secs(40);
+/// Of each three seconds of talk.
+const HEARD_S: f64 = 1.5;
+/// What is waited for comes at once where the machine is free, and in any case before a transaction would be given up (32 s).
+const REGISTERED_WITHIN: Duration = Duration::from_secs(25);
+const CONNECTED_WITHIN: Duration = Duration::from_secs(25);
+const CLOSED_WITHIN: Duration = Duration::from_secs(25);
 const FIRST_PORT: u16 = 20_000;
 const LAST_PORT: u16 = 20_019;
 const CONFIG: &str = r#"

@@ -61,6 +61,9 @@ pub const SRTP_SOURCES_MAX: usize = 8;
 /// How many datagrams of a DTLS handshake one leg listens to, repeated and forged ones included; then it is given up.
 pub const DTLS_DATAGRAMS_MAX: u32 = 200;
 
+/// The most jitter that a far end is believed to have, in microseconds: as much as the relay itself measures at most.
+pub const REPORTED_JITTER_US_MAX: u32 = 1_000_000;
+
 /// How far the clock of the players may fall behind before it skips.
 pub const LAG_MAX: Duration = Duration::from_millis(100);
 

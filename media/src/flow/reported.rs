@@ -1,6 +1,7 @@
 //! What is reported of a flow's streams (RTCP): by the far end of what it is sent, by the relay of what it heard.
 
 use super::Flow;
+use crate::limits::REPORTED_JITTER_US_MAX;
 use crate::rtcp::{self, Heard, REPORT_BYTES, Said};
 use crate::rtp::header::FIXED_BYTES;
 use crate::stats::FarReport;
@@ -27,13 +28,10 @@ impl Flow {
         let gaps = self.outbound.rewrite.sequence_numbers().saturating_sub(packets);
         let lost = u64::try_from(block.lost).unwrap_or(0).saturating_sub(gaps).min(packets);
         let jitter_us = (u64::from(block.jitter) * 1_000_000).checked_div(u64::from(clock_hz)).unwrap_or(0);
+        let jitter_us = u32::try_from(jitter_us).unwrap_or(u32::MAX).min(REPORTED_JITTER_US_MAX);
         let aside = &mut *self.aside;
-        aside.counters.reported = Some(FarReport {
-            packets,
-            lost,
-            fraction_lost: block.fraction_lost,
-            jitter_us: u32::try_from(jitter_us).unwrap_or(u32::MAX),
-        });
+        aside.counters.reported =
+            Some(FarReport { packets, lost, fraction_lost: block.fraction_lost, jitter_us });
         let answers = |sent: &&(u32, u64)| block.last_report != 0 && sent.0 == block.last_report;
         if let Some((_, sent_us)) = aside.sent_reports.iter().find(answers) {
             let kept_us = u64::from(block.delay) * 1_000_000 / 65_536;
@@ -97,6 +95,8 @@ mod tests {
         flow.hear_report(0, &receiver_report([0x007f_ffff, 10, 80, 0, 0]), 0);
         let reported = FarReport { packets: 8, lost: 8, fraction_lost: 0, jitter_us: 0 };
         assert_eq!(flow.stats().reported, Some(reported));
+        flow.hear_report(0, &receiver_report([0, 10, u32::MAX, 0, 0]), 8_000);
+        assert_eq!(flow.stats().reported.map(|reported| reported.jitter_us), Some(REPORTED_JITTER_US_MAX));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, JoinHandle};
@@ -59,6 +59,7 @@ struct Desk {
     /// Whether a command was queued and nobody prompted since.
     has_mail: AtomicBool,
     flows_in_kernel: AtomicUsize,
+    panics: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Desk {
@@ -100,8 +101,10 @@ impl RelayThread {
         io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
         let (doorbell, lookout) = (Arc::new(Doorbell(io.waker())), io.lookout());
+        let panics = Arc::default();
         let driver = Driver {
             worker: RelayWorker::new(clock(), io, config),
+            panics: Arc::clone(&panics),
             commands,
             on_event,
             out: Vec::new(),
@@ -113,6 +116,7 @@ impl RelayThread {
             waits: AtomicBool::new(false),
             has_mail: AtomicBool::new(false),
             flows_in_kernel: AtomicUsize::new(0),
+            panics,
         });
         let handle = RelayHandle { commands: sender, doorbell, desk: Arc::clone(&desk) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
@@ -142,6 +146,12 @@ impl RelayHandle {
     /// How many directions of conversations the kernel forwards for this thread at present.
     pub fn flows_in_kernel(&self) -> usize {
         self.desk.flows_in_kernel.load(Ordering::Relaxed)
+    }
+
+    /// How many packets and commands ended in a panic, each counted once its leg is closed. The count outlives the thread and
+    /// does not keep it.
+    pub fn panics(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.desk.panics)
     }
 
     /// Puts a command into the worker's queue and has it carried out; never waits.
@@ -246,6 +256,7 @@ impl Drop for Ends<'_> {
 
 struct Driver {
     worker: RelayWorker<KernelIo>,
+    panics: Arc<AtomicU64>,
     commands: Receiver<Command>,
     on_event: OnEvent,
     out: Vec<Event>,
@@ -269,9 +280,10 @@ impl Driver {
 
     /// A panic over one packet or command costs the leg of it and no other.
     fn guarded(&mut self, work: impl FnOnce(&mut RelayWorker<KernelIo>, &mut Vec<Event>)) {
-        let Self { worker, out, .. } = self;
+        let Self { worker, panics, out, .. } = self;
         if catch_unwind(AssertUnwindSafe(|| work(worker, out))).is_err() {
             worker.close_in_hand(out);
+            panics.fetch_add(1, Ordering::Relaxed);
         }
     }
 
@@ -303,4 +315,22 @@ impl Driver {
 #[expect(clippy::disallowed_methods, reason = "the one clock of a media thread")]
 fn clock() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_counted_and_the_thread_goes_on() {
+        let thread = RelayThread::spawn(0, RelayConfig::default(), Box::new(|_| None)).expect("a thread");
+        let (handle, panics) = (thread.handle(), thread.handle().panics());
+        let mut driver = handle.desk.driver();
+        driver.as_mut().expect("it runs").guarded(|_, _| panic!("the panic of this test"));
+        drop(driver);
+        assert_eq!(panics.load(Ordering::Relaxed), 1);
+        drop(handle);
+        thread.join();
+        assert_eq!(panics.load(Ordering::Relaxed), 1);
+    }
 }

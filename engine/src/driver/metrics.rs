@@ -1,7 +1,7 @@
 //! Gauges and counters of the running engine: written by the drivers, read by anybody.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use trunkline_media::kernel::KernelStatus;
 use trunkline_sip::Agent;
@@ -43,6 +43,8 @@ pub(crate) struct Metrics {
     media_ports_in_use: AtomicU64,
     /// Written by the switch once in a while, read once a scrape.
     media: Mutex<MediaTotals>,
+    /// Panics caught by the media threads, which count for themselves.
+    pub(crate) relay_panics: OnceLock<Vec<Arc<AtomicU64>>>,
     /// How calls sounded.
     pub(crate) call_quality: CallQuality,
     /// The relay in the kernel, where there is one.
@@ -110,6 +112,7 @@ impl Metrics {
             legs: AtomicU64::new(0),
             media_ports_in_use: AtomicU64::new(0),
             media: Mutex::default(),
+            relay_panics: OnceLock::new(),
             call_quality: CallQuality::default(),
             kernel: OnceLock::new(),
         }
@@ -159,6 +162,8 @@ impl Metrics {
         refusals.add(&load_refusals(&self.refusals));
         refusals.add(&load_refusals(&self.switch_refusals));
         let counted = |counter: Counter| self.counters[counter as usize].load(Ordering::Relaxed);
+        let of_relays = self.relay_panics.get().into_iter().flatten();
+        let relay_panics: u64 = of_relays.map(|panics| panics.load(Ordering::Relaxed)).sum();
         MetricsSnapshot {
             calls: self.calls.load(Ordering::Relaxed),
             legs: self.legs.load(Ordering::Relaxed),
@@ -173,7 +178,7 @@ impl Metrics {
             calls_total: counted(Counter::Calls),
             refused_total: counted(Counter::Refused),
             mailbox_drops_total: counted(Counter::MailboxDrops),
-            panics_total: counted(Counter::Panics),
+            panics_total: counted(Counter::Panics) + relay_panics,
             send_errors_total: counted(Counter::SendErrors),
             store_errors_total: counted(Counter::StoreErrors),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
@@ -189,4 +194,19 @@ fn store_refusals(cells: &RefusalCells, refusals: &Refusals) {
 
 fn load_refusals(cells: &RefusalCells) -> Refusals {
     Refusals::of_counts(|limit| cells[limit as usize].load(Ordering::Relaxed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panics_of_agents_and_relays_are_one_number() {
+        let metrics = Metrics::new(1);
+        metrics.count(Counter::Panics);
+        assert_eq!(metrics.snapshot(0, 0).panics_total, 1);
+        let relays = [2, 3].map(|panics| Arc::new(AtomicU64::new(panics)));
+        metrics.relay_panics.get_or_init(|| relays.to_vec());
+        assert_eq!(metrics.snapshot(0, 0).panics_total, 6);
+    }
 }

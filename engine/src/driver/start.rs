@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use trunkline_media::io::{local_addresses, raise_descriptor_limit};
 use trunkline_media::kernel::{KernelPath, Missing};
-use trunkline_media::thread::RelayThread;
+use trunkline_media::thread::{RelayHandle, RelayThread};
 use trunkline_media::{Destinations, DtlsIdentity, RelayConfig};
 use trunkline_sip::admission::Admission;
 use trunkline_sip::agent::{Agent, AgentConfig};
@@ -178,6 +178,7 @@ impl Running {
         let desks = (0..count).zip(agents).zip(mailboxes.into_iter().zip(&sockets));
         let agents = desks.map(desk).collect::<Result<_, StartError>>()?;
         let handles = relays.handles();
+        metrics.relay_panics.get_or_init(|| handles.iter().map(RelayHandle::panics).collect());
         let core = SwitchCore::new(switch_loop::Parts {
             switch,
             out,

@@ -27,14 +27,18 @@ use crate::config::ConnectionLimits;
 /// Messages that wait to be written to one connection. Full: the peer does not read, the connection is closed.
 const WRITE_QUEUE: usize = 1_024;
 
-/// A new connection must send its first octet within this time.
+/// A new connection must have sent its first message within this time; pings are none.
 const FIRST_MESSAGE: Duration = Duration::from_secs(10);
 
-/// A connection without traffic is closed after this time: longer than a registration and Timer B together.
+/// A connection that has sent one is closed after this time without traffic: longer than a registration and Timer B together.
 const IDLE: Duration = Duration::from_secs(7_200 + 64);
 
 /// A message that has begun must be complete within this time.
 const REST_OF_MESSAGE: Duration = Duration::from_secs(10);
+
+/// What a connection reads at once: little, for most hardly ever say anything; more once it says much.
+const READ_MIN: usize = 1_024;
+const READ_MAX: usize = 16_384;
 
 /// A message must be written within this time.
 const WRITE: Duration = Duration::from_secs(5);
@@ -194,8 +198,10 @@ impl Connections {
         writer: mpsc::WeakSender<Bytes>,
     ) {
         let mut framer = Framer::new();
-        let mut buffer = vec![0; 16_384];
-        let mut until = Instant::now() + FIRST_MESSAGE;
+        let mut buffer = vec![0; READ_MIN];
+        let first_until = Instant::now() + FIRST_MESSAGE;
+        let mut until = first_until;
+        let mut has_spoken = false;
         let mut begun = None;
         loop {
             let Ok(Ok(read @ 1..)) = timeout_at(until, reader.read(&mut buffer)).await else { return };
@@ -205,6 +211,7 @@ impl Connections {
                 match frames.next() {
                     Some(Ok(Frame::Message(message))) => {
                         begun = None;
+                        has_spoken = true;
                         self.shared.workers.deliver(WorkerInput::Message(flow, message)).await;
                     }
                     Some(Ok(Frame::Ping)) => pinged = true,
@@ -226,8 +233,11 @@ impl Connections {
                 *begun.get_or_insert(now) + REST_OF_MESSAGE
             } else {
                 begun = None;
-                now + IDLE
+                if has_spoken { now + IDLE } else { first_until }
             };
+            if read == buffer.len() && read < READ_MAX {
+                buffer.resize(read * 2, 0);
+            }
         }
     }
 
@@ -305,6 +315,48 @@ mod tests {
             assert!(begun.elapsed() < 2 * REST_OF_MESSAGE, "it is still open");
         }
         assert!(begun.elapsed() >= REST_OF_MESSAGE);
+        accepting.abort();
+    }
+
+    /// Hostile input: pings alone keep no connection.
+    #[tokio::test(start_paused = true)]
+    async fn who_only_pings_has_to_say_something_in_time() {
+        let (workers, _mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+        let connections = Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(connections.clone().accept(listener));
+        let begun = Instant::now();
+        let mut stream = connect("127.0.0.1", address).await.unwrap();
+        let mut answer = [0; 2];
+        loop {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let wrote = stream.write_all(b"\r\n\r\n").await;
+            if wrote.is_err() || stream.read_exact(&mut answer).await.is_err() {
+                break;
+            }
+            assert!(begun.elapsed() < 2 * FIRST_MESSAGE, "it is still open");
+        }
+        assert!(begun.elapsed() >= FIRST_MESSAGE);
+        accepting.abort();
+    }
+
+    /// Who says much is read in larger pieces, and nothing of it is lost.
+    #[tokio::test]
+    async fn a_long_message_arrives_whole() {
+        let (workers, mut mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+        let connections = Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(connections.clone().accept(listener));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let body: String = ('a'..='z').cycle().take(60_000).collect();
+        let sent = format!("MESSAGE sip:a SIP/2.0\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        for _ in 0..2 {
+            stream.write_all(sent.as_bytes()).await.unwrap();
+            let Some(WorkerInput::Message(_, came)) = mailboxes[0].recv().await else { panic!("a message") };
+            assert!(came == sent, "{} octets", came.len());
+        }
         accepting.abort();
     }
 

@@ -204,7 +204,7 @@ impl SwitchCore {
             SwitchInput::Request(app, request, operation) => {
                 self.guarded("an operation", |switch, out| switch.request(now, app, request, operation, out));
             }
-            SwitchInput::View(read) => read(&self.switch),
+            SwitchInput::View(read) => self.guarded("a reader", |switch, _| read(switch)),
             SwitchInput::Reconfigure(setup) => {
                 self.guarded("a reload", |switch, out| switch.reconfigure(now, *setup, out));
             }

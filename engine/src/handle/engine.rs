@@ -115,7 +115,8 @@ impl Engine {
     /// Reads the switch's state on its own thread, between two inputs.
     ///
     /// # Errors
-    /// [`LineError::ResourceUnavail`] when the switch is overloaded, [`LineError::Uninitialized`] when it has stopped.
+    /// [`LineError::ResourceUnavail`] when the switch is overloaded, [`LineError::Uninitialized`] when it has stopped or `read`
+    /// panics.
     pub async fn view<R: Send + 'static>(
         &self,
         read: impl FnOnce(&Switch) -> R + Send + 'static,

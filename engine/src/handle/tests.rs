@@ -84,6 +84,17 @@ async fn talking(app: &App, to: &str) -> Call {
 }
 
 #[tokio::test]
+async fn a_reader_that_panics_is_counted_and_stops_nobody_else() {
+    let (premises, app) = app().await;
+    let engine = premises.running.engine();
+    let nothing: Result<(), _> = engine.view(|_| panic!("the panic of this test")).await;
+    assert_eq!(nothing, Err(LineError::Uninitialized));
+    assert_eq!(talking(&app, "1002").await.state().await, Ok(ACTIVE));
+    assert_eq!(engine.metrics().panics_total, 1);
+    premises.close().await;
+}
+
+#[tokio::test]
 async fn a_consultation_ends_as_a_transfer() {
     let (premises, app) = app().await;
     let call = talking(&app, "1002").await;

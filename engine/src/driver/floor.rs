@@ -23,8 +23,7 @@ pub(crate) struct Floor {
 }
 
 impl Floor {
-    /// Has done what waits at any desk, and what follows from it. `own`: the agent
-    /// whose thread looks at its timers right after this.
+    /// Has done what waits at any desk, and what follows from it. `own`: the agent whose thread looks at its timers right after this.
     pub(crate) fn round(&self, own: Option<u16>) {
         let events = self.switch.letterbox();
         for _ in 0..PASSES_MAX {

@@ -1,7 +1,7 @@
 //! Whether a worker keeps up: the queue before it is empty now and then, or it stands (RFC 7339 §5.2, RFC 8289 §4).
 //!
 //! A queue that was empty a moment ago was a burst. One that was not empty for a while delays everything in it, and grows
-//! until requests come twice and what is done is of no use. Then calls are refused, which costs a tenth of taking them,
+//! until requests come twice and what is done is of no use. Then calls are refused, which costs a small part of taking them,
 //! until the queue was empty once.
 //!
 //! Those who are known by their address, trunks and phones that are registered there, are refused only while what they ask

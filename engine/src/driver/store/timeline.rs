@@ -12,7 +12,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use crate::driver::clock;
 
 pub(super) const SCHEMA: &str = "
-DROP TABLE IF EXISTS alive;
 CREATE TABLE IF NOT EXISTS clock (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     row_ms INTEGER NOT NULL,

@@ -135,8 +135,9 @@ impl Baresip {
         let config = config.replace("{source}", &source);
         let config = config + modules;
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
+        // A registration outlives the test: three phones that renew theirs every minute leave no moment without a transaction.
         let line = format!(
-            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=60;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
+            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=600;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
             daemon_address(phone)
         );
         for (file, text) in [("config", config.as_str()), ("accounts", &line), ("contacts", "")] {

@@ -82,7 +82,6 @@ fn lossy(kernel: &str, path: &str) {
     assert!(daemon.metric("trunkline_call_mos_count") >= 3.0, "two calls, and what phones reported");
     assert!(daemon.metric("trunkline_media_packets_lost_total") >= 30.0, "what came from phone 1");
     assert!(daemon.metric("trunkline_media_packets_sent_total") >= 1_200.0, "both directions");
-    // A phone that stays registers anew, which is a transaction.
     caller.quit();
     callee.quit();
     drop(events);

@@ -137,7 +137,6 @@ fn talk_both_ways(one: Station, other: Station, time: Duration) {
     let [near, far] = &phones;
     heard_by_both(near, far, 2.0 * HEARD_S);
     let [on_one, on_other] = wires.map(Capture::finish);
-    // A phone that stays registers anew, which is a transaction.
     phones.into_iter().for_each(Baresip::quit);
     for (packets, phone, station) in [(on_one, 1, one), (on_other, 2, other)] {
         match station.keys {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use std::{env, fs, process, thread};
 
@@ -120,7 +121,10 @@ pub(crate) struct Directory(PathBuf);
 impl Directory {
     /// Makes it, empty.
     pub(crate) fn create() -> Self {
-        let test = env::var("TRUNKLINE_E2E_INSIDE").unwrap_or_else(|_| process::id().to_string());
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        // A test without a network of its own shares its process with others.
+        let outside = || format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let test = env::var("TRUNKLINE_E2E_INSIDE").unwrap_or_else(|_| outside());
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test.replace("::", "-"));
         if path.exists() {
             fs::remove_dir_all(&path).expect("a directory of ours");

@@ -40,7 +40,8 @@ impl Capture {
     pub(crate) fn start(directory: &Path, interface: &str, filter: &str) -> Self {
         let file = directory.join(format!("{interface}.pcapng"));
         let mut command = Command::new("tshark");
-        command.args(["-q", "-n", "-i", interface, "-f", filter, "-w"]).arg(&file);
+        // Room for what comes while it is not let run.
+        command.args(["-q", "-n", "-B", "16", "-i", interface, "-f", filter, "-w"]).arg(&file);
         let mut process = Process::spawn("tshark", &mut command);
         process.wait_for(STARTED_WITHIN, |_, line| line.starts_with("Capturing on"));
         // tshark says so before its child captures; the child says so with the file.

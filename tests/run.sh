@@ -99,10 +99,10 @@ end_to_end() {
         cargo test "${build[@]}" --test e2e -- --test-threads=1 "${skipped[@]}" "$@"
         return
     fi
-    # Where load is measured, one at a time; of the others, some. Beside them wait those whose transactions die (tests/e2e/place.rs).
+    # Where load is measured, one at a time; of the others, three. Beside them wait those whose transactions die (tests/e2e/place.rs).
     local measuring=(load:: overload:: floods::case_24)
     TRUNKLINE_PLACES=1 cargo test "${build[@]}" --test e2e -- --test-threads=8 "${skipped[@]}" "${measuring[@]}"
-    TRUNKLINE_PLACES=4 cargo test "${build[@]}" --test e2e -- --test-threads=12 "${skipped[@]}" "${measuring[@]/#/--skip=}"
+    cargo test "${build[@]}" --test e2e -- --test-threads=12 "${skipped[@]}" "${measuring[@]/#/--skip=}"
 }
 
 if [ "${1:-}" = e2e ]; then

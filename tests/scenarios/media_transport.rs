@@ -202,8 +202,9 @@ fn calls_and_checks(lab: &mut Lab) -> (String, String) {
     lab.connected_call("alice", "bob");
     let text = described(lab, "alice");
     assert!(text.contains("a=ice-lite\n") && text.contains(" typ host\n"), "{text}");
-    let value =
-        |name: &str| text.split_once(name).and_then(|(_, rest)| rest.lines().next()).unwrap().to_owned();
+    let value = |name: &str| {
+        text.split_once(name).and_then(|(_, rest)| rest.lines().next()).expect("it is answered").to_owned()
+    };
     (value("a=ice-ufrag:"), value("a=ice-pwd:"))
 }
 

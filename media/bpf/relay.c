@@ -20,6 +20,9 @@ typedef _Bool bool;
 #define INLINE static inline __attribute__((always_inline))
 // Keeps the compiler from merging what two branches computed into one sum of a pointer and a variable: without CAP_PERFMON
 // the kernel's verifier refuses that.
+//
+// Without it, too, each store to the stack waits for all before it (a guard against speculation), so little is kept there: what
+// is needed twice is read from the packet or the maps twice, and indices are looked up by where they lie.
 #define OPAQUE(x) __asm__ volatile("" : "+r"(x))
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
@@ -64,8 +67,7 @@ static u64 (*xdp_frame_bytes)(void *xdp) = (void *)188;
 // What a flow is told by: where it arrives. IPv4 is mapped into IPv6 (RFC 4291 §2.5.5.2). 20 bytes.
 struct key {
 	u32 address[4];
-	u16 port;
-	u16 zero;
+	u32 port;		// two bytes, and two of zero
 };
 
 enum { SEALED = 1, OUT_IPV6 = 2 };
@@ -197,17 +199,9 @@ enum { DATAGRAM_BYTES_MAX = 2048 };
 struct found {
 	const struct flow *flow;
 	const struct hop *hop;
+	struct udp *udp;
 	u32 l2_bytes;		// as it came in
-	u32 ip_bytes;
-	bool out_ipv6;
-	u16 udp_length;		// network order
-	u16 checksum;		// as it came in
-	u16 sequence_out;
-	u32 timestamp_out;
-	u32 ssrc_out;
-	u32 change;		// sum of what changes beyond the pseudo header
-	u32 outer_sum;		// of what an IPv6 header has beyond the pseudo header
-	bool partial;		// the checksum is that of the pseudo header: perhaps left to hardware (CHECKSUM_PARTIAL)
+	bool ipv6;		// as it came in
 };
 
 INLINE u16 fold(u32 sum)
@@ -221,6 +215,26 @@ INLINE u16 changed(u16 checksum, u32 change)
 {
 	u16 result = ~fold((u16)~checksum + fold(change));
 	return result ? result : 0xffff;
+}
+
+// Two words as they follow each other in memory.
+INLINE u64 pair(u32 first, u32 second)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return first | (u64)second << 32;
+#else
+	return (u64)first << 32 | second;
+#endif
+}
+
+// Two bytes, and two of zero.
+INLINE u32 padded(u16 half)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return half;
+#else
+	return (u32)half << 16;
+#endif
 }
 
 INLINE u32 halves(u32 word)
@@ -240,11 +254,33 @@ INLINE u32 outer_sum(const void *header)
 	return (u32)words[0] + words[1] + words[3];
 }
 
+// Whether the checksum is that of the pseudo header: perhaps left to hardware (CHECKSUM_PARTIAL).
+INLINE bool is_partial(const struct flow *flow, const struct udp *udp)
+{
+	return fold(flow->pseudo_in + udp->length) == udp->checksum;
+}
+
+INLINE u16 sequence_out(const struct flow *flow, const struct rtp *rtp)
+{
+	return BE16((u16)(BE16(rtp->sequence) + flow->sequence_shift));
+}
+
+INLINE u32 timestamp_out(const struct flow *flow, const struct rtp *rtp)
+{
+	return BE32(BE32(rtp->timestamp) + flow->timestamp_shift);
+}
+
+// The sum of what changes beyond the pseudo header.
+INLINE u32 stream_change(const struct flow *flow, const struct rtp *rtp)
+{
+	return flow->fixed_change + sequence_out(flow, rtp) + (u16)~rtp->sequence + halves(timestamp_out(flow, rtp)) +
+	       halves(~rtp->timestamp);
+}
+
 // Counts a packet; false for one that does not continue the stream.
 INLINE bool count(const struct flow *flow, u16 sequence, u32 timestamp, u32 bytes)
 {
-	u32 slot = flow->slot;
-	struct count *count = map_lookup(&counts, &slot);
+	struct count *count = map_lookup(&counts, &flow->slot);
 	if (UNLIKELY(!count))
 		return 0;
 	u16 ahead = sequence - (u16)count->highest;
@@ -303,7 +339,6 @@ INLINE bool fits(const struct rtp *rtp, void *end, u32 bytes)
 // Parses and judges a frame and counts its packet. Nothing of the frame is changed.
 INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_bytes, struct found *found)
 {
-	struct key key = {};
 	struct ethernet *ethernet = data;
 	void *at = ethernet + 1;
 	if (at > end || UNLIKELY(ethernet->macs[0] & BE16(0x0100)))
@@ -327,8 +362,9 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 		}
 		OPAQUE(at);
 	}
-	u32 from[4];
 	struct udp *udp;
+	bool ipv6 = type == BE16(IPV6);
+	u64 upper, lower;
 	if (type == BE16(IPV4)) {
 		struct ipv4 *ip = at;
 		udp = (void *)(ip + 1);
@@ -340,15 +376,9 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 			return 0;
 		if ((u16)(BE16(ip->length) - IPV4_BYTES) != BE16(udp->length))
 			return 0;
-		key.address[2] = BE32(0xffff);
-		key.address[3] = ip->to;
-		from[0] = from[1] = 0;
-		from[2] = BE32(0xffff);
-		u32 address = ip->from;
-		OPAQUE(address);
-		from[3] = address;
-		found->ip_bytes = IPV4_BYTES;
-	} else if (type == BE16(IPV6)) {
+		upper = 0;
+		lower = pair(BE32(0xffff), ip->to);
+	} else if (ipv6) {
 		struct ipv6 *ip = at;
 		udp = (void *)(ip + 1);
 		OPAQUE(udp);
@@ -356,30 +386,42 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 			return 0;
 		if (ip->next_header != UDP || ip->length != udp->length || !udp->checksum)
 			return 0;
-		__builtin_memcpy(key.address, ip->to, 16);
-		__builtin_memcpy(from, ip->from, 16);
-		found->ip_bytes = IPV6_BYTES;
-		found->outer_sum = outer_sum(ip);
+		upper = pair(ip->to[0], ip->to[1]);
+		lower = pair(ip->to[2], ip->to[3]);
 	} else {
 		return 0;
 	}
-	key.port = udp->to;
+	struct key key __attribute__((aligned(8)));
+	__builtin_memcpy(key.address, &upper, 8);
+	__builtin_memcpy(key.address + 2, &lower, 8);
+	key.port = padded(udp->to);
 	u32 *entry = map_lookup(&ports, &key);
 	if (!entry)
 		return 0;
-	u32 index = *entry;
-	const struct flow *flow = map_lookup(&flows, &index);
+	const struct flow *flow = map_lookup(&flows, entry);
 	// The kernel uses an entry of `ports` again at once: what was read may be another port's.
-	if (UNLIKELY(!flow || flow->local_port != key.port || !same(flow->local, key.address)))
+	if (UNLIKELY(!flow || flow->local_port != udp->to || !same(flow->local, key.address)))
 		return 0;
+	if (ipv6) {
+		struct ipv6 *ip = (void *)udp - IPV6_BYTES;
+		OPAQUE(ip);
+		if (!same(ip->from, flow->source))
+			return 0;
+	} else {
+		struct ipv4 *ip = (void *)udp - IPV4_BYTES;
+		OPAQUE(ip);
+		const u32 *source = flow->source;
+		if (ip->from != source[3] || source[2] != BE32(0xffff) || source[1] || source[0])
+			return 0;
+	}
 	struct rtp *rtp = (void *)(udp + 1);
 	u32 length = BE16(udp->length);
-	u32 bytes = length - UDP_BYTES;
 	if (is_xdp)
 		frame_bytes = xdp_frame_bytes(context);
-	if (length < UDP_BYTES + RTP_BYTES || length > UDP_BYTES + DATAGRAM_BYTES_MAX || l2_bytes + found->ip_bytes + length > frame_bytes)
+	u32 ip_bytes = ipv6 ? IPV6_BYTES : IPV4_BYTES;
+	if (length < UDP_BYTES + RTP_BYTES || length > UDP_BYTES + DATAGRAM_BYTES_MAX || l2_bytes + ip_bytes + length > frame_bytes)
 		return 0;
-	if (!same(from, flow->source) || udp->from != flow->source_port || rtp->ssrc != flow->ssrc)
+	if (udp->from != flow->source_port || rtp->ssrc != flow->ssrc)
 		return 0;
 	u8 second = rtp->second;
 	if ((rtp->first & 0xc0) != 0x80 || (second & 0xe0) == 0xc0)
@@ -390,12 +432,10 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 	OPAQUE(high);
 	if (!((payload_type & 64 ? high : low) >> (payload_type & 63) & 1))
 		return 0;
-	bool sealed = flow->flags & SEALED;
-	if (!sealed && !fits(rtp, end, bytes))
+	if (!(flow->flags & SEALED) && !fits(rtp, end, length - UDP_BYTES))
 		return 0;
 
-	index = flow->hop;
-	const struct hop *hop = map_lookup(&hops, &index);
+	const struct hop *hop = map_lookup(&hops, &flow->hop);
 	if (UNLIKELY(!hop || !(is_xdp ? hop->xdp_ifindex : hop->ifindex)))
 		return 0;
 	if (is_xdp && UNLIKELY(hop->only_back && hop->xdp_ifindex != ((struct xdp_md *)context)->ingress_ifindex))
@@ -403,95 +443,62 @@ INLINE bool find(void *context, void *data, void *end, bool is_xdp, u32 frame_by
 	bool widened = flow->flags & OUT_IPV6;
 	if (UNLIKELY(length + (widened ? IPV6_BYTES : IPV4_BYTES) > hop->mtu))
 		return 0;
-	found->out_ipv6 = widened;
-	found->flow = flow;
-	found->hop = hop;
-	found->l2_bytes = l2_bytes;
-	found->udp_length = udp->length;
-	found->checksum = udp->checksum;
 	if (UNLIKELY(!udp->checksum && widened))
 		return 0;
-	found->partial = fold(flow->pseudo_in + udp->length) == udp->checksum;
 	// In XDP nothing tells a checksum that hardware is to complete from a complete one of that value.
-	if (is_xdp && UNLIKELY(found->partial))
+	if (is_xdp && UNLIKELY(is_partial(flow, udp)))
 		return 0;
-
-	u16 sequence = rtp->sequence;
-	u32 timestamp = rtp->timestamp;
-	if (!count(flow, BE16(sequence), BE32(timestamp), bytes))
+	if (!count(flow, BE16(rtp->sequence), BE32(rtp->timestamp), length - UDP_BYTES))
 		return 0;
-	found->change = flow->fixed_change;
-	if (sealed) {
-		found->sequence_out = sequence;
-		found->timestamp_out = timestamp;
-		found->ssrc_out = flow->ssrc;
-	} else {
-		u16 sequence_out = BE16((u16)(BE16(sequence) + flow->sequence_shift));
-		u32 timestamp_out = BE32(BE32(timestamp) + flow->timestamp_shift);
-		found->sequence_out = sequence_out;
-		found->timestamp_out = timestamp_out;
-		found->ssrc_out = flow->ssrc_out;
-		found->change += sequence_out + (u16)~sequence + halves(timestamp_out) + halves(~timestamp);
-	}
+	found->flow = flow;
+	found->hop = hop;
+	found->udp = udp;
+	found->l2_bytes = l2_bytes;
+	found->ipv6 = ipv6;
 	return 1;
 }
 
-INLINE bool write_udp(void *at, void *end, const struct found *found, u16 checksum)
+// Writes what changes from the UDP header on; the checksum too where `sums`.
+INLINE bool write_udp(void *at, void *end, const struct flow *flow, bool sums)
 {
 	struct udp *udp = at;
 	OPAQUE(udp);
 	struct rtp *rtp = (void *)(udp + 1);
 	if ((void *)(rtp + 1) > end)
 		return 0;
-	udp->from = found->flow->sport;
-	udp->to = found->flow->dport;
-	udp->length = found->udp_length;
-	udp->checksum = checksum;
-	rtp->sequence = found->sequence_out;
-	rtp->timestamp = found->timestamp_out;
-	rtp->ssrc = found->ssrc_out;
+	u32 change = flow->pseudo_change + stream_change(flow, rtp);
+	if (sums && udp->checksum)
+		udp->checksum = changed(udp->checksum, change);
+	udp->from = flow->sport;
+	udp->to = flow->dport;
+	rtp->sequence = sequence_out(flow, rtp);
+	rtp->timestamp = timestamp_out(flow, rtp);
+	rtp->ssrc = flow->ssrc_out;
 	return 1;
 }
 
-// Writes every header anew from the IP header on.
-INLINE bool write_headers(void *at, void *end, const struct found *found, u16 checksum)
+INLINE bool write_headers(void *at, void *end, const struct flow *flow, bool sums)
 {
-	const struct flow *flow = found->flow;
-	if (at + IPV4_BYTES > end)
-		return 0;
-	if (found->out_ipv6) {
+	if (flow->flags & OUT_IPV6) {
 		struct ipv6 *ip = at;
-		if ((void *)(ip + 1) > end)
+		struct udp *udp = (void *)(ip + 1);
+		OPAQUE(udp);
+		if ((void *)(udp + 1) > end)
 			return 0;
 		__builtin_memcpy(ip, flow->header, IPV6_BYTES);
-		ip->length = found->udp_length;
-		return write_udp(ip + 1, end, found, checksum);
+		ip->length = udp->length;
+		return write_udp(udp, end, flow, sums);
 	}
 	struct ipv4 *ip = at;
-	u16 length = BE16((u16)(BE16(found->udp_length) + IPV4_BYTES));
+	struct udp *udp = (void *)(ip + 1);
+	OPAQUE(udp);
+	if ((void *)(udp + 1) > end)
+		return 0;
+	u16 length = BE16((u16)(BE16(udp->length) + IPV4_BYTES));
 	__builtin_memcpy(ip, flow->header, IPV4_BYTES);
 	ip->length = length;
 	ip->checksum = ~fold(flow->header_sum + length);
-	return write_udp(ip + 1, end, found, checksum);
-}
-
-// Reads the checksum of the datagram behind an IP header.
-INLINE bool read_checksum(void *at, void *end, bool ipv6, u16 *checksum)
-{
-	struct udp *udp = at + IPV4_BYTES;
-	if (ipv6) {
-		udp = at + IPV6_BYTES;
-		OPAQUE(udp);
-	}
-	if ((void *)(udp + 1) > end)
-		return 0;
-	*checksum = udp->checksum;
-	return 1;
-}
-
-INLINE u32 out_ip_bytes(const struct found *found)
-{
-	return found->out_ipv6 ? IPV6_BYTES : IPV4_BYTES;
+	return write_udp(udp, end, flow, sums);
 }
 
 SECTION("xdp") int relay_xdp(struct xdp_md *context)
@@ -502,13 +509,14 @@ SECTION("xdp") int relay_xdp(struct xdp_md *context)
 	if (!find(context, data, end, 1, 0, &found))
 		return XDP_PASS;
 
+	const struct flow *flow = found.flow;
 	const struct hop *hop = found.hop;
 	bool tagged = hop->has_vlan;
-	u32 l2_bytes = tagged ? ETHERNET_BYTES + VLAN_BYTES : ETHERNET_BYTES;
-	u32 ip_bytes = out_ip_bytes(&found);
-	int delta = (int)(found.l2_bytes + found.ip_bytes) - (int)(l2_bytes + ip_bytes);
-	if (delta) {
-		if (xdp_adjust_head(context, delta))
+	bool out_ipv6 = flow->flags & OUT_IPV6;
+	u32 bytes_in = found.l2_bytes + (found.ipv6 ? IPV6_BYTES : IPV4_BYTES);
+	u32 bytes_out = (tagged ? ETHERNET_BYTES + VLAN_BYTES : ETHERNET_BYTES) + (out_ipv6 ? IPV6_BYTES : IPV4_BYTES);
+	if (bytes_in != bytes_out) {
+		if (xdp_adjust_head(context, (int)bytes_in - (int)bytes_out))
 			return XDP_PASS;
 		data = (void *)(u64)context->data;
 		end = (void *)(u64)context->data_end;
@@ -517,7 +525,7 @@ SECTION("xdp") int relay_xdp(struct xdp_md *context)
 	void *at = ethernet + 1;
 	if (data + ETHERNET_BYTES + VLAN_BYTES + IPV4_BYTES + UDP_BYTES + RTP_BYTES > end)
 		return XDP_DROP;
-	u16 type = found.out_ipv6 ? BE16(IPV6) : BE16(IPV4);
+	u16 type = out_ipv6 ? BE16(IPV6) : BE16(IPV4);
 	__builtin_memcpy(ethernet->macs, hop->macs, 12);
 	if (tagged) {
 		struct vlan *vlan = at;
@@ -529,10 +537,7 @@ SECTION("xdp") int relay_xdp(struct xdp_md *context)
 		ethernet->type = type;
 	}
 	OPAQUE(at);
-	u16 checksum = found.checksum;
-	if (checksum)
-		checksum = changed(checksum, fold(found.change) + found.flow->pseudo_change);
-	if (!write_headers(at, end, &found, checksum))
+	if (!write_headers(at, end, flow, 1))
 		return XDP_DROP;
 	return hop->xdp_ifindex == context->ingress_ifindex ? XDP_TX : (int)redirect(hop->xdp_ifindex, 0);
 }
@@ -558,29 +563,35 @@ SECTION("classifier") int relay_tc(struct __sk_buff *skb)
 		return TC_NEXT;
 
 	const struct flow *flow = found.flow;
-	u32 ip_bytes = out_ip_bytes(&found);
-	u32 pseudo = fold(found.flow->pseudo_in + found.udp_length);
+	struct udp *udp = found.udp;
+	bool out_ipv6 = flow->flags & OUT_IPV6;
+	bool partial = is_partial(flow, udp);
+	u32 change = 0;
+	if (UNLIKELY(partial || !udp->checksum))
+		change = fold(stream_change(flow, (void *)(udp + 1)));
 	// What is to be added to the sum of the whole packet, where hardware has made it (CHECKSUM_COMPLETE).
-	u32 whole = found.checksum ? (u16)~fold(flow->pseudo_change) : fold(found.change);
-	if (ip_bytes != found.ip_bytes) {
-		if (skb_change_proto(skb, ip_bytes == IPV6_BYTES ? BE16(IPV6) : BE16(IPV4), 0))
-			return TC_NEXT;
+	u32 whole = udp->checksum ? (u16)~fold(flow->pseudo_change) : change;
+	if (UNLIKELY(out_ipv6 != found.ipv6)) {
 		// An IPv4 header sums up to nothing, a valid datagram to its pseudo header taken away.
-		if (ip_bytes == IPV6_BYTES)
+		u32 pseudo = fold(flow->pseudo_in + udp->length);
+		if (out_ipv6) {
 			whole = outer_sum(flow->header) + (u16)~BE16(UDP) + pseudo;
-		else
-			whole = (u16)~fold(pseudo + flow->pseudo_change) + (u16)~fold(found.outer_sum) + BE16(UDP);
+		} else {
+			void *ip = (void *)(u64)skb->data + ETHERNET_BYTES;
+			if (ip + IPV6_BYTES > (void *)(u64)skb->data_end)
+				return TC_NEXT;
+			whole = (u16)~fold(pseudo + flow->pseudo_change) + (u16)~fold(outer_sum(ip)) + BE16(UDP);
+		}
+		if (skb_change_proto(skb, out_ipv6 ? BE16(IPV6) : BE16(IPV4), 0))
+			return TC_NEXT;
 	}
-	u16 checksum = found.checksum;
-	if (UNLIKELY(found.partial)) {
-		u32 offset = ETHERNET_BYTES + ip_bytes + __builtin_offsetof(struct udp, checksum);
+	if (UNLIKELY(partial)) {
+		u32 offset = ETHERNET_BYTES + (out_ipv6 ? IPV6_BYTES : IPV4_BYTES) + __builtin_offsetof(struct udp, checksum);
 		if (l4_csum_replace(skb, offset, 0, fold(flow->pseudo_change), PSEUDO_HEADER | MARK_MANGLED_0) ||
-		    l4_csum_replace(skb, offset, 0, fold(found.change), MARK_MANGLED_0))
+		    l4_csum_replace(skb, offset, 0, change, MARK_MANGLED_0))
 			return TC_DROP;
 	} else {
 		csum_update(skb, fold(whole));
-		if (checksum)
-			checksum = changed(checksum, fold(found.change) + flow->pseudo_change);
 	}
 	data = (void *)(u64)skb->data;
 	end = (void *)(u64)skb->data_end;
@@ -588,11 +599,9 @@ SECTION("classifier") int relay_tc(struct __sk_buff *skb)
 	void *at = ethernet + 1;
 	if (at > end)
 		return TC_DROP;
-	if (UNLIKELY(found.partial) && !read_checksum(at, end, found.out_ipv6, &checksum))
-		return TC_DROP;
 	__builtin_memcpy(ethernet->macs, found.hop->macs, 12);
-	ethernet->type = found.out_ipv6 ? BE16(IPV6) : BE16(IPV4);
-	if (!write_headers(at, end, &found, checksum))
+	ethernet->type = out_ipv6 ? BE16(IPV6) : BE16(IPV4);
+	if (!write_headers(at, end, flow, !partial))
 		return TC_DROP;
 	return (int)redirect(found.hop->ifindex, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread::JoinHandle;
@@ -112,11 +112,8 @@ impl Running {
             error,
         })?;
 
-        let Opened { store, bindings, kept, recovered, writer } =
-            Store::open(&state_directory.join(&config.store.path), Arc::clone(&metrics))?;
-        let location = Arc::new(Location::new(now, config.limits.registrations));
-        location.load(now, bindings);
-
+        // Whoever is called meanwhile waits in the sockets, so these are bound while the store is read.
+        let opening = open_store(state_directory.join(&config.store.path), Arc::clone(&metrics))?;
         if let Err(error) = raise_descriptor_limit() {
             tracing::warn!("the limit of open descriptors stays as it is: {error}");
         }
@@ -131,11 +128,9 @@ impl Running {
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
-
+        let location = Arc::new(Location::new(now, config.limits.registrations));
         let mut switch = Switch::new(config.setup(), Arc::clone(&location), seed()?, now);
-        switch.restore(kept);
         let lifeline = Lifeline::default();
-        let mut threads = vec![writer];
         let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
         if let Some(path) = &kernel {
             metrics.kernel.get_or_init(|| path.status());
@@ -156,6 +151,12 @@ impl Running {
             .with_admission(Arc::clone(&admission)))
         };
         let mut agents = (0..count).map(agent).collect::<Result<Vec<_>, _>>()?;
+
+        let Opened { store, bindings, kept, recovered, writer } =
+            opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        let mut threads = vec![writer];
+        location.load(now, bindings);
+        switch.restore(kept);
         switch.keep_calls();
         let out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
         let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
@@ -284,6 +285,17 @@ impl Running {
         };
         drop(tokio::task::spawn_blocking(join).await);
     }
+}
+
+/// Opens and reads the store in a thread of its own: beside parsing it is most of a start after a crash.
+fn open_store(
+    path: PathBuf,
+    metrics: Arc<Metrics>,
+) -> Result<JoinHandle<Result<Opened, StoreError>>, StartError> {
+    std::thread::Builder::new()
+        .name("store-open".to_owned())
+        .spawn(move || Store::open(&path, metrics))
+        .map_err(StartError::Thread)
 }
 
 fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {

@@ -410,9 +410,25 @@ struct DialogForm {
     user: String,
     session: u64,
     session_version: u64,
-    description: Vec<u8>,
+    description: DescriptionForm,
     timer: Option<(u32, bool)>,
     takes_update: bool,
+}
+
+/// A description exactly as it was: numbers are four times as long, and read and written as much more slowly.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum DescriptionForm {
+    Text(String),
+    /// What is not UTF-8.
+    Other(Vec<u8>),
+}
+
+impl DescriptionForm {
+    fn of(description: &[u8]) -> Self {
+        str::from_utf8(description)
+            .map_or_else(|_| Self::Other(description.to_vec()), |text| Self::Text(text.to_owned()))
+    }
 }
 
 impl DialogForm {
@@ -435,7 +451,7 @@ impl DialogForm {
             user: kept.user,
             session: kept.origin.id,
             session_version: kept.origin.version,
-            description: kept.description.to_vec(),
+            description: DescriptionForm::of(&kept.description),
             timer: kept.timer,
             takes_update: kept.takes_update,
         }
@@ -463,7 +479,10 @@ impl DialogForm {
             },
             user: self.user,
             origin: Origin { id: self.session, version: self.session_version },
-            description: self.description.into(),
+            description: match self.description {
+                DescriptionForm::Text(text) => text.into(),
+                DescriptionForm::Other(bytes) => bytes.into(),
+            },
             timer: self.timer,
             takes_update: self.takes_update,
         })

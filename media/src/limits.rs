@@ -51,6 +51,12 @@ pub const QUARANTINE: Duration = Duration::from_secs(5);
 /// How long a released port pair rests at least on which nothing came.
 pub const QUIET_REST: Duration = Duration::from_secs(1);
 
+/// How many port pairs are drawn before they are given out, so that they can be noted: a quarter of the range at most.
+pub const PAIRS_AHEAD: usize = 1_024;
+
+/// How long port pairs rest that a killed process had noted: whoever speaks to nobody for so long has hung up.
+pub const DOUBTFUL_REST: Duration = Duration::from_secs(60);
+
 /// How long a port pair rests that could not be bound.
 pub const SET_ASIDE: Duration = Duration::from_secs(60);
 

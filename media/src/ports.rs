@@ -1,11 +1,16 @@
 //! Port pairs as plain values: picked without asking the kernel, so that the core never waits.
 //!
 //! ```text
-//! free ──allocate──▶ in use ──release──▶ quarantine ──5 s──▶ free
-//!                        └────set_aside──▶ quarantine ──60 s─▶ free
+//! free ──▶ next ──allocate──▶ in use ──release──▶ quarantine ──5 s──▶ free
+//!                                └────set_aside──▶ quarantine ──60 s─▶ free
+//! noted by the process before ──rest_noted──▶ doubtful ──60 s──▶ free
 //! ```
 //! A pair on which nothing came in its call rests as long, but after a second it gives way when no other is left: what has not come by
 //! then hardly comes, and a very short call should not keep two pairs from others for seconds.
+//!
+//! Far ends of calls that a killed process did not keep speak on, to ports of which nobody knows. So those that are in use, and those
+//! that will be soon, are written down ahead ([`PortPool::note`]): whoever begins anew lets them rest, and they give way only when no
+//! other is left.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
@@ -16,12 +21,19 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::command::PortPair;
-use crate::limits::{QUARANTINE, QUIET_REST, SET_ASIDE};
+use crate::limits::{DOUBTFUL_REST, PAIRS_AHEAD, QUARANTINE, QUIET_REST, SET_ASIDE};
 
 /// The pairs of a port range: free ones in random order, those in use, those at rest.
 #[derive(Clone, Debug)]
 pub struct PortPool {
     free: Vec<PortPair>,
+    /// Those that are given out next, drawn ahead so that they can be noted before any far end hears of them.
+    next: VecDeque<PortPair>,
+    ahead: usize,
+    is_noted: bool,
+    /// Those that the process before had noted and that were not claimed, the less suspicious first.
+    doubtful: VecDeque<PortPair>,
+    doubtful_until: Option<Instant>,
     in_use: BTreeSet<PortPair>,
     resting: BinaryHeap<Reverse<(Instant, PortPair)>>,
     /// Those on which nothing came, and since when they rest.
@@ -34,31 +46,35 @@ impl PortPool {
     /// Port 0 is never used.
     pub fn new(range: RangeInclusive<u16>, seed: u64) -> Self {
         let (first, last) = (u32::from(*range.start()), u32::from(*range.end()));
-        let free = (first.max(1)..last)
+        let free: Vec<PortPair> = (first.max(1)..last)
             .filter(|port| port % 2 == 0)
             .filter_map(|port| u16::try_from(port).ok().map(PortPair))
             .collect();
-        Self {
+        let mut pool = Self {
+            ahead: (free.len() / 4).clamp(1, PAIRS_AHEAD),
             free,
+            next: VecDeque::new(),
+            is_noted: true,
+            doubtful: VecDeque::new(),
+            doubtful_until: None,
             in_use: BTreeSet::new(),
             resting: BinaryHeap::new(),
             quiet: VecDeque::new(),
             order: StdRng::seed_from_u64(seed),
-        }
+        };
+        pool.draw();
+        pool
     }
 
     /// Takes a free pair; `None` when all are in use or at rest (SIP answers 503).
     pub fn allocate(&mut self, now: Instant) -> Option<PortPair> {
         self.wake(now);
-        let pair = if self.free.is_empty() {
-            let (since, pair) = *self.quiet.front()?;
-            if now < since + QUIET_REST {
-                return None;
-            }
-            self.quiet.pop_front();
-            pair
-        } else {
-            self.free.swap_remove(self.order.random_range(0..self.free.len()))
+        if self.next.len() <= self.ahead / 2 {
+            self.draw();
+        }
+        let pair = match self.next.pop_front() {
+            Some(pair) => pair,
+            None => self.give_way(now)?,
         };
         self.in_use.insert(pair);
         Some(pair)
@@ -67,9 +83,42 @@ impl PortPool {
     /// Takes this pair, which was in use before a restart; whether it is free.
     pub fn claim(&mut self, now: Instant, pair: PortPair) -> bool {
         self.wake(now);
-        let Some(place) = self.free.iter().position(|free| *free == pair) else { return false };
-        self.free.swap_remove(place);
+        let is_it = |free: &PortPair| *free == pair;
+        // Nearly all that are claimed had been noted.
+        if let Some(place) = self.doubtful.iter().position(is_it) {
+            self.doubtful.swap_remove_back(place);
+        } else if let Some(place) = self.next.iter().position(is_it) {
+            self.next.remove(place);
+        } else if let Some(place) = self.free.iter().position(is_it) {
+            self.free.swap_remove(place);
+        } else {
+            return false;
+        }
         self.in_use.insert(pair)
+    }
+
+    /// The pairs that a far end may speak to now or soon, to be written down: those that are given out next first, since nobody may
+    /// have heard of them. `None`: what was noted last still holds. Half of [`PAIRS_AHEAD`] are left when it does not any more.
+    pub fn note(&mut self) -> Option<Vec<PortPair>> {
+        if self.is_noted {
+            return None;
+        }
+        self.is_noted = true;
+        let resting = self.resting.iter().map(|Reverse((_, pair))| pair);
+        let quiet = self.quiet.iter().map(|(_, pair)| pair);
+        let others = self.doubtful.iter().chain(quiet).chain(resting).chain(&self.in_use);
+        Some(self.next.iter().chain(others).copied().collect())
+    }
+
+    /// Lets pairs rest that the process before had noted, for [`DOUBTFUL_REST`], if nobody claims them. For a pool of which no
+    /// pair was given out.
+    pub fn rest_noted(&mut self, now: Instant, noted: &[PortPair]) {
+        self.free.extend(self.next.drain(..));
+        let mut doubtful: BTreeSet<PortPair> = noted.iter().copied().collect();
+        let known: BTreeSet<PortPair> = self.free.extract_if(.., |pair| doubtful.contains(pair)).collect();
+        self.doubtful.extend(noted.iter().filter(|pair| known.contains(pair) && doubtful.remove(pair)));
+        self.doubtful_until = Some(now + DOUBTFUL_REST);
+        self.draw();
     }
 
     /// Gives a pair back; it is free again after [`QUARANTINE`]. A pair not in use is ignored.
@@ -96,7 +145,23 @@ impl PortPool {
 
     /// How many pairs the pool has in all.
     pub fn capacity(&self) -> usize {
-        self.free.len() + self.in_use.len() + self.resting.len() + self.quiet.len()
+        let free = self.free.len() + self.next.len() + self.doubtful.len();
+        free + self.in_use.len() + self.resting.len() + self.quiet.len()
+    }
+
+    /// Draws those that are given out next.
+    fn draw(&mut self) {
+        while self.next.len() < self.ahead && !self.free.is_empty() {
+            let place = self.order.random_range(0..self.free.len());
+            self.next.push_back(self.free.swap_remove(place));
+            self.is_noted = false;
+        }
+    }
+
+    /// A pair that should have rested longer.
+    fn give_way(&mut self, now: Instant) -> Option<PortPair> {
+        let quiet = self.quiet.pop_front_if(|(since, _)| now >= *since + QUIET_REST);
+        quiet.map(|(_, pair)| pair).or_else(|| self.doubtful.pop_front())
     }
 
     fn rest(&mut self, until: Instant, pair: PortPair) {
@@ -106,6 +171,9 @@ impl PortPool {
     }
 
     fn wake(&mut self, now: Instant) {
+        if self.doubtful_until.take_if(|until| *until <= now).is_some() {
+            self.free.extend(self.doubtful.drain(..));
+        }
         while let Some(&Reverse((until, pair))) = self.resting.peek() {
             if until > now {
                 break;
@@ -199,6 +267,56 @@ mod tests {
         }
         assert_eq!((pool.in_use(), pool.capacity()), (1, 2));
         assert_eq!((pool.allocate(now), pool.allocate(now)), (Some(PortPair(20_000)), None));
+    }
+
+    #[test]
+    fn what_may_be_spoken_to_was_noted_before() {
+        let now = beginning();
+        let mut pool = PortPool::new(20_000..=23_999, 1);
+        let mut noted: BTreeSet<PortPair> = pool.note().unwrap().into_iter().collect();
+        assert_eq!(pool.note(), None);
+        let mut notes = 0;
+        for _ in 0..pool.capacity() {
+            let pair = pool.allocate(now).unwrap();
+            assert!(noted.contains(&pair), "{pair:?} was given out before it was noted");
+            // The note is written down a while later: as many calls may be made meanwhile.
+            if pool.next.len() == pool.ahead / 2 + 100
+                && let Some(note) = pool.note()
+            {
+                assert!(pool.in_use.iter().all(|pair| note.contains(pair)));
+                noted = note.into_iter().collect();
+                notes += 1;
+            }
+        }
+        assert!((4..=10).contains(&notes), "{notes} notes of {} pairs", pool.capacity());
+    }
+
+    #[test]
+    fn what_was_noted_rests_after_a_restart_unless_it_is_claimed() {
+        let now = beginning();
+        let range = 20_000..=20_199;
+        let mut before = PortPool::new(range.clone(), 1);
+        let used: Vec<PortPair> = (0..10).map(|_| before.allocate(now).unwrap()).collect();
+        let noted = before.note().unwrap();
+
+        let mut pool = PortPool::new(range, 2);
+        pool.rest_noted(now, &noted);
+        pool.rest_noted(now, &[noted.as_slice(), &[PortPair(9), PortPair(20_001)]].concat());
+        assert_eq!(pool.capacity(), 100);
+        assert!(pool.claim(now, used[0]) && !pool.claim(now, used[0]));
+        let others = pool.capacity() - noted.len();
+        for _ in 0..others {
+            let pair = pool.allocate(now).unwrap();
+            assert!(!noted.contains(&pair), "{pair:?} should rest");
+        }
+        // When no other is left those give way first of which nobody had heard.
+        let first = pool.allocate(now).unwrap();
+        assert!(noted.contains(&first) && !used.contains(&first));
+        assert!(pool.note().unwrap().contains(&used[1]), "they rest after the next crash, too");
+        pool.release(now, first);
+        let later = now + DOUBTFUL_REST;
+        let left = std::iter::from_fn(|| pool.allocate(later)).count();
+        assert_eq!((left, pool.in_use()), (noted.len() - 1, 100));
     }
 
     #[test]

@@ -102,7 +102,8 @@ impl Lab {
             | Kept::Completion(_)
             | Kept::CompletionOver(_)
             | Kept::CallOver(_)
-            | Kept::Numbers(_) => None,
+            | Kept::Numbers(_)
+            | Kept::Ports(_) => None,
         });
         let calls: Vec<KeptCall> = calls.collect();
         self.switched(|switch, out| {
@@ -118,22 +119,25 @@ impl Lab {
             (Kept::Completion(kept), Kept::CompletionOver(over)) => kept.id == *over,
             (Kept::Call(kept), Kept::Call(changed)) => kept.id == changed.id,
             (Kept::Call(kept), Kept::CallOver(over)) => kept.id == *over,
-            (Kept::Numbers(_), Kept::Numbers(_)) => true,
+            (Kept::Numbers(_), Kept::Numbers(_)) | (Kept::Ports(_), Kept::Ports(_)) => true,
             (
                 Kept::Forwarding { .. }
                 | Kept::Completion(_)
                 | Kept::CompletionOver(_)
                 | Kept::Call(_)
                 | Kept::CallOver(_)
-                | Kept::Numbers(_),
+                | Kept::Numbers(_)
+                | Kept::Ports(_),
                 _,
             ) => false,
         };
         self.kept.retain(|kept| !is_same(kept));
         match change {
-            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::Call(_) | Kept::Numbers(_) => {
-                self.kept.push(change);
-            }
+            Kept::Forwarding { .. }
+            | Kept::Completion(_)
+            | Kept::Call(_)
+            | Kept::Numbers(_)
+            | Kept::Ports(_) => self.kept.push(change),
             Kept::CompletionOver(_) | Kept::CallOver(_) => {}
         }
     }

@@ -147,7 +147,7 @@ impl Switch {
         if !self.keeping.is_on {
             return;
         }
-        self.number_ahead(out);
+        self.keep_ahead(out);
         let Some(call) = self.calls.get(&id) else { return };
         if !call.is_alive() {
             if self.keeping.kept.remove(&id) {
@@ -160,12 +160,16 @@ impl Switch {
         }
     }
 
-    /// Writes numbers off well before they are given out: by then that has been stored.
-    pub(super) fn number_ahead(&mut self, out: &mut Outbox) {
-        if self.keeping.is_on && self.last_call + NUMBERS / 2 > self.keeping.numbered {
+    /// Writes numbers and ports off well before they are given out: by then that has been stored.
+    pub(super) fn keep_ahead(&mut self, out: &mut Outbox) {
+        if !self.keeping.is_on {
+            return;
+        }
+        if self.last_call + NUMBERS / 2 > self.keeping.numbered {
             self.keeping.numbered = self.last_call + NUMBERS;
             out.store.push(Kept::Numbers(self.keeping.numbered));
         }
+        out.store.extend(self.media.note_ports().map(Kept::Ports));
     }
 
     /// Keeps what has settled.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_media::PortPair;
 use trunkline_sip::outbox::CompletionOffer;
 
 use super::Switch;
@@ -33,6 +34,8 @@ pub enum Kept {
     CallOver(CallId),
     /// Calls may have been given numbers up to this one.
     Numbers(u64),
+    /// Far ends may speak to these ports, or soon will: in place of those that were kept before.
+    Ports(Vec<PortPair>),
 }
 
 /// A call that is to be completed when its destination is free.
@@ -78,6 +81,7 @@ impl Switch {
                 }
                 Kept::Completion(completion) => self.restore_completion(completion, &mut resumed),
                 Kept::Numbers(last) => self.last_call = self.last_call.max(last),
+                Kept::Ports(ports) => self.media.rest_noted(self.now, &ports),
                 // Calls need the legs of the agents: `recover` takes them back.
                 Kept::CompletionOver(_) | Kept::Call(_) | Kept::CallOver(_) => {}
             }

@@ -153,6 +153,16 @@ impl MediaPlane {
         Some(ports)
     }
 
+    /// The ports that far ends may speak to now or soon, where they are not the ones that were said last.
+    pub(super) fn note_ports(&mut self) -> Option<Vec<PortPair>> {
+        self.pool.note()
+    }
+
+    /// Lets ports rest that far ends may speak to since before a restart, unless they are opened again.
+    pub(super) fn rest_noted(&mut self, now: Instant, ports: &[PortPair]) {
+        self.pool.rest_noted(now, ports);
+    }
+
     /// Opens a leg at the ports that it had before a restart; whether they are free.
     #[expect(clippy::too_many_arguments, reason = "each is one fact of the leg")]
     pub(super) fn reopen(

@@ -72,7 +72,7 @@ impl Switch {
         for leg in dialogs.iter().filter(|leg| !self.legs.contains_key(leg)) {
             out.sip.push(Command::End(*leg, Some(CANNOT_GO_ON.to_owned())));
         }
-        self.number_ahead(out);
+        self.keep_ahead(out);
         self.settle(now, out);
         recovered
     }

@@ -172,6 +172,9 @@ pub(super) struct Rig {
     pub(super) counts: BTreeMap<LegId, LegStats>,
     /// Media that is over.
     /// Up to which numbers of calls are written off.
+    /// The ports that were noted last.
+    pub(super) ports: Vec<trunkline_media::PortPair>,
+    /// Media that is over.
     pub(super) numbers: u64,
     pub(super) ended: Vec<EndedMedia>,
     next_leg: u64,
@@ -199,6 +202,7 @@ impl Rig {
             open: BTreeMap::new(),
             relayed: Vec::new(),
             counts: BTreeMap::new(),
+            ports: Vec::new(),
             numbers: 0,
             ended: Vec::new(),
             next_leg: 0,
@@ -227,6 +231,7 @@ impl Rig {
             feeds: self.feeds.clone(),
             open: self.open.clone(),
             counts: self.counts.clone(),
+            ports: Vec::new(),
             numbers: 0,
             ended: Vec::new(),
             relayed: Vec::new(),
@@ -250,10 +255,12 @@ impl Rig {
                 Kept::Forwarding { .. }
                 | Kept::Completion(_)
                 | Kept::CompletionOver(_)
-                | Kept::Numbers(_) => {}
+                | Kept::Numbers(_)
+                | Kept::Ports(_) => {}
             }
         }
-        let (now, next_leg) = (self.now, self.next_leg);
+        let (now, next_leg, ports) = (self.now, self.next_leg, std::mem::take(&mut self.ports));
+        self.switch.restore([Kept::Ports(ports)]);
         *self = Self { now, next_leg, ..Self::with(setup) };
         self.switch.keep_calls();
         let (calls, dialogs) = (calls.into_values().collect(), dialogs.iter().copied().collect());
@@ -271,10 +278,14 @@ impl Rig {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);
         for kept in out.store {
-            if let Kept::Numbers(last) = kept {
-                self.numbers = last;
-            } else {
-                self.store.push(kept);
+            match kept {
+                Kept::Numbers(last) => self.numbers = last,
+                Kept::Ports(ports) => self.ports = ports,
+                Kept::Forwarding { .. }
+                | Kept::Completion(_)
+                | Kept::CompletionOver(_)
+                | Kept::Call(_)
+                | Kept::CallOver(_) => self.store.push(kept),
             }
         }
         self.ended.extend(out.ended);

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use trunkline_media::PortPair;
 use trunkline_sip::outbox::CompletionOffer;
 
 use crate::switch::{CompletionId, ForwardEntry, ForwardMode, Kept, KeptCompletion, KeptElsewhere};
@@ -28,6 +29,10 @@ CREATE TABLE IF NOT EXISTS completion (
 CREATE TABLE IF NOT EXISTS numbers (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     calls INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS ports (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    rtp BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS completion_elsewhere (
     id INTEGER PRIMARY KEY,
@@ -74,6 +79,12 @@ pub(super) fn write(
                 .prepare_cached("INSERT OR REPLACE INTO numbers VALUES (1, ?1)")?
                 .execute(params![last.cast_signed()])?;
         }
+        Kept::Ports(ports) => {
+            let rtp: Vec<u8> = ports.iter().flat_map(|pair| pair.rtp().to_le_bytes()).collect();
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO ports VALUES (1, ?1)")?
+                .execute(params![rtp])?;
+        }
         // Written as they stand when their turn comes, not as they follow each other.
         Kept::Call(_) | Kept::CallOver(_) => {}
     }
@@ -105,9 +116,20 @@ fn write_elsewhere(
 pub(super) fn load(connection: &Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<Vec<Kept>> {
     let last: Option<i64> = connection.query_row("SELECT max(calls) FROM numbers", [], |row| row.get(0))?;
     let mut kept: Vec<Kept> = last.map(|last| Kept::Numbers(last.cast_unsigned())).into_iter().collect();
+    kept.extend(ports(connection)?);
     kept.extend(forwardings(connection)?);
     kept.extend(completions(connection, now, unix_now)?);
     Ok(kept)
+}
+
+fn ports(connection: &Connection) -> rusqlite::Result<Option<Kept>> {
+    let rtp: Option<Vec<u8>> =
+        connection.query_row("SELECT rtp FROM ports", [], |row| row.get(0)).optional()?;
+    let pairs = |rtp: Vec<u8>| {
+        let (pairs, _) = rtp.as_chunks();
+        Kept::Ports(pairs.iter().map(|rtp| PortPair(u16::from_le_bytes(*rtp))).collect())
+    };
+    Ok(rtp.map(pairs))
 }
 
 fn completions(connection: &Connection, now: Instant, unix_now: Duration) -> rusqlite::Result<Vec<Kept>> {
@@ -266,6 +288,17 @@ mod tests {
             put(&connection, &Kept::Numbers(last));
         }
         assert_eq!(read(&connection), [Kept::Numbers(100_007)]);
+    }
+
+    #[test]
+    fn the_last_ports_come_back() {
+        let connection = memory();
+        assert!(read(&connection).is_empty());
+        let ports = |ports: &[u16]| Kept::Ports(ports.iter().copied().map(PortPair).collect());
+        for noted in [ports(&[20_000, 20_002]), ports(&[65_534, 2, 20_002])] {
+            put(&connection, &noted);
+            assert_eq!(read(&connection), [noted]);
+        }
     }
 
     fn forwarding(line: &str, modes: &[ForwardMode], rings: u32) -> Kept {

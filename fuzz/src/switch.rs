@@ -600,6 +600,7 @@ impl World {
                     | Command::Notify(..)
                     | Command::Enclose(..)
                     | Command::Identify(..)
+                    | Command::Probe(..)
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)

@@ -210,6 +210,9 @@ impl Agent {
             Command::UserToUser(id, data) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.user_to_user(now, data, endpoint, out));
             }
+            Command::Probe(id) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.probe(now, endpoint, out));
+            }
             Command::AnswerSubscribe(id, status) => self.answer_subscribe(now, id, status, out),
             Command::NotifySubscriber(id, document, is_last) => {
                 self.notify_subscriber(now, id, *document, is_last, out);

@@ -731,6 +731,10 @@ pub enum Command {
     Unsubscribe(UsageId),
     /// Send a MESSAGE.
     Message(UsageId, Box<OutgoingMessage>),
+    /// Ask the far end of an answered leg whether it still has the session, by a request that changes nothing: UPDATE where it
+    /// takes that (RFC 3311), else re-INVITE with the same description. 481, 408 or silence ends the leg, whatever else is
+    /// answered proves it. Where an offer is under way nothing is sent: it tells as much.
+    Probe(LegId),
     /// End the leg however its state demands: CANCEL, final response or BYE. The Reason header's value, if any.
     End(LegId, Option<String>),
 }
@@ -764,6 +768,7 @@ impl Command {
             | Self::Focus(leg, _)
             | Self::Digit(leg, _, _)
             | Self::UserToUser(leg, _)
+            | Self::Probe(leg)
             | Self::End(leg, _) => Subject::Leg(*leg),
         }
     }
@@ -791,6 +796,7 @@ impl Command {
             | Self::AnswerSubscribe(..)
             | Self::NotifySubscriber(..)
             | Self::Unsubscribe(_)
+            | Self::Probe(_)
             | Self::End(..) => None,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline::demo::{OnInvite, Status};
-use trunkline::switch::{CallView, Operation, SrtpSuite};
+use trunkline::switch::{CallState, CallView, Operation, SrtpSuite};
 use trunkline_sip::sdp::Crypto;
 use trunkline_tests::{Lab, Plan, number_in_environment, run_seeds, seeds};
 
@@ -125,6 +125,46 @@ fn a_phone_behind_a_translator_and_one_of_another_worker_go_on() {
     lab.run_ms(500);
     lab.expect_talk("alice", "bob");
     lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_call_that_was_hung_up_before_that_was_stored_is_soon_gone() {
+    for (seed, hangs_up) in [(15, "alice"), (16, "bob")] {
+        let mut lab = connected(seed);
+        let stored = lab.stored();
+        lab.hang_up(hangs_up);
+        lab.run_ms(200);
+        lab.restart_from(stored);
+        let up = |lab: &Lab| lab.calls("crm").iter().filter(|call| call.state != CallState::Idle).count();
+        lab.run_ms(1_500);
+        assert_eq!(up(&lab), 2, "nobody knows better");
+        lab.run_ms(1_000);
+        assert_eq!(up(&lab), 0, "{:?}", lab.calls("crm"));
+        lab.nothing_left();
+    }
+}
+
+#[test]
+fn who_says_nothing_is_asked_and_keeps_the_call() {
+    let mut lab = Lab::registered(18, &["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    for phone in ["alice", "bob"] {
+        lab.phone(phone).script.speaks = false;
+    }
+    lab.run_ms(KEPT_MS);
+    lab.restart();
+    let before = seen(&lab);
+    lab.expect_ladder("");
+    lab.run(Duration::from_secs(10));
+    assert_eq!(seen(&lab), before);
+    let asked = |lab: &mut Lab, phone| -> u32 {
+        ["UPDATE", "INVITE"].into_iter().map(|word| lab.ladder().count("engine", phone, word)).sum()
+    };
+    assert_eq!([asked(&mut lab, "alice"), asked(&mut lab, "bob")], [1, 1]);
+    lab.hang_up("alice");
+    lab.run_ms(500);
+    assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
     lab.nothing_left();
 }
 

@@ -1,6 +1,6 @@
 //! The engine of a lab: how it is made, and how it is killed and made again with what its store holds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +12,8 @@ use trunkline_media::{Destinations, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
 use trunkline_sip::admission::Admission;
 use trunkline_sip::auth::Challenger;
+use trunkline_sip::dialog::KeptDialog;
+use trunkline_sip::ids::LegId;
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::transport::Transport;
 
@@ -57,7 +59,25 @@ impl Engine {
     }
 }
 
+/// What the store of a lab holds at one moment.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    kept: Vec<Kept>,
+    dialogs: BTreeMap<LegId, KeptDialog>,
+}
+
 impl Lab {
+    /// What the store holds, registrations apart.
+    pub fn stored(&self) -> Stored {
+        Stored { kept: self.kept.clone(), dialogs: self.dialogs.clone() }
+    }
+
+    /// The same as [`Self::restart`], where nothing was stored of what happened since then.
+    pub fn restart_from(&mut self, stored: Stored) {
+        (self.kept, self.dialogs) = (stored.kept, stored.dialogs);
+        self.restart();
+    }
+
     /// The engine is killed and started again. Subscriptions, calls that are not answered and what was on its way inside of
     /// it are gone; registrations by UDP, calls that are up and what else was kept are there. Nobody is told; applications
     /// begin anew.

@@ -26,6 +26,7 @@ use std::sync::LazyLock;
 use std::time::Instant;
 
 pub use drive::Tally;
+pub use engine::Stored;
 pub use lab::{Lab, password_of};
 pub use plan::Plan;
 pub use seeds::{number_in_environment, run_seeds, seeds};

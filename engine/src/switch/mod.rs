@@ -304,7 +304,7 @@ impl Switch {
                 self.generated(generation, cancelled, out);
             }
             MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
-            MediaEvent::Latched { .. } => {}
+            MediaEvent::Latched { leg, .. } => self.spoke(LegId(leg.0)),
         }
         self.settle(now, out);
     }
@@ -333,6 +333,7 @@ impl Switch {
                 Timer::Park => self.remind(now, call, out),
                 Timer::Confirmation => self.confirmation_over(now, call, out),
                 Timer::Pause => self.pause_over(call, out),
+                Timer::Probe => self.probe(call, out),
             }
             self.settle(now, out);
         }

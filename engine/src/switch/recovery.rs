@@ -2,18 +2,21 @@
 //!
 //! ```text
 //!  start: the agents have their legs back ──▶ recover ──▶ calls, handles, ports, Open, Remote, Feed
-//!                                                └ a leg of no whole conversation ──▶ End (BYE)
+//!                     │                          └ a leg of no whole conversation ──▶ End (BYE)
+//!                     └ 2 s ──▶ a station that says nothing ──▶ Probe ── 481, 408 or silence ──▶ its call is over
 //! ```
 //!
 //! - A conversation comes back whole or not at all. What is more than two parties who talk or hold, or one who is parked, is
 //!   ended: conferences, consultations, calls on their way, media that is keyed by DTLS.
 //! - Keys of SRTP are not kept, and no index may be sealed twice: a far end that knows keys in descriptions is offered a
 //!   fresh one by re-INVITE, and hears nothing before its answer.
+//! - Who hung up within the last moment before, or while nobody was there, does not know the call any more: a station that is not
+//!   heard is asked.
 //! - Every application has begun anew as well: handles are given out as for calls that nobody made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_sip::LegId;
@@ -25,7 +28,7 @@ use super::call::Call;
 use super::call_state::DisconnectMode;
 use super::ice::IceSession;
 use super::ids::CallId;
-use super::keeping::{KeptCall, is_stable};
+use super::keeping::{KeptCall, KeptLeg, is_stable};
 use super::kept::Kept;
 use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
@@ -36,8 +39,26 @@ use super::session;
 use super::setup::LineKind;
 use super::timers::Timer;
 
+/// How long stations that were taken back have to be heard before they are asked whether they have the call.
+pub(super) const PROBE_AFTER: Duration = Duration::from_secs(2);
+
+/// How much later each of them is asked than the one before: all at once would be a storm.
+const PROBE_PAUSE: Duration = Duration::from_millis(2);
+
 /// The Reason of a BYE for what cannot go on (Q.850: temporary failure).
 const CANNOT_GO_ON: &str = "Q.850;cause=41";
+
+/// One side of a conversation, whose descriptions were read.
+struct Side<'a> {
+    kept: &'a KeptCall,
+    leg: Option<DescribedLeg<'a>>,
+}
+
+struct DescribedLeg<'a> {
+    kept: &'a KeptLeg,
+    theirs: Box<SessionDescription>,
+    ours: Box<SessionDescription>,
+}
 
 impl Switch {
     /// Takes back the calls that were kept, before the first input; the agents have taken back `dialogs`. Legs of no whole
@@ -87,20 +108,22 @@ impl Switch {
         }
     }
 
-    /// Whether the line is there as it was, the leg is an agent's, and its descriptions can be read.
-    fn is_recoverable(&self, kept: &KeptCall, dialogs: &BTreeSet<LegId>) -> bool {
-        let Some(line) = self.lines.get(&kept.line) else { return false };
+    /// What was kept, if the line is there as it was, the leg is an agent's, and its descriptions can be read.
+    fn side<'a>(&self, kept: &'a KeptCall, dialogs: &BTreeSet<LegId>) -> Option<Side<'a>> {
+        let line = self.lines.get(&kept.line)?;
         // Who is parked has no other side.
-        is_stable(kept.state)
+        let is_whole = is_stable(kept.state)
             && kept.peer.is_some() != kept.park.is_some()
-            && !self.calls.contains_key(&kept.id)
-            && match &kept.leg {
-                Some(leg) => {
-                    let is_described = [&leg.theirs, &leg.ours].into_iter().all(|text| read(text).is_some());
-                    is_described && dialogs.contains(&leg.id) && !self.legs.contains_key(&leg.id)
-                }
-                None => line.kind == LineKind::Local,
+            && !self.calls.contains_key(&kept.id);
+        let leg = match &kept.leg {
+            Some(leg) if dialogs.contains(&leg.id) && !self.legs.contains_key(&leg.id) => {
+                let (theirs, ours) = (read(&leg.theirs)?, read(&leg.ours)?);
+                Some(DescribedLeg { kept: leg, theirs, ours })
             }
+            None if line.kind == LineKind::Local => None,
+            Some(_) | None => return None,
+        };
+        is_whole.then_some(Side { kept, leg })
     }
 
     /// Takes back a conversation, or who is parked; whether it is whole.
@@ -111,28 +134,29 @@ impl Switch {
         dialogs: &BTreeSet<LegId>,
         out: &mut Outbox,
     ) -> bool {
-        let is_whole = !sides.is_empty() && sides.iter().all(|side| self.is_recoverable(side, dialogs));
-        if !is_whole || !self.reopen(now, sides, out) {
+        let sides: Option<Vec<Side<'_>>> = sides.iter().map(|kept| self.side(kept, dialogs)).collect();
+        let Some(sides) = sides.filter(|sides| !sides.is_empty() && self.reopen(now, sides, out)) else {
             return false;
-        }
-        sides.iter().for_each(|side| self.take_back(now, side, out));
+        };
+        sides.into_iter().for_each(|side| self.take_back(now, side, out));
         true
     }
 
     /// Opens the ports of both sides again; whether all of them could be had.
-    fn reopen(&mut self, now: Instant, sides: &[&KeptCall], out: &mut Outbox) -> bool {
+    fn reopen(&mut self, now: Instant, sides: &[Side<'_>], out: &mut Outbox) -> bool {
         let mut opened = Vec::new();
         let mut is_whole = true;
         for side in sides {
-            let worker = sides[0].media_worker % self.setup.media.workers.max(1);
-            if let Some(leg) = &side.leg {
-                let peer = session::family(read(&leg.theirs).as_deref(), leg.signalling);
+            let worker = sides[0].kept.media_worker % self.setup.media.workers.max(1);
+            if let Some(DescribedLeg { kept: leg, theirs, .. }) = &side.leg {
+                let peer = session::family(Some(theirs), leg.signalling);
                 let setup = &self.setup.media;
                 let is_open = self.media.reopen(now, leg.id, worker, leg.ports, peer, setup, out);
                 opened.extend(is_open.then_some(leg.id));
                 is_whole &= is_open;
             }
-            is_whole &= side.park.as_ref().is_none_or(|park| self.claim_again(now, side.id, park));
+            let park = side.kept.park.as_ref();
+            is_whole &= park.is_none_or(|park| self.claim_again(now, side.kept.id, park));
         }
         if !is_whole {
             opened.into_iter().for_each(|leg| self.media.close(leg, None, out));
@@ -140,12 +164,13 @@ impl Switch {
         is_whole
     }
 
-    fn take_back(&mut self, now: Instant, kept: &KeptCall, out: &mut Outbox) {
+    fn take_back(&mut self, now: Instant, side: Side<'_>, out: &mut Outbox) {
+        let Side { kept, leg } = side;
         let Some(line) = self.lines.get(&kept.line) else { return };
         let (address, kind, srtp) = (Arc::clone(&line.address), line.kind, line.srtp);
-        if let Some(leg) = &kept.leg {
+        if let Some(DescribedLeg { kept: leg, theirs, ours }) = leg {
             let mut entry = Leg::new(leg.id, kept.id, LegPhase::Up, leg.signalling);
-            (entry.theirs, entry.ours) = (read(&leg.theirs), read(&leg.ours));
+            (entry.theirs, entry.ours) = (Some(theirs), Some(ours));
             let ice = leg.ice.clone().zip(entry.ours.as_deref_mut());
             entry.ice = ice.map(|(ice, ours)| IceSession::restored(ice, ours));
             let seal = leg.seal.as_ref();
@@ -186,10 +211,31 @@ impl Switch {
         if let Some(park) = &kept.park {
             self.put_again(now, kept.id, park, out);
         }
+        if kept.leg.is_some() {
+            let turn = u32::try_from(self.keeping.kept.len()).unwrap_or(u32::MAX);
+            self.timers.start(kept.id, Timer::Probe, now + PROBE_AFTER + PROBE_PAUSE * turn);
+        }
         self.keeping.kept.insert(kept.id);
         let is_owned = self.calls.get(&kept.id).is_some_and(Call::is_owned);
         if !is_owned && !self.is_controlled_elsewhere(kept.id) {
             self.timers.start(kept.id, Timer::Orphan, now + self.setup.orphans_after);
+        }
+    }
+
+    /// A station speaks.
+    pub(super) fn spoke(&mut self, leg: LegId) {
+        if let Some(entry) = self.legs.get(&leg) {
+            self.timers.stop(entry.call, Timer::Probe);
+        }
+    }
+
+    /// A station that was taken back says nothing: perhaps it does not know the call any more.
+    pub(super) fn probe(&self, id: CallId, out: &mut Outbox) {
+        let leg = self.calls.get(&id).filter(|call| call.is_alive()).and_then(|call| call.leg);
+        if let Some(leg) = leg
+            && self.legs.get(&leg).is_some_and(Leg::is_up)
+        {
+            out.sip.push(Command::Probe(leg));
         }
     }
 

@@ -170,12 +170,11 @@ pub(super) struct Rig {
     pub(super) relayed: Vec<MediaCommand>,
     /// What the relay says of a leg when it closes.
     pub(super) counts: BTreeMap<LegId, LegStats>,
-    /// Media that is over.
     /// Up to which numbers of calls are written off.
+    pub(super) numbers: u64,
     /// The ports that were noted last.
     pub(super) ports: Vec<trunkline_media::PortPair>,
     /// Media that is over.
-    pub(super) numbers: u64,
     pub(super) ended: Vec<EndedMedia>,
     next_leg: u64,
     next_request: u32,
@@ -202,8 +201,8 @@ impl Rig {
             open: BTreeMap::new(),
             relayed: Vec::new(),
             counts: BTreeMap::new(),
-            ports: Vec::new(),
             numbers: 0,
+            ports: Vec::new(),
             ended: Vec::new(),
             next_leg: 0,
             next_request: 0,
@@ -231,8 +230,8 @@ impl Rig {
             feeds: self.feeds.clone(),
             open: self.open.clone(),
             counts: self.counts.clone(),
-            ports: Vec::new(),
             numbers: 0,
+            ports: Vec::new(),
             ended: Vec::new(),
             relayed: Vec::new(),
             next_leg: self.next_leg,
@@ -260,8 +259,8 @@ impl Rig {
             }
         }
         let (now, next_leg, ports) = (self.now, self.next_leg, std::mem::take(&mut self.ports));
-        self.switch.restore([Kept::Ports(ports)]);
         *self = Self { now, next_leg, ..Self::with(setup) };
+        self.switch.restore([Kept::Ports(ports)]);
         self.switch.keep_calls();
         let (calls, dialogs) = (calls.into_values().collect(), dialogs.iter().copied().collect());
         let mut out = Outbox::default();
@@ -489,6 +488,7 @@ impl Rig {
                 Command::Subscribe(..) => "subscribe".to_owned(),
                 Command::Unsubscribe(_) => "unsubscribe".to_owned(),
                 Command::Message(..) => "message".to_owned(),
+                Command::Probe(..) => "probe".to_owned(),
                 Command::End(..) => "end".to_owned(),
             };
             said.push(format!("{text} {subject}"));

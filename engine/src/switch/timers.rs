@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Park,
     /// The confirmation tone of a feature code was heard.
     Confirmation,
+    /// Nothing was heard of a station that was taken back ([`super::recovery::PROBE_AFTER`]).
+    Probe,
     /// A pause between the digits of a dialled address is over ([`super::suffix::PAUSE`]).
     Pause,
 }

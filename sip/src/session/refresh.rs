@@ -217,6 +217,14 @@ impl Leg {
         }
     }
 
+    /// Asks whether the session is still there, unless something is under way that tells as much.
+    pub(crate) fn probe(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+        let is_idle = matches!(self.exchange, Exchange::Stable) && self.unacknowledged.is_empty();
+        if matches!(self.stage, Stage::Established) && is_idle {
+            self.refresh(now, endpoint, out);
+        }
+    }
+
     fn postpone_refresh(&mut self, now: Instant) {
         if let Some(timer) = &mut self.timer {
             timer.refresh_at = now + RETRY;
@@ -224,8 +232,7 @@ impl Leg {
     }
 
     fn refresh(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
-        // A 2xx puts this timer in the place of another; until then it is not tried again.
-        let interval_s = self.timer.map_or(MIN_SE_S, |timer| timer.interval_s);
+        // A 2xx puts another timer in the place of this one; until then it is not tried again.
         if let Some(timer) = &mut self.timer {
             timer.refresh_at = timer.expires_at;
         }
@@ -237,9 +244,10 @@ impl Leg {
             .request(dialog, method, cseq, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))
             .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, SUPPORTED)
-            .header(HeaderName::SessionExpires, (interval_s, ";refresher=uac"))
-            .header(HeaderName::MinSe, MIN_SE_S);
+            .header(HeaderName::Supported, SUPPORTED);
+        if let Some(timer) = &self.timer {
+            request = timer.repeat(request);
+        }
         if let Some((name, value)) = authorization {
             request = request.header(name, value);
         }

@@ -116,6 +116,7 @@ impl World {
                     | Command::Notify(..)
                     | Command::Enclose(..)
                     | Command::Identify(..)
+                    | Command::Probe(..)
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)

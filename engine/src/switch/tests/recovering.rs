@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Event, Peer};
+use trunkline_sip::outbox::{CauseKind, Event, Peer};
 
 use crate::switch::keeping::{KEEP_AFTER, NUMBERS};
+use crate::switch::recovery::PROBE_AFTER;
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp_at};
 use crate::switch::*;
 
@@ -47,6 +48,49 @@ fn who_talks_goes_on_talking_and_either_side_hangs_up() {
         assert_eq!(rig.store, [Kept::CallOver(CallId(1)), Kept::CallOver(CallId(2))]);
         rig.assert_quiet();
     }
+}
+
+#[test]
+fn a_station_that_is_not_heard_is_asked_whether_it_has_the_call() {
+    let (mut rig, caller, station) = talking();
+    rig.restart(&[caller, station]);
+    let (leg, source) = (trunkline_media::LegId(caller.0), "10.0.0.9:4000".parse().unwrap());
+    rig.tell_media(trunkline_media::Event::Latched { leg, source });
+    rig.pass(PROBE_AFTER * 2);
+    assert_eq!(rig.commands(), [format!("probe {station}")], "who was heard is not asked");
+    rig.pass(PROBE_AFTER * 10);
+    assert!(rig.commands().is_empty(), "nor anybody twice");
+    rig.end(station, CauseKind::Lost);
+    assert_eq!(rig.commands(), [format!("end {caller}")]);
+    rig.assert_quiet();
+
+    let (mut rig, caller, station) = talking();
+    rig.restart(&[caller, station]);
+    rig.hang_up(caller);
+    rig.commands();
+    rig.pass(PROBE_AFTER * 2);
+    assert!(rig.commands().is_empty(), "nobody is asked about a call that is over");
+    rig.assert_quiet();
+}
+
+#[test]
+fn ports_of_calls_that_are_forgotten_are_given_to_nobody_for_a_while() {
+    let (mut rig, caller, station) = talking();
+    let forgotten = [rig.open[&caller].1, rig.open[&station].1];
+    rig.restart(&[]);
+    assert!(
+        rig.ports.iter().filter(|ports| forgotten.contains(ports)).count() == 2,
+        "nor after another crash"
+    );
+    let media = rig::setup().media;
+    let mut out = Outbox::default();
+    let given: Vec<_> = (1_000..1_030)
+        .map(|leg| {
+            let peer = std::net::Ipv4Addr::LOCALHOST.into();
+            rig.switch.media.open(rig.now, LegId(leg), 0, peer, &media, &mut out).unwrap()
+        })
+        .collect();
+    assert!(forgotten.iter().all(|ports| !given.contains(ports)), "{given:?}");
 }
 
 #[test]
@@ -99,6 +143,8 @@ fn a_call_that_nobody_could_end_is_dropped_after_a_while() {
     setup.apps.remove(0);
     rig.restart_with(setup, &[station]);
     assert_eq!(rig.commands(), [""; 0]);
+    rig.pass(PROBE_AFTER * 2);
+    assert_eq!(rig.commands(), [format!("probe {station}")]);
     rig.pass(rig::setup().orphans_after);
     assert_eq!(rig.commands(), [format!("end {station}")]);
 }

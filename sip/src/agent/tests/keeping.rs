@@ -139,6 +139,37 @@ fn keys_are_not_kept() {
 }
 
 #[test]
+fn a_far_end_is_asked_whether_it_has_the_session() {
+    for by in ["UPDATE", "INVITE"] {
+        let (mut network, caller, callee) = Network::connected();
+        let kept = network.kept.get_mut(&(0, caller)).expect("it is kept");
+        (kept.takes_update, kept.timer) = (by == "UPDATE", None);
+        network.restart(0);
+        network.command(0, Command::Probe(caller));
+        network.command(0, Command::Probe(caller));
+        network.run(seconds(1));
+        let answered = [format!("0 {by}"), "1 200".to_owned(), "0 ACK".to_owned()];
+        assert_eq!(network.ladder(), answered[..if by == "INVITE" { 3 } else { 2 }]);
+        assert_eq!(network.events(), [""; 0], "nobody notices");
+
+        // The far end hung up, and its engine was told, but had not stored that.
+        network.lose = Box::new(|_, _| true);
+        network.command(1, Command::End(callee, None));
+        network.run(seconds(40));
+        network.events();
+        network.lose = Box::new(|_, _| false);
+        network.ladder();
+        network.command(0, Command::Probe(caller));
+        network.run(seconds(1));
+        let ladder = network.ladder();
+        assert_eq!(network.events(), ["0 Ended Lost"], "{by}: {ladder:?}");
+        assert_eq!(ladder[..2], [format!("0 {by}"), "1 481".to_owned()]);
+        network.run(seconds(40));
+        network.expect_nothing_left();
+    }
+}
+
+#[test]
 fn a_session_that_we_refresh_is_refreshed_soon() {
     let (mut network, caller, _) = Network::connected();
     let kept = network.kept.get_mut(&(0, caller)).expect("it is kept");

@@ -233,6 +233,7 @@ impl World {
                     | Command::RefuseOffer(..)
                     | Command::Enclose(..)
                     | Command::Identify(..)
+                    | Command::Probe(..)
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)

@@ -40,9 +40,9 @@ impl Daemon {
         self.start_again();
     }
 
-    /// Starts it again on the same state, once it has ended, and waits for `ready`.
-    pub(crate) fn start_again(&mut self) {
-        self.process = serve(&self.directory);
+    /// Starts it again on the same state, once it has ended, and waits for `ready`. The process that has ended.
+    pub(crate) fn start_again(&mut self) -> Process {
+        std::mem::replace(&mut self.process, serve(&self.directory))
     }
 
     /// Everything it has logged since it was started last.

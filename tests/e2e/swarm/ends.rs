@@ -54,6 +54,18 @@ pub(crate) struct Call {
     ends: Option<Instant>,
 }
 
+impl Call {
+    /// Whether nobody is there any more.
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.stage, Stage::Over | Stage::Failed)
+    }
+
+    /// The same of one side.
+    fn is_over_for(&self, side: Side) -> bool {
+        self.is_over() || self.stage == Stage::Leaving || self.is_hung_up_on[side as usize]
+    }
+}
+
 /// One side's dialog.
 #[derive(Default, Debug)]
 struct Leg {
@@ -446,6 +458,9 @@ impl Ends {
                 if let Some(waiting) = self.waiting.get(&format!("w{number}")) {
                     self.send(side, &waiting.message);
                 }
+            }
+            ("INVITE" | "UPDATE", Some(number)) if self.calls[number].is_over_for(side) => {
+                self.send(side, &answer("481 No such call", ""));
             }
             ("INVITE", Some(_)) => self.send(side, &answer("200 OK", &description(side))),
             ("BYE", Some(number)) => {

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub(crate) use ends::{Ends, Load, Stage};
+pub(crate) use ends::{Call, Ends, Load, Stage};
 pub(crate) use media::Media;
 
 /// Where the daemon listens.

@@ -44,7 +44,7 @@ fn worker(now: Instant, codec_of: impl Fn(u16) -> (u8, Codec)) -> RelayWorker<No
             protection: Protection::Plain,
             ice: None,
         };
-        worker.command(now, Command::Remote(leg, remote), &mut out);
+        worker.command(now, Command::Remote(leg, remote.into()), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Conference(ConferenceId(1))), &mut out);
     }
     worker

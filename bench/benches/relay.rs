@@ -39,7 +39,7 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             protection: Protection::Plain,
             ice: None,
         };
-        worker.command(now, Command::Remote(leg, remote), &mut out);
+        worker.command(now, Command::Remote(leg, remote.into()), &mut out);
     }
     for n in 0..sessions * 2 {
         worker.command(now, Command::Feed(LegId(n), Feed::Leg(LegId(n ^ 1))), &mut out);

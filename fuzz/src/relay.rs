@@ -157,7 +157,7 @@ impl Call {
                 protection,
                 ice,
             };
-            call.tell(Command::Remote(leg, remote));
+            call.tell(Command::Remote(leg, remote.into()));
         }
         call.tell(Command::Feed(PLAIN_LEG, Feed::Leg(SECURED_LEG)));
         call.tell(Command::Feed(SECURED_LEG, Feed::Leg(PLAIN_LEG)));

@@ -268,10 +268,6 @@ pub struct Detection {
 
 /// What a worker is told. Applied between two batches of packets.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a queue of them is short, and a box would cost each call an allocation"
-)]
 pub enum Command {
     /// Bind the pair and make the leg. It hears nothing until it is told what.
     Open {
@@ -285,7 +281,7 @@ pub enum Command {
         silent_after: Option<Duration>,
     },
     /// Set or replace what is known of the far end; learning starts anew.
-    Remote(LegId, Remote),
+    Remote(LegId, Arc<Remote>),
     /// Set what the leg hears.
     Feed(LegId, Feed),
     /// Say digits to the far end, in place of what it hears; answered by [`Event::Generated`], also where

@@ -11,6 +11,7 @@ mod reported;
 mod secured;
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 use crate::command::{Codec, Codecs, Protection, Remote, SourcePolicy};
 use crate::destination::{Destinations, is_local_only, is_private};
@@ -114,7 +115,8 @@ struct Outbound {
 
 #[derive(Debug, Default)]
 struct Aside {
-    remote: Option<Remote>,
+    /// Shared with whoever agreed to it: nothing else of a leg is as large.
+    remote: Option<Arc<Remote>>,
     rtcp_to: Option<SocketAddr>,
     /// Where a handshake is begun: where RTP would go, whether or not the far end wants any.
     shakes_with: Option<SocketAddr>,
@@ -141,11 +143,16 @@ impl Flow {
     }
 
     /// Takes what offer/answer agreed.
-    pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote, destinations: &Destinations) {
-        let remote = Remote { rtp: remote.rtp.map(unmapped), rtcp: remote.rtcp.map(unmapped), ..*remote };
+    pub(crate) fn agree(&mut self, now_us: u64, remote: &Arc<Remote>, destinations: &Destinations) {
+        let (rtp, rtcp) = (remote.rtp.map(unmapped), remote.rtcp.map(unmapped));
+        let remote = if (rtp, rtcp) == (remote.rtp, remote.rtcp) {
+            Arc::clone(remote)
+        } else {
+            Arc::new(Remote { rtp, rtcp, ..**remote })
+        };
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
-        self.aside.sessions.agree(self.aside.remote.as_ref(), &remote);
+        self.aside.sessions.agree(self.aside.remote.as_deref(), &remote);
         self.outbound.secured = remote.protection != Protection::Plain;
         if self.outbound.secured {
             self.outbound.rewrite.close();
@@ -235,7 +242,7 @@ impl Flow {
     /// Where reports go, and by which socket; nowhere before there are keys for them.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
         let to = self.aside.rtcp_to?;
-        let rtp = [self.inbound.latch.source(), self.aside.remote.and_then(|remote| remote.rtp)];
+        let rtp = [self.inbound.latch.source(), self.aside.remote.as_ref().and_then(|remote| remote.rtp)];
         let channel = if rtp.contains(&Some(to)) { Channel::Rtp } else { Channel::Rtcp };
         let may_be_said = !self.is_secured() || self.aside.sessions.are_keyed(channel);
         may_be_said.then_some((channel, to))
@@ -254,7 +261,11 @@ impl Flow {
     /// The payload type and codec in which the relay may speak to the far end, if it may and can.
     pub(crate) fn own_codec(&self) -> Option<(u8, Codec)> {
         self.outbound.to?;
-        self.aside.remote.filter(|remote| !remote.sealed).and_then(|remote| remote.codecs.preferred())
+        self.aside
+            .remote
+            .as_ref()
+            .filter(|remote| !remote.sealed)
+            .and_then(|remote| remote.codecs.preferred())
     }
 
     /// The codec of a payload type that the far end speaks, if it is one of the relay's.
@@ -284,7 +295,7 @@ impl Flow {
 
     /// Whether the far end is expected to speak.
     pub(crate) fn is_expected_to_speak(&self) -> bool {
-        self.aside.remote.is_some_and(|remote| remote.receive)
+        self.aside.remote.as_ref().is_some_and(|remote| remote.receive)
     }
 
     /// When the far end last spoke, or 0.
@@ -344,7 +355,7 @@ impl Flow {
     /// Judges what is neither RTP nor RTCP.
     #[cold]
     fn receive_other(&mut self, packet: &[u8]) -> Other {
-        let checks = self.aside.remote.is_some_and(|remote| remote.ice.is_some());
+        let checks = self.aside.remote.as_ref().is_some_and(|remote| remote.ice.is_some());
         if checks && stun::is_stun(packet) {
             return if stun::is_keepalive(packet) { Other::Drop } else { Other::Check };
         }
@@ -389,7 +400,7 @@ impl Flow {
 
     fn find_destinations(&mut self, destinations: &Destinations) {
         let latch = &self.inbound.latch;
-        let Some(remote) = self.aside.remote else { return };
+        let Some(remote) = &self.aside.remote else { return };
         // Who checks connectivity is sent nothing before a check (RFC 8445 §12.1), or speech, came from there.
         let trusted = |to: &SocketAddr| {
             remote.ice.is_none() && destinations.permit(*to) && may_be_sent_to_unheard(*to, remote.source)
@@ -464,7 +475,7 @@ mod tests {
 
     pub(super) fn flow(remote: &Remote) -> Flow {
         let mut flow = Flow::default();
-        flow.agree(0, remote, &Destinations::default());
+        flow.agree(0, &Arc::new(*remote), &Destinations::default());
         flow
     }
 
@@ -496,7 +507,7 @@ mod tests {
     fn audio_follows_the_address_that_is_named_while_the_one_before_still_speaks() {
         let mut flow = flow(&remote("192.0.2.1:4000", "192.0.2.1:4000"));
         receive(&mut flow, "192.0.2.1:4000", &rtp(1));
-        flow.agree(0, &remote("192.0.2.1:5000", "192.0.2.1:5000"), &Destinations::default());
+        flow.agree(0, &remote("192.0.2.1:5000", "192.0.2.1:5000").into(), &Destinations::default());
         assert!(matches!(receive(&mut flow, "192.0.2.1:4000", &rtp(2)), Verdict::Rtp { .. }), "under way");
         assert_eq!(goes_to(&mut flow), Some(at("192.0.2.1:5000")));
         assert_eq!(flow.rtcp_to(), Some((Channel::Rtp, at("192.0.2.1:5000"))));

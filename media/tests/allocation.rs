@@ -1,4 +1,4 @@
-//! Relaying a packet allocates nothing.
+//! Relaying a packet allocates nothing, and a leg holds little.
 
 mod common;
 
@@ -28,7 +28,7 @@ fn no_packet_allocates() {
         let ports = PortPair(20_000 + u16::try_from(leg.0).unwrap() * 2);
         let address = "0.0.0.0".parse().unwrap();
         worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
-        worker.command(now, Command::Remote(leg, remote(far)), &mut out);
+        worker.command(now, Command::Remote(leg, remote(far).into()), &mut out);
     }
     worker.command(now, Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
     worker.command(now, Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);
@@ -52,6 +52,29 @@ fn no_packet_allocates() {
     assert_eq!((worker.io().sent, counted.count_total), (20_000, 0));
 }
 
+/// What two legs that speak with each other hold, beside their sockets. Whoever adds to a leg sees here what calls will cost.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
+fn a_call_is_small() {
+    const CALLS: u64 = 500;
+    const CALL_BYTES_MAX: i64 = 4_600;
+    let now = Instant::now();
+    let mut out = Vec::with_capacity(64);
+    let mut worker = RelayWorker::new(now, Nowhere::default(), RelayConfig::default());
+    let far: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+    let counted = allocation_counter::measure(|| {
+        for leg in (0..2 * CALLS).map(LegId) {
+            let ports = PortPair(20_000 + u16::try_from(leg.0).unwrap() * 2);
+            let address = "0.0.0.0".parse().unwrap();
+            worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
+            worker.command(now, Command::Remote(leg, remote(far).into()), &mut out);
+            worker.command(now, Command::Feed(leg, Feed::Leg(LegId(leg.0 ^ 1))), &mut out);
+        }
+    });
+    let call_bytes = counted.bytes_current / CALLS.cast_signed();
+    assert!(call_bytes <= CALL_BYTES_MAX, "{call_bytes} bytes");
+}
+
 /// Nor does one that is opened, or sealed, or forged, in any suite.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
@@ -68,7 +91,7 @@ fn no_secured_packet_allocates() {
             let address = "0.0.0.0".parse().unwrap();
             worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
             let protection = if leg == LegId(0) { Protection::Srtp(keys) } else { Protection::Plain };
-            worker.command(now, Command::Remote(leg, Remote { protection, ..remote(far) }), &mut out);
+            worker.command(now, Command::Remote(leg, Remote { protection, ..remote(far) }.into()), &mut out);
         }
         worker.command(now, Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
         worker.command(now, Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);
@@ -114,7 +137,11 @@ fn no_packet_through_the_sockets_allocates() {
     for (leg, phone) in [LegId(0), LegId(1)].into_iter().zip(&phones) {
         let ports = PortPair(23_500 + u16::try_from(leg.0).unwrap() * 2);
         worker.command(Instant::now(), Command::Open { leg, ports, address, silent_after: None }, &mut out);
-        worker.command(Instant::now(), Command::Remote(leg, remote(phone.local_addr().unwrap())), &mut out);
+        worker.command(
+            Instant::now(),
+            Command::Remote(leg, remote(phone.local_addr().unwrap()).into()),
+            &mut out,
+        );
     }
     worker.command(Instant::now(), Command::Feed(LegId(0), Feed::Leg(LegId(1))), &mut out);
     worker.command(Instant::now(), Command::Feed(LegId(1), Feed::Leg(LegId(0))), &mut out);

@@ -147,7 +147,7 @@ impl Lab {
             protection: Protection::Plain,
             ice: None,
         };
-        self.tell(Command::Remote(leg, remote));
+        self.tell(Command::Remote(leg, remote.into()));
         self.phones.push(Phone {
             leg,
             port,
@@ -385,7 +385,7 @@ fn speech_that_cannot_be_understood_is_dropped_and_counted() {
         protection: Protection::Plain,
         ice: None,
     };
-    lab.tell(Command::Remote(LegId(1), remote));
+    lab.tell(Command::Remote(LegId(1), remote.into()));
     lab.feed(1, Feed::Leg(LegId(0)));
     lab.run(200);
     lab.tell(Command::Stats(LegId(0)));

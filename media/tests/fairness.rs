@@ -63,7 +63,7 @@ fn a_flooded_port_has_its_turn_and_no_more() {
         let leg = LegId(n);
         let ports = PortPair(20_000 + 2 * u16::try_from(n).unwrap());
         worker.command(now, Command::Open { leg, ports, address: FAR.ip(), silent_after: None }, &mut out);
-        worker.command(now, Command::Remote(leg, far_end(FAR)), &mut out);
+        worker.command(now, Command::Remote(leg, far_end(FAR).into()), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let batches = 10;
@@ -105,7 +105,7 @@ fn a_flooded_socket_holds_up_no_other_and_what_it_drops_is_counted() {
     }
     for (n, far) in (0..).zip(&far) {
         let rtp = far.local_addr().unwrap();
-        worker.command(now, Command::Remote(LegId(n), far_end(rtp)), &mut out);
+        worker.command(now, Command::Remote(LegId(n), far_end(rtp).into()), &mut out);
         worker.command(now, Command::Feed(LegId(n), Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let say = |from: usize, sequence: u64| {

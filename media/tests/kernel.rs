@@ -90,7 +90,7 @@ fn moves() {
     for (leg, place) in [(A, 1), (B, 2)] {
         let (address, ports) = (IpAddr::V4(gateway(place)), PortPair(relay_port(place)));
         handle.send(Command::Open { leg, ports, address, silent_after: None }).unwrap();
-        handle.send(Command::Remote(leg, far_end((host(place), 4_000).into()))).unwrap();
+        handle.send(Command::Remote(leg, far_end((host(place), 4_000).into()).into())).unwrap();
     }
     handle.send(Command::Feed(A, Feed::Leg(B))).unwrap();
     handle.send(Command::Feed(B, Feed::Leg(A))).unwrap();

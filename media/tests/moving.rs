@@ -43,7 +43,7 @@ impl Workers {
         let address = at("0.0.0.0:0").ip();
         let silent_after = Some(Duration::from_secs(10));
         self.tell(worker, Command::Open { leg, ports: PortPair(port), address, silent_after });
-        self.tell(worker, Command::Remote(leg, remote(far)));
+        self.tell(worker, Command::Remote(leg, remote(far).into()));
     }
 
     fn arrives(&mut self, worker: usize, port: u16, from: &str, packet: &[u8]) -> Vec<Header> {
@@ -193,7 +193,7 @@ fn what_arrives_on_the_way_waits_in_the_kernel() {
         let address = at("127.0.0.1:0").ip();
         let open = Command::Open { leg, ports: PortPair(ports), address, silent_after: None };
         handles[0].send(open).unwrap();
-        handles[0].send(Command::Remote(leg, remote(&far(socket)))).unwrap();
+        handles[0].send(Command::Remote(leg, remote(&far(socket)).into())).unwrap();
     }
     for leg in [A, B] {
         handles[0].send(Command::Detach(leg)).unwrap();

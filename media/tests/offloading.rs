@@ -68,7 +68,7 @@ fn given() -> Relay {
 
 fn open(relay: &mut Relay, leg: LegId, port: u16, far: &str) {
     relay.open(leg, PortPair(port));
-    relay.tell(Command::Remote(leg, remote(far)));
+    relay.tell(Command::Remote(leg, remote(far).into()));
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn digits_said_as_events_are_heard_while_speech_stays_in_the_kernel() {
 fn where_only_events_have_other_numbers_speech_stays_in_the_kernel() {
     let mut relay = call();
     let other = Codecs::default().with(0, Codec::Pcmu).with_events(96);
-    relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }.into()));
     relay.says(20_000, ALICE, 7, 0..RIPE + 5);
     assert_eq!(relay.flows(), 1);
     let sent = relay.arrives(20_000, ALICE, &event(7, RIPE + 5, false));
@@ -255,7 +255,7 @@ fn where_only_events_have_other_numbers_speech_stays_in_the_kernel() {
 fn speech_that_is_renumbered_or_transcoded_is_not_given_away() {
     for other in [Codecs::default().with(100, Codec::Pcmu), Codecs::default().with(8, Codec::Pcma)] {
         let mut relay = call();
-        relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }));
+        relay.tell(Command::Remote(B, Remote { codecs: other, ..remote(BOB) }.into()));
         assert_eq!(relay.says(20_000, ALICE, 7, 0..100).len(), 100);
         assert_eq!(relay.flows(), 0);
     }
@@ -318,12 +318,12 @@ fn a_conference_takes_both_directions_and_gives_them_back() {
 fn another_agreement_takes_back_both_directions() {
     let mut relay = given();
     relay.says(20_000, ALICE, 7, 6..20);
-    relay.tell(Command::Remote(B, remote("192.0.2.2:5500")));
+    relay.tell(Command::Remote(B, remote("192.0.2.2:5500").into()));
     assert_eq!(relay.flows(), 0);
     let sent = relay.says(20_000, ALICE, 7, 20..20 + RIPE);
     assert!(sent.iter().all(|sent| sent.to == at("192.0.2.2:5500")), "{sent:?}");
     assert_eq!(relay.flows(), 1);
-    relay.tell(Command::Remote(B, Remote { send: false, ..remote("192.0.2.2:5500") }));
+    relay.tell(Command::Remote(B, Remote { send: false, ..remote("192.0.2.2:5500") }.into()));
     assert!(relay.says(20_000, ALICE, 7, 40..80).is_empty());
     assert_eq!(relay.flows(), 0);
 }
@@ -369,7 +369,7 @@ fn a_learnt_source_gives_way_to_the_named_one() {
     let mut relay = call();
     let window = Duration::from_secs(3);
     let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window };
-    relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000") }));
+    relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000") }.into()));
     let sent = relay.says(20_000, STRANGER, 66, 0..40);
     assert_eq!((sent.len(), relay.flows()), (38, 1), "three packets prove it");
     let sent = relay.says(20_000, ALICE, 7, 500..520);
@@ -420,8 +420,8 @@ fn reports_pass_in_the_numbers_of_the_hearer_while_speech_is_in_the_kernel() {
 #[test]
 fn sealed_packets_pass_the_kernel_bit_by_bit() {
     let mut relay = call();
-    relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }));
-    relay.tell(Command::Remote(B, Remote { sealed: true, ..remote(BOB) }));
+    relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }.into()));
+    relay.tell(Command::Remote(B, Remote { sealed: true, ..remote(BOB) }.into()));
     let sealed = |sequence| {
         let mut packet = rtp(7, sequence);
         packet[0] |= 0x20;
@@ -431,7 +431,7 @@ fn sealed_packets_pass_the_kernel_bit_by_bit() {
         assert_eq!(relay.arrives(20_000, ALICE, &sealed(sequence))[0].packet, sealed(sequence));
     }
     assert_eq!((relay.flows(), relay.stats(B).packets_sent), (1, 50));
-    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Remote(B, remote(BOB).into()));
     assert!(relay.arrives(20_000, ALICE, &sealed(50)).is_empty(), "noise to one who has no key");
 }
 

@@ -58,7 +58,7 @@ fn the_leg_in_hand_is_closed_and_the_others_go_on() {
         let ports = PortPair(20_000 + 2 * u16::try_from(n).unwrap());
         let address = "0.0.0.0".parse().unwrap();
         worker.command(now, Command::Open { leg, ports, address, silent_after: None }, &mut out);
-        worker.command(now, Command::Remote(leg, far_end(far)), &mut out);
+        worker.command(now, Command::Remote(leg, far_end(far).into()), &mut out);
         worker.command(now, Command::Feed(leg, Feed::Leg(LegId(n ^ 1))), &mut out);
     }
     let tokens: Vec<Token> = worker.io().tokens.iter().copied().step_by(2).collect();

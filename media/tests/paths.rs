@@ -229,7 +229,7 @@ impl Worlds {
         let silent_after = Some(Duration::from_secs(4));
         let ports = PortPair(port(leg));
         self.tell(&Command::Open { leg: id(leg), ports, address, silent_after });
-        self.tell(&Command::Remote(id(leg), remote(leg, Agrees::Usual)));
+        self.tell(&Command::Remote(id(leg), remote(leg, Agrees::Usual).into()));
     }
 
     fn tell(&mut self, command: &Command) {
@@ -371,7 +371,7 @@ impl Worlds {
                 };
                 self.tell(&Command::Feed(id(leg), feed));
             }
-            Step::Remote(leg, agrees) => self.tell(&Command::Remote(id(leg), remote(leg, agrees))),
+            Step::Remote(leg, agrees) => self.tell(&Command::Remote(id(leg), remote(leg, agrees).into())),
             Step::Detect(leg, detection) => self.tell(&Command::Detect(id(leg), detection)),
             Step::Digits(leg, via) => {
                 let digits = Box::new(*b"1#");

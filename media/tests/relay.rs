@@ -26,8 +26,8 @@ fn call() -> Relay {
     let mut relay = Relay::over(Simulated::new());
     relay.open(A, A_PORTS);
     relay.open(B, B_PORTS);
-    relay.tell(Command::Remote(A, remote(ALICE)));
-    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Remote(A, remote(ALICE).into()));
+    relay.tell(Command::Remote(B, remote(BOB).into()));
     relay.tell(Command::Feed(A, Feed::Leg(B)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     relay
@@ -52,7 +52,7 @@ fn a_far_end_that_moves_to_another_port_is_heard_at_once_whatever_was_under_way(
     let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     let moved = "192.0.2.1:4100";
-    relay.tell(Command::Remote(A, remote(moved)));
+    relay.tell(Command::Remote(A, remote(moved).into()));
     assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 2)).len(), 1, "it was under way");
     assert_eq!(relay.arrives(20_002, BOB, &rtp(9, 1))[0].to, at(moved));
     assert_eq!(relay.arrives(20_000, moved, &rtp(8, 1)).len(), 1);
@@ -68,7 +68,7 @@ fn who_is_to_speak_from_another_address_has_its_time_for_it() {
     relay.arrives(20_000, ALICE, &rtp(7, 2));
     relay.arrives(20_002, BOB, &rtp(9, 2));
     relay.wait(Duration::from_millis(9_900));
-    relay.tell(Command::Remote(A, remote("192.0.2.1:4100")));
+    relay.tell(Command::Remote(A, remote("192.0.2.1:4100").into()));
     relay.arrives(20_002, BOB, &rtp(9, 3));
     relay.wait(Duration::from_millis(9_900));
     assert_eq!(relay.silences(), 0);
@@ -131,7 +131,7 @@ fn a_transfer_keeps_the_stream_that_the_phone_knows() {
     let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 100));
     relay.open(LegId(3), PortPair(20_004));
-    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000").into()));
     relay.tell(Command::Feed(B, Feed::Leg(LegId(3))));
     let carol = relay.arrives(20_004, "192.0.2.3:6000", &rtp(33, 60_000));
     assert_eq!((header(&carol[0]).ssrc, header(&carol[0]).sequence), (7, 101));
@@ -144,7 +144,7 @@ fn several_legs_may_hear_one_each_in_its_own_stream() {
     let mut relay = call();
     relay.arrives(20_000, ALICE, &rtp(7, 1));
     relay.open(LegId(3), PortPair(20_004));
-    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000").into()));
     relay.tell(Command::Feed(LegId(3), Feed::Leg(B)));
     relay.arrives(20_002, BOB, &rtp(9, 1));
     relay.tell(Command::Feed(LegId(3), Feed::Leg(A)));
@@ -157,18 +157,18 @@ fn several_legs_may_hear_one_each_in_its_own_stream() {
 fn nothing_is_played_to_a_far_end_that_may_not_be_sent_to() {
     let mut relay = call();
     relay.tell(Command::Feed(B, Feed::Tone(CallProgress::Ringback.cadence("us"))));
-    relay.tell(Command::Remote(B, Remote { send: false, ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { send: false, ..remote(BOB) }.into()));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
-    relay.tell(Command::Remote(B, Remote { codecs: Codecs::default(), ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { codecs: Codecs::default(), ..remote(BOB) }.into()));
     assert!(relay.wait(Duration::from_secs(1)).is_empty());
-    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Remote(B, remote(BOB).into()));
     assert_eq!(relay.wait(Duration::from_secs(1)).len(), 50);
 }
 
 #[test]
 fn silence_is_told_once_and_again_only_after_speech() {
     let mut relay = call();
-    relay.tell(Command::Remote(B, Remote { receive: false, ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { receive: false, ..remote(BOB) }.into()));
     relay.wait(Duration::from_secs(9));
     assert_eq!(relay.silences(), 0);
     relay.wait(Duration::from_secs(60));
@@ -186,7 +186,7 @@ fn a_silence_of_no_time_is_told_once_too() {
     let address = "192.0.2.100".parse().unwrap();
     let silent_after = Some(Duration::ZERO);
     relay.tell(Command::Open { leg: A, ports: A_PORTS, address, silent_after });
-    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Remote(A, remote(ALICE).into()));
     assert_eq!(relay.worker.deadline(), Some(relay.now + trunkline_media::limits::SILENCE_MIN));
     relay.wait(Duration::from_secs(1));
     assert_eq!(relay.silences(), 1);
@@ -196,8 +196,8 @@ fn a_silence_of_no_time_is_told_once_too() {
 fn holding_again_and_again_leaves_one_watch() {
     let mut relay = call();
     for _ in 0..1_000 {
-        relay.tell(Command::Remote(A, Remote { receive: false, ..remote(ALICE) }));
-        relay.tell(Command::Remote(A, remote(ALICE)));
+        relay.tell(Command::Remote(A, Remote { receive: false, ..remote(ALICE) }.into()));
+        relay.tell(Command::Remote(A, remote(ALICE).into()));
     }
     relay.tell(Command::Close(B));
     relay.wait(Duration::from_secs(11));
@@ -276,8 +276,9 @@ fn the_relays_own_reports_are_answered_too() {
 #[test]
 fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
     let mut relay = call();
-    relay.tell(Command::Remote(A, Remote { sealed: true, codecs: Codecs::default(), ..remote(ALICE) }));
-    relay.tell(Command::Remote(B, Remote { sealed: true, codecs: Codecs::default(), ..remote(BOB) }));
+    relay
+        .tell(Command::Remote(A, Remote { sealed: true, codecs: Codecs::default(), ..remote(ALICE) }.into()));
+    relay.tell(Command::Remote(B, Remote { sealed: true, codecs: Codecs::default(), ..remote(BOB) }.into()));
     let sealed = |sequence| {
         let mut packet = rtp(7, sequence);
         packet[0] |= 0x20;
@@ -295,7 +296,7 @@ fn sealed_packets_pass_bit_by_bit_also_after_a_hold() {
 #[test]
 fn what_is_sealed_for_one_only_is_noise_to_the_other() {
     let mut relay = call();
-    relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }));
+    relay.tell(Command::Remote(A, Remote { sealed: true, ..remote(ALICE) }.into()));
     assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
     assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
     assert_eq!((relay.stats(A).unheard, relay.stats(B).unheard), (1, 1));
@@ -308,7 +309,7 @@ fn what_is_sealed_for_one_only_is_noise_to_the_other() {
 #[test]
 fn with_rtcp_mux_reports_share_the_port() {
     let mut relay = call();
-    relay.tell(Command::Remote(B, Remote { rtcp: Some(at(BOB)), ..remote(BOB) }));
+    relay.tell(Command::Remote(B, Remote { rtcp: Some(at(BOB)), ..remote(BOB) }.into()));
     let sent = relay.arrives(20_000, ALICE, &[0x80, 201, 0, 1, 0, 0, 0, 7]);
     assert_eq!((sent[0].local_port, sent[0].to), (20_002, at(BOB)));
 }
@@ -318,8 +319,8 @@ fn legs_that_name_each_others_ports_forward_nothing() {
     let mut relay = Relay::over(Simulated::new());
     relay.open(A, A_PORTS);
     relay.open(B, B_PORTS);
-    relay.tell(Command::Remote(A, remote("127.0.0.1:20002")));
-    relay.tell(Command::Remote(B, remote("127.0.0.1:20000")));
+    relay.tell(Command::Remote(A, remote("127.0.0.1:20002").into()));
+    relay.tell(Command::Remote(B, remote("127.0.0.1:20000").into()));
     relay.tell(Command::Feed(A, Feed::Leg(B)));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     assert!(relay.arrives(20_000, "127.0.0.1:20002", &rtp(7, 1)).is_empty());
@@ -334,7 +335,7 @@ fn a_pair_that_is_taken_is_reported_and_leaves_nothing_bound() {
     relay.open(A, A_PORTS);
     assert!(matches!(relay.events[..], [Event::OpenFailed { leg: A, ports: A_PORTS }]));
     assert_eq!((relay.worker.io().bound(), relay.worker.legs_open()), (0, 0));
-    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Remote(A, remote(ALICE).into()));
     relay.tell(Command::Close(A));
     assert_eq!(relay.events.len(), 1);
 }
@@ -352,7 +353,7 @@ fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
     assert!(!relay.worker.receive(relay.now, 20_000, at(ALICE), &mut rtp(7, 2), &mut relay.events));
     assert!(relay.arrives(20_002, BOB, &rtp(9, 1)).is_empty());
     relay.open(LegId(3), PortPair(20_004));
-    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000")));
+    relay.tell(Command::Remote(LegId(3), remote("192.0.2.3:6000").into()));
     assert!(relay.arrives(20_002, BOB, &rtp(9, 2)).is_empty(), "the slot's next leg hears nothing of Bob");
     relay.tell(Command::Close(B));
     relay.tell(Command::Close(LegId(3)));
@@ -365,13 +366,13 @@ fn a_closed_leg_leaves_nothing_and_its_slot_serves_the_next() {
 fn a_leg_that_is_not_open_yet_is_heard_once_it_is() {
     let mut relay = Relay::over(Simulated::new());
     relay.open(B, B_PORTS);
-    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Remote(B, remote(BOB).into()));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     relay.worker.io_mut().take_port(20_001);
     relay.open(A, A_PORTS);
     assert!(matches!(relay.events.pop(), Some(Event::OpenFailed { leg: A, .. })));
     relay.open(A, PortPair(20_008));
-    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Remote(A, remote(ALICE).into()));
     assert_eq!(relay.arrives(20_008, ALICE, &rtp(7, 1)).len(), 1);
 }
 
@@ -379,11 +380,11 @@ fn a_leg_that_is_not_open_yet_is_heard_once_it_is() {
 fn a_leg_that_waits_for_another_can_change_its_mind() {
     let mut relay = Relay::over(Simulated::new());
     relay.open(B, B_PORTS);
-    relay.tell(Command::Remote(B, remote(BOB)));
+    relay.tell(Command::Remote(B, remote(BOB).into()));
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     relay.tell(Command::Feed(B, Feed::Nothing));
     relay.open(A, A_PORTS);
-    relay.tell(Command::Remote(A, remote(ALICE)));
+    relay.tell(Command::Remote(A, remote(ALICE).into()));
     assert!(relay.arrives(20_000, ALICE, &rtp(7, 1)).is_empty());
 }
 
@@ -434,7 +435,7 @@ fn more_listeners_than_the_limit_hear_nothing() {
     for n in 0..30 {
         let leg = LegId(100 + n);
         relay.open(leg, PortPair(20_100 + u16::try_from(n).unwrap() * 2));
-        relay.tell(Command::Remote(leg, remote(BOB)));
+        relay.tell(Command::Remote(leg, remote(BOB).into()));
         relay.tell(Command::Feed(leg, Feed::Leg(A)));
     }
     assert_eq!(relay.arrives(20_000, ALICE, &rtp(7, 1)).len(), trunkline_media::LISTENERS_MAX);
@@ -507,7 +508,7 @@ proptest! {
                         let window = Duration::from_secs(3);
                         remote.source = SourcePolicy::Learn { signalling: at(&numbered(far / 2)).ip(), window };
                     }
-                    relay.tell(Command::Remote(LegId(leg), remote));
+                    relay.tell(Command::Remote(LegId(leg), remote.into()));
                 }
                 Step::Feed(leg, kind, source) => {
                     let feed = match kind % 7 {

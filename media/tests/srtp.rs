@@ -45,8 +45,8 @@ fn call(alice: Protection, bob: Protection) -> Relay {
 /// The same with a certificate.
 fn call_as(identity: Option<Arc<DtlsIdentity>>, alice: Protection, bob: Protection) -> Relay {
     let mut relay = offered(identity);
-    relay.tell(Command::Remote(A, remote(ALICE, alice)));
-    relay.tell(Command::Remote(B, remote(BOB, bob)));
+    relay.tell(Command::Remote(A, remote(ALICE, alice).into()));
+    relay.tell(Command::Remote(B, remote(BOB, bob).into()));
     relay
 }
 
@@ -185,7 +185,10 @@ fn only_authentic_packets_latch_their_source() {
     let mut alice = far(keys);
     let source = SourcePolicy::Learn { signalling: at(ALICE).ip(), window: Duration::from_secs(3) };
     let mut relay = call(Protection::Srtp(keys), Protection::Plain);
-    relay.tell(Command::Remote(A, Remote { source, ..remote("10.0.0.5:4000", Protection::Srtp(keys)) }));
+    relay.tell(Command::Remote(
+        A,
+        Remote { source, ..remote("10.0.0.5:4000", Protection::Srtp(keys)) }.into(),
+    ));
     for n in 0..100 {
         let mut forged = rtp(7, n);
         forged.extend([0; 16]);
@@ -274,12 +277,12 @@ fn a_key_that_changes_is_followed_and_one_that_stays_goes_on() {
         let sealed = alice.seal_rtp(&rtp(7, n)).unwrap().to_vec();
         assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1);
     }
-    relay.tell(Command::Remote(A, Remote { send: false, ..remote(ALICE, Protection::Srtp(before)) }));
-    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(before))));
+    relay.tell(Command::Remote(A, Remote { send: false, ..remote(ALICE, Protection::Srtp(before)) }.into()));
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(before)).into()));
     let sealed = alice.seal_rtp(&rtp(7, 2)).unwrap().to_vec();
     assert_eq!(relay.arrives(20_000, ALICE, &sealed).len(), 1, "held and back under the same key");
     let under_way = alice.seal_rtp(&rtp(7, 3)).unwrap().to_vec();
-    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(after))));
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Srtp(after)).into()));
     assert_eq!(relay.arrives(20_000, ALICE, &under_way).len(), 1);
     let mut alice = far(after);
     let sealed = alice.seal_rtp(&rtp(7, 4)).unwrap().to_vec();
@@ -332,9 +335,9 @@ impl Phone {
         };
         let mut near = call_as(Some(Arc::clone(&ours)), Protection::Plain, Protection::Plain);
         let expected = expected.unwrap_or_else(|| hers.fingerprint());
-        near.tell(Command::Remote(A, described(ALICE, expected, other)));
+        near.tell(Command::Remote(A, described(ALICE, expected, other).into()));
         let mut relay = call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
-        relay.tell(Command::Remote(A, described("192.0.2.100:20000", ours.fingerprint(), role)));
+        relay.tell(Command::Remote(A, described("192.0.2.100:20000", ours.fingerprint(), role).into()));
         Self { relay, near }
     }
 
@@ -466,15 +469,15 @@ fn a_handshake_that_begins_before_the_answer_is_here_goes_on_at_once() {
     phone.relay = call_as(Some(Arc::clone(&hers)), Protection::Plain, Protection::Plain);
     phone.near = offered(Some(Arc::clone(&identity)));
     let described = remote("192.0.2.100:20000", by(&identity, DtlsRole::Client));
-    phone.relay.tell(Command::Remote(A, described));
+    phone.relay.tell(Command::Remote(A, described.into()));
     let hellos = phone.relay.worker.io_mut().take_sent();
     assert_eq!(hellos.len(), 2);
     assert!(phone.near.arrives(20_000, "203.0.113.66:9999", &[22; 100]).is_empty());
     for hello in hellos {
         assert!(phone.near.arrives(hello.local_port, alice_at(hello.local_port), &hello.packet).is_empty());
     }
-    phone.near.tell(Command::Remote(A, remote(ALICE, by(&hers, DtlsRole::Server))));
-    phone.near.tell(Command::Remote(B, remote(BOB, Protection::Plain)));
+    phone.near.tell(Command::Remote(A, remote(ALICE, by(&hers, DtlsRole::Server)).into()));
+    phone.near.tell(Command::Remote(B, remote(BOB, Protection::Plain).into()));
     let answers = phone.near.worker.io_mut().take_sent();
     assert!(!answers.is_empty());
     phone.exchange(20_001, Vec::new(), answers);
@@ -489,7 +492,7 @@ fn what_was_kept_of_a_handshake_that_nobody_agreed_to_is_counted() {
         assert!(relay.arrives(20_000, ALICE, &[22; 100]).is_empty());
     }
     assert_eq!(relay.stats(A).malformed, 0);
-    relay.tell(Command::Remote(A, remote(ALICE, Protection::Plain)));
+    relay.tell(Command::Remote(A, remote(ALICE, Protection::Plain).into()));
     assert_eq!(relay.stats(A).malformed, 1);
     relay.arrives(20_000, ALICE, &[22; 100]);
     assert_eq!(relay.stats(A).malformed, 2);

@@ -44,7 +44,7 @@ impl Call {
             let leg = LegId(n);
             relay.send(Command::Open { leg, ports, address, silent_after: None }).unwrap();
             let rtp = phone.local_addr().unwrap();
-            relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) })).unwrap();
+            relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) }.into())).unwrap();
         }
         relay.send(Command::Feed(LegId(0), Feed::Leg(LegId(1)))).unwrap();
         relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
@@ -87,7 +87,7 @@ fn what_arrived_before_a_leg_closes_is_relayed() {
     for (n, (phone, ports)) in (0..).zip(phones.iter().zip(ports)) {
         let leg = LegId(n);
         tell(Command::Open { leg, ports, address, silent_after: None });
-        tell(Command::Remote(leg, far_end(phone.local_addr().unwrap())));
+        tell(Command::Remote(leg, far_end(phone.local_addr().unwrap()).into()));
         tell(Command::Feed(leg, Feed::Leg(LegId(n ^ 1))));
     }
     // Both speak once more, and nobody has looked when the first one's call ends.
@@ -156,7 +156,7 @@ fn a_socket_for_both_families_speaks_ipv4() {
             .send(Command::Open { leg, ports, address: "::".parse().unwrap(), silent_after: None })
             .unwrap();
         let rtp = call.phones[usize::try_from(leg.0).unwrap()].local_addr().unwrap();
-        call.relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) })).unwrap();
+        call.relay.send(Command::Remote(leg, Remote { rtcp: Some(rtp), ..far_end(rtp) }.into())).unwrap();
     }
     call.relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
     call.stats(LegId(0));

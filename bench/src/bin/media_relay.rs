@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             protection: Protection::Plain,
             ice: None,
         };
-        relay.send(Command::Remote(leg, remote))?;
+        relay.send(Command::Remote(leg, remote.into()))?;
         if end % 2 == 1 {
             let partner = LegId(end as u64 - 1);
             relay.send(Command::Feed(partner, Feed::Leg(leg)))?;

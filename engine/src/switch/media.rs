@@ -42,7 +42,7 @@ struct MediaLeg {
     address: IpAddr,
     retried: bool,
     closing: bool,
-    remote: Option<Remote>,
+    remote: Option<Arc<Remote>>,
     heard: Heard,
     detection: Detection,
     /// While the leg is on its way to its worker: what it will be told on arrival.
@@ -221,8 +221,9 @@ impl MediaPlane {
     /// Says what is known of the far end.
     pub(super) fn set_remote(&mut self, leg: LegId, remote: Remote, out: &mut Outbox) {
         let Some(entry) = self.open_leg(leg) else { return };
-        if entry.remote != Some(remote) {
-            entry.remote = Some(remote);
+        if entry.remote.as_deref() != Some(&remote) {
+            let remote = Arc::new(remote);
+            entry.remote = Some(Arc::clone(&remote));
             entry.tell(Command::Remote(media_leg(leg), remote), out);
         }
     }
@@ -384,7 +385,7 @@ impl MediaPlane {
         self.totals.add(&before, &stats);
         self.totals.flows_in_kernel += u64::from(stats.in_kernel);
         self.totals.flows_in_kernel -= u64::from(before.in_kernel);
-        entry.figures.take(now, stats, entry.remote.as_ref())
+        entry.figures.take(now, stats, entry.remote.as_deref())
     }
 
     /// The figures of a leg that was asked for them.
@@ -432,8 +433,8 @@ impl MediaPlane {
         entry.ports = other;
         let (worker, address) = (entry.worker, entry.address);
         out.media.push((worker, open(leg, other, address, setup.silent_after)));
-        if let Some(remote) = entry.remote {
-            out.media.push((worker, Command::Remote(media_leg(leg), remote)));
+        if let Some(remote) = &entry.remote {
+            out.media.push((worker, Command::Remote(media_leg(leg), Arc::clone(remote))));
         }
         if entry.detection != Detection::default() {
             out.media.push((worker, Command::Detect(media_leg(leg), entry.detection)));

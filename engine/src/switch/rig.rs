@@ -294,7 +294,7 @@ impl Rig {
                     self.open.insert(LegId(leg.0), (worker, ports));
                 }
                 MediaCommand::Remote(leg, remote) => {
-                    self.remotes.insert(LegId(leg.0), remote);
+                    self.remotes.insert(LegId(leg.0), *remote);
                 }
                 MediaCommand::Feed(leg, feed) => {
                     let feed = match feed {

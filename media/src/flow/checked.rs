@@ -28,7 +28,7 @@ impl Flow {
         destinations: &Destinations,
         answer: &mut [u8; ANSWER_BYTES_MAX],
     ) -> Option<CheckAnswer> {
-        let credentials = self.aside.remote.and_then(|remote| remote.ice)?;
+        let credentials = self.aside.remote.as_ref().and_then(|remote| remote.ice)?;
         // Who does not know the name of the session uses up nothing.
         if !stun::is_addressed(packet, &credentials) {
             self.aside.counters.foreign += 1;

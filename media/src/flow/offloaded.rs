@@ -160,7 +160,7 @@ mod tests {
         };
         let mut flow = Flow::default();
         let destinations = Destinations::default();
-        flow.agree(0, &remote, &destinations);
+        flow.agree(0, &remote.into(), &destinations);
         let mut packet = [0; 172];
         packet[..12].copy_from_slice(&[0x80, payload_type, 0, 1, 0, 0, 0, 0, 0, 0, 0, 7]);
         flow.receive(0, Channel::Rtp, FAR.parse().unwrap(), &packet, &destinations);

@@ -98,7 +98,7 @@ impl Flow {
     /// How they are.
     pub(super) fn secured(&self) -> Secured {
         let suite = self.aside.sessions.first.srtp.as_ref().map(|srtp| srtp.suite());
-        match self.aside.remote.map(|remote| remote.protection) {
+        match self.aside.remote.as_ref().map(|remote| remote.protection) {
             None | Some(Protection::Plain) => Secured::Not,
             Some(Protection::Srtp(keys)) => Secured::Sdes(keys.send.suite()),
             Some(Protection::Dtls(_)) => Secured::Dtls(suite),
@@ -133,7 +133,7 @@ impl Flow {
 
     /// Begins the handshakes that were agreed, but for those that were begun; without an identity there are none.
     pub(crate) fn begin_handshakes(&mut self, now: Instant, identity: Option<&DtlsIdentity>) {
-        let protection = self.aside.remote.map(|remote| remote.protection);
+        let protection = self.aside.remote.as_ref().map(|remote| remote.protection);
         for session in self.aside.sessions.each() {
             let (Some(Protection::Dtls(peer)), Some(identity)) = (protection, identity) else {
                 session.association = None;
@@ -239,7 +239,7 @@ mod tests {
     fn connectivity_is_checked_before_there_are_keys() {
         let ice = IceCredentials { ufrag: *b"ufragABC", password: *b"0123456789abcdefghijklmn" };
         let (mut flow, destinations) = (Flow::default(), Destinations::default());
-        flow.agree(0, &Remote { ice: Some(ice), ..by_handshake("192.0.2.1:4000") }, &destinations);
+        flow.agree(0, &Remote { ice: Some(ice), ..by_handshake("192.0.2.1:4000") }.into(), &destinations);
         let mut check = stun::testing::check(&ice, 9, true);
         let length = flow.open(Channel::Rtp, &mut check);
         assert_eq!(length, Some(check.len()));
@@ -253,10 +253,10 @@ mod tests {
     fn who_only_speaks_is_shaken_hands_with_too() {
         let (mut flow, destinations) = (Flow::default(), Destinations::default());
         let speaks_only = Remote { send: false, ..by_handshake("192.0.2.1:4000") };
-        flow.agree(0, &speaks_only, &destinations);
+        flow.agree(0, &speaks_only.into(), &destinations);
         assert_eq!(flow.rtp_to(), None);
         assert_eq!(flow.shakes_with(Channel::Rtp), Some(at("192.0.2.1:4000")));
-        flow.agree(0, &Remote { rtp: None, rtcp: None, ..speaks_only }, &destinations);
+        flow.agree(0, &Remote { rtp: None, rtcp: None, ..speaks_only }.into(), &destinations);
         assert_eq!(flow.shakes_with(Channel::Rtp), None);
     }
 
@@ -271,7 +271,7 @@ mod tests {
             (apart, true),
             (Remote { protection: Protection::Plain, ..apart }, false),
         ] {
-            flow.agree(0, &remote, &destinations);
+            flow.agree(0, &remote.into(), &destinations);
             assert_eq!(flow.shakes_twice(), twice, "{remote:?}");
             let from = at("192.0.2.1:4001");
             // While it is nowhere nobody speaks for it.

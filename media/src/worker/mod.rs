@@ -430,7 +430,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
     }
 
-    fn agree(&mut self, now_us: u64, id: LegId, remote: &Remote) {
+    fn agree(&mut self, now_us: u64, id: LegId, remote: &Arc<Remote>) {
         let Some(&slot) = self.slot_of.get(&id) else { return };
         self.recall_from(slot);
         self.recall_to(slot);

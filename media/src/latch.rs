@@ -15,7 +15,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use crate::command::{PayloadTypes, Remote, SourcePolicy};
+use crate::command::{IceCredentials, PayloadTypes, Remote, SourcePolicy};
 use crate::destination::Destinations;
 use crate::limits::{CANDIDATES_MAX, PROOF_PACKETS};
 use crate::rtp::Header;
@@ -58,14 +58,23 @@ struct Trust {
     rtcp_named: Option<IpAddr>,
     learn_until_us: Option<u64>,
     payload_types: PayloadTypes,
-    candidates: [Option<Candidate>; CANDIDATES_MAX],
-    agreed: Option<Remote>,
+    /// [`CANDIDATES_MAX`] at most; empty but for legs whose far end is not where it said.
+    candidates: Vec<Candidate>,
+    agreed: Option<Agreed>,
     /// Who spoke under another named address, and that address: its last packets may still be under way.
     former: Option<(SocketAddr, SocketAddr)>,
     /// Whether the source is a guess: who was named may take its place.
     is_guess: bool,
     /// The check that latched the source.
     checked: Option<Checked>,
+}
+
+/// What of an agreement decides who may speak.
+#[derive(Clone, Copy, Debug)]
+struct Agreed {
+    rtp: Option<SocketAddr>,
+    source: SourcePolicy,
+    ice: Option<IceCredentials>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +121,7 @@ impl Latch {
         self.trust.named = [remote.rtp.map(|rtp| rtp.ip().to_canonical()), signalling];
         self.trust.rtcp_named = remote.rtcp.map(|rtcp| rtcp.ip().to_canonical());
         self.trust.payload_types = remote.payload_types;
-        self.trust.agreed = Some(*remote);
+        self.trust.agreed = Some(Agreed { rtp: remote.rtp, source: remote.source, ice: remote.ice });
     }
 
     /// Whether an address is the latched source, or one that may speak from the start.
@@ -149,7 +158,7 @@ impl Latch {
         if let Some(checked) = &mut trust.checked {
             checked.at_us = shift.apply(checked.at_us);
         }
-        for candidate in trust.candidates.iter_mut().flatten() {
+        for candidate in &mut trust.candidates {
             candidate.heard_at_us = shift.apply(candidate.heard_at_us);
         }
     }
@@ -225,7 +234,7 @@ impl Latch {
                 return false;
             }
         }
-        self.trust.candidates = [None; CANDIDATES_MAX];
+        self.trust.candidates = Vec::new();
         self.trust.checked = checked;
         self.trust.is_guess = false;
         self.source = Some(from);
@@ -271,7 +280,7 @@ impl Latch {
             trust.rtcp_source = None;
         }
         trust.is_guess = !trust.names(ip) || trust.is_former(from);
-        trust.candidates = [None; CANDIDATES_MAX];
+        trust.candidates = Vec::new();
         self.source = Some(from);
         self.heard_at_us = now_us;
         Admission::Latched
@@ -297,14 +306,12 @@ impl Trust {
         if !self.payload_types.contains(header.payload_type) {
             return false;
         }
-        let is_known = |it: &Option<Candidate>| it.is_some_and(|candidate| candidate.source == from);
-        let is_free = |it: &Option<Candidate>| {
-            it.is_none_or(|candidate| now_us.saturating_sub(candidate.heard_at_us) > CANDIDATE_STALE_US)
-        };
+        let is_stale =
+            |candidate: &Candidate| now_us.saturating_sub(candidate.heard_at_us) > CANDIDATE_STALE_US;
         let candidates = &mut self.candidates;
-        let place = candidates.iter().position(is_known).or_else(|| candidates.iter().position(is_free));
-        let Some(place) = place else { return false };
-        let in_sequence = match candidates[place] {
+        let place = candidates.iter().position(|candidate| candidate.source == from);
+        let place = place.or_else(|| candidates.iter().position(is_stale));
+        let in_sequence = match place.map(|place| &candidates[place]) {
             Some(before)
                 if before.source == from
                     && before.ssrc == header.ssrc
@@ -312,11 +319,15 @@ impl Trust {
             {
                 before.in_sequence + 1
             }
-            _ => 1,
+            Some(_) | None => 1,
         };
         let (ssrc, sequence) = (header.ssrc, header.sequence);
-        candidates[place] =
-            Some(Candidate { source: from, ssrc, sequence, in_sequence, heard_at_us: now_us });
+        let candidate = Candidate { source: from, ssrc, sequence, in_sequence, heard_at_us: now_us };
+        match place {
+            Some(place) => candidates[place] = candidate,
+            None if candidates.len() < CANDIDATES_MAX => candidates.push(candidate),
+            None => return false,
+        }
         in_sequence >= PROOF_PACKETS
     }
 }

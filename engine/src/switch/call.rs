@@ -103,8 +103,8 @@ pub(super) struct Call {
     pub(super) peer: Option<CallId>,
     /// The station's leg: the one that called in, or the one that answered.
     pub(super) leg: Option<LegId>,
-    /// The attempt to reach the station.
-    pub(super) ring: Option<Ring>,
+    /// The attempt to reach the station; aside, for calls that are up have none.
+    pub(super) ring: Option<Box<Ring>>,
     /// What is done once the own phone has answered.
     pub(super) errand: Option<Errand>,
     /// What was dialled so far, while more digits are waited for.
@@ -112,7 +112,7 @@ pub(super) struct Call {
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
     /// What the network that he called offered to tell (RFC 6910).
-    pub(super) completable: Option<Completable>,
+    pub(super) completable: Option<Box<Completable>>,
     /// `m` of the network's queue that this caller comes from (RFC 6910), until he is led there.
     pub(super) completes: Option<&'static str>,
     /// Where this caller was led.

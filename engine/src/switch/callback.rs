@@ -110,7 +110,7 @@ impl Switch {
         };
         let caller = call.peer.filter(|_| !call.calls);
         if let Some(caller) = caller.and_then(|caller| self.calls.get_mut(&caller)) {
-            caller.completable = Some(Completable { offer, peer });
+            caller.completable = Some(Box::new(Completable { offer, peer }));
         }
     }
 

@@ -262,7 +262,7 @@ impl Switch {
         if call.pending.is_some() {
             return Err(LineError::InUse);
         }
-        let (number, offer) = (call.called.number.clone(), call.completable.clone());
+        let (number, offer) = (call.called.number.clone(), call.completable.as_deref().cloned());
         Ok(Missed { called, number, was_busy, offer })
     }
 
@@ -393,7 +393,7 @@ impl Switch {
         let Some(called) = call.reached.clone().filter(|_| call.calls && call.kind != LineKind::Trunk) else {
             return;
         };
-        let (number, offer) = (call.called.number.clone(), call.completable.clone());
+        let (number, offer) = (call.called.number.clone(), call.completable.as_deref().cloned());
         let missed = Missed { called, number, was_busy, offer };
         self.completions.missed.insert(Arc::clone(&call.line), missed);
     }

@@ -42,7 +42,7 @@ const RING_CYCLE: Duration = Duration::from_secs(6);
 pub(super) struct Listening {
     digits: BTreeMap<AppId, Vec<DigitMode>>,
     media: BTreeMap<AppId, Vec<MediaMode>>,
-    gathering: Option<Gatherer>,
+    gathering: Option<Box<Gatherer>>,
     /// How often the station rang.
     rings: u32,
 }
@@ -169,7 +169,8 @@ impl Switch {
                 self.timers.start(id, Timer::Gather, now + timeout);
             }
             if let Some(call) = self.calls.get_mut(&id) {
-                call.listening.gathering = Some(Gatherer { app: asker.app, request, digits: String::new() });
+                let gatherer = Gatherer { app: asker.app, request, digits: String::new() };
+                call.listening.gathering = Some(Box::new(gatherer));
             }
         }
         self.listen(id, out);

@@ -9,11 +9,11 @@ use trunkline_sip::sdp::{Ice, OwnIce, SessionDescription};
 
 use super::session::audio;
 
-/// The ICE session of a leg.
+/// The ICE session of a leg. Both sides are put aside: few legs have one.
 #[derive(Clone, Debug)]
 pub(super) struct IceSession {
-    theirs: Ice,
-    ours: Ice,
+    theirs: Box<Ice>,
+    ours: Box<Ice>,
 }
 
 impl IceSession {
@@ -29,8 +29,8 @@ impl IceSession {
         ours: &mut SessionDescription,
     ) -> Self {
         let session = Self {
-            theirs: Ice { ufrag: name, password },
-            ours: Ice { ufrag: own_name, password: own_password },
+            theirs: Box::new(Ice { ufrag: name, password }),
+            ours: Box::new(Ice { ufrag: own_name, password: own_password }),
         };
         if let Some(index) = audio(ours) {
             ours.media[index].ice = Some(OwnIce::Lite(session.ours.clone()));
@@ -50,7 +50,7 @@ pub(super) fn take_part(
     let Some(index) = audio(answer) else { return };
     answer.media[index].ice = match offer.ice(index) {
         Some(theirs) => {
-            let same = session.take().filter(|session| session.theirs == theirs);
+            let same = session.take().filter(|session| *session.theirs == theirs);
             let session = session.insert(same.unwrap_or_else(|| begin(rng, theirs)));
             Some(OwnIce::Lite(session.ours.clone()))
         }
@@ -69,9 +69,9 @@ pub(super) fn credentials(
 ) -> Option<IceCredentials> {
     theirs.ice(index)?;
     match ours.media.get(index)?.ice.as_ref()? {
-        OwnIce::Lite(Ice { ufrag, password }) => Some(IceCredentials {
-            ufrag: ufrag[..].try_into().ok()?,
-            password: password[..].try_into().ok()?,
+        OwnIce::Lite(ice) => Some(IceCredentials {
+            ufrag: ice.ufrag[..].try_into().ok()?,
+            password: ice.password[..].try_into().ok()?,
         }),
         OwnIce::Mismatch => None,
     }
@@ -79,7 +79,8 @@ pub(super) fn credentials(
 
 fn begin(rng: &mut StdRng, theirs: Ice) -> IceSession {
     let mut letters = |count| Bytes::from_iter(rng.sample_iter(Alphanumeric).take(count));
-    IceSession { theirs, ours: Ice { ufrag: letters(UFRAG_BYTES), password: letters(PASSWORD_BYTES) } }
+    let ours = Ice { ufrag: letters(UFRAG_BYTES), password: letters(PASSWORD_BYTES) };
+    IceSession { theirs: Box::new(theirs), ours: Box::new(ours) }
 }
 
 /// As long as the relay has them: 47 and 142 bits (RFC 8445 §5.3 asks for 24 and 128).

@@ -34,7 +34,7 @@ pub(super) struct Keying {
     /// What is in force.
     agreed: Exchange,
     /// The far end's offer until we answer it.
-    offered: Option<Exchange>,
+    offered: Option<Box<Exchange>>,
     /// Whether the last offer was the far end's.
     answering: bool,
     /// Whether our last offer left no choice but SRTP, and whether it was of DTLS.
@@ -137,12 +137,12 @@ impl Keying {
             // Where one stream is described twice, sealed and plain, the sealed one is meant first.
             .min_by_key(|(index, theirs)| (theirs.is_none(), *index));
         self.answering = true;
-        self.offered = Some(Exchange {
+        self.offered = Some(Box::new(Exchange {
             is_made: true,
             protocols: offer.media.iter().map(|media| media.protocol.clone()).collect(),
             protocol: taken.map_or_else(Bytes::new, |(index, _)| offer.media[index].protocol.clone()),
             theirs: taken.and_then(|(_, theirs)| theirs),
-        });
+        }));
         plain(offer, taken.map(|(index, _)| index))
     }
 
@@ -244,7 +244,7 @@ impl Keying {
 
     fn write_answer(&mut self, answer: &mut SessionDescription, chance: &mut StdRng) {
         if let Some(offered) = self.offered.take() {
-            self.agree(offered);
+            self.agree(*offered);
         }
         for (section, protocol) in answer.media.iter_mut().zip(&self.agreed.protocols) {
             section.protocol = protocol.clone();

@@ -274,7 +274,7 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         invitation.credentials = self.trunk(&call.line).and_then(|trunk| trunk.credentials.clone());
         if let Some(call) = self.calls.get_mut(&id) {
-            call.ring = Some(Ring::new(invitation, groups));
+            call.ring = Some(Box::new(Ring::new(invitation, groups)));
         }
         self.ring_next(now, id, out);
     }

@@ -20,7 +20,7 @@ pub struct Ice {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OwnIce {
     /// We answer the checks of the far end: `a=ice-lite`, our credentials, and host candidates at the section's ports.
-    Lite(Ice),
+    Lite(Box<Ice>),
     /// The far end's address was replaced on the way and is used as it stands: `a=ice-mismatch`.
     Mismatch,
 }
@@ -61,10 +61,11 @@ impl SessionDescription {
 impl OwnIce {
     /// Writes the lines of the section: one candidate where RTCP shares the port of RTP.
     pub(super) fn print(&self, out: &mut Vec<u8>, rtp: SocketAddr, rtcp_port: Option<u16>) {
-        let Self::Lite(Ice { ufrag, password }) = self else {
+        let Self::Lite(ice) = self else {
             out.extend_from_slice(b"a=ice-mismatch\r\n");
             return;
         };
+        let Ice { ufrag, password } = &**ice;
         for (name, value) in [("ice-ufrag", ufrag), ("ice-pwd", password)] {
             text(out, ("a=", name, ":"));
             out.extend_from_slice(value);
@@ -162,7 +163,7 @@ mod tests {
         let mut ours = parsed("", "");
         ours.connection = Some(crate::sdp::UNFILLED);
         let ice = Ice { ufrag: "ufragABC".into(), password: "0123456789abcdefghijklmn".into() };
-        ours.media[0].ice = Some(OwnIce::Lite(ice));
+        ours.media[0].ice = Some(OwnIce::Lite(Box::new(ice)));
         let printed = |ours: &SessionDescription| {
             let text = ours.print(Origin { id: 1, version: 1 }, "2001:db8::1".parse().unwrap());
             String::from_utf8(text.to_vec()).unwrap().split_once("t=0 0\r\n").unwrap().1.replace("\r\n", "|")

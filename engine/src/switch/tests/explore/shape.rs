@@ -160,7 +160,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         tried,
         rang: _,
         early,
-    }) = ring
+    }) = ring.as_deref()
     {
         let (failure, elsewhere) = (failure.is_some(), elsewhere.is_some());
         write!(text, "{}{}{failure}{elsewhere}", branches.len(), waiting.len()).unwrap();

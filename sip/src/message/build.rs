@@ -148,13 +148,19 @@ impl Builder {
         let mut ended = self.header(HeaderName::ContentLength, body.len());
         ended.buffer.extend_from_slice(b"\r\n");
         ended.buffer.extend_from_slice(body);
-        ended.buffer.into()
+        ended.fitted()
     }
 
     /// Ends the message without a body: `Content-Length: 0`.
     pub fn finish(mut self) -> Bytes {
         self.buffer.extend_from_slice(b"Content-Length: 0\r\n\r\n");
-        self.buffer.into()
+        self.fitted()
+    }
+
+    /// The message without the room that was left, for transactions keep it for half a minute. The buffer goes back whole, so that
+    /// the allocator has it at hand for the next message.
+    fn fitted(self) -> Bytes {
+        Bytes::copy_from_slice(&self.buffer)
     }
 
     /// Writes text into the middle; its length is returned.

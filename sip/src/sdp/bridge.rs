@@ -158,8 +158,9 @@ fn accepted(
         return None;
     }
     let known: SmallVec<[Codec<'_>; 8]> = offered.codecs().collect();
-    let formats: Vec<_> =
+    let mut formats: Vec<_> =
         theirs.formats.iter().filter(|format| knows(offered, &known, theirs, format)).cloned().collect();
+    formats.shrink_to_fit();
     if formats.is_empty() {
         return None;
     }
@@ -244,7 +245,9 @@ fn section(offered: &MediaDescription, speech: Codec<'_>, events: Option<Codec<'
 
 /// The lines without what names the peer's own transport addresses: ICE (RFC 8839), BUNDLE (RFC 9143), `a=rtcp`.
 fn without_transport(lines: &[Bytes]) -> Vec<Bytes> {
-    lines.iter().filter(|line| !names_transport(line)).cloned().collect()
+    let mut others: Vec<_> = lines.iter().filter(|line| !names_transport(line)).cloned().collect();
+    others.shrink_to_fit();
+    others
 }
 
 fn names_transport(line: &[u8]) -> bool {

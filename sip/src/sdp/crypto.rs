@@ -83,9 +83,18 @@ impl MediaDescription {
     /// The section without keys and what belongs to them, under the plain protocol: `RTP/AVP`.
     #[must_use]
     pub fn without_keys(&self) -> Self {
-        let lines = self.lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
-        let protocol = if self.is_secure() { Bytes::from_static(PLAIN) } else { self.protocol.clone() };
-        Self { lines, protocol, ..self.clone() }
+        Self {
+            kind: self.kind.clone(),
+            port: self.port,
+            protocol: if self.is_secure() { Bytes::from_static(PLAIN) } else { self.protocol.clone() },
+            formats: self.formats.clone(),
+            connection: self.connection,
+            direction: self.direction,
+            rtcp: self.rtcp,
+            rtcp_mux: self.rtcp_mux,
+            ice: self.ice.clone(),
+            lines: without_lines_of_keys(&self.lines),
+        }
     }
 }
 
@@ -93,13 +102,24 @@ impl SessionDescription {
     /// The description without keys and what belongs to them; its sections stay as they are.
     #[must_use]
     pub fn without_session_keys(&self) -> Self {
-        let lines = self.lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
-        Self { lines, ..self.clone() }
+        Self {
+            connection: self.connection,
+            direction: self.direction,
+            lines: without_lines_of_keys(&self.lines),
+            media: self.media.clone(),
+        }
     }
 }
 
 /// Without the feedback of RFC 4585 too: many phones that know nothing of SRTP know nothing of that.
 const PLAIN: &[u8] = b"RTP/AVP";
+
+/// Without spare room: legs keep it.
+fn without_lines_of_keys(lines: &[Bytes]) -> Vec<Bytes> {
+    let mut others: Vec<_> = lines.iter().filter(|line| !is_of_keys(line)).cloned().collect();
+    others.shrink_to_fit();
+    others
+}
 
 /// Lines of RFC 4568, RFC 4567 and RFC 8842: keys, and how they are agreed.
 fn is_of_keys(line: &[u8]) -> bool {

@@ -39,7 +39,8 @@ impl SessionDescription {
         for media in &self.media {
             media.print(&mut out, connection, address);
         }
-        out.into()
+        // Legs keep it for as long as they last: without the room that was left.
+        Bytes::copy_from_slice(&out)
     }
 
     /// The session-level address; ours also where a section would otherwise have none.

@@ -130,6 +130,8 @@ impl Leg {
         let timing = endpoint.config.timing;
         let cseq = endpoint.transactions.request(server).map(|(request, _)| request.cseq().number);
         if let (Some(cseq), Some(flow)) = (cseq, endpoint.transactions.response_flow(server)) {
+            // There is hardly ever a second one.
+            self.unacknowledged.reserve_exact(1);
             self.unacknowledged.push(Unacknowledged {
                 cseq,
                 response: Transmit { flow, bytes: response.clone() },
@@ -174,6 +176,7 @@ impl Leg {
             return;
         };
         let waiting = self.unacknowledged.remove(index);
+        self.unacknowledged.shrink_to_fit();
         if let Stage::Leaving(reason) = &mut self.stage {
             let reason = reason.take();
             return self.hang_up(now, reason, endpoint, out);

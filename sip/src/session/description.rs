@@ -104,7 +104,9 @@ impl LocalDescription {
 /// What [`SessionDescription::parse`] says about the body.
 pub(crate) fn offered(message: &Message) -> Result<Option<Box<SessionDescription>>, SdpError> {
     let Some(body) = of(message) else { return Ok(None) };
-    SessionDescription::parse(&body).map(|description| Some(Box::new(description)))
+    // A description refers to its text for as long as a leg keeps it: that must not be the whole message.
+    let text = Bytes::copy_from_slice(&body);
+    SessionDescription::parse(&text).map(|description| Some(Box::new(description)))
 }
 
 /// The session description of a response, where one that cannot be read counts as none.

@@ -78,7 +78,7 @@ pub(crate) struct Leg {
     dialog: Option<Dialog>,
     local: LocalDescription,
     exchange: Exchange,
-    unacknowledged: SmallVec<[Unacknowledged; 1]>,
+    unacknowledged: Vec<Unacknowledged>,
     /// An offer of ours that has to wait.
     queued: Option<Box<SessionDescription>>,
     /// The user part of our Contact, escaped.
@@ -235,7 +235,7 @@ impl Leg {
             dialog: None,
             local: LocalDescription::new(session),
             exchange: Exchange::Stable,
-            unacknowledged: SmallVec::new(),
+            unacknowledged: Vec::new(),
             queued: None,
             user: escape_user(user).into(),
             auth: None,

@@ -48,9 +48,11 @@ const BEAT: Duration = Duration::from_secs(10);
 /// How often the log says that nothing can be written.
 const TROUBLE_EVERY: Duration = Duration::from_secs(60);
 
+/// The cache, in KiB, is small: rows are written one behind the other and hardly ever read.
 const SCHEMA: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
+PRAGMA cache_size = -512;
 CREATE TABLE IF NOT EXISTS binding (
     line TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -69,11 +71,11 @@ CREATE TABLE IF NOT EXISTS binding (
 ) WITHOUT ROWID;
 ";
 
-/// Something to write.
+/// Something to write. The queue has room for [`QUEUE`] of them from the start, so it is small.
 #[derive(Debug)]
 enum Change {
     Binding(BindingChange),
-    Kept(Kept),
+    Kept(Box<Kept>),
     Dialog(DialogChange),
 }
 
@@ -153,7 +155,7 @@ impl Store {
 
     /// Writes soon what the switch keeps.
     pub(crate) fn keep(&self, kept: Kept) {
-        self.gather(Change::Kept(kept));
+        self.gather(Change::Kept(Box::new(kept)));
     }
 
     /// Writes soon what an agent keeps of a leg.
@@ -327,11 +329,19 @@ impl Gathered {
                 };
                 self.bindings.insert(key, change);
             }
-            Change::Kept(Kept::Call(call)) => self.calls.calls.put(call.id.0, call),
-            Change::Kept(Kept::CallOver(id)) => self.calls.calls.remove(id.0),
-            Change::Kept(kept) => self.kept.push(kept),
+            Change::Kept(kept) => self.take_kept(*kept),
             Change::Dialog(DialogChange::Put(leg, dialog)) => self.calls.dialogs.put(leg.0, dialog),
             Change::Dialog(DialogChange::Remove(leg)) => self.calls.dialogs.remove(leg.0),
+        }
+    }
+
+    fn take_kept(&mut self, kept: Kept) {
+        match kept {
+            Kept::Call(call) => self.calls.calls.put(call.id.0, call),
+            Kept::CallOver(id) => self.calls.calls.remove(id.0),
+            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) | Kept::Numbers(_) => {
+                self.kept.push(kept);
+            }
         }
     }
 

@@ -24,6 +24,17 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     syscall::raise_descriptor_limit()
 }
 
+/// How many processors share a heap.
+const PROCESSORS_A_HEAP: usize = 4;
+
+/// Lets the threads of the process share heaps, four processors one: the C library gives each thread one of its own, and what
+/// one thread has free is of no use to another. Whether it was done: not beside other threads, so a program does it first of all.
+pub fn share_heaps() -> bool {
+    let is_alone = std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    is_alone && syscall::limit_heaps(i32::try_from(processors.div_ceil(PROCESSORS_A_HEAP)).unwrap_or(1))
+}
+
 /// Names a socket of a leg in a worker: slot of the leg, its generation, and which of the pair.
 ///
 /// A token outlives its leg in events that were already waiting; the generation gives it away.

@@ -1,7 +1,7 @@
 //! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
 #![expect(
     unsafe_code,
-    reason = "epoll, eventfd, SO_MEMINFO, netlink groups and the raw monotonic clock have no safe form in the standard library"
+    reason = "epoll, eventfd, SO_MEMINFO, netlink groups, the allocator and the raw clock have no safe form in the standard library"
 )]
 
 use std::fs::File;
@@ -118,6 +118,19 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(limit.rlim_cur)
+}
+
+/// Lets the allocator of the C library spread over this many heaps; whether it has such a limit. Other threads must not run.
+#[cfg(target_env = "gnu")]
+pub(crate) fn limit_heaps(count: i32) -> bool {
+    // SAFETY: no pointers are passed, and no other thread allocates meanwhile.
+    unsafe { libc::mallopt(libc::M_ARENA_MAX, count) == 1 }
+}
+
+/// The same where the C library knows no heaps.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) const fn limit_heaps(_count: i32) -> bool {
+    false
 }
 
 /// Lets a netlink socket hear what the kernel tells a group (`RTNLGRP_*`).

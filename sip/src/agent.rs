@@ -19,6 +19,7 @@ mod referral;
 mod register;
 mod resolve;
 mod subscribe;
+mod turning_away;
 mod worker;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use bytes::{Buf, Bytes};
 use foldhash::quality::RandomState;
 
 use referral::Referrals;
+use turning_away::Paper;
 
 use crate::admission::{Admission, Load, Refusals, TurnedAway};
 use crate::auth::Challenger;
@@ -76,6 +78,7 @@ pub struct Agent {
     admission: Arc<Admission>,
     load: Load,
     turned_away: TurnedAway,
+    paper: Paper,
     refusals: Refusals,
     serial: u64,
     /// Legs with a dialog.
@@ -106,6 +109,7 @@ impl Agent {
             admission: Arc::new(Admission::new(epoch)),
             load: Load::default(),
             turned_away: TurnedAway::default(),
+            paper: Paper::default(),
             refusals: Refusals::default(),
             serial: 0,
             dialogs: 0,
@@ -148,6 +152,9 @@ impl Agent {
         let padding = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
         bytes.advance(padding);
         if bytes.len() <= KEEP_ALIVE_BYTES_MAX {
+            return;
+        }
+        if self.is_turned_away(now, flow, &bytes, out) {
             return;
         }
         let framing = if flow.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };

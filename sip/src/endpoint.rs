@@ -15,7 +15,9 @@ use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
 use crate::ids::LegId;
-use crate::message::{Builder, HeaderName, Message, Method, Text, Uri, Value, request, response};
+use crate::message::{
+    self, Builder, Glance, HeaderName, Message, Method, Text, Uri, Value, request, response,
+};
 use crate::outbox::{Outbox, Transmit};
 use crate::token::{COOKIE, Token};
 use crate::transaction::{ClientKey, Purpose, ServerId, ServerKey, Transactions};
@@ -291,13 +293,26 @@ impl Endpoint {
         out: &mut Outbox,
         complete: impl FnOnce(Builder) -> Builder,
     ) {
-        let branch = message.via().map_or("", |via| via.branch());
-        let bits =
-            self.stateless.hash_one((message.call_id(), message.from_tag(), message.cseq().number, branch));
-        let tag = Token { worker: self.config.worker, bits };
+        let tag = self.stateless_tag(message);
         let builder = response(message, status, flow.remote).to_tag(tag);
         out.transmits
             .push(Transmit { flow: response_flow(message, flow), bytes: complete(builder).finish() });
+    }
+
+    /// The To tag of a stateless response.
+    pub(crate) fn stateless_tag(&self, message: &Message) -> Token {
+        let branch = message.via().map_or("", |via| via.branch());
+        self.stateless_tag_of(message.call_id(), message.from_tag(), message.cseq().number, branch)
+    }
+
+    /// The same for an INVITE that was only glanced at; an ACK to its refusal has the same.
+    pub(crate) fn stateless_tag_at_a_glance(&self, request: &Glance<'_>) -> Token {
+        self.stateless_tag_of(request.call_id, request.from_tag, request.cseq, request.via.branch())
+    }
+
+    fn stateless_tag_of(&self, call_id: &str, from_tag: &str, cseq: u32, branch: &str) -> Token {
+        let bits = self.stateless.hash_one((call_id, from_tag, cseq, branch));
+        Token { worker: self.config.worker, bits }
     }
 
     /// Begins a response to a request that has a transaction.
@@ -353,7 +368,11 @@ pub(crate) fn allow_events(reply: Builder) -> Builder {
 /// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source
 /// address, at the source port if the request asks for it, at the port of sent-by if not.
 pub(crate) fn response_flow(request: &Message, flow: Flow) -> Flow {
-    let Some(via) = request.via() else { return flow };
+    request.via().map_or(flow, |via| response_flow_by(&via, flow))
+}
+
+/// The same by the topmost Via.
+pub(crate) fn response_flow_by(via: &message::Via<'_>, flow: Flow) -> Flow {
     if flow.transport.is_reliable() || via.rport().is_some() {
         return flow;
     }

@@ -9,6 +9,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::rate::BURST;
+
 /// A queue that was not empty for this long stands: well below T1, so that nothing is sent twice for it.
 pub const STANDING: Duration = Duration::from_millis(100);
 
@@ -20,6 +22,9 @@ pub const CALM: Duration = Duration::from_secs(1);
 
 /// What a call costs, in requests that are turned away.
 const CALL_WORK: u32 = 10;
+
+/// Calls for help that a worker takes in a second whether it keeps up or not: more than there are, too few to be a way in.
+pub const URGENT_PER_SECOND: u32 = 10;
 
 /// The known are refused once what they ask for is so many times what strangers do.
 const SHARE_OF_KNOWN: u32 = 4;
@@ -33,6 +38,8 @@ pub struct Load {
     /// When the last overload ended.
     ended: Option<Instant>,
     asked: Asked,
+    /// Up to when the rate of calls for help is used up.
+    urgent: Option<Instant>,
 }
 
 /// What was asked for since the queue was empty, half of it forgotten every [`STANDING`].
@@ -79,7 +86,23 @@ impl Load {
         } else {
             asked.strangers = asked.strangers.saturating_add(1);
         }
-        self.is_overloaded && (!is_known || asked.known >= asked.strangers.saturating_mul(SHARE_OF_KNOWN))
+        self.would_refuse(is_known)
+    }
+
+    /// Whether a request is refused by what was asked for before it, without counting it.
+    pub const fn would_refuse(&self, is_known: bool) -> bool {
+        let Asked { strangers, known, halved: _ } = self.asked;
+        self.is_overloaded && (!is_known || known >= strangers.saturating_mul(SHARE_OF_KNOWN))
+    }
+
+    /// Whether there is room for one more of [`URGENT_PER_SECOND`], which is then used.
+    pub fn takes_urgent(&mut self, now: Instant) -> bool {
+        let then = self.urgent.map_or(now, |used_up| used_up.max(now)) + BURST / URGENT_PER_SECOND;
+        let is_taken = then <= now + BURST;
+        if is_taken {
+            self.urgent = Some(then);
+        }
+        is_taken
     }
 
     /// Whether whatever is new is to be refused, at least to strangers.
@@ -148,6 +171,13 @@ mod tests {
         assert!(load.refuses(now, true, true));
         load.note(now, true);
         assert!(!load.is_behind() && !load.refuses(now, true, true));
+    }
+
+    #[test]
+    fn so_many_calls_for_help_are_taken_in_a_second() {
+        let (mut load, start) = (Load::default(), start());
+        let taken = (0..5_000).filter(|at| load.takes_urgent(start + ms(*at))).count();
+        assert_eq!(taken, 59, "a burst, then the rate");
     }
 
     #[test]

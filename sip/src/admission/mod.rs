@@ -10,7 +10,7 @@ mod rate;
 mod turned_away;
 
 pub use limit::{AdmissionLimits, Limit, Refusals};
-pub use load::{CALM, Load, STANDING, STANDING_AGAIN};
+pub use load::{CALM, Load, STANDING, STANDING_AGAIN, URGENT_PER_SECOND};
 pub(crate) use turned_away::TurnedAway;
 
 use std::hash::{BuildHasher, Hash};

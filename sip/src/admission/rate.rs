@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How long a rate may be unused and then made up for at once.
-const BURST: Duration = Duration::from_secs(1);
+pub(super) const BURST: Duration = Duration::from_secs(1);
 
 /// How many a second.
 #[derive(Clone, Copy, Debug)]

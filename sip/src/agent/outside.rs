@@ -13,9 +13,6 @@ use crate::session::{self, Announcement, Leg, cause};
 /// Seconds after which a caller may try again that was turned away for lack of room.
 pub(super) const RETRY_AFTER_S: u32 = 5;
 
-/// The same where many are turned away at once: they are not to come back at once.
-const RETRY_AFTER_SPREAD_S: (u32, u32) = (1, 10);
-
 /// What an INVITE says about hops where it says nothing.
 const MAX_FORWARDS: u8 = 70;
 
@@ -24,7 +21,7 @@ impl Agent {
     pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         let begins = matches!(arrival.message.method(), Method::Invite | Method::Refer | Method::Subscribe);
         if self.is_too_much(now, &arrival) && begins {
-            return self.turn_away(&arrival, Limit::Overload, out);
+            return self.turn_away(now, &arrival, Limit::Overload, out);
         }
         match arrival.message.method() {
             Method::Invite => self.incoming(now, arrival, out),
@@ -43,19 +40,6 @@ impl Agent {
             Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
             Method::Ack | Method::Cancel => {}
         }
-    }
-
-    /// Counts a request where the worker is behind, and says whether it is to be refused should it begin something.
-    fn is_too_much(&mut self, now: Instant, arrival: &Arrival) -> bool {
-        if !self.load.is_behind() {
-            return false;
-        }
-        let source = arrival.flow.remote.ip();
-        let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
-        let message = &arrival.message;
-        let is_proven = is_trunk || message.value(HeaderName::Authorization).is_some();
-        let is_call = is_proven && message.method() == Method::Invite;
-        self.load.refuses(now, is_trunk || self.location.is_known(source), is_call)
     }
 
     /// A request with a To tag that is in no dialog of ours, or a BYE without one.
@@ -95,8 +79,7 @@ impl Agent {
 
     fn incoming(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         if self.turned_away.contains(arrival.id) {
-            return self
-                .refuse(&arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S));
+            return self.turn_away_again(&arrival, out);
         }
         let Some(peer) = self.admit_peer(now, &arrival, out) else { return };
         let message = &arrival.message;
@@ -114,12 +97,12 @@ impl Agent {
             Err(error) => return self.refuse(&arrival, error.status(), out, |reply| reply),
         };
         if self.is_full() {
-            return self.turn_away(&arrival, Limit::State, out);
+            return self.turn_away(now, &arrival, Limit::State, out);
         }
         let limits = &self.endpoint.directory.limits;
         let admitted = match self.admission.call(now, limits, &peer, arrival.flow.remote.ip()) {
             Ok(admitted) => admitted,
-            Err(limit) => return self.turn_away(&arrival, limit, out),
+            Err(limit) => return self.turn_away(now, &arrival, limit, out),
         };
         let Some(uri) = Uri::parse(message.request_uri()) else {
             return self.refuse(&arrival, 416, out, |reply| reply);
@@ -156,19 +139,6 @@ impl Agent {
         let mut leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
         leg.admitted = Some(admitted);
         self.admit(leg);
-    }
-
-    /// Refuses what there is too much of with 503, and counts it. An INVITE that comes again is refused again.
-    pub(super) fn turn_away(&mut self, arrival: &Arrival, limit: Limit, out: &mut Outbox) {
-        if arrival.message.method() != Method::Invite || !self.turned_away.contains(arrival.id) {
-            self.refusals.count(limit);
-        }
-        if arrival.message.method() == Method::Invite {
-            self.turned_away.note(arrival.id);
-        }
-        let (low, high) = RETRY_AFTER_SPREAD_S;
-        let seconds = self.endpoint.between(low, high);
-        self.refuse(arrival, 503, out, |reply| reply.header(HeaderName::RetryAfter, seconds));
     }
 
     /// Refuses, or answers, without keeping state: whatever anyone can send must cost nothing.

@@ -110,7 +110,7 @@ impl Agent {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
         if self.is_full() {
-            return self.turn_away(&arrival, Limit::State, out);
+            return self.turn_away(now, &arrival, Limit::State, out);
         }
         let tag = self.endpoint.token();
         self.refer(now, arrival, (Some(peer), tag), None, out);

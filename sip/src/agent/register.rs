@@ -28,7 +28,7 @@ impl Agent {
         // A phone that is here already goes before one that would be: its calls depend on it.
         let is_here = is_line && self.location.is_reached_at(&line, arrival.flow.remote.ip(), now);
         if !is_here && self.load.is_overloaded() {
-            return self.turn_away(&arrival, Limit::Overload, out);
+            return self.turn_away(now, &arrival, Limit::Overload, out);
         }
         let Some(proven) = self.authenticate(now, &arrival, &line, out) else { return };
         if *proven != *line {
@@ -45,7 +45,7 @@ impl Agent {
                 false => self.admission.registration(now, limits, arrival.flow.remote.ip()),
             };
             if let Err(limit) = admitted {
-                return self.turn_away(&arrival, limit, out);
+                return self.turn_away(now, &arrival, limit, out);
             }
         }
         let registration = Registration { request: message, line: &proven, flow: arrival.flow };

@@ -187,7 +187,7 @@ impl Agent {
     ) {
         let limits = &self.endpoint.directory.limits;
         if let Err(limit) = self.admission.subscription(now, limits, &peer) {
-            return self.turn_away(&arrival, limit, out);
+            return self.turn_away(now, &arrival, limit, out);
         }
         let later = |reply: crate::message::Builder| reply.header(HeaderName::RetryAfter, RETRY_AFTER_S);
         if matches!(peer, Peer::Line(_)) && leg.is_none() {

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::find::{find2, find3};
+use super::glance::{COPIED, Glance};
 use super::{HeaderName, Message, Method, NameAddr, Text, Value, Via, chars, list, reason_phrase};
 
 /// A message being written. What it is given is copied at once; control characters in it become spaces.
@@ -48,9 +49,44 @@ pub fn response(to: &Message, status: u16, source: SocketAddr) -> Builder {
     builder
 }
 
+/// Starts the response that [`response`] starts, with a To tag, to what was only glanced at; in a buffer that is used again.
+pub(crate) fn response_at_a_glance(
+    to: &Glance<'_>,
+    status: u16,
+    source: SocketAddr,
+    tag: impl Value,
+    buffer: Vec<u8>,
+) -> Builder {
+    let mut builder = status_line_in(buffer, status);
+    for (place, via) in to.vias.iter().enumerate() {
+        builder.buffer.extend_from_slice(b"Via: ");
+        if place == 0 {
+            builder.copy_topmost_via(via.as_bytes(), source);
+        } else {
+            builder.clean_line_ends(via.as_bytes());
+        }
+        builder.buffer.extend_from_slice(b"\r\n");
+    }
+    for (name, value) in COPIED.into_iter().zip(to.copied) {
+        builder.buffer.extend_from_slice(name.name().as_bytes());
+        builder.buffer.extend_from_slice(b": ");
+        builder.clean_line_ends(value.as_bytes());
+        if name == HeaderName::To && to.to_tag.is_empty() {
+            (";tag=", &tag).write(&mut Text::of(&mut builder.buffer));
+        }
+        builder.buffer.extend_from_slice(b"\r\n");
+    }
+    builder
+}
+
 /// Starts a response that answers no request at hand.
 pub(super) fn status_line(status: u16) -> Builder {
-    let mut builder = Builder::empty();
+    status_line_in(Vec::with_capacity(BUFFER_BYTES), status)
+}
+
+fn status_line_in(mut buffer: Vec<u8>, status: u16) -> Builder {
+    buffer.clear();
+    let mut builder = Builder { buffer, reason: 0..0, to: None };
     ("SIP/2.0 ", status, " ").write(&mut Text::of(&mut builder.buffer));
     let reason_at = builder.buffer.len();
     builder.buffer.extend_from_slice(reason_phrase(status).as_bytes());
@@ -161,6 +197,13 @@ impl Builder {
     /// the allocator has it at hand for the next message.
     fn fitted(self) -> Bytes {
         Bytes::copy_from_slice(&self.buffer)
+    }
+
+    /// Ends the message without a body, as a piece of memory that many share; the buffer is given back.
+    pub(crate) fn finish_in(mut self, shared: &mut BytesMut) -> (Bytes, Vec<u8>) {
+        self.buffer.extend_from_slice(b"Content-Length: 0\r\n\r\n");
+        shared.extend_from_slice(&self.buffer);
+        (shared.split().freeze(), self.buffer)
     }
 
     /// Writes text into the middle; its length is returned.

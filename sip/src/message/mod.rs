@@ -10,6 +10,7 @@ mod build;
 mod chars;
 mod escape;
 mod find;
+mod glance;
 mod header;
 mod limits;
 mod list;
@@ -25,8 +26,10 @@ mod value;
 mod via;
 mod views;
 
+pub(crate) use build::response_at_a_glance;
 pub use build::{Builder, request, request_named, response};
 pub use escape::{escape_user, quote_display};
+pub(crate) use glance::Glance;
 pub use header::HeaderName;
 pub use limits::Limits;
 pub use method::Method;

@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use crate::message::{Message, Method};
+use crate::message::{Glance, Message, Method, Via};
 use crate::token::{COOKIE, Token};
 
 /// A client transaction: the branch we made, and whether it is the CANCEL that shares it with an INVITE.
@@ -37,9 +37,19 @@ impl ServerKey {
     /// A branch without the magic cookie says nothing alone: then Call-ID, From tag and CSeq number belong to the key.
     pub(crate) fn of_request(request: &Message, of_invite: bool) -> Option<Self> {
         let via = request.via()?;
+        let method = if of_invite { "INVITE" } else { request.method_text() };
+        Some(Self::of_parts(method, &via, || (request.call_id(), request.from_tag(), request.cseq().number)))
+    }
+
+    /// The same of an INVITE, or the ACK to one, that was only glanced at.
+    pub(crate) fn of_glance(request: &Glance<'_>) -> Self {
+        let identity = || (request.call_id, request.from_tag, request.cseq);
+        Self::of_parts(Method::Invite.name(), &request.via, identity)
+    }
+
+    fn of_parts<'a>(method: &str, via: &Via<'_>, identity: impl FnOnce() -> (&'a str, &'a str, u32)) -> Self {
         let mut key = SmallVec::<[u8; 128]>::new();
         let branch = via.branch();
-        let method = if of_invite { "INVITE" } else { request.method_text() };
         for part in [method, "\0", branch, "\0"] {
             key.extend_from_slice(part.as_bytes());
         }
@@ -48,11 +58,12 @@ impl ServerKey {
         key[host_at..].make_ascii_lowercase();
         key.extend_from_slice(&via.port.unwrap_or(5060).to_be_bytes());
         if !branch.starts_with(COOKIE) {
-            for part in [request.call_id(), "\0", request.from_tag()] {
+            let (call_id, from_tag, cseq) = identity();
+            for part in [call_id, "\0", from_tag] {
                 key.extend_from_slice(part.as_bytes());
             }
-            key.extend_from_slice(&request.cseq().number.to_be_bytes());
+            key.extend_from_slice(&cseq.to_be_bytes());
         }
-        Some(Self(key))
+        Self(key)
     }
 }

@@ -429,6 +429,11 @@ impl Transactions {
         }
     }
 
+    /// Whether there is such a transaction.
+    pub(crate) fn contains(&self, id: ServerId, key: &ServerKey) -> bool {
+        self.servers.get(&id).is_some_and(|server| server.key == *key)
+    }
+
     /// Whether an ACK belongs to a refused INVITE. If not, it is the session's.
     pub(crate) fn acknowledged(
         &mut self,

@@ -125,6 +125,97 @@ fn an_overloaded_agent_refuses_what_is_new_and_nothing_else() {
     assert_eq!(bench.heard(), ["100"]);
 }
 
+/// What an ordinary answer would be, written by the ordinary way: only the time differs in which it is.
+#[test]
+fn a_refusal_at_a_glance_is_the_ordinary_one() {
+    let folded = call(1).replace("Call-ID: ", "Call-ID:\r\n ");
+    let far = call(1).replacen("Via: ", "Via: SIP/2.0/UDP 10.0.0.9:5080;branch=z9hG4bKfar;rport\r\nVia: ", 1);
+    let more_folded = far.replace("Call-ID: ", "Call-ID:\r\n ");
+    for (plain, other) in [(call(1), folded), (far, more_folded)] {
+        let answers = [plain, other].map(|text| {
+            let mut bench = Bench::new();
+            fall_behind(&mut bench);
+            bench.say(text);
+            let mut sent = bench.sent();
+            let (flow, refusal) = sent.pop().unwrap();
+            assert!(sent.is_empty() && refusal.status() == 503);
+            (flow, refusal.bytes().clone())
+        });
+        assert_eq!(answers[0], answers[1], "{}", answers[0].1.escape_ascii());
+    }
+}
+
+#[test]
+fn a_refusal_leaves_nothing_and_is_the_same_when_the_call_comes_again() {
+    let mut bench = Bench::new();
+    fall_behind(&mut bench);
+    bench.say(call(1));
+    let refusal = bench.only();
+    bench.say(call(1));
+    assert_eq!(bench.only().bytes(), refusal.bytes());
+    let ack = |tag: &str| numbered(&request("ACK", 1, tag, "", ""), 1).replace("-ACK1", "-INVITE1");
+    bench.say(ack(refusal.to_tag()));
+    assert_eq!(bench.agent.gauges(), Gauges::default());
+    bench.agent.note_queue(bench.now, true);
+    // There would be room, but the caller has been refused.
+    bench.say(call(1));
+    assert_eq!(bench.only().bytes(), refusal.bytes());
+    bench.say(call(1).replace("Call-ID: ", "Call-ID:\r\n "));
+    assert_eq!(bench.only().bytes(), refusal.bytes());
+    bench.say(ack(refusal.to_tag()));
+    bench.say(ack("other"));
+    assert_eq!(bench.agent.refusals().of(Limit::Overload), 1);
+    // A CANCEL that crossed the refusal finds nothing.
+    bench.say(numbered(&request("CANCEL", 1, "", "", ""), 1).replace("-INVITE", "-INVITE1"));
+    assert_eq!(bench.heard(), ["481"]);
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn a_refusal_goes_where_it_was_asked_for_and_is_no_more_than_that() {
+    let mut bench = Bench::new();
+    fall_behind(&mut bench);
+    for (via, port) in
+        [("192.0.2.66:5099;branch=z9hG4bKx", 5099), ("192.0.2.66:5099;rport;branch=z9hG4bKy", 5070)]
+    {
+        let invite = format!(
+            "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nf:sip:a@h;tag=1\r\nt:sip:b@h\r\ni:1\r\nCSeq:1 INVITE\r\n\r\n"
+        );
+        bench.say(invite.clone());
+        let (flow, refusal) = bench.sent().pop().unwrap();
+        assert_eq!((flow.remote.ip(), flow.remote.port()), (bench.flow.remote.ip(), port));
+        assert!(refusal.bytes().len() <= invite.len() + 160, "{}", refusal.bytes().escape_ascii());
+    }
+}
+
+#[test]
+fn a_call_that_was_let_in_is_not_refused_when_it_comes_again() {
+    let mut bench = Bench::new();
+    bench.say(call(1));
+    fall_behind(&mut bench);
+    bench.say(call(1));
+    assert_eq!(bench.heard(), ["100", "100"]);
+    assert_eq!(bench.agent.refusals().of(Limit::Overload), 0);
+}
+
+#[test]
+fn calls_for_help_are_taken_from_those_who_are_known() {
+    let mut bench = Bench::new();
+    fall_behind(&mut bench);
+    let help = |number| numbered(&invite("Priority: emergency\r\n"), number);
+    bench.say(call(0));
+    (1..=20).for_each(|number| bench.say(help(number)));
+    let heard = bench.heard();
+    assert_eq!(
+        (&heard[0], &heard[1..11], &heard[11..]),
+        (&"503".to_owned(), &vec!["100".to_owned(); 10][..], &vec!["503".to_owned(); 10][..])
+    );
+    bench.flow.remote = "198.51.100.9:5070".parse().unwrap();
+    bench.now += seconds(5);
+    bench.say(help(21));
+    assert_eq!(bench.heard(), ["503"], "whoever says so without being known");
+}
+
 #[test]
 fn a_peer_begins_so_many_subscriptions_a_second() {
     let mut bench = Bench::new();

@@ -339,9 +339,11 @@ impl Gathered {
         match kept {
             Kept::Call(call) => self.calls.calls.put(call.id.0, call),
             Kept::CallOver(id) => self.calls.calls.remove(id.0),
-            Kept::Forwarding { .. } | Kept::Completion(_) | Kept::CompletionOver(_) | Kept::Numbers(_) => {
-                self.kept.push(kept);
-            }
+            Kept::Forwarding { .. }
+            | Kept::Completion(_)
+            | Kept::CompletionOver(_)
+            | Kept::Numbers(_)
+            | Kept::Ports(_) => self.kept.push(kept),
         }
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How many instructions the computing part of the signalling takes, and how many allocations it makes, for each call,
-# REGISTER and OPTIONS, beside what is kept in bench/instructions.txt. Sockets, threads and clocks are not in it.
+# REGISTER, OPTIONS and call that is turned away, beside what is kept in bench/instructions.txt. Sockets, threads and clocks are not in it.
 #
 #   bench/instructions.sh          counts and compares; ends well whatever the figures are
 #   bench/instructions.sh --keep   counts and keeps
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 
 profile=${TRUNKLINE_PROFILE:-ci}
 kept=bench/instructions.txt
-runs=(options:300 challenge:300 refresh:500 registration:300 call:200)
+runs=(options:300 challenge:300 refresh:500 registration:300 call:200 refusal:500)
 
 if ! command -v valgrind >/dev/null; then
     root=()

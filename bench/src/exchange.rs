@@ -14,6 +14,7 @@ use trunkline::switch::setup::{
 };
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
+use trunkline_sip::admission::STANDING;
 use trunkline_sip::auth::{Account, Algorithm, Challenger, ClientAuth, Credentials};
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message, response};
@@ -121,6 +122,22 @@ impl Exchange {
         sent + self.answer(&bye, 200, b"")
     }
 
+    /// A call that an engine turns away which does not keep up: INVITE, 503, ACK; returns how many messages it sent.
+    pub fn refusal(&mut self) -> usize {
+        self.next();
+        // The queue stands; the first time that takes a while.
+        for _ in 0..2 {
+            self.agent.note_queue(self.now, false);
+            self.now += STANDING;
+        }
+        let sent = self.caller("INVITE", "", SDP);
+        let refusal = self.sip.transmits.last().expect("an INVITE is answered");
+        let refusal = Message::scan(refusal.bytes.clone(), Framing::Datagram, &Limits::DEFAULT)
+            .expect("the answer can be read");
+        let to = refusal.value(HeaderName::To).unwrap_or_default().to_owned();
+        if refusal.status() == 503 { sent + self.acknowledge(&to) } else { 0 }
+    }
+
     /// A REGISTER without credentials, which is challenged.
     pub fn challenge(&mut self) -> u16 {
         self.next();
@@ -197,11 +214,20 @@ impl Exchange {
     }
 
     fn caller(&mut self, method: &str, to: &str, body: &[u8]) -> usize {
+        self.request(method, method, to, body)
+    }
+
+    /// The ACK to a refusal has the branch of its INVITE.
+    fn acknowledge(&mut self, to: &str) -> usize {
+        self.request("ACK", "INVITE", to, b"")
+    }
+
+    fn request(&mut self, method: &str, branch: &str, to: &str, body: &[u8]) -> usize {
         let to = if to.is_empty() { "service <sip:service@127.0.0.1:5060>" } else { to };
         let (call, cseq) = (self.calls, if method == "BYE" { 2 } else { 1 });
         let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
         let mut request = format!(
-            "{method} sip:service@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK-{call}-{method}\r\n\
+            "{method} sip:service@127.0.0.1:5060 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK-{call}-{branch}\r\n\
              From: sipp <sip:sipp@127.0.0.1:5080>;tag=sipp{call}\r\nTo: {to}\r\nCall-ID: {call}-1@127.0.0.1\r\n\
              CSeq: {cseq} {method}\r\nContact: sip:sipp@127.0.0.1:5080\r\nMax-Forwards: 70\r\nSubject: Performance Test\r\n\
              {kind}Content-Length: {}\r\n\r\n",
@@ -345,6 +371,14 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(exchange.call(), 7, "100, INVITE, 180, ACK, 200; 200 and BYE");
             assert!(exchange.options() > 0);
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_keep_up_turns_calls_away() {
+        let mut exchange = Exchange::new(Instant::now());
+        for _ in 0..10 {
+            assert_eq!(exchange.refusal(), 1, "503, and nothing for the ACK");
         }
     }
 

@@ -20,6 +20,8 @@ enum Scenario {
     Registration,
     /// INVITE, 180, 200, ACK, BYE, 200 through the engine.
     Call,
+    /// INVITE, 503, ACK: the engine does not keep up.
+    Refusal,
 }
 
 /// Does something a number of times and stops.
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Scenario::Refresh => exchange.refresh() == 200,
         Scenario::Registration => exchange.registration() == 200,
         Scenario::Call => exchange.call() == 7,
+        Scenario::Refusal => exchange.refusal() == 1,
     });
     if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

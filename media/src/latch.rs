@@ -184,11 +184,12 @@ impl Latch {
         header: &Header,
         destinations: &Destinations,
     ) -> Admission {
-        if self.source == Some(from) {
+        // Not `== Some(from)`, which would copy the address first.
+        if self.source.as_ref() == Some(&from) {
             self.heard_at_us = now_us;
             return Admission::Known;
         }
-        self.judge(now_us, from, header, destinations)
+        self.judge(now_us, from, *header, destinations)
     }
 
     /// Judges the source of a valid RTCP packet; the first of the right address is latched for RTCP alone.
@@ -260,7 +261,7 @@ impl Latch {
         &mut self,
         now_us: u64,
         from: SocketAddr,
-        header: &Header,
+        header: Header,
         destinations: &Destinations,
     ) -> Admission {
         if !destinations.permit(from) {
@@ -271,7 +272,7 @@ impl Latch {
         let ip = from.ip();
         let admitted = match self.source {
             Some(_) => may_move,
-            None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, header),
+            None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, &header),
         };
         if !admitted {
             return Admission::Foreign;

@@ -78,10 +78,10 @@ impl Rewrite {
         let mut turns = false;
         if self.source != Some(header.ssrc) {
             turns = self.started && !self.is_open;
-            self.begin_source(now_us, header);
+            self.begin_source(now_us, *header);
         }
         let mut sequence = header.sequence.wrapping_add(self.sequence_delta);
-        if sequence.wrapping_sub(self.highest) >= 1 << 15 && self.restarts(now_us, header, sequence) {
+        if sequence.wrapping_sub(self.highest) >= 1 << 15 && self.restarts(now_us, *header, sequence) {
             turns = !self.is_open;
             sequence = header.sequence.wrapping_add(self.sequence_delta);
         }
@@ -158,7 +158,7 @@ impl Rewrite {
     /// A packet is behind the highest. Whether the source began its numbers anew, which it has when two in sequence are too far
     /// behind to be late: then it is moved as another source would be.
     #[cold]
-    fn restarts(&mut self, now_us: u64, header: &Header, sequence: u16) -> bool {
+    fn restarts(&mut self, now_us: u64, header: Header, sequence: u16) -> bool {
         if self.highest.wrapping_sub(sequence) <= MAX_MISORDER.saturating_add(self.skipped) {
             return false;
         }
@@ -171,7 +171,7 @@ impl Rewrite {
     }
 
     #[cold]
-    fn begin_source(&mut self, now_us: u64, header: &Header) {
+    fn begin_source(&mut self, now_us: u64, header: Header) {
         if self.started && !self.is_open {
             let hz = u64::from(clock_hz(header.payload_type).unwrap_or(CLOCK_ASSUMED_HZ));
             let elapsed_us = now_us.saturating_sub(self.sent_at_us).max(PACKET_US);

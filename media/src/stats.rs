@@ -186,28 +186,16 @@ pub(crate) const fn is_jump(ahead: u16) -> bool {
 
 impl Reception {
     /// Counts one packet that arrived at `now_us`. `clock_hz`: of its timestamps; 0 where they tell no arrival time.
+    // What is rare takes the header by value: whose address nobody asks for stays in registers.
     #[inline]
     pub(crate) fn count(&mut self, now_us: u64, header: &Header, clock_hz: u32) {
         if self.ssrc != Some(header.ssrc) {
-            self.restart(header);
-        } else {
-            let ahead = header.sequence.wrapping_sub(self.highest);
-            if ahead.wrapping_sub(1) < MAX_DROPOUT - 1 {
-                if header.sequence < self.highest {
-                    self.cycles = self.cycles.wrapping_add(1);
-                }
-                self.highest = header.sequence;
-                self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
-            } else if ahead == 0 || ahead > u16::MAX - MAX_MISORDER {
-                if !self.fill(ahead.wrapping_neg()) {
-                    return;
-                }
-            } else if self.restart_at == Some(header.sequence) {
-                self.restart(header);
-            } else {
-                self.restart_at = Some(header.sequence.wrapping_add(1));
-                return;
-            }
+            self.restart(*header);
+        } else if header.sequence == self.highest.wrapping_add(1) {
+            self.advance(header.sequence);
+            self.seen = self.seen << 1 | 1;
+        } else if !self.place(*header) {
+            return;
         }
         self.received = self.received.wrapping_add(1);
         if clock_hz != 0 {
@@ -215,8 +203,34 @@ impl Reception {
         }
     }
 
-    /// Counts a packet that is so many sequence numbers older than the highest; whether it fills a gap.
+    /// A higher sequence number came.
+    #[inline]
+    const fn advance(&mut self, sequence: u16) {
+        if sequence < self.highest {
+            self.cycles = self.cycles.wrapping_add(1);
+        }
+        self.highest = sequence;
+    }
+
+    /// Counts a packet that is not the next of its source; whether it is one of those that were expected.
     #[cold]
+    fn place(&mut self, header: Header) -> bool {
+        let ahead = header.sequence.wrapping_sub(self.highest);
+        if ahead.wrapping_sub(1) < MAX_DROPOUT - 1 {
+            self.advance(header.sequence);
+            self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+        } else if !is_jump(ahead) {
+            return self.fill(ahead.wrapping_neg());
+        } else if self.restart_at == Some(header.sequence) {
+            self.restart(header);
+        } else {
+            self.restart_at = Some(header.sequence.wrapping_add(1));
+            return false;
+        }
+        true
+    }
+
+    /// Counts a packet that is so many sequence numbers older than the highest; whether it fills a gap.
     fn fill(&mut self, behind: u16) -> bool {
         let bit = 1_u128 << behind;
         if self.seen & bit != 0 {
@@ -329,7 +343,7 @@ impl Reception {
     }
 
     #[cold]
-    fn restart(&mut self, header: &Header) {
+    fn restart(&mut self, header: Header) {
         self.lost_before = self.lost();
         self.duplicates_before = self.duplicates;
         self.seen = 1;

@@ -61,7 +61,7 @@ mod tests {
     use super::super::tests::{at, flow, goes_to, remote};
     use super::*;
     use crate::command::{IceCredentials, Remote};
-    use crate::flow::Verdict;
+    use crate::flow::{Received, Verdict};
 
     const OURS: IceCredentials =
         IceCredentials { ufrag: *b"ufragABC", password: *b"0123456789abcdefghijklmn" };
@@ -73,7 +73,10 @@ mod tests {
         from: &str,
         packet: &[u8],
     ) -> Option<CheckAnswer> {
-        assert_eq!(flow.receive(now_us, channel, at(from), packet, &Destinations::default()), Verdict::Check);
+        assert_eq!(
+            flow.receive(now_us, channel, at(from), packet, &Destinations::default()),
+            Received::Other(Verdict::Check)
+        );
         let mut answer = [0; ANSWER_BYTES_MAX];
         flow.check(now_us, channel, at(from), packet, &Destinations::default(), &mut answer)
     }

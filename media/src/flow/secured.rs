@@ -212,7 +212,7 @@ mod tests {
     use super::*;
     use crate::command::{Codecs, IceCredentials, PayloadTypes, SourcePolicy};
     use crate::dtls::{DtlsPeer, DtlsRole};
-    use crate::flow::Verdict;
+    use crate::flow::{Received, Verdict};
     use crate::stun;
 
     fn at(address: &str) -> SocketAddr {
@@ -244,7 +244,10 @@ mod tests {
         let length = flow.open(Channel::Rtp, &mut check);
         assert_eq!(length, Some(check.len()));
         let from = at("198.51.100.9:61000");
-        assert_eq!(flow.receive(0, Channel::Rtp, from, &check, &destinations), Verdict::Check);
+        assert_eq!(
+            flow.receive(0, Channel::Rtp, from, &check, &destinations),
+            Received::Other(Verdict::Check)
+        );
         assert_eq!(flow.open(Channel::Rtp, &mut [0x80; 172]), None);
         assert_eq!((flow.stats().unauthentic, flow.stats().secured), (1, Secured::Dtls(None)));
     }

@@ -131,11 +131,11 @@ impl<I: DatagramIo> RelayWorker<I> {
         &mut self,
         now_us: u64,
         slot: u32,
-        header: &Header,
+        header: Header,
         packet: &[u8],
         out: &mut Vec<Event>,
     ) -> bool {
-        self.listen(now_us, slot, header, packet, out);
-        self.confer(now_us, slot, header, packet)
+        self.listen(now_us, slot, &header, packet, out);
+        self.confer(now_us, slot, &header, packet)
     }
 }

@@ -51,14 +51,16 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Sends a packet the long way; `true` if it was heard, or would have been but for digits that are being said.
     #[cold]
-    pub(super) fn divert(&mut self, now_us: u64, hearer: SlotIndex, header: &Header, packet: &[u8]) -> bool {
+    pub(super) fn divert(&mut self, now_us: u64, hearer: SlotIndex, header: Header, packet: &[u8]) -> bool {
         let Some(leg) = &mut self.slots[hearer as usize].leg else { return false };
         if leg.saying.is_some() {
             return true;
         }
         let Some(conversion) = &mut leg.conversion else { return false };
         let mut converted = [0; DATAGRAM_BYTES_MAX];
-        let Some((header, length)) = conversion.convert(header, packet, &mut converted) else { return false };
+        let Some((header, length)) = conversion.convert(&header, packet, &mut converted) else {
+            return false;
+        };
         let packet = &mut converted[..length];
         let Some(to) = leg.flow.address(now_us, &header, packet) else { return false };
         leg.send(&mut self.io, packet, to);

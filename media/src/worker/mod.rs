@@ -42,6 +42,7 @@ use crate::dtls::{DtlsIdentity, is_dtls};
 use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
+use crate::latch::Admission;
 use crate::limits::{DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN};
 use crate::rtp::Header;
 use crate::stats::LegStats;
@@ -564,30 +565,51 @@ impl<I: DatagramIo> RelayWorker<I> {
         } else {
             packet
         };
-        match leg.flow.receive(now_us, channel, from, packet, &self.destinations) {
-            Verdict::Rtp { header, latched } => {
-                let sealed = leg.flow.is_sealed();
-                let is_tapped = leg.is_tapped;
-                let (first, listeners) = (leg.listeners.first().copied(), leg.listeners.len());
-                let ripens = matches!(leg.path, Path::Ripening(_) | Path::Ripe(_));
-                if latched {
-                    out.push(Event::Latched { leg: leg.id, source: from });
-                    self.turn_to_source(slot);
-                }
-                let mut heard = is_tapped && self.tap(now_us, slot, &header, packet, out);
-                if let Some(first) = first {
-                    heard |= self.pass(now_us, first, sealed, &header, packet);
-                }
-                if listeners > 1 {
-                    heard |= self.pass_on(now_us, slot, sealed, &header, packet);
-                }
-                if !heard && let Some(leg) = self.leg(slot) {
-                    leg.flow.count_unheard();
-                }
-                if ripens {
-                    self.ripen_by(slot, &header);
-                }
-            }
+        let Some(header) = leg.flow.read(channel, packet) else {
+            self.relay_other(now_us, slot, channel, from, packet, out);
+            return;
+        };
+        let latched = match leg.flow.hear(now_us, from, &header, packet.len(), &self.destinations) {
+            Admission::Known => false,
+            Admission::Latched => true,
+            Admission::Foreign => return,
+        };
+        let sealed = leg.flow.is_sealed();
+        let is_tapped = leg.is_tapped;
+        let (first, listeners) = (leg.listeners.first().copied(), leg.listeners.len());
+        let ripens = matches!(leg.path, Path::Ripening(_) | Path::Ripe(_));
+        if latched {
+            out.push(Event::Latched { leg: leg.id, source: from });
+            self.turn_to_source(slot);
+        }
+        let mut heard = is_tapped && self.tap(now_us, slot, header, packet, out);
+        if let Some(first) = first {
+            heard |= self.pass(now_us, first, sealed, header, packet);
+        }
+        if listeners > 1 {
+            heard |= self.pass_on(now_us, slot, sealed, header, packet);
+        }
+        if !heard && let Some(leg) = self.leg(slot) {
+            leg.flow.count_unheard();
+        }
+        if ripens {
+            self.ripen_by(slot, header);
+        }
+    }
+
+    /// Relays what is no audio.
+    #[cold]
+    fn relay_other(
+        &mut self,
+        now_us: u64,
+        slot: SlotIndex,
+        channel: Channel,
+        from: SocketAddr,
+        packet: &mut [u8],
+        out: &mut Vec<Event>,
+    ) {
+        let Some(leg) = self.slots[slot as usize].leg.as_mut() else { return };
+        match leg.flow.receive_other(now_us, channel, from, packet, &self.destinations) {
             Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
             Verdict::Check => self.answer_check(now_us, slot, channel, from, packet, out),
             Verdict::Hello => leg.flow.keep_hello(channel, from, packet),
@@ -603,7 +625,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         now_us: u64,
         hearer: SlotIndex,
         sealed: bool,
-        header: &Header,
+        header: Header,
         packet: &mut [u8],
     ) -> bool {
         let Some(leg) = &mut self.slots[hearer as usize].leg else { return false };
@@ -614,7 +636,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         if leg.flow.is_diverted() {
             return self.divert(now_us, hearer, header, packet);
         }
-        let Some(to) = leg.flow.address(now_us, header, packet) else { return false };
+        let Some(to) = leg.flow.address(now_us, &header, packet) else { return false };
         leg.send(&mut self.io, packet, to);
         true
     }
@@ -626,7 +648,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         now_us: u64,
         slot: SlotIndex,
         sealed: bool,
-        header: &Header,
+        header: Header,
         packet: &mut [u8],
     ) -> bool {
         let (mut heard, mut n) = (false, 1);

@@ -103,12 +103,12 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// A packet of a leg was relayed that is to be given away when it is time.
     #[cold]
-    pub(super) fn ripen_by(&mut self, slot: SlotIndex, header: &Header) {
+    pub(super) fn ripen_by(&mut self, slot: SlotIndex, header: Header) {
         let Some(leg) = self.leg(slot) else { return };
         if !leg.flow.is_speech(header.payload_type) {
             return;
         }
-        let is_newest = leg.flow.reception().is_newest(header);
+        let is_newest = leg.flow.reception().is_newest(&header);
         leg.path = match leg.path {
             Path::Ripening(2..) | Path::Ripe(_) if !is_newest => Path::Ripening(OFFLOAD_AFTER_PACKETS),
             Path::Ripening(more @ 2..) => Path::Ripening(more - 1),

@@ -18,7 +18,7 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// The disk of the state is full for a while, also while the daemon is killed and starts again.
 #[test]
-fn full() {
+fn case_39_full() {
     alone(|| {
         let directory = Directory::create();
         let state = directory.path().join("state");
@@ -66,7 +66,7 @@ fn full() {
 
 /// The disk of the log is full from the beginning.
 #[test]
-fn full_of_its_log() {
+fn case_39_full_of_its_log() {
     alone(|| {
         let directory = Directory::create();
         let path = directory.path();
@@ -97,7 +97,7 @@ fn full_of_its_log() {
 
 /// Somebody writes over the file while it is in use: calls go on, and the next process begins anew.
 #[test]
-fn damaged() {
+fn case_39_damaged() {
     alone(|| {
         let directory = Directory::create();
         let mut daemon = Daemon::start(directory.path(), &config(USERS));

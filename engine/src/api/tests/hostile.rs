@@ -1,4 +1,4 @@
-//! Requests that no client sends: cases 34 and 36 of SECURITY.md.
+//! Requests that no client sends: cases 34, 36 and 38 of SECURITY.md.
 
 use std::time::Duration;
 
@@ -236,4 +236,24 @@ async fn case_36_expect() {
         401,
         "nobody is encouraged"
     );
+}
+
+/// Whoever asks for an operation names no file and no address to fetch, by whatever key other systems have for it.
+#[tokio::test]
+async fn case_38_files_and_addresses_of_others() {
+    let stage = Stage::new().await;
+    for (path, body) in TEXTS {
+        let sound = body.replace('X', "1002");
+        let fields = sound.strip_suffix('}').expect("an object");
+        for key in
+            ["file", "path", "url", "music", "moh", "prompt", "playlist", "record", "webhook", "callback"]
+        {
+            for value in
+                ["../../etc/passwd", "file:///etc/passwd", "http://169.254.169.254/latest/", r"a\u0000b"]
+            {
+                let answer = stage.post(path, OWNER, &format!(r#"{fields},"{key}":"{value}"}}"#)).await;
+                assert!(matches!(answer.problem().0, 400 | 422), "{path} {key} {value}");
+            }
+        }
+    }
 }

@@ -58,7 +58,19 @@ pub enum DialogChange {
     Remove(LegId),
 }
 
+impl KeptDialog {
+    /// [`Dialog::requests`] when it was kept.
+    pub(crate) const fn requests(&self) -> u32 {
+        self.local_cseq / REQUESTS_UNKEPT_MAX
+    }
+}
+
 impl Dialog {
+    /// Another number before our requests outrun the margin that they are kept with.
+    pub(crate) const fn requests(&self) -> u32 {
+        self.sequence.local() / REQUESTS_UNKEPT_MAX
+    }
+
     /// A confirmed dialog as it was kept.
     pub(crate) fn restored(kept: &KeptDialog) -> Self {
         let mut flow = Flow { connection: ConnectionId::default(), ..kept.flow };

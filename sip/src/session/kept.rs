@@ -18,10 +18,11 @@ use crate::ids::LegId;
 /// be a storm.
 const REFRESH_MS: (u32, u32) = (5_000, 30_000);
 
-/// What is different when a leg is to be kept anew. Sequence numbers are not: they are kept with a margin.
+/// What is different when a leg is to be kept anew. Sequence numbers are only where they outrun the margin they are kept with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Mark {
     revision: u32,
+    requests: u32,
     version: (u64, bool),
     timer: Option<(u32, bool)>,
     takes_update: bool,
@@ -47,8 +48,10 @@ impl Leg {
     }
 
     fn mark(&self) -> Option<Mark> {
+        let dialog = self.dialog.as_ref()?;
         Some(Mark {
-            revision: self.dialog.as_ref()?.revision(),
+            revision: dialog.revision(),
+            requests: dialog.requests(),
             version: self.local.version(),
             timer: self.timer.as_ref().map(SessionTimer::keep),
             takes_update: self.peer_takes_update,
@@ -102,7 +105,8 @@ impl Leg {
         leg.timer =
             kept.timer.map(|(interval_s, is_ours)| SessionTimer::restored(now, interval_s, is_ours, refresh));
         leg.peer_takes_update = kept.takes_update;
-        leg.kept = leg.mark();
+        // Its numbers have used up their margin: after another crash they would be said again.
+        leg.kept = leg.mark().map(|mark| Mark { requests: kept.requests(), ..mark });
         leg
     }
 }

@@ -170,6 +170,18 @@ fn a_far_end_is_asked_whether_it_has_the_session() {
 }
 
 #[test]
+fn no_number_is_said_twice_however_often_the_process_dies() {
+    let (mut network, caller, _) = Network::connected();
+    let numbers = [(); 3].map(|()| {
+        network.restart(0);
+        network.command(0, Command::Probe(caller));
+        network.run(seconds(1));
+        network.kept[&(0, caller)].local_cseq
+    });
+    assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
+}
+
+#[test]
 fn a_session_that_we_refresh_is_refreshed_soon() {
     let (mut network, caller, _) = Network::connected();
     let kept = network.kept.get_mut(&(0, caller)).expect("it is kept");

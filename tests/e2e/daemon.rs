@@ -45,12 +45,6 @@ impl Daemon {
         std::mem::replace(&mut self.process, serve(&self.directory))
     }
 
-    /// Everything it has logged since it was started last.
-    pub(crate) fn log(&mut self) -> Vec<String> {
-        self.process.drain();
-        self.process.seen().map(str::to_owned).collect()
-    }
-
     /// A gauge or counter of `/metrics`, all its labels added up. Zero where it is absent.
     pub(crate) fn metric(&self, name: &str) -> f64 {
         metric(name).unwrap_or_default()

@@ -3,11 +3,13 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use trunkline_media::io::{HeapTrim, resident_bytes, trim_heaps};
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
@@ -15,6 +17,9 @@ use crate::driver::{Loaded, ReloadError, Reloader, Running, notify_service_manag
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// How often it is looked whether memory can be given back to the system.
+const MEMORY_LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Serves until a signal says otherwise.
 pub(crate) async fn serve(named: Option<&Path>, state_directory: Option<&Path>) -> ExitCode {
@@ -80,6 +85,7 @@ async fn run(
         }
         None => None,
     };
+    let memory = tokio::spawn(give_memory_back());
     say(&table);
     say("ready\n");
     notify_service_manager("READY=1");
@@ -97,6 +103,7 @@ async fn run(
         }
     }
     drop(reloads);
+    memory.abort();
     notify_service_manager("STOPPING=1");
     tracing::info!("no calls are taken any more; waiting for those that are up");
     tokio::select! {
@@ -110,6 +117,20 @@ async fn run(
     }
     running.stop().await;
     Ok(())
+}
+
+/// Gives back to the system what a flood or a busy hour needed and nobody needs any more.
+async fn give_memory_back() {
+    let mut trim = HeapTrim::default();
+    let mut look = tokio::time::interval(MEMORY_LOOK_EVERY);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        if resident_bytes().is_some_and(|resident| trim.is_due(resident, Instant::now())) {
+            // It takes milliseconds, and has no answer that would matter.
+            drop(tokio::task::spawn_blocking(trim_heaps).await);
+        }
+    }
 }
 
 /// Reads the configuration again; says in the log what came of it.

@@ -1,5 +1,6 @@
 //! The border between the relay and the network: one trait, with a body for the kernel and one for tests.
 
+mod heap;
 pub mod kernel;
 mod local;
 pub mod nowhere;
@@ -10,6 +11,7 @@ pub(crate) mod syscall;
 use std::io;
 use std::net::SocketAddr;
 
+pub use heap::{HeapTrim, resident_bytes, share_heaps, trim_heaps};
 pub use local::local_addresses;
 
 use crate::flow::Channel;
@@ -22,17 +24,6 @@ use crate::offload::{FlowCount, KernelFlow};
 /// The kernel's.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     syscall::raise_descriptor_limit()
-}
-
-/// How many processors share a heap.
-const PROCESSORS_A_HEAP: usize = 4;
-
-/// Lets the threads of the process share heaps, four processors one: the C library gives each thread one of its own, and what
-/// one thread has free is of no use to another. Whether it was done: not beside other threads, so a program does it first of all.
-pub fn share_heaps() -> bool {
-    let is_alone = std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1);
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    is_alone && syscall::limit_heaps(i32::try_from(processors.div_ceil(PROCESSORS_A_HEAP)).unwrap_or(1))
 }
 
 /// Names a socket of a leg in a worker: slot of the leg, its generation, and which of the pair.

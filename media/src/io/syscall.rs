@@ -133,6 +133,19 @@ pub(crate) const fn limit_heaps(_count: i32) -> bool {
     false
 }
 
+/// Lets the allocator of the C library give what it has free back to the system; whether there was something.
+#[cfg(target_env = "gnu")]
+pub(crate) fn trim_heaps() -> bool {
+    // SAFETY: no pointers are passed; the allocator takes its own locks.
+    unsafe { libc::malloc_trim(0) == 1 }
+}
+
+/// The same where the C library knows no heaps.
+#[cfg(not(target_env = "gnu"))]
+pub(crate) const fn trim_heaps() -> bool {
+    false
+}
+
 /// Lets a netlink socket hear what the kernel tells a group (`RTNLGRP_*`).
 pub(crate) fn join_netlink_group(socket: &impl AsRawFd, group: u32) -> io::Result<()> {
     const ADD_MEMBERSHIP: libc::c_int = 1;

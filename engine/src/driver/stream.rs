@@ -101,7 +101,7 @@ impl Connections {
                 continue;
             };
             if self.may_open(remote.ip()) {
-                self.run(stream, remote, None);
+                self.run(stream, remote);
             }
         }
     }
@@ -143,52 +143,75 @@ impl Connections {
         beyond.is_none()
     }
 
+    /// Opens a connection, which counts from this moment on: whoever has to be told much while it is being made is told by it.
     fn open(&self, flow: Flow, bytes: Bytes) {
         if !self.may_open(flow.remote.ip()) {
-            self.shared.workers.transport_failed(flow);
+            self.not_sent(flow, &bytes);
             return;
+        }
+        let (id, queue) = self.admit(flow.remote);
+        if let Some(writer) = self.shared.writers.get(&id) {
+            // The queue of a new connection is empty.
+            drop(writer.try_send(bytes.clone()));
         }
         let connections = self.clone();
         self.shared.runtime.spawn(async move {
-            match timeout(CONNECT, TcpStream::connect(flow.remote)).await {
-                Ok(Ok(stream)) => {
-                    let id = connections.run(stream, flow.remote, Some(flow.local));
-                    if let Some(writer) = connections.shared.writers.get(&id) {
-                        // The queue of a new connection is empty.
-                        drop(writer.try_send(bytes));
-                    }
-                }
-                Ok(Err(_)) | Err(_) => connections.shared.workers.transport_failed(flow),
+            let made = timeout(CONNECT, TcpStream::connect(flow.remote)).await;
+            if let Ok(Ok(stream)) = made {
+                connections.converse(stream, Flow { connection: id, ..flow }, queue).await;
+                connections.forget(id, flow.remote);
+                connections.shared.workers.connection_closed(id);
+            } else {
+                connections.forget(id, flow.remote);
+                connections.not_sent(flow, &bytes);
             }
         });
     }
 
-    /// Runs a connection. `local`: what to call the engine's end of one that it opened itself: its listener, not the port
-    /// that the kernel chose.
-    fn run(&self, stream: TcpStream, remote: SocketAddr, local: Option<SocketAddr>) -> ConnectionId {
-        let id = ConnectionId(self.shared.next.fetch_add(1, Ordering::Relaxed));
-        let (sender, receiver) = mpsc::channel(WRITE_QUEUE);
-        self.shared.writers.insert(id, sender.clone());
-        self.shared.by_remote.insert(remote, id);
-        *self.shared.per_source.entry(network(remote.ip())).or_insert(0) += 1;
-        let local = local.or_else(|| stream.local_addr().ok());
+    /// Tells who asked something that it was not sent. Nobody waits to hear that of an answer.
+    fn not_sent(&self, flow: Flow, bytes: &[u8]) {
+        if !bytes.starts_with(b"SIP/2.0 ") {
+            self.shared.workers.transport_failed(flow);
+        }
+    }
+
+    /// Runs a connection that came.
+    fn run(&self, stream: TcpStream, remote: SocketAddr) {
+        let (id, queue) = self.admit(remote);
         let connections = self.clone();
         self.shared.runtime.spawn(async move {
-            // A small message must not wait for a larger one.
-            drop(stream.set_nodelay(true));
-            mark(&stream, connections.shared.dscp, remote.is_ipv6());
-            if let Some(local) = local {
+            if let Ok(local) = stream.local_addr() {
                 let flow = Flow { transport: Transport::Tcp, local, remote, connection: id };
-                let (reader, writer) = stream.into_split();
-                let writing = write_all(writer, receiver);
-                let reading = connections.read(reader, flow, sender.downgrade());
-                drop(sender);
-                // Either end is the end of the connection.
-                tokio::select! { () = reading => {}, () = writing => {} }
+                connections.converse(stream, flow, queue).await;
             }
             connections.forget(id, remote);
+            connections.shared.workers.connection_closed(id);
         });
-        id
+    }
+
+    /// Enters a connection into the tables; what is to be written comes out of the queue.
+    fn admit(&self, remote: SocketAddr) -> (ConnectionId, mpsc::Receiver<Bytes>) {
+        let id = ConnectionId(self.shared.next.fetch_add(1, Ordering::Relaxed));
+        let (sender, queue) = mpsc::channel(WRITE_QUEUE);
+        self.shared.writers.insert(id, sender);
+        self.shared.by_remote.insert(remote, id);
+        *self.shared.per_source.entry(network(remote.ip())).or_insert(0) += 1;
+        (id, queue)
+    }
+
+    /// Reads and writes until either ends. `flow.local` of a connection that was opened here is the listener, not the port that the
+    /// kernel chose.
+    async fn converse(&self, stream: TcpStream, flow: Flow, queue: mpsc::Receiver<Bytes>) {
+        // A small message must not wait for a larger one.
+        drop(stream.set_nodelay(true));
+        mark(&stream, self.shared.dscp, flow.remote.is_ipv6());
+        // It may be closed already.
+        let Some(answers) = self.shared.writers.get(&flow.connection).map(|writer| writer.downgrade()) else {
+            return;
+        };
+        let (reader, writer) = stream.into_split();
+        let (writing, reading) = (write_all(writer, queue), self.read(reader, flow, answers));
+        tokio::select! { () = reading => {}, () = writing => {} }
     }
 
     async fn read(
@@ -209,6 +232,8 @@ impl Connections {
             let mut pinged = false;
             loop {
                 match frames.next() {
+                    // Who is not written to any more is not read either: each answer would open a connection of its own.
+                    Some(Ok(Frame::Message(_))) if writer.strong_count() == 0 => return,
                     Some(Ok(Frame::Message(message))) => {
                         begun = None;
                         has_spoken = true;
@@ -248,7 +273,6 @@ impl Connections {
             *count = count.saturating_sub(1);
             *count == 0
         });
-        self.shared.workers.connection_closed(id);
     }
 }
 
@@ -380,5 +404,67 @@ mod tests {
         connections.set_limits(ConnectionLimits::DEFAULT);
         assert!(connect("127.0.0.1", address).await.is_some());
         accepting.abort();
+    }
+
+    /// Hostile input: who asks and does not read has its connection closed, and nothing that it says after that is heard.
+    #[tokio::test]
+    async fn who_is_not_written_to_is_not_read() {
+        let (workers, mut mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+        let connections = Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let accepting = tokio::spawn(connections.clone().accept(listener));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let question = b"OPTIONS sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(question).await.unwrap();
+        let Some(WorkerInput::Message(flow, _)) = mailboxes[0].recv().await else { panic!("a message") };
+        let answer = Bytes::from(vec![b' '; 1 << 20]);
+        while connections.len() > 0 {
+            connections.send(flow, answer.clone());
+        }
+        drop(stream.write_all(&question.repeat(8)).await);
+        let Some(WorkerInput::ConnectionClosed(closed)) = mailboxes[0].recv().await else {
+            panic!("the end")
+        };
+        assert_eq!(closed, flow.connection);
+        accepting.abort();
+    }
+
+    /// Hostile input: answers to somebody who is gone make one connection, not one each, and it counts.
+    #[tokio::test]
+    async fn a_connection_that_is_being_made_takes_all_that_is_to_be_sent_by_it() {
+        let metrics = Arc::new(Metrics::new(1));
+        let (workers, mut mailboxes) = Workers::new(1, Arc::clone(&metrics));
+        let limits = ConnectionLimits { connections_max: 2, connections_per_source_max: 1 };
+        let connections = Connections::new(Handle::current(), workers, 0, limits);
+        let listener = TcpListener::from_std(bind("127.0.0.1:0".parse().unwrap()).unwrap()).unwrap();
+        let remote = listener.local_addr().unwrap();
+        let local = "127.0.0.1:5060".parse().unwrap();
+        let flow = Flow { transport: Transport::Tcp, local, remote, connection: ConnectionId::default() };
+        for number in 0..3 {
+            connections.send(flow, Bytes::from(format!("{number}")));
+            assert_eq!(connections.len(), 1);
+        }
+        let nobody = "127.0.0.1:9".parse().unwrap();
+        connections.send(Flow { remote: nobody, ..flow }, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
+        assert_eq!(metrics.snapshot(0, 0).refusals.of(Limit::ConnectionsPerSource), 1);
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut came = [0; 3];
+        stream.read_exact(&mut came).await.unwrap();
+        assert_eq!(&came, b"012");
+        drop(stream);
+        let Some(WorkerInput::ConnectionClosed(_)) = mailboxes[0].recv().await else { panic!("the end") };
+        assert_eq!(connections.len(), 0);
+        // Nobody waits for an answer; somebody does for a request.
+        connections.send(Flow { remote: nobody, ..flow }, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
+        while connections.len() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let asked = Flow { remote: nobody, ..flow };
+        connections.send(asked, Bytes::from_static(b"OPTIONS sip:a SIP/2.0\r\n\r\n"));
+        let Some(WorkerInput::TransportFailed(failed)) = mailboxes[0].recv().await else {
+            panic!("a failure")
+        };
+        assert_eq!((failed, connections.len()), (asked, 0));
     }
 }

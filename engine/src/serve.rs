@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -125,8 +125,8 @@ async fn give_memory_back() {
     let mut look = tokio::time::interval(MEMORY_LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        look.tick().await;
-        if resident_bytes().is_some_and(|resident| trim.is_due(resident, Instant::now())) {
+        let now = look.tick().await.into_std();
+        if resident_bytes().is_some_and(|resident| trim.is_due(resident, now)) {
             // It takes milliseconds, and has no answer that would matter.
             drop(tokio::task::spawn_blocking(trim_heaps).await);
         }

@@ -10,7 +10,8 @@
 //!
 //! Far ends of calls that a killed process did not keep speak on, to ports of which nobody knows. So those that are in use, and those
 //! that will be soon, are written down ahead ([`PortPool::note`]): whoever begins anew lets them rest, and they give way only when no
-//! other is left.
+//! other is left. Several crashes within a minute make all pairs of a range doubtful, so the order matters in which they give way: first
+//! those that nobody can have heard of, last those that were given out just before the process was killed.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, VecDeque};
@@ -31,7 +32,7 @@ pub struct PortPool {
     next: VecDeque<PortPair>,
     ahead: usize,
     is_noted: bool,
-    /// Those that the process before had noted and that were not claimed, the less suspicious first.
+    /// Those that the process before had noted and that were not claimed, in the order in which they give way.
     doubtful: VecDeque<PortPair>,
     doubtful_until: Option<Instant>,
     in_use: BTreeSet<PortPair>,
@@ -62,20 +63,15 @@ impl PortPool {
             quiet: VecDeque::new(),
             order: StdRng::seed_from_u64(seed),
         };
-        pool.draw();
+        pool.draw_free();
         pool
     }
 
     /// Takes a free pair; `None` when all are in use or at rest (SIP answers 503).
     pub fn allocate(&mut self, now: Instant) -> Option<PortPair> {
         self.wake(now);
-        if self.next.len() <= self.ahead / 2 {
-            self.draw();
-        }
-        let pair = match self.next.pop_front() {
-            Some(pair) => pair,
-            None => self.give_way(now)?,
-        };
+        self.draw(now);
+        let pair = self.next.pop_front()?;
         self.in_use.insert(pair);
         Some(pair)
     }
@@ -85,8 +81,8 @@ impl PortPool {
         self.wake(now);
         let is_it = |free: &PortPair| *free == pair;
         // Nearly all that are claimed had been noted.
-        if let Some(place) = self.doubtful.iter().position(is_it) {
-            self.doubtful.swap_remove_back(place);
+        if let Some(place) = self.doubtful.iter().rposition(is_it) {
+            self.doubtful.remove(place);
         } else if let Some(place) = self.next.iter().position(is_it) {
             self.next.remove(place);
         } else if let Some(place) = self.free.iter().position(is_it) {
@@ -97,28 +93,34 @@ impl PortPool {
         self.in_use.insert(pair)
     }
 
-    /// The pairs that a far end may speak to now or soon, to be written down: those that are given out next first, since nobody may
-    /// have heard of them. `None`: what was noted last still holds. Half of [`PAIRS_AHEAD`] are left when it does not any more.
+    /// The pairs that a far end may speak to now or soon, to be written down: those first that hardly anybody speaks to when this
+    /// process is killed before it notes others. `None`: what was noted last still holds. Half of [`PAIRS_AHEAD`] are left when it
+    /// does not any more.
     pub fn note(&mut self) -> Option<Vec<PortPair>> {
         if self.is_noted {
             return None;
         }
         self.is_noted = true;
-        let resting = self.resting.iter().map(|Reverse((_, pair))| pair);
-        let quiet = self.quiet.iter().map(|(_, pair)| pair);
-        let others = self.doubtful.iter().chain(quiet).chain(resting).chain(&self.in_use);
-        Some(self.next.iter().chain(others).copied().collect())
+        let mut resting: Vec<(Instant, PortPair)> =
+            self.resting.iter().map(|Reverse(resting)| *resting).collect();
+        resting.sort_unstable();
+        // The first half of them may be given out before others are noted, the very first to calls that are too young to be kept.
+        let soon = self.next.len().min(self.ahead / 2);
+        let untouched = self.next.range(soon..).rev();
+        let released = self.quiet.iter().chain(&resting).map(|(_, pair)| pair);
+        let suspicious = self.doubtful.iter().chain(&self.in_use).chain(self.next.range(..soon).rev());
+        Some(untouched.chain(released).chain(suspicious).copied().collect())
     }
 
-    /// Lets pairs rest that the process before had noted, for [`DOUBTFUL_REST`], if nobody claims them. For a pool of which no
-    /// pair was given out.
+    /// Lets pairs rest that the process before had noted, for [`DOUBTFUL_REST`], if nobody claims them. Where no other is left they
+    /// give way in this order. For a pool of which no pair was given out.
     pub fn rest_noted(&mut self, now: Instant, noted: &[PortPair]) {
         self.free.extend(self.next.drain(..));
         let mut doubtful: BTreeSet<PortPair> = noted.iter().copied().collect();
         let known: BTreeSet<PortPair> = self.free.extract_if(.., |pair| doubtful.contains(pair)).collect();
         self.doubtful.extend(noted.iter().filter(|pair| known.contains(pair) && doubtful.remove(pair)));
         self.doubtful_until = Some(now + DOUBTFUL_REST);
-        self.draw();
+        self.draw(now);
     }
 
     /// Gives a pair back; it is free again after [`QUARANTINE`]. A pair not in use is ignored.
@@ -149,8 +151,24 @@ impl PortPool {
         free + self.in_use.len() + self.resting.len() + self.quiet.len()
     }
 
-    /// Draws those that are given out next.
-    fn draw(&mut self) {
+    /// Draws those that are given out next, where few are left.
+    fn draw(&mut self, now: Instant) {
+        if self.next.len() > self.ahead / 2 {
+            return;
+        }
+        self.draw_free();
+        if self.next.len() > self.ahead / 2 {
+            return;
+        }
+        // They are noted before they are given out, as others are, but no more of them than that takes: others may be free soon.
+        while self.next.len() < self.ahead - self.ahead / 4 {
+            let Some(pair) = self.give_way(now) else { return };
+            self.next.push_back(pair);
+            self.is_noted = false;
+        }
+    }
+
+    fn draw_free(&mut self) {
         while self.next.len() < self.ahead && !self.free.is_empty() {
             let place = self.order.random_range(0..self.free.len());
             self.next.push_back(self.free.swap_remove(place));
@@ -317,6 +335,54 @@ mod tests {
         let later = now + DOUBTFUL_REST;
         let left = std::iter::from_fn(|| pool.allocate(later)).count();
         assert_eq!((left, pool.in_use()), (noted.len() - 1, 100));
+    }
+
+    /// A process that is killed again and again, each time with calls that are too young to be kept.
+    #[test]
+    fn crash_after_crash_gives_nobody_a_pair_that_is_spoken_to() {
+        struct Call {
+            pair: PortPair,
+            since: Instant,
+            until: Instant,
+        }
+        const STEP: Duration = Duration::from_millis(25);
+        // What is noted is stored a while later; calls are kept that are up for longer.
+        let (stored_within, kept_after) = (Duration::from_millis(400), Duration::from_millis(900));
+        let lasts = [Duration::from_millis(1_500), STEP * 1_000];
+        let mut now = beginning();
+        let range = 20_000..=29_999;
+        let mut pool = PortPool::new(range.clone(), 0);
+        let begin = |pair, since, lasts| Call { pair, since, until: since + lasts };
+        let mut calls: Vec<Call> =
+            (0..1_000).map(|n| begin(pool.allocate(now).unwrap(), now, STEP * n)).collect();
+        let mut spoken_to: Vec<(PortPair, Instant)> = Vec::new();
+        let (mut stored, mut said) = (pool.note().unwrap(), None);
+        for crash in 0..20 {
+            let killed_at = now + Duration::from_secs(6);
+            while now < killed_at {
+                now += STEP;
+                said = said.or_else(|| pool.note().map(|note| (now + stored_within, note)));
+                if let Some((_, note)) = said.take_if(|(at, _)| *at <= now) {
+                    stored = note;
+                }
+                calls.extract_if(.., |call| call.until <= now).for_each(|call| pool.release(now, call.pair));
+                spoken_to.retain(|(_, until)| now < *until);
+                for lasts in lasts {
+                    let pair = pool.allocate(now).unwrap();
+                    assert!(
+                        spoken_to.iter().all(|(other, _)| *other != pair),
+                        "{pair:?} after {crash} crashes"
+                    );
+                    calls.push(begin(pair, now, lasts));
+                }
+            }
+            said = None;
+            let young = calls.extract_if(.., |call| now < call.since + kept_after);
+            spoken_to.extend(young.map(|call| (call.pair, now + Duration::from_secs(30))));
+            pool = PortPool::new(range.clone(), crash + 1);
+            pool.rest_noted(now, &stored);
+            assert!(calls.iter().all(|call| pool.claim(now, call.pair)));
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub enum Kept {
     CallOver(CallId),
     /// Calls may have been given numbers up to this one.
     Numbers(u64),
-    /// Far ends may speak to these ports, or soon will: in place of those that were kept before.
+    /// Far ends may speak to these ports, or soon will, in the order in which they give way: in place of those that were kept before.
     Ports(Vec<PortPair>),
 }
 

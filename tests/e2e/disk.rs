@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::daemon::{Daemon, Directory, executable};
 use crate::network::{alone, run};
 use crate::process::{Process, Stream, wait_until};
-use crate::swarm::{SIDES, Stage, Swarm, config};
+use crate::swarm::{PORTS, SIDES, Stage, Swarm, config};
 
 const USERS: usize = 60;
 const CALLS: usize = 5;
@@ -23,7 +23,7 @@ fn case_39_full() {
         let directory = Directory::create();
         let state = directory.path().join("state");
         let disk = Disk::mount(&state, "size=600k");
-        let mut daemon = Daemon::start(directory.path(), &config(USERS));
+        let mut daemon = Daemon::start(directory.path(), &config(USERS, PORTS));
         let swarm = Swarm::start(USERS, Duration::from_millis(40));
         swarm.register(20, Duration::from_secs(20));
         swarm.call_all(0..CALLS, 20.0);
@@ -70,7 +70,7 @@ fn case_39_full_of_its_log() {
     alone(|| {
         let directory = Directory::create();
         let path = directory.path();
-        fs::write(path.join("trunkline.toml"), config(USERS)).expect("a directory of ours");
+        fs::write(path.join("trunkline.toml"), config(USERS, PORTS)).expect("a directory of ours");
         let log = File::options().write(true).open("/dev/full").expect("Linux has it");
         let mut command = Command::new("sh");
         command.args(["-c", "exec \"$@\" 2>/dev/full", "sh"]).arg(executable()).current_dir(path);
@@ -100,7 +100,7 @@ fn case_39_full_of_its_log() {
 fn case_39_damaged() {
     alone(|| {
         let directory = Directory::create();
-        let mut daemon = Daemon::start(directory.path(), &config(USERS));
+        let mut daemon = Daemon::start(directory.path(), &config(USERS, PORTS));
         let swarm = Swarm::start(USERS, Duration::from_millis(40));
         swarm.register(20, Duration::from_secs(20));
         swarm.call_all(0..CALLS, 20.0);

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::daemon::{Daemon, Directory};
 use crate::http;
 use crate::network::alone;
-use crate::swarm::{Call, Load, SIDES, Side, Stage, Swarm, config, line};
+use crate::swarm::{Call, Ends, Load, PORTS, SIDES, Side, Stage, Swarm, config, line};
 
 /// The same at a size that a shared machine bears beside other tests.
 #[test]
@@ -24,6 +24,7 @@ fn small() {
             packet_every: Duration::from_millis(40),
             load: Load { calls: 5.0, registers: 20.0, only_strangers: false },
             between_ms: (1_200, 2_500),
+            ports: "20000-20399".to_owned(),
         };
         let kills = run(&plan);
         for kill in &kills {
@@ -45,6 +46,7 @@ fn soak() {
             packet_every: Duration::from_millis(number("TRUNKLINE_KILLS_PACKET_MS", 20) as u64),
             load: Load { calls: 20.0, registers: 100.0, only_strangers: false },
             between_ms: (2_000, 6_000),
+            ports: std::env::var("TRUNKLINE_KILLS_PORTS").unwrap_or_else(|_| PORTS.to_owned()),
         };
         for kill in run(&plan) {
             assert!(kill.is_kept(), "{kill}");
@@ -63,6 +65,7 @@ struct Plan {
     packet_every: Duration,
     load: Load,
     between_ms: (u64, u64),
+    ports: String,
 }
 
 /// What one kill cost.
@@ -129,7 +132,7 @@ impl fmt::Display for Kill {
 fn run(plan: &Plan) -> Vec<Kill> {
     let directory = Directory::create();
     let users = plan.registrations + plan.registrations / 4;
-    let mut daemon = Daemon::start(directory.path(), &configured(users));
+    let mut daemon = Daemon::start(directory.path(), &configured(users, &plan.ports));
     let swarm = Swarm::start(users, plan.packet_every);
     let began = Instant::now();
     swarm.register(plan.registrations, Duration::from_secs(120));
@@ -161,7 +164,7 @@ fn run(plan: &Plan) -> Vec<Kill> {
         eprintln!("{kill}");
         kills.push(kill);
     }
-    finish(&swarm, &mut daemon, &mut records);
+    finish(&swarm, &mut daemon, &mut records, &kills);
     kills
 }
 
@@ -322,7 +325,7 @@ fn note_records<'a>(log: impl Iterator<Item = &'a str>, records: &mut BTreeMap<S
 }
 
 /// Everybody hangs up: nothing is left, and every call that was hung up has a record on each side, none two.
-fn finish(swarm: &Swarm, daemon: &mut Daemon, records: &mut BTreeMap<String, u32>) {
+fn finish(swarm: &Swarm, daemon: &mut Daemon, records: &mut BTreeMap<String, u32>, kills: &[Kill]) {
     let mut ends = swarm.ends();
     ends.load = Load::default();
     // Those whose phone was left when they were parked are hung up by the network.
@@ -361,17 +364,28 @@ fn finish(swarm: &Swarm, daemon: &mut Daemon, records: &mut BTreeMap<String, u32
         ends.refused,
         ends.unanswered,
     );
+    say_strangers(swarm, &ends, kills);
     let whole = whole.len();
     assert_eq!(twice, 0, "records that are there twice");
     assert_eq!(strange, 0, "packets heard in another call than they were said in");
     assert!(records.len() >= whole * 2, "{} records of {whole} calls", records.len());
 }
 
+/// Says who was heard in another call than his own, and whose ports those were.
+fn say_strangers(swarm: &Swarm, ends: &Ends, kills: &[Kill]) {
+    let kills: Vec<Instant> = kills.iter().filter_map(|kill| kill.started).collect();
+    for stranger in swarm.media.strangers() {
+        let Call { stage, is_cut, bye, .. } = &ends.calls[stranger.call];
+        let shown = stranger.shown(swarm.media.began(), &kills);
+        eprintln!("kills: {shown}; his call: {stage:?}, cut: {is_cut}, BYE: {bye:?}");
+    }
+}
+
 /// The lines of the swarm, and those whose calls wait to be completed.
-fn configured(users: usize) -> String {
+fn configured(users: usize, ports: &str) -> String {
     let desks = (0..COMPLETIONS * 2)
         .map(|desk| format!("[[line]]\naddress = \"{}\"\nkind = \"local\"\n", 200_001 + desk));
-    config(users) + CONFIG + &desks.collect::<String>()
+    config(users, ports) + CONFIG + &desks.collect::<String>()
 }
 
 fn number(variable: &str, default: usize) -> usize {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::strangers::{Stranger, Strangers};
 use super::{DAEMON, SIDES, Side};
 
 /// Calls that there may be in a run.
@@ -26,6 +27,7 @@ pub(crate) struct Media {
     heard: [Vec<Heard>; 2],
     /// Packets that were heard in another call than they were said in, or by who said them.
     pub(crate) strange: AtomicU64,
+    strangers: Mutex<Strangers>,
 }
 
 /// One side of a call that says something.
@@ -53,13 +55,16 @@ impl Media {
             speaking: Mutex::new(Vec::new()),
             heard: [silent(), silent()],
             strange: AtomicU64::new(0),
+            strangers: Mutex::default(),
         }
     }
 
     /// A call is up: the relay's ports towards the network and the phone.
     pub(super) fn begin(&self, call: usize, relay: [u16; 2]) {
         let mut speaking = self.speaking.lock().expect("no thread panicked");
+        let mut strangers = self.strangers.lock().expect("no thread panicked");
         for (side, port) in SIDES.into_iter().zip(relay) {
+            strangers.note_port(call, side, port);
             self.ports[usize::from(port)].store(call as u32 + 1, Ordering::Relaxed);
             let mut to: SocketAddr = DAEMON.parse().expect("an address");
             to.set_port(port);
@@ -86,6 +91,16 @@ impl Media {
     /// Silences begin to count.
     pub(crate) fn forget_gaps(&self) {
         self.heard.iter().flatten().for_each(|heard| heard.gap_us.store(0, Ordering::Relaxed));
+    }
+
+    /// Who was heard where he should not be, the first ones first.
+    pub(crate) fn strangers(&self) -> Vec<Stranger> {
+        self.strangers.lock().expect("no thread panicked").all()
+    }
+
+    /// When everything began.
+    pub(crate) const fn began(&self) -> Instant {
+        self.began
     }
 
     fn us(&self, at: Instant) -> u64 {
@@ -129,6 +144,9 @@ impl Media {
         let call = self.ports[usize::from(from.port())].load(Ordering::Relaxed);
         if said + 1 != call || packet[20] == side as u8 {
             self.strange.fetch_add(1, Ordering::Relaxed);
+            let by = if packet[20] == Side::Phone as u8 { Side::Phone } else { Side::Network };
+            let mut strangers = self.strangers.lock().expect("no thread panicked");
+            strangers.note(said as usize, by, side, from.port());
             return;
         }
         let heard = &self.heard[side as usize][said as usize];

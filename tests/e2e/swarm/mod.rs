@@ -9,6 +9,7 @@
 mod ends;
 mod media;
 mod message;
+mod strangers;
 
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,8 @@ const HOSTS: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
 const SIP_PORT: u16 = 5070;
 /// Of all of them.
 const RTP_PORT: u16 = 7000;
+/// The relay's, where a test needs no others.
+pub(crate) const PORTS: &str = "20000-29999";
 /// How often it is looked at what is due.
 const TICK: Duration = Duration::from_millis(10);
 /// The password of every phone.
@@ -51,10 +54,10 @@ pub(crate) struct Swarm {
     threads: Vec<JoinHandle<()>>,
 }
 
-/// What the daemon is told of the network and of the lines of the users.
-pub(crate) fn config(users: usize) -> String {
+/// What the daemon is told of the network, of the lines of the users and of the relay's ports.
+pub(crate) fn config(users: usize, ports: &str) -> String {
     let phone = |user| format!("[[line]]\naddress = \"{}\"\npassword = \"{PASSWORD}\"\n", line(user));
-    CONFIG.to_owned() + &(0..users).map(phone).collect::<String>()
+    CONFIG.replace("PORTS", ports) + &(0..users).map(phone).collect::<String>()
 }
 
 /// The line of a user.
@@ -177,7 +180,7 @@ const CONFIG: &str = r#"
 listen = ["udp:127.0.0.1:5060"]
 [media]
 listen = "127.0.0.1"
-ports = "20000-29999"
+ports = "PORTS"
 kernel = "off"
 [[trunk]]
 name = "network"

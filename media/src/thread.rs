@@ -2,6 +2,9 @@
 //!
 //! The thread owns the worker while it is awake. While it waits for packets, whoever gives it commands has them carried out on
 //! the spot, which costs less than waking it; what that cannot do, the doorbell does.
+//!
+//! Sockets are bound by whoever wants a leg opened, before the thread hears of it: what far ends are told of a port holds at once,
+//! also while the thread has no processor, and what they say meanwhile waits in the socket.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,9 +19,9 @@ use std::time::Instant;
 use thiserror::Error;
 
 use crate::command::{Command, Event};
-use crate::io::kernel::{KernelIo, Lookout, Waker};
+use crate::io::kernel::{Binder, KernelIo, KernelSocket, Lookout, Waker};
 use crate::limits::{COMMANDS_PER_TURN, COMMANDS_WAITING_MAX, EVENT_RETRY};
-use crate::worker::{RelayConfig, RelayWorker};
+use crate::worker::{LegPlace, RelayConfig, RelayWorker};
 
 /// Why a command was not taken; it comes back unharmed.
 #[derive(Debug, Error)]
@@ -45,9 +48,44 @@ pub struct RelayThread {
 #[derive(Clone, Debug)]
 pub struct RelayHandle {
     // Declared in this order, so that the queue is gone before the last doorbell rings.
-    commands: SyncSender<Command>,
+    commands: SyncSender<Errand>,
+    binder: Binder,
     doorbell: Arc<Doorbell>,
     desk: Arc<Desk>,
+}
+
+/// A command on its way, with the sockets of the leg that it opens.
+struct Errand {
+    command: Command,
+    sockets: Option<Box<[KernelSocket; 2]>>,
+}
+
+impl Errand {
+    /// Where the ports cannot be had the worker tries once more, behind the commands that may close them, and tells.
+    fn of(command: Command, binder: Binder) -> Self {
+        let sockets = match &command {
+            Command::Open { ports, address, .. } => binder.bind_pair(*address, *ports).ok().map(Box::new),
+            Command::Remote(..)
+            | Command::Feed(..)
+            | Command::Digits { .. }
+            | Command::CancelDigits(_)
+            | Command::Detect(..)
+            | Command::Detach(_)
+            | Command::Attach { .. }
+            | Command::Stats(_)
+            | Command::Close(_) => None,
+        };
+        Self { command, sockets }
+    }
+
+    fn run(self, now: Instant, worker: &mut RelayWorker<KernelIo>, out: &mut Vec<Event>) {
+        match (self.command, self.sockets) {
+            (Command::Open { leg, ports, address, silent_after }, Some(sockets)) => {
+                worker.open_on(now, LegPlace { leg, ports, address, silent_after }, *sockets, out);
+            }
+            (command, _) => worker.command(now, command, out),
+        }
+    }
 }
 
 /// What the thread and its handles share.
@@ -100,7 +138,7 @@ impl RelayThread {
     ) -> io::Result<Self> {
         io.mark(config.dscp);
         let (sender, commands) = sync_channel(COMMANDS_WAITING_MAX);
-        let (doorbell, lookout) = (Arc::new(Doorbell(io.waker())), io.lookout());
+        let (doorbell, lookout, binder) = (Arc::new(Doorbell(io.waker())), io.lookout(), io.binder());
         let panics = Arc::default();
         let driver = Driver {
             worker: RelayWorker::new(clock(), io, config),
@@ -118,7 +156,7 @@ impl RelayThread {
             flows_in_kernel: AtomicUsize::new(0),
             panics,
         });
-        let handle = RelayHandle { commands: sender, doorbell, desk: Arc::clone(&desk) };
+        let handle = RelayHandle { commands: sender, binder, doorbell, desk: Arc::clone(&desk) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
             let _ends = Ends(&desk);
             desk.run(lookout);
@@ -164,14 +202,15 @@ impl RelayHandle {
         Ok(())
     }
 
-    /// Puts a command into the worker's queue, until it is [prompted](Self::prompt); never waits.
+    /// Puts a command into the worker's queue, until it is [prompted](Self::prompt); never waits. The ports of a leg that it opens
+    /// are bound by then.
     ///
     /// # Errors
     /// The queue is full or the thread has ended.
     pub fn queue(&self, command: Command) -> Result<(), Refused> {
-        self.commands.try_send(command).map_err(|refused| match refused {
-            TrySendError::Full(command) => Refused::Full(Box::new(command)),
-            TrySendError::Disconnected(command) => Refused::Ended(Box::new(command)),
+        self.commands.try_send(Errand::of(command, self.binder)).map_err(|refused| match refused {
+            TrySendError::Full(errand) => Refused::Full(Box::new(errand.command)),
+            TrySendError::Disconnected(errand) => Refused::Ended(Box::new(errand.command)),
         })?;
         self.desk.has_mail.store(true, Ordering::Release);
         Ok(())
@@ -218,6 +257,10 @@ impl Desk {
                 let mut driver = self.driver();
                 let Some(driver) = &mut *driver else { return };
                 driver.worker.io_mut().begin(&mut lookout);
+                // First: who speaks upon an answer is not read before what was said of him when it was given.
+                if driver.take_commands(now) {
+                    return;
+                }
                 driver.guarded(|worker, out| {
                     worker.handle_io(now, out);
                     worker.handle_timeout(now, out);
@@ -257,7 +300,7 @@ impl Drop for Ends<'_> {
 struct Driver {
     worker: RelayWorker<KernelIo>,
     panics: Arc<AtomicU64>,
-    commands: Receiver<Command>,
+    commands: Receiver<Errand>,
     on_event: OnEvent,
     out: Vec<Event>,
     /// What was given back, and what came after it.
@@ -291,7 +334,7 @@ impl Driver {
     fn take_commands(&mut self, now: Instant) -> bool {
         for _ in 0..COMMANDS_PER_TURN {
             match self.commands.try_recv() {
-                Ok(command) => self.guarded(|worker, out| worker.command(now, command, out)),
+                Ok(errand) => self.guarded(|worker, out| errand.run(now, worker, out)),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }

@@ -165,6 +165,51 @@ fn a_socket_for_both_families_speaks_ipv4() {
     call.end();
 }
 
+/// As where the machine has better things to do than to run the worker.
+#[test]
+fn what_is_said_to_a_new_call_waits_until_the_worker_looks() {
+    for (is_open_before, port) in [(true, 31_100), (false, 31_110)] {
+        let (stop, stopped) = channel::<()>();
+        let (stands, standing) = channel();
+        let on_event = Box::new(move |_| {
+            // Nobody wants to know of later ones.
+            let _heard = stands.send(()).is_ok();
+            assert!(stopped.recv().is_err());
+            None
+        });
+        let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+        let relay = thread.handle();
+        let address = "127.0.0.1".parse().unwrap();
+        let phones = [(); 2].map(|()| UdpSocket::bind((address, 0)).unwrap());
+        phones[1].set_read_timeout(Some(PATIENCE)).unwrap();
+        let open = |leg: u16| {
+            let ports = PortPair(port + leg * 2);
+            Command::Open { leg: LegId(leg.into()), ports, address, silent_after: None }
+        };
+        let opens = if is_open_before { vec![open(0), open(1)] } else { Vec::new() };
+        let asks = relay.clone();
+        let commands = opens.into_iter().chain([open(2), Command::Stats(LegId(2))]);
+        let commands: Vec<Command> = commands.collect();
+        let asker = std::thread::spawn(move || commands.into_iter().for_each(|c| asks.send(c).unwrap()));
+        standing.recv_timeout(PATIENCE).unwrap();
+        for (leg, phone) in (0..).zip(&phones) {
+            if !is_open_before {
+                relay.send(open(leg)).unwrap();
+            }
+            let remote = far_end(phone.local_addr().unwrap());
+            relay.send(Command::Remote(LegId(leg.into()), remote.into())).unwrap();
+        }
+        relay.send(Command::Feed(LegId(1), Feed::Leg(LegId(0)))).unwrap();
+        phones[0].send_to(&rtp(1), (address, port)).unwrap();
+        drop(stop);
+        let from = SocketAddr::new(address, port + 2);
+        assert_eq!(heard(&phones[1]).unwrap(), (rtp(1).to_vec(), from), "open before: {is_open_before}");
+        asker.join().unwrap();
+        drop(relay);
+        thread.join();
+    }
+}
+
 #[test]
 fn silence_is_played_by_the_clock() {
     let call = Call::on("127.0.0.1".parse().unwrap(), 31_040);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem;
-use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::syscall::{self, Epoll, NOT_READY, ReadyEvent};
 use super::{DatagramIo, Token};
+use crate::command::PortPair;
 use crate::flow::Channel;
 use crate::kernel::KernelFlows;
 use crate::limits::{BATCH_SOCKETS, RECEIVE_BUFFER_BYTES};
@@ -26,8 +27,7 @@ pub struct KernelIo {
     wake: Arc<File>,
     batch: Batch,
     next: usize,
-    /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
-    traffic_class: u32,
+    binder: Binder,
     flows: Option<KernelFlows>,
 }
 
@@ -95,6 +95,48 @@ pub struct KernelSocket {
     bound: SocketAddr,
 }
 
+/// Binds sockets that a [`KernelIo`] adopts later, from any thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Binder {
+    /// What sockets mark their packets with: the DSCP in the upper six bits of a byte.
+    traffic_class: u32,
+}
+
+impl Binder {
+    /// The sockets of a leg. What arrives waits in them.
+    ///
+    /// # Errors
+    /// The kernel's, when a port is taken or the address foreign.
+    pub(crate) fn bind_pair(self, address: IpAddr, ports: PortPair) -> io::Result<[KernelSocket; 2]> {
+        let rtp = self.bind(SocketAddr::new(address, ports.rtp()), Channel::Rtp)?;
+        Ok([rtp, self.bind(SocketAddr::new(address, ports.rtcp()), Channel::Rtcp)?])
+    }
+
+    fn bind(self, address: SocketAddr, channel: Channel) -> io::Result<KernelSocket> {
+        let kind = Type::DGRAM.nonblocking();
+        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            // `::` hears IPv4 too.
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.bind(&address.into())?;
+        // These improve the service and none is needed for it. A socket for both families has both marks. Reports are few, and
+        // the usual buffer has room for them.
+        if channel == Channel::Rtp {
+            let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
+        }
+        if self.traffic_class != 0 {
+            let _best_effort = socket.set_tos_v4(self.traffic_class).is_err();
+            if address.is_ipv6() {
+                let _best_effort = socket.set_tclass_v6(self.traffic_class).is_err();
+            }
+        }
+        let udp = UdpSocket::from(socket);
+        let bound = if address.port() == 0 { udp.local_addr()? } else { address };
+        Ok(KernelSocket { udp, bound })
+    }
+}
+
 impl KernelIo {
     /// Opens the epoll and its wake-up descriptor.
     ///
@@ -104,7 +146,14 @@ impl KernelIo {
         let epoll = Arc::new(Epoll::open()?);
         let wake = Arc::new(syscall::open_eventfd()?);
         epoll.watch(&*wake, WAKE)?;
-        Ok(Self { epoll, wake, batch: Batch::empty(), next: 0, traffic_class: 0, flows: None })
+        Ok(Self {
+            epoll,
+            wake,
+            batch: Batch::empty(),
+            next: 0,
+            binder: Binder { traffic_class: 0 },
+            flows: None,
+        })
     }
 
     /// Who waits for these sockets.
@@ -120,7 +169,12 @@ impl KernelIo {
 
     /// Lets the sockets that are bound from here on mark their packets with this DSCP (RFC 2474), 0 to 63.
     pub const fn mark(&mut self, dscp: u8) {
-        self.traffic_class = (dscp as u32 & 0x3f) << 2;
+        self.binder = Binder { traffic_class: (dscp as u32 & 0x3f) << 2 };
+    }
+
+    /// Who binds sockets for this network, marked as it says by then.
+    pub(crate) const fn binder(&self) -> Binder {
+        self.binder
     }
 
     /// Lets established flows be forwarded in the kernel.
@@ -149,32 +203,9 @@ impl DatagramIo for KernelIo {
     type Socket = KernelSocket;
 
     fn bind(&mut self, address: SocketAddr, token: Token) -> io::Result<KernelSocket> {
-        let kind = Type::DGRAM.nonblocking();
-        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::UDP))?;
-        if address.is_ipv6() {
-            // `::` hears IPv4 too.
-            socket.set_only_v6(!address.ip().is_unspecified())?;
-        }
-        socket.bind(&address.into())?;
-        // These improve the service and none is needed for it. A socket for both families has both marks. Reports are few, and
-        // the usual buffer has room for them.
-        if token.parts().2 == Channel::Rtp {
-            let _best_effort = socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES).is_err();
-        }
-        if self.traffic_class != 0 {
-            let _best_effort = socket.set_tos_v4(self.traffic_class).is_err();
-            if address.is_ipv6() {
-                let _best_effort = socket.set_tclass_v6(self.traffic_class).is_err();
-            }
-        }
-        let udp = UdpSocket::from(socket);
-        self.epoll.watch(&udp, token.0)?;
-        let bound = if address.port() == 0 { udp.local_addr()? } else { address };
-        // A flow of the port's last call would take this one's packets.
-        if let Some(flows) = &mut self.flows {
-            flows.recall(bound);
-        }
-        Ok(KernelSocket { udp, bound })
+        let socket = self.binder.bind(address, token.parts().2)?;
+        self.adopt(&socket, token)?;
+        Ok(socket)
     }
 
     fn release(&mut self, socket: &KernelSocket) {
@@ -183,7 +214,12 @@ impl DatagramIo for KernelIo {
     }
 
     fn adopt(&mut self, socket: &KernelSocket, token: Token) -> io::Result<()> {
-        self.epoll.watch(&socket.udp, token.0)
+        self.epoll.watch(&socket.udp, token.0)?;
+        // A flow of the port's last call would take this one's packets.
+        if let Some(flows) = &mut self.flows {
+            flows.recall(socket.bound);
+        }
+        Ok(())
     }
 
     #[inline]

@@ -73,6 +73,15 @@ impl Default for RelayConfig {
 /// The place of a leg in its worker.
 type SlotIndex = u32;
 
+/// Where a leg is to be opened: what [`Command::Open`] says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LegPlace {
+    pub(crate) leg: LegId,
+    pub(crate) ports: PortPair,
+    pub(crate) address: IpAddr,
+    pub(crate) silent_after: Option<Duration>,
+}
+
 /// The legs of one thread.
 #[derive(Debug)]
 pub struct RelayWorker<I: DatagramIo> {
@@ -240,6 +249,18 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.slot_of.len()
     }
 
+    /// Opens a leg as [`Command::Open`] does, on sockets that are bound already; what waits in them is its first packets.
+    pub(crate) fn open_on(
+        &mut self,
+        now: Instant,
+        place: LegPlace,
+        sockets: [I::Socket; 2],
+        out: &mut Vec<Event>,
+    ) {
+        let now_us = self.begin(now);
+        self.open(now_us, place, Some(sockets), out);
+    }
+
     /// Carries out a command. One that names a leg that is not open does nothing, for its leg may have failed to open.
     pub fn command(&mut self, now: Instant, command: Command, out: &mut Vec<Event>) {
         let now_us = self.begin(now);
@@ -256,7 +277,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.in_hand = self.slot_of.get(leg).copied();
         match command {
             Command::Open { leg, ports, address, silent_after } => {
-                self.open(now_us, leg, ports, address, silent_after, out)
+                self.open(now_us, LegPlace { leg, ports, address, silent_after }, None, out);
             }
             Command::Remote(leg, remote) => self.agree(now_us, leg, &remote),
             Command::Feed(leg, feed) => self.feed(now_us, leg, &feed),
@@ -383,24 +404,22 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.slots.get_mut(slot as usize)?.leg.as_mut()
     }
 
-    fn open(
-        &mut self,
-        now_us: u64,
-        id: LegId,
-        ports: PortPair,
-        address: IpAddr,
-        silent_after: Option<Duration>,
-        out: &mut Vec<Event>,
-    ) {
+    fn open(&mut self, now_us: u64, place: LegPlace, sockets: Option<[I::Socket; 2]>, out: &mut Vec<Event>) {
+        let LegPlace { leg: id, ports, address, silent_after } = place;
         let slot = self.free_slot();
         let generation = self.slots[slot as usize].generation;
-        let bound = if self.slot_of.contains_key(&id) {
-            None
-        } else {
-            let mut bind = |port, channel| {
-                self.io.bind(SocketAddr::new(address, port), Token::of(generation, slot, channel)).ok()
-            };
-            bind(ports.rtp(), Channel::Rtp).zip(bind(ports.rtcp(), Channel::Rtcp))
+        let token = |channel| Token::of(generation, slot, channel);
+        let bound = match sockets {
+            _ if self.slot_of.contains_key(&id) => None,
+            Some([rtp, rtcp]) => {
+                let adopted = self.io.adopt(&rtp, token(Channel::Rtp));
+                adopted.and_then(|()| self.io.adopt(&rtcp, token(Channel::Rtcp))).ok().map(|()| (rtp, rtcp))
+            }
+            None => {
+                let mut bind =
+                    |port, channel| self.io.bind(SocketAddr::new(address, port), token(channel)).ok();
+                bind(ports.rtp(), Channel::Rtp).zip(bind(ports.rtcp(), Channel::Rtcp))
+            }
         };
         let Some((rtp, rtcp)) = bound else {
             self.free.push(slot);

@@ -56,7 +56,7 @@ inside() {
     count_audio "$client"
     count_audio "$server"
     echo
-    echo "| through | calls at once | calls failed | packets of audio | lost | foreign / unheard / not fetched in time / not sent | forwarded in the kernel, % | CPU s of Trunkline |"
+    echo "| through | calls at once | calls failed | packets of audio | lost | foreign / unheard / not fetched in time / not sent / to a closed port / dropped on a link | forwarded in the kernel, % | CPU s of Trunkline |"
     echo "|---|---|---|---|---|---|---|---|"
     local round way step
     for ((round = 0; round < rounds; round++)); do
@@ -81,6 +81,9 @@ run() {
     fi
     on "$client" nft reset counters >/dev/null
     on "$server" nft reset counters >/dev/null
+    local closed on_links
+    closed=$(to_closed_ports)
+    on_links=$(dropped_on_links)
     local limit=$((seconds + 60)) common=(-nostdin -rtp_threadtasks 100 -m "$at_once" -buff_size 4194304 -trace_err)
     (cd "$scratch" && on "$server" timeout "$limit" sipp -sf callee.xml -i 10.80.2.2 -mi 10.80.2.2 -p 5070 -mp 20000 \
         "${common[@]}" >callee.log 2>&1) &
@@ -99,6 +102,7 @@ run() {
         cpu=$(awk '{ total += $1 } END { printf "%.1f", total / 1e9 }' /proc/"$trunkline_pid"/task/*/schedstat)
         curl --silent --max-time 5 http://127.0.0.1:8080/metrics >"$scratch/metrics" || true
         dropped="$(metric packets_foreign) / $(metric packets_unheard) / $(metric kernel_dropped) / $(metric send_failed)"
+        dropped+=" / $(($(to_closed_ports) - closed)) / $(($(dropped_on_links) - on_links))"
         offloaded=$(awk -v kernel="$(metric kernel_packets)" -v all="$(metric packets_received)" \
             'BEGIN { print (all > 0 ? int(1000 * kernel / all) / 10 : "–") }')
         kill "$trunkline_pid"
@@ -161,6 +165,19 @@ NFT
 
 counted() {
     on "$1" nft list counter ip audio "$2" | awk '$1 == "packets" { print $2 }'
+}
+
+# Datagrams that met no socket of this host: who spoke on after his call was over.
+to_closed_ports() {
+    awk '$1 == "Udp:" { ports = $3 } END { print ports }' /proc/net/snmp
+}
+
+# What the three hosts dropped on their interfaces, before any socket.
+dropped_on_links() {
+    local host
+    for host in self "$client" "$server"; do
+        if [ "$host" = self ]; then cat /proc/net/dev; else on "$host" cat /proc/net/dev; fi
+    done | awk -F: 'NF == 2 { split($2, field, " "); total += field[4] + field[12] } END { print total }'
 }
 
 # A counter of Trunkline's media.

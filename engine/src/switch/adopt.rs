@@ -40,19 +40,8 @@ impl Switch {
             self.dirty.insert(*id);
         }
 
-        let mut lines = Lines::new(&setup);
-        for line in self.lines.iter() {
-            if let Some(other) = lines.get_mut(&line.address) {
-                let interests = line.interests.iter();
-                other.interests = interests
-                    .filter_map(|(app, interest)| Some((*renumbered.get(app)?, interest.clone())))
-                    .collect();
-                other.calls.clone_from(&line.calls);
-                other.counts = line.counts;
-                other.occupied = line.occupied;
-            }
-        }
-        self.lines = lines;
+        let before = mem::replace(&mut self.lines, Lines::new(&setup));
+        self.lines.take_over(before, &setup, &renumbered);
         self.setup = Arc::new(setup);
     }
 }

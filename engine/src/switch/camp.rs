@@ -121,7 +121,7 @@ impl Switch {
         let uses = |id: &CallId| {
             self.calls.get(id).is_some_and(|call| call.camped.is_none() && occupies(call.state))
         };
-        self.lines.get(line).is_some_and(|line| line.calls.iter().any(uses))
+        self.lines.of_call(line).is_some_and(|line| line.calls.iter().any(uses))
     }
 
     /// What became of a call that waits, or of the line that it waits for.

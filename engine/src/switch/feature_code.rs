@@ -218,7 +218,7 @@ impl Switch {
 
     /// The call of the line that is held and was held last, but this one.
     pub(super) fn held_on(&self, line: &str, but: CallId) -> Option<&Call> {
-        let calls = self.lines.get(line)?.calls.iter().filter_map(|id| self.calls.get(id));
+        let calls = self.lines.of_call(line)?.calls.iter().filter_map(|id| self.calls.get(id));
         calls.filter(|call| call.id != but && call.state == CallState::OnHold).max_by_key(|call| call.since)
     }
 }

@@ -82,7 +82,7 @@ impl Switch {
     }
 
     pub(super) fn can_swap_hold(&self, app: AppId, call: &Call) -> Result<(), LineError> {
-        let line = self.lines.get(&call.line);
+        let line = self.lines.of_call(&call.line);
         let mut others = line.into_iter().flat_map(|line| line.calls.iter());
         let fits = |other: &Call| other.privilege(app) == CallPrivilege::Owner && is_swappable(call, other);
         let found = others.any(|other| self.calls.get(other).is_some_and(fits));

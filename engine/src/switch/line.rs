@@ -83,6 +83,8 @@ pub(super) struct Lines {
     by_address: BTreeMap<Arc<str>, Line>,
     /// Addresses in the order of the configuration, trunks last.
     order: Vec<Arc<str>>,
+    /// Lines that the configuration has no more, while they have calls. Nobody reaches them or calls from them.
+    leaving: BTreeMap<Arc<str>, Line>,
 }
 
 impl Lines {
@@ -95,7 +97,7 @@ impl Lines {
             let groups = (Vec::new(), Vec::new());
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, trunk.srtp)
         });
-        let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new() };
+        let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new(), leaving: BTreeMap::new() };
         for (address, name, kind, (groups, picks_up), srtp) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
@@ -123,6 +125,45 @@ impl Lines {
 
     pub(super) fn get_mut(&mut self, address: &str) -> Option<&mut Line> {
         self.by_address.get_mut(address)
+    }
+
+    /// The line of a call, which outlasts the configuration until the call is over.
+    pub(super) fn of_call(&self, address: &str) -> Option<&Line> {
+        self.by_address.get(address).or_else(|| self.leaving.get(address))
+    }
+
+    /// As [`Self::of_call`].
+    pub(super) fn of_call_mut(&mut self, address: &str) -> Option<&mut Line> {
+        self.by_address.get_mut(address).or_else(|| self.leaving.get_mut(address))
+    }
+
+    /// A call left its line.
+    pub(super) fn remove_call(&mut self, address: &str, id: CallId) {
+        let Some(line) = self.of_call_mut(address) else { return };
+        line.calls.remove(&id);
+        if line.calls.is_empty() {
+            self.leaving.remove(address);
+        }
+    }
+
+    /// Takes over the calls of lines that were there before, and what applications, by their numbers of before, want to hear of
+    /// them. What the configuration has no more stays until its calls are over.
+    pub(super) fn take_over(&mut self, before: Self, setup: &Setup, renumbered: &BTreeMap<AppId, AppId>) {
+        for (address, mut line) in before.by_address.into_iter().chain(before.leaving) {
+            let interests = std::mem::take(&mut line.interests).into_iter();
+            let interests =
+                interests.filter_map(|(app, interest)| Some((*renumbered.get(&app)?, interest))).collect();
+            if let Some(other) = self.by_address.get_mut(&address) {
+                other.interests = interests;
+                other.calls = line.calls;
+                other.counts = line.counts;
+                other.occupied = line.occupied;
+            } else if !line.calls.is_empty() {
+                line.watchers = watchers(&setup.apps, &address);
+                line.interests = interests;
+                self.leaving.insert(address, line);
+            }
+        }
     }
 
     /// All of them, in the order of the configuration, trunks last.

@@ -166,7 +166,7 @@ impl Switch {
     /// The applications that own calls of this mode on a line, the first first.
     pub(super) fn owners_for(&self, line: &str, mode: MediaMode) -> impl Iterator<Item = AppId> {
         let mut owners: Vec<AppId> =
-            self.lines.get(line).map(|line| line.owners(mode).collect()).unwrap_or_default();
+            self.lines.of_call(line).map(|line| line.owners(mode).collect()).unwrap_or_default();
         if let Some(order) = self.priorities.get(&mode) {
             let rank = |app: &AppId| order.iter().position(|(listed, _)| listed == app);
             owners.retain(|app| rank(app).is_none_or(|at| order[at].1));

@@ -316,7 +316,7 @@ impl Switch {
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
         let is_network = call.kind == LineKind::Trunk;
-        let srtp = self.lines.get(&call.line).map(|line| line.srtp).unwrap_or_default();
+        let srtp = self.lines.of_call(&call.line).map(|line| line.srtp).unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let peer = candidate.target.flow.remote.ip();

@@ -48,7 +48,7 @@ impl Switch {
         let state = call.state;
         let line = Arc::clone(&call.line);
         let owner = maker.or_else(|| self.owners_for(&line, MediaMode::InteractiveVoice).next());
-        let handles = privileges(self.lines.get(&line), owner);
+        let handles = privileges(self.lines.of_call(&line), owner);
         let shown = if maker.is_some() { CallState::Unknown } else { state };
         self.conversations += u32::from(call.calls && occupies(state));
         let caller_id = self.caller_id(&call);
@@ -64,7 +64,7 @@ impl Switch {
                 out.messages.push((app, Message::CallState { call: id, line, state: shown, privilege }));
             }
         }
-        if let Some(line) = self.lines.get_mut(&line) {
+        if let Some(line) = self.lines.of_call_mut(&line) {
             line.calls.insert(id);
         }
         if maker.is_some() {
@@ -149,7 +149,7 @@ impl Switch {
     fn count(&mut self, id: CallId, from: CallState, to: CallState, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
         self.completions.stir(&call.line);
-        let Some(line) = self.lines.get_mut(&call.line) else { return };
+        let Some(line) = self.lines.of_call_mut(&call.line) else { return };
         let occupied = line.occupied;
         let changed = line.count(from, to);
         if call.kind == LineKind::Trunk && call.origin == CallOrigin::Conference {
@@ -170,9 +170,7 @@ impl Switch {
         self.uncleared.remove(&id);
         self.timers.stop_all(id);
         let Some(call) = self.calls.get(&id) else { return };
-        if let Some(line) = self.lines.get_mut(&call.line) {
-            line.calls.remove(&id);
-        }
+        self.lines.remove_call(&call.line, id);
         let holders: Vec<_> = call.handles.iter().map(|(app, _)| *app).collect();
         for holder in holders {
             let Some(app) = self.app_mut(holder) else { continue };

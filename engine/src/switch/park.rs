@@ -378,7 +378,8 @@ impl Switch {
     fn watchers_of(&self, parked: &Parked) -> Vec<AppId> {
         let waiting = self.calls.get(&parked.call).map(|call| &call.line);
         let lines = [Some(&parked.parker), waiting].into_iter().flatten();
-        let watchers = lines.filter_map(|line| self.lines.get(line)).flat_map(|line| line.watchers.iter());
+        let watchers =
+            lines.filter_map(|line| self.lines.of_call(line)).flat_map(|line| line.watchers.iter());
         let mut apps: Vec<_> = watchers
             .filter(|(_, privilege)| *privilege != CallPrivilege::None)
             .map(|(app, _)| *app)

@@ -63,7 +63,7 @@ impl Switch {
                     && !matches!(call.state, CallState::Offering(_) | CallState::Accepted)
             })
         };
-        self.lines.get(line).is_some_and(|line| line.calls.iter().any(uses))
+        self.lines.of_call(line).is_some_and(|line| line.calls.iter().any(uses))
     }
 
     /// Moves a request by what is known of its two lines.

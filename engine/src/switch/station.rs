@@ -35,7 +35,7 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return Vec::new() };
         let itself = uses(call).then_some(id);
         // A network has a leg for each call.
-        let line = if call.kind == LineKind::Trunk { None } else { self.lines.get(&call.line) };
+        let line = if call.kind == LineKind::Trunk { None } else { self.lines.of_call(&call.line) };
         let others = line.into_iter().flat_map(|line| line.calls.iter().copied());
         let others = others.filter(|other| *other != id && self.calls.get(other).is_some_and(uses));
         itself.into_iter().chain(others).collect()

@@ -48,7 +48,7 @@ impl Switch {
     }
 
     pub(super) fn can_complete_transfer(&self, app: AppId, call: &Call) -> Result<(), LineError> {
-        let line = self.lines.get(&call.line);
+        let line = self.lines.of_call(&call.line);
         let mut others = line.into_iter().flat_map(|line| line.calls.iter());
         let fits = |other: &Call| {
             other.id != call.id && other.privilege(app) == CallPrivilege::Owner && is_destination(other)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Command, Event, Peer};
+use trunkline_sip::outbox::{CauseKind, Command, Event, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
 use crate::switch::*;
@@ -451,5 +451,54 @@ fn both_sides_may_transfer_at_once() {
     let commands = rig.commands();
     assert!(commands.contains(&format!("end {caller}")) && commands.contains(&format!("end {station}")));
     rig.hang_up(first);
+    rig.assert_quiet();
+}
+
+/// Found by a fuzzer: calls of a line that a reload removed were no longer known to share a phone, and waited for ever.
+#[test]
+fn a_line_that_is_removed_keeps_its_calls_until_they_are_over() {
+    let mut rig = Rig::new();
+    let (network, station) = talking(&mut rig);
+    assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
+    let (consulted, _) = rig.invited();
+    rig.answer(consulted, USUAL);
+    let mut fewer = setup();
+    fewer.lines.retain(|line| &*line.address != "1001");
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, fewer, &mut out);
+    rig.take(out);
+    quiet(&mut rig);
+    let call = |to: &str| Operation::MakeCall { line: "1001".into(), to: to.to_owned(), params: None };
+    assert_eq!(error(rig.request(CRM, call("1002"))), LineError::InvalLineHandle);
+    assert_eq!(complete(&mut rig, 2, 3), Ok(Outcome::Done));
+    assert_eq!(rig.feeds[&network], format!("leg {consulted:?}"));
+    rig.end(station, CauseKind::Local);
+    rig.hang_up(network);
+    rig.end(consulted, CauseKind::Local);
+    rig.pass(Duration::from_secs(60));
+    rig.assert_quiet();
+    assert!(rig.switch.lines.of_call("1001").is_none());
+}
+
+/// The same, where the phone hangs up that both calls of the removed line share.
+#[test]
+fn the_phone_of_a_removed_line_hangs_up_all_its_calls() {
+    let mut rig = Rig::new();
+    let (network, station) = talking(&mut rig);
+    assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
+    let (consulted, _) = rig.invited();
+    rig.answer(consulted, USUAL);
+    let mut fewer = setup();
+    fewer.lines.retain(|line| &*line.address != "1001");
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, fewer, &mut out);
+    rig.take(out);
+    quiet(&mut rig);
+    rig.hang_up(station);
+    assert_eq!(rig.state(2), CallState::Idle);
+    for leg in [network, consulted] {
+        rig.end(leg, CauseKind::Local);
+    }
+    rig.pass(Duration::from_secs(60));
     rig.assert_quiet();
 }

@@ -8,6 +8,12 @@ pub const DATAGRAM_BYTES_MAX: usize = 2_048;
 /// How many datagrams one socket may have fetched in one batch, so that a flooded port starves no other; the rest wait.
 pub const PACKETS_PER_TURN: u32 = 8;
 
+/// How many datagrams that wait in a socket are relayed when its conversation ends: more than a second of audio.
+pub const REST_PACKETS_MAX: u32 = 64;
+
+/// How many are fetched then, to be counted: more than a receive buffer holds. Further ones come faster than they are read.
+pub const REST_FETCHED_MAX: u32 = 512;
+
 /// How many ready sockets one batch has at most; the rest are in the next.
 pub const BATCH_SOCKETS: usize = 256;
 

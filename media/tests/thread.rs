@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use trunkline_media::io::kernel::KernelIo;
+use trunkline_media::limits::REST_PACKETS_MAX;
 use trunkline_media::thread::Refused;
 use trunkline_media::{
     Command, Event, Feed, LegId, PortPair, RelayConfig, RelayHandle, RelayThread, RelayWorker, Remote,
@@ -208,6 +209,53 @@ fn what_is_said_to_a_new_call_waits_until_the_worker_looks() {
         drop(relay);
         thread.join();
     }
+}
+
+/// A worker that had no processor for a while finds last words behind the goodbye.
+#[test]
+fn what_waits_when_a_call_ends_is_heard_up_to_a_limit_and_else_counted() {
+    let (stop, stopped) = channel::<()>();
+    let (stands, standing) = channel();
+    let (sender, events) = channel();
+    let on_event = Box::new(move |event| {
+        // Of the later ones nobody wants to know.
+        let _heard = stands.send(()).is_ok();
+        assert!(stopped.recv().is_err());
+        sender.send(event).err().map(|unheard| unheard.0)
+    });
+    let thread = RelayThread::spawn(0, RelayConfig::default(), on_event).unwrap();
+    let relay = thread.handle();
+    let address = "127.0.0.1".parse().unwrap();
+    let phones = [(); 2].map(|()| UdpSocket::bind((address, 0)).unwrap());
+    phones[1].set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut commands = Vec::new();
+    for (leg, phone) in (0..).zip(&phones) {
+        let remote = far_end(phone.local_addr().unwrap()).into();
+        let (leg, ports) = (LegId(leg), PortPair(31_120 + u16::try_from(leg).unwrap() * 2));
+        commands.push(Command::Open { leg, ports, address, silent_after: None });
+        commands.push(Command::Remote(leg, remote));
+    }
+    commands.extend([Command::Feed(LegId(1), Feed::Leg(LegId(0))), Command::Stats(LegId(0))]);
+    let asks = relay.clone();
+    let asker = std::thread::spawn(move || commands.into_iter().for_each(|c| asks.send(c).unwrap()));
+    standing.recv_timeout(PATIENCE).unwrap();
+    let too_much = 10;
+    for sequence in 0..u8::try_from(REST_PACKETS_MAX).unwrap() + too_much {
+        phones[0].send_to(&rtp(sequence), "127.0.0.1:31120").unwrap();
+    }
+    relay.send(Command::Close(LegId(0))).unwrap();
+    drop(stop);
+    asker.join().unwrap();
+    for _ in 0..REST_PACKETS_MAX {
+        heard(&phones[1]).unwrap();
+    }
+    let is_closed = |event: Event| {
+        if let Event::Closed { leg: LegId(0), stats, .. } = event { Some(stats.unheard) } else { None }
+    };
+    let unheard = std::iter::from_fn(|| events.recv_timeout(PATIENCE).ok()).find_map(is_closed);
+    assert_eq!(unheard, Some(too_much.into()));
+    drop(relay);
+    thread.join();
 }
 
 #[test]

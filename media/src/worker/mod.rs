@@ -43,7 +43,9 @@ use crate::flow::{Channel, Flow, Verdict};
 use crate::io::simulated::Simulated;
 use crate::io::{DatagramIo, Token};
 use crate::latch::Admission;
-use crate::limits::{DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN};
+use crate::limits::{
+    DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, REST_FETCHED_MAX, REST_PACKETS_MAX,
+};
 use crate::rtp::Header;
 use crate::stats::LegStats;
 
@@ -486,7 +488,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     /// Relays what has arrived of a conversation that ends: last words may wait in a socket while the goodbye, which came by
-    /// another way, is here already.
+    /// another way, is here already. What is beyond [`REST_PACKETS_MAX`] nobody hears.
     fn relay_rest(&mut self, now_us: u64, slot: SlotIndex, out: &mut Vec<Event>) {
         self.recall_from(slot);
         self.recall_to(slot);
@@ -497,9 +499,13 @@ impl<I: DatagramIo> RelayWorker<I> {
         };
         for slot in [Some(slot), heard].into_iter().flatten() {
             let token = Token::of(self.slots[slot as usize].generation, slot, Channel::Rtp);
-            for _ in 0..PACKETS_PER_TURN {
+            for fetched in 0..REST_FETCHED_MAX {
                 let Some((length, from)) = self.fetch(token, &mut buffer) else { break };
-                self.relay(now_us, token, from, &mut buffer[..length], out);
+                if fetched < REST_PACKETS_MAX {
+                    self.relay(now_us, token, from, &mut buffer[..length], out);
+                } else if let Some(leg) = self.leg(slot) {
+                    leg.flow.count_unheard();
+                }
             }
         }
         self.buffer = buffer;

@@ -127,6 +127,12 @@ impl Agent {
         self.load.note(now, is_empty);
     }
 
+    /// Takes what the driver has seen of the socket by which the messages to come were received: whether a queue stands in it.
+    /// What is new of them is refused, though the worker that they are for may keep up.
+    pub const fn press(&mut self, is_pressed: bool) {
+        self.load.press(is_pressed);
+    }
+
     /// Whether whatever is new is refused at present.
     pub const fn is_overloaded(&self) -> bool {
         self.load.is_overloaded()
@@ -148,15 +154,21 @@ impl Agent {
     }
 
     /// Takes one message: a datagram, or one message cut out of a stream.
-    pub fn receive(&mut self, now: Instant, flow: Flow, mut bytes: Bytes, out: &mut Outbox) {
-        let padding = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
-        bytes.advance(padding);
-        if bytes.len() <= KEEP_ALIVE_BYTES_MAX {
-            return;
+    pub fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
+        let Some(bytes) = unpadded(bytes) else { return };
+        if !self.glance(now, flow, &bytes, out) {
+            self.scan(now, flow, bytes, out);
         }
-        if self.is_turned_away(now, flow, &bytes, out) {
-            return;
+    }
+
+    /// The same for one for which a [glance](Self::glance) was not enough.
+    pub fn receive_glanced(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
+        if let Some(bytes) = unpadded(bytes) {
+            self.scan(now, flow, bytes, out);
         }
+    }
+
+    fn scan(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
         let framing = if flow.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
         let limits = self.endpoint.config.limits;
         let Ok(message) = Message::scan(bytes, framing, &limits) else {
@@ -496,4 +508,11 @@ impl Agent {
         self.serial = (self.serial + 1) & (INCOMING_SERIAL - 1);
         LegId::new(self.endpoint.config.worker, INCOMING_SERIAL | self.serial)
     }
+}
+
+/// A message without what may come before it; `None`: there is none, but for a keep-alive.
+fn unpadded(mut bytes: Bytes) -> Option<Bytes> {
+    let padding = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+    bytes.advance(padding);
+    (bytes.len() > KEEP_ALIVE_BYTES_MAX).then_some(bytes)
 }

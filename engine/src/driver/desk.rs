@@ -6,7 +6,7 @@
 //! applications), and for what is left over by those who have had their share.
 
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
@@ -143,12 +143,7 @@ impl<C: Core> Desk<C> {
             if !self.letterbox.has_mail() {
                 return is_done;
             }
-            let mut seat = match self.seat.try_lock() {
-                Ok(seat) => seat,
-                // Who panicked is gone; the seat is free.
-                Err(TryLockError::Poisoned(seat)) => seat.into_inner(),
-                Err(TryLockError::WouldBlock) => return is_done,
-            };
+            let Some(mut seat) = self.take_seat() else { return is_done };
             let Some(seat) = &mut *seat else { return is_done };
             // Nothing where somebody is just leaving something, who may have found the seat taken: it is looked again.
             is_done |= seat.turn(clock::now()) > 0;
@@ -161,6 +156,23 @@ impl<C: Core> Desk<C> {
             self.letterbox.ring();
         }
         is_done
+    }
+
+    /// Asks the core for something where nobody sits there; `None`: somebody does, or the core is gone. For what sets no timer. Who asks
+    /// visits after it, for what others may have left meanwhile.
+    pub(crate) fn ask<R>(&self, ask: impl FnOnce(&mut C) -> R) -> Option<R> {
+        let mut seat = self.take_seat()?;
+        seat.as_mut().map(|seat| ask(&mut seat.core))
+    }
+
+    /// The seat, if it is free.
+    fn take_seat(&self) -> Option<MutexGuard<'_, Option<Seat<C>>>> {
+        match self.seat.try_lock() {
+            Ok(seat) => Some(seat),
+            // Who panicked is gone; the seat is free.
+            Err(TryLockError::Poisoned(seat)) => Some(seat.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// What the core's own thread does when it wakes: as [`Self::visit`], but it waits for the seat, and has `first` done before
@@ -291,11 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_is_answered_unless_somebody_sits_there() {
+        let (desk, total) = desk(4);
+        let is_taken = desk.ask(|sum| (sum.total.load(Ordering::SeqCst), desk.ask(|_| ()).is_none()));
+        assert_eq!(is_taken, Some((0, true)));
+        desk.letterbox().sender().try_send(1).unwrap();
+        assert!(desk.ask(|_| ()).is_some());
+        assert_eq!(total.load(Ordering::SeqCst), 0, "a question is no turn");
+    }
+
+    #[test]
     fn a_core_that_is_gone_takes_nothing() {
         let (desk, _) = desk(4);
         desk.letterbox().sender().try_send(1).unwrap();
         desk.close();
-        assert!(!desk.visit(false));
+        assert!(!desk.visit(false) && desk.ask(|_| ()).is_none());
         assert!(desk.tend(|_, _| {}, |_| ()).is_none());
         assert!(desk.letterbox().sender().try_send(1).is_err());
     }

@@ -4,12 +4,13 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use trunkline_sip::admission::Limit;
+use trunkline_sip::admission::{Limit, Load};
 use trunkline_sip::agent::Agent;
 use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
@@ -42,8 +43,10 @@ const OVERLOAD_TOLD: Duration = Duration::from_secs(10);
 /// What reaches a worker through its mailbox.
 #[derive(Debug)]
 pub(crate) enum WorkerInput {
-    /// A message that another worker or a stream received.
+    /// A message that a stream received.
     Message(Flow, Bytes),
+    /// A datagram.
+    Datagram(Datagram),
     /// What the switch wants.
     Command(Command),
     /// A question of another worker about a dialog, or its answer.
@@ -58,10 +61,23 @@ pub(crate) enum WorkerInput {
     Stop,
 }
 
+/// A datagram that some worker's thread received.
+#[derive(Debug)]
+pub(crate) struct Datagram {
+    flow: Flow,
+    bytes: Bytes,
+    /// A queue stands in the socket by which it came.
+    is_pressed: bool,
+    /// Its agent has glanced at it where it was received.
+    is_glanced: bool,
+}
+
 /// The mailboxes of all workers, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Workers {
     mailboxes: Arc<[Letterbox<WorkerInput>]>,
+    /// Which agents turn calls away, as they said after their last turn.
+    turn_away: Arc<[AtomicBool]>,
     metrics: Arc<Metrics>,
 }
 
@@ -70,7 +86,8 @@ impl Workers {
     pub(crate) fn new(count: u16, metrics: Arc<Metrics>) -> (Self, Vec<mpsc::Receiver<WorkerInput>>) {
         let (mailboxes, receivers): (Vec<_>, Vec<_>) =
             (0..count).map(|_| Letterbox::new(WORKER_MAILBOX)).unzip();
-        (Self { mailboxes: mailboxes.into(), metrics }, receivers)
+        let turn_away = (0..count).map(|_| AtomicBool::new(false)).collect();
+        (Self { mailboxes: mailboxes.into(), turn_away, metrics }, receivers)
     }
 
     pub(crate) fn count(&self) -> u16 {
@@ -97,8 +114,8 @@ impl Workers {
     }
 
     /// Leaves a datagram with the worker that owns it. A full mailbox drops it: it will be retransmitted.
-    fn hand_over(&self, worker: u16, flow: Flow, bytes: Bytes) {
-        if self.letterbox(worker).sender().try_send(WorkerInput::Message(flow, bytes)).is_err() {
+    fn hand_over(&self, worker: u16, datagram: Datagram) {
+        if self.letterbox(worker).sender().try_send(WorkerInput::Datagram(datagram)).is_err() {
             self.metrics.count(Counter::MailboxDrops);
         }
     }
@@ -107,6 +124,17 @@ impl Workers {
     fn ask(&self, worker: u16, unresolved: Unresolved) {
         if self.letterbox(worker).sender().try_send(WorkerInput::Unresolved(Box::new(unresolved))).is_err() {
             self.metrics.count(Counter::MailboxDrops);
+        }
+    }
+
+    fn turns_away(&self, worker: u16) -> bool {
+        self.turn_away[usize::from(worker)].load(Ordering::Relaxed)
+    }
+
+    fn note_turning_away(&self, worker: u16, turns_away: bool) {
+        // All threads read it; few write.
+        if self.turns_away(worker) != turns_away {
+            self.turn_away[usize::from(worker)].store(turns_away, Ordering::Relaxed);
         }
     }
 
@@ -204,6 +232,8 @@ struct Receiving {
     workers: Workers,
     routes: RoutingTable,
     buffer: Box<[u8]>,
+    /// Whether datagrams stand in the sockets.
+    load: Load,
 }
 
 impl Receiving {
@@ -214,6 +244,7 @@ impl Receiving {
             workers,
             routes: RoutingTable::new(clock::now()),
             buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
+            load: Load::default(),
         })
     }
 
@@ -227,12 +258,14 @@ impl Receiving {
                 () = self.sockets.readable(), if !is_blocked => {}
                 () = sleep_until(wake) => {}
             }
-            let read = if is_blocked { Read::default() } else { self.read(clock::now()) };
+            let now = clock::now();
+            let read = if is_blocked { Read::default() } else { self.read(now, floor) };
+            self.load.note(now, read.is_all);
             if read.datagrams > SHARE {
                 floor.share(self.index);
             }
             floor.round(Some(self.index));
-            let note = |core: &mut AgentCore, _| core.is_behind = is_blocked || !read.is_all;
+            let note = |core: &mut AgentCore, _| core.is_behind = !read.is_all;
             let Some((then, deadline)) = desk.tend(note, AgentCore::standing) else { return };
             if then.is_stopped {
                 desk.close();
@@ -245,8 +278,9 @@ impl Receiving {
     }
 
     /// Takes what has come, up to a batch of each socket, to whose it is.
-    fn read(&mut self, now: Instant) -> Read {
+    fn read(&mut self, now: Instant, floor: &Floor) -> Read {
         let mut read = Read { datagrams: 0, is_all: true };
+        let is_pressed = self.load.is_overloaded();
         for index in 0..self.sockets.len() {
             for taken in 1..=udp::BATCH {
                 let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
@@ -258,7 +292,15 @@ impl Receiving {
                     Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
                 let bytes = &self.buffer[..length];
                 let worker = Agent::worker_for(bytes, self.workers.count());
-                self.workers.hand_over(worker, flow, Bytes::copy_from_slice(bytes));
+                let desk = &floor.agents[usize::from(worker)];
+                let is_turned_away = (is_pressed || self.workers.turns_away(worker))
+                    .then(|| desk.ask(|core| core.glance(now, flow, bytes, is_pressed)))
+                    .flatten();
+                if is_turned_away != Some(true) {
+                    let is_glanced = is_turned_away.is_some();
+                    let bytes = Bytes::copy_from_slice(bytes);
+                    self.workers.hand_over(worker, Datagram { flow, bytes, is_pressed, is_glanced });
+                }
             }
         }
         read
@@ -312,6 +354,9 @@ impl Core for AgentCore {
         }
         let is_behind = self.is_behind || self.switch.is_blocked() || self.switch.len() >= SWITCH_BEHIND;
         self.note_queue(is_all && !is_behind);
+        // What it was told of the datagrams is not so of whatever comes next.
+        self.agent.press(false);
+        self.workers.note_turning_away(self.index, self.agent.turns_away(now));
         self.metrics.set_agent(self.index, &self.agent);
     }
 
@@ -347,7 +392,10 @@ impl AgentCore {
 
     fn take(&mut self, now: Instant, input: WorkerInput) {
         match input {
-            WorkerInput::Message(flow, bytes) => self.receive(now, flow, bytes),
+            WorkerInput::Message(flow, bytes) => {
+                self.receive(now, Datagram { flow, bytes, is_pressed: false, is_glanced: false });
+            }
+            WorkerInput::Datagram(datagram) => self.receive(now, datagram),
             WorkerInput::Command(mut command) => {
                 self.complete_flow(now, &mut command);
                 self.guarded(None, |agent, out| agent.command(now, command, out));
@@ -378,9 +426,22 @@ impl AgentCore {
         }
     }
 
-    fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes) {
+    fn receive(&mut self, now: Instant, datagram: Datagram) {
+        let Datagram { flow, bytes, is_pressed, is_glanced } = datagram;
         let input = bytes.clone();
-        self.guarded(Some(&input), |agent, out| agent.receive(now, flow, bytes, out));
+        self.agent.press(is_pressed);
+        self.guarded(Some(&input), |agent, out| match is_glanced {
+            true => agent.receive_glanced(now, flow, bytes, out),
+            false => agent.receive(now, flow, bytes, out),
+        });
+    }
+
+    /// Turns a call away where it was received, if that is what there is to do; whether it was.
+    fn glance(&mut self, now: Instant, flow: Flow, bytes: &[u8], is_pressed: bool) -> bool {
+        let mut is_all = false;
+        self.agent.press(is_pressed);
+        self.guarded(Some(bytes), |agent, out| is_all = agent.glance(now, flow, bytes, out));
+        is_all
     }
 
     /// The switch names a destination; the routing table says from which of our addresses it is reached.
@@ -389,7 +450,7 @@ impl AgentCore {
     }
 
     /// Runs the agent on one input. A panic costs that input, is counted, and is logged with the input that caused it.
-    fn guarded(&mut self, input: Option<&Bytes>, run: impl FnOnce(&mut Agent, &mut Outbox)) {
+    fn guarded(&mut self, input: Option<&[u8]>, run: impl FnOnce(&mut Agent, &mut Outbox)) {
         let (agent, out) = (&mut self.agent, &mut self.out);
         if catch_unwind(AssertUnwindSafe(|| run(agent, out))).is_err() {
             self.metrics.count(Counter::Panics);

@@ -35,6 +35,8 @@ pub struct Load {
     /// The first look since which the queue was never found empty.
     behind_since: Option<Instant>,
     is_overloaded: bool,
+    /// Whether the message in hand came by a queue that stands before somebody else.
+    is_pressed: bool,
     /// When the last overload ended.
     ended: Option<Instant>,
     asked: Asked,
@@ -42,7 +44,7 @@ pub struct Load {
     urgent: Option<Instant>,
 }
 
-/// What was asked for since the queue was empty, half of it forgotten every [`STANDING`].
+/// What was asked for while something waited, half of it forgotten every [`STANDING`].
 #[derive(Clone, Copy, Debug, Default)]
 struct Asked {
     strangers: u32,
@@ -55,7 +57,6 @@ impl Load {
     pub fn note(&mut self, now: Instant, is_empty: bool) {
         if is_empty {
             self.behind_since = None;
-            self.asked = Asked::default();
             if self.is_overloaded {
                 self.is_overloaded = false;
                 self.ended = Some(now);
@@ -68,9 +69,15 @@ impl Load {
         self.is_overloaded |= now.saturating_duration_since(since) >= patience;
     }
 
+    /// Notes whether the messages to come were in a queue that stands, though it is not the one that is told of by
+    /// [`Self::note`]: several workers' messages wait in one socket.
+    pub const fn press(&mut self, is_pressed: bool) {
+        self.is_pressed = is_pressed;
+    }
+
     /// Whether something waits: then [`Self::refuses`] is to be told of each request outside a dialog.
     pub const fn is_behind(&self) -> bool {
-        self.behind_since.is_some()
+        self.behind_since.is_some() || self.is_pressed
     }
 
     /// Counts a request outside a dialog, and says whether it is to be refused should it begin something. `is_call`: it would
@@ -78,8 +85,12 @@ impl Load {
     pub fn refuses(&mut self, now: Instant, is_known: bool, is_call: bool) -> bool {
         let asked = &mut self.asked;
         let halved = *asked.halved.get_or_insert(now);
-        if now.saturating_duration_since(halved) >= STANDING {
-            *asked = Asked { strangers: asked.strangers / 2, known: asked.known / 2, halved: Some(now) };
+        let times = now.saturating_duration_since(halved).as_nanos() / STANDING.as_nanos();
+        if times > 0 {
+            let left = |count: u32| {
+                u32::try_from(times).ok().and_then(|times| count.checked_shr(times)).unwrap_or(0)
+            };
+            *asked = Asked { strangers: left(asked.strangers), known: left(asked.known), halved: Some(now) };
         }
         if is_known {
             asked.known = asked.known.saturating_add(if is_call { CALL_WORK } else { 1 });
@@ -92,7 +103,7 @@ impl Load {
     /// Whether a request is refused by what was asked for before it, without counting it.
     pub const fn would_refuse(&self, is_known: bool) -> bool {
         let Asked { strangers, known, halved: _ } = self.asked;
-        self.is_overloaded && (!is_known || known >= strangers.saturating_mul(SHARE_OF_KNOWN))
+        self.may_refuse() && (!is_known || known >= strangers.saturating_mul(SHARE_OF_KNOWN))
     }
 
     /// Whether there is room for one more of [`URGENT_PER_SECOND`], which is then used.
@@ -105,9 +116,14 @@ impl Load {
         is_taken
     }
 
-    /// Whether whatever is new is to be refused, at least to strangers.
+    /// Whether the queue stands.
     pub const fn is_overloaded(&self) -> bool {
         self.is_overloaded
+    }
+
+    /// Whether whatever is new is to be refused, at least to strangers: its queue stands, or the one by which it came.
+    pub const fn may_refuse(&self) -> bool {
+        self.is_overloaded || self.is_pressed
     }
 }
 
@@ -171,6 +187,37 @@ mod tests {
         assert!(load.refuses(now, true, true));
         load.note(now, true);
         assert!(!load.is_behind() && !load.refuses(now, true, true));
+    }
+
+    #[test]
+    fn who_keeps_up_refuses_what_came_by_a_queue_that_stands() {
+        let (mut load, start) = (Load::default(), start());
+        load.note(start, true);
+        assert!(!load.is_behind() && !load.refuses(start, false, true));
+        load.press(true);
+        assert!(load.is_behind() && load.refuses(start, false, true) && !load.is_overloaded());
+        // His own queue is empty all the time; what strangers ask for is not forgotten for that.
+        for _ in 0..10 {
+            load.note(start, true);
+            assert!(load.refuses(start, false, true));
+        }
+        assert!(!load.refuses(start, true, true), "the known ask for less");
+        load.press(false);
+        assert!(!load.is_behind() && !load.refuses(start, false, true));
+    }
+
+    #[test]
+    fn what_was_asked_for_long_ago_is_forgotten() {
+        let (mut load, start) = (Load::default(), start());
+        load.press(true);
+        for _ in 0..1_000 {
+            load.refuses(start, false, true);
+        }
+        assert!(!load.refuses(start, true, true));
+        for pause in [ms(1_100), Duration::from_secs(10_000)] {
+            let mut later = load;
+            assert!(later.refuses(start + pause, true, true), "{pause:?}");
+        }
     }
 
     #[test]

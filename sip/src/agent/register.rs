@@ -27,7 +27,7 @@ impl Agent {
         }
         // A phone that is here already goes before one that would be: its calls depend on it.
         let is_here = is_line && self.location.is_reached_at(&line, arrival.flow.remote.ip(), now);
-        if !is_here && self.load.is_overloaded() {
+        if !is_here && self.load.may_refuse() {
             return self.turn_away(now, &arrival, Limit::Overload, out);
         }
         let Some(proven) = self.authenticate(now, &arrival, &line, out) else { return };

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 
 use super::Agent;
 use crate::admission::Limit;
@@ -36,16 +36,15 @@ pub(super) struct Paper {
 }
 
 impl Agent {
-    /// Turns a call away, or takes the ACK of one that was turned away, at a glance. Whether that is all there is to do.
-    pub(super) fn is_turned_away(
-        &mut self,
-        now: Instant,
-        flow: Flow,
-        bytes: &Bytes,
-        out: &mut Outbox,
-    ) -> bool {
-        let is_ready = self.load.is_overloaded() || self.turned_away.is_recent(now);
-        if !is_ready || flow.transport.is_reliable() {
+    /// Whether calls are turned away, or have been of late: whether a [glance](Self::glance) may be enough.
+    pub fn turns_away(&self, now: Instant) -> bool {
+        self.load.may_refuse() || self.turned_away.is_recent(now)
+    }
+
+    /// Turns a call away, or takes the ACK of one that was turned away, at a glance: nothing of the datagram is kept. Whether
+    /// that is all there is to do; if not, the message is to be received.
+    pub fn glance(&mut self, now: Instant, flow: Flow, bytes: &[u8], out: &mut Outbox) -> bool {
+        if !self.turns_away(now) || flow.transport.is_reliable() {
             return false;
         }
         let Some(glance) = Glance::at(bytes, &self.endpoint.config.limits) else { return false };

@@ -4,7 +4,7 @@ use super::answering::established;
 use super::bench::{Bench, invite, request};
 use super::registering::{phone, register, with_credentials};
 use super::*;
-use crate::admission::{AdmissionLimits, Limit, STANDING};
+use crate::admission::{AdmissionLimits, Limit, Load, STANDING};
 use crate::message::{Framing, HeaderName, Limits, Message};
 
 fn limit(bench: &mut Bench, change: impl FnOnce(&mut AdmissionLimits)) {
@@ -198,6 +198,58 @@ fn a_call_that_was_let_in_is_not_refused_when_it_comes_again() {
     assert_eq!(bench.agent.refusals().of(Limit::Overload), 0);
 }
 
+/// As datagrams are looked at where they were received, by whoever received them.
+#[test]
+fn a_call_by_a_socket_that_stands_is_turned_away_at_a_glance_and_nothing_else_is() {
+    let (mut bench, _, tag) = established();
+    bench.say(call(1));
+    assert_eq!(bench.heard(), ["100"]);
+    let gauges = bench.agent.gauges();
+    let flow = bench.flow;
+    let glance = |bench: &mut Bench, text: String| {
+        bench.act(|agent, now, out| {
+            agent.press(true);
+            agent.glance(now, flow, text.as_bytes(), out)
+        })
+    };
+    assert!(glance(&mut bench, call(2)));
+    let refusal = bench.only();
+    assert_eq!(refusal.status(), 503);
+    let kept = [
+        call(1),
+        numbered(&invite("Priority: emergency\r\n"), 3),
+        request("INVITE", 8, &tag, "", ""),
+        request("ACK", 8, &tag, "", ""),
+        request("BYE", 9, &tag, "", ""),
+        request("OPTIONS", 10, "", "", ""),
+    ];
+    for text in kept {
+        assert!(!glance(&mut bench, text.clone()), "{text}");
+    }
+    assert!(bench.sent().is_empty());
+    // One copy of an INVITE may wait for its agent while another is refused.
+    bench.act(|agent, now, out| {
+        agent.press(false);
+        agent.receive_glanced(now, flow, call(2).into(), out);
+    });
+    assert_eq!(bench.only().bytes(), refusal.bytes());
+    let ack = numbered(&request("ACK", 1, refusal.to_tag(), "", ""), 2).replace("-ACK2", "-INVITE2");
+    assert!(glance(&mut bench, ack));
+    assert_eq!((bench.agent.gauges(), bench.agent.refusals().of(Limit::Overload)), (gauges, 1));
+    // What a glance makes nothing of is read as anything else.
+    let padded = format!("\r\n\r\n{}", call(2));
+    assert!(!glance(&mut bench, padded.clone()) && !glance(&mut bench, "\r\n\r\n".to_owned()));
+    bench.act(|agent, now, out| {
+        agent.receive_glanced(now, flow, padded.into(), out);
+        agent.receive_glanced(now, flow, "\r\n\r\n".into(), out);
+    });
+    assert_eq!(bench.only().bytes(), refusal.bytes());
+    bench.agent.press(false);
+    assert!(!bench.agent.is_overloaded());
+    bench.say(call(4));
+    assert_eq!(bench.heard(), ["100"]);
+}
+
 #[test]
 fn calls_for_help_are_taken_from_those_who_are_known() {
     let mut bench = Bench::new();
@@ -282,8 +334,9 @@ struct Rush {
     now: Instant,
     callers: Agent,
     callee: Agent,
-    /// Whether the callee learns of its queue.
-    is_told: bool,
+    told: Told,
+    /// What whoever reads for the callee makes of the queue.
+    load: Load,
     to_callee: VecDeque<(Instant, Bytes)>,
     to_callers: VecDeque<(Instant, Bytes)>,
     /// When the callee is done with what it does.
@@ -299,14 +352,25 @@ struct Rush {
     keeps: bool,
 }
 
+/// What the callee learns of its queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// As a worker who reads it himself.
+    Queue,
+    /// As one for whom another reads, who gives him one message at a time: whether the queue stands.
+    Pressure,
+}
+
 impl Rush {
-    fn new(is_told: bool) -> Self {
+    fn new(told: Told) -> Self {
         let now = start();
         Self {
             now,
             callers: agent(CALLERS.parse().unwrap(), trusting(), 1, now),
             callee: agent(CALLEE.parse().unwrap(), trusting(), 2, now),
-            is_told,
+            told,
+            load: Load::default(),
             to_callee: VecDeque::new(),
             to_callers: VecDeque::new(),
             free_at: now,
@@ -375,14 +439,14 @@ impl Rush {
         } else if self.to_callee.front().is_some_and(|(at, _)| *at <= self.now) {
             let (_, bytes) = self.to_callee.pop_front().unwrap();
             let flow = udp(CALLEE.parse().unwrap(), CALLERS.parse().unwrap());
+            self.callee.press(self.told == Told::Pressure && self.load.is_overloaded());
             self.callee.receive(self.now, flow, bytes, &mut out);
         } else {
             return false;
         }
         let is_empty = self.to_callee.front().is_none_or(|(at, _)| *at > self.now);
-        if self.is_told {
-            self.callee.note_queue(self.now, is_empty);
-        }
+        self.load.note(self.now, is_empty);
+        self.callee.note_queue(self.now, is_empty || self.told != Told::Queue);
         let is_refusal = out.events.is_empty() && out.transmits.iter().all(is_503);
         self.free_at = self.now.max(self.free_at) + if is_refusal { COST_OF_REFUSAL } else { COST };
         for event in std::mem::take(&mut out.events) {
@@ -413,7 +477,16 @@ const CAPACITY: u32 = 1_666;
 
 #[test]
 fn at_twice_the_load_most_of_what_can_be_done_is_done() {
-    let mut rush = Rush::new(true);
+    twice_the_load(Told::Queue);
+}
+
+#[test]
+fn at_twice_the_load_by_a_socket_of_another_worker_no_less_is_done() {
+    twice_the_load(Told::Pressure);
+}
+
+fn twice_the_load(told: Told) {
+    let mut rush = Rush::new(told);
     rush.keeps = true;
     assert_eq!(rush.run(20, seconds(1)), 20);
     rush.keeps = false;
@@ -443,7 +516,7 @@ fn at_twice_the_load_most_of_what_can_be_done_is_done() {
 
 #[test]
 fn who_does_not_know_of_his_queue_does_less_and_less() {
-    let mut rush = Rush::new(false);
+    let mut rush = Rush::new(Told::Nothing);
     rush.run(666, seconds(5));
     let answered = rush.run(666, seconds(5));
     assert!(answered < CAPACITY * 7 / 10, "{answered} of {CAPACITY} calls: there is no collapse to prevent");

@@ -286,7 +286,7 @@ fn sipp_flood(directory: &Path, method: &str, rate: u64, lasts: Duration) {
         [SIP, "-i", "127.0.0.9", "-p", "5090", "-sf", &file, "-inf", "users.csv", "-r", &rate, "-m", &calls];
     let more = ["-l", "100000", "-default_behaviors", "none"];
     let counted = Sipp::untraced(directory, "strangers", &[&arguments[..], &more].concat())
-        .finish(lasts * 3 + Duration::from_secs(60));
+        .finish(lasts * 3 + Duration::from_secs(180));
     eprintln!("floods: SIPp sent {} {method}s", counted.successful() + counted.failed());
     assert!(counted.successful() > 0, "SIPp is answered");
 }

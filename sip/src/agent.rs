@@ -308,6 +308,18 @@ impl Agent {
         self.expire_bindings(now, out);
     }
 
+    /// Makes [`Self::deadline`] say when there is something to do, where it may say a time at which there would have been if nothing
+    /// had arrived: for who would have to be woken.
+    pub fn advance(&mut self) {
+        self.endpoint.transactions.advance();
+        let legs = &mut self.legs;
+        self.timers.advance(|at, id| {
+            let leg = legs.get_mut(id)?;
+            let deadline = leg.deadline();
+            leg.armed.advance(at, deadline)
+        });
+    }
+
     /// When to call [`Self::handle_timeout`] if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());

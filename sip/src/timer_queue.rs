@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::time::Instant;
 
 /// Deadlines in order of time, and of arming where times are equal: the same inputs give the same order.
@@ -33,6 +34,15 @@ impl Armed {
         }
         due
     }
+
+    /// Where the entry that was made for this time belongs, if the value is due at `deadline`. `None`: nowhere any more.
+    pub fn advance(&mut self, entry: Instant, deadline: Option<Instant>) -> Option<Instant> {
+        if self.0 != Some(entry) {
+            return None;
+        }
+        self.0 = deadline.map(|at| at.max(entry));
+        self.0
+    }
 }
 
 impl<K> TimerQueue<K> {
@@ -57,6 +67,21 @@ impl<K> TimerQueue<K> {
     pub fn purge(&mut self, live: usize, mut is_current: impl FnMut(Instant, &K) -> bool) {
         if self.heap.len() > STALE_MAX + 4 * live {
             self.heap.retain(|entry| is_current(entry.at, &entry.key));
+        }
+    }
+
+    /// Moves the entries that would come up next to where they belong ([`Armed::advance`]), until one is there: so
+    /// [`Self::deadline`] says when something has to be done.
+    pub fn advance(&mut self, mut belongs: impl FnMut(Instant, &K) -> Option<Instant>) {
+        while let Some(mut first) = self.heap.peek_mut() {
+            match belongs(first.at, &first.key) {
+                Some(at) if at <= first.at => return,
+                Some(at) => {
+                    self.sequence += 1;
+                    (first.at, first.sequence) = (at, self.sequence);
+                }
+                None => drop(PeekMut::pop(first)),
+            }
         }
     }
 
@@ -144,6 +169,28 @@ mod tests {
         let (second, ()) = queue.pop(at(9)).unwrap();
         assert!(second == at(5) && !armed.is_due(second));
         assert_eq!(queue.pop(at(9)), None);
+    }
+
+    #[test]
+    fn entries_are_moved_to_where_they_belong_until_one_is_there() {
+        let start = start();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut queue = TimerQueue::new();
+        // Moved later, moved earlier and so stale, left alone, due no more.
+        let mut values = [(1, Some(7)), (2, Some(2)), (6, Some(6)), (3, None)]
+            .map(|(armed, due)| (Armed::default(), at(armed), due.map(at)));
+        for (key, (armed, first, _)) in values.iter_mut().enumerate() {
+            queue.arm(armed, Some(*first), key);
+        }
+        queue.arm(&mut values[1].0, Some(at(0)), 1);
+        assert_eq!(queue.pop(start), Some((start, 1)));
+        assert!(values[1].0.is_due(start));
+        queue.advance(|entry, &key| values[key].0.advance(entry, values[key].2));
+        assert_eq!(queue.deadline(), Some(at(6)));
+        let order: Vec<_> = std::iter::from_fn(|| queue.pop(at(9))).collect();
+        assert_eq!(order, [(at(6), 2), (at(7), 0)]);
+        assert!(values[0].0.is_due(at(7)) && values[2].0.is_due(at(6)));
+        queue.advance(|_, _| panic!("nothing is left"));
     }
 
     #[test]

@@ -33,6 +33,9 @@ use super::view::{CallOrigin, CallReason, MediaMode, PartyView};
 /// How long after a change a call is kept: most changes come in groups, and calls that are over by then cost nothing.
 pub(super) const KEEP_AFTER: Duration = Duration::from_millis(500);
 
+/// Calls are looked at together, each at most this later than [`KEEP_AFTER`].
+const KEEP_EVERY: Duration = Duration::from_millis(100);
+
 /// How many numbers of calls are written off at a time: applications and records of calls know the numbers of brief calls, which
 /// are never kept, and after a crash they must not mean another call.
 pub(super) const NUMBERS: u64 = 100_000;
@@ -156,7 +159,14 @@ impl Switch {
         } else if (is_stable(call.state) || self.keeping.kept.contains(&id))
             && self.keeping.waiting.insert(id)
         {
-            self.keeping.due.push_back((now + KEEP_AFTER, id));
+            let at = now + KEEP_AFTER;
+            let together = self.keeping.due.back().map(|(together, _)| *together);
+            let at = match together {
+                Some(together) if together >= at => together,
+                Some(_) => at + KEEP_EVERY,
+                None => at,
+            };
+            self.keeping.due.push_back((at, id));
         }
     }
 

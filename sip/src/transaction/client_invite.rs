@@ -146,6 +146,11 @@ impl ClientInvite {
         Verdict::Absorbed
     }
 
+    /// Whether it only waits for copies of what it has done with, until its deadline.
+    pub const fn lingers(&self) -> bool {
+        matches!(self.state, State::Completed | State::Accepted)
+    }
+
     /// When to call again if nothing arrives.
     pub fn deadline(&self) -> Option<Instant> {
         self.retransmit_at.into_iter().chain(self.expires_at).min()

@@ -109,6 +109,11 @@ impl ClientNonInvite {
         Verdict::Absorbed
     }
 
+    /// Whether it only waits for copies of what it has done with, until its deadline.
+    pub const fn lingers(&self) -> bool {
+        matches!(self.state, State::Completed)
+    }
+
     /// When to call again if nothing arrives.
     pub fn deadline(&self) -> Option<Instant> {
         self.retransmit_at.into_iter().chain(self.expires_at).min()

@@ -76,6 +76,11 @@ impl ServerNonInvite {
         out.transmits.push(Transmit { flow: self.flow, bytes: self.response.clone() });
     }
 
+    /// Whether it only waits for copies of what it has done with, until its deadline.
+    pub const fn lingers(&self) -> bool {
+        matches!(self.state, State::Completed)
+    }
+
     /// When to call again if nothing arrives.
     pub const fn deadline(&self) -> Option<Instant> {
         self.expires_at

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::BuildHasher;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use foldhash::quality::RandomState;
@@ -25,6 +25,10 @@ use crate::transport::Flow;
 /// How many 2xx of different forks one INVITE may draw before the rest is ignored.
 const FORKS_ACCEPTED_MAX: usize = 16;
 
+/// Transactions that only wait for copies of what they have done with are forgotten together, each at most this later than it could
+/// be: so nobody wakes for each of them.
+const FORGOTTEN_EVERY: Duration = Duration::from_millis(500);
+
 /// The transactions of one agent.
 #[derive(Debug)]
 pub(crate) struct Transactions {
@@ -37,6 +41,23 @@ pub(crate) struct Transactions {
     /// Requests of ours that wait on a stream.
     on_streams: BTreeSet<(ConnectionId, ClientKey)>,
     timers: TimerQueue<TimerKey>,
+    forgetting: Forgetting,
+}
+
+/// When transactions are forgotten together.
+#[derive(Clone, Copy, Debug, Default)]
+struct Forgetting(Option<Instant>);
+
+impl Forgetting {
+    /// The time to forget what may be forgotten from `at` on.
+    fn after(&mut self, at: Instant) -> Instant {
+        let first = *self.0.get_or_insert(at);
+        let behind = at.saturating_duration_since(first).as_nanos() % FORGOTTEN_EVERY.as_nanos();
+        match u64::try_from(behind) {
+            Ok(0) | Err(_) => at,
+            Ok(behind) => at + (FORGOTTEN_EVERY - Duration::from_nanos(behind)),
+        }
+    }
 }
 
 /// A server transaction: the hash of its key.
@@ -166,6 +187,7 @@ impl Transactions {
             merged: HashMap::default(),
             on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
+            forgetting: Forgetting::default(),
         }
     }
 
@@ -177,6 +199,23 @@ impl Transactions {
     /// When to call [`Self::handle_timeout`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.timers.deadline()
+    }
+
+    /// Makes [`Self::deadline`] say when a transaction has something to do, where it may have said less.
+    pub(crate) fn advance(&mut self) {
+        let Self { timers, clients, servers, forgetting, .. } = self;
+        timers.advance(|at, key| match key {
+            TimerKey::Client(key) => {
+                let client = clients.get_mut(key)?;
+                let due = client.due(forgetting);
+                client.armed.advance(at, due)
+            }
+            TimerKey::Server(id) => {
+                let server = servers.get_mut(id)?;
+                let due = server.due(forgetting);
+                server.armed.advance(at, due)
+            }
+        });
     }
 
     /// Lets one due transaction act. `None`: nothing is due any more.
@@ -388,16 +427,17 @@ impl Transactions {
 
     fn settle_client(&mut self, key: ClientKey) {
         let Some(client) = self.clients.get_mut(&key) else { return };
-        let (terminated, deadline) = match &client.machine {
-            ClientMachine::Invite(machine) => (machine.is_terminated(), machine.deadline()),
-            ClientMachine::Other(machine) => (machine.is_terminated(), machine.deadline()),
+        let terminated = match &client.machine {
+            ClientMachine::Invite(machine) => machine.is_terminated(),
+            ClientMachine::Other(machine) => machine.is_terminated(),
         };
         if terminated {
             let flow = client.flow();
             self.on_streams.remove(&(flow.connection, key));
             self.clients.remove(&key);
         } else {
-            self.timers.arm(&mut client.armed, deadline, TimerKey::Client(key));
+            let due = client.due(&mut self.forgetting);
+            self.timers.arm(&mut client.armed, due, TimerKey::Client(key));
         }
     }
 }
@@ -541,9 +581,9 @@ impl Transactions {
 
     fn settle_server(&mut self, id: ServerId) {
         let Some(server) = self.servers.get_mut(&id) else { return };
-        let (terminated, deadline) = match &server.machine {
-            ServerMachine::Invite(machine) => (machine.is_terminated(), machine.deadline()),
-            ServerMachine::Other(machine) => (machine.is_terminated(), machine.deadline()),
+        let terminated = match &server.machine {
+            ServerMachine::Invite(machine) => machine.is_terminated(),
+            ServerMachine::Other(machine) => machine.is_terminated(),
         };
         if terminated {
             if let Some(hash) = server.merged {
@@ -551,12 +591,33 @@ impl Transactions {
             }
             self.servers.remove(&id);
         } else {
-            self.timers.arm(&mut server.armed, deadline, TimerKey::Server(id));
+            let due = server.due(&mut self.forgetting);
+            self.timers.arm(&mut server.armed, due, TimerKey::Server(id));
         }
     }
 }
 
+impl Server {
+    /// When it has something to do.
+    fn due(&self, forgetting: &mut Forgetting) -> Option<Instant> {
+        let (lingers, deadline) = match &self.machine {
+            ServerMachine::Invite(machine) => (machine.lingers(), machine.deadline()),
+            ServerMachine::Other(machine) => (machine.lingers(), machine.deadline()),
+        };
+        if lingers { deadline.map(|at| forgetting.after(at)) } else { deadline }
+    }
+}
+
 impl Client {
+    /// When it has something to do.
+    fn due(&self, forgetting: &mut Forgetting) -> Option<Instant> {
+        let (lingers, deadline) = match &self.machine {
+            ClientMachine::Invite(machine) => (machine.lingers(), machine.deadline()),
+            ClientMachine::Other(machine) => (machine.lingers(), machine.deadline()),
+        };
+        if lingers { deadline.map(|at| forgetting.after(at)) } else { deadline }
+    }
+
     fn concern(&self, key: ClientKey, verdict: Verdict) -> Option<Concern> {
         (verdict != Verdict::Absorbed).then_some(Concern {
             key,
@@ -572,6 +633,21 @@ impl Client {
         match &self.machine {
             ClientMachine::Invite(machine) => machine.flow(),
             ClientMachine::Other(machine) => machine.flow(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::start;
+
+    #[test]
+    fn what_only_lingers_is_forgotten_together_and_never_early() {
+        let (mut forgetting, start) = (Forgetting::default(), start());
+        let at = |ms| start + Duration::from_millis(ms);
+        for (from, forgotten) in [(100, 100), (101, 600), (599, 600), (600, 600), (1_350, 1_600), (40, 40)] {
+            assert_eq!(forgetting.after(at(from)), at(forgotten), "{from} ms");
         }
     }
 }

@@ -34,8 +34,9 @@ const FORGOTTEN_EVERY: Duration = Duration::from_millis(500);
 pub(crate) struct Transactions {
     timing: Timing,
     hasher: RandomState,
-    clients: HashMap<ClientKey, Client, RandomState>,
-    servers: HashMap<ServerId, Server, RandomState>,
+    /// Aside, for a table has up to twice the room that it needs.
+    clients: HashMap<ClientKey, Box<Client>, RandomState>,
+    servers: HashMap<ServerId, Box<Server>, RandomState>,
     /// Requests outside dialogs by Call-ID, From tag and CSeq: finds the ones that came twice (RFC 3261 §8.2.2.2).
     merged: HashMap<u64, ServerId, RandomState>,
     /// Requests of ours that wait on a stream.
@@ -116,8 +117,8 @@ pub(crate) struct Client {
 
 #[derive(Debug)]
 enum ClientMachine {
-    Invite(Box<ClientInvite>),
-    Other(Box<ClientNonInvite>),
+    Invite(ClientInvite),
+    Other(ClientNonInvite),
 }
 
 /// Further header lines.
@@ -145,8 +146,8 @@ struct Server {
 
 #[derive(Debug)]
 enum ServerMachine {
-    Invite(Box<ServerInvite>),
-    Other(Box<ServerNonInvite>),
+    Invite(ServerInvite),
+    Other(ServerNonInvite),
 }
 
 /// What a response, or the lack of one, concerns.
@@ -284,9 +285,9 @@ impl Transactions {
         out: &mut Outbox,
     ) {
         let machine = if method == Method::Invite {
-            ClientMachine::Invite(Box::new(ClientInvite::new(now, bytes, flow, self.timing, out)))
+            ClientMachine::Invite(ClientInvite::new(now, bytes, flow, self.timing, out))
         } else {
-            ClientMachine::Other(Box::new(ClientNonInvite::new(now, bytes, flow, self.timing, out)))
+            ClientMachine::Other(ClientNonInvite::new(now, bytes, flow, self.timing, out))
         };
         let client = Client {
             machine,
@@ -299,7 +300,7 @@ impl Transactions {
         if flow.connection != ConnectionId::default() {
             self.on_streams.insert((flow.connection, key));
         }
-        self.clients.insert(key, client);
+        self.clients.insert(key, Box::new(client));
         self.settle_client(key);
     }
 
@@ -373,7 +374,8 @@ impl Transactions {
 
     /// Gives an INVITE 64·T1 for its final response: nobody waits for it any more.
     pub(crate) fn expire(&mut self, now: Instant, key: ClientKey) {
-        if let Some(Client { machine: ClientMachine::Invite(machine), .. }) = self.clients.get_mut(&key) {
+        let client = self.clients.get_mut(&key).map(Box::as_mut);
+        if let Some(Client { machine: ClientMachine::Invite(machine), .. }) = client {
             machine.cancelled(now);
             self.settle_client(key);
         }
@@ -525,9 +527,9 @@ impl Transactions {
         leg: Option<LegId>,
     ) {
         let machine = if request.method() == Method::Invite {
-            ServerMachine::Invite(Box::new(ServerInvite::new(flow, self.timing)))
+            ServerMachine::Invite(ServerInvite::new(flow, self.timing))
         } else {
-            ServerMachine::Other(Box::new(ServerNonInvite::new(flow, self.timing)))
+            ServerMachine::Other(ServerNonInvite::new(flow, self.timing))
         };
         let merged = request.to_tag().is_empty().then(|| self.merge_hash(&request));
         if let Some(hash) = merged {
@@ -535,7 +537,7 @@ impl Transactions {
         }
         let request = Some(Box::new(request));
         let server = Server { key, machine, request, source, leg, merged, armed: Armed::default() };
-        self.servers.insert(id, server);
+        self.servers.insert(id, Box::new(server));
     }
 
     /// The request of a transaction that is not finally answered, and where it came from.

@@ -14,8 +14,9 @@
 //! A latched source is never moved by packets of a stranger: that is what keeps RTP bleed out.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use crate::command::{IceCredentials, PayloadTypes, Remote, SourcePolicy};
+use crate::command::{Remote, SourcePolicy};
 use crate::destination::Destinations;
 use crate::limits::{CANDIDATES_MAX, PROOF_PACKETS};
 use crate::rtp::Header;
@@ -57,24 +58,15 @@ struct Trust {
     named: [Option<IpAddr>; 2],
     rtcp_named: Option<IpAddr>,
     learn_until_us: Option<u64>,
-    payload_types: PayloadTypes,
     /// [`CANDIDATES_MAX`] at most; empty but for legs whose far end is not where it said.
     candidates: Vec<Candidate>,
-    agreed: Option<Agreed>,
+    agreed: Option<Arc<Remote>>,
     /// Who spoke under another named address, and that address: its last packets may still be under way.
-    former: Option<(SocketAddr, SocketAddr)>,
+    former: Option<Box<(SocketAddr, SocketAddr)>>,
     /// Whether the source is a guess: who was named may take its place.
     is_guess: bool,
     /// The check that latched the source.
     checked: Option<Checked>,
-}
-
-/// What of an agreement decides who may speak.
-#[derive(Clone, Copy, Debug)]
-struct Agreed {
-    rtp: Option<SocketAddr>,
-    source: SourcePolicy,
-    ice: Option<IceCredentials>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,14 +86,16 @@ struct Candidate {
 
 impl Latch {
     /// Takes what offer/answer agreed. A changed address or policy forgets the source; the same ones keep it.
-    pub(crate) fn agree(&mut self, now_us: u64, remote: &Remote) {
-        let before = self.trust.agreed;
+    pub(crate) fn agree(&mut self, now_us: u64, remote: &Arc<Remote>) {
+        let before = self.trust.agreed.take();
+        let before = before.as_deref();
         let unchanged =
             before.is_some_and(|before| before.rtp == remote.rtp && same_trust(before.source, remote.source));
         // What a check found is not undone by a description of it, nor by fresh credentials (RFC 8445 §9).
         let checked = self.trust.checked.is_some() && remote.ice.is_some();
         if !unchanged && !checked {
-            let former = self.source.zip(before.and_then(|before| before.rtp)).or(self.trust.former);
+            let former = self.source.zip(before.and_then(|before| before.rtp)).map(Box::new);
+            let former = former.or_else(|| self.trust.former.take());
             *self = Self::default();
             self.trust.former = former;
         }
@@ -120,8 +114,7 @@ impl Latch {
         };
         self.trust.named = [remote.rtp.map(|rtp| rtp.ip().to_canonical()), signalling];
         self.trust.rtcp_named = remote.rtcp.map(|rtcp| rtcp.ip().to_canonical());
-        self.trust.payload_types = remote.payload_types;
-        self.trust.agreed = Some(Agreed { rtp: remote.rtp, source: remote.source, ice: remote.ice });
+        self.trust.agreed = Some(Arc::clone(remote));
     }
 
     /// Whether an address is the latched source, or one that may speak from the start.
@@ -295,8 +288,9 @@ impl Trust {
 
     /// Whether a source spoke before the far end named another address, and is not that address.
     fn is_former(&self, from: SocketAddr) -> bool {
-        let named = self.agreed.and_then(|agreed| agreed.rtp);
-        named != Some(from) && self.former.is_some_and(|(source, then)| source == from && named != Some(then))
+        let Some((source, then)) = self.former.as_deref() else { return false };
+        let named = self.agreed.as_ref().and_then(|agreed| agreed.rtp);
+        named != Some(from) && *source == from && named != Some(*then)
     }
 
     fn may_learn(&self, now_us: u64) -> bool {
@@ -304,7 +298,8 @@ impl Trust {
     }
 
     fn proves_itself(&mut self, now_us: u64, from: SocketAddr, header: &Header) -> bool {
-        if !self.payload_types.contains(header.payload_type) {
+        let is_agreed = |agreed: &Arc<Remote>| agreed.payload_types.contains(header.payload_type);
+        if !self.agreed.as_ref().is_some_and(is_agreed) {
             return false;
         }
         let is_stale =
@@ -351,7 +346,7 @@ mod tests {
 
     use super::Admission::{Foreign, Known, Latched};
     use super::*;
-    use crate::command::{Codecs, IceCredentials, Protection};
+    use crate::command::{Codecs, IceCredentials, PayloadTypes, Protection};
 
     const PHONE: &str = "192.0.2.1:4000";
     const OTHER_PORT: &str = "192.0.2.1:4444";
@@ -387,7 +382,7 @@ mod tests {
 
     fn agreed(remote: &Remote) -> Latch {
         let mut latch = Latch::default();
-        latch.agree(0, remote);
+        latch.agree(0, &(*remote).into());
         latch
     }
 
@@ -492,11 +487,11 @@ mod tests {
     fn the_same_agreement_keeps_the_source_and_another_forgets_it() {
         let mut latch = agreed(&signalled(PHONE));
         assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
-        latch.agree(10, &Remote { send: false, ..signalled(PHONE) });
+        latch.agree(10, &Remote { send: false, ..signalled(PHONE) }.into());
         assert_eq!(latch.source(), Some(at(PHONE)));
-        latch.agree(20, &signalled("192.0.2.1:5000"));
+        latch.agree(20, &signalled("192.0.2.1:5000").into());
         assert_eq!(latch.source(), None);
-        latch.agree(30, &learning("192.0.2.1:5000", NAT));
+        latch.agree(30, &learning("192.0.2.1:5000", NAT).into());
         assert_eq!(hear(&mut latch, 30, NAT, 0, 0), Latched);
     }
 
@@ -505,7 +500,7 @@ mod tests {
         const MOVED: &str = "192.0.2.1:5000";
         let mut latch = agreed(&signalled(PHONE));
         assert_eq!(hear(&mut latch, 0, PHONE, 0, 0), Latched);
-        latch.agree(10, &signalled(MOVED));
+        latch.agree(10, &signalled(MOVED).into());
         assert_eq!(hear(&mut latch, 20, PHONE, 1, 0), Latched, "it goes on being heard");
         assert!(latch.is_former());
         assert_eq!(hear(&mut latch, 30, MOVED, 0, 0), Latched);
@@ -518,7 +513,7 @@ mod tests {
         const MAPPED_ANEW: &str = "198.51.100.9:61002";
         let mut latch = agreed(&learning("10.0.0.5:4000", NAT));
         assert_eq!(hear(&mut latch, 0, NAT, 0, 0), Latched);
-        latch.agree(10, &learning("10.0.0.5:4002", NAT));
+        latch.agree(10, &learning("10.0.0.5:4002", NAT).into());
         assert_eq!(hear(&mut latch, 20, NAT, 1, 0), Latched);
         assert_eq!(hear(&mut latch, 30, STRANGER, 0, 0), Foreign);
         assert_eq!(hear(&mut latch, 40, MAPPED_ANEW, 0, 0), Latched);
@@ -529,8 +524,8 @@ mod tests {
     fn who_comes_back_to_the_address_that_it_had_is_no_guess() {
         let mut latch = agreed(&signalled(PHONE));
         assert_eq!(hear(&mut latch, 0, OTHER_PORT, 0, 0), Latched);
-        latch.agree(10, &Remote { rtp: None, rtcp: None, ..signalled(PHONE) });
-        latch.agree(20, &signalled(PHONE));
+        latch.agree(10, &Remote { rtp: None, rtcp: None, ..signalled(PHONE) }.into());
+        latch.agree(20, &signalled(PHONE).into());
         assert_eq!(hear(&mut latch, 30, OTHER_PORT, 1, 0), Latched);
         assert!(!latch.is_former());
         assert_eq!(hear(&mut latch, 40, PHONE, 0, 0), Foreign, "it is not taken for another's");
@@ -573,13 +568,13 @@ mod tests {
     fn what_a_check_found_outlives_the_next_description() {
         let mut latch = agreed(&checking(PHONE));
         assert!(latch.nominate(0, at(NAT), 5));
-        latch.agree(0, &checking(NAT));
+        latch.agree(0, &checking(NAT).into());
         assert_eq!(latch.source(), Some(at(NAT)));
         let ice = Some(IceCredentials { ufrag: *b"restartd", password: *b"0123456789abcdefghijklmn" });
-        latch.agree(0, &Remote { ice, ..checking(OTHER_PORT) });
+        latch.agree(0, &Remote { ice, ..checking(OTHER_PORT) }.into());
         assert_eq!(latch.source(), Some(at(NAT)), "media goes on while the checks are made anew");
         assert!(latch.nominate(0, at(STRANGER), 1), "and any of them may move it");
-        latch.agree(0, &signalled(PHONE));
+        latch.agree(0, &signalled(PHONE).into());
         assert_eq!(latch.source(), None);
     }
 

@@ -203,7 +203,11 @@ mod tests {
         (&SUBSCRIPTIONS_PER_SECOND, "subscriptions that begin within a second", "503 with Retry-After"),
         (&SUBSCRIPTIONS_PER_SECOND_PER_LINE, "the same of one line or trunk", "503 with Retry-After"),
         (&CONNECTIONS, "stream connections", "closed at once"),
-        (&CONNECTIONS_PER_SOURCE, "stream connections with one address, those that are being made included", "closed at once"),
+        (
+            &CONNECTIONS_PER_SOURCE,
+            "stream connections with one address, those that are being made included",
+            "closed at once",
+        ),
     ];
 
     /// 65536 as `65,536`.

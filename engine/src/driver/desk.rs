@@ -5,11 +5,12 @@
 //! more after he rose. The core's own thread wakes for timers, for what threads without a turn of their own bring (connections,
 //! applications), and for what is left over by those who have had their share.
 
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
+use trunkline_media::io::kernel::Waker;
 
 use super::clock;
 
@@ -21,6 +22,10 @@ const TURNS_MAX: usize = 2;
 
 /// Timers are looked at together: none is run earlier than it says, or more than this later.
 const TICK: Duration = Duration::from_millis(20);
+
+/// A core's own thread looks at least so often as long as anything is due some time: whatever is set for later than that by who
+/// visits does not have it woken. Less than what nearly all timers are set to (T1, 500 ms).
+const NAP: Duration = Duration::from_millis(400);
 
 /// What sits at a desk.
 pub(crate) trait Core {
@@ -43,7 +48,12 @@ pub(crate) struct Letterbox<I> {
 
 #[derive(Debug, Default)]
 struct Bell {
+    /// Wakes a thread that waits as a task.
     notify: Notify,
+    /// Wakes a thread that waits for its sockets.
+    waker: OnceLock<Waker>,
+    /// Whether that one was woken and has not looked yet.
+    is_rung: AtomicBool,
     /// How many are about to look into the letterbox.
     attending: AtomicUsize,
 }
@@ -68,7 +78,26 @@ impl<I> Letterbox<I> {
 
     /// Wakes the core's own thread.
     pub(crate) fn ring(&self) {
-        self.bell.notify.notify_one();
+        match self.bell.waker.get() {
+            Some(waker) => {
+                if !self.bell.is_rung.swap(true, Ordering::SeqCst) {
+                    waker.wake();
+                }
+            }
+            None => self.bell.notify.notify_one(),
+        }
+    }
+
+    /// Has the bell ring by this from here on: for a core whose thread waits for sockets. Who rang before may not have been heard.
+    pub(crate) fn answer_by(&self, waker: Waker) {
+        // There is one thread to a core.
+        let _first = self.bell.waker.set(waker).is_ok();
+    }
+
+    /// The thread is awake and looks into the letterbox after this.
+    pub(crate) fn heard(&self) {
+        self.bell.is_rung.store(false, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
     }
 
     /// Wakes the core's own thread unless somebody is about to look anyway.
@@ -79,7 +108,7 @@ impl<I> Letterbox<I> {
         }
     }
 
-    /// Waits until the bell rings.
+    /// Waits as a task until the bell rings.
     pub(crate) async fn rung(&self) {
         self.bell.notify.notified().await;
     }
@@ -189,7 +218,7 @@ impl<C: Core> Desk<C> {
         if seat.turn(now) == BATCH {
             self.letterbox.ring();
         }
-        seat.wakes_at = seat.deadline();
+        seat.wakes_at = seat.deadline().map(|at| at.min(now + NAP));
         Some((then(&seat.core), seat.wakes_at))
     }
 
@@ -235,6 +264,8 @@ mod tests {
     use std::sync::atomic::AtomicU64;
     use std::thread;
 
+    use trunkline_media::io::Watch;
+
     use super::*;
 
     /// Adds up, and finds out whether it is run by two at once.
@@ -242,6 +273,7 @@ mod tests {
     struct Sum {
         total: Arc<AtomicU64>,
         inside: AtomicUsize,
+        deadline: Option<Instant>,
     }
 
     impl Core for Sum {
@@ -256,14 +288,14 @@ mod tests {
         }
 
         fn deadline(&self) -> Option<Instant> {
-            None
+            self.deadline
         }
     }
 
     fn desk(capacity: usize) -> (Arc<Desk<Sum>>, Arc<AtomicU64>) {
         let total = Arc::new(AtomicU64::new(0));
         let (letterbox, inputs) = Letterbox::new(capacity);
-        let sum = Sum { total: Arc::clone(&total), inside: AtomicUsize::new(0) };
+        let sum = Sum { total: Arc::clone(&total), inside: AtomicUsize::new(0), deadline: None };
         (Arc::new(Desk::new(sum, letterbox, inputs)), total)
     }
 
@@ -284,6 +316,35 @@ mod tests {
             visitor.join().unwrap();
         }
         assert_eq!(total.load(Ordering::SeqCst), 4 * 10_000 * 10_001 / 2);
+    }
+
+    #[test]
+    fn a_thread_that_waits_for_sockets_is_woken_once_until_it_has_looked() {
+        let (desk, _) = desk(4);
+        let mut watch = Watch::open().unwrap();
+        let at_once = Some(Duration::ZERO);
+        desk.letterbox().answer_by(watch.waker());
+        desk.letterbox().ring();
+        watch.wait_for_bell(Some(Duration::from_secs(20))).unwrap();
+        // Who rings before the thread looks is seen by that look.
+        desk.letterbox().ring();
+        let begun = clock::now();
+        watch.wait_for_bell(at_once).unwrap();
+        desk.letterbox().heard();
+        desk.letterbox().ring();
+        watch.wait_for_bell(Some(Duration::from_secs(20))).unwrap();
+        assert!(clock::now() < begun + Duration::from_secs(10));
+    }
+
+    #[test]
+    fn a_thread_whose_core_waits_for_something_naps_and_one_whose_core_does_not_sleeps() {
+        let (desk, _) = desk(4);
+        assert_eq!(desk.tend(|_, _| {}, |_| ()), Some(((), None)));
+        let begun = clock::now();
+        let hour = Duration::from_secs(3600);
+        let (_, wakes_at) = desk.tend(|sum, now| sum.deadline = Some(now + hour), |_| ()).unwrap();
+        let naps_for = wakes_at.unwrap().duration_since(begun);
+        assert!(naps_for >= NAP && naps_for < hour);
     }
 
     #[tokio::test]

@@ -23,7 +23,7 @@ use super::presence::Presence;
 use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
-use super::worker::{WorkerInput, Workers, sleep_until};
+use super::worker::{WorkerInput, Workers};
 use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
@@ -117,6 +117,14 @@ async fn run(floor: &Floor, mut requests: mpsc::Receiver<SwitchInput>) {
         floor.round(None);
     }
     desk.close();
+}
+
+/// Waits until the instant; forever where there is none.
+async fn sleep_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The switch with everything that it uses.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
+use trunkline_media::io::{Datagrams, Watch};
 use trunkline_sip::transport::Flow;
 
 use super::mark::mark;
@@ -37,21 +37,17 @@ pub(crate) fn bind(address: SocketAddr, dscp: u8) -> io::Result<std::net::UdpSoc
 /// The sockets of one worker, for its thread to receive by.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    sockets: Vec<(SocketAddr, UdpSocket)>,
+    sockets: Vec<(SocketAddr, std::net::UdpSocket)>,
 }
 
 impl Sockets {
-    /// Takes sockets made by [`bind`] into this thread's runtime.
-    pub(crate) fn adopt(bound: Vec<std::net::UdpSocket>) -> io::Result<Self> {
-        let adopt = |socket: std::net::UdpSocket| {
-            let address = socket.local_addr()?;
-            Ok((address, UdpSocket::from_std(socket)?))
+    /// Takes sockets made by [`bind`] and has them watched; each is named by its index.
+    pub(crate) fn adopt(bound: Vec<std::net::UdpSocket>, watch: &Watch) -> io::Result<Self> {
+        let adopt = |(index, socket): (usize, std::net::UdpSocket)| {
+            watch.add(&socket, index)?;
+            Ok((socket.local_addr()?, socket))
         };
-        Ok(Self { sockets: bound.into_iter().map(adopt).collect::<io::Result<_>>()? })
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.sockets.len()
+        Ok(Self { sockets: bound.into_iter().enumerate().map(adopt).collect::<io::Result<_>>()? })
     }
 
     /// The bound address of socket `index`.
@@ -59,26 +55,14 @@ impl Sockets {
         self.sockets[index].0
     }
 
-    /// Waits until some socket may have something to read.
-    pub(crate) async fn readable(&self) {
-        if self.sockets.is_empty() {
-            return std::future::pending().await;
-        }
-        std::future::poll_fn(|context| {
-            let ready = self.sockets.iter().any(|(_, socket)| socket.poll_recv_ready(context).is_ready());
-            if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
-    }
-
-    /// The next datagram of socket `index`, if one waits.
-    pub(crate) fn receive(&self, index: usize, buffer: &mut [u8]) -> Option<(usize, SocketAddr)> {
+    /// Takes what waits in socket `index`, as much as there is room for; returns how many datagrams that were.
+    pub(crate) fn receive(&self, index: usize, datagrams: &mut Datagrams) -> usize {
         loop {
-            match self.sockets[index].1.try_recv_from(buffer) {
-                Ok(received) => return Some(received),
+            match datagrams.receive(&self.sockets[index].1) {
+                Ok(received) => return received,
                 // An ICMP error for an earlier datagram: Timer B or F will tell the transaction.
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
-                Err(_) => return None,
+                Err(_) => return 0,
             }
         }
     }

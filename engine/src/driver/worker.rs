@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use trunkline_media::io::{Datagrams, Watch};
 use trunkline_sip::admission::{Limit, Load};
 use trunkline_sip::agent::Agent;
 use trunkline_sip::directory::Directory;
@@ -205,15 +206,9 @@ pub(crate) fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name(format!("sip-{index}")).spawn(move || {
         let _held = lifeline;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        match runtime {
-            Ok(runtime) => runtime.block_on(async {
-                match Receiving::new(index, sockets, workers) {
-                    Ok(receiving) => receiving.run(&floor).await,
-                    Err(error) => tracing::error!(%error, "a SIP worker cannot use its sockets"),
-                }
-            }),
-            Err(error) => tracing::error!(%error, "a SIP worker has no runtime"),
+        let ended = Receiving::new(index, sockets, workers).and_then(|receiving| receiving.run(&floor));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a SIP worker cannot use its sockets");
         }
     })
 }
@@ -228,36 +223,42 @@ struct Read {
 /// What a worker's thread reads with.
 struct Receiving {
     index: u16,
+    watch: Watch,
     sockets: Sockets,
     workers: Workers,
     routes: RoutingTable,
-    buffer: Box<[u8]>,
+    datagrams: Datagrams,
     /// Whether datagrams stand in the sockets.
     load: Load,
 }
 
 impl Receiving {
     fn new(index: u16, sockets: Vec<std::net::UdpSocket>, workers: Workers) -> io::Result<Self> {
+        let watch = Watch::open()?;
         Ok(Self {
             index,
-            sockets: Sockets::adopt(sockets)?,
+            sockets: Sockets::adopt(sockets, &watch)?,
+            watch,
             workers,
             routes: RoutingTable::new(clock::now()),
-            buffer: vec![0; Limits::DEFAULT.message_bytes_max].into_boxed_slice(),
+            datagrams: Datagrams::of(Limits::DEFAULT.message_bytes_max),
             load: Load::default(),
         })
     }
 
-    async fn run(mut self, floor: &Floor) {
+    fn run(mut self, floor: &Floor) -> io::Result<()> {
         let desk = &floor.agents[usize::from(self.index)];
+        // Whatever was left there before is found in the first round.
+        desk.letterbox().answer_by(self.watch.waker());
         let (mut wake, mut is_blocked) = (Some(clock::now()), false);
         loop {
-            tokio::select! {
-                biased;
-                () = desk.letterbox().rung() => {}
-                () = self.sockets.readable(), if !is_blocked => {}
-                () = sleep_until(wake) => {}
+            let timeout = wake.map(|at| at.saturating_duration_since(clock::now()));
+            if is_blocked {
+                self.watch.wait_for_bell(timeout)?;
+            } else {
+                self.watch.wait(timeout)?;
             }
+            desk.letterbox().heard();
             let now = clock::now();
             let read = if is_blocked { Read::default() } else { self.read(now, floor) };
             self.load.note(now, read.is_all);
@@ -266,10 +267,10 @@ impl Receiving {
             }
             floor.round(Some(self.index));
             let note = |core: &mut AgentCore, _| core.is_behind = !read.is_all;
-            let Some((then, deadline)) = desk.tend(note, AgentCore::standing) else { return };
+            let Some((then, deadline)) = desk.tend(note, AgentCore::standing) else { return Ok(()) };
             if then.is_stopped {
                 desk.close();
-                return;
+                return Ok(());
             }
             (wake, is_blocked) = (deadline, then.is_blocked);
             // What came of timers.
@@ -279,40 +280,52 @@ impl Receiving {
 
     /// Takes what has come, up to a batch of each socket, to whose it is.
     fn read(&mut self, now: Instant, floor: &Floor) -> Read {
+        let Self { watch, sockets, workers, routes, datagrams, load, .. } = self;
         let mut read = Read { datagrams: 0, is_all: true };
-        let is_pressed = self.load.is_overloaded();
-        for index in 0..self.sockets.len() {
-            for taken in 1..=udp::BATCH {
-                let Some((length, remote)) = self.sockets.receive(index, &mut self.buffer) else { break };
-                read.datagrams += 1;
-                read.is_all &= taken < udp::BATCH;
-                let address = self.sockets.address(index);
-                let local = self.local_for(now, address, remote);
-                let flow =
-                    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() };
-                let bytes = &self.buffer[..length];
-                let worker = Agent::worker_for(bytes, self.workers.count());
-                let desk = &floor.agents[usize::from(worker)];
-                let is_turned_away = (is_pressed || self.workers.turns_away(worker))
-                    .then(|| desk.ask(|core| core.glance(now, flow, bytes, is_pressed)))
-                    .flatten();
-                if is_turned_away != Some(true) {
-                    let is_glanced = is_turned_away.is_some();
-                    let bytes = Bytes::copy_from_slice(bytes);
-                    self.workers.hand_over(worker, Datagram { flow, bytes, is_pressed, is_glanced });
+        let is_pressed = load.is_overloaded();
+        for index in watch.ready() {
+            let listener = sockets.address(index);
+            let mut taken = 0;
+            while taken < udp::BATCH {
+                let received = sockets.receive(index, datagrams);
+                for (bytes, remote) in datagrams.iter().take(received) {
+                    let local = local_for(routes, now, listener, remote);
+                    let connection = ConnectionId::default();
+                    let flow = Flow { transport: Transport::Udp, local, remote, connection };
+                    let worker = Agent::worker_for(bytes, workers.count());
+                    let desk = &floor.agents[usize::from(worker)];
+                    let is_turned_away = (is_pressed || workers.turns_away(worker))
+                        .then(|| desk.ask(|core| core.glance(now, flow, bytes, is_pressed)))
+                        .flatten();
+                    if is_turned_away != Some(true) {
+                        let is_glanced = is_turned_away.is_some();
+                        let bytes = Bytes::copy_from_slice(bytes);
+                        workers.hand_over(worker, Datagram { flow, bytes, is_pressed, is_glanced });
+                    }
+                }
+                taken += received;
+                if received < Datagrams::ROOM {
+                    break;
                 }
             }
+            read.datagrams += taken;
+            read.is_all &= taken < udp::BATCH;
         }
         read
     }
+}
 
-    /// The engine's own address on a flow: the listener's, or where that is any address, the one the kernel would use.
-    fn local_for(&mut self, now: Instant, listener: SocketAddr, remote: SocketAddr) -> SocketAddr {
-        if listener.ip().is_unspecified() {
-            SocketAddr::new(self.routes.source_for(now, remote.ip()), listener.port())
-        } else {
-            listener
-        }
+/// The engine's own address on a flow: the listener's, or where that is any address, the one the kernel would use.
+fn local_for(
+    routes: &mut RoutingTable,
+    now: Instant,
+    listener: SocketAddr,
+    remote: SocketAddr,
+) -> SocketAddr {
+    if listener.ip().is_unspecified() {
+        SocketAddr::new(routes.source_for(now, remote.ip()), listener.port())
+    } else {
+        listener
     }
 }
 
@@ -352,6 +365,7 @@ impl Core for AgentCore {
         if self.agent.deadline().is_some_and(|deadline| deadline <= now) {
             self.guarded(None, |agent, out| agent.handle_timeout(now, out));
         }
+        self.agent.advance();
         let is_behind = self.is_behind || self.switch.is_blocked() || self.switch.len() >= SWITCH_BEHIND;
         self.note_queue(is_all && !is_behind);
         // What it was told of the datagrams is not so of whatever comes next.
@@ -487,14 +501,6 @@ impl AgentCore {
         for (worker, unresolved) in self.out.unresolved.drain(..) {
             self.workers.ask(worker, unresolved);
         }
-    }
-}
-
-/// Waits until the instant; forever where there is none.
-pub(crate) async fn sleep_until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant.into()).await,
-        None => std::future::pending().await,
     }
 }
 

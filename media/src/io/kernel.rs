@@ -76,11 +76,15 @@ impl Lookout {
     }
 }
 
-/// Wakes a thread that waits in [`KernelIo::wait`].
+/// Wakes a thread that waits in [`KernelIo::wait`] or for a [`Watch`](super::Watch).
 #[derive(Clone, Debug)]
 pub struct Waker(Arc<File>);
 
 impl Waker {
+    pub(super) const fn of(bell: Arc<File>) -> Self {
+        Self(bell)
+    }
+
     /// Lets the present or the next wait return.
     pub fn wake(&self) {
         // Fails only when the counter is full, and then the thread is about to wake.

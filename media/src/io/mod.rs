@@ -1,5 +1,6 @@
 //! The border between the relay and the network: one trait, with a body for the kernel and one for tests.
 
+mod datagrams;
 mod heap;
 pub mod kernel;
 mod local;
@@ -7,12 +8,15 @@ pub mod nowhere;
 mod program;
 pub mod simulated;
 pub(crate) mod syscall;
+mod watch;
 
 use std::io;
 use std::net::SocketAddr;
 
+pub use datagrams::Datagrams;
 pub use heap::{HeapTrim, resident_bytes, share_heaps, trim_heaps};
 pub use local::local_addresses;
+pub use watch::Watch;
 
 use crate::flow::Channel;
 use crate::offload::{FlowCount, KernelFlow};

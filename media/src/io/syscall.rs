@@ -1,12 +1,14 @@
 //! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
 #![expect(
     unsafe_code,
-    reason = "epoll, eventfd, SO_MEMINFO, netlink groups, the allocator and the raw clock have no safe form in the standard library"
+    reason = "epoll, eventfd, recvmmsg, SO_MEMINFO, netlink groups, the allocator and the raw clock have no safe form in the standard library"
 )]
 
 use std::fs::File;
 use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 use std::time::Duration;
 
 /// Readiness of many sockets (`epoll(7)`), level-triggered.
@@ -46,12 +48,7 @@ impl Epoll {
     pub(crate) fn forget(&self, watched: &impl AsRawFd) -> io::Result<()> {
         // SAFETY: both descriptors are borrowed from their owners and so are open; the event is not read for this operation.
         let done = unsafe {
-            libc::epoll_ctl(
-                self.epoll.as_raw_fd(),
-                libc::EPOLL_CTL_DEL,
-                watched.as_raw_fd(),
-                std::ptr::null_mut(),
-            )
+            libc::epoll_ctl(self.epoll.as_raw_fd(), libc::EPOLL_CTL_DEL, watched.as_raw_fd(), ptr::null_mut())
         };
         if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -83,6 +80,76 @@ pub(crate) fn open_eventfd() -> io::Result<File> {
     }
     // SAFETY: the descriptor is valid, and nobody else owns it.
     Ok(unsafe { File::from_raw_fd(eventfd) })
+}
+
+/// How many datagrams one call of [`receive_many`] takes at most.
+pub(crate) const RECEIVED_AT_ONCE: usize = 8;
+
+/// Receives what waits in a socket (`recvmmsg(2)`) without waiting for any: datagram `n` into the `n`th part of the buffer, which
+/// has [`RECEIVED_AT_ONCE`] parts of `longest` bytes. How long each is and whence it came is written to `received`; longer ones are
+/// cut. Returns how many there were: fewer than [`RECEIVED_AT_ONCE`] only where no other waited.
+pub(crate) fn receive_many(
+    socket: &impl AsRawFd,
+    buffer: &mut [u8],
+    longest: usize,
+    received: &mut [(usize, SocketAddr); RECEIVED_AT_ONCE],
+) -> io::Result<usize> {
+    /// Room for an address of either family, whose fields of that size both have in the same places.
+    const NOWHERE: libc::sockaddr_in6 = libc::sockaddr_in6 {
+        sin6_family: 0,
+        sin6_port: 0,
+        sin6_flowinfo: 0,
+        sin6_addr: libc::in6_addr { s6_addr: [0; 16] },
+        sin6_scope_id: 0,
+    };
+    let mut sources = [NOWHERE; RECEIVED_AT_ONCE];
+    let mut parts = [libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }; RECEIVED_AT_ONCE];
+    let nothing = libc::mmsghdr {
+        msg_hdr: libc::msghdr {
+            msg_name: ptr::null_mut(),
+            msg_namelen: 0,
+            msg_iov: ptr::null_mut(),
+            msg_iovlen: 1,
+            msg_control: ptr::null_mut(),
+            msg_controllen: 0,
+            msg_flags: 0,
+        },
+        msg_len: 0,
+    };
+    let mut headers = [nothing; RECEIVED_AT_ONCE];
+    let address_bytes = libc::socklen_t::try_from(size_of_val(&NOWHERE)).unwrap_or(0);
+    let mut room = 0;
+    for (((header, source), part), bytes) in
+        headers.iter_mut().zip(&mut sources).zip(&mut parts).zip(buffer.chunks_exact_mut(longest))
+    {
+        *part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() };
+        header.msg_hdr.msg_name = (&raw mut *source).cast();
+        header.msg_hdr.msg_namelen = address_bytes;
+        header.msg_hdr.msg_iov = &raw mut *part;
+        room += 1;
+    }
+    // SAFETY: the kernel writes to the first `room` headers only, and through them to as many addresses and parts of the buffer, no
+    // more than each is long; all of them outlive the call, and nothing else refers to them during it.
+    let filled = unsafe {
+        libc::recvmmsg(socket.as_raw_fd(), headers.as_mut_ptr(), room, libc::MSG_DONTWAIT, ptr::null_mut())
+    };
+    let Ok(filled) = usize::try_from(filled) else { return Err(io::Error::last_os_error()) };
+    for ((entry, header), source) in received.iter_mut().zip(&headers).zip(&sources).take(filled) {
+        *entry = (header.msg_len as usize, address(source));
+    }
+    Ok(filled)
+}
+
+/// What the kernel wrote of an address. A `sockaddr_in` has its family and port where a `sockaddr_in6` has them, and its address where
+/// that has the flow label.
+fn address(source: &libc::sockaddr_in6) -> SocketAddr {
+    let port = u16::from_be(source.sin6_port);
+    if libc::c_int::from(source.sin6_family) == libc::AF_INET {
+        SocketAddrV4::new(Ipv4Addr::from(source.sin6_flowinfo.to_ne_bytes()), port).into()
+    } else {
+        let ip = Ipv6Addr::from(source.sin6_addr.s6_addr);
+        SocketAddrV6::new(ip, port, source.sin6_flowinfo, source.sin6_scope_id).into()
+    }
 }
 
 /// How many datagrams the kernel dropped at a socket because its buffer was full (`SO_MEMINFO`).

@@ -1,5 +1,6 @@
 //! One call: a connection end at a line's address, with exactly one state.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,6 +82,67 @@ pub(super) struct Sent {
     pub(super) rang: bool,
 }
 
+/// What few calls have, or only on their way: read and written as if it were the call's, which has it put aside.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Few {
+    /// What is done once the own phone has answered.
+    pub(super) errand: Option<Errand>,
+    /// What was dialled so far, while more digits are waited for.
+    pub(super) digits: Option<String>,
+    /// `m` of the network's queue that this caller comes from (RFC 6910), until he is led there.
+    pub(super) completes: Option<&'static str>,
+    /// How long the station may ring, where it is to be forwarded earlier.
+    pub(super) rings_until: Option<Instant>,
+    /// User-user information for the called party.
+    pub(super) greeting: Option<Bytes>,
+    /// `dwNoAnswerTimeout`.
+    pub(super) no_answer_after: Option<Duration>,
+    /// Digits and media that applications wait for.
+    pub(super) listening: Listening,
+    pub(super) consultation: Option<Consultation>,
+    /// Whom this party was sent away by, while the destination has not answered.
+    pub(super) sent: Option<Sent>,
+    /// The party that this station sent away, while the destination has not answered.
+    pub(super) sends: Option<CallId>,
+    /// The line by whose rights this caller goes where it was sent, and why it comes there.
+    pub(super) sent_by: Option<(Arc<str>, CallReason)>,
+    /// The parent of the conference that it is a member of, or will be when the consultation is answered.
+    pub(super) conference: Option<CallId>,
+    pub(super) pending: Option<Pending>,
+    /// The park address where the party at this end waits.
+    pub(super) parked: Option<Arc<str>>,
+    /// The call whose phone is rung to take this one over.
+    pub(super) taker: Option<CallId>,
+    /// The request by which the caller on the other side waits for this line.
+    pub(super) camped: Option<CompletionId>,
+}
+
+/// What most calls have of it.
+static NOTHING: Few = Few::NOTHING;
+
+impl Few {
+    /// Nothing of it.
+    pub(super) const NOTHING: Self = Self {
+        errand: None,
+        digits: None,
+        completes: None,
+        rings_until: None,
+        greeting: None,
+        no_answer_after: None,
+        listening: Listening::new(),
+        consultation: None,
+        sent: None,
+        sends: None,
+        sent_by: None,
+        conference: None,
+        pending: None,
+        parked: None,
+        taker: None,
+        camped: None,
+    };
+}
+
 /// A call.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -105,16 +167,10 @@ pub(super) struct Call {
     pub(super) leg: Option<LegId>,
     /// The attempt to reach the station; aside, for calls that are up have none.
     pub(super) ring: Option<Box<Ring>>,
-    /// What is done once the own phone has answered.
-    pub(super) errand: Option<Errand>,
-    /// What was dialled so far, while more digits are waited for.
-    pub(super) digits: Option<String>,
     /// Max-Forwards for what this call leads to.
     pub(super) max_forwards: u8,
     /// What the network that he called offered to tell (RFC 6910).
     pub(super) completable: Option<Box<Completable>>,
-    /// `m` of the network's queue that this caller comes from (RFC 6910), until he is led there.
-    pub(super) completes: Option<&'static str>,
     /// Where this caller was led.
     pub(super) reached: Option<Destination>,
     /// Who sent this caller elsewhere.
@@ -123,8 +179,6 @@ pub(super) struct Call {
     pub(super) redirecting: PartyView,
     /// Where it was sent.
     pub(super) redirection: PartyView,
-    /// How long the station may ring, where it is to be forwarded earlier.
-    pub(super) rings_until: Option<Instant>,
     /// The request that this call completes (`dwCompletionID`).
     pub(super) completion: Option<CompletionId>,
     /// The media worker of the conversation.
@@ -143,39 +197,36 @@ pub(super) struct Call {
     pub(super) data: Bytes,
     /// The user-user information that came last.
     pub(super) user_user: Bytes,
-    /// User-user information for the called party.
-    pub(super) greeting: Option<Bytes>,
     pub(super) media_modes: Vec<MediaMode>,
-    /// `dwNoAnswerTimeout`.
-    pub(super) no_answer_after: Option<Duration>,
+    /// How often the station rang.
+    pub(super) rings: u32,
     /// Whether the called phone is asked to answer by itself.
     pub(super) dest_off_hook: bool,
     /// Whether the caller is not to be shown.
     pub(super) is_private: bool,
-    /// Digits and media that applications wait for.
-    pub(super) listening: Listening,
-    pub(super) consultation: Option<Consultation>,
-    /// Whom this party was sent away by, while the destination has not answered.
-    pub(super) sent: Option<Sent>,
-    /// The party that this station sent away, while the destination has not answered.
-    pub(super) sends: Option<CallId>,
-    /// The line by whose rights this caller goes where it was sent, and why it comes there.
-    pub(super) sent_by: Option<(Arc<str>, CallReason)>,
     /// Whether nothing may interrupt it (`lineSecureCall`).
     pub(super) is_secure: bool,
-    /// The parent of the conference that it is a member of, or will be when the consultation is answered.
-    pub(super) conference: Option<CallId>,
-    pub(super) pending: Option<Pending>,
-    /// The park address where the party at this end waits.
-    pub(super) parked: Option<Arc<str>>,
-    /// The call whose phone is rung to take this one over.
-    pub(super) taker: Option<CallId>,
-    /// The request by which the caller on the other side waits for this line.
-    pub(super) camped: Option<CompletionId>,
     /// Whether it is answered only to hear that a feature was switched.
     pub(super) is_confirmed: bool,
     /// The figures of a station that it has no more.
     pub(super) media: Option<Box<MediaView>>,
+    /// Read by dereference.
+    pub(super) few: Option<Box<Few>>,
+}
+
+impl Deref for Call {
+    type Target = Few;
+
+    fn deref(&self) -> &Few {
+        self.few.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
+/// Makes room for what few calls have; what is only taken away is taken by [`Call::few`].
+impl DerefMut for Call {
+    fn deref_mut(&mut self) -> &mut Few {
+        self.few.get_or_insert_with(|| Box::new(Few::NOTHING))
+    }
 }
 
 impl Call {
@@ -204,16 +255,12 @@ impl Call {
             peer: None,
             leg: None,
             ring: None,
-            errand: None,
-            digits: None,
             max_forwards: MAX_FORWARDS,
             completable: None,
-            completes: None,
             reached: None,
             trail: Trail::default(),
             redirecting: PartyView::default(),
             redirection: PartyView::default(),
-            rings_until: None,
             completion: None,
             media_worker: 0,
             handles: Vec::new(),
@@ -223,25 +270,20 @@ impl Call {
             held_by_station: false,
             data: Bytes::new(),
             user_user: Bytes::new(),
-            greeting: None,
             media_modes: vec![MediaMode::InteractiveVoice],
-            no_answer_after: None,
+            rings: 0,
             dest_off_hook: false,
             is_private: false,
-            listening: Listening::default(),
-            consultation: None,
-            sent: None,
-            sends: None,
-            sent_by: None,
             is_secure: false,
-            conference: None,
-            pending: None,
-            parked: None,
-            taker: None,
-            camped: None,
             is_confirmed: false,
             media: None,
+            few: None,
         }
+    }
+
+    /// What few calls have, if this one has any of it.
+    pub(super) fn few(&mut self) -> Option<&mut Few> {
+        self.few.as_deref_mut()
     }
 
     /// What the application holds.
@@ -285,5 +327,28 @@ impl Call {
     pub(super) fn legs(&self) -> impl Iterator<Item = LegId> {
         let ringing = self.ring.iter().flat_map(|ring| ring.branches.iter().copied());
         self.leg.into_iter().chain(ringing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use trunkline_sip::outbox::{Event, Peer};
+
+    use super::*;
+    use crate::switch::rig::Rig;
+
+    #[test]
+    fn a_plain_call_that_is_up_has_nothing_of_what_few_calls_have() {
+        let mut rig = Rig::new();
+        let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some("8 101"));
+        let (station, _) = rig.invited();
+        rig.progress(station, 180, None);
+        rig.answer(station, "8 101");
+        rig.tell(Event::Established { leg: caller, answer: None });
+        for id in [CallId(1), CallId(2)] {
+            let call = rig.switch.calls.get(&id).unwrap();
+            assert!(matches!(call.state, CallState::Connected(_)) && call.few.is_none());
+            assert_eq!((call.sent.is_some(), call.errand.is_some()), (false, false));
+        }
     }
 }

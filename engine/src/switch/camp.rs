@@ -185,7 +185,7 @@ impl Switch {
     /// The station of the called line speaks with who waits, by this leg if it is a phone.
     pub(super) fn take_camped(&mut self, now: Instant, id: CallId, leg: Option<LegId>, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(completion) = call.camped.take() else { return };
+        let Some(completion) = call.few().and_then(|few| few.camped.take()) else { return };
         call.leg = leg;
         let caller = call.peer;
         self.retrieve(now, id, out);

@@ -96,7 +96,7 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let others = call.ring.take().map(|ring| ring.branches).unwrap_or_default();
         call.leg = Some(leg);
-        let (errand, peer) = (call.errand.take(), call.peer);
+        let (errand, peer) = (call.few().and_then(|few| few.errand.take()), call.peer);
         self.dirty.insert(id);
         for timer in [Timer::Ring, Timer::RingStep] {
             self.timers.stop(id, timer);
@@ -307,7 +307,7 @@ impl Switch {
 }
 
 /// What is heard where nobody is at the other end.
-const fn alone(call: &Call) -> Heard {
+fn alone(call: &Call) -> Heard {
     match (call.state, call.consultation) {
         (CallState::DialTone(_), None) => Heard::Tone(CallProgress::Dial),
         (CallState::DialTone(_), Some(_)) => Heard::Tone(CallProgress::SpecialDial),

@@ -16,7 +16,7 @@
 use std::time::Instant;
 
 use super::Switch;
-use super::call::{Call, Consultation};
+use super::call::{Call, Consultation, Few};
 use super::call_state::{CallState, DialToneMode};
 use super::error::LineError;
 use super::ids::{AppId, CallId};
@@ -88,6 +88,7 @@ impl Switch {
         } else {
             CallState::Dialing
         };
+        let consultation = Some(Consultation { hold, other: id, is_consult: true });
         let call = Call {
             caller: self.own_party(&line),
             called: called.clone(),
@@ -96,7 +97,7 @@ impl Switch {
             media_worker,
             made: true,
             claimed: true,
-            consultation: Some(Consultation { hold, other: id, is_consult: true }),
+            few: Some(Box::new(Few { consultation, ..Few::NOTHING })),
             ..Call::new(now, consult, line, kind, CallOrigin::Outbound, state)
         };
         self.introduce(call, Some(app), out);
@@ -113,7 +114,7 @@ impl Switch {
 
     /// Forgets that the two calls belong together. The other one, if there was.
     pub(super) fn end_consultation(&mut self, id: CallId) -> Option<Consultation> {
-        let consultation = self.calls.get_mut(&id)?.consultation.take()?;
+        let consultation = self.calls.get_mut(&id)?.few()?.consultation.take()?;
         self.dirty.insert(id);
         if let Some(other) = self.calls.get_mut(&consultation.other) {
             other.consultation = None;

@@ -43,8 +43,13 @@ pub(super) struct Listening {
     digits: BTreeMap<AppId, Vec<DigitMode>>,
     media: BTreeMap<AppId, Vec<MediaMode>>,
     gathering: Option<Box<Gatherer>>,
-    /// How often the station rang.
-    rings: u32,
+}
+
+impl Listening {
+    /// Nobody waits for anything.
+    pub(super) const fn new() -> Self {
+        Self { digits: BTreeMap::new(), media: BTreeMap::new(), gathering: None }
+    }
 }
 
 /// A `lineGatherDigits` that is under way.
@@ -322,8 +327,8 @@ impl Switch {
     /// Nobody waits for anything on a call that is over.
     pub(super) fn stop_listening(&mut self, id: CallId, out: &mut Outbox) {
         self.end_gathering(id, "cancel", out);
-        if let Some(call) = self.calls.get_mut(&id) {
-            call.listening = Listening::default();
+        if let Some(few) = self.calls.get_mut(&id).and_then(Call::few) {
+            few.listening = Listening::default();
         }
     }
 
@@ -333,8 +338,8 @@ impl Switch {
         if !matches!(call.state, CallState::Offering(_) | CallState::Accepted) {
             return;
         }
-        let (line, count) = (Arc::clone(&call.line), call.listening.rings);
-        call.listening.rings = call.listening.rings.saturating_add(1);
+        let (line, count) = (Arc::clone(&call.line), call.rings);
+        call.rings = call.rings.saturating_add(1);
         self.tell_line_state(&line, "ringing", 1, count, None, out);
         self.timers.start(id, Timer::RingCycle, now + RING_CYCLE);
     }
@@ -383,7 +388,7 @@ impl Switch {
     fn end_gathering(&mut self, id: CallId, reason: &'static str, out: &mut Outbox) {
         self.timers.stop(id, Timer::Gather);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(gatherer) = call.listening.gathering.take() else { return };
+        let Some(gatherer) = call.few().and_then(|few| few.listening.gathering.take()) else { return };
         let (line, digits) = (Arc::clone(&call.line), gatherer.digits);
         out.messages.push((gatherer.app, Message::GatherDigits { call: id, line, digits, reason }));
     }

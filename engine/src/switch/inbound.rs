@@ -389,7 +389,7 @@ impl Switch {
     /// Answers the request that waits for the station, if there is one.
     pub(super) fn finish_pending(&mut self, id: CallId, result: Result<(), LineError>, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(pending) = call.pending.take() else { return };
+        let Some(pending) = call.few().and_then(|few| few.pending.take()) else { return };
         self.timers.stop(id, Timer::Guard);
         self.dirty.insert(id);
         let reply = match result {

@@ -456,7 +456,7 @@ impl Switch {
             return;
         }
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if let Some(end) = call.rings_until.take().filter(|end| now < *end) {
+        if let Some(end) = call.few().and_then(|few| few.rings_until.take()).filter(|end| now < *end) {
             // The list that ended the ringing early was replaced meanwhile.
             self.timers.start(id, Timer::Ring, end);
             return;

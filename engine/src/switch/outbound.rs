@@ -57,8 +57,10 @@ impl Switch {
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
             calling.completable = None;
-            if !matches!(found, Ok(Destination::Trunk(..))) {
-                calling.completes = None;
+            if !matches!(found, Ok(Destination::Trunk(..)))
+                && let Some(few) = calling.few()
+            {
+                few.completes = None;
             }
         }
         match found {
@@ -98,8 +100,10 @@ impl Switch {
         };
         self.report(now, caller, CallReport::Dialed, out);
         let (until, end) = self.ring_limits(caller, &address);
-        if let Some(callee) = self.calls.get_mut(&callee) {
-            callee.rings_until = (until < end).then_some(end);
+        if until < end
+            && let Some(callee) = self.calls.get_mut(&callee)
+        {
+            callee.rings_until = Some(end);
         }
         self.timers.start(callee, Timer::Ring, until);
         if kind == LineKind::Phone {
@@ -146,7 +150,8 @@ impl Switch {
         // A trunk that the engine is a customer of knows it by the trunk's own domain.
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
         let from_host = from.clone();
-        let completes = self.calls.get_mut(&caller.unwrap_or(id)).and_then(|call| call.completes.take());
+        let completes =
+            self.calls.get_mut(&caller.unwrap_or(id)).and_then(|call| call.few()?.completes.take());
         if let Some(mode) = completes {
             groups.iter_mut().flatten().for_each(|one| one.target.uri.push_str(&format!(";m={mode}")));
         }

@@ -24,7 +24,7 @@ use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, UsageId};
 
 use super::Switch;
-use super::call::{Call, Errand};
+use super::call::{Call, Errand, Few};
 use super::call_state::{CallState, ConnectedMode, DisconnectMode, OfferingMode};
 use super::error::LineError;
 use super::feature_code::Served;
@@ -295,7 +295,8 @@ impl Switch {
             caller: PartyView { number: address.to_string(), name },
             called: PartyView { number: from.to_owned(), name: String::new() },
             reason,
-            errand: (kind == LineKind::Phone).then(|| errand.clone()),
+            few: (kind == LineKind::Phone)
+                .then(|| Box::new(Few { errand: Some(errand.clone()), ..Few::NOTHING })),
             media_worker,
             made: true,
             claimed: true,
@@ -356,7 +357,7 @@ impl Switch {
 
     /// The slot is free again; who had it.
     fn leave_slot(&mut self, id: CallId, change: &'static str, out: &mut Outbox) -> Option<Parked> {
-        let slot = self.calls.get_mut(&id)?.parked.take()?;
+        let slot = self.calls.get_mut(&id)?.few()?.parked.take()?;
         self.dirty.insert(id);
         self.timers.stop(id, Timer::Park);
         let parked = self.slots.0.remove(&slot)?;

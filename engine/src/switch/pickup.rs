@@ -114,7 +114,7 @@ impl Switch {
     /// A call that a phone is being rung for is no longer there to be taken.
     pub(super) fn settle_taker(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let gone = |call: &&mut Call| !(is_alerting(call) || is_held(call));
-        let taker = self.calls.get_mut(&id).filter(gone).and_then(|call| call.taker.take());
+        let taker = self.calls.get_mut(&id).filter(gone).and_then(|call| call.few()?.taker.take());
         if let Some(taker) = taker {
             self.lose(now, taker, out);
         }

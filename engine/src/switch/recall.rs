@@ -6,7 +6,7 @@ use std::time::Instant;
 use trunkline_sip::outbox::{CauseKind, Party};
 
 use super::Switch;
-use super::call::{Call, Errand};
+use super::call::{Call, Errand, Few};
 use super::call_state::{CallState, OfferingMode};
 use super::callback::Elsewhere;
 use super::completion::{FREE_FOR, Phase, RECALL, RETRY};
@@ -137,13 +137,14 @@ impl Switch {
         let call = self.next_call();
         let offering = CallState::Offering(OfferingMode::Active);
         let own = Party { user: called.number.clone(), host: self.setup.domain.clone(), name: String::new() };
+        let errand = Some(Errand::CallBack(id, completion.number));
         let offered = Call {
             caller,
             called,
             calls: true,
             reason: CallReason::CallCompletion,
             completion: Some(id),
-            errand: Some(Errand::CallBack(id, completion.number)),
+            few: Some(Box::new(Few { errand, ..Few::NOTHING })),
             media_worker,
             ..Call::new(now, call, Arc::clone(&completion.line), kind, CallOrigin::Internal, offering)
         };

@@ -182,7 +182,7 @@ fn is_at(trunk: &TrunkSetup, host: &str) -> bool {
 }
 
 /// Whether the call has a party that can be sent elsewhere.
-pub(super) const fn can_send(call: &Call) -> bool {
+pub(super) fn can_send(call: &Call) -> bool {
     let is_up = matches!(call.state, CallState::Connected(_)) || call.holds();
     is_up && call.peer.is_some() && call.sent.is_none() && call.sends.is_none()
 }

@@ -62,14 +62,16 @@ impl Switch {
         self.keep_figures(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let peer = call.peer.take();
-        let errand = call.errand.take();
+        let errand = call.few().and_then(|few| few.errand.take());
         // Who made a call to a busy destination hears so, until the call is dropped.
         let kept = call.leg.filter(|_| matches!(report, CallReport::Busy(_)));
         let kept = kept.filter(|leg| self.legs.get(leg).is_some_and(Leg::is_up));
         let legs: Vec<_> = call.legs().filter(|leg| Some(*leg) != kept).collect();
         call.leg = kept;
         call.ring = None;
-        call.digits = None;
+        if let Some(few) = call.few() {
+            few.digits = None;
+        }
         for timer in [Timer::Guard, Timer::RingStep, Timer::Ring, Timer::Dial, Timer::Leave] {
             self.timers.stop(id, timer);
         }

@@ -7,7 +7,7 @@ use trunkline_sip::outbox::Command;
 
 use super::Switch;
 use super::auto_answer;
-use super::call::{Call, Errand, Pending, Wish};
+use super::call::{Call, Errand, Few, Pending, Wish};
 use super::call_state::{CallState, DialToneMode};
 use super::error::LineError;
 use super::ids::{AppId, CallId, RequestId};
@@ -310,12 +310,13 @@ impl Switch {
         let state =
             if number.is_empty() { CallState::DialTone(DialToneMode::Normal) } else { CallState::Dialing };
         let errand = if is_partial { Errand::Collect } else { Errand::Dial(number.clone()) };
+        let errand = (kind == LineKind::Phone).then_some(errand);
+        let digits = is_partial.then(|| number.clone());
         let call = Call {
             caller: self.own_party(&address),
             called: called.clone(),
             calls: true,
-            errand: (kind == LineKind::Phone).then_some(errand),
-            digits: is_partial.then(|| number.clone()),
+            few: Some(Box::new(Few { errand, digits, ..Few::NOTHING })),
             media_worker,
             made: true,
             claimed: true,

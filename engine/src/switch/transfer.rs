@@ -211,7 +211,7 @@ impl Switch {
 
     /// The destination of a party that was sent there is alerted.
     pub(super) fn alerted(&mut self, far: CallId, out: &mut Outbox) {
-        let sent = self.calls.get_mut(&far).and_then(|call| call.sent.as_mut());
+        let sent = self.calls.get_mut(&far).and_then(|call| call.few()?.sent.as_mut());
         let Some(sent) = sent.filter(|sent| !sent.rang) else { return };
         sent.rang = true;
         if let Some(usage) = sent.usage {
@@ -222,8 +222,8 @@ impl Switch {
     /// The destination answered. The phone that asked for the transfer hangs up when it has heard so.
     pub(super) fn arrived(&mut self, now: Instant, far: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&far) else { return };
-        let was_sent = call.sent_by.take().is_some();
-        let sent = call.sent.take();
+        let Some(few) = call.few() else { return };
+        let (was_sent, sent) = (few.sent_by.take().is_some(), few.sent.take());
         if was_sent {
             self.show_connected(far, out);
         }
@@ -251,8 +251,9 @@ impl Switch {
         out: &mut Outbox,
     ) -> bool {
         let Some(call) = self.calls.get_mut(&far) else { return false };
-        call.sent_by = None;
-        let Some(sent) = call.sent.take() else { return false };
+        let Some(few) = call.few() else { return false };
+        few.sent_by = None;
+        let Some(sent) = few.sent.take() else { return false };
         if let Some(usage) = sent.usage {
             out.sip.push(Command::ReferProgress(usage, parting.status));
         }
@@ -282,8 +283,9 @@ impl Switch {
         if call.is_alive() {
             return;
         }
-        let (sends, sent) = (call.sends.take(), call.sent.take());
-        if let Some(sent) = sends.and_then(|far| self.calls.get_mut(&far)?.sent.as_mut()) {
+        let Some(few) = call.few() else { return };
+        let (sends, sent) = (few.sends.take(), few.sent.take());
+        if let Some(sent) = sends.and_then(|far| self.calls.get_mut(&far)?.few()?.sent.as_mut()) {
             // Whoever hung up is told nothing more.
             sent.from = None;
             sent.usage = None;
@@ -313,13 +315,13 @@ impl Switch {
 }
 
 /// Whether the call is one to transfer, by what it is joined with.
-const fn is_transferable(call: &Call) -> bool {
+fn is_transferable(call: &Call) -> bool {
     let is_settled = call.sent.is_none() && call.sends.is_none() && call.camped.is_none();
     has_far(call) && is_settled && call.pending.is_none()
 }
 
 /// Whether a call may be transferred to the far party of this one.
-const fn is_destination(call: &Call) -> bool {
+fn is_destination(call: &Call) -> bool {
     let has_state = match call.state {
         CallState::Busy(_) => return true,
         CallState::Connected(_) | CallState::Ringback | CallState::Proceeding => true,

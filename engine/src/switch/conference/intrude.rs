@@ -6,7 +6,7 @@ use std::time::Instant;
 use trunkline_sip::outbox::Replaced;
 
 use super::super::Switch;
-use super::super::call::Call;
+use super::super::call::{Call, Few};
 use super::super::call_state::{CallState, ConnectedMode};
 use super::super::error::LineError;
 use super::super::ids::CallId;
@@ -71,7 +71,7 @@ impl Switch {
             reason: CallReason::Intrude,
             leg: conference.leg.filter(|_| kind != LineKind::Trunk),
             media_worker: conference.media_worker,
-            conference: Some(parent),
+            few: Some(Box::new(Few { conference: Some(parent), ..Few::NOTHING })),
             ..Call::new(now, CallId(0), line, kind, origin, CallState::Conferenced)
         };
         let member_id = self.next_call();

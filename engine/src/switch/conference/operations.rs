@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use trunkline_sip::LegId;
 
-use super::super::call::{Call, Consultation, Errand};
+use super::super::call::{Call, Consultation, Errand, Few};
 use super::super::call_state::{CallState, ConnectedMode};
 use super::super::consult::has_far;
 use super::super::error::LineError;
@@ -403,7 +403,7 @@ impl Switch {
             media_worker: call.media_worker,
             made: true,
             claimed: true,
-            consultation: Some(beside),
+            few: Some(Box::new(Few { consultation: Some(beside), ..Few::NOTHING })),
             ..Call::new(now, consult, Arc::clone(&line), kind, CallOrigin::Outbound, CallState::Dialing)
         };
         self.introduce(call, Some(app), out);

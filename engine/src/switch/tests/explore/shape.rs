@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use trunkline_sip::LegId;
 
 use super::{Far, World};
-use crate::switch::call::{Call, Errand, Sent};
+use crate::switch::call::{Call, Errand, Few, Sent};
 use crate::switch::rig::CRM;
 use crate::switch::ring::Ring;
 use crate::switch::setup::LineKind;
@@ -88,16 +88,12 @@ fn read_call(call: &Call, world: &World) -> Seen {
         peer,
         leg,
         ring,
-        errand,
-        digits,
         max_forwards,
         completable,
-        completes,
         reached: _,
         trail,
         redirecting: _,
         redirection: _,
-        rings_until,
         completion,
         media_worker: _,
         handles,
@@ -107,25 +103,33 @@ fn read_call(call: &Call, world: &World) -> Seen {
         held_by_station,
         data: _,
         user_user: _,
-        greeting: _,
         media_modes: _,
-        no_answer_after,
+        rings: _,
         dest_off_hook,
         is_private: _,
+        is_secure,
+        is_confirmed,
+        media: _,
+        few: _,
+    } = call;
+    let Few {
+        errand,
+        digits,
+        completes,
+        rings_until,
+        greeting: _,
+        no_answer_after,
         listening: _,
         consultation,
         sent,
         sends,
         sent_by,
-        is_secure,
         conference,
         pending,
         parked,
         taker,
         camped,
-        is_confirmed,
-        media: _,
-    } = call;
+    } = &**call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.
     let kind = if is_own { None } else { Some(*kind != LineKind::Local) };

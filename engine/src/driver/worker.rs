@@ -160,7 +160,8 @@ impl Workers {
         self.tell_all(|| WorkerInput::Stop);
     }
 
-    /// Any worker may have a transaction on the connection. What does not fit waits in a task of its own.
+    /// Any worker may have a transaction on the connection. What does not fit waits in a task of its own; from a worker's own thread,
+    /// which has no tasks, it is dropped, and the transaction's timer says it later.
     fn tell_all(&self, input: impl Fn() -> WorkerInput) {
         for letterbox in self.mailboxes.iter() {
             match letterbox.sender().try_send(input()) {

@@ -40,6 +40,9 @@ const REST_OF_MESSAGE: Duration = Duration::from_secs(10);
 const READ_MIN: usize = 1_024;
 const READ_MAX: usize = 16_384;
 
+/// How an answer begins. A request begins with its method.
+const ANSWER: &[u8] = b"SIP/2.0 ";
+
 /// A message must be written within this time.
 const WRITE: Duration = Duration::from_secs(5);
 
@@ -152,26 +155,44 @@ impl Connections {
         let (id, queue) = self.admit(flow.remote);
         if let Some(writer) = self.shared.writers.get(&id) {
             // The queue of a new connection is empty.
-            drop(writer.try_send(bytes.clone()));
+            drop(writer.try_send(bytes));
         }
         let connections = self.clone();
         self.shared.runtime.spawn(async move {
             let made = timeout(CONNECT, TcpStream::connect(flow.remote)).await;
-            if let Ok(Ok(stream)) = made {
+            // One that had more to say than waits is closed by then.
+            if let Ok(Ok(stream)) = made
+                && connections.shared.writers.contains_key(&id)
+            {
                 connections.converse(stream, Flow { connection: id, ..flow }, queue).await;
                 connections.forget(id, flow.remote);
                 connections.shared.workers.connection_closed(id);
             } else {
                 connections.forget(id, flow.remote);
-                connections.not_sent(flow, &bytes);
+                connections.none_sent(flow, queue);
             }
         });
     }
 
     /// Tells who asked something that it was not sent. Nobody waits to hear that of an answer.
     fn not_sent(&self, flow: Flow, bytes: &[u8]) {
-        if !bytes.starts_with(b"SIP/2.0 ") {
+        if !bytes.starts_with(ANSWER) {
             self.shared.workers.transport_failed(flow);
+        }
+    }
+
+    /// The same of all that waited for a connection that was not made, by this flow or by none yet.
+    fn none_sent(&self, flow: Flow, mut queue: mpsc::Receiver<Bytes>) {
+        queue.close();
+        while let Ok(bytes) = queue.try_recv() {
+            if bytes.starts_with(ANSWER) {
+                continue;
+            }
+            self.shared.workers.transport_failed(flow);
+            if flow.connection != ConnectionId::default() {
+                self.shared.workers.transport_failed(Flow { connection: ConnectionId::default(), ..flow });
+            }
+            return;
         }
     }
 
@@ -466,5 +487,16 @@ mod tests {
             panic!("a failure")
         };
         assert_eq!((failed, connections.len()), (asked, 0));
+        // So does who waits behind somebody else, who may name a connection that is gone.
+        let gone = Flow { connection: ConnectionId(4_711), ..asked };
+        connections.send(gone, Bytes::from_static(b"SIP/2.0 200 OK\r\n\r\n"));
+        connections.send(asked, Bytes::from_static(b"OPTIONS sip:a SIP/2.0\r\n\r\n"));
+        for expected in [gone, asked] {
+            let Some(WorkerInput::TransportFailed(failed)) = mailboxes[0].recv().await else {
+                panic!("a failure")
+            };
+            assert_eq!(failed, expected);
+        }
+        assert!(mailboxes[0].try_recv().is_err());
     }
 }

@@ -416,6 +416,7 @@ impl AgentCore {
                 self.guarded(None, |agent, out| agent.command(now, command, out));
             }
             WorkerInput::Unresolved(unresolved) => {
+                self.agent.press(false);
                 self.guarded(None, |agent, out| agent.resolve(now, *unresolved, out));
             }
             WorkerInput::ConnectionClosed(id) => {

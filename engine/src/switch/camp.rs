@@ -172,7 +172,7 @@ impl Switch {
 
     /// The leg of a phone all of whose calls are held by applications.
     pub(super) fn resting_station(&self, line: &str) -> Option<LegId> {
-        let line = self.lines.get(line)?;
+        let line = self.lines.of_call(line)?;
         let mut calls = line.calls.iter().filter_map(|id| self.calls.get(id));
         let rests = |call: &Call| call.holds() && call.held.is_some() && !call.held_by_station;
         let speaking = |call: &&Call| {

@@ -176,7 +176,7 @@ impl Switch {
     }
 
     pub(super) fn opened_as_owner(&self, app: AppId, line: &str) -> bool {
-        let line = self.lines.get(line);
+        let line = self.lines.of_call(line);
         line.is_some_and(|line| line.watchers.contains(&(app, CallPrivilege::Owner)))
     }
 

@@ -205,7 +205,7 @@ impl Switch {
         let wanted = |call: &&Call| {
             call.peer.is_some() && call.taker.is_none() && (is_alerting(call) || is_held(call))
         };
-        self.calls.values().filter(wanted).filter_map(|call| self.lines.of_call(&call.line)).collect()
+        self.calls.values().filter(wanted).filter_map(|call| self.lines.get(&call.line)).collect()
     }
 
     /// The calls of a station that are as wanted and have a partner, the oldest first.

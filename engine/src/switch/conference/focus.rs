@@ -37,7 +37,7 @@ impl Switch {
 
     /// The conference that a line leads, or else takes part in.
     pub(in crate::switch) fn conference_on(&self, line: &str) -> Option<CallId> {
-        let calls = || self.lines.get(line).into_iter().flat_map(|line| line.calls.iter());
+        let calls = || self.lines.of_call(line).into_iter().flat_map(|line| line.calls.iter());
         let led = calls().find(|id| self.is_conference(**id)).copied();
         led.or_else(|| calls().find_map(|id| self.conference_with(self.calls.get(id)?)))
     }

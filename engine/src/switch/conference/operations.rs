@@ -159,7 +159,7 @@ impl Switch {
             other.privilege(app) == CallPrivilege::Owner
                 && self.fits(Some(call.id), &call.line, other).is_ok()
         };
-        let line = self.lines.get(&call.line);
+        let line = self.lines.of_call(&call.line);
         let mut others = line.iter().flat_map(|line| line.calls.iter()).filter_map(|id| self.calls.get(id));
         if others.any(fits) { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
@@ -426,7 +426,7 @@ impl Switch {
         maker: Option<AppId>,
         out: &mut Outbox,
     ) {
-        let Some(entry) = self.lines.get(line) else { return };
+        let Some(entry) = self.lines.of_call(line) else { return };
         let (kind, name) = (entry.kind, entry.name.clone());
         let beside = beside.and_then(|beside| self.calls.get(&beside));
         let leg = beside.filter(|_| kind != LineKind::Trunk).and_then(|beside| beside.leg);

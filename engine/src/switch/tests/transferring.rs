@@ -502,3 +502,25 @@ fn the_phone_of_a_removed_line_hangs_up_all_its_calls() {
     rig.pass(Duration::from_secs(60));
     rig.assert_quiet();
 }
+
+/// All operations of a call of a removed line go on, those that make further calls of the line as well.
+#[test]
+fn a_call_of_a_removed_line_leads_a_conference() {
+    let mut rig = Rig::new();
+    talking(&mut rig);
+    let mut fewer = setup();
+    fewer.lines.retain(|line| &*line.address != "1001");
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, fewer, &mut out);
+    rig.take(out);
+    let operation = Operation::SetupConference { call: CallId(2), to: Some("1002".to_owned()) };
+    let Ok(Outcome::Conference { conference, consult: Some(consult) }) = rig.request(CRM, operation) else {
+        panic!("a conference");
+    };
+    assert_eq!(view(&rig, conference.0).state, CallState::OnHoldPendConf);
+    let (consulted, _) = rig.invited();
+    rig.answer(consulted, USUAL);
+    let operation = Operation::AddToConference { call: conference, consult };
+    assert_eq!(rig.request(CRM, operation), Ok(Outcome::Done));
+    assert_eq!((rig.state(2), rig.state(consult.0)), (CallState::Conferenced, CallState::Conferenced));
+}

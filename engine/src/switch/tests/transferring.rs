@@ -513,11 +513,12 @@ fn a_call_of_a_removed_line_leads_a_conference() {
     let mut out = Outbox::default();
     rig.switch.reconfigure(rig.now, fewer, &mut out);
     rig.take(out);
-    let operation = Operation::SetupConference { call: CallId(2), to: Some("1002".to_owned()) };
+    let operation = Operation::SetupConference { call: CallId(2), to: None };
     let Ok(Outcome::Conference { conference, consult: Some(consult) }) = rig.request(CRM, operation) else {
         panic!("a conference");
     };
     assert_eq!(view(&rig, conference.0).state, CallState::OnHoldPendConf);
+    rig.request(CRM, Operation::Dial { call: consult, digits: "1002".to_owned() }).unwrap();
     let (consulted, _) = rig.invited();
     rig.answer(consulted, USUAL);
     let operation = Operation::AddToConference { call: conference, consult };

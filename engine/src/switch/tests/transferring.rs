@@ -454,6 +454,15 @@ fn both_sides_may_transfer_at_once() {
     rig.assert_quiet();
 }
 
+/// A reload, after which there is no 1001.
+fn remove_line(rig: &mut Rig) {
+    let mut fewer = setup();
+    fewer.lines.retain(|line| &*line.address != "1001");
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, fewer, &mut out);
+    rig.take(out);
+}
+
 /// Found by a fuzzer: calls of a line that a reload removed were no longer known to share a phone, and waited for ever.
 #[test]
 fn a_line_that_is_removed_keeps_its_calls_until_they_are_over() {
@@ -462,11 +471,7 @@ fn a_line_that_is_removed_keeps_its_calls_until_they_are_over() {
     assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
     let (consulted, _) = rig.invited();
     rig.answer(consulted, USUAL);
-    let mut fewer = setup();
-    fewer.lines.retain(|line| &*line.address != "1001");
-    let mut out = Outbox::default();
-    rig.switch.reconfigure(rig.now, fewer, &mut out);
-    rig.take(out);
+    remove_line(&mut rig);
     quiet(&mut rig);
     let call = |to: &str| Operation::MakeCall { line: "1001".into(), to: to.to_owned(), params: None };
     assert_eq!(error(rig.request(CRM, call("1002"))), LineError::InvalLineHandle);
@@ -488,11 +493,7 @@ fn the_phone_of_a_removed_line_hangs_up_all_its_calls() {
     assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
     let (consulted, _) = rig.invited();
     rig.answer(consulted, USUAL);
-    let mut fewer = setup();
-    fewer.lines.retain(|line| &*line.address != "1001");
-    let mut out = Outbox::default();
-    rig.switch.reconfigure(rig.now, fewer, &mut out);
-    rig.take(out);
+    remove_line(&mut rig);
     quiet(&mut rig);
     rig.hang_up(station);
     assert_eq!(rig.state(2), CallState::Idle);
@@ -508,11 +509,7 @@ fn the_phone_of_a_removed_line_hangs_up_all_its_calls() {
 fn a_call_of_a_removed_line_leads_a_conference() {
     let mut rig = Rig::new();
     talking(&mut rig);
-    let mut fewer = setup();
-    fewer.lines.retain(|line| &*line.address != "1001");
-    let mut out = Outbox::default();
-    rig.switch.reconfigure(rig.now, fewer, &mut out);
-    rig.take(out);
+    remove_line(&mut rig);
     let operation = Operation::SetupConference { call: CallId(2), to: None };
     let Ok(Outcome::Conference { conference, consult: Some(consult) }) = rig.request(CRM, operation) else {
         panic!("a conference");

@@ -463,16 +463,22 @@ fn remove_line(rig: &mut Rig) {
     rig.take(out);
 }
 
+/// 1001 talks with the network (call 2) and with 1002, whom it consults (call 3), when its line is removed: the legs of all three.
+fn consulting_from_removed_line(rig: &mut Rig) -> (LegId, LegId, LegId) {
+    let (network, station) = talking(rig);
+    assert_eq!(set_up(rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
+    let (consulted, _) = rig.invited();
+    rig.answer(consulted, USUAL);
+    remove_line(rig);
+    quiet(rig);
+    (network, station, consulted)
+}
+
 /// Found by a fuzzer: calls of a line that a reload removed were no longer known to share a phone, and waited for ever.
 #[test]
 fn a_line_that_is_removed_keeps_its_calls_until_they_are_over() {
     let mut rig = Rig::new();
-    let (network, station) = talking(&mut rig);
-    assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
-    let (consulted, _) = rig.invited();
-    rig.answer(consulted, USUAL);
-    remove_line(&mut rig);
-    quiet(&mut rig);
+    let (network, station, consulted) = consulting_from_removed_line(&mut rig);
     let call = |to: &str| Operation::MakeCall { line: "1001".into(), to: to.to_owned(), params: None };
     assert_eq!(error(rig.request(CRM, call("1002"))), LineError::InvalLineHandle);
     assert_eq!(complete(&mut rig, 2, 3), Ok(Outcome::Done));
@@ -489,12 +495,7 @@ fn a_line_that_is_removed_keeps_its_calls_until_they_are_over() {
 #[test]
 fn the_phone_of_a_removed_line_hangs_up_all_its_calls() {
     let mut rig = Rig::new();
-    let (network, station) = talking(&mut rig);
-    assert_eq!(set_up(&mut rig, 2, Some("1002")), Ok(Outcome::Consult(CallId(3))));
-    let (consulted, _) = rig.invited();
-    rig.answer(consulted, USUAL);
-    remove_line(&mut rig);
-    quiet(&mut rig);
+    let (network, station, consulted) = consulting_from_removed_line(&mut rig);
     rig.hang_up(station);
     assert_eq!(rig.state(2), CallState::Idle);
     for leg in [network, consulted] {

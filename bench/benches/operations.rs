@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use trunkline::api::{self, Access};
-use trunkline::switch::setup::{AppSetup, LineKind, LineSetup, SrtpPolicy};
+use trunkline::switch::setup::{AppSetup, LineKind, LineSetup};
 use trunkline::switch::{Operation, Outbox, Outcome, Switch};
 use trunkline::{AppId, CallId, CallPrivilege, Config, Message, RequestId, Running};
 use trunkline_bench::exchange;
@@ -53,15 +53,7 @@ impl Desk {
     fn new(now: Instant) -> Self {
         let mut setup = exchange::setup();
         setup.routes.clear();
-        let line = |address: &str| LineSetup {
-            address: address.into(),
-            name: address.to_owned(),
-            kind: LineKind::Local,
-            groups: Vec::new(),
-            calls_max: None,
-            picks_up: Vec::new(),
-            srtp: SrtpPolicy::default(),
-        };
+        let line = |address: &str| LineSetup::new(address, LineKind::Local);
         setup.lines = vec![line("1003"), line("1004")];
         let lines = vec!["*".to_owned()];
         setup.apps = vec![AppSetup { name: "crm".into(), lines, privilege: CallPrivilege::Owner }];

@@ -7,11 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline::switch::feature_code::FeatureCodes;
-use trunkline::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, MediaSetup, ParkSetup, RedirectSetup, RouteFrom,
-    RouteSetup, RouteTo, Setup, SrtpPolicy, TrunkSetup, WatchSetup,
-};
+use trunkline::switch::setup::{MediaSetup, RouteFrom, RouteSetup, RouteTo, Setup, TrunkSetup};
 use trunkline::switch::{Outbox as SwitchOutbox, Switch};
 use trunkline_media::{LegId, LegStats, PortPair};
 use trunkline_sip::admission::STANDING;
@@ -321,43 +317,16 @@ impl Exchange {
 /// A set-up with one trunk and nothing else.
 pub fn setup() -> Setup {
     Setup {
-        lines: Vec::new(),
-        trunks: vec![TrunkSetup {
-            name: "sipp".into(),
-            peers: vec![(Transport::Udp, CALLEE)],
-            domain: "127.0.0.1:5070".to_owned(),
-            credentials: None,
-            calls_max: 10_000,
-            redirects: RedirectSetup::default(),
-            srtp: SrtpPolicy::default(),
-        }],
+        trunks: vec![TrunkSetup::to("sipp", "127.0.0.1:5070", vec![(Transport::Udp, CALLEE)])],
         routes: vec![RouteSetup {
             from: RouteFrom::Any,
             pattern: regex::Regex::new(".*").expect("a valid pattern"),
             to: RouteTo::Trunk("sipp".into()),
             number: None,
         }],
-        apps: Vec::new(),
-        media: MediaSetup {
-            address: Ipv4Addr::UNSPECIFIED.into(),
-            ports: 20_000..=59_999,
-            workers: 1,
-            silent_after: None,
-            music: None,
-            tones: "us".to_owned(),
-        },
-        conference: ConferenceSetup::default(),
-        translation: Arc::default(),
-        park: ParkSetup::default(),
-        features: FeatureCodes::default(),
-        forward: ForwardSetup::default(),
-        completion: CompletionSetup::default(),
+        media: MediaSetup { ports: 20_000..=59_999, silent_after: None, ..MediaSetup::default() },
         domain: "127.0.0.1".to_owned(),
-        sip_workers: 1,
-        ring_max: Duration::from_secs(120),
-        calls_max: 10_000,
-        watches: WatchSetup::default(),
-        orphans_after: Duration::from_secs(30),
+        ..Setup::default()
     }
 }
 

@@ -92,6 +92,22 @@ pub enum Ask {
         /// Only this one.
         call: Option<String>,
     },
+    /// Say how many voice messages a line has.
+    SetMessages {
+        /// The line.
+        line: String,
+        /// New ones.
+        new: u16,
+        /// Old ones.
+        #[arg(default_value_t = 0)]
+        old: u16,
+        /// How many of the new ones are urgent.
+        #[arg(long, default_value_t = 0)]
+        urgent_new: u16,
+        /// How many of the old ones are urgent.
+        #[arg(long, default_value_t = 0)]
+        urgent_old: u16,
+    },
     /// List where phones are registered.
     Registrations,
     /// List trunks.

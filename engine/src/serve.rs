@@ -14,6 +14,7 @@ use trunkline_media::io::{HeapTrim, resident_bytes, trim_heaps};
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
 use crate::driver::{Loaded, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
+use crate::handle::Engine;
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -85,7 +86,7 @@ async fn run(
         }
         None => None,
     };
-    let memory = tokio::spawn(give_memory_back());
+    let memory = tokio::spawn(give_memory_back(running.engine().clone()));
     say(&table);
     say("ready\n");
     notify_service_manager("READY=1");
@@ -120,13 +121,15 @@ async fn run(
 }
 
 /// Gives back to the system what a flood or a busy hour needed and nobody needs any more.
-async fn give_memory_back() {
+async fn give_memory_back(engine: Engine) {
     let mut trim = HeapTrim::default();
     let mut look = tokio::time::interval(MEMORY_LOOK_EVERY);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let now = look.tick().await.into_std();
-        if resident_bytes().is_some_and(|resident| trim.is_due(resident, now)) {
+        let held = engine.metrics();
+        let things = held.calls + held.legs + held.sip_transactions + held.subscriptions + held.connections;
+        if resident_bytes().is_some_and(|resident| trim.is_due(resident, things, now)) {
             // It takes milliseconds, and has no answer that would matter.
             drop(tokio::task::spawn_blocking(trim_heaps).await);
         }

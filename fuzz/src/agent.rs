@@ -44,6 +44,8 @@ struct Stage {
     /// The values of [`HEADERS`] in our last request.
     values: [String; 5],
     tag: String,
+    /// RSeq of our last reliable response.
+    rseq: String,
 }
 
 impl Stage {
@@ -74,6 +76,7 @@ impl Stage {
             over: HashSet::new(),
             values,
             tag: String::new(),
+            rseq: String::new(),
         }
     }
 
@@ -91,7 +94,8 @@ impl Stage {
     }
 
     fn datagram(&mut self, step: &[u8]) {
-        let mut text = String::from_utf8_lossy(step).replace("{tag}", &self.tag);
+        let mut text =
+            String::from_utf8_lossy(step).replace("{tag}", &self.tag).replace("{rseq}", &self.rseq);
         for (name, value) in HEADERS.iter().zip(&self.values) {
             text = text.replace(&format!("{{{name}}}"), value);
         }
@@ -177,6 +181,7 @@ impl Stage {
                 self.values = HEADERS.map(|name| sent.other(name).unwrap_or_default().to_owned());
             } else if !sent.to_tag().is_empty() {
                 self.tag = sent.to_tag().to_owned();
+                self.rseq = sent.other("RSeq").map_or_else(|| self.rseq.clone(), str::to_owned);
             }
         }
         for event in out.events {

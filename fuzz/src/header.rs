@@ -12,6 +12,7 @@ use trunkline_sip::message::{Framing, Limits, Message};
 use trunkline_sip::outbox::Outbox;
 use trunkline_sip::package::call_completion::CallCompletionState;
 use trunkline_sip::package::dialog_info::{DIALOGS_MAX, DialogInfo};
+use trunkline_sip::package::message_summary::{COUNT_MAX, MessageSummary};
 use trunkline_sip::registrar::{Registrar, Registration};
 use trunkline_sip::transport::{Flow, Transport};
 
@@ -36,6 +37,10 @@ fn bodies(octets: &[u8]) {
     }
     if let Ok(state) = CallCompletionState::parse(octets) {
         assert!(state.uri.is_none_or(|uri| !uri.contains(['\r', '\n'])));
+    }
+    if let Ok(MessageSummary { counts, .. }) = MessageSummary::parse(octets) {
+        assert!(counts.new.max(counts.old) <= COUNT_MAX);
+        assert!(counts.urgent_new <= counts.new && counts.urgent_old <= counts.old);
     }
 }
 

@@ -20,7 +20,7 @@ use crate::latch::{Admission, Latch};
 use crate::rewrite::{Rewrite, Shift};
 use crate::rtcp;
 use crate::rtp::Header;
-use crate::stats::{LegStats, Reception};
+use crate::stats::{FarReport, LegStats, Reception};
 use crate::stun;
 use crate::worker::TimeShift;
 use reported::SENT_REPORTS;
@@ -100,9 +100,25 @@ struct Aside {
     oldest_sent: usize,
     speech_clock_hz: u32,
     sessions: Sessions,
-    counters: LegStats,
+    counters: Counters,
     /// When this second of checks began, and how many it had.
     checks: (u64, u32),
+}
+
+/// What [`LegStats`] has that is known of no other part.
+#[derive(Debug, Default)]
+struct Counters {
+    rtcp_received: u64,
+    rtcp_sent: u64,
+    foreign: u64,
+    malformed: u64,
+    unauthentic: u64,
+    send_failed: u64,
+    kernel_packets: u64,
+    kernel_missed: u64,
+    payload_type: Option<u8>,
+    reported: Option<FarReport>,
+    round_trip_us: Option<u32>,
 }
 
 /// The payload type of comfort noise (RFC 3389).
@@ -327,8 +343,9 @@ impl Flow {
         self.aside.counters.malformed += 1;
     }
 
-    /// The counters with what is computed from the sequence numbers.
+    /// The counters with what is computed from the sequence numbers; what only the sockets and the kernel know is left out.
     pub(crate) fn stats(&self) -> LegStats {
+        let counters = &self.aside.counters;
         LegStats {
             packets_received: self.inbound.packets,
             bytes_received: self.inbound.bytes,
@@ -340,7 +357,19 @@ impl Flow {
             duplicates: self.inbound.reception.duplicates(),
             jitter_us: self.inbound.reception.jitter_us(),
             secured: self.secured(),
-            ..self.aside.counters
+            rtcp_received: counters.rtcp_received,
+            rtcp_sent: counters.rtcp_sent,
+            foreign: counters.foreign,
+            malformed: counters.malformed,
+            unauthentic: counters.unauthentic,
+            send_failed: counters.send_failed,
+            kernel_packets: counters.kernel_packets,
+            kernel_missed: counters.kernel_missed,
+            payload_type: counters.payload_type,
+            reported: counters.reported,
+            round_trip_us: counters.round_trip_us,
+            kernel_dropped: 0,
+            in_kernel: false,
         }
     }
 

@@ -46,14 +46,15 @@ use crate::endpoint::{Arrival, Endpoint};
 use crate::ids::{ConnectionId, LegId};
 use crate::location::Location;
 use crate::message::{Framing, Message, Method};
-use crate::outbox::{Cause, CauseKind, Command, Event, Outbox};
+use crate::outbox::{Cause, CauseKind, Command, Event, Outbox, Transmit};
 use crate::session::Leg;
+use crate::stun;
 use crate::subscription::Subscriptions;
 use crate::timer_queue::TimerQueue;
 use crate::token::Token;
 use crate::transaction::client_invite::Verdict;
 use crate::transaction::{ClientKey, Concern, Purpose, ServerKey};
-use crate::transport::Flow;
+use crate::transport::{Flow, Transport};
 
 /// The longest junk that is taken for a keep-alive: nothing that short is SIP.
 const KEEP_ALIVE_BYTES_MAX: usize = 8;
@@ -155,7 +156,7 @@ impl Agent {
 
     /// Takes one message: a datagram, or one message cut out of a stream.
     pub fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
-        let Some(bytes) = unpadded(bytes) else { return };
+        let Some(bytes) = self.message_of(flow, bytes, out) else { return };
         if !self.glance(now, flow, &bytes, out) {
             self.scan(now, flow, bytes, out);
         }
@@ -163,13 +164,24 @@ impl Agent {
 
     /// The same for one for which a [glance](Self::glance) was not enough.
     pub fn receive_glanced(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
-        if let Some(bytes) = unpadded(bytes) {
+        if let Some(bytes) = self.message_of(flow, bytes, out) {
             self.scan(now, flow, bytes, out);
         }
     }
 
+    /// The message without what may come before it; `None`: there is none, but for a keep-alive.
+    fn message_of(&self, flow: Flow, bytes: Bytes, out: &mut Outbox) -> Option<Bytes> {
+        if flow.transport == Transport::Udp && stun::is_request(&bytes) {
+            let is_known = self.location.is_known(flow.remote.ip());
+            let answer = stun::answer(&bytes, flow.remote).filter(|_| is_known);
+            out.transmits.extend(answer.map(|bytes| Transmit { flow, bytes }));
+            return None;
+        }
+        unpadded(bytes)
+    }
+
     fn scan(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
-        let framing = if flow.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
+        let framing = if flow.transport.is_framed() { Framing::Stream } else { Framing::Datagram };
         let limits = self.endpoint.config.limits;
         let Ok(message) = Message::scan(bytes, framing, &limits) else {
             // Nothing that could be answered; on a stream nothing after it can be trusted either.
@@ -305,7 +317,7 @@ impl Agent {
         }
         self.handle_subscriptions(now, out);
         self.expire_referrals(now, out);
-        self.expire_bindings(now, out);
+        self.tend_bindings(now, out);
     }
 
     /// Makes [`Self::deadline`] say when there is something to do, where it may say a time at which there would have been if nothing
@@ -522,7 +534,6 @@ impl Agent {
     }
 }
 
-/// A message without what may come before it; `None`: there is none, but for a keep-alive.
 fn unpadded(mut bytes: Bytes) -> Option<Bytes> {
     let padding = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
     bytes.advance(padding);

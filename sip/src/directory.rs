@@ -20,6 +20,29 @@ pub struct TrustedTrunk {
     pub allow_from: Vec<IpNet>,
 }
 
+/// When provisional responses are sent reliably (RFC 3262).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reliability {
+    /// Where the peer requires it.
+    #[default]
+    Required,
+    /// Wherever the peer lists it, and what calls it says that we know them.
+    Supported,
+}
+
+impl Reliability {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Required, Self::Supported];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Required => "required",
+            Self::Supported => "supported",
+        }
+    }
+}
+
 /// All that an agent must know to say who sent a request and whether it is let in. Replaced as a whole on reload.
 #[derive(Clone, Debug, Default)]
 pub struct Directory {
@@ -31,6 +54,11 @@ pub struct Directory {
     pub trunks: Vec<TrustedTrunk>,
     /// The hosts that calls to each trunk go to, in the order of `trunks`.
     pub peers: Vec<Vec<IpAddr>>,
+    /// When provisional responses of and to each trunk are reliable, in the order of `trunks`. One that is left out, and any line:
+    /// [`Reliability::Required`].
+    pub reliable: Vec<Reliability>,
+    /// The trunk that is heard when it tells of messages without being asked.
+    pub voicemail: Option<Arc<str>>,
     /// The digest realm.
     pub realm: Arc<str>,
     /// How much they may have.
@@ -80,12 +108,37 @@ impl Directory {
     /// Whether two addresses are those of one peer: the same host, or hosts of one trunk. A network of /0 makes nobody one.
     pub fn is_same_peer(&self, one: IpAddr, other: IpAddr) -> bool {
         let (one, other) = (one.to_canonical(), other.to_canonical());
-        let is_of = |place: usize, address: &IpAddr| {
-            let is_called = self.peers.get(place).is_some_and(|peers| peers.contains(address));
-            let allowed = &self.trunks[place].allow_from;
-            is_called || allowed.iter().any(|net| net.prefix_len() > 0 && net.contains(address))
+        one == other || (0..self.trunks.len()).any(|place| self.is_of(place, one) && self.is_of(place, other))
+    }
+
+    /// Whether an address is that of a host of the trunk in this place. A network of /0 is none.
+    fn is_of(&self, place: usize, address: IpAddr) -> bool {
+        let is_called = self.peers.get(place).is_some_and(|peers| peers.contains(&address));
+        let allowed = &self.trunks[place].allow_from;
+        is_called || allowed.iter().any(|net| net.prefix_len() > 0 && net.contains(&address))
+    }
+
+    /// When provisional responses to a peer that calls are reliable.
+    pub fn reliability_of(&self, peer: &Peer) -> Reliability {
+        let place = match peer {
+            Peer::Line(_) => None,
+            Peer::Trunk(name) => self.trunks.iter().position(|trunk| trunk.name == *name),
         };
-        one == other || (0..self.trunks.len()).any(|place| is_of(place, &one) && is_of(place, &other))
+        self.reliability(place)
+    }
+
+    /// When those of a host that is called are.
+    pub fn reliability_at(&self, address: IpAddr) -> Reliability {
+        // Where no trunk has said anything, nobody need be found.
+        if self.reliable.iter().all(|known| *known == Reliability::Required) {
+            return Reliability::Required;
+        }
+        let address = address.to_canonical();
+        self.reliability((0..self.trunks.len()).find(|place| self.is_of(*place, address)))
+    }
+
+    fn reliability(&self, place: Option<usize>) -> Reliability {
+        place.and_then(|place| self.reliable.get(place)).copied().unwrap_or_default()
     }
 
     /// The first trunk that calls are taken from at this address.

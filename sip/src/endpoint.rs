@@ -25,11 +25,14 @@ use crate::transport::{Flow, Transport};
 
 /// What this stage of the engine serves (RFC 3261 §20.5).
 pub(crate) const ALLOW: &str =
-    "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, INFO, REFER, REGISTER, SUBSCRIBE, NOTIFY";
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER, SUBSCRIBE, NOTIFY";
 /// Extensions that may be required of us.
 pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub, tdialog";
+/// What follows where provisional responses may be reliable: not in every INVITE, for phones err there (RFC 3262 §7.1).
+pub(crate) const AND_RELIABLE: &str = ", 100rel";
 /// The event packages that are served.
-pub(crate) const ALLOW_EVENTS: &str = "talk, hold, dialog, conference, call-completion, message-summary";
+pub(crate) const ALLOW_EVENTS: &str =
+    "talk, hold, dialog, conference, call-completion, message-summary, as-feature-event";
 /// Bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp";
 /// The media type of a session description.
@@ -107,7 +110,8 @@ impl Endpoint {
         // The near port of a stream that we opened is ephemeral: nobody can connect to it.
         let port = match known {
             Some(known) if flow.transport.is_reliable() || flow.local.port() == 0 => known.port(),
-            _ => flow.local.port(),
+            None if flow.local.port() == 0 => flow.transport.default_port(),
+            Some(_) | None => flow.local.port(),
         };
         SocketAddr::new(ip, port)
     }
@@ -127,7 +131,7 @@ impl Endpoint {
 
     /// Whether a URI leads back to us.
     pub(crate) fn is_own(&self, uri: &Uri<'_>, flow: Flow) -> bool {
-        let port = uri.port.unwrap_or(5060);
+        let port = uri.port_or_default();
         let is_own_port = flow.local.port() == port
             || self.config.listeners.iter().any(|(_, address)| address.port() == port);
         is_own_port && uri.host_ip().is_some_and(|ip| self.is_own_address(ip, flow))
@@ -321,6 +325,18 @@ impl Endpoint {
         Some(response(request, status, source).to_tag(tag))
     }
 
+    /// Says in a 488 what does not fit. One to a Join says something else.
+    pub(crate) fn warn(&self, reply: Builder, id: ServerId, status: u16) -> Builder {
+        let is_join = || {
+            let request = self.transactions.request(id);
+            request.is_some_and(|(request, _)| request.value(HeaderName::Join).is_some())
+        };
+        match self.transactions.response_flow(id) {
+            Some(flow) if status == 488 && !is_join() => incompatible(reply, status, self.address(flow)),
+            Some(_) | None => reply,
+        }
+    }
+
     /// The 100 to a request that has a transaction.
     pub(crate) fn trying(&self, id: ServerId) -> Bytes {
         self.transactions
@@ -352,7 +368,16 @@ pub(crate) fn capabilities(reply: Builder) -> Builder {
     reply
         .header(HeaderName::Allow, ALLOW)
         .header(HeaderName::Accept, ACCEPT)
-        .header(HeaderName::Supported, SUPPORTED)
+        .header(HeaderName::Supported, (SUPPORTED, AND_RELIABLE))
+}
+
+/// Says in a 488 that the description is the matter (RFC 3261 §20.43); `ours` is who says so. Other responses stay as they are.
+pub(crate) fn incompatible(reply: Builder, status: u16, ours: SocketAddr) -> Builder {
+    if status == 488 {
+        reply.header(HeaderName::Warning, ("305 ", ours, " \"Incompatible media format\""))
+    } else {
+        reply
+    }
 }
 
 /// What a 405 must carry.
@@ -419,10 +444,10 @@ impl Value for Contact<'_> {
             (self.user, "@").write(text);
         }
         self.address.write(text);
-        match self.transport {
-            Transport::Udp => text.str(">"),
-            Transport::Tcp => (";transport=", self.transport.param_name(), ">").write(text),
+        if !self.transport.is_default() {
+            (";transport=", self.transport.param_name()).write(text);
         }
+        text.str(">");
         text.str(if self.is_focus { ";isfocus" } else { "" });
     }
 }
@@ -469,6 +494,29 @@ mod tests {
         assert_eq!(contact(Transport::Udp, "192.0.2.1:5060", "bob"), "<sip:bob@192.0.2.1:5060>");
         assert_eq!(contact(Transport::Tcp, "192.0.2.1:9", ""), "<sip:192.0.2.1:5080;transport=tcp>");
         assert_eq!(contact(Transport::Udp, "[2001:db8::1]:5060", "bob"), "<sip:bob@[2001:db8::1]:5060>");
+        assert_eq!(
+            contact(Transport::Tls, "192.0.2.1:5061", "bob"),
+            "<sip:bob@192.0.2.1:5061;transport=tls>"
+        );
+        assert_eq!(contact(Transport::Ws, "192.0.2.1:80", "bob"), "<sip:bob@192.0.2.1:80;transport=ws>");
+        assert_eq!(contact(Transport::Wss, "192.0.2.1:443", "bob"), "<sip:bob@192.0.2.1:443;transport=ws>");
+    }
+
+    #[test]
+    fn a_via_spells_its_transport_as_the_standards_do() {
+        let endpoint = endpoint(None, &ANY);
+        let branch = Token { worker: 1, bits: 2 };
+        let via = |transport| text_of(endpoint.via(flow(transport, "192.0.2.1:5061"), branch));
+        let spelled = Transport::ALL.map(|transport| via(transport).split(' ').next().unwrap().to_owned());
+        assert_eq!(spelled, ["SIP/2.0/UDP", "SIP/2.0/TCP", "SIP/2.0/TLS", "SIP/2.0/WS", "SIP/2.0/WSS"]);
+    }
+
+    #[test]
+    fn without_a_listener_of_the_transport_its_usual_port_is_named() {
+        let endpoint = endpoint(None, &ANY);
+        let address = |transport| endpoint.address(flow(transport, "192.0.2.1:0")).to_string();
+        assert_eq!(address(Transport::Tls), "192.0.2.1:5061");
+        assert_eq!(address(Transport::Tcp), "192.0.2.1:5080");
     }
 
     #[test]
@@ -483,6 +531,7 @@ mod tests {
         assert_eq!(ask("sip:a@10.0.0.1"), (true, true));
         assert_eq!(ask("sip:a@203.0.113.5:5080"), (true, true));
         assert_eq!(ask("sip:a@10.0.0.1:5071"), (false, true), "a phone on the same host");
+        assert_eq!(ask("sips:a@10.0.0.1"), (false, true), "5061 is not ours here");
         assert_eq!(ask("sip:a@PBX.example"), (false, true));
         assert_eq!(ask("sip:a@198.51.100.1"), (false, false));
     }

@@ -30,10 +30,11 @@ pub mod transport;
 
 mod endpoint;
 mod session;
+mod stun;
 mod subscription;
 #[cfg(test)]
 mod testing;
 
 pub use agent::{Agent, AgentConfig, Capacity, Gauges};
-pub use directory::{Directory, TrustedTrunk};
+pub use directory::{Directory, Reliability, TrustedTrunk};
 pub use ids::{ConnectionId, LegId, UsageId};

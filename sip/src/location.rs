@@ -1,19 +1,23 @@
 //! The location service (RFC 3261 §10): which contacts a line can be reached at. The one table that workers share.
 //!
-//! Four maps, always taken in this order and never the other way round:
+//! Five maps, always taken in this order and never the other way round:
 //!
 //! ```text
 //!  lines: line ─▶ bindings, oldest first
 //!   ├─ due: second ─▶ lines with a binding that ends in it     (one entry a line: its next)
+//!   ├─ quiet: second ─▶ lines with a phone that is to be sent a keep-alive
 //!   ├─ connections: stream connection ─▶ lines with a binding along it
 //!   └─ sources: network ─▶ how many bindings it registered
 //! ```
+
+mod keep_alive;
+mod wheel;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dashmap::DashMap;
 use foldhash::fast::RandomState;
@@ -23,6 +27,10 @@ use crate::admission::network;
 use crate::ids::ConnectionId;
 use crate::outbox::{BindingChange, Event, Outbox, RegistrationChange};
 use crate::transport::Flow;
+
+pub use keep_alive::KEEP_ALIVE;
+
+use wheel::Wheel;
 
 /// One contact of a line. Never changed once made, so that the table, a lookup and the store share it.
 #[derive(Clone, PartialEq, Debug)]
@@ -75,18 +83,18 @@ pub struct TableFull;
 /// whichever worker causes it.
 #[derive(Debug)]
 pub struct Location {
-    epoch: Instant,
     bindings_max: AtomicUsize,
     bindings_per_source_max: AtomicUsize,
     contacts_per_line_max: AtomicUsize,
     lines: DashMap<Arc<str>, Line, RandomState>,
-    /// By whole seconds since `epoch`.
-    due: DashMap<u64, BTreeSet<Arc<str>>, RandomState>,
+    due: Wheel,
+    quiet: Wheel,
     connections: DashMap<ConnectionId, BTreeSet<Arc<str>>, RandomState>,
     sources: DashMap<u64, usize, RandomState>,
     len: AtomicUsize,
-    /// The least key of `due`, or less; [`NEVER`] where it is empty.
-    next_due: AtomicU64,
+    keep_alive_s: AtomicU64,
+    /// Spreads keep-alives.
+    turn: AtomicU64,
 }
 
 /// The contacts of one line.
@@ -94,8 +102,10 @@ pub struct Location {
 struct Line {
     /// The one refreshed longest ago first.
     bindings: SmallVec<[Arc<Binding>; 2]>,
-    /// Its key in `due`.
+    /// Its second in `due`.
     due: Option<u64>,
+    /// Its second in `quiet`.
+    quiet: Option<u64>,
 }
 
 /// One step of [`Location::edit`].
@@ -115,22 +125,21 @@ pub(crate) enum EditError<E> {
     Refused(E),
 }
 
-const NEVER: u64 = u64::MAX;
-
 impl Location {
     /// An empty table. `epoch` is no later than any instant it is told of.
     pub fn new(epoch: Instant, limits: LocationLimits) -> Self {
         Self {
-            epoch,
             bindings_max: AtomicUsize::new(limits.bindings_max),
             bindings_per_source_max: AtomicUsize::new(limits.bindings_per_source_max),
             contacts_per_line_max: AtomicUsize::new(limits.contacts_per_line_max),
             lines: DashMap::default(),
-            due: DashMap::default(),
+            due: Wheel::new(epoch),
+            quiet: Wheel::new(epoch),
             connections: DashMap::default(),
             sources: DashMap::default(),
             len: AtomicUsize::new(0),
-            next_due: AtomicU64::new(NEVER),
+            keep_alive_s: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
         }
     }
 
@@ -270,31 +279,16 @@ impl Location {
 
     /// Removes every binding that has ended.
     pub fn expire(&self, now: Instant, out: &mut Outbox) {
-        let current = now.saturating_duration_since(self.epoch).as_secs();
-        if self.next_due.load(Ordering::Acquire) > current {
-            return;
-        }
-        // Emptied before the scan, so that what others schedule meanwhile is not overwritten.
-        self.next_due.store(NEVER, Ordering::Release);
-        let seconds: Vec<u64> = self.due.iter().map(|slot| *slot.key()).collect();
-        let (mut due, later): (Vec<u64>, Vec<u64>) =
-            seconds.into_iter().partition(|second| *second <= current);
-        if let Some(next) = later.into_iter().min() {
-            self.next_due.fetch_min(next, Ordering::AcqRel);
-        }
-        due.sort_unstable();
-        for second in due {
-            let Some((_, lines)) = self.due.remove(&second) else { continue };
+        for (_, lines) in self.due.take(now) {
             for line in lines {
                 self.sweep(&line, RegistrationChange::Expired, |binding| binding.expires <= now, out);
             }
         }
     }
 
-    /// When to call [`Self::expire`]: within a second after a binding ends.
+    /// When a binding ends, within a second, or a keep-alive is due.
     pub fn deadline(&self) -> Option<Instant> {
-        let second = self.next_due.load(Ordering::Acquire);
-        (second != NEVER).then(|| self.epoch + Duration::from_secs(second))
+        self.due.deadline().into_iter().chain(self.quiet.deadline()).min()
     }
 
     /// Changes one line in one step: `decide` sees its bindings, and either all its edits are made or none. Returns
@@ -309,6 +303,7 @@ impl Location {
         self.sweep(line, RegistrationChange::Expired, |binding| binding.expires <= now, out);
         let mut entry = self.lines.entry(Arc::clone(line)).or_default();
         let result = self.edit_line(line, &mut entry, out, decide);
+        self.begin_keep_alive(now, line, &mut entry);
         let is_empty = entry.bindings.is_empty();
         drop(entry);
         if is_empty {
@@ -437,28 +432,11 @@ impl Location {
         });
     }
 
-    /// Brings the line's entry in `due` up to date.
+    /// Brings the line's seconds up to date.
     fn schedule(&self, name: &Arc<str>, line: &mut Line) {
-        let due = line.bindings.iter().map(|binding| self.second_after(binding.expires)).min();
-        if line.due == due {
-            return;
-        }
-        if let Some(second) = line.due {
-            self.due.remove_if_mut(&second, |_, lines| {
-                lines.remove(name);
-                lines.is_empty()
-            });
-        }
-        if let Some(second) = due {
-            self.due.entry(second).or_default().insert(Arc::clone(name));
-            self.next_due.fetch_min(second, Ordering::AcqRel);
-        }
-        line.due = due;
-    }
-
-    fn second_after(&self, instant: Instant) -> u64 {
-        let since = instant.saturating_duration_since(self.epoch);
-        since.as_secs() + u64::from(since.subsec_nanos() > 0)
+        let due = line.bindings.iter().map(|binding| self.due.second_after(binding.expires)).min();
+        self.due.shift(name, &mut line.due, due);
+        self.end_keep_alive(name, line);
     }
 }
 
@@ -472,6 +450,8 @@ fn registration(line: &Arc<str>, binding: &Binding, change: RegistrationChange) 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::transport::Transport;
 
@@ -593,7 +573,7 @@ mod tests {
             (table.told().as_str(), table.location.deadline(), table.location.is_empty()),
             ("-b", None, true)
         );
-        assert!(table.location.lines.is_empty() && table.location.due.is_empty());
+        assert!(table.location.lines.is_empty() && table.location.due.len() == 0);
     }
 
     #[test]
@@ -633,7 +613,7 @@ mod tests {
         assert_eq!((table.told().as_str(), table.keys("1001", 0).as_str()), ("", "a"));
         table.location.remove("1001", "a", &mut table.out);
         assert_eq!(table.told(), "-a");
-        assert!(table.location.connections.is_empty() && table.location.due.is_empty());
+        assert!(table.location.connections.is_empty() && table.location.due.len() == 0);
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Binding;
 use crate::package::LegDialog;
 use crate::sdp::SessionDescription;
+pub use crate::subscription::{KeptSubscription, SubscriptionChange};
 use crate::transport::Flow;
 
 /// Bytes to send: a datagram, or a piece of a stream.
@@ -49,6 +50,8 @@ pub struct Outbox {
     pub bindings: Vec<BindingChange>,
     /// Changes of the answered legs for the store, where the configuration wants them.
     pub dialogs: Vec<DialogChange>,
+    /// Changes of peers' subscriptions for the store, where the configuration wants them.
+    pub subscriptions: Vec<SubscriptionChange>,
     /// Connections to close: hostile, or broken beyond repair.
     pub close: Vec<ConnectionId>,
     /// Questions to other workers and answers to theirs, each with the worker it is for: to be given to
@@ -63,6 +66,7 @@ impl Outbox {
             && self.events.is_empty()
             && self.bindings.is_empty()
             && self.dialogs.is_empty()
+            && self.subscriptions.is_empty()
             && self.close.is_empty()
             && self.unresolved.is_empty()
     }
@@ -149,6 +153,29 @@ pub struct Party {
     pub name: String,
 }
 
+impl Party {
+    /// Somebody who is not to be known, as RFC 3323 §4.1.1.3 writes him.
+    pub fn anonymous() -> Self {
+        Self { user: ANONYMOUS.to_owned(), host: ANONYMOUS_HOST.to_owned(), name: "Anonymous".to_owned() }
+    }
+
+    /// Whether it names nobody: many networks write the user part and a host of their own.
+    pub fn is_anonymous(&self) -> bool {
+        names_nobody(&self.user, &self.host)
+    }
+}
+
+/// Whether these parts of a URI name nobody (RFC 3323 §4.1.1.3).
+pub(crate) fn names_nobody(user: &str, host: &str) -> bool {
+    user.eq_ignore_ascii_case(ANONYMOUS) || host.eq_ignore_ascii_case(ANONYMOUS_HOST)
+}
+
+/// The user part of who is not to be known.
+const ANONYMOUS: &str = "anonymous";
+
+/// The host part of the same.
+const ANONYMOUS_HOST: &str = "anonymous.invalid";
+
 /// An initial INVITE that passed authentication. The agent has answered 100.
 #[derive(Clone, Debug)]
 pub struct IncomingCall {
@@ -188,9 +215,10 @@ pub struct CallDetails {
     pub hops: u8,
     /// Who referred the caller here (Referred-By, RFC 3892).
     pub referred_by: Option<Party>,
-    /// Whether the caller wants his identity hidden (`Privacy: id`, RFC 3323).
+    /// Whether the caller wants his identity hidden: Privacy (RFC 3323 §4.2), or `privacy` of Remote-Party-ID. What From says
+    /// of it is in [`IncomingCall::from`].
     pub is_private: bool,
-    /// P-Asserted-Identity or Remote-Party-ID of a trunk; nobody else is believed.
+    /// P-Asserted-Identity, else Remote-Party-ID, of a trunk; nobody else is believed.
     pub asserted: Option<Party>,
     /// `m` of the Request-URI where the call completes another (RFC 6910): `BS`, `NR` or `NL`.
     pub call_completion: Option<String>,
@@ -208,6 +236,8 @@ pub struct Diversion {
     pub reason: String,
     /// `counter`; 1 where it is not given.
     pub counter: u8,
+    /// Whether he is not to be shown (`privacy` is something else than `off`).
+    pub is_private: bool,
 }
 
 /// What a Replaces, Join or Target-Dialog header names.
@@ -274,6 +304,8 @@ pub enum Package {
     CallCompletion,
     /// `message-summary` (RFC 3842).
     MessageSummary,
+    /// `as-feature-event`: do not disturb and forwarding of a line, as BroadSoft's servers tell them.
+    Features,
 }
 
 /// A SUBSCRIBE that made a subscription (RFC 6665), from a peer that proved who it is.
@@ -307,9 +339,94 @@ pub enum Document {
     },
     /// Messages (RFC 3842).
     Messages {
-        /// Whether there are any.
-        waiting: bool,
+        /// How many there are.
+        counts: MessageCounts,
+        /// What a phone dials to hear them.
+        account: Option<String>,
     },
+    /// Do not disturb and forwarding.
+    Features(Box<FeatureStates>),
+}
+
+/// What the keys of a phone show of its line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FeatureStates {
+    /// The line.
+    pub device: String,
+    /// Whether nobody may disturb.
+    pub do_not_disturb: bool,
+    /// Where calls go instead, in the order of [`ForwardKind::ALL`].
+    pub forwards: [ForwardState; 3],
+}
+
+/// One way of forwarding.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ForwardState {
+    /// Where calls go; `None`: it is off.
+    pub to: Option<String>,
+    /// Rings before nobody answers.
+    pub rings: u32,
+}
+
+/// When calls go elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardKind {
+    /// `forwardImmediate`.
+    Immediate,
+    /// `forwardBusy`.
+    Busy,
+    /// `forwardNoAns`.
+    NoAnswer,
+}
+
+impl ForwardKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Immediate, Self::Busy, Self::NoAnswer];
+}
+
+/// What a phone wants of its line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum FeatureWish {
+    /// Nobody, or again everybody, may disturb.
+    DoNotDisturb(bool),
+    /// Calls go elsewhere, or no longer.
+    Forward {
+        /// When.
+        kind: ForwardKind,
+        /// Whether they are to.
+        is_on: bool,
+        /// Where; perhaps empty.
+        to: String,
+        /// Rings before nobody answers, if it says so.
+        rings: Option<u32>,
+    },
+}
+
+/// The voice messages of a mailbox (RFC 3842), each number at most
+/// [`COUNT_MAX`](crate::package::message_summary::COUNT_MAX).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct MessageCounts {
+    /// Whether the lamp shines: there are messages that nobody heard. Their number may not be known.
+    pub is_waiting: bool,
+    /// New ones.
+    pub new: u16,
+    /// Old ones.
+    pub old: u16,
+    /// How many of the new ones are urgent.
+    pub urgent_new: u16,
+    /// How many of the old ones are urgent.
+    pub urgent_old: u16,
+}
+
+/// What a trunk told of a mailbox without being asked (RFC 3842), outside any dialog.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct MessagesTold {
+    /// The trunk.
+    pub trunk: Arc<str>,
+    /// What may name the mailbox, the surest first: the user parts of Request-URI, To and Message-Account.
+    pub mailboxes: Vec<String>,
+    /// How many messages there are.
+    pub counts: MessageCounts,
 }
 
 /// One dialog of a line.
@@ -412,7 +529,7 @@ pub enum CauseKind {
     Status,
     /// No response at all: Timer B or F, or the transport failed.
     Unreachable,
-    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4).
+    /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4), or a provisional response that wanted it (RFC 3262 §3).
     NoAck,
     /// The leg was ended by our own command.
     Local,
@@ -445,7 +562,7 @@ pub enum Event {
         sdp: Option<Box<SessionDescription>>,
         /// Whether `sdp` is an offer that waits for `AnswerOffer`.
         is_offer: bool,
-        /// The connected party: P-Asserted-Identity of a trusted peer, else To.
+        /// The connected party: P-Asserted-Identity of a trusted peer, else To; [`Party::anonymous`] where he asks for privacy.
         connected: Party,
     },
     /// Our 2xx was acknowledged.
@@ -455,7 +572,7 @@ pub enum Event {
         /// The answer in the ACK, where our 2xx carried the offer.
         answer: Option<Box<SessionDescription>>,
     },
-    /// The peer offered a change (re-INVITE or UPDATE): wants `AnswerOffer` or `RefuseOffer`.
+    /// The peer offered a change (re-INVITE or UPDATE; UPDATE and PRACK also before the 2xx): wants `AnswerOffer` or `RefuseOffer`.
     Offer {
         /// The leg.
         leg: LegId,
@@ -530,6 +647,8 @@ pub enum Event {
     },
     /// A subscription of a peer: wants [`Command::AnswerSubscribe`].
     Subscribe(UsageId, Box<Subscriber>),
+    /// A phone wants a feature of its line changed, in its subscription: wants [`Command::NotifySubscriber`], whatever comes of it.
+    FeatureWish(UsageId, Box<FeatureWish>),
     /// The last event of a peer's subscription: it expired, was ended, or cannot be notified.
     Unsubscribed(UsageId),
     /// A NOTIFY of a subscription of ours.
@@ -548,6 +667,8 @@ pub enum Event {
         /// 408 where nothing came.
         status: u16,
     },
+    /// The trunk that keeps the messages of lines told of a mailbox outside any subscription.
+    MessagesTold(Box<MessagesTold>),
     /// How a MESSAGE of ours ended.
     MessageDone {
         /// Which.
@@ -578,7 +699,7 @@ pub enum Event {
 }
 
 impl Event {
-    /// The leg or usage that the event is about; `None`: one of the registrar, or a refusal.
+    /// The leg or usage that the event is about; `None`: one of the registrar, of a mailbox, or a refusal.
     pub const fn subject(&self) -> Option<Subject> {
         match self {
             Self::Incoming(leg, _)
@@ -596,11 +717,12 @@ impl Event {
             | Self::Digit { leg, .. } => Some(Subject::Leg(*leg)),
             Self::Refer(usage, _)
             | Self::Subscribe(usage, _)
+            | Self::FeatureWish(usage, _)
             | Self::Unsubscribed(usage)
             | Self::Subscription { usage, .. }
             | Self::SubscriptionOver { usage, .. }
             | Self::MessageDone { usage, .. } => Some(Subject::Usage(*usage)),
-            Self::Registration { .. } | Self::Refused { .. } => None,
+            Self::MessagesTold(_) | Self::Registration { .. } | Self::Refused { .. } => None,
         }
     }
 
@@ -690,7 +812,8 @@ pub enum Command {
     Invite(LegId, Box<Invite>),
     /// Send a provisional response, 101 to 199.
     Progress(LegId, u16, Option<Box<SessionDescription>>),
-    /// Answer an incoming leg with 200: the answer to its offer, or our offer if it had none.
+    /// Answer an incoming leg with 200: the answer to its offer, or our offer if it had none. What a provisional response has described
+    /// is said no differently: where it was sent reliably it is the answer for good (RFC 3262 §5).
     Answer(LegId, Option<Box<SessionDescription>>),
     /// Refuse an incoming leg with a final status of 300 or more; further header lines may follow.
     Reject(LegId, u16, Vec<(&'static str, String)>),

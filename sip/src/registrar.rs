@@ -96,6 +96,8 @@ impl Registrar {
         out: &mut Outbox,
     ) -> Result<Vec<Arc<Binding>>, Registered> {
         let Registration { request, line, .. } = registration;
+        // Told to who only asks as well.
+        let path = self.path(request)?;
         let values: Vec<_> = request.contacts().collect();
         if values.is_empty() {
             return Ok(location.bindings(line, now));
@@ -111,7 +113,6 @@ impl Registrar {
             if contacts.iter().any(|contact| contact.expires_s > 0 && is_own(&contact.uri)) {
                 return Err(refused(403));
             }
-            let path = self.path(request)?;
             location.edit(now, line, out, |known| edits(now, registration, &contacts, &path, known))
         };
         result.map_err(|error| match error {
@@ -169,7 +170,7 @@ impl Registrar {
     /// What is kept is told to every phone of the line: no more than so many bytes, and nothing that no header may have (RFC 3261
     /// §25.1).
     fn may_keep(&self, text: &str) -> bool {
-        let is_foreign = |letter: char| letter.is_control() && !matches!(letter, '\t' | '\r' | '\n');
+        let is_foreign = |letter: char| letter.is_control() && letter != '\t';
         text.len() <= self.text_bytes_max && !text.contains(is_foreign)
     }
 }
@@ -309,13 +310,12 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 
 /// 200 with every binding of the line (RFC 3261 §10.3 step 8).
 fn ok(now: Instant, registration: Registration<'_>, bindings: &[Arc<Binding>]) -> Registered {
-    let Registration { request, flow, .. } = registration;
+    let Registration { request, .. } = registration;
     let mut headers: Vec<_> =
         bindings.iter().map(|binding| ("Contact", contact_value(now, binding))).collect();
     headers.extend(request.values(HeaderName::Path).map(|value| ("Path", value.to_owned())));
-    // RFC 5626 §6, §4.4.1. Not over UDP, where the phone would expect STUN; and only to a phone without a proxy between.
-    let is_outbound = flow.transport.is_reliable()
-        && request.vias().count() == 1
+    // RFC 5626 §6, §4.4: by UDP the phone asks by STUN, which is answered. Only to a phone without a proxy between.
+    let is_outbound = request.vias().count() == 1
         && request.has_option(HeaderName::Supported, "outbound")
         && request.contacts().any(|contact| instance_key(&contact).is_some());
     if is_outbound {
@@ -581,6 +581,8 @@ mod tests {
             "Contact: <sip:a@h>;x=\0",
             "Contact: <sip:a@h>;\u{7f}",
             "Path: <sip:p;\u{1}>\nContact: <sip:a@h>",
+            "Path: <sip:p;\0>",
+            "Contact: <sip:a@h>;x=\"\r1\"",
         ] {
             assert_eq!(office.register(lines).status, 400, "{lines:?}");
         }
@@ -610,14 +612,15 @@ mod tests {
     }
 
     #[test]
-    fn outbound_is_agreed_to_on_streams_only() {
+    fn outbound_is_agreed_to_where_no_proxy_is_between() {
         let outbound =
             "Supported: path, outbound\nContact: <sip:a@h>;reg-id=1;+sip.instance=\"<urn:uuid:a>\"";
         let mut office = Office::new();
         let agreed = |answer: &Registered| answer.headers.iter().any(|(name, _)| *name == "Flow-Timer");
-        assert!(!agreed(&office.register(outbound)));
-        office.flow.transport = Transport::Tcp;
-        assert!(agreed(&office.register(outbound)));
+        for transport in [Transport::Udp, Transport::Tcp] {
+            office.flow.transport = transport;
+            assert!(agreed(&office.register(outbound)), "{transport:?}");
+        }
         assert!(!agreed(&office.register("Supported: outbound\nContact: <sip:b@h>")));
         assert!(!agreed(
             &office.register(&format!("Via: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK2\n{outbound}"))

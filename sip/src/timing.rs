@@ -79,7 +79,9 @@ mod tests {
     fn reliable_transports_absorb_nothing() {
         let timing = Timing::RFC;
         for timer in [Timing::timer_d, Timing::timer_i, Timing::timer_j, Timing::timer_k] {
-            assert_eq!(timer(&timing, Transport::Tcp), Duration::ZERO);
+            for transport in [Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss] {
+                assert_eq!(timer(&timing, transport), Duration::ZERO);
+            }
         }
     }
 

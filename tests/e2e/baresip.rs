@@ -88,6 +88,28 @@ impl Baresip {
         Self::launch(directory, phone, (account, password, ""), answer, PLAYS, (module, &option))
     }
 
+    /// As [`Self::start`]; the phone speaks TLS, and SRTP by SDES alone.
+    pub(crate) fn start_by_tls(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        answer: Answer,
+    ) -> Self {
+        let modules = format!("module srtp.so\nsip_cafile {}\n", directory.join("ca.pem").display());
+        let account = (account, password, ";transport=tls");
+        Self::launch(directory, phone, account, answer, PLAYS, (&modules, ";mediaenc=srtp-mand"))
+    }
+
+    /// As [`Self::start_by_tls`], at 5061, with this certificate and its key in one file; it registers nowhere.
+    pub(crate) fn start_as_tls_peer(directory: &Path, phone: u8, account: &str, certificate: &Path) -> Self {
+        let (ca, own) = (directory.join("ca.pem"), certificate.display());
+        let modules = format!("module srtp.so\nsip_cafile {}\nsip_certificate {own}\n", ca.display());
+        let account = (account, "none", ";transport=tls");
+        let options = (modules.as_str(), ";mediaenc=srtp-mand;regint=0");
+        Self::launch(directory, phone, account, Answer::Auto, PLAYS, options)
+    }
+
     /// As [`Self::start`]; the phone checks connectivity (ICE) and shares a port with RTCP.
     pub(crate) fn start_with_ice(
         directory: &Path,
@@ -99,6 +121,22 @@ impl Baresip {
         let modules = "module stun.so\nmodule turn.so\nmodule ice.so\nrtcp_mux yes\n";
         let options = (modules, ";medianat=ice");
         Self::launch(directory, phone, (account, password, ""), answer, PLAYS, options)
+    }
+
+    /// As [`Self::start`]; the phone subscribes to its messages (RFC 3842) once it is registered. It registers when it has started
+    /// and not while it does: version 1.0.0 subscribes without end when the answer comes within its first millisecond.
+    pub(crate) fn start_with_messages(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        answer: Answer,
+    ) -> Self {
+        let options = ("module_app mwi.so\n", ";regint=0");
+        let mut started = Self::launch(directory, phone, (account, password, ""), answer, PLAYS, options);
+        let registers = format!("<sip:{account}@{}>;auth_pass={password};regint=600", daemon_address(phone));
+        started.command("uanew", &registers);
+        started
     }
 
     /// As [`Self::start`]; the phone plays this file of 8,000 Hz and one channel instead of a tone.
@@ -135,9 +173,10 @@ impl Baresip {
         let config = config.replace("{source}", &source);
         let config = config + modules;
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
+        let renewal = if options.contains(";regint=") { "" } else { ";regint=600" };
         // A registration outlives the test: three phones that renew theirs every minute leave no moment without a transaction.
         let line = format!(
-            "<sip:{account}@{}{parameters}>;auth_pass={password};regint=600;answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
+            "<sip:{account}@{}{parameters}>;auth_pass={password}{renewal};answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
             daemon_address(phone)
         );
         for (file, text) in [("config", config.as_str()), ("accounts", &line), ("contacts", "")] {

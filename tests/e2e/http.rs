@@ -36,6 +36,11 @@ pub(crate) fn post(path: &str, token: &str, body: &Value) -> Response {
     request("POST", path, Some(token), &body.to_string())
 }
 
+/// PUT of a JSON body.
+pub(crate) fn put(path: &str, token: &str, body: &Value) -> Response {
+    request("PUT", path, Some(token), &body.to_string())
+}
+
 fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Response {
     let mut stream = TcpStream::connect(API).expect("the API listens");
     stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout can be set");

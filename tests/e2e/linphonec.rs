@@ -21,10 +21,35 @@ impl Linphonec {
     /// Starts phone number `phone`, which registers this account at the daemon's side of its link, about which it says
     /// nothing, and answers calls by itself.
     pub(crate) fn start(directory: &Path, phone: u8, account: &str, password: &str) -> Self {
+        Self::launch(directory, phone, account, password, CONFIG, "")
+    }
+
+    /// The same by TLS, with SRTP alone. It believes the authority of `ca.pem`, and nobody without the daemon's address in his
+    /// certificate.
+    pub(crate) fn start_by_tls(directory: &Path, phone: u8, account: &str, password: &str) -> Self {
+        let ca = directory.join("ca.pem").display().to_string();
+        let config = CONFIG
+            .replace("sip_port=5060\n", "sip_port=-1\n")
+            .replace(
+                "sip_tls_port=-1\n",
+                &format!("sip_tls_port=5061\nroot_ca={ca}\nverify_server_certs=1\nverify_server_cn=1\n"),
+            )
+            .replace("media_encryption=none\n", "media_encryption=srtp\nmedia_encryption_mandatory=1\n");
+        Self::launch(directory, phone, account, password, &config, ";transport=tls")
+    }
+
+    fn launch(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        config: &str,
+        parameters: &str,
+    ) -> Self {
         let directory = directory.join(format!("linphonec-{account}"));
         // It stores its database here, and complains all the way when it cannot.
         fs::create_dir_all(directory.join(".local/share/linphone")).expect("a directory of ours");
-        fs::write(directory.join("linphonerc"), CONFIG).expect("a directory of ours");
+        fs::write(directory.join("linphonerc"), config).expect("a directory of ours");
         let (tone, recording) = (directory.join("tone.wav"), directory.join("heard.wav"));
         Audio::write_tone(&tone, TONE_HZ, 60);
         let mut command = Command::new("linphonec");
@@ -34,7 +59,8 @@ impl Linphonec {
         process.type_line(&format!("play {}", tone.display()));
         process.type_line(&format!("record {}", recording.display()));
         let registrar = daemon_address(phone);
-        process.type_line(&format!("register sip:{account}@{registrar} sip:{registrar} {password}"));
+        process
+            .type_line(&format!("register sip:{account}@{registrar} sip:{registrar}{parameters} {password}"));
         Self { process, recording }
     }
 

@@ -12,7 +12,7 @@ use trunkline_tests::{Lab, Plan};
 /// The phone with the lamp is another one of line 1004.
 const LAMP: &str = "10.0.66.7:5060";
 
-fn read(text: &str) -> Message {
+pub(crate) fn read(text: &str) -> Message {
     Message::scan(text.to_owned().into(), Framing::Datagram, &Limits::DEFAULT).expect("the engine writes SIP")
 }
 
@@ -26,7 +26,7 @@ fn subscribe(cseq: u32, to_tag: &str, expires: u32, authorization: &str) -> Stri
 }
 
 /// The header that answers a challenge for line 1004.
-fn answer(challenge: &Message, method: &str, uri: &str) -> String {
+pub(crate) fn answer(challenge: &Message, method: &str, uri: &str) -> String {
     let password = trunkline_tests::password_of("1004");
     let credentials = Credentials { username: "1004".into(), password: password.into(), realm: None };
     let (_, value) = ClientAuth::new(Arc::new(credentials))
@@ -164,6 +164,48 @@ fn a_lamp_goes_on_through_reloads() {
     lab.run_ms(50);
     told(&mut lab);
     lab.nothing_left();
+}
+
+/// What the lamp is told within this time, each NOTIFY answered at once.
+fn listens(lab: &mut Lab, time_ms: u64) -> Vec<(DialogInfo, String)> {
+    let turns = 0..time_ms / 50;
+    let told = turns.flat_map(|_| {
+        lab.run_ms(50);
+        told(lab)
+    });
+    told.collect()
+}
+
+/// Killed in the middle of a call: the lamp is right again by itself, its numbers only rise, and its refresh is served.
+#[test]
+fn a_lamp_goes_on_after_the_engine_was_killed() {
+    for workers in [1, 4] {
+        let (mut lab, tag) = watched(workers);
+        lab.run_ms(1_000);
+        lab.call("alice", "1002");
+        listens(&mut lab, 1_000);
+        lab.answer("bob");
+        let seen = listens(&mut lab, 2_000);
+        let (info, _) = seen.last().expect("it is told that he talks");
+        let before = info.version;
+        lab.restart();
+        let seen = listens(&mut lab, 1_500);
+        let (info, text) = seen.last().expect("it is told how it is");
+        assert_eq!(info.dialogs[0].phase, DialogPhase::Confirmed, "{text}");
+        assert!(info.version > before && info.is_full, "{text}");
+        let before = info.version;
+        lab.hang_up("alice");
+        let seen = listens(&mut lab, 1_500);
+        let (info, text) = seen.last().expect("it is told that he is idle");
+        assert!(info.is_idle() && info.version > before, "{text}");
+        for (cseq, expires, state) in [(3, 600, "active;expires=600"), (4, 0, "terminated;reason=timeout")] {
+            lab.sends("lamp", &subscribe(cseq, &tag, expires, ""));
+            let seen = listens(&mut lab, 1_500);
+            let (_, text) = seen.last().expect("a refresh is served");
+            assert!(text.contains(&format!("Subscription-State: {state}")), "{text}");
+        }
+        lab.nothing_left();
+    }
 }
 
 /// The value of an attribute of the first dialog.

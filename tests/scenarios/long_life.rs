@@ -159,6 +159,8 @@ fn round(lab: &mut Lab, rng: &mut StdRng) {
     lab.run(rest);
     end(lab);
     lab.forget();
+    // A phone knows whom it has heard since it last began to listen: with time that is a crowd.
+    EVERYBODY.iter().for_each(|name| lab.phone(name).listen());
 }
 
 fn begin(lab: &mut Lab, rng: &mut StdRng) {

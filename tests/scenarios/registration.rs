@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline::demo::{Phone, PhoneOutbox, Status};
-use trunkline_tests::Lab;
+use trunkline_tests::{Lab, Plan};
 
 #[test]
 fn a_phone_registers_with_its_password() {
@@ -46,6 +46,19 @@ fn a_phone_refreshes_before_its_registration_ends() {
     assert_eq!(lab.status("alice"), Status::Ringing);
     lab.hang_up("bob");
     lab.nothing_left();
+}
+
+#[test]
+fn a_phone_behind_a_translator_is_reached_after_a_long_silence() {
+    for (plan, is_reached) in [(Plan::seeded(9), true), (Plan::seeded(9).without_keep_alive(), false)] {
+        let mut lab = plan.workers(2).translated("alice").build().with_registered(&["alice", "bob"]);
+        lab.run(Duration::from_secs(600));
+        lab.call("bob", "1001");
+        lab.run_ms(500);
+        assert_eq!(lab.status("alice") == Status::Ringing, is_reached);
+        lab.hang_up("bob");
+        lab.nothing_left();
+    }
 }
 
 #[test]

@@ -14,14 +14,16 @@ use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::location::Location;
-use trunkline_sip::outbox::{Command, Event, Outbox, Unresolved};
+use trunkline_sip::outbox::{Command, Event, Outbox, SubscriptionChange, Unresolved};
 use trunkline_sip::stream::{Frame, Framer, PONG};
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 
 use crate::Lab;
-use crate::lab::{Seat, password_of};
-use crate::plan::{DOMAIN, ENGINE, ENGINE_V6, LINES, PHONES, Plan, TRUNKS, address_of, engine_for};
+use crate::lab::{Seat, TRANSLATOR_FORGETS, password_of};
+use crate::plan::{
+    DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, LINES, PHONES, Plan, TRUNKS, address_of, engine_for,
+};
 
 /// More steps than this without time passing are a loop.
 const STEPS_AT_ONCE_MAX: u32 = 100_000;
@@ -95,10 +97,11 @@ pub(crate) enum Socket {
     Stranger(&'static str, VecDeque<Bytes>),
 }
 
-/// A TCP connection between a phone and the engine.
+/// A connection between a phone and the engine.
 #[derive(Debug)]
 pub(crate) struct Connection {
     seat: usize,
+    transport: Transport,
     remote: SocketAddr,
     framer: Framer,
     is_open: bool,
@@ -124,6 +127,7 @@ pub(crate) fn agent(
     };
     let mut directory = Directory {
         trunks: TRUNKS.iter().enumerate().map(trunk).collect(),
+        voicemail: plan.setup.voicemail.trunk.clone(),
         realm: DOMAIN.into(),
         limits: plan.limits,
         ..Directory::default()
@@ -139,7 +143,13 @@ pub(crate) fn agent(
         worker,
         workers: plan.workers,
         domains: vec![DOMAIN.to_owned()],
-        listeners: vec![(Transport::Udp, ENGINE), (Transport::Tcp, ENGINE), (Transport::Udp, ENGINE_V6)],
+        listeners: vec![
+            (Transport::Udp, ENGINE),
+            (Transport::Tcp, ENGINE),
+            (Transport::Tls, ENGINE_TLS),
+            (Transport::Wss, ENGINE_WSS),
+            (Transport::Udp, ENGINE_V6),
+        ],
         keeps_dialogs: true,
         ..AgentConfig::default()
     };
@@ -317,12 +327,19 @@ impl Lab {
         let workers = self.workers();
         let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
         let flow = Flow {
-            transport: Transport::Tcp,
-            local: ENGINE,
+            transport: known.transport,
+            local: match known.transport {
+                Transport::Udp | Transport::Tcp | Transport::Ws => ENGINE,
+                Transport::Tls => ENGINE_TLS,
+                Transport::Wss => ENGINE_WSS,
+            },
             remote: known.remote,
             connection: ConnectionId(connection),
         };
-        let frames: Vec<_> = known.framer.push(bytes).collect();
+        let frames: Vec<_> = match known.transport.is_websocket() {
+            true => vec![Ok(Frame::Message(bytes.clone()))],
+            false => known.framer.push(bytes).collect(),
+        };
         for frame in frames {
             match frame {
                 Ok(Frame::Message(bytes)) => {
@@ -344,7 +361,7 @@ impl Lab {
         for (to, bytes) in out.sip {
             match transport {
                 Transport::Udp => self.send_sip(from, to, bytes),
-                Transport::Tcp => {
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                     let connection = self.connection_of(index);
                     self.write(connection, true, &bytes);
                 }
@@ -399,15 +416,16 @@ impl Lab {
         self.connection_serial += 1;
         let connection = self.connection_serial;
         let address = self.seats[seat].address;
+        let transport = self.seats[seat].phone.config().transport;
         let port = 40_000 + u16::try_from(connection).expect("a lab has few connections");
         let remote = SocketAddr::new(address.ip(), port);
-        self.connections
-            .insert(connection, Connection { seat, remote, framer: Framer::new(), is_open: true });
+        let opened = Connection { seat, transport, remote, framer: Framer::new(), is_open: true };
+        self.connections.insert(connection, opened);
         self.seats[seat].connection = Some(connection);
         connection
     }
 
-    /// Writes a message into a connection, in pieces of random size.
+    /// Writes a message into a connection, in pieces of random size; of a WebSocket as one frame.
     fn write(&mut self, connection: u64, to_engine: bool, bytes: &Bytes) {
         let phone = self.seats[self.connections[&connection].seat].address;
         let (from, to) = if to_engine { (phone, ENGINE) } else { (ENGINE, phone) };
@@ -415,14 +433,34 @@ impl Lab {
         let channel = STREAM + connection * 2 + u64::from(to_engine);
         let mut rest = bytes.clone();
         while !rest.is_empty() {
-            let piece = rest.split_to(1 + self.network.below(rest.len()));
+            let len = match self.connections[&connection].transport.is_websocket() {
+                true => rest.len(),
+                false => 1 + self.network.below(rest.len()),
+            };
+            let piece = rest.split_to(len);
             self.network.stream(self.now, channel, Parcel::Stream { connection, to_engine, bytes: piece });
         }
     }
 
     pub(crate) fn send_sip(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
         self.record(from, to, &bytes);
-        self.network.datagram(self.now, Parcel::Sip { from, to, bytes });
+        if self.is_let_through(from, to) {
+            self.network.datagram(self.now, Parcel::Sip { from, to, bytes });
+        }
+    }
+
+    /// Whether translators between let it pass: out always, in while they remember.
+    fn is_let_through(&mut self, from: SocketAddr, to: SocketAddr) -> bool {
+        let now = self.now;
+        if let Some(last) = self.translated.get_mut(&from) {
+            *last = now;
+        }
+        let Some(last) = self.translated.get_mut(&to) else { return true };
+        let remembers = now < *last + TRANSLATOR_FORGETS;
+        if remembers {
+            *last = now;
+        }
+        remembers
     }
 
     pub(crate) fn send_rtp(&mut self, from: SocketAddr, to: SocketAddr, bytes: Bytes) {
@@ -450,6 +488,12 @@ impl Lab {
                 DialogChange::Remove(leg) => drop(self.dialogs.remove(&leg)),
             }
         }
+        for change in out.subscriptions {
+            match change {
+                SubscriptionChange::Put(id, kept) => drop(self.subscriptions.insert(id, *kept)),
+                SubscriptionChange::Remove(id) => drop(self.subscriptions.remove(&id)),
+            }
+        }
         for connection in out.close {
             self.close(connection.0);
         }
@@ -462,13 +506,18 @@ impl Lab {
     fn transmit(&mut self, flow: Flow, bytes: Bytes) {
         match flow.transport {
             Transport::Udp => self.send_sip(engine_for(flow.remote.ip()), flow.remote, bytes),
-            Transport::Tcp => {
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
                 let is_it = |known: &(&u64, &Connection)| {
-                    known.1.is_open && (*known.0 == flow.connection.0 || known.1.remote == flow.remote)
+                    let Connection { transport, remote, is_open, .. } = *known.1;
+                    let is_there = (transport, remote) == (flow.transport, flow.remote);
+                    is_open && (*known.0 == flow.connection.0 || is_there)
                 };
                 let known = self.connections.iter().find(is_it).map(|(connection, _)| *connection);
                 let reachable = match self.sockets.get(&flow.remote) {
-                    Some(Socket::Sip(index)) if known.is_none() => Some(*index),
+                    // A phone has no certificate that would prove a name.
+                    Some(Socket::Sip(index)) if known.is_none() && flow.transport == Transport::Tcp => {
+                        Some(*index)
+                    }
                     Some(Socket::Sip(_) | Socket::Rtp(_) | Socket::Stranger(..)) | None => None,
                 };
                 let opened = reachable.map(|index| self.connection_of(index));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -13,8 +13,9 @@ use trunkline_sip::Agent;
 use trunkline_sip::admission::Admission;
 use trunkline_sip::auth::Challenger;
 use trunkline_sip::dialog::KeptDialog;
-use trunkline_sip::ids::LegId;
+use trunkline_sip::ids::{LegId, UsageId};
 use trunkline_sip::location::{Binding, Location, LocationLimits};
+use trunkline_sip::outbox::{Event, KeptSubscription};
 use trunkline_sip::transport::Transport;
 
 use crate::Lab;
@@ -34,6 +35,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(plan: &Plan, rng: &mut StdRng, now: Instant) -> Self {
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
+        location.set_keep_alive(plan.keep_alive);
         let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
         let admission = Arc::new(Admission::new(now));
         let agents = (0..plan.workers)
@@ -64,22 +66,28 @@ impl Engine {
 pub struct Stored {
     kept: Vec<Kept>,
     dialogs: BTreeMap<LegId, KeptDialog>,
+    subscriptions: BTreeMap<UsageId, KeptSubscription>,
 }
 
 impl Lab {
     /// What the store holds, registrations apart.
     pub fn stored(&self) -> Stored {
-        Stored { kept: self.kept.clone(), dialogs: self.dialogs.clone() }
+        Stored {
+            kept: self.kept.clone(),
+            dialogs: self.dialogs.clone(),
+            subscriptions: self.subscriptions.clone(),
+        }
     }
 
     /// The same as [`Self::restart`], where nothing was stored of what happened since then.
     pub fn restart_from(&mut self, stored: Stored) {
-        (self.kept, self.dialogs) = (stored.kept, stored.dialogs);
+        let Stored { kept, dialogs, subscriptions } = stored;
+        (self.kept, self.dialogs, self.subscriptions) = (kept, dialogs, subscriptions);
         self.restart();
     }
 
-    /// The engine is killed and started again. Subscriptions, calls that are not answered and what was on its way inside of
-    /// it are gone; registrations by UDP, calls that are up and what else was kept are there. Nobody is told; applications
+    /// The engine is killed and started again. Calls that are not answered and what was on its way inside of it are gone;
+    /// registrations and subscriptions by UDP, calls that are up and what else was kept are there. Nobody is told; applications
     /// begin anew.
     pub fn restart(&mut self) {
         let open: Vec<u64> = self.connections.keys().copied().collect();
@@ -123,18 +131,28 @@ impl Lab {
             | Kept::CompletionOver(_)
             | Kept::CallOver(_)
             | Kept::Numbers(_)
-            | Kept::Ports(_) => None,
+            | Kept::Ports(_)
+            | Kept::Messages { .. } => None,
         });
         let calls: Vec<KeptCall> = calls.collect();
         self.switched(|switch, out| {
             switch.recover(now, calls, &legs, out);
         });
+        for (id, kept) in std::mem::take(&mut self.subscriptions) {
+            let agent = self.agents.get_mut(usize::from(id.worker()));
+            let restored = agent.and_then(|agent| agent.restore_subscription(now, id, &kept, Duration::ZERO));
+            if let Some(subscriber) = restored {
+                self.subscriptions.insert(id, kept);
+                self.switched(|switch, out| switch.sip(now, Event::Subscribe(id, subscriber), out));
+            }
+        }
     }
 
     /// Does what the store does.
     pub(crate) fn keep(&mut self, change: Kept) {
         let is_same = |kept: &Kept| match (kept, &change) {
             (Kept::Forwarding { line, .. }, Kept::Forwarding { line: changed, .. }) => line == changed,
+            (Kept::Messages { line, .. }, Kept::Messages { line: changed, .. }) => line == changed,
             (Kept::Completion(kept), Kept::Completion(changed)) => kept.id == changed.id,
             (Kept::Completion(kept), Kept::CompletionOver(over)) => kept.id == *over,
             (Kept::Call(kept), Kept::Call(changed)) => kept.id == changed.id,
@@ -147,7 +165,8 @@ impl Lab {
                 | Kept::Call(_)
                 | Kept::CallOver(_)
                 | Kept::Numbers(_)
-                | Kept::Ports(_),
+                | Kept::Ports(_)
+                | Kept::Messages { .. },
                 _,
             ) => false,
         };
@@ -157,7 +176,8 @@ impl Lab {
             | Kept::Completion(_)
             | Kept::Call(_)
             | Kept::Numbers(_)
-            | Kept::Ports(_) => self.kept.push(change),
+            | Kept::Ports(_)
+            | Kept::Messages { .. } => self.kept.push(change),
             Kept::CompletionOver(_) | Kept::CallOver(_) => {}
         }
     }

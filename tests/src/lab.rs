@@ -19,7 +19,9 @@ use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{QUARANTINE, RelayWorker};
 use trunkline_sip::admission::{Limit, STANDING};
 use trunkline_sip::dialog::KeptDialog;
+use trunkline_sip::ids::UsageId;
 use trunkline_sip::location::Location;
+use trunkline_sip::outbox::KeptSubscription;
 use trunkline_sip::transport::Transport;
 use trunkline_sip::{Agent, LegId};
 
@@ -40,6 +42,9 @@ pub const T1_64: Duration = Duration::from_secs(32);
 /// The private address of a phone behind a translator.
 const PRIVATE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 1, 10));
 
+/// When a translator forgets a phone that nobody talks to (RFC 4787 §4.3 finds 30 s).
+pub const TRANSLATOR_FORGETS: Duration = Duration::from_secs(30);
+
 /// The whole engine, its phones and its applications, in virtual time.
 #[derive(Debug)]
 pub struct Lab {
@@ -48,6 +53,7 @@ pub struct Lab {
     /// What its store would hold.
     pub(crate) kept: Vec<Kept>,
     pub(crate) dialogs: BTreeMap<LegId, KeptDialog>,
+    pub(crate) subscriptions: BTreeMap<UsageId, KeptSubscription>,
     pub(crate) now: Instant,
     pub(crate) agents: Vec<Agent>,
     pub(crate) location: Arc<Location>,
@@ -60,6 +66,8 @@ pub struct Lab {
     pub(crate) ladder: Ladder,
     pub(crate) hasher: DefaultHasher,
     pub(crate) connections: BTreeMap<u64, crate::drive::Connection>,
+    /// Phones behind translators, and when something passed last.
+    pub(crate) translated: BTreeMap<SocketAddr, Instant>,
     pub(crate) connection_serial: u64,
     pub(crate) requests: u32,
     pub(crate) tally: Tally,
@@ -123,11 +131,16 @@ impl Lab {
         let trunks = TRUNKS.iter().map(|name| (*name, *name, false));
         let mut seats = Vec::new();
         let mut sockets = BTreeMap::new();
+        let mut translated = BTreeMap::new();
         for (index, (name, user, is_phone)) in phones.chain(trunks).enumerate() {
             let address = if plan.six.contains(name) { address_six_of(index) } else { address_of(index) };
             let media = SocketAddr::new(address.ip(), 4_000);
-            let transport = if plan.tcp.contains(name) { Transport::Tcp } else { Transport::Udp };
-            let known = if plan.translated.contains(name) { PRIVATE } else { address.ip() };
+            let transport = plan.streams.get(name).copied().unwrap_or(Transport::Udp);
+            let is_translated = plan.translated.contains(name);
+            if is_translated {
+                translated.insert(address, now);
+            }
+            let known = if is_translated { PRIVATE } else { address.ip() };
             let config = PhoneConfig {
                 user: user.to_owned(),
                 password: is_phone.then(|| password_of(user)),
@@ -149,6 +162,7 @@ impl Lab {
             restarts: 0,
             kept: Vec::new(),
             dialogs: BTreeMap::new(),
+            subscriptions: BTreeMap::new(),
             now,
             agents,
             location,
@@ -161,6 +175,7 @@ impl Lab {
             ladder,
             hasher: DefaultHasher::new(),
             connections: BTreeMap::new(),
+            translated,
             connection_serial: 0,
             requests: 0,
             tally: Tally::default(),
@@ -686,7 +701,8 @@ impl Lab {
         );
         assert_eq!(self.switch.deadline().map(|at| at - self.now), None, "the switch has a timer left");
         let calls = self.kept.iter().filter(|kept| matches!(kept, Kept::Call(_))).count();
-        assert_eq!((calls, self.dialogs.len()), (0, 0), "the store holds calls, dialogs");
+        let left = (calls, self.dialogs.len(), self.subscriptions.len());
+        assert_eq!(left, (0, 0, 0), "the store holds calls, dialogs, subscriptions");
         assert_eq!((self.relay.legs_open(), self.relay.io().bound()), (0, 0), "the relay holds legs, ports");
         assert_eq!(
             (self.relay.flows_in_kernel(), self.relay.io().flows()),

@@ -1,17 +1,13 @@
 //! What a lab is built from: five phones, two trunks, two applications, and what a scenario changes about them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use regex::Regex;
-use trunkline::switch::feature_code::FeatureCodes;
-use trunkline::switch::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
-    RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup, WatchSetup,
-};
-use trunkline::switch::{CallPrivilege, LineKind, Setup, SrtpPolicy};
+use trunkline::switch::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
+use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::transport::Transport;
 
@@ -21,6 +17,10 @@ use crate::Lab;
 pub const DOMAIN: &str = "pbx.example";
 /// The engine's address.
 pub const ENGINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 5060);
+/// The same where it speaks TLS.
+pub const ENGINE_TLS: SocketAddr = SocketAddr::new(ENGINE.ip(), 5061);
+/// The same where browsers come.
+pub const ENGINE_WSS: SocketAddr = SocketAddr::new(ENGINE.ip(), 443);
 /// The engine's address of IPv6.
 pub const ENGINE_V6: SocketAddr =
     SocketAddr::new(IpAddr::V6(Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)), 5060);
@@ -43,10 +43,13 @@ pub struct Plan {
     pub seed: u64,
     /// SIP workers.
     pub workers: u16,
-    /// Phones that speak TCP.
-    pub tcp: BTreeSet<&'static str>,
-    /// Phones behind an address translator: they know their private address only.
+    /// Phones that speak by a stream, and by which.
+    pub streams: BTreeMap<&'static str, Transport>,
+    /// Phones behind an address translator: they know their private address only, and it forgets them when it hears nothing of
+    /// their signalling for as long as [`TRANSLATOR_FORGETS`](crate::lab::TRANSLATOR_FORGETS).
     pub translated: BTreeSet<&'static str>,
+    /// How often they are sent something.
+    pub keep_alive: Duration,
     /// Phones that speak IPv6.
     pub six: BTreeSet<&'static str>,
     /// Whether a phone hears one stream, whoever speaks.
@@ -65,8 +68,9 @@ impl Plan {
         Self {
             seed,
             workers: 1,
-            tcp: BTreeSet::new(),
+            streams: BTreeMap::new(),
             translated: BTreeSet::new(),
+            keep_alive: Duration::from_secs(25),
             six: BTreeSet::new(),
             continuity: true,
             kernel: true,
@@ -84,13 +88,31 @@ impl Plan {
 
     /// This phone speaks TCP.
     pub fn tcp(mut self, phone: &'static str) -> Self {
-        self.tcp.insert(phone);
+        self.streams.insert(phone, Transport::Tcp);
+        self
+    }
+
+    /// This phone speaks TLS: what is sealed is none of the cores' business, but nobody can dial it.
+    pub fn tls(mut self, phone: &'static str) -> Self {
+        self.streams.insert(phone, Transport::Tls);
+        self
+    }
+
+    /// This phone is a browser.
+    pub fn wss(mut self, phone: &'static str) -> Self {
+        self.streams.insert(phone, Transport::Wss);
         self
     }
 
     /// This phone is behind an address translator.
     pub fn translated(mut self, phone: &'static str) -> Self {
         self.translated.insert(phone);
+        self
+    }
+
+    /// Nothing is sent to phones behind translators but messages.
+    pub const fn without_keep_alive(mut self) -> Self {
+        self.keep_alive = Duration::ZERO;
         self
     }
 
@@ -149,28 +171,14 @@ pub fn address_of(index: usize) -> SocketAddr {
 }
 
 fn setup() -> Setup {
-    let line = |address: &str, kind| LineSetup {
-        address: address.into(),
-        name: format!("Line {address}"),
-        kind,
-        groups: Vec::new(),
-        calls_max: None,
-        picks_up: Vec::new(),
-        srtp: SrtpPolicy::default(),
-    };
+    let line =
+        |address: &str, kind| LineSetup { name: format!("Line {address}"), ..LineSetup::new(address, kind) };
     let mut lines: Vec<LineSetup> = LINES.iter().map(|number| line(number, LineKind::Phone)).collect();
     lines.push(line(LOCAL_LINE, LineKind::Local));
     let trunk = |place: usize, name: &&str| {
         let address = address_of(PHONES.len() + place);
-        TrunkSetup {
-            name: (*name).into(),
-            peers: vec![(Transport::Udp, address)],
-            domain: address.to_string(),
-            credentials: None,
-            calls_max: 4,
-            redirects: RedirectSetup::default(),
-            srtp: SrtpPolicy::default(),
-        }
+        let peers = vec![(Transport::Udp, address)];
+        TrunkSetup { calls_max: 4, ..TrunkSetup::to(name, &address.to_string(), peers) }
     };
     let route = |from, pattern: &str, to, number: Option<&str>| RouteSetup {
         from,
@@ -196,23 +204,14 @@ fn setup() -> Setup {
         media: MediaSetup {
             address: ENGINE.ip(),
             ports: 20_000..=20_399,
-            workers: 1,
             silent_after: Some(Duration::from_secs(30)),
             music: Some(music()),
-            tones: "us".to_owned(),
+            ..MediaSetup::default()
         },
-        conference: ConferenceSetup::default(),
-        translation: Arc::default(),
-        park: ParkSetup::default(),
-        features: FeatureCodes::default(),
         domain: DOMAIN.to_owned(),
-        sip_workers: 1,
         ring_max: Duration::from_secs(60),
         calls_max: 100,
-        watches: WatchSetup::default(),
-        orphans_after: Duration::from_secs(30),
-        forward: ForwardSetup::default(),
-        completion: CompletionSetup::default(),
+        ..Setup::default()
     }
 }
 

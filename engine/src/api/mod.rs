@@ -9,6 +9,7 @@ mod arguments;
 mod event;
 mod events;
 mod health;
+mod messages;
 mod openapi;
 mod operate;
 mod problem;
@@ -93,6 +94,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(read::parked))
         .routes(routes!(events::events))
         .routes(routes!(reload::reload))
+        .routes(routes!(messages::set))
         .split_for_parts();
     let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
     let serve_document = move || {

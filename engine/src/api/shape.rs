@@ -8,6 +8,7 @@ use trunkline_sip::location::Binding;
 use utoipa::ToSchema;
 
 use super::arguments::hex;
+use super::messages::Messages;
 use super::timestamp::Anchor;
 use crate::switch::{
     self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, TrunkView,
@@ -37,6 +38,8 @@ pub(super) struct Line {
     do_not_disturb: bool,
     /// Call completions that are outstanding: `uncomplete-call` cancels them.
     completions: Vec<u32>,
+    /// Its voice messages: what `PUT /v1/lines/{line}/messages` or the voicemail trunk said last.
+    messages: Messages,
     /// Operations on the line that would be accepted now.
     #[schema(example = json!(["forward", "get-new-calls", "make-call", "translate-address"]))]
     features: Vec<&'static str>,
@@ -75,6 +78,7 @@ impl From<LineView> for Line {
             forwarding: line.forwarding.into_iter().map(ForwardEntry::from).collect(),
             rings: line.rings,
             completions: line.completions.iter().map(|completion| completion.0).collect(),
+            messages: line.messages.into(),
             address: line.address.to_string(),
             name: line.name,
             kind: line.kind.name(),
@@ -277,11 +281,14 @@ pub(super) struct Party {
     number: String,
     /// The name; empty where it is not known.
     name: String,
+    /// LINECALLPARTYID_BLOCKED: the party does not want to be known. Number and name, where there are any, are for the
+    /// application alone: do not show them to whoever talks with the party.
+    blocked: bool,
 }
 
 impl From<PartyView> for Party {
     fn from(party: PartyView) -> Self {
-        Self { number: party.number, name: party.name }
+        Self { number: party.number, name: party.name, blocked: party.is_blocked }
     }
 }
 
@@ -364,7 +371,7 @@ impl Registration {
         Self {
             line: line.to_owned(),
             contact: binding.contact.to_string(),
-            transport: binding.flow.transport.param_name(),
+            transport: binding.flow.transport.name(),
             remote: binding.flow.remote.to_string(),
             user_agent: binding.user_agent.to_string(),
             q: f64::from(binding.q_milli) / 1000.0,
@@ -385,7 +392,7 @@ mod tests {
     use crate::driver::clock;
     use crate::switch::{
         CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, CompletionId, ConnectedMode,
-        DisconnectMode, ForwardMode, Grade, LineKind, MediaMode,
+        DisconnectMode, ForwardMode, Grade, LineKind, MediaMode, MessageCounts,
     };
 
     fn view() -> CallView {
@@ -398,10 +405,10 @@ mod tests {
             features: vec![CallOperation::DeallocateCall, CallOperation::Drop],
             origin: CallOrigin::Internal,
             reason: CallReason::FwdNoAnswer,
-            caller: PartyView { number: "1002".into(), name: "Workshop".into() },
-            called: PartyView { number: "1001".into(), name: String::new() },
+            caller: PartyView { number: "1002".into(), name: "Workshop".into(), is_blocked: true },
+            called: PartyView::new("1001".into(), String::new()),
             connected: PartyView::default(),
-            redirecting: PartyView { number: "1005".into(), name: String::new() },
+            redirecting: PartyView::new("1005".into(), String::new()),
             redirection: PartyView::default(),
             completion: Some(CompletionId(3)),
             related: vec![CallId(43)],
@@ -457,6 +464,7 @@ mod tests {
 
     #[test]
     fn a_call_reads_as_documented() {
+        let party = |number: &str| json!({"number": number, "name": "", "blocked": false});
         let mut call = serde_json::to_value(Call::new(view(), &Anchor::new())).unwrap();
         let since = call.as_object_mut().unwrap().remove("since").unwrap();
         assert!(since.as_str().unwrap().ends_with('Z'));
@@ -465,9 +473,9 @@ mod tests {
             json!({
                 "id": "c42", "line": "1001", "address": "1001", "state": "connected", "state_mode": "activeheld",
                 "privilege": "owner", "features": ["deallocate-call", "drop"], "origin": "internal",
-                "reason": "fwdnoanswer", "caller": {"number": "1002", "name": "Workshop"},
-                "called": {"number": "1001", "name": ""}, "connected": {"number": "", "name": ""},
-                "redirecting": {"number": "1005", "name": ""}, "redirection": {"number": "", "name": ""},
+                "reason": "fwdnoanswer", "caller": {"number": "1002", "name": "Workshop", "blocked": true},
+                "called": party("1001"), "connected": party(""), "redirecting": party("1005"),
+                "redirection": party(""),
                 "completion": 3,
                 "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869",
                 "media": null,
@@ -499,6 +507,7 @@ mod tests {
             }],
             rings: 4,
             completions: vec![CompletionId(3)],
+            messages: MessageCounts { is_waiting: true, new: 2, old: 8, urgent_new: 0, urgent_old: 1 },
             features: vec!["make-call"],
         };
         assert_eq!(
@@ -506,6 +515,7 @@ mod tests {
             json!({"address": "1001", "name": "Reception", "kind": "phone", "registered": true, "contacts": 2,
                    "calls": ["c1"], "features": ["make-call"], "rings": 4, "do_not_disturb": true,
                    "completions": [3],
+                   "messages": {"waiting": true, "new": 2, "old": 8, "urgent_new": 0, "urgent_old": 1},
                    "forwarding": [{"mode": "uncond", "caller": null, "destination": null}]})
         );
         let trunk =
@@ -521,7 +531,7 @@ mod tests {
         let parked = ParkedView {
             slot: "701".into(),
             line: "1001".into(),
-            party: PartyView { number: "1002".into(), name: "Workshop".into() },
+            party: PartyView::new("1002".into(), "Workshop".into()),
             call: CallId(5),
             since: clock::now(),
         };
@@ -529,7 +539,8 @@ mod tests {
         assert!(parked.as_object_mut().unwrap().remove("since").is_some());
         assert_eq!(
             parked,
-            json!({"parked_at": "701", "line": "1001", "party": {"number": "1002", "name": "Workshop"}, "call": "c5"})
+            json!({"parked_at": "701", "line": "1001", "call": "c5",
+                   "party": {"number": "1002", "name": "Workshop", "blocked": false}})
         );
     }
 

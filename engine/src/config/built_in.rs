@@ -56,12 +56,14 @@ fn line(text: &str) -> Option<Line> {
     let (address, password) = text.trim().split_once(' ')?;
     let address: Arc<str> = address.into();
     Some(Line {
+        refuses_hidden: false,
         name: address.to_string(),
         address,
         password: Some(Secret(password.trim().into())),
         groups: Vec::new(),
         calls_max: None,
         srtp: SrtpPolicy::default(),
+        mailbox: None,
         picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,

@@ -3,7 +3,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::tls::Ending;
 use super::{Config, ConfigError};
+use crate::driver::clock;
 
 /// A configuration without errors.
 #[derive(Debug)]
@@ -32,11 +34,21 @@ pub fn check(named: Option<&Path>) -> Result<Checked, String> {
         count(config.routes.len(), "route"),
         count(config.apps.len(), "app"),
     );
+    let endings = config.tls.endings(clock::unix_now());
+    if endings.iter().any(|ending| ending.is_over) {
+        return Err(told(&path, &endings));
+    }
+    let text = text + &told(&path, &endings);
     Ok(Checked { text, config: Some(config) })
 }
 
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What there is to say of certificates, a line each.
+fn told(path: &Path, endings: &[Ending]) -> String {
+    endings.iter().map(|ending| format!("{}: sip.tls: {}\n", path.display(), ending.text)).collect()
 }
 
 fn list(errors: &[ConfigError]) -> String {

@@ -6,21 +6,28 @@ use toml::Spanned;
 use trunkline_sip::transport::Transport;
 
 use super::section::Section;
+use super::tls::Sealing;
 
 /// A peer with the addresses its host stands for.
 pub(super) struct Peer {
     pub(super) host: String,
+    pub(super) transport: Transport,
     pub(super) addresses: Vec<(Transport, SocketAddr)>,
 }
 
 /// Reads a listener: transport, address, port.
 pub(super) fn listener(
     section: &Section<'_>,
-    key: &'static str,
+    tls: &Sealing,
     value: &Spanned<&str>,
 ) -> Option<(Transport, SocketAddr)> {
+    let key = "listen";
     let right = "write transport:address:port, as in \"udp:0.0.0.0:5060\" or \"tcp:[::]:5060\"";
     let (transport, rest) = transport(section, key, value, right)?;
+    if transport.is_secure() && !tls.is_server() {
+        let wrong = format!("{} has no certificate to show", transport.name());
+        section.refuse(key, value, wrong, "write [sip.tls] with certificate = \"FILE\" and key = \"FILE\"");
+    }
     match rest.parse::<SocketAddr>() {
         Ok(address) => Some((transport, address)),
         Err(_) => {
@@ -34,7 +41,11 @@ pub(super) fn listener(
 pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&str>) -> Option<Peer> {
     let right = "write transport:host:port, as in \"udp:198.51.100.7:5060\" or \"tcp:sip.example.com\"";
     let (transport, rest) = transport(section, key, value, right)?;
-    let Some((host, port)) = host_and_port(rest) else {
+    if !transport.can_be_opened() {
+        section.refuse(key, value, "a WebSocket is opened by browsers alone", "use udp, tcp or tls");
+        return None;
+    }
+    let Some((host, port)) = host_and_port(rest, transport.default_port()) else {
         section.refuse(key, value, format!("{rest:?} is not a host with a port"), right);
         return None;
     };
@@ -48,7 +59,7 @@ pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&st
                 section.refuse(key, value, format!("{host} is no address to send to"), right);
                 return None;
             }
-            Some(Peer { host: host.to_owned(), addresses })
+            Some(Peer { host: host.to_owned(), transport, addresses })
         }
         Err(error) => {
             unresolved(section, key, value, host, &error);
@@ -68,26 +79,20 @@ fn transport<'v>(
         section.refuse(key, value, format!("{text:?} names no transport"), right);
         return None;
     };
-    match name {
-        "udp" => Some((Transport::Udp, rest)),
-        "tcp" => Some((Transport::Tcp, rest)),
-        "tls" | "ws" | "wss" => {
-            let wrong = format!("the transport {name} is not available in this version");
-            section.refuse(key, value, wrong, "use udp or tcp");
-            None
-        }
-        _ => {
+    match Transport::from_name(name) {
+        Some(known) => Some((known, rest)),
+        None => {
             section.refuse(key, value, format!("{name:?} is no transport"), right);
             None
         }
     }
 }
 
-/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; the port of SIP where none is written (RFC 3261 §19.1.2).
-fn host_and_port(text: &str) -> Option<(&str, u16)> {
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; this port where none is written.
+fn host_and_port(text: &str, default: u16) -> Option<(&str, u16)> {
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
-        _ => (text, PORT),
+        _ => (text, default),
     };
     let well_formed = match host.strip_prefix('[') {
         Some(bracketed) => matches!(bracketed.strip_suffix(']').map(str::parse), Some(Ok(IpAddr::V6(_)))),
@@ -135,7 +140,7 @@ fn unresolved(
     section.refuse(key, value, format!("host {host:?} cannot be resolved: {error}"), right);
 }
 
-/// The port of SIP.
+/// A port that the resolver is asked with where none matters.
 const PORT: u16 = 5060;
 
 /// Addresses kept of one host name.
@@ -150,10 +155,10 @@ mod tests {
 
     #[test]
     fn a_host_may_come_with_or_without_port() {
-        assert_eq!(host_and_port("198.51.100.7:5070"), Some(("198.51.100.7", 5070)));
-        assert_eq!(host_and_port("sip.example.com"), Some(("sip.example.com", 5060)));
-        assert_eq!(host_and_port("[2001:db8::1]"), Some(("[2001:db8::1]", 5060)));
-        assert_eq!(host_and_port("[2001:db8::1]:5061"), Some(("[2001:db8::1]", 5061)));
+        assert_eq!(host_and_port("198.51.100.7:5070", 5060), Some(("198.51.100.7", 5070)));
+        assert_eq!(host_and_port("sip.example.com", 5060), Some(("sip.example.com", 5060)));
+        assert_eq!(host_and_port("[2001:db8::1]", 5060), Some(("[2001:db8::1]", 5060)));
+        assert_eq!(host_and_port("[2001:db8::1]:5061", 5060), Some(("[2001:db8::1]", 5061)));
     }
 
     #[test]
@@ -161,7 +166,7 @@ mod tests {
         for wrong in
             ["", ":5060", "host:", "host:0", "host:65536", "2001:db8::1", "[::1", "a b", "[192.0.2.1]"]
         {
-            assert_eq!(host_and_port(wrong), None, "{wrong}");
+            assert_eq!(host_and_port(wrong, 5060), None, "{wrong}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -17,15 +18,16 @@ use super::key_lines::KeyLines;
 use super::lines::Addresses;
 use super::locations::Places;
 use super::section::Section;
+use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, limits, lines,
-    music, routes, trunks,
+    music, routes, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
 /// Reads the file. What is wrong is in the section's report; the value is of use only where nothing is.
 pub(super) fn read(root: Section<'_>) -> Config {
-    let sip = sip(root.table("sip"));
+    let (sip, mut tls) = sip(root.table("sip"));
     let media = media(root.table("media"));
     let api = api(root.table("api"));
     let limits = limits::read(root.table("limits"));
@@ -40,11 +42,12 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let trunks_named = trunk_sections.len();
     let trunks: Vec<_> = trunk_sections
         .into_iter()
-        .filter_map(|trunk| trunks::read(trunk, &mut addresses, &mut places, limits.calls))
+        .filter_map(|trunk| trunks::read(trunk, &mut addresses, &mut places, &mut tls, limits.calls))
         .collect();
     let whole = trunks.len() == trunks_named;
     let routes =
         root.tables("route").into_iter().filter_map(|route| routes::read(route, &trunks, whole)).collect();
+    let voicemail = voicemail::read(root.table("voicemail"), &trunks, whole);
     let open = api.listen.is_some_and(|listen| !listen.ip().is_loopback());
     let mut apps = Vec::new();
     for section in root.tables("app") {
@@ -54,6 +57,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         file: None,
         first_start: false,
         sip,
+        tls: Arc::new(tls.finish()),
         media,
         api,
         apps,
@@ -67,6 +71,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         conference: conference(root.table("conference")),
         forward: forward(root.table("forward")),
         completion: completion(root.table("completion")),
+        vendors: vendors::read(&root),
+        voicemail,
         limits,
         log: log(root.table("log")),
         key_lines: KeyLines::default(),
@@ -75,15 +81,14 @@ pub(super) fn read(root: Section<'_>) -> Config {
     config
 }
 
-fn sip(section: Section<'_>) -> Sip {
+fn sip(section: Section<'_>) -> (Sip, Sealing) {
+    let tls = Sealing::read(section.table("tls"));
     let listen = match section.string_or_strings("listen") {
         Some(values) if values.is_empty() => {
             section.refuse_key("listen", "names no listener", "write listen = [\"udp:0.0.0.0:5060\"]");
             Vec::new()
         }
-        Some(values) => {
-            values.iter().filter_map(|value| endpoint::listener(&section, "listen", value)).collect()
-        }
+        Some(values) => values.iter().filter_map(|value| endpoint::listener(&section, &tls, value)).collect(),
         None => SIP_LISTEN_DEFAULT.to_vec(),
     };
     let domains: Vec<String> = host_names(&section, "domains");
@@ -99,19 +104,17 @@ fn sip(section: Section<'_>) -> Sip {
         }
         !advertise.is_unspecified()
     });
+    let websocket_origins = origins(&section, "websocket_origins");
     let workers = workers(&section);
     let dscp = dscp(&section).unwrap_or(SIGNALLING);
     let ring_timeout_s = section.integer("ring_timeout_s", 5..=3600).unwrap_or(120);
+    let keep_alive_s = section.integer("keep_alive_s", 0..=600).unwrap_or(KEEP_ALIVE_S_DEFAULT);
     section.close();
-    Sip {
-        listen,
-        domains,
-        realm,
-        advertise,
-        workers,
-        dscp,
-        ring_timeout: Duration::from_secs(u64::from(ring_timeout_s)),
-    }
+    let ring_timeout = Duration::from_secs(u64::from(ring_timeout_s));
+    let keep_alive = Duration::from_secs(u64::from(keep_alive_s));
+    let sip =
+        Sip { listen, domains, realm, websocket_origins, advertise, workers, dscp, ring_timeout, keep_alive };
+    (sip, tls)
 }
 
 fn media(section: Section<'_>) -> Media {
@@ -241,18 +244,23 @@ fn api(section: Section<'_>) -> Api {
         }
     };
     let hosts = host_names(&section, "hosts");
-    let origins = section.strings("origins").unwrap_or_default();
+    let origins = origins(&section, "origins");
+    section.close();
+    Api { listen, hosts, origins }
+}
+
+/// Scheme and host of web pages, in lower case.
+fn origins(section: &Section<'_>, key: &'static str) -> Vec<String> {
+    let origins = section.strings(key).unwrap_or_default();
     for value in &origins {
         let rest =
             value.get_ref().strip_prefix("https://").or_else(|| value.get_ref().strip_prefix("http://"));
         if rest.is_none_or(|rest| rest.is_empty() || rest.contains('/')) {
             let right = "write scheme and host without a path, as in \"https://crm.example\"";
-            section.refuse("origins", value, format!("{:?} is no web origin", value.get_ref()), right);
+            section.refuse(key, value, format!("{:?} is no web origin", value.get_ref()), right);
         }
     }
-    let origins = origins.into_iter().map(|origin| origin.into_inner().to_ascii_lowercase()).collect();
-    section.close();
-    Api { listen, hosts, origins }
+    origins.into_iter().map(|origin| origin.into_inner().to_ascii_lowercase()).collect()
 }
 
 fn store(section: Section<'_>) -> Store {
@@ -398,6 +406,9 @@ pub(super) const SIP_LISTEN_DEFAULT: [(Transport, SocketAddr); 2] = [
     (Transport::Udp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
     (Transport::Tcp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
 ];
+
+/// Translators forget after half a minute (RFC 4787 §4.3 asks for two, and finds less).
+const KEEP_ALIVE_S_DEFAULT: u32 = 25;
 
 /// HTTP for this machine only.
 const API_LISTEN_DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);

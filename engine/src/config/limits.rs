@@ -45,6 +45,8 @@ pub(super) fn read(section: Section<'_>) -> Limits {
         connections: ConnectionLimits {
             connections_max: count(&CONNECTIONS),
             connections_per_source_max: count(&CONNECTIONS_PER_SOURCE),
+            handshakes_max: count(&HANDSHAKES),
+            handshakes_per_second_per_source: value(&section, &HANDSHAKES_PER_SECOND_PER_SOURCE),
         },
         orphans_after: Duration::from_secs(u64::from(
             section.integer("orphan_timeout_s", 1..=86_400).unwrap_or(ORPHAN_TIMEOUT_S),
@@ -158,6 +160,15 @@ const CONNECTIONS_PER_SOURCE: Row = Row {
     may_be_off: true,
 };
 
+const HANDSHAKES: Row =
+    Row { key: "handshakes", default: ConnectionLimits::DEFAULT.handshakes_max as u64, may_be_off: false };
+
+const HANDSHAKES_PER_SECOND_PER_SOURCE: Row = Row {
+    key: "handshakes_per_second_per_source",
+    default: ConnectionLimits::DEFAULT.handshakes_per_second_per_source as u64,
+    may_be_off: true,
+};
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -174,7 +185,7 @@ mod tests {
     use crate::Config;
 
     /// Each with what is counted, and what happens beyond.
-    const ROWS: [(&Row, &str, &str); 17] = [
+    const ROWS: [(&Row, &str, &str); 19] = [
         (&CALLS, "calls at once", "503 with Retry-After; `callunavail` to applications"),
         (&CALLS_PER_SOURCE, "calls at once that lines at one address made", "503 with Retry-After"),
         (&CALLS_PER_LINE, "calls at once that the phones of one line made", "503 with Retry-After"),
@@ -206,6 +217,16 @@ mod tests {
         (
             &CONNECTIONS_PER_SOURCE,
             "stream connections with one address, those that are being made included",
+            "closed at once",
+        ),
+        (
+            &HANDSHAKES,
+            "TLS handshakes of those who came that are not over; an eighth of them from one address",
+            "closed at once",
+        ),
+        (
+            &HANDSHAKES_PER_SECOND_PER_SOURCE,
+            "TLS handshakes that begin within a second from one address",
             "closed at once",
         ),
     ];

@@ -9,6 +9,7 @@ use trunkline_sip::auth::Algorithm;
 use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
+use super::voicemail::mailbox;
 use super::{Line, Secret};
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
@@ -62,12 +63,26 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let picks_up = section.string_or_strings("picks_up").unwrap_or_default();
     let picks_up = picks_up.into_iter().map(|line| line.into_inner().to_owned()).collect();
     let digest = digest(&section);
-    let calls_max = section.integer("max_calls", 1..=1_000_000);
+    let calls_max = calls_max(&section);
     let srtp = srtp(&section);
+    let refuses_hidden = refuses_hidden(&section);
+    let mailbox = mailbox(&section);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
-    Some(Line { name, address, password, groups, picks_up, digest, calls_max, kind, srtp })
+    Some(Line {
+        name,
+        address,
+        password,
+        groups,
+        picks_up,
+        digest,
+        calls_max,
+        kind,
+        srtp,
+        refuses_hidden,
+        mailbox,
+    })
 }
 
 fn kind(section: &Section<'_>) -> LineKind {
@@ -79,6 +94,31 @@ fn kind(section: &Section<'_>) -> LineKind {
             let right = "write \"phone\", or \"local\" for a line whose media ends in the engine";
             section.refuse("kind", &value, format!("{other:?} is no kind of line"), right);
             LineKind::Phone
+        }
+    }
+}
+
+/// Calls at once; without call waiting, one.
+fn calls_max(section: &Section<'_>) -> Option<u32> {
+    let calls_max = section.integer("max_calls", 1..=1_000_000);
+    let call_waiting = section.boolean("call_waiting").is_none_or(|waiting| *waiting.get_ref());
+    if !call_waiting && calls_max.is_some_and(|most| most > 1) {
+        let right = "leave one of the two out";
+        section.refuse_key("max_calls", "says that more calls wait, and call_waiting that none does", right);
+    }
+    if call_waiting { calls_max } else { Some(1) }
+}
+
+/// Whether callers who hide are refused.
+fn refuses_hidden(section: &Section<'_>) -> bool {
+    let Some(value) = section.string("anonymous") else { return false };
+    match *value.get_ref() {
+        "accept" => false,
+        "refuse" => true,
+        other => {
+            let right = "write \"accept\", or \"refuse\" to answer callers who hide their number with 433";
+            section.refuse("anonymous", &value, format!("{other:?} says nothing of them"), right);
+            false
         }
     }
 }

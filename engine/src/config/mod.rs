@@ -16,6 +16,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 use trunkline_media::kernel::Hook;
+use trunkline_sip::Reliability;
 use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::location::LocationLimits;
@@ -25,12 +26,14 @@ use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
     CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
-    SrtpPolicy, WatchSetup,
+    SrtpPolicy, VoicemailSetup, WatchSetup,
 };
+use crate::switch::vendor::VendorSetup;
 use crate::translate::Locations;
 
 mod apps;
 mod built_in;
+mod certificate;
 mod check;
 mod endpoint;
 mod engine;
@@ -47,7 +50,10 @@ mod secret;
 mod section;
 mod setup;
 mod state_dir;
+mod tls;
 mod trunks;
+mod vendors;
+mod voicemail;
 
 use self::key_lines::KeyLines;
 
@@ -55,7 +61,11 @@ pub use self::check::{Checked, check};
 pub use self::error::ConfigError;
 pub use self::phone_table::phone_table;
 pub use self::setup::Account;
+#[cfg(test)]
+pub(crate) use self::tls::testing;
+
 pub use self::state_dir::{ADMIN_TOKEN_FILE, admin_token, state_dir};
+pub use self::tls::{Chain, Ending, Tls, TlsPeer};
 
 /// Everything the engine is told by its operator, checked.
 #[derive(Clone, Debug)]
@@ -66,6 +76,8 @@ pub struct Config {
     pub first_start: bool,
     /// Listeners and names of the SIP side.
     pub sip: Sip,
+    /// What is shown and asked for in handshakes of TLS.
+    pub tls: Arc<Tls>,
     /// The relay.
     pub media: Media,
     /// The HTTP API.
@@ -92,6 +104,10 @@ pub struct Config {
     pub forward: ForwardSetup,
     /// How calls that found nobody are completed later.
     pub completion: CompletionSetup,
+    /// What phones understand (`[[vendor]]`), in order.
+    pub vendors: Vec<VendorSetup>,
+    /// Where messages are kept.
+    pub voicemail: VoicemailSetup,
     /// What is refused when there is too much of it.
     pub limits: Limits,
     /// Logs.
@@ -108,6 +124,8 @@ pub struct Sip {
     pub domains: Vec<String>,
     /// The realm of digest challenges.
     pub realm: String,
+    /// Web origins whose pages may speak SIP by WebSocket; empty: all.
+    pub websocket_origins: Vec<String>,
     /// The address written into Via, Contact and SDP; `None`: the local one of the path.
     pub advertise: Option<IpAddr>,
     /// SIP workers.
@@ -116,6 +134,8 @@ pub struct Sip {
     pub dscp: u8,
     /// How long a destination may ring.
     pub ring_timeout: Duration,
+    /// How often phones behind address translators are sent something; zero: never.
+    pub keep_alive: Duration,
 }
 
 /// `[media]`.
@@ -215,6 +235,10 @@ pub struct Line {
     pub kind: LineKind,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// Whether callers who hide are refused.
+    pub refuses_hidden: bool,
+    /// Its mailbox; empty: none. `None`: that of its address.
+    pub mailbox: Option<Arc<str>>,
 }
 
 /// `[[trunk]]`.
@@ -236,6 +260,10 @@ pub struct Trunk {
     pub redirect_to: Vec<RedirectPlace>,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// Whether it is told who calls where the caller hides.
+    pub is_trusted: bool,
+    /// When provisional responses are acknowledged (RFC 3262).
+    pub reliable: Reliability,
 }
 
 /// `[limits]`.
@@ -262,11 +290,20 @@ pub struct ConnectionLimits {
     pub connections_max: usize,
     /// With one address, or the 64 bits of IPv6 that one customer has.
     pub connections_per_source_max: usize,
+    /// TLS handshakes of those who came that are not over.
+    pub handshakes_max: usize,
+    /// TLS handshakes that begin within a second from one address.
+    pub handshakes_per_second_per_source: u32,
 }
 
 impl ConnectionLimits {
-    /// A connection for each phone of an office behind one address.
-    pub const DEFAULT: Self = Self { connections_max: 10_000, connections_per_source_max: 1_000 };
+    /// A connection for each phone of an office behind one address. A handshake is a millisecond of a processor, and more.
+    pub const DEFAULT: Self = Self {
+        connections_max: 10_000,
+        connections_per_source_max: 1_000,
+        handshakes_max: 256,
+        handshakes_per_second_per_source: 50,
+    };
 }
 
 /// `[log]`.

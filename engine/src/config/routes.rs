@@ -11,7 +11,7 @@ use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo};
 pub(super) fn read(section: Section<'_>, trunks: &[Trunk], trunks_whole: bool) -> Option<RouteSetup> {
     let trunks = Trunks { named: trunks, whole: trunks_whole };
     let from = from(&section, &trunks);
-    let pattern = pattern(&section);
+    let pattern = pattern(&section, "write match = \"^0(\\\\d+)$\", or \".*\" for everything");
     let to = to(&section, &trunks);
     let number = section.string("number");
     if let (Some(number), Some(pattern)) = (&number, &pattern) {
@@ -68,9 +68,10 @@ fn from(section: &Section<'_>, trunks: &Trunks<'_>) -> Option<RouteFrom> {
     }
 }
 
-fn pattern(section: &Section<'_>) -> Option<Regex> {
+/// The regular expression of a row, which must have one.
+pub(super) fn pattern(section: &Section<'_>, example: &str) -> Option<Regex> {
     if !section.has("match") {
-        section.missing("match", "write match = \"^0(\\\\d+)$\", or \".*\" for everything");
+        section.missing("match", example);
         return None;
     }
     let value = section.string("match")?;

@@ -31,6 +31,8 @@ impl Config {
             calls_max: line.calls_max,
             picks_up: line.picks_up.clone(),
             srtp: line.srtp,
+            refuses_hidden: line.refuses_hidden,
+            mailbox: line.mailbox.clone(),
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -40,6 +42,7 @@ impl Config {
             calls_max: trunk.calls_max,
             redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
             srtp: trunk.srtp,
+            is_trusted: trunk.is_trusted,
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),
@@ -71,6 +74,8 @@ impl Config {
             orphans_after: self.limits.orphans_after,
             forward: self.forward.clone(),
             completion: self.completion.clone(),
+            vendors: self.vendors.clone(),
+            voicemail: self.voicemail.clone(),
         }
     }
 

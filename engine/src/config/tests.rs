@@ -55,13 +55,19 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "advertise",
         "area_rules",
         "card",
+        "certificate",
+        "client_c",
         "fallback",
+        "key = ",
         "music",
         "hosts",
         "origins",
         "realm = \"carrier",
+        "tls_",
+        "trusted_ca",
         "messages",
         "max_calls = 4",
+        "mailbox",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use toml::Spanned;
+use trunkline_sip::Reliability;
 use trunkline_sip::auth::Credentials;
+use trunkline_sip::transport::Transport;
 
 use super::Trunk;
-use super::endpoint;
+use super::endpoint::{self, Peer};
 use super::lines::{self, Addresses};
 use super::locations::Places;
 use super::secret::PASSWORD;
 use super::section::Section;
+use super::tls::{self, Sealing};
 use crate::switch::setup::RedirectPlace;
 
 /// Reads one trunk. A trunk without `max_calls` may have `calls_max`.
@@ -20,11 +23,13 @@ pub(super) fn read(
     section: Section<'_>,
     addresses: &mut Addresses,
     places: &mut Places,
+    tls: &mut Sealing,
     calls_max: u32,
 ) -> Option<Trunk> {
     let name = addresses.take(&section, "name");
     places.place(&section, name.as_ref());
     let peers = peers(&section);
+    seal(&section, &peers, tls);
     let allow_from = section.string_or_strings("allow_from").unwrap_or_default();
     let allow_from = allow_from.iter().filter_map(|value| network(&section, "allow_from", value)).collect();
     let redirect_to = redirect_to(&section);
@@ -40,27 +45,64 @@ pub(super) fn read(
     }
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     let srtp = lines::srtp(&section);
+    let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
+    let reliable = reliable(&section);
     section.close();
-    let (domain, peers) = peers?;
-    Some(Trunk { name: name?, peers, domain, allow_from, credentials, calls_max, redirect_to, srtp })
+    let domain = peers.first()?.host.clone();
+    let peers = peers.into_iter().flat_map(|peer| peer.addresses).collect();
+    Some(Trunk {
+        name: name?,
+        peers,
+        domain,
+        allow_from,
+        credentials,
+        calls_max,
+        redirect_to,
+        srtp,
+        is_trusted,
+        reliable,
+    })
 }
 
-type Peers = (String, Vec<(trunkline_sip::transport::Transport, std::net::SocketAddr)>);
+/// Reads when provisional responses are acknowledged.
+fn reliable(section: &Section<'_>) -> Reliability {
+    let Some(value) = section.string("reliable") else { return Reliability::default() };
+    let named = Reliability::ALL.into_iter().find(|policy| policy.name() == *value.get_ref());
+    named.unwrap_or_else(|| {
+        let right =
+            "write \"required\" (where the peer requires it) or \"supported\" (wherever it knows how)";
+        section.refuse("reliable", &value, format!("{:?} is no policy", value.get_ref()), right);
+        Reliability::default()
+    })
+}
 
-fn peers(section: &Section<'_>) -> Option<Peers> {
+fn peers(section: &Section<'_>) -> Vec<Peer> {
     if !section.has("peer") {
         section.missing("peer", "write peer = \"udp:HOST:5060\"");
-        return None;
     }
-    let values = section.string_or_strings("peer")?;
+    let Some(values) = section.string_or_strings("peer") else { return Vec::new() };
     if values.is_empty() || values.len() > PEERS_MAX {
         let right = format!("write 1 to {PEERS_MAX} peers");
         section.refuse_key("peer", &format!("has {} peers", values.len()), &right);
-        return None;
+        return Vec::new();
     }
-    let found: Vec<_> = values.iter().filter_map(|value| endpoint::peer(section, "peer", value)).collect();
-    let domain = found.first()?.host.clone();
-    Some((domain, found.into_iter().flat_map(|peer| peer.addresses).collect()))
+    values.iter().filter_map(|value| endpoint::peer(section, "peer", value)).collect()
+}
+
+/// Notes who is expected behind the addresses of peers by TLS, and what they are shown.
+fn seal(section: &Section<'_>, peers: &[Peer], tls: &mut Sealing) {
+    let identity = tls::identity(section, "tls_certificate", "tls_key");
+    let sealed = || peers.iter().filter(|peer| peer.transport == Transport::Tls);
+    if identity.is_some() && sealed().next().is_none() {
+        section.refuse_key(
+            "tls_certificate",
+            "is shown to nobody",
+            "write peer = \"tls:HOST:5061\", or leave it out",
+        );
+    }
+    for Peer { host, addresses, .. } in sealed() {
+        tls.expect(section, host, addresses.iter().map(|(_, address)| *address), identity.as_ref());
+    }
 }
 
 /// Where the trunk may send calls on to by any number: addresses, networks, hosts.

@@ -51,6 +51,10 @@ impl Client {
         self.request(Method::POST, path, Body::from(argument.to_string())).await
     }
 
+    pub(super) async fn put(&self, path: &str, argument: &Value) -> Result<Value, CtlError> {
+        self.request(Method::PUT, path, Body::from(argument.to_string())).await
+    }
+
     /// Opens a connection to the daemon.
     pub(super) async fn connect(&self) -> Result<TcpStream, CtlError> {
         let host = self.authority.host().trim_start_matches('[').trim_end_matches(']');

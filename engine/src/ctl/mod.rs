@@ -4,7 +4,7 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use self::client::Client;
 use crate::cli::{Ask, Ctl};
@@ -71,6 +71,10 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Operate(operate) => {
             let (path, body) = operate::request(operate);
             client.post(&path, &body).await?
+        }
+        Ask::SetMessages { line, new, old, urgent_new, urgent_old } => {
+            let body = json!({"new": new, "old": old, "urgent_new": urgent_new, "urgent_old": urgent_old});
+            client.put(&(path("lines", Some(line)) + "/messages"), &body).await?
         }
         Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
     };

@@ -202,7 +202,7 @@ impl Phone {
         if self.script.dead || bytes.iter().all(|byte| b"\r\n\0".contains(byte)) {
             return;
         }
-        let framing = if self.config.transport.is_reliable() { Framing::Stream } else { Framing::Datagram };
+        let framing = if self.config.transport.is_framed() { Framing::Stream } else { Framing::Datagram };
         let message = match Message::scan(bytes.clone(), framing, &Limits::DEFAULT) {
             Ok(message) => message,
             Err(malformed) => return self.complain(format!("cannot read a message: {malformed}")),

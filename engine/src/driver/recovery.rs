@@ -1,4 +1,5 @@
-//! Calls that were up when the process ended go on: the agents take back their legs, then the switch its calls.
+//! Calls that were up when the process ended go on: the agents take back their legs, then the switch its calls. So do
+//! subscriptions of phones.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -8,7 +9,8 @@ use std::time::{Duration, Instant};
 use trunkline_sip::agent::Agent;
 use trunkline_sip::auth::Credentials;
 use trunkline_sip::dialog::DialogChange;
-use trunkline_sip::ids::LegId;
+use trunkline_sip::ids::{LegId, UsageId};
+use trunkline_sip::outbox::{Event, KeptSubscription, SubscriptionChange};
 
 use super::refusal_log::shown;
 use super::store::{Recovered, Store};
@@ -66,6 +68,32 @@ pub(crate) fn recover(
         }
     }
     out
+}
+
+/// Within this time after a start the phones that watch something are told how it is, one after the other.
+const TOLD_WITHIN: Duration = Duration::from_secs(5);
+
+/// Gives agents and switch the subscriptions that hold on.
+pub(crate) fn resubscribe(
+    subscriptions: &[(UsageId, KeptSubscription)],
+    agents: &mut [Agent],
+    switch: &mut Switch,
+    store: &Store,
+    now: Instant,
+    out: &mut Outbox,
+) {
+    let all = u32::try_from(subscriptions.len()).unwrap_or(u32::MAX).max(1);
+    for (place, (id, kept)) in (0_u32..).zip(subscriptions) {
+        let after = TOLD_WITHIN / all * place;
+        let agent = agents.get_mut(usize::from(id.worker()));
+        match agent.and_then(|agent| agent.restore_subscription(now, *id, kept, after)) {
+            Some(subscriber) => switch.sip(now, Event::Subscribe(*id, subscriber), out),
+            None => store.keep_subscription(SubscriptionChange::Remove(*id)),
+        }
+    }
+    if !subscriptions.is_empty() {
+        tracing::info!(subscriptions = subscriptions.len(), "phones that watch something");
+    }
 }
 
 /// What the log says of a call that does not go on: its record.

@@ -30,7 +30,7 @@ use super::floor::Floor;
 use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
-use super::recovery::recover;
+use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
 use super::store::{Opened, Store, StoreError};
@@ -53,7 +53,7 @@ pub enum StartError {
     /// An address could not be bound.
     #[error("cannot listen on {transport} {address}: {error}")]
     Listen {
-        /// `UDP` or `TCP`.
+        /// `UDP`, `TCP`, `TLS`, `WS` or `WSS`.
         transport: &'static str,
         /// The address.
         address: SocketAddr,
@@ -98,7 +98,7 @@ pub struct Running {
 
 impl Running {
     /// Binds the sockets, loads the registrations that were kept, and starts the threads. The caller's tokio runtime
-    /// serves the TCP connections.
+    /// serves the streams.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
@@ -118,17 +118,25 @@ impl Running {
             tracing::warn!("the limit of open descriptors stays as it is: {error}");
         }
         let sockets = bind_udp(&config, count)?;
-        let listeners = bind_tcp(&config)?;
+        let listeners = bind_streams(&config)?;
         let (workers, mailboxes) = Workers::new(count, Arc::clone(&metrics));
-        let connections =
-            Connections::new(runtime.clone(), workers.clone(), config.sip.dscp, config.limits.connections);
+        let admission = Arc::new(Admission::new(now));
+        let connections = Connections::new(
+            runtime.clone(),
+            workers.clone(),
+            config.sip.dscp,
+            config.limits.connections,
+            Arc::clone(&admission),
+            Arc::clone(&config.tls),
+            config.sip.websocket_origins.clone(),
+        );
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
-        let admission = Arc::new(Admission::new(now));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
+        location.set_keep_alive(config.sip.keep_alive);
         let mut switch = Switch::new(config.setup(), Arc::clone(&location), seed()?, now);
         let lifeline = Lifeline::default();
         let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
@@ -152,13 +160,14 @@ impl Running {
         };
         let mut agents = (0..count).map(agent).collect::<Result<Vec<_>, _>>()?;
 
-        let Opened { store, bindings, kept, recovered, writer } =
+        let Opened { store, bindings, kept, recovered, subscriptions, writer } =
             opening.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let mut threads = vec![writer];
         location.load(now, bindings);
         switch.restore(kept);
         switch.keep_calls();
-        let out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
+        let mut out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
+        resubscribe(&subscriptions, &mut agents, &mut switch, &store, now, &mut out);
         let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
         let (relays, media) =
             Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &events_for_switch)
@@ -198,7 +207,10 @@ impl Running {
             let thread = worker::spawn(Arc::clone(&floor), index, sockets, workers.clone(), lifeline.hold());
             threads.push(thread.map_err(StartError::Thread)?);
         }
-        let accept = |listener| runtime.spawn(connections.clone().accept(listener)).abort_handle();
+        tell_endings(&config);
+        let accept = |(transport, listener)| {
+            runtime.spawn(connections.clone().accept(transport, listener)).abort_handle()
+        };
         let accepting = listeners.into_iter().map(accept).collect();
 
         let shared = Arc::new(Shared {
@@ -243,7 +255,10 @@ impl Running {
         drop(self.shared.switch.send(SwitchInput::Reconfigure(setup)).await);
         self.workers.directory(&Arc::new(directory(&config)));
         self.shared.location.set_limits(config.limits.registrations);
+        self.shared.location.set_keep_alive(config.sip.keep_alive);
         self.shared.connections.set_limits(config.limits.connections);
+        self.shared.connections.set_tls(Arc::clone(&config.tls));
+        tell_endings(&config);
         self.shared.apps.store(Arc::new(apps(&config)));
         self.config = config;
         Ok(loaded)
@@ -332,16 +347,29 @@ fn bind_udp(config: &Config, workers: u16) -> Result<Vec<Vec<std::net::UdpSocket
     (0..workers).map(|_| addresses.iter().copied().map(bind).collect()).collect()
 }
 
-fn bind_tcp(config: &Config) -> Result<Vec<TcpListener>, StartError> {
-    listeners(config, Transport::Tcp)
-        .map(|address| {
-            stream::bind(address).and_then(TcpListener::from_std).map_err(|error| StartError::Listen {
-                transport: "TCP",
-                address,
-                error,
-            })
+/// The sockets that streams are accepted on, each with what is spoken there.
+fn bind_streams(config: &Config) -> Result<Vec<(Transport, TcpListener)>, StartError> {
+    let bind = |transport: Transport, address| {
+        let bound = stream::bind(address).and_then(TcpListener::from_std);
+        bound.map(|listener| (transport, listener)).map_err(|error| StartError::Listen {
+            transport: transport.via_name(),
+            address,
+            error,
         })
-        .collect()
+    };
+    let streams = config.sip.listen.iter().filter(|(transport, _)| transport.is_reliable());
+    streams.map(|(transport, address)| bind(*transport, *address)).collect()
+}
+
+/// Tells the operator of certificates that have ended or will soon.
+fn tell_endings(config: &Config) {
+    for ending in config.tls.endings(clock::unix_now()) {
+        if ending.is_over {
+            tracing::error!("{}: every TLS handshake fails", ending.text);
+        } else {
+            tracing::warn!("{}", ending.text);
+        }
+    }
 }
 
 fn listeners(config: &Config, transport: Transport) -> impl Iterator<Item = SocketAddr> {
@@ -360,6 +388,8 @@ fn directory(config: &Config) -> Directory {
     let mut directory = Directory {
         trunks: trunks.collect(),
         peers: config.trunks.iter().map(hosts).collect(),
+        reliable: config.trunks.iter().map(|trunk| trunk.reliable).collect(),
+        voicemail: config.voicemail.trunk.clone(),
         realm: config.sip.realm.as_str().into(),
         limits: config.limits.admission,
         ..Directory::default()

@@ -4,7 +4,9 @@
 //! What cannot be written waits, as long as there is not too much of it, and the log says what it is.
 
 mod call;
+mod journal;
 mod kept;
+mod subscription;
 mod timeline;
 
 use std::collections::HashMap;
@@ -13,15 +15,16 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, params};
 use trunkline_sip::dialog::DialogChange;
-use trunkline_sip::ids::ConnectionId;
+use trunkline_sip::ids::{ConnectionId, UsageId};
 use trunkline_sip::location::Binding;
-use trunkline_sip::outbox::BindingChange;
+use trunkline_sip::outbox::{BindingChange, KeptSubscription, SubscriptionChange};
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
@@ -30,7 +33,9 @@ use crate::switch::Kept;
 
 pub(crate) use call::Recovered;
 
-use call::Calls;
+use call::Moment;
+use journal::Journal;
+use subscription::Subscriptions;
 use timeline::{Clocks, Timeline};
 
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
@@ -52,7 +57,7 @@ const TROUBLE_EVERY: Duration = Duration::from_secs(60);
 const SCHEMA: &str = "
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
-PRAGMA cache_size = -512;
+PRAGMA cache_size = -256;
 CREATE TABLE IF NOT EXISTS binding (
     line TEXT NOT NULL,
     key TEXT NOT NULL,
@@ -71,18 +76,21 @@ CREATE TABLE IF NOT EXISTS binding (
 ) WITHOUT ROWID;
 ";
 
-/// Something to write. The queue has room for [`QUEUE`] of them from the start, so it is small.
+/// Something to write.
 #[derive(Debug)]
 enum Change {
     Binding(BindingChange),
     Kept(Box<Kept>),
     Dialog(DialogChange),
+    Subscription(SubscriptionChange),
 }
 
 /// The store of this process. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    queue: SyncSender<Change>,
+    queue: Sender<Change>,
+    /// How many changes are in the queue.
+    queued: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
@@ -96,6 +104,8 @@ pub(crate) struct Opened {
     pub(crate) kept: Vec<Kept>,
     /// Calls that were up.
     pub(crate) recovered: Recovered,
+    /// Subscriptions that still hold.
+    pub(crate) subscriptions: Vec<(UsageId, KeptSubscription)>,
     /// Ends when every [`Store`] is gone and what it gathered is written.
     pub(crate) writer: JoinHandle<()>,
 }
@@ -137,15 +147,19 @@ impl Store {
             }
             read => read,
         };
-        let Read { connection, bindings, kept, recovered, calls, timeline } = read.map_err(named)?;
+        let Read { connection, bindings, kept, recovered, subscriptions, calls, timeline } =
+            read.map_err(named)?;
         let file = File { path: path.to_owned(), connection };
-        let (queue, changes) = sync_channel(QUEUE);
+        let (queue, changes) = channel();
+        let queued = Arc::new(AtomicUsize::new(0));
+        let changes = Queue { changes, queued: Arc::clone(&queued) };
         let counted = Arc::clone(&metrics);
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || write_behind(file, &changes, Gathered::new(calls), timeline, &counted))
             .map_err(StoreError::Thread)?;
-        Ok(Opened { store: Self { queue, metrics }, bindings, kept, recovered, writer })
+        let store = Self { queue, queued, metrics };
+        Ok(Opened { store, bindings, kept, recovered, subscriptions, writer })
     }
 
     /// Writes a change of a registration soon.
@@ -163,11 +177,42 @@ impl Store {
         self.gather(Change::Dialog(change));
     }
 
+    /// Writes soon what an agent keeps of a subscription.
+    pub(crate) fn keep_subscription(&self, change: SubscriptionChange) {
+        self.gather(Change::Subscription(change));
+    }
+
     fn gather(&self, change: Change) {
-        match self.queue.try_send(change) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(_)) => self.metrics.count(Counter::StoreErrors),
+        if self.queued.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+            self.queued.fetch_sub(1, Ordering::Relaxed);
+            self.metrics.count(Counter::StoreErrors);
+            return;
         }
+        // A queue that nobody reads means that the engine stops.
+        drop(self.queue.send(change));
+    }
+}
+
+/// The changes that wait, as their writer takes them. It has room as it needs it: most of the time there are few.
+#[derive(Debug)]
+struct Queue {
+    changes: Receiver<Change>,
+    queued: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// Waits for a change.
+    fn wait(&self) -> Result<Change, RecvTimeoutError> {
+        self.changes.recv_timeout(BEAT).inspect(|_| self.taken())
+    }
+
+    /// The next that is there.
+    fn next(&self) -> Result<Change, TryRecvError> {
+        self.changes.try_recv().inspect(|_| self.taken())
+    }
+
+    fn taken(&self) {
+        self.queued.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -177,7 +222,8 @@ struct Read {
     bindings: Vec<(Arc<str>, Binding)>,
     kept: Vec<Kept>,
     recovered: Recovered,
-    calls: Calls,
+    subscriptions: Vec<(UsageId, KeptSubscription)>,
+    calls: Journal,
     timeline: Timeline,
 }
 
@@ -189,9 +235,11 @@ impl Read {
         let unix_now = timeline.at(now);
         let bindings = load(&connection, now, unix_now)?;
         let kept = kept::load(&connection, now, unix_now)?;
-        let mut calls = Calls::new();
-        let recovered = Recovered { away, ..calls.load(&connection, now, unix_now)? };
-        Ok(Self { connection: Some(connection), bindings, kept, recovered, calls, timeline })
+        let mut calls = Journal::default();
+        let moment = Moment { now, unix_now };
+        let recovered = Recovered { away, ..Recovered::load(&mut calls, &connection, moment)? };
+        let subscriptions = subscription::load(&connection, now, unix_now)?;
+        Ok(Self { connection: Some(connection), bindings, kept, recovered, subscriptions, calls, timeline })
     }
 
     /// It cannot be read; perhaps it can be written later.
@@ -201,7 +249,8 @@ impl Read {
             bindings: Vec::new(),
             kept: Vec::new(),
             recovered: Recovered::default(),
-            calls: Calls::new(),
+            subscriptions: Vec::new(),
+            calls: Journal::default(),
             timeline: Timeline::begin(clock::now(), clock::unix_now()),
         }
     }
@@ -211,9 +260,11 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     make_private(path);
     let connection = Connection::open(path)?;
     connection.busy_timeout(Duration::from_secs(5))?;
-    for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA, timeline::SCHEMA] {
+    for schema in [SCHEMA, kept::SCHEMA, journal::SCHEMA, subscription::SCHEMA, timeline::SCHEMA] {
         connection.execute_batch(schema)?;
     }
+    // Where earlier versions kept calls. On a disk that is full it stays, and harms nobody.
+    drop(connection.execute_batch("DROP TABLE IF EXISTS call; DROP TABLE IF EXISTS dialog;"));
     Ok(connection)
 }
 
@@ -244,14 +295,14 @@ impl File {
             None => {
                 let connection = connect(&self.path)?;
                 // Nobody has taken them back.
-                connection.execute_batch("DELETE FROM call; DELETE FROM dialog;")?;
+                connection.execute_batch("DELETE FROM call_change")?;
                 connection
             }
         };
         Ok(self.connection.insert(connection))
     }
 
-    fn write(&mut self, gathered: &Gathered, timeline: &Timeline) -> rusqlite::Result<()> {
+    fn write(&mut self, gathered: &mut Gathered, timeline: &Timeline) -> rusqlite::Result<()> {
         gathered.write(self.connection()?, timeline, clock::now())
     }
 }
@@ -292,18 +343,20 @@ fn put_aside(path: &Path) -> PathBuf {
 struct Gathered {
     bindings: HashMap<(Arc<str>, Arc<str>), BindingChange>,
     kept: Vec<Kept>,
-    calls: Calls,
+    calls: Journal,
+    subscriptions: Subscriptions,
 }
 
 impl Gathered {
-    fn new(calls: Calls) -> Self {
-        Self { bindings: HashMap::new(), kept: Vec::new(), calls }
+    fn new(calls: Journal) -> Self {
+        let subscriptions = Subscriptions::default();
+        Self { bindings: HashMap::new(), kept: Vec::new(), calls, subscriptions }
     }
 
     /// Waits for changes and gathers them for a while; whether there can be no more. Only the first wakes it: those that
     /// bring the others have better to do than to wake it for each.
-    fn gather(&mut self, changes: &Receiver<Change>) -> bool {
-        match changes.recv_timeout(BEAT) {
+    fn gather(&mut self, changes: &Queue) -> bool {
+        match changes.wait() {
             Ok(first) => self.take(first),
             Err(RecvTimeoutError::Timeout) => return false,
             Err(RecvTimeoutError::Disconnected) => return true,
@@ -311,7 +364,7 @@ impl Gathered {
         #[expect(clippy::disallowed_methods, reason = "a driver waits, and this thread for nothing else")]
         std::thread::sleep(GATHER);
         for _ in 1..QUEUE {
-            match changes.try_recv() {
+            match changes.next() {
                 Ok(change) => self.take(change),
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
@@ -332,6 +385,7 @@ impl Gathered {
             Change::Kept(kept) => self.take_kept(*kept),
             Change::Dialog(DialogChange::Put(leg, dialog)) => self.calls.dialogs.put(leg.0, dialog),
             Change::Dialog(DialogChange::Remove(leg)) => self.calls.dialogs.remove(leg.0),
+            Change::Subscription(change) => self.subscriptions.take(change),
         }
     }
 
@@ -343,23 +397,30 @@ impl Gathered {
             | Kept::Completion(_)
             | Kept::CompletionOver(_)
             | Kept::Numbers(_)
-            | Kept::Ports(_) => self.kept.push(kept),
+            | Kept::Ports(_)
+            | Kept::Messages { .. } => self.kept.push(kept),
         }
     }
 
     /// How much waits.
     fn len(&self) -> usize {
-        self.bindings.len() + self.kept.len() + self.calls.calls.len() + self.calls.dialogs.len()
+        self.bindings.len() + self.kept.len() + self.calls.len() + self.subscriptions.len()
     }
 
-    fn write(&self, connection: &mut Connection, timeline: &Timeline, now: Instant) -> rusqlite::Result<()> {
+    fn write(
+        &mut self,
+        connection: &mut Connection,
+        timeline: &Timeline,
+        now: Instant,
+    ) -> rusqlite::Result<()> {
         let unix_now = timeline.at(now);
         let transaction = connection.transaction()?;
         write_bindings(&transaction, self.bindings.values(), now, unix_now)?;
         for kept in &self.kept {
             kept::write(&transaction, kept, now, unix_now)?;
         }
-        self.calls.write(&transaction, now, unix_now)?;
+        self.calls.write(&transaction, &Moment { now, unix_now })?;
+        self.subscriptions.write(&transaction, now, unix_now)?;
         timeline.write(&transaction, now, &Clocks::read())?;
         transaction.commit()
     }
@@ -369,6 +430,7 @@ impl Gathered {
         self.bindings.clear();
         self.kept.clear();
         self.calls.written();
+        self.subscriptions.clear();
     }
 
     /// Gives up what waits.
@@ -376,13 +438,14 @@ impl Gathered {
         self.bindings.clear();
         self.kept.clear();
         self.calls.forget();
+        self.subscriptions.clear();
     }
 }
 
 /// Gathers changes and writes them, until every [`Store`] is gone.
 fn write_behind(
     mut file: File,
-    changes: &Receiver<Change>,
+    changes: &Queue,
     mut gathered: Gathered,
     timeline: Timeline,
     metrics: &Metrics,
@@ -391,7 +454,7 @@ fn write_behind(
     loop {
         let ended = gathered.gather(changes);
         if gathered.len() > 0 || gathered.calls.has_rows() || trouble.is_some() {
-            let mut written = file.write(&gathered, &timeline);
+            let mut written = file.write(&mut gathered, &timeline);
             if let Err(error) = &written
                 && is_damaged(error)
             {
@@ -400,7 +463,7 @@ fn write_behind(
                 gathered.calls.lost();
                 tracing::error!(%error, aside = %aside.display(),
                     "the state is damaged and put aside: what it held is stored again when it changes");
-                written = file.write(&gathered, &timeline);
+                written = file.write(&mut gathered, &timeline);
             }
             match written {
                 Ok(()) => {
@@ -465,7 +528,7 @@ fn write_bindings<'a>(
                     binding.params,
                     binding.q_milli,
                     binding.path.join("\n"),
-                    binding.flow.transport.param_name(),
+                    binding.flow.transport.name(),
                     binding.flow.local.to_string(),
                     binding.flow.remote.to_string(),
                     binding.call_id,
@@ -555,7 +618,7 @@ mod tests {
 
     fn memory() -> Connection {
         let connection = Connection::open_in_memory().expect("SQLite is bundled");
-        for schema in [SCHEMA, kept::SCHEMA, call::SCHEMA, timeline::SCHEMA] {
+        for schema in [SCHEMA, kept::SCHEMA, journal::SCHEMA, subscription::SCHEMA, timeline::SCHEMA] {
             connection.execute_batch(schema).expect("the schema is valid");
         }
         connection
@@ -572,7 +635,7 @@ mod tests {
         now: Instant,
         wall: Duration,
     ) {
-        let mut gathered = Gathered::new(Calls::new());
+        let mut gathered = Gathered::new(Journal::default());
         changes.into_iter().for_each(|change| gathered.take(Change::Binding(change)));
         gathered.write(connection, &timeline_at(now, wall), now).expect("written");
     }
@@ -609,7 +672,7 @@ mod tests {
     #[test]
     fn what_cannot_be_written_waits() {
         let (mut connection, now, wall) = (memory(), clock::now(), Duration::from_secs(1_000_000));
-        let mut gathered = Gathered::new(Calls::new());
+        let mut gathered = Gathered::new(Journal::default());
         let put = BindingChange::Put("1001".into(), Arc::new(binding(now, Transport::Udp)));
         gathered.take(Change::Binding(put));
         connection.execute_batch("PRAGMA query_only = ON").expect("set");
@@ -676,7 +739,7 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("trunkline-unread-{}", std::process::id()));
         drop(std::fs::remove_dir_all(&directory));
         let mut file = File { path: directory.join("state.db"), connection: None };
-        let mut gathered = Gathered::new(Calls::new());
+        let mut gathered = Gathered::new(Journal::default());
         gathered
             .take(Change::Binding(BindingChange::Put("1001".into(), Arc::new(binding(now, Transport::Udp)))));
         let timeline = timeline_at(now, wall);

@@ -244,9 +244,11 @@ impl SwitchCore {
             | SipEvent::UserToUser { .. }
             | SipEvent::Digit { .. }
             | SipEvent::Subscribe(..)
+            | SipEvent::FeatureWish(..)
             | SipEvent::Unsubscribed(_)
             | SipEvent::Subscription { .. }
             | SipEvent::SubscriptionOver { .. }
+            | SipEvent::MessagesTold(_)
             | SipEvent::MessageDone { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. } => {}

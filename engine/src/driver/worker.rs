@@ -485,7 +485,9 @@ impl AgentCore {
                         tracing::debug!(remote = %transmit.flow.remote, %error, "a datagram was not sent");
                     }
                 }
-                Transport::Tcp => self.connections.send(transmit.flow, transmit.bytes),
+                Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                    self.connections.send(transmit.flow, transmit.bytes);
+                }
             }
         }
         for event in self.out.events.drain(..) {
@@ -496,6 +498,9 @@ impl AgentCore {
         }
         for change in self.out.dialogs.drain(..) {
             self.store.keep_dialog(change);
+        }
+        for change in self.out.subscriptions.drain(..) {
+            self.store.keep_subscription(change);
         }
         for id in self.out.close.drain(..) {
             self.connections.close(id);

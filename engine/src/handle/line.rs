@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use trunkline_sip::outbox::MessageCounts;
+
 use super::{App, Call, outcome};
 use crate::switch::error::LineError;
 use crate::switch::forward::ForwardEntry;
@@ -91,6 +93,17 @@ impl Line {
     /// [`LineError::InvalParam`] for entries that contradict each other, [`LineError::InvalAddress`] for a destination.
     pub async fn forward(&self, entries: Vec<ForwardEntry>, rings: Option<u32>) -> Result<(), Refusal> {
         self.request(Operation::Forward { line: self.name(), entries, rings }).await
+    }
+
+    /// Says how many messages this line has: its phones and applications are told.
+    ///
+    /// TAPI `lineSetLineDevStatus` with LINEDEVSTATUSFLAGS_MSGWAIT.
+    ///
+    /// # Errors
+    /// [`LineError::NotOwner`] unless the line was opened as owner, [`LineError::OperationUnavail`] of a trunk,
+    /// [`LineError::InvalParam`] for numbers above 9,999 or more urgent messages than there are.
+    pub async fn set_messages(&self, counts: MessageCounts) -> Result<(), Refusal> {
+        self.request(Operation::SetMessages { line: self.name(), counts }).await
     }
 
     /// Takes a call that alerts elsewhere.

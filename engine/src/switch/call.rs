@@ -80,6 +80,8 @@ pub(super) struct Sent {
     pub(super) usage: Option<UsageId>,
     /// Whether he was told that the destination rings.
     pub(super) rang: bool,
+    /// Whether he hid in the call that he sends away, or in that to the destination.
+    pub(super) is_hidden: bool,
 }
 
 /// What few calls have, or only on their way: read and written as if it were the call's, which has it put aside.
@@ -116,6 +118,14 @@ pub(super) struct Few {
     pub(super) taker: Option<CallId>,
     /// The request by which the caller on the other side waits for this line.
     pub(super) camped: Option<CompletionId>,
+    /// Who sent the call here last; empty where nobody did.
+    pub(super) redirecting: PartyView,
+    /// Where it was sent.
+    pub(super) redirection: PartyView,
+    /// CallData.
+    pub(super) data: Bytes,
+    /// The user-user information that came last.
+    pub(super) user_user: Bytes,
 }
 
 /// What most calls have of it.
@@ -140,6 +150,10 @@ impl Few {
         parked: None,
         taker: None,
         camped: None,
+        redirecting: PartyView { number: String::new(), name: String::new(), is_blocked: false },
+        redirection: PartyView { number: String::new(), name: String::new(), is_blocked: false },
+        data: Bytes::new(),
+        user_user: Bytes::new(),
     };
 }
 
@@ -175,10 +189,6 @@ pub(super) struct Call {
     pub(super) reached: Option<Destination>,
     /// Who sent this caller elsewhere.
     pub(super) trail: Trail,
-    /// Who sent the call here last; empty where nobody did.
-    pub(super) redirecting: PartyView,
-    /// Where it was sent.
-    pub(super) redirection: PartyView,
     /// The request that this call completes (`dwCompletionID`).
     pub(super) completion: Option<CompletionId>,
     /// The media worker of the conversation.
@@ -193,17 +203,11 @@ pub(super) struct Call {
     pub(super) held: Option<Hold>,
     /// Held at the handset.
     pub(super) held_by_station: bool,
-    /// CallData.
-    pub(super) data: Bytes,
-    /// The user-user information that came last.
-    pub(super) user_user: Bytes,
     pub(super) media_modes: Vec<MediaMode>,
     /// How often the station rang.
     pub(super) rings: u32,
     /// Whether the called phone is asked to answer by itself.
     pub(super) dest_off_hook: bool,
-    /// Whether the caller is not to be shown.
-    pub(super) is_private: bool,
     /// Whether nothing may interrupt it (`lineSecureCall`).
     pub(super) is_secure: bool,
     /// Whether it is answered only to hear that a feature was switched.
@@ -259,8 +263,6 @@ impl Call {
             completable: None,
             reached: None,
             trail: Trail::default(),
-            redirecting: PartyView::default(),
-            redirection: PartyView::default(),
             completion: None,
             media_worker: 0,
             handles: Vec::new(),
@@ -268,17 +270,32 @@ impl Call {
             claimed: false,
             held: None,
             held_by_station: false,
-            data: Bytes::new(),
-            user_user: Bytes::new(),
             media_modes: vec![MediaMode::InteractiveVoice],
             rings: 0,
             dest_off_hook: false,
-            is_private: false,
             is_secure: false,
             is_confirmed: false,
             media: None,
             few: None,
         }
+    }
+
+    /// The same call with what came along with it, as a rule nothing.
+    pub(super) fn with(
+        mut self,
+        redirecting: PartyView,
+        redirection: PartyView,
+        data: Bytes,
+        user_user: Bytes,
+    ) -> Self {
+        let nobody = PartyView::default();
+        let is_plain = redirecting == nobody && redirection == nobody;
+        if !is_plain || !data.is_empty() || !user_user.is_empty() {
+            let few = &mut *self;
+            (few.redirecting, few.redirection) = (redirecting, redirection);
+            (few.data, few.user_user) = (data, user_user);
+        }
+        self
     }
 
     /// What few calls have, if this one has any of it.

@@ -172,7 +172,7 @@ impl Switch {
         call.data.clone_from(&params.call_data);
         call.no_answer_after = params.no_answer_after;
         call.dest_off_hook = params.dest_off_hook;
-        call.is_private = params.block_id;
+        call.caller.is_blocked = params.block_id;
         call.is_secure = params.secure;
         call.greeting.clone_from(&params.user_user);
         if let Some(name) = &params.calling_party {

@@ -75,7 +75,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(line) = self.lines.get(called) else { return };
-        let (kind, party) = (line.kind, PartyView { number: called.to_string(), name: line.name.clone() });
+        let (kind, party) = (line.kind, PartyView::new(called.to_string(), line.name.clone()));
         self.uncleared.remove(&id);
         self.timers.stop(id, Timer::Clear);
         let Some(camped) = self.called_side(now, id, called, kind, CallState::OnHold, party, out) else {

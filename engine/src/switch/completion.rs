@@ -287,6 +287,10 @@ impl Switch {
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
         let line = Arc::clone(&call.line);
         let missed = self.completable(call)?;
+        if call.caller.is_blocked && matches!(mode, CompletionMode::Callback | CompletionMode::Message) {
+            // Both would say later who he is.
+            return Err(LineError::OperationUnavail);
+        }
         match mode {
             CompletionMode::Callback => {
                 if let Destination::Trunk(trunk, number) = &missed.called {
@@ -393,6 +397,11 @@ impl Switch {
         let Some(called) = call.reached.clone().filter(|_| call.calls && call.kind != LineKind::Trunk) else {
             return;
         };
+        if call.caller.is_blocked {
+            // A callback would say who it was.
+            self.completions.missed.remove(&call.line);
+            return;
+        }
         let (number, offer) = (call.called.number.clone(), call.completable.as_deref().cloned());
         let missed = Missed { called, number, was_busy, offer };
         self.completions.missed.insert(Arc::clone(&call.line), missed);

@@ -298,6 +298,10 @@ impl Switch {
             call.connected = calling;
         }
         let called = self.calls.get(&callee).map(|call| call.called.clone()).unwrap_or_default();
+        if let Some(call) = self.calls.get_mut(&callee).filter(|_| connected.is_anonymous()) {
+            // Who hides as he answers is hidden from whom he is handed to.
+            call.called.is_blocked = true;
+        }
         if let Some(call) = self.calls.get_mut(&caller) {
             call.connected = party(connected, &called);
         }
@@ -340,7 +344,10 @@ fn describe(
 
 /// The connected party as the network names it, else as it was called.
 fn party(connected: &Party, called: &PartyView) -> PartyView {
+    if connected.is_anonymous() {
+        return PartyView { is_blocked: true, ..PartyView::default() };
+    }
     let number = if connected.user.is_empty() { &called.number } else { &connected.user };
     let name = if connected.name.is_empty() { &called.name } else { &connected.name };
-    PartyView { number: number.clone(), name: name.clone() }
+    PartyView::new(number.clone(), name.clone())
 }

@@ -60,7 +60,7 @@ impl Switch {
             LineKind::Phone | LineKind::Local | LineKind::Trunk => String::new(),
         };
         self.admit_call(&call.line)?;
-        let called = PartyView { number: dialled.number.clone(), name };
+        let called = PartyView::new(dialled.number.clone(), name);
         Ok((dialled, called))
     }
 

@@ -75,7 +75,7 @@ impl Switch {
             self.collect(now, id, number);
         } else {
             self.put_suffix(id, asker.app, piece.digits_after_answer);
-            self.dial_whole(now, id, PartyView { number, name }, out);
+            self.dial_whole(now, id, PartyView::new(number, name), out);
         }
         Ok(())
     }

@@ -79,12 +79,21 @@ pub(super) struct Hop {
     reason: Cow<'static, str>,
     counter: u8,
     by: Option<By>,
+    /// Whether he is not to be shown.
+    is_private: bool,
 }
 
 impl Hop {
     /// One whom the engine saw.
     pub(super) const fn seen(by: By, party: Party, why: Why) -> Self {
-        Self { party, reason: Cow::Borrowed(why.reason()), counter: 1, by: Some(by) }
+        Self { party, reason: Cow::Borrowed(why.reason()), counter: 1, by: Some(by), is_private: false }
+    }
+}
+
+impl Hop {
+    /// Whom others are told of.
+    fn shown(&self) -> Cow<'_, Party> {
+        if self.is_private { Cow::Owned(Party::anonymous()) } else { Cow::Borrowed(&self.party) }
     }
 }
 
@@ -106,6 +115,7 @@ impl Trail {
             reason: token(&diversion.reason),
             counter: diversion.counter.max(1),
             by: None,
+            is_private: diversion.is_private || diversion.party.is_anonymous(),
         });
         Self { hops: hops.collect(), count: details.hops }
     }
@@ -154,6 +164,7 @@ impl Trail {
         self.hops.last().map_or_else(PartyView::default, |hop| PartyView {
             number: hop.party.user.clone(),
             name: hop.party.name.clone(),
+            is_blocked: hop.is_private,
         })
     }
 
@@ -163,10 +174,15 @@ impl Trail {
             return Vec::new();
         }
         let diversions = self.hops.iter().rev().map(|hop| {
-            let Hop { party, reason, counter, .. } = hop;
+            let (party, Hop { reason, counter, .. }) = (hop.shown(), hop);
+            let privacy = if hop.is_private { ";privacy=full" } else { "" };
             (
                 "Diversion",
-                format!("{}<{}>;reason={reason};counter={counter}", quoted(&party.name), uri(party)),
+                format!(
+                    "{}<{}>;reason={reason};counter={counter}{privacy}",
+                    quoted(&party.name),
+                    uri(&party)
+                ),
             )
         });
         let mut headers: Vec<_> = diversions.collect();
@@ -179,7 +195,7 @@ impl Trail {
                 "History-Info",
                 format!(
                     "<{}{reached}?Reason=SIP%3Bcause%3D{cause}>;{}",
-                    uri(&hop.party),
+                    uri(&hop.shown()),
                     indexed(&index, number)
                 ),
             ));
@@ -281,6 +297,7 @@ mod tests {
             party: party(user, ""),
             reason: reason.into(),
             counter: 0,
+            is_private: false,
         };
         let details = CallDetails {
             diversion: vec![diversion("2", "No-Answer"), diversion("1", "x;y\r\n")],
@@ -296,6 +313,25 @@ mod tests {
 
         let trail = Trail::received(Some(&details), false);
         assert_eq!((trail.count, trail.redirecting()), (4, PartyView::default()));
+    }
+
+    #[test]
+    fn who_sent_the_call_here_and_hides_is_not_named() {
+        let diversion =
+            Diversion { party: party("1", "Ada"), reason: "user-busy".into(), counter: 1, is_private: true };
+        let details = CallDetails { diversion: vec![diversion], hops: 1, ..CallDetails::default() };
+        let trail = Trail::received(Some(&details), true);
+        assert!(trail.redirecting().is_blocked);
+        let said: Vec<String> = trail.headers(&party("3", "")).into_iter().map(|(_, value)| value).collect();
+        let nobody = "sip:anonymous@anonymous.invalid";
+        assert_eq!(
+            said,
+            [
+                format!("\"Anonymous\" <{nobody}>;reason=user-busy;counter=1;privacy=full"),
+                format!("<{nobody}?Reason=SIP%3Bcause%3D486>;index=1"),
+                "<sip:3@pbx.example;cause=486>;index=1.1;mp=1".to_owned(),
+            ]
+        );
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Switch {
     ) {
         let name = |address: &str| self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
         let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name: name(line) };
-        let redirection = PartyView { number: number.to_owned(), name: name(number) };
+        let redirection = PartyView::new(number.to_owned(), name(number));
         self.note_hop(caller, Hop::seen(By::Line(Arc::clone(line)), party, why), redirection, out);
         self.dial(now, caller, number, out);
     }
@@ -188,8 +188,11 @@ impl Switch {
         let forwarding = self.forwarding(line)?;
         let calling = self.calls.get(&caller)?;
         let is_internal = calling.kind != LineKind::Trunk;
-        let seen = calling.caller_as_seen().number;
-        let who = Calling { number: &calling.caller.number, seen: &seen, is_internal };
+        // Who hides is nobody in particular.
+        let known = Some(calling).filter(|calling| !calling.caller.is_blocked);
+        let seen = known.map(|calling| calling.caller_as_seen().number).unwrap_or_default();
+        let number = known.map_or("", |calling| &calling.caller.number);
+        let who = Calling { number, seen: &seen, is_internal };
         let entry = forwarding.entry(who, condition)?;
         let to_himself = |number: &Arc<str>| {
             is_internal && !calling.trail.is_ours() && self.leads_to(number, &calling.line)

@@ -199,7 +199,7 @@ impl Switch {
         call.is_confirmed = true;
         if let Some(slot) = slot {
             let name = format!("Parked at {slot}");
-            call.connected = PartyView { number: slot.to_owned(), name: name.clone() };
+            call.connected = PartyView::new(slot.to_owned(), name.clone());
             let shown = format!("\"{name}\" <sip:{slot}@{}>", self.setup.domain);
             let leg = call.leg.filter(|leg| self.legs.get(leg).is_some_and(|leg| !leg.is_up()));
             if let Some(leg) = leg {

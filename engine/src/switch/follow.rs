@@ -8,7 +8,7 @@
 //!   from this trunk.
 //!
 //! Everything else, and the sixth of such steps, is a failure. Headers inside of the Contact's URI are left out, a
-//! method other than INVITE, `maddr` and transports that the engine does not speak refuse it (RFC 3261 §19.1.5). No
+//! method other than INVITE, `maddr` and transports other than UDP and TCP refuse it (RFC 3261 §19.1.5). No
 //! name is looked up.
 
 use std::collections::VecDeque;
@@ -102,7 +102,7 @@ impl Switch {
                 drop(ways);
                 let name = self.lines.get(&number).map(|line| line.name.clone()).unwrap_or_default();
                 self.leave_forwarded(now, id, caller, 480, out);
-                self.note_hop(caller, hop, PartyView { number: number.clone(), name }, out);
+                self.note_hop(caller, hop, PartyView::new(number.clone(), name), out);
                 self.dial(now, caller, &number, out);
                 true
             }
@@ -123,7 +123,7 @@ impl Switch {
         let journey = caller.unwrap_or(id);
         let is_elsewhere = hop.is_some();
         if let Some(hop) = hop {
-            let redirection = PartyView { number: bare(number).to_owned(), name: String::new() };
+            let redirection = PartyView::new(bare(number).to_owned(), String::new());
             self.note_hop(journey, hop, redirection, out);
             self.show_elsewhere(id, journey, out);
             self.timers.start(id, Timer::Ring, now + self.ring_time(journey));
@@ -250,7 +250,8 @@ fn places(trunk: &TrunkSetup, uri: &Uri<'_>, is_same: bool) -> Option<(Vec<(Tran
             listed.cloned().or_else(of_the_domain)?
         }
     };
-    if uri.port == Some(0) || uri.param("transport").is_some() && uri.transport().is_none() {
+    let is_plain = |named| matches!(named, Some(Transport::Udp | Transport::Tcp));
+    if uri.port == Some(0) || uri.param("transport").is_some() && !is_plain(uri.transport()) {
         return None;
     }
     let place = |ip: &IpAddr| {
@@ -409,6 +410,8 @@ mod tests {
             "sip:;x@198.51.100.9",
             "sip:30@198.51.100.9:0",
             "sip:30@198.51.100.9;transport=ws",
+            "sip:30@198.51.100.9;transport=tls",
+            "sip:30@198.51.100.9;transport=sctp",
             "sip:30@198.51.100.9;method=REGISTER",
             "sip:30@198.51.100.9;maddr=192.0.2.1",
             "sip:30%0d%0aX:%20y@198.51.100.9",

@@ -268,6 +268,43 @@ impl Switch {
         Ok(())
     }
 
+    /// From a key of the phone, which knows busy and no answer apart: an entry for both is taken apart. As
+    /// [`Self::forward_by_code`], with the rings before nobody answers.
+    ///
+    /// # Errors
+    /// Those of [`Self::forward_by_code`].
+    pub(super) fn forward_by_phone(
+        &mut self,
+        line: &Arc<str>,
+        mode: ForwardMode,
+        number: Option<&str>,
+        rings: Option<u32>,
+        out: &mut Outbox,
+    ) -> Result<(), LineError> {
+        let Forwarding { mut entries, rings: before } = self.forwarding(line).cloned().unwrap_or_default();
+        let is_half = matches!(mode, ForwardMode::Busy | ForwardMode::NoAnsw);
+        let both = |entry: &ForwardEntry| {
+            is_half && entry.mode == ForwardMode::BusyNa && entry.destination.is_some()
+        };
+        while let Some(place) = entries.iter().position(both) {
+            let entry = entries.remove(place);
+            for half in [ForwardMode::Busy, ForwardMode::NoAnsw] {
+                entries.push(ForwardEntry { mode: half, ..entry.clone() });
+            }
+        }
+        // Do not disturb is another key.
+        entries.retain(|entry| entry.mode != mode || entry.destination.is_none());
+        entries.extend(number.map(|number| ForwardEntry {
+            mode,
+            caller: None,
+            destination: Some(number.into()),
+        }));
+        let entries = self.check_forwarding(line, entries)?;
+        let rings = rings.map_or(before, |rings| rings.clamp(RINGS_MIN, RINGS_MAX));
+        self.set_forwarding(line, Forwarding { entries, rings }, out);
+        Ok(())
+    }
+
     /// From the handset: nobody, or again everybody, may disturb.
     pub(super) fn set_do_not_disturb(&mut self, line: &Arc<str>, wanted: bool, out: &mut Outbox) {
         let Forwarding { mut entries, rings } = self.forwarding(line).cloned().unwrap_or_default();
@@ -296,6 +333,7 @@ impl Switch {
         } else {
             self.forwarding.insert(Arc::clone(line), forwarding);
         }
+        self.watches.touch(line);
         for app in self.lines.get(line).into_iter().flat_map(|known| known.listeners("forward")) {
             out.messages.push((app, Message::Forwarded { line: Arc::clone(line) }));
         }

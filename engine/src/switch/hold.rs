@@ -133,7 +133,7 @@ impl Switch {
         if entry.phase == LegPhase::Ending {
             return;
         }
-        let Some(place) = place.filter(|_| entry.is_up() && entry.offered.len() < OFFERS_MAX) else {
+        let Some(place) = place.filter(|_| entry.is_agreed() && entry.offered.len() < OFFERS_MAX) else {
             out.sip.push(Command::RefuseOffer(leg, 491));
             return;
         };
@@ -232,10 +232,11 @@ impl Switch {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let far_end = entry.theirs.as_ref().map(|theirs| session::far_end(theirs)).unwrap_or_default();
         entry.far_end = far_end;
-        let id = entry.call;
+        // Of several phones that ring none has the call yet.
+        let (id, is_branch) = (entry.call, entry.phase == LegPhase::Inviting);
         self.dirty.insert(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
-        if call.kind == LineKind::Trunk {
+        if call.kind == LineKind::Trunk || is_branch {
             return;
         }
         let holds = far_end != FarEnd::Listens;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use rand::Rng;
 use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
@@ -72,15 +73,23 @@ impl Switch {
             }
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
             Event::Subscribe(usage, subscriber) => self.subscribed(now, usage, &subscriber, out),
+            Event::FeatureWish(usage, wish) => self.wished(now, usage, &wish, out),
             Event::Unsubscribed(usage) => self.watches.remove(usage),
             Event::UserToUser { leg, data } => self.user_user_came(leg, data, out),
             Event::Digit { leg, digit, duration_ms } => {
                 self.info_digit(now, leg, digit, duration_ms, out);
             }
             Event::Completable { leg, offer } => self.completion_offered(leg, *offer),
+            Event::Subscription { usage, phase, body } if self.messages.has(usage) => {
+                self.mailbox_notified(usage, phase, body.as_ref(), out);
+            }
             Event::Subscription { usage, phase, body } => {
                 self.told_elsewhere(now, usage, phase, body.as_ref(), out);
             }
+            Event::SubscriptionOver { usage, status } if self.messages.has(usage) => {
+                self.mailbox_silent(now, usage, status);
+            }
+            Event::MessagesTold(told) => self.messages_told(&told, out),
             Event::SubscriptionOver { usage, status } => self.silent_elsewhere(now, usage, status, out),
             Event::MessageDone { .. } | Event::Refused { .. } => {}
         }
@@ -139,24 +148,24 @@ impl Switch {
         entry.keying = keying;
         self.legs.insert(leg, entry);
         let inbound = kind == LineKind::Trunk;
-        let caller_name =
-            if invite.from.name.is_empty() && !inbound { name } else { invite.from.name.clone() };
-        let number = if inbound { invite.from.user.clone() } else { address.to_string() };
+        let caller =
+            if inbound { PartyView::of_network(invite) } else { PartyView::of_line(&address, name, invite) };
         let state = if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing };
         let origin = if inbound { CallOrigin::External } else { CallOrigin::Outbound };
         let trail = Trail::received(invite.details.as_deref(), inbound);
+        let redirecting = trail.redirecting();
         let call = Call {
             reason: trail.reason(),
-            redirecting: trail.redirecting(),
             trail,
-            caller: PartyView { number, name: caller_name },
-            called: PartyView { number: invite.dialled.clone(), name: String::new() },
+            caller,
+            called: PartyView::new(invite.dialled.clone(), String::new()),
             calls: true,
             leg: Some(leg),
             max_forwards,
             media_worker,
             ..Call::new(now, id, address, kind, origin, state)
         };
+        let call = call.with(redirecting, PartyView::default(), Bytes::new(), Bytes::new());
         self.introduce(call, None, out);
         let join = invite.details.as_ref().and_then(|details| details.join);
         match (place, join) {

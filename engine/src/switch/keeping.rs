@@ -7,12 +7,13 @@
 //!
 //! What speaks of the far ends is not kept twice: the agents keep the dialogs, the switch what they mean.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use foldhash::fast::FixedState;
 use trunkline_media::{PortPair, Protection};
 use trunkline_sip::LegId;
 use trunkline_sip::sdp::{Origin, SessionDescription, UNFILLED};
@@ -85,8 +86,6 @@ pub struct KeptCall {
     pub held: bool,
     /// Whether it is held at the handset.
     pub held_by_station: bool,
-    /// Whether the caller is not to be shown.
-    pub is_private: bool,
     /// Whether nothing may interrupt it.
     pub is_secure: bool,
     /// CallData.
@@ -125,11 +124,11 @@ pub(super) struct Keeping {
     is_on: bool,
     /// In the order of time, each call once.
     due: VecDeque<(Instant, CallId)>,
-    waiting: BTreeSet<CallId>,
+    waiting: HashSet<CallId, FixedState>,
     /// Up to this one numbers of calls are written off.
     numbered: u64,
     /// Those that the store has.
-    pub(super) kept: BTreeSet<CallId>,
+    pub(super) kept: HashSet<CallId, FixedState>,
 }
 
 impl Keeping {
@@ -233,7 +232,6 @@ impl Switch {
             claimed: call.claimed,
             held: call.held.is_some(),
             held_by_station: call.held_by_station,
-            is_private: call.is_private,
             is_secure: call.is_secure,
             data: call.data.clone(),
             user_user: call.user_user.clone(),

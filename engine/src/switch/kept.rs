@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_media::PortPair;
-use trunkline_sip::outbox::CompletionOffer;
+use trunkline_sip::outbox::{CompletionOffer, MessageCounts};
 
 use super::Switch;
 use super::forward::{ForwardEntry, Forwarding};
@@ -36,6 +36,13 @@ pub enum Kept {
     Numbers(u64),
     /// Far ends may speak to these ports, or soon will, in the order in which they give way: in place of those that were kept before.
     Ports(Vec<PortPair>),
+    /// How many messages a line has, in place of what was kept before.
+    Messages {
+        /// The line.
+        line: Arc<str>,
+        /// How many.
+        counts: MessageCounts,
+    },
 }
 
 /// A call that is to be completed when its destination is free.
@@ -82,6 +89,7 @@ impl Switch {
                 Kept::Completion(completion) => self.restore_completion(completion, &mut resumed),
                 Kept::Numbers(last) => self.last_call = self.last_call.max(last),
                 Kept::Ports(ports) => self.media.rest_noted(self.now, &ports),
+                Kept::Messages { line, counts } => self.restore_messages(line, counts),
                 // Calls need the legs of the agents: `recover` takes them back.
                 Kept::CompletionOver(_) | Kept::Call(_) | Kept::CallOver(_) => {}
             }

@@ -99,6 +99,15 @@ impl Leg {
         }
     }
 
+    /// Whether both sides have described what they speak, perhaps in early media: another offer may follow.
+    pub(super) const fn is_agreed(&self) -> bool {
+        match self.phase {
+            LegPhase::Answered | LegPhase::Up => true,
+            LegPhase::Offered | LegPhase::Inviting => self.ours.is_some() && self.theirs.is_some(),
+            LegPhase::Ending => false,
+        }
+    }
+
     /// Whether speech can flow.
     pub(super) const fn is_up(&self) -> bool {
         matches!(self.phase, LegPhase::Answered | LegPhase::Up)

@@ -18,8 +18,17 @@ use super::request::Asker;
 use super::view::MediaMode;
 
 /// LINEDEVSTATE_ that are told, to who asks for them.
-const LINE_STATES: [&str; 7] =
-    ["ringing", "numcalls", "numcompletions", "complcancel", "open", "close", "translatechange"];
+const LINE_STATES: [&str; 9] = [
+    "ringing",
+    "numcalls",
+    "numcompletions",
+    "complcancel",
+    "open",
+    "close",
+    "translatechange",
+    "msgwaiton",
+    "msgwaitoff",
+];
 
 /// LINEADDRESSSTATE_ that are told.
 const ADDRESS_STATES: [&str; 2] = ["numcalls", "forward"];

@@ -2,7 +2,7 @@
 //!
 //! Only differences go to the relay, so that every event may simply say again what ought to be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
@@ -16,7 +16,9 @@ use trunkline_sip::LegId;
 
 use super::ids::CallId;
 use super::outbox::Outbox;
-use super::quality::{ASK_EVERY, ASK_PAUSE, ASKS_AT_ONCE, EndedMedia, Figures, MediaTotals, MediaView};
+use super::quality::{
+    ASK_EARLY, ASK_EVERY, ASK_PAUSE, ASKS_AT_ONCE, EndedMedia, Figures, MediaTotals, MediaView,
+};
 use super::setup::MediaSetup;
 use super::table::Table;
 
@@ -112,8 +114,9 @@ pub(super) struct MediaPlane {
     /// Where each conference lives, and how many members it has.
     conferences: BTreeMap<ConferenceId, (u16, usize)>,
     next_worker: u16,
-    /// The legs that are asked for their figures, by when; and until when none is asked for.
-    asks: BTreeSet<(Instant, LegId)>,
+    /// The legs that are asked for their figures, in the order of time, and until when none is asked for. An entry that is not at its
+    /// leg's [`MediaLeg::ask_at`] does not count; the first one does.
+    asks: VecDeque<(Instant, LegId)>,
     asks_rest_until: Option<Instant>,
     totals: MediaTotals,
 }
@@ -125,7 +128,7 @@ impl MediaPlane {
             legs: Table::default(),
             conferences: BTreeMap::new(),
             next_worker: 0,
-            asks: BTreeSet::new(),
+            asks: VecDeque::new(),
             asks_rest_until: None,
             totals: MediaTotals::default(),
         }
@@ -208,7 +211,7 @@ impl MediaPlane {
             ask_at: now + ASK_EVERY,
             last_of: None,
         };
-        self.asks.insert((entry.ask_at, leg));
+        self.asks.push_back((entry.ask_at, leg));
         self.legs.insert(leg, entry);
         out.media.push((worker, open(leg, ports, address, setup.silent_after)));
     }
@@ -316,13 +319,12 @@ impl MediaPlane {
         if let Some(entry) = self.open_leg(leg) {
             entry.closing = true;
             entry.last_of = last_of;
-            let ask = (entry.ask_at, leg);
             // One on its way is closed where it arrives.
             if entry.waiting.is_none() {
                 out.media.push((entry.worker, Command::Close(media_leg(leg))));
             }
             let heard = mem::replace(&mut entry.heard, Heard::Nothing);
-            self.asks.remove(&ask);
+            self.tidy_asks();
             self.leave(heard);
         }
     }
@@ -338,7 +340,7 @@ impl MediaPlane {
         self.legs.get(&leg).filter(|entry| entry.ports == ports)?;
         self.measured(now, leg, stats);
         let entry = self.legs.remove(&leg)?;
-        self.asks.remove(&(entry.ask_at, leg));
+        self.tidy_asks();
         self.leave(entry.heard);
         if stats.is_quiet() {
             self.pool.release_quiet(now, ports);
@@ -356,32 +358,45 @@ impl MediaPlane {
             return;
         }
         self.asks_rest_until = None;
+        if self.asks.front().is_none_or(|(at, _)| *at > now) {
+            return;
+        }
         let mut asked = 0;
-        while let Some(&(_, leg)) = self.asks.first().filter(|(at, _)| *at <= now) {
+        while let Some(&(at, leg)) = self.asks.front().filter(|(at, _)| *at <= now + ASK_EARLY) {
             if asked == ASKS_AT_ONCE {
                 self.asks_rest_until = Some(now + ASK_PAUSE);
-                return;
+                break;
             }
-            asked += 1;
-            self.asks.pop_first();
-            if let Some(entry) = self.open_leg(leg) {
+            self.asks.pop_front();
+            if let Some(entry) = self.open_leg(leg).filter(|entry| entry.ask_at == at) {
+                asked += 1;
                 entry.ask_at = now + ASK_EVERY;
                 entry.tell(Command::Stats(media_leg(leg)), out);
-                self.asks.insert((now + ASK_EVERY, leg));
+                self.asks.push_back((now + ASK_EVERY, leg));
             }
+        }
+        self.tidy_asks();
+    }
+
+    /// Forgets entries at the front that do not count: calls that are brief come to nothing here.
+    fn tidy_asks(&mut self) {
+        while let Some(&(at, leg)) = self.asks.front()
+            && self.open_leg(leg).is_none_or(|entry| entry.ask_at != at)
+        {
+            self.asks.pop_front();
         }
     }
 
     /// When [`Self::ask`] has something to ask.
     pub(super) fn ask_at(&self) -> Option<Instant> {
-        let (at, _) = self.asks.first()?;
+        let (at, _) = self.asks.front()?;
         Some(self.asks_rest_until.map_or(*at, |until| until.max(*at)))
     }
 
     /// Takes figures of a leg; whether the call is of another grade.
     pub(super) fn measured(&mut self, now: Instant, leg: LegId, stats: LegStats) -> bool {
         let Some(entry) = self.legs.get_mut(&leg) else { return false };
-        let before = *entry.figures.stats();
+        let before = entry.figures.stats();
         self.totals.add(&before, &stats);
         self.totals.flows_in_kernel += u64::from(stats.in_kernel);
         self.totals.flows_in_kernel -= u64::from(before.in_kernel);
@@ -414,7 +429,6 @@ impl MediaPlane {
         let heard = mem::replace(&mut entry.heard, Heard::Nothing);
         // Commands wait for a leg that will not come: the one in its place starts at the new worker.
         cancel(entry.waiting.take().unwrap_or_default(), entry.worker, out);
-        let ask = (entry.ask_at, leg);
         // It has no packets for the kernel any more.
         self.totals.flows_in_kernel -= u64::from(entry.figures.lose_flow());
         if entry.closing {
@@ -425,7 +439,7 @@ impl MediaPlane {
         let other = if entry.retried { None } else { self.pool.allocate(now) };
         let Some(other) = other else {
             self.legs.remove(&leg);
-            self.asks.remove(&ask);
+            self.tidy_asks();
             self.leave(heard);
             return Reopened::Failed;
         };

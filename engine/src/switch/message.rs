@@ -73,9 +73,9 @@ pub enum Message {
     LineState {
         /// The line.
         line: Arc<str>,
-        /// LINEDEVSTATE_ suffix: `ringing`, `numcompletions`, `complcancel`, `open`, `close`, `translatechange` …
+        /// LINEDEVSTATE_ suffix: `ringing`, `numcompletions`, `complcancel`, `open`, `close`, `translatechange`, `msgwaiton` …
         state: &'static str,
-        /// dwParam2: the ring mode, the completion id.
+        /// dwParam2: the ring mode, the completion id, the number of new messages.
         detail: u32,
         /// dwParam3: the ring count.
         count: u32,
@@ -131,7 +131,7 @@ pub enum Message {
         slot: Arc<str>,
         /// Who parked.
         line: Arc<str>,
-        /// Who is parked: the number.
+        /// Who is parked: the number; empty where it is not known, or not to be shown.
         party: String,
         /// `parked`, `retrieved`, `returned` or `abandoned`.
         change: &'static str,

@@ -33,13 +33,14 @@ pub mod privilege;
 pub mod quality;
 pub mod report;
 pub mod setup;
+pub mod vendor;
 pub mod view;
 
 mod adopt;
-mod auto_answer;
 mod call;
 mod call_data;
 mod callback;
+mod caller;
 mod camp;
 mod completion;
 mod conference;
@@ -49,6 +50,7 @@ mod dial;
 mod digits;
 mod diversion;
 mod divert;
+mod feature_sync;
 mod handoff;
 mod hold;
 mod ice;
@@ -59,6 +61,7 @@ mod leg;
 mod line;
 mod line_open;
 mod media;
+mod messages;
 mod outbound;
 mod owner;
 mod park;
@@ -122,6 +125,7 @@ pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup, SrtpPolicy};
 pub use trunkline_media::{Secured, SrtpSuite};
+pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{
     CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, TrunkView,
 };
@@ -129,11 +133,13 @@ pub use view::{
 use call::Call;
 use completion::Completions;
 use conference::Conference;
+use feature_sync::Wishes;
 use forward::Forwarding;
 use keeping::Keeping;
 use leg::Leg;
 use line::Lines;
 use media::{MediaPlane, Reopened};
+use messages::Messages;
 use owner::App;
 use park::Slots;
 use release::Parting;
@@ -166,6 +172,9 @@ pub struct Switch {
     /// By their parent calls.
     conferences: BTreeMap<CallId, Conference>,
     watches: Watches,
+    messages: Messages,
+    /// What phones have changed of late.
+    wishes: Wishes,
     timers: Timers,
     /// Digits that are being said for applications.
     generations: BTreeMap<u32, digits::Generation>,
@@ -203,6 +212,7 @@ impl Switch {
         let lines = Lines::new(&setup);
         let apps = setup.apps.iter().map(|app| App::new(Arc::clone(&app.name))).collect();
         let media = MediaPlane::new(&setup.media, rng.random());
+        let messages = Messages::new(&setup, epoch);
         Self {
             setup: Arc::new(setup),
             location,
@@ -217,6 +227,8 @@ impl Switch {
             fingerprint: None,
             conferences: BTreeMap::new(),
             watches: Watches::default(),
+            messages,
+            wishes: Wishes::new(),
             timers: Timers::default(),
             generations: BTreeMap::new(),
             last_generation: 0,
@@ -247,9 +259,10 @@ impl Switch {
     /// an application that is gone are released. The range of media ports stays that of the start.
     pub fn reconfigure(&mut self, now: Instant, setup: Setup, out: &mut Outbox) {
         self.now = now;
-        let translation = Arc::clone(&self.setup.translation);
+        let before = Arc::clone(&self.setup);
         self.adopt(setup);
-        self.tell_translate_change(&translation, out);
+        self.tell_translate_change(&before.translation, out);
+        self.revisit_mailboxes(now, &before, out);
         self.settle(now, out);
     }
 
@@ -339,6 +352,7 @@ impl Switch {
         }
         self.completions_due(now, out);
         self.keep_due(now, out);
+        self.mailboxes_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -352,7 +366,7 @@ impl Switch {
     pub fn deadline(&self) -> Option<Instant> {
         let calls = self.timers.deadline().into_iter();
         let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
-        calls.chain(own).chain(self.media.ask_at()).min()
+        calls.chain(own).chain(self.media.ask_at()).chain(self.messages.deadline()).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use trunkline_sip::outbox::MessageCounts;
 
 use super::call_state::CallState;
 use super::error::LineError;
@@ -45,6 +46,13 @@ pub enum Operation {
         entries: Vec<ForwardEntry>,
         /// `dwNumRingsNoAnswer`: clamped; `None`: the default.
         rings: Option<u32>,
+    },
+    /// `lineSetLineDevStatus` with LINEDEVSTATUSFLAGS_MSGWAIT: how many messages the line has.
+    SetMessages {
+        /// The line.
+        line: Arc<str>,
+        /// How many.
+        counts: MessageCounts,
     },
     /// `linePickup`.
     Pickup {

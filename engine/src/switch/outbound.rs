@@ -13,10 +13,10 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::Switch;
-use super::auto_answer;
 use super::call::Call;
 use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
+use super::caller::ANONYMITY_DISALLOWED;
 use super::forward::Condition;
 use super::ids::CallId;
 use super::keying::Keying;
@@ -30,6 +30,7 @@ use super::session::{self, Place};
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
+use super::vendor::{self, RingKind};
 use super::view::{CallOrigin, CallReason, PartyView};
 
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
@@ -74,6 +75,10 @@ impl Switch {
     pub(super) fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
         let Some(line) = self.lines.get(address) else { return };
         let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
+        if self.refuses_hidden(caller, &address) {
+            self.fail(now, caller, &Failure::local(ANONYMITY_DISALLOWED), out);
+            return;
+        }
         if self.forward_caller(now, caller, &address, Condition::Always, out) {
             return;
         }
@@ -93,7 +98,7 @@ impl Switch {
             }
             return;
         }
-        let called = PartyView { number: address.to_string(), name };
+        let called = PartyView::new(address.to_string(), name);
         let offering = CallState::Offering(OfferingMode::Active);
         let Some(callee) = self.called_side(now, caller, &address, kind, offering, called, out) else {
             return;
@@ -124,7 +129,7 @@ impl Switch {
             return;
         }
         let address = Arc::clone(&trunk.name);
-        let called = PartyView { number: number.to_owned(), name: String::new() };
+        let called = PartyView::new(number.to_owned(), String::new());
         let Some(callee) =
             self.called_side(now, caller, &address, LineKind::Trunk, CallState::Dialing, called, out)
         else {
@@ -195,18 +200,15 @@ impl Switch {
         let data = calling.data.clone();
         let id = self.next_call();
         let call = Call {
-            user_user: greeting.unwrap_or_default(),
-            data,
             caller: from,
             called,
             peer: Some(caller),
             max_forwards,
             reason,
-            redirecting,
-            redirection,
             media_worker,
             ..Call::new(now, id, Arc::clone(line), kind, origin, state)
         };
+        let call = call.with(redirecting, redirection, data, greeting.unwrap_or_default());
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.peer = Some(id);
         }
@@ -225,32 +227,38 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(call) = self.calls.get(&id) else { return };
-        let mut from =
-            Party { user: call.caller.number.clone(), host: from_host, name: call.caller.name.clone() };
+        let from = call.caller.shown(&from_host);
         let max_forwards = call.max_forwards;
         let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
-        let (is_private, off_hook) = (wishes.is_private, wishes.dest_off_hook);
+        let off_hook = wishes.dest_off_hook;
         let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
         let mut groups = groups;
-        if off_hook && call.kind == LineKind::Phone {
+        if call.kind == LineKind::Phone {
+            let (rows, domain, kind) = (&self.setup.vendors, &self.setup.domain, ring_kind(call));
             for candidate in groups.iter_mut().flatten() {
                 let agent = candidate.binding.as_ref().map_or("", |binding| &*binding.user_agent);
-                candidate.headers.extend(auto_answer::headers(agent, &self.setup.domain));
+                if off_hook {
+                    candidate.headers.extend(vendor::auto_answer(rows, agent, domain));
+                } else {
+                    candidate.headers.extend(vendor::ring(rows, agent, kind, domain));
+                }
             }
         }
-        if is_private {
-            // RFC 3323 §4.1.1.3; whom the network may believe still hears who calls.
-            let asserted = format!("<sip:{}@{}>", escaped(&from.user), from.host);
+        if call.caller.is_blocked && self.trunk(&call.line).is_some_and(|trunk| trunk.is_trusted) {
+            // RFC 3325 §5: whoever is trusted still hears who calls, and keeps it to himself.
             headers.push(("Privacy", "id".to_owned()));
-            if call.kind == LineKind::Trunk {
+            if !call.caller.number.is_empty() {
+                let asserted = format!("<sip:{}@{from_host}>", escaped(&call.caller.number));
                 headers.push(("P-Asserted-Identity", asserted));
             }
-            from = anonymous();
         }
         if let Some(caller) = caller.and_then(|caller| self.calls.get(&caller)) {
             headers.extend(caller.trail.headers(&to));
         }
-        let sent_by = caller.and_then(|caller| self.calls.get(&caller)?.sent_by.as_ref());
+        // Who hid as he sent the caller here is not named.
+        let sender = caller.and_then(|caller| self.calls.get(&caller));
+        let sender = sender.filter(|call| !call.sent.as_ref().is_some_and(|sent| sent.is_hidden));
+        let sent_by = sender.and_then(|call| call.sent_by.as_ref());
         if let Some((line, CallReason::Transfer)) = sent_by {
             headers.push(("Referred-By", format!("<sip:{line}@{}>", self.setup.domain)));
         }
@@ -397,9 +405,13 @@ fn offer(from: Option<&SessionDescription>, place: Place) -> Option<SessionDescr
     }
 }
 
-/// RFC 3323 §4.1.1.3.
-fn anonymous() -> Party {
-    Party { user: "anonymous".to_owned(), host: "anonymous.invalid".to_owned(), name: "Anonymous".to_owned() }
+/// How a phone rings for its call.
+const fn ring_kind(call: &Call) -> RingKind {
+    match (call.reason, call.origin) {
+        (CallReason::CallCompletion | CallReason::Reminder, _) => RingKind::Callback,
+        (_, CallOrigin::External) => RingKind::External,
+        (_, CallOrigin::Internal | CallOrigin::Outbound | CallOrigin::Conference) => RingKind::Internal,
+    }
 }
 
 /// The peers of a trunk, one after the other.
@@ -418,10 +430,10 @@ pub(super) fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>
 fn request_uri(number: &str, domain: &str, transport: Transport) -> String {
     let at = if number.is_empty() { "" } else { "@" };
     let uri = ["sip:", &escaped(number), at, domain].concat();
-    match transport {
-        Transport::Udp => uri,
-        Transport::Tcp => [&uri, ";transport=", transport.param_name()].concat(),
+    if transport.is_default() {
+        return uri;
     }
+    [&uri, ";transport=", transport.param_name()].concat()
 }
 
 /// RFC 3261 §25.1: what a user part may hold as it is; everything else is written as `%XX`.
@@ -452,6 +464,7 @@ mod tests {
     fn the_user_part_is_escaped() {
         assert_eq!(request_uri("*21#", "carrier.example", Transport::Udp), "sip:*21%23@carrier.example");
         assert_eq!(request_uri("a b\r\n", "h", Transport::Tcp), "sip:a%20b%0D%0A@h;transport=tcp");
+        assert_eq!(request_uri("1", "h", Transport::Tls), "sip:1@h;transport=tls");
     }
 
     #[test]

@@ -292,8 +292,8 @@ impl Switch {
             LineKind::Phone | LineKind::Trunk => CallState::Dialing,
         };
         let call = Call {
-            caller: PartyView { number: address.to_string(), name },
-            called: PartyView { number: from.to_owned(), name: String::new() },
+            caller: PartyView::new(address.to_string(), name),
+            called: PartyView::new(from.to_owned(), String::new()),
             reason,
             few: (kind == LineKind::Phone)
                 .then(|| Box::new(Few { errand: Some(errand.clone()), ..Few::NOTHING })),
@@ -317,7 +317,7 @@ impl Switch {
             Errand::Join(far) => self.set_retriever(far, Some(id)),
             Errand::Dial(_) | Errand::Collect | Errand::CallBack(..) => {}
         }
-        self.ring_own_phone(now, id, (shown.number, shown.name), out);
+        self.ring_own_phone(now, id, &shown, out);
     }
 
     /// The phone has answered: it talks with who waits on the other call.
@@ -371,7 +371,7 @@ impl Switch {
     fn tell_parked(&self, slot: &Arc<str>, parked: &Parked, change: &'static str, out: &mut Outbox) {
         for app in self.watchers_of(parked) {
             let (slot, line) = (Arc::clone(slot), Arc::clone(&parked.parker));
-            let party = parked.party.number.clone();
+            let party = if parked.party.is_blocked { String::new() } else { parked.party.number.clone() };
             out.messages.push((app, Message::Parked { slot, line, party, change }));
         }
     }
@@ -492,7 +492,7 @@ impl Switch {
         if !reachable {
             return false;
         }
-        let called = PartyView { number: address.to_string(), name };
+        let called = PartyView::new(address.to_string(), name);
         let offering = CallState::Offering(OfferingMode::Active);
         let Some(offered) = self.called_side(now, far, &address, kind, offering, called, out) else {
             return false;
@@ -511,7 +511,7 @@ impl Switch {
     fn offer_out(&mut self, now: Instant, far: CallId, name: &str, number: &str, out: &mut Outbox) -> bool {
         let Some(trunk) = self.trunk(name).filter(|trunk| !self.is_full(trunk)) else { return false };
         let address = Arc::clone(&trunk.name);
-        let called = PartyView { number: number.to_owned(), name: String::new() };
+        let called = PartyView::new(number.to_owned(), String::new());
         let kind = LineKind::Trunk;
         let Some(offered) = self.called_side(now, far, &address, kind, CallState::Dialing, called, out)
         else {
@@ -530,7 +530,7 @@ impl Switch {
         if let Some(offered) = self.calls.get_mut(&offered) {
             offered.caller = party;
             offered.redirection = offered.called.clone();
-            offered.redirecting = PartyView { number: slot, name: String::new() };
+            offered.redirecting = PartyView::new(slot, String::new());
             offered.reason = CallReason::Reminder;
         }
     }
@@ -575,7 +575,7 @@ impl Switch {
     ) {
         let Some(call) = self.calls.get_mut(&far) else { return };
         call.parked = Some(Arc::clone(&slot));
-        call.connected = PartyView { number: slot.to_string(), name: String::new() };
+        call.connected = PartyView::new(slot.to_string(), String::new());
         let party = call.station_party();
         self.dirty.insert(far);
         // The conversation goes on with who waits.
@@ -730,11 +730,7 @@ impl Switch {
             phase: DialogPhase::Confirmed,
             is_initiator: false,
             local: Party { user: slot.to_owned(), host: host(), name: String::new() },
-            remote: Party {
-                user: parked.party.number.clone(),
-                host: host(),
-                name: parked.party.name.clone(),
-            },
+            remote: parked.party.shown(&self.setup.domain),
             is_held: true,
         };
         Some(self.slots.0.get(slot).map(dialog).into_iter().collect())

@@ -21,6 +21,9 @@ use super::session::encoding_number;
 /// How often the relay is asked for the figures of a leg.
 pub(super) const ASK_EVERY: Duration = Duration::from_secs(5);
 
+/// Who is to be asked within this time is asked at once: a thread that wakes for each of them costs more than the asking.
+pub(super) const ASK_EARLY: Duration = Duration::from_millis(250);
+
 /// How many legs are asked for at once, and how long the others wait then: an engine with more than 6,400 legs asks for each less
 /// often.
 pub(super) const ASKS_AT_ONCE: usize = 128;
@@ -201,7 +204,8 @@ impl MediaTotals {
 /// What the relay said of a leg.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
-    stats: LegStats,
+    /// `None`: nothing was counted so far. Aside, for a leg that rings has none.
+    stats: Option<Box<LegStats>>,
     measured: Instant,
     codec: Option<&'static str>,
     grade: Option<Grade>,
@@ -210,22 +214,27 @@ pub(super) struct Figures {
 impl Figures {
     /// No figures so far.
     pub(super) fn new(now: Instant) -> Self {
-        Self { stats: LegStats::default(), measured: now, codec: None, grade: None }
+        Self { stats: None, measured: now, codec: None, grade: None }
     }
 
     /// What the relay said last.
-    pub(super) const fn stats(&self) -> &LegStats {
-        &self.stats
+    pub(super) fn stats(&self) -> LegStats {
+        self.stats.as_deref().copied().unwrap_or_default()
     }
 
     /// The leg is not where its packets were forwarded by the kernel; whether they were.
-    pub(super) const fn lose_flow(&mut self) -> bool {
-        std::mem::replace(&mut self.stats.in_kernel, false)
+    pub(super) fn lose_flow(&mut self) -> bool {
+        self.stats.as_mut().is_some_and(|stats| std::mem::replace(&mut stats.in_kernel, false))
     }
 
     /// Takes an answer. Whether the call is of another grade from here on.
     pub(super) fn take(&mut self, now: Instant, stats: LegStats, remote: Option<&Remote>) -> bool {
-        let before = std::mem::replace(&mut self.stats, stats);
+        let before = self.stats();
+        match &mut self.stats {
+            Some(kept) => **kept = stats,
+            None if stats == LegStats::default() => {}
+            None => self.stats = Some(Box::new(stats)),
+        }
         self.measured = now;
         if let Some(payload_type) = stats.payload_type {
             self.codec = encoding_name(remote, payload_type);
@@ -241,13 +250,14 @@ impl Figures {
 
     /// As an application sees them when the leg is closed.
     pub(super) fn last_view(&self) -> MediaView {
-        let in_kernel = self.stats.kernel_packets > self.stats.packets_received / 2;
+        let stats = self.stats();
+        let in_kernel = stats.kernel_packets > stats.packets_received / 2;
         MediaView { in_kernel, ..self.view() }
     }
 
     /// As an application sees them.
     pub(super) fn view(&self) -> MediaView {
-        let stats = &self.stats;
+        let stats = &self.stats();
         let nothing = LegStats::default();
         let codec = impairment(self.codec);
         let (heard, said) = (received(&nothing, stats), sent(&nothing, stats));

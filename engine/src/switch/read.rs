@@ -87,6 +87,7 @@ impl Switch {
             forwarding: forwarding.map(|forwarding| forwarding.entries.clone()).unwrap_or_default(),
             rings: forwarding.map_or(RINGS_DEFAULT, |forwarding| forwarding.rings),
             completions: self.completions.of_line(&line.address).collect(),
+            messages: self.messages_of(&line.address),
             features: self.line_features(line, can_call, alerting),
         })
     }

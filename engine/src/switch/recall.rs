@@ -125,14 +125,10 @@ impl Switch {
             return;
         }
         let completion = completion.clone();
-        let party = |address: &str| PartyView {
-            number: address.to_owned(),
-            name: self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default(),
-        };
         let Some(line) = self.lines.get(&completion.line) else { return };
         let kind = line.kind;
-        let caller = PartyView { number: completion.number.clone(), ..party(&completion.called) };
-        let called = party(&completion.line);
+        let caller = PartyView { number: completion.number.clone(), ..self.own_party(&completion.called) };
+        let called = self.own_party(&completion.line);
         let media_worker = self.media.choose_worker(&self.setup.media);
         let call = self.next_call();
         let offering = CallState::Offering(OfferingMode::Active);

@@ -189,8 +189,6 @@ impl Switch {
             caller: kept.caller.clone(),
             called: kept.called.clone(),
             connected: kept.connected.clone(),
-            redirecting: kept.redirecting.clone(),
-            redirection: kept.redirection.clone(),
             completion: kept.completion,
             calls: kept.calls,
             peer: kept.peer,
@@ -200,13 +198,12 @@ impl Switch {
             claimed: kept.claimed,
             held: kept.held.then_some(Hold::Hard),
             held_by_station: kept.held_by_station,
-            is_private: kept.is_private,
             is_secure: kept.is_secure,
-            data: kept.data.clone(),
-            user_user: kept.user_user.clone(),
             media_modes: kept.media_modes.clone(),
             ..Call::new(now, kept.id, address, kind, kept.origin, kept.state)
         };
+        let (redirecting, redirection) = (kept.redirecting.clone(), kept.redirection.clone());
+        let call = call.with(redirecting, redirection, kept.data.clone(), kept.user_user.clone());
         self.introduce(call, None, out);
         if let Some(park) = &kept.park {
             self.put_again(now, kept.id, park, out);

@@ -135,14 +135,14 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let by = Arc::clone(&call.line);
+        let (by, is_hidden) = (Arc::clone(&call.line), call.station_party().is_blocked);
         let Some(far) = self.take_far(id) else { return };
         if let Some(call) = self.calls.get_mut(&id) {
             call.sends = Some(far);
             call.held = Some(Hold::Transfer);
         }
         self.report(now, id, CallReport::Held(Hold::Transfer), out);
-        let sent = Sent { by, from: Some(id), usage, rang: false };
+        let sent = Sent { by, from: Some(id), usage, rang: false, is_hidden };
         match to {
             Referred::Number(number) => self.send_party(now, far, &number, sent, out),
             Referred::Elsewhere(number, dialog) => {

@@ -6,7 +6,6 @@ use std::time::Instant;
 use trunkline_sip::outbox::Command;
 
 use super::Switch;
-use super::auto_answer;
 use super::call::{Call, Errand, Few, Pending, Wish};
 use super::call_state::{CallState, DialToneMode};
 use super::error::LineError;
@@ -21,6 +20,7 @@ use super::route::{Destination, Source, resolve};
 use super::setup::LineKind;
 use super::status::COMPLETED_ELSEWHERE;
 use super::timers::{GUARD, Timer};
+use super::vendor;
 use super::view::{CallOrigin, PartyView};
 use crate::translate::Dialable;
 
@@ -77,6 +77,7 @@ impl Switch {
             Operation::Forward { line, entries, rings } => {
                 self.forward(asker, &line, entries, rings, out)?;
             }
+            Operation::SetMessages { line, counts } => self.set_messages(asker, &line, counts, out)?,
             Operation::Pickup { line, from, group } => {
                 self.pickup(now, asker, &line, from.as_deref(), group.as_deref(), out)?;
             }
@@ -306,7 +307,7 @@ impl Switch {
 
         let id = self.next_call();
         let media_worker = self.media.choose_worker(&self.setup.media);
-        let called = PartyView { number: number.clone(), name: called_name };
+        let called = PartyView::new(number.clone(), called_name);
         let state =
             if number.is_empty() { CallState::DialTone(DialToneMode::Normal) } else { CallState::Dialing };
         let errand = if is_partial { Errand::Collect } else { Errand::Dial(number.clone()) };
@@ -332,7 +333,7 @@ impl Switch {
             LineKind::Phone => {
                 // The phone shows whom it calls; itself, while nobody knows.
                 let shown = if number.is_empty() { self.own_party(&address) } else { called };
-                self.ring_own_phone(now, id, (shown.number, shown.name), out);
+                self.ring_own_phone(now, id, &shown, out);
             }
             LineKind::Local | LineKind::Trunk if is_partial => self.collect(now, id, number),
             LineKind::Local => self.dial(now, id, &number, out),
@@ -344,7 +345,7 @@ impl Switch {
     /// Who calls from a line.
     pub(super) fn own_party(&self, address: &str) -> PartyView {
         let name = self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
-        PartyView { number: address.to_owned(), name }
+        PartyView::new(address.to_owned(), name)
     }
 
     /// The name of the destination, if it is a line; an error where a call would lead nowhere.
@@ -443,7 +444,7 @@ impl Switch {
             return;
         };
         let mut candidate = contact(&binding);
-        candidate.headers = auto_answer::headers(&binding.user_agent, &self.setup.domain);
+        candidate.headers = vendor::auto_answer(&self.setup.vendors, &binding.user_agent, &self.setup.domain);
         match self.invite(now, id, candidate, out) {
             Ok(()) => {
                 if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {

@@ -1,6 +1,6 @@
 //! The test rig: a switch between agents and a relay that only write down what they are told.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,11 +17,9 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId, UsageId};
 
-use super::feature_code::FeatureCodes;
 use super::quality::EndedMedia;
 use super::setup::{
-    AppSetup, CompletionSetup, ConferenceSetup, ForwardSetup, LineSetup, MediaSetup, ParkSetup,
-    RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup, WatchSetup,
+    AppSetup, LineSetup, MediaSetup, RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
 };
 use super::*;
 
@@ -43,15 +41,8 @@ pub(super) fn epoch() -> Instant {
 }
 
 pub(super) fn setup() -> Setup {
-    let line = |address: &str, kind| LineSetup {
-        address: address.into(),
-        name: format!("Line {address}"),
-        kind,
-        groups: Vec::new(),
-        calls_max: None,
-        picks_up: Vec::new(),
-        srtp: SrtpPolicy::default(),
-    };
+    let line =
+        |address: &str, kind| LineSetup { name: format!("Line {address}"), ..LineSetup::new(address, kind) };
     let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".into()], privilege };
     let route = RouteSetup {
         from: RouteFrom::Any,
@@ -66,36 +57,28 @@ pub(super) fn setup() -> Setup {
             line("1003", LineKind::Local),
         ],
         trunks: vec![TrunkSetup {
-            name: "carrier".into(),
-            peers: vec![(Transport::Udp, peer(7)), (Transport::Udp, peer(8))],
-            domain: "carrier.example".into(),
-            credentials: None,
             calls_max: 4,
             redirects: redirects(),
-            srtp: SrtpPolicy::default(),
+            ..TrunkSetup::to(
+                "carrier",
+                "carrier.example",
+                vec![(Transport::Udp, peer(7)), (Transport::Udp, peer(8))],
+            )
         }],
         routes: vec![route],
         apps: vec![app("crm", CallPrivilege::Owner), app("wallboard", CallPrivilege::Monitor)],
         media: MediaSetup {
-            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             ports: 20_000..=20_099,
             workers: 2,
             silent_after: None,
             music: Some(vec![0; 160].into()),
-            tones: "us".to_owned(),
+            ..MediaSetup::default()
         },
-        conference: ConferenceSetup::default(),
-        translation: Arc::default(),
-        park: ParkSetup::default(),
-        features: FeatureCodes::default(),
         domain: "pbx.example".into(),
         sip_workers: 2,
         ring_max: Duration::from_secs(60),
         calls_max: 8,
-        watches: WatchSetup::default(),
-        orphans_after: Duration::from_secs(30),
-        forward: ForwardSetup::default(),
-        completion: CompletionSetup::default(),
+        ..Setup::default()
     }
 }
 
@@ -255,7 +238,8 @@ impl Rig {
                 | Kept::Completion(_)
                 | Kept::CompletionOver(_)
                 | Kept::Numbers(_)
-                | Kept::Ports(_) => {}
+                | Kept::Ports(_)
+                | Kept::Messages { .. } => {}
             }
         }
         let (now, next_leg, ports) = (self.now, self.next_leg, std::mem::take(&mut self.ports));
@@ -284,7 +268,8 @@ impl Rig {
                 | Kept::Completion(_)
                 | Kept::CompletionOver(_)
                 | Kept::Call(_)
-                | Kept::CallOver(_) => self.store.push(kept),
+                | Kept::CallOver(_)
+                | Kept::Messages { .. } => self.store.push(kept),
             }
         }
         self.ended.extend(out.ended);

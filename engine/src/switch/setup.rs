@@ -1,6 +1,6 @@
 //! What the switch is told of its world at start and at reload: lines, trunks, routes, applications, media.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use trunkline_sip::transport::Transport;
 
 use super::feature_code::FeatureCodes;
 use super::privilege::CallPrivilege;
+use super::vendor::VendorSetup;
 use crate::translate::Locations;
 
 /// Where a line's media ends.
@@ -85,6 +86,27 @@ pub struct LineSetup {
     pub picks_up: Vec<String>,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// Whether callers who hide are refused (433, RFC 5079).
+    pub refuses_hidden: bool,
+    /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
+    pub mailbox: Option<Arc<str>>,
+}
+
+impl LineSetup {
+    /// A line that has nothing but an address and a kind; its name is the address.
+    pub fn new(address: &str, kind: LineKind) -> Self {
+        Self {
+            address: address.into(),
+            name: address.to_owned(),
+            kind,
+            groups: Vec::new(),
+            calls_max: None,
+            picks_up: Vec::new(),
+            srtp: SrtpPolicy::default(),
+            refuses_hidden: false,
+            mailbox: None,
+        }
+    }
 }
 
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
@@ -104,6 +126,24 @@ pub struct TrunkSetup {
     pub srtp: SrtpPolicy,
     /// Where it may send calls on to, beside to its peers.
     pub redirects: RedirectSetup,
+    /// Whether it is told who calls where the caller hides from who is called (RFC 3325 §5).
+    pub is_trusted: bool,
+}
+
+impl TrunkSetup {
+    /// A trunk to these peers, which asks for no password and has room for every call.
+    pub fn to(name: &str, domain: &str, peers: Vec<(Transport, SocketAddr)>) -> Self {
+        Self {
+            name: name.into(),
+            peers,
+            domain: domain.to_owned(),
+            credentials: None,
+            calls_max: CALLS_MAX,
+            srtp: SrtpPolicy::default(),
+            redirects: RedirectSetup::default(),
+            is_trusted: false,
+        }
+    }
 }
 
 /// Where a trunk may send calls on to (3xx, RFC 3261 §8.1.3.4), beside to its peers.
@@ -187,6 +227,19 @@ pub struct MediaSetup {
     pub tones: String,
 }
 
+impl Default for MediaSetup {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            ports: 20_000..=29_999,
+            workers: 1,
+            silent_after: Some(Duration::from_secs(60)),
+            music: None,
+            tones: "us".to_owned(),
+        }
+    }
+}
+
 /// Conference settings.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConferenceSetup {
@@ -251,6 +304,17 @@ impl Default for ParkSetup {
     }
 }
 
+/// Where the messages of lines are kept.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct VoicemailSetup {
+    /// The trunk that says how many messages there are; `None`: applications alone do.
+    pub trunk: Option<Arc<str>>,
+    /// Whether it is asked for each mailbox (RFC 3842); else it tells unasked.
+    pub subscribes: bool,
+    /// What a phone dials to hear its messages; empty: it is not told.
+    pub number: String,
+}
+
 /// How many subscriptions there may be.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct WatchSetup {
@@ -308,4 +372,38 @@ pub struct Setup {
     pub forward: ForwardSetup,
     /// Call completion.
     pub completion: CompletionSetup,
+    /// What phones understand, before what is built in.
+    pub vendors: Vec<VendorSetup>,
+    /// Where messages are kept.
+    pub voicemail: VoicemailSetup,
 }
+
+impl Default for Setup {
+    /// An engine of one worker without lines, trunks, routes and applications.
+    fn default() -> Self {
+        Self {
+            lines: Vec::new(),
+            trunks: Vec::new(),
+            routes: Vec::new(),
+            apps: Vec::new(),
+            media: MediaSetup::default(),
+            conference: ConferenceSetup::default(),
+            translation: Arc::default(),
+            park: ParkSetup::default(),
+            features: FeatureCodes::default(),
+            domain: "localhost".to_owned(),
+            sip_workers: 1,
+            ring_max: Duration::from_secs(120),
+            calls_max: CALLS_MAX,
+            watches: WatchSetup::DEFAULT,
+            orphans_after: Duration::from_secs(30),
+            forward: ForwardSetup::default(),
+            completion: CompletionSetup::default(),
+            vendors: Vec::new(),
+            voicemail: VoicemailSetup::default(),
+        }
+    }
+}
+
+/// Calls at once where nobody says how many.
+const CALLS_MAX: u32 = 10_000;

@@ -16,7 +16,6 @@ use trunkline_sip::outbox::Party;
 use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
-use super::auto_answer;
 use super::call::{Call, Errand};
 use super::call_state::CallState;
 use super::ids::CallId;
@@ -26,7 +25,8 @@ use super::ring::{Invitation, contact};
 use super::setup::LineKind;
 use super::timers::Timer;
 use super::transfer::is_alerting;
-use super::view::CallReason;
+use super::vendor;
+use super::view::{CallReason, PartyView};
 
 impl Switch {
     /// The calls of a line that use this leg: the given one first, if it does.
@@ -66,13 +66,7 @@ impl Switch {
 
     /// Calls the own phone of a line for an application; when it answers, the call's errand is run. Only the contact
     /// refreshed last is called: not every microphone of the user is to open. `shown` is what the phone displays.
-    pub(super) fn ring_own_phone(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        shown: (String, String),
-        out: &mut Outbox,
-    ) {
+    pub(super) fn ring_own_phone(&mut self, now: Instant, id: CallId, shown: &PartyView, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
         let (line, max_forwards) = (call.line.clone(), call.max_forwards);
         let errand_offer = call.errand.as_ref().and_then(|errand| self.waiting_description(errand));
@@ -81,11 +75,11 @@ impl Switch {
         let mut groups = std::collections::VecDeque::new();
         if let Some(binding) = bindings.last() {
             let mut own = contact(binding);
-            own.headers = auto_answer::headers(&binding.user_agent, &domain);
+            own.headers = vendor::auto_answer(&self.setup.vendors, &binding.user_agent, &domain);
             groups.push_back(vec![own]);
         }
         let invitation = Invitation {
-            from: Party { user: shown.0, host: domain.clone(), name: shown.1 },
+            from: shown.shown(&domain),
             to: Party { user: line.to_string(), host: domain, name: String::new() },
             max_forwards,
             credentials: None,
@@ -247,11 +241,7 @@ impl Switch {
         for (id, far) in [(one, other), (other, one)] {
             let Some(far) = self.calls.get(&far) else { continue };
             let party = far.station_party();
-            let shown = Party {
-                user: party.number.clone(),
-                host: self.setup.domain.clone(),
-                name: party.name.clone(),
-            };
+            let shown = party.shown(&self.setup.domain);
             let Some(call) = self.calls.get_mut(&id) else { continue };
             if call.connected == party {
                 continue;

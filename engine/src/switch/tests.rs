@@ -1,5 +1,6 @@
 //! The rules of the switch, one test each, in virtual time.
 
+mod alerting;
 mod applications;
 mod basic;
 mod calling_back;
@@ -10,6 +11,7 @@ mod counting;
 mod dialling;
 mod digits;
 mod explore;
+mod featuring;
 mod following;
 mod forks;
 mod forwarding;
@@ -17,9 +19,11 @@ mod holding;
 mod keying;
 mod limits;
 mod measuring;
+mod messaging;
 mod ownership;
 mod parking;
 mod picking_up;
+mod private;
 mod random;
 mod recovering;
 mod redirecting;

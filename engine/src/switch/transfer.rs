@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::outbox::{Command, Party};
+use trunkline_sip::outbox::Command;
 
 use super::Switch;
 use super::call::{Call, Sent};
@@ -67,7 +67,8 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<(), LineError> {
         let number = self.whole_number(to)?;
-        let by = Arc::clone(&self.calls.get(&id).ok_or(LineError::InvalCallHandle)?.line);
+        let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
+        let (by, is_hidden) = (Arc::clone(&call.line), call.station_party().is_blocked);
         self.check_destination(&number)?;
         if self.leads_to(&number, &by) {
             return Err(LineError::InvalAddress);
@@ -76,7 +77,8 @@ impl Switch {
         let far = self.detach_far(now, id, CallReason::Transfer, out);
         self.leave(now, id, out);
         if let Some(far) = far {
-            self.send_party(now, far, &number, Sent { by, from: None, usage: None, rang: false }, out);
+            let sent = Sent { by, from: None, usage: None, rang: false, is_hidden };
+            self.send_party(now, far, &number, sent, out);
         }
         Ok(())
     }
@@ -128,12 +130,15 @@ impl Switch {
             self.end_consultation(id);
         }
         let by = self.calls.get(&id).map(|call| Arc::clone(&call.line)).unwrap_or_default();
+        let hides = |id: CallId| self.calls.get(&id).is_some_and(|call| call.station_party().is_blocked);
+        let is_hidden = hides(id) || hides(consult);
         let far = self.detach_far(now, id, CallReason::Transfer, out);
         let to = self.detach_far(now, consult, CallReason::Transfer, out);
         self.leave(now, consult, out);
         self.leave(now, id, out);
         if let Some((far, to)) = far.zip(to) {
-            self.hand_over(now, far, to, Sent { by, from: None, usage: None, rang: false }, out);
+            let sent = Sent { by, from: None, usage: None, rang: false, is_hidden };
+            self.hand_over(now, far, to, sent, out);
         }
         Ok(())
     }
@@ -158,7 +163,7 @@ impl Switch {
     /// Connects a party with the destination that the transferor talked with, or that still rings for him.
     pub(super) fn hand_over(&mut self, now: Instant, far: CallId, to: CallId, sent: Sent, out: &mut Outbox) {
         let Some(party) = self.calls.get(&far).map(Call::station_party) else { return };
-        let by = self.own_party(&sent.by);
+        let by = PartyView { is_blocked: sent.is_hidden, ..self.own_party(&sent.by) };
         let Some(call) = self.calls.get_mut(&to) else { return };
         call.reason = CallReason::Transfer;
         call.redirecting = by;
@@ -197,9 +202,9 @@ impl Switch {
         sent: Sent,
         out: &mut Outbox,
     ) {
-        let by = self.own_party(&sent.by);
+        let by = PartyView { is_blocked: sent.is_hidden, ..self.own_party(&sent.by) };
         let name = self.lines.get(number).map(|line| line.name.clone()).unwrap_or_default();
-        let to = PartyView { number: number.to_owned(), name };
+        let to = PartyView::new(number.to_owned(), name);
         let Some(call) = self.calls.get_mut(&far) else { return };
         call.sent_by = Some((Arc::clone(&sent.by), CallReason::Transfer));
         call.redirecting = by;
@@ -303,8 +308,7 @@ impl Switch {
     fn show_connected(&self, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
         let Some(leg) = call.leg.filter(|_| self.has_station(id)) else { return };
-        let PartyView { number, name } = call.connected.clone();
-        let shown = Party { user: number, host: self.setup.domain.clone(), name };
+        let shown = call.connected.shown(&self.setup.domain);
         out.sip.push(Command::Identify(leg, shown));
     }
 

@@ -83,6 +83,6 @@ impl Call {
         // A transfer may have made somebody else the caller.
         let canonical = self.caller_id.as_ref().filter(|id| id.given == self.caller.number);
         let number = canonical.map_or(&self.caller.number, |id| &id.canonical);
-        PartyView { number: number.clone(), name: self.caller.name.clone() }
+        PartyView { number: number.clone(), ..self.caller.clone() }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use trunkline_sip::outbox::MessageCounts;
 
 use super::call_state::CallState;
 use super::forward::ForwardEntry;
@@ -65,6 +66,16 @@ pub struct PartyView {
     pub number: String,
     /// The name; empty where it is not known.
     pub name: String,
+    /// LINECALLPARTYID_BLOCKED: the party does not want to be known. Number and name, where there are any, are for the
+    /// application alone: they are not to be shown to whoever talks with the party.
+    pub is_blocked: bool,
+}
+
+impl PartyView {
+    /// A party that anybody may know.
+    pub const fn new(number: String, name: String) -> Self {
+        Self { number, name, is_blocked: false }
+    }
 }
 
 /// LINECALLORIGIN_.
@@ -232,6 +243,8 @@ pub struct LineView {
     pub rings: u32,
     /// Requests for completion that are outstanding.
     pub completions: Vec<CompletionId>,
+    /// Its voice messages.
+    pub messages: MessageCounts,
     /// What this application could do with the line: names of [`super::LineOperation`].
     pub features: Vec<&'static str>,
 }

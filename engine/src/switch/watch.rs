@@ -1,6 +1,6 @@
 //! Who watches what (RFC 6665): the dialogs of lines and park addresses, for the lamps of phones (RFC 4235), and
-//! conferences (RFC 4575). Any line may watch any other; a trunk may watch nothing but whether a line that it called in vain
-//! is free (RFC 6910).
+//! conferences (RFC 4575), messages (RFC 3842), features. Any line may watch any other, but messages and features are its own alone;
+//! a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -62,6 +62,18 @@ impl Watches {
         }
     }
 
+    /// What a subscription is of, and about.
+    pub(super) fn subject_of(&self, usage: UsageId) -> Option<(Package, Arc<str>)> {
+        self.by_usage.get(&usage).map(|watch| (watch.package, Arc::clone(&watch.subject)))
+    }
+
+    /// A subscriber is told this by somebody else.
+    pub(super) fn note_told(&mut self, usage: UsageId, document: &Document) {
+        if let Some(watch) = self.by_usage.get_mut(&usage) {
+            watch.told.clone_from(document);
+        }
+    }
+
     fn insert(&mut self, usage: UsageId, watch: Watch) {
         *self.by_watcher.entry(Arc::clone(&watch.watcher)).or_insert(0) += 1;
         self.by_subject.entry(Arc::clone(&watch.subject)).or_default().insert(usage);
@@ -116,9 +128,10 @@ impl Switch {
     ) -> Result<Document, u16> {
         let watcher = match (&subscriber.peer, subscriber.package) {
             (Peer::Line(watcher), _) | (Peer::Trunk(watcher), Package::CallCompletion) => watcher,
-            (Peer::Trunk(_), Package::Dialog | Package::Conference | Package::MessageSummary) => {
-                return Err(403);
-            }
+            (
+                Peer::Trunk(_),
+                Package::Dialog | Package::Conference | Package::MessageSummary | Package::Features,
+            ) => return Err(403),
         };
         let subject: Arc<str> = match subscriber.package {
             Package::Dialog => subscriber.dialled.as_str().into(),
@@ -133,7 +146,10 @@ impl Switch {
             Package::CallCompletion => {
                 self.wanted_line(&subscriber.peer, &subscriber.dialled).ok_or(404_u16)?
             }
-            Package::MessageSummary => return Err(489),
+            Package::MessageSummary => self.mailbox_meant(watcher, &subscriber.dialled)?,
+            Package::Features if *subscriber.dialled == **watcher => Arc::clone(watcher),
+            Package::Features if self.lines.get(&subscriber.dialled).is_some() => return Err(403),
+            Package::Features => return Err(404),
         };
         let awaits_use =
             subscriber.call_completion.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("NR"));
@@ -220,7 +236,8 @@ impl Switch {
                 is_ready: self.is_free(&line.address),
                 uri: format!("sip:{}@{}", escaped(&line.address), self.setup.domain),
             }),
-            Package::MessageSummary => None,
+            Package::MessageSummary => self.message_summary(subject),
+            Package::Features => self.feature_states(subject),
         }
     }
 
@@ -277,7 +294,7 @@ impl Switch {
             phase,
             is_initiator: call.calls || call.origin == CallOrigin::Outbound,
             local,
-            remote: Party { user: far.number.clone(), host: domain(), name: far.name.clone() },
+            remote: far.shown(&self.setup.domain),
             is_held: call.holds(),
         })
     }
@@ -287,7 +304,10 @@ impl Switch {
 fn queued(document: Document) -> Document {
     match document {
         Document::CallCompletion { uri, .. } => Document::CallCompletion { is_ready: false, uri },
-        Document::Dialogs(_) | Document::Conference(_) | Document::Messages { .. } => document,
+        Document::Dialogs(_)
+        | Document::Conference(_)
+        | Document::Messages { .. }
+        | Document::Features(_) => document,
     }
 }
 

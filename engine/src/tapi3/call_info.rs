@@ -26,7 +26,7 @@ impl CallInfo {
         self.view.privilege
     }
 
-    /// CIS_CALLERIDNUMBER and CIS_CALLERIDNAME.
+    /// CIS_CALLERIDNUMBER and CIS_CALLERIDNAME; [`PartyView::is_blocked`] says that they are not to be shown.
     pub fn caller_id(&self) -> &PartyView {
         &self.view.caller
     }

@@ -220,6 +220,10 @@ pub enum AddressChange {
     ConfigChange,
     /// AE_FORWARD.
     Forward,
+    /// AE_MSGWAITON.
+    MsgWaitOn,
+    /// AE_MSGWAITOFF.
+    MsgWaitOff,
 }
 
 /// CALLHUB_EVENT.

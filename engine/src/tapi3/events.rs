@@ -88,6 +88,8 @@ impl Events {
                 let change = match *state {
                     "ringing" => AddressChange::Ringing,
                     "translatechange" => AddressChange::ConfigChange,
+                    "msgwaiton" => AddressChange::MsgWaitOn,
+                    "msgwaitoff" => AddressChange::MsgWaitOff,
                     _ => AddressChange::State,
                 };
                 self.tell_address(line, change);

@@ -19,7 +19,7 @@ pub(super) struct Sessions {
     /// Of the RTCP port, where it shakes hands of its own.
     second: Option<Box<Session>>,
     /// The last datagram of each port that came before anything was agreed.
-    early: [Option<Early>; 2],
+    early: Option<Box<[Option<Early>; 2]>>,
 }
 
 /// A handshake may begin before the answer that agrees to it is here (RFC 5763 §6.2).
@@ -148,12 +148,13 @@ impl Flow {
     /// Keeps the beginning of a handshake until it is known whether there is to be one. One a port: who sends it repeats it.
     #[cold]
     pub(crate) fn keep_hello(&mut self, channel: Channel, from: SocketAddr, datagram: &[u8]) {
-        self.aside.sessions.early[channel as usize] = Some(Early { from, datagram: datagram.into() });
+        let early = self.aside.sessions.early.get_or_insert_default();
+        early[channel as usize] = Some(Early { from, datagram: datagram.into() });
     }
 
     /// Takes what was kept, as soon as it is known what was agreed.
     pub(crate) fn take_hello(&mut self, channel: Channel) -> Option<(SocketAddr, Box<[u8]>)> {
-        let Early { from, datagram } = self.aside.sessions.early[channel as usize].take()?;
+        let Early { from, datagram } = self.aside.sessions.early.as_mut()?[channel as usize].take()?;
         if !self.is_secured() {
             self.count_malformed();
             return None;

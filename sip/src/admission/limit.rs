@@ -35,6 +35,10 @@ pub enum Limit {
     Connections,
     /// Stream connections with one address.
     ConnectionsPerSource,
+    /// TLS handshakes at once of those who came.
+    Handshakes,
+    /// TLS handshakes that begin within a second from one address.
+    HandshakesPerSecondPerSource,
     /// Port pairs for media: all are in use, or at rest after a call.
     MediaPorts,
     /// Transactions and legs of one worker ([`Capacity`](crate::agent::Capacity)).
@@ -48,7 +52,7 @@ impl Limit {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Calls,
         Self::CallsPerSource,
         Self::CallsPerLine,
@@ -65,6 +69,8 @@ impl Limit {
         Self::SubscriptionsPerSecondPerLine,
         Self::Connections,
         Self::ConnectionsPerSource,
+        Self::Handshakes,
+        Self::HandshakesPerSecondPerSource,
         Self::MediaPorts,
         Self::State,
         Self::Overload,
@@ -89,6 +95,8 @@ impl Limit {
             Self::SubscriptionsPerSecondPerLine => "subscriptions_per_second_per_line",
             Self::Connections => "connections",
             Self::ConnectionsPerSource => "connections_per_source",
+            Self::Handshakes => "handshakes",
+            Self::HandshakesPerSecondPerSource => "handshakes_per_second_per_source",
             Self::MediaPorts => "media_ports",
             Self::State => "state",
             Self::Overload => "overload",

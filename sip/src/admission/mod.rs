@@ -54,6 +54,7 @@ struct Count {
     calls_ns: u64,
     registrations_ns: u64,
     subscriptions_ns: u64,
+    handshakes_ns: u64,
 }
 
 /// What one call takes of the shares of its peer. It is given back when dropped.
@@ -65,6 +66,9 @@ pub(crate) struct Admitted {
 
 /// Keeps a trunk apart from a line of its name.
 const TRUNK: u8 = 1;
+
+/// Keeps who has proven nothing apart from the lines at his address.
+const HANDSHAKE: u8 = 2;
 
 /// The key of all that have none of their own.
 const CROWD: u64 = 0;
@@ -169,6 +173,21 @@ impl Admission {
             .ok_or(Limit::SubscriptionsPerSecond)
     }
 
+    /// A TLS handshake that begins from this address, if it may be one of so many a second.
+    ///
+    /// # Errors
+    /// The limit that it is beyond.
+    pub fn handshake(&self, now: Instant, per_second: u32, source: IpAddr) -> Result<(), Limit> {
+        let now_ns = self.since_epoch(now);
+        let rate = Rate::per_second(per_second);
+        let counted = self.with_count(now_ns, self.key((HANDSHAKE, network(source))), |count| {
+            let used_up = rate.take(count.handshakes_ns, now_ns);
+            count.handshakes_ns = used_up.ok_or(Limit::HandshakesPerSecondPerSource)?;
+            Ok(())
+        });
+        counted.map(drop)
+    }
+
     /// Changes the count of this key, or that of the crowd; says which.
     fn with_count(
         &self,
@@ -193,8 +212,9 @@ impl Admission {
         let look = |at: u64| (at <= now_ns).then(|| now_ns.saturating_add(LOOK_NS));
         if self.look_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, look).is_ok() {
             self.counted.retain(|_, count| {
-                let rates = [count.calls_ns, count.registrations_ns, count.subscriptions_ns];
-                count.calls > 0 || rates.into_iter().any(|used_up| used_up > now_ns)
+                let Count { calls, calls_ns, registrations_ns, subscriptions_ns, handshakes_ns } = *count;
+                let rates = [calls_ns, registrations_ns, subscriptions_ns, handshakes_ns];
+                calls > 0 || rates.into_iter().any(|used_up| used_up > now_ns)
             });
             self.len.store(self.counted.len(), Ordering::Relaxed);
         }
@@ -299,6 +319,19 @@ mod tests {
         assert!(door.call("carrier", HOME).is_ok(), "calls are counted apart");
         door.now += Duration::from_secs(1);
         assert!(door.subscribe(&line).is_ok());
+    }
+
+    #[test]
+    fn handshakes_within_a_second_from_a_source() {
+        let mut door = Door::with(AdmissionLimits { registrations_per_second_per_source: 1, ..NONE });
+        let shake = |door: &Door, source| door.admission.handshake(door.now, 2, source);
+        assert!(shake(&door, HOME).is_ok() && shake(&door, HOME).is_ok());
+        assert_eq!(shake(&door, HOME), Err(Limit::HandshakesPerSecondPerSource));
+        assert!(shake(&door, AWAY).is_ok(), "another source");
+        assert!(door.register(HOME).is_ok(), "registrations are counted apart");
+        door.now += Duration::from_millis(500);
+        assert!(shake(&door, HOME).is_ok());
+        assert_eq!(shake(&door, HOME), Err(Limit::HandshakesPerSecondPerSource));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::dialog::{DialogName, Named, REPLACES_TAGS};
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri};
 use crate::outbox::{CallDetails, DIVERSIONS_MAX, Diversion, Party, Peer, Place, Replaced};
-use crate::session::{cause, user_to_user};
+use crate::session::{self, cause, user_to_user};
 
 /// The details of an INVITE, and the dialog that it names.
 #[derive(Debug, Default)]
@@ -39,9 +39,9 @@ impl Details {
         }
         let (diversion, diverted) = diversions(invite);
         let entries = invite.values(HeaderName::HistoryInfo).count();
-        let (asserted, is_restricted) = match peer {
+        let asserted = match peer {
             Peer::Trunk(_) => asserted(invite),
-            Peer::Line(_) => (None, false),
+            Peer::Line(_) => None,
         };
         let details = CallDetails {
             replaces: replaces.as_ref().map(unresolved),
@@ -49,7 +49,7 @@ impl Details {
             diversion,
             hops: diverted.max(u8::try_from(entries.saturating_sub(1)).unwrap_or(u8::MAX)),
             referred_by: referred_by(invite),
-            is_private: is_restricted || wants_privacy(invite),
+            is_private: session::wants_privacy(invite, CALLER),
             asserted,
             call_completion: completion.or_else(|| completion_of_call_info(invite)),
         };
@@ -118,6 +118,7 @@ fn diversions(invite: &Message) -> (Vec<Diversion>, u8) {
             party: cause::party(Some(value)),
             reason: reason(value.param("reason").unwrap_or_default()),
             counter: value.param("counter").map_or(1, counter),
+            is_private: session::is_restricted(&value),
         })
         .collect();
     let hops = entries.iter().fold(0_u8, |hops, entry| hops.saturating_add(entry.counter));
@@ -141,24 +142,15 @@ fn counter(text: &str) -> u8 {
     if is_number { digits.parse().unwrap_or(u8::MAX).max(1) } else { 1 }
 }
 
-/// Whom a trunk vouches for, and whether he is not to be shown: P-Asserted-Identity (RFC 3325), else Remote-Party-ID.
-fn asserted(invite: &Message) -> (Option<Party>, bool) {
-    let asserted = invite.values(HeaderName::PAssertedIdentity).find_map(NameAddr::parse);
-    let is_caller = |value: &NameAddr<'_>| {
-        value.param("party").is_none_or(|party| party.trim_matches('"').eq_ignore_ascii_case("calling"))
-    };
-    let remote = invite.values(HeaderName::RemotePartyId).filter_map(NameAddr::parse).find(is_caller);
-    let is_restricted = remote
-        .and_then(|value| value.param("privacy"))
-        .is_some_and(|privacy| !privacy.trim_matches('"').eq_ignore_ascii_case("off"));
-    (asserted.or(remote).map(|value| cause::party(Some(value))), is_restricted)
+/// Whom a trunk vouches for: P-Asserted-Identity (RFC 3325), the first that names a user, else Remote-Party-ID.
+fn asserted(invite: &Message) -> Option<Party> {
+    let asserted = invite.values(HeaderName::PAssertedIdentity).filter_map(NameAddr::parse);
+    let remote = session::remote_party(invite, CALLER);
+    asserted.chain(remote).map(|value| cause::party(Some(value))).find(|party| !party.user.is_empty())
 }
 
-/// Whether Privacy asks for a hidden identity (RFC 3323 §4.2, RFC 3325 §9.3).
-fn wants_privacy(invite: &Message) -> bool {
-    let words = invite.values(HeaderName::Privacy).flat_map(|value| value.split(';')).map(str::trim);
-    words.into_iter().any(|word| word.eq_ignore_ascii_case("id") || word.eq_ignore_ascii_case("user"))
-}
+/// `party` of the Remote-Party-ID that speaks of who calls.
+const CALLER: &str = "calling";
 
 /// `m` of RFC 6910 §6: what the completed call failed of.
 pub(super) fn completion(text: &str) -> Option<String> {
@@ -241,6 +233,9 @@ mod tests {
         assert_eq!((&*found.diversion[0].party.name, found.hops), ("A, B", 5));
         assert_eq!(details("Diversion: <sip:1@h>;counter=99999\r\n").hops, 255);
         assert_eq!(details("Diversion: <sip:1@h>;counter=0\r\n").hops, 1);
+        let hides = found.diversion.iter().map(|entry| entry.is_private);
+        assert!(hides.into_iter().all(|hides| !hides));
+        assert!(details("Diversion: <sip:1@h>;privacy=\"full\"\r\n").diversion[0].is_private);
         let bomb = details(&format!("Diversion: {}\r\n", "<sip:1@h>,".repeat(500)));
         assert_eq!((bomb.diversion.len(), bomb.hops), (DIVERSIONS_MAX, 10));
     }
@@ -262,12 +257,20 @@ mod tests {
         let remote = "Remote-Party-ID: <sip:9@h>;party=called, <sip:2@h>;party=calling;privacy=full\r\n";
         assert_eq!((details(remote).asserted, details(remote).is_private), (Some(party("2")), true));
         assert!(!details("Remote-Party-ID: <sip:2@h>;privacy=off\r\n").is_private);
+        let of_phone = read("sip:a@b", remote, &Peer::Line("1".into())).unwrap().details.unwrap();
+        assert_eq!((of_phone.asserted, of_phone.is_private), (None, true), "anybody may wish to be hidden");
+        let nameless = "P-Asserted-Identity: <sip:h>\r\nRemote-Party-ID: <sip:2@h>\r\n";
+        assert_eq!(details(nameless).asserted, Some(party("2")), "an identity without a user names nobody");
     }
 
     #[test]
     fn privacy_referrer_and_completion_are_read() {
         assert!(details("Privacy: Header; ID\r\n").is_private);
-        assert!(details("Privacy: user\r\n").is_private);
+        assert!(details("Privacy: user\r\n").is_private && details("Privacy: header\r\n").is_private);
+        for shown in ["none", "session", "history;critical", "identity"] {
+            let found = read("sip:a@b", &format!("Privacy: {shown}\r\n"), &Peer::Trunk("t".into())).unwrap();
+            assert!(found.details.is_none(), "{shown}");
+        }
         assert_eq!(details("b: <sip:7@h;x=1>;ref=2\r\n").referred_by, Some(party("7")));
         let completes = |uri: &str, headers: &str| {
             let read = read(uri, headers, &Peer::Line("1".into())).unwrap();

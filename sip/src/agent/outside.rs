@@ -1,13 +1,15 @@
 //! Requests outside any dialog: who sent them, whether they can be served, what begins with them (RFC 3261 §8.2).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::details::Details;
+use super::peer::names_nobody;
 use super::{Agent, resolve};
 use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
 use crate::message::{Builder, HeaderName, Method, Uri};
-use crate::outbox::{IncomingCall, Outbox, Subject};
+use crate::outbox::{IncomingCall, Outbox, Peer, Subject};
 use crate::session::{self, Announcement, Leg, cause};
 
 /// Seconds after which a caller may try again that was turned away for lack of room.
@@ -32,9 +34,8 @@ impl Agent {
             },
             Method::Refer => self.refer_outside(now, arrival, out),
             Method::Subscribe => self.subscribed(now, arrival, out),
-            Method::Message | Method::Publish | Method::Notify => {
-                self.unserved(now, &arrival, out);
-            }
+            Method::Notify => self.notified_outside(now, &arrival, out),
+            Method::Message | Method::Publish => self.unserved(now, &arrival, out),
             Method::Bye => self.orphan(now, arrival, out),
             Method::Prack | Method::Update | Method::Info => self.refuse(&arrival, 481, out, |reply| reply),
             Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
@@ -60,7 +61,6 @@ impl Agent {
         }
         match arrival.message.method() {
             Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
-            Method::Notify => self.refuse(arrival, 481, out, |reply| reply),
             Method::Invite
             | Method::Ack
             | Method::Bye
@@ -72,6 +72,7 @@ impl Agent {
             | Method::Info
             | Method::Refer
             | Method::Message
+            | Method::Notify
             | Method::Subscribe
             | Method::Other => self.refuse(arrival, 405, out, endpoint::allow),
         }
@@ -94,7 +95,11 @@ impl Agent {
         }
         let offer = match session::offered(message) {
             Ok(offer) => offer,
-            Err(error) => return self.refuse(&arrival, error.status(), out, |reply| reply),
+            Err(error) => {
+                let (status, ours) = (error.status(), self.endpoint.address(arrival.flow));
+                return self
+                    .refuse(&arrival, status, out, |reply| endpoint::incompatible(reply, status, ours));
+            }
         };
         if self.is_full() {
             return self.turn_away(now, &arrival, Limit::State, out);
@@ -121,6 +126,10 @@ impl Agent {
             }
             None
         });
+        let line = match &peer {
+            Peer::Line(line) if names_nobody(message.from()) => Some(Arc::clone(line)),
+            Peer::Line(_) | Peer::Trunk(_) => None,
+        };
         let call = IncomingCall {
             peer,
             flow: arrival.flow,
@@ -132,12 +141,13 @@ impl Agent {
                 .max_forwards()
                 .map_or(MAX_FORWARDS, |hops| u8::try_from(hops).unwrap_or(MAX_FORWARDS)),
             offer,
-            supports_100rel: message.has_option(HeaderName::Supported, "100rel"),
+            supports_100rel: message.has_option(HeaderName::Supported, session::RELIABLE),
             details,
         };
         let announcement = Announcement { call: Box::new(call), user_to_user, wait_until };
         let mut leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
         leg.admitted = Some(admitted);
+        leg.line = line;
         self.admit(leg);
     }
 

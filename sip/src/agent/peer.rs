@@ -7,24 +7,27 @@ use super::Agent;
 use crate::auth::{Attempt, Verdict, algorithms_for};
 use crate::endpoint::{self, Arrival};
 use crate::ids::LegId;
-use crate::message::{HeaderName, NameAddr};
-use crate::outbox::{Event, Outbox, Peer};
+use crate::message::{HeaderName, Message, NameAddr};
+use crate::outbox::{self, Event, Outbox, Peer};
 use crate::transport::Flow;
 
 /// How much of a user name is reported.
 const USER_BYTES_MAX: usize = 64;
 
 impl Agent {
-    /// Says who sent a request, or answers it: with a challenge, or with 403.
+    /// Says who sent a request, or answers it: with a challenge, or with 403. A From that names nobody is that of a line that
+    /// wants to be hidden.
     pub(super) fn admit_peer(&self, now: Instant, arrival: &Arrival, out: &mut Outbox) -> Option<Peer> {
-        let user = user(arrival.message.from());
+        let message = &arrival.message;
+        let is_anonymous = names_nobody(message.from());
+        let user = if is_anonymous { likely_user(message) } else { user(message.from()) };
         if let Some(trunk) = self.endpoint.directory.trunk_at(arrival.flow.remote.ip())
             && !self.is_registered_phone(now, &user, arrival.flow)
         {
             return Some(Peer::Trunk(Arc::clone(trunk)));
         }
         let line = self.authenticate(now, arrival, &user, out)?;
-        if user != *line {
+        if user != *line && !is_anonymous {
             self.refuse(arrival, 403, out, |reply| reply);
             self.report_refused(arrival, user, 403, out);
             return None;
@@ -136,4 +139,17 @@ impl Agent {
 pub(super) fn user(value: Option<NameAddr<'_>>) -> String {
     let uri = value.and_then(|value| value.parsed_uri());
     uri.map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default()
+}
+
+/// Whether a From value names nobody (RFC 3323 §4.1.1.3).
+pub(super) fn names_nobody(value: Option<NameAddr<'_>>) -> bool {
+    let uri = value.and_then(|value| value.parsed_uri());
+    uri.is_some_and(|uri| outbox::names_nobody(uri.user.unwrap_or_default(), uri.host))
+}
+
+/// Whom a request without a name probably comes from: P-Preferred-Identity (RFC 3325 §9.2), else Contact. It only chooses the
+/// challenge; who it is the answer proves.
+fn likely_user(message: &Message) -> String {
+    let preferred = message.value(HeaderName::PPreferredIdentity).and_then(NameAddr::parse);
+    user(preferred.or_else(|| message.value(HeaderName::Contact).and_then(NameAddr::parse)))
 }

@@ -78,12 +78,14 @@ impl Agent {
         self.location.remove_connection(connection, out);
     }
 
-    /// Removes bindings that were not refreshed. Any worker may find them due; the first one removes them.
-    pub(super) fn expire_bindings(&self, now: Instant, out: &mut Outbox) {
+    /// Removes bindings that were not refreshed, and keeps the way to the others open. Any worker may find them due; the first one
+    /// sees to them.
+    pub(super) fn tend_bindings(&self, now: Instant, out: &mut Outbox) {
         self.location.expire(now, out);
+        self.location.keep_alive(now, out);
     }
 
-    /// When a binding ends.
+    /// When something is due about a binding.
     pub(super) fn bindings_deadline(&self) -> Option<Instant> {
         self.location.deadline()
     }

@@ -1,19 +1,23 @@
 //! Subscriptions and messages at the edge of the agent (RFC 6665, RFC 3428).
 //!
-//! A SUBSCRIBE is served to who has proven who it is, outside a dialog or in that of a call. MESSAGE is sent, and refused
-//! with 405 from others: nothing here shows texts.
+//! A SUBSCRIBE is served to who has proven who it is, outside a dialog or in that of a call. NOTIFY without a subscription is
+//! heard from the trunk that keeps messages, of messages. MESSAGE is sent, and refused with 405 from others: nothing here
+//! shows texts.
 
 use std::time::Instant;
 
 use super::Agent;
 use super::outside::RETRY_AFTER_S;
+use super::peer::user;
 use crate::admission::Limit;
-use crate::endpoint::Arrival;
+use crate::endpoint::{Arrival, allow_events};
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Uri};
 use crate::outbox::{
-    Document, Event, LegQuestion, Outbox, OutgoingMessage, Peer, Question, Subscribe, Subscriber, Unresolved,
+    Document, Event, LegQuestion, MessagesTold, Outbox, OutgoingMessage, Package, Peer, Question, Subscribe,
+    Subscriber, Unresolved,
 };
+use crate::package::message_summary::MessageSummary;
 use crate::session;
 use crate::subscription::{
     Asked, Demand, Entry, EventType, Ground, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX,
@@ -100,6 +104,27 @@ impl Agent {
         }
     }
 
+    /// NOTIFY outside a dialog: how many messages there are (RFC 3842), from the trunk that keeps them. Nobody else is heard.
+    pub(super) fn notified_outside(&mut self, now: Instant, arrival: &Arrival, out: &mut Outbox) {
+        let Some(peer) = self.admit_peer(now, arrival, out) else { return };
+        let message = &arrival.message;
+        let trunk = match peer {
+            Peer::Trunk(trunk) if self.endpoint.directory.voicemail.as_ref() == Some(&trunk) => trunk,
+            Peer::Trunk(_) | Peer::Line(_) => return self.refuse(arrival, 481, out, |reply| reply),
+        };
+        if EventType::of(message).is_none_or(|event| event.package != Package::MessageSummary) {
+            return self.refuse(arrival, 489, out, allow_events);
+        }
+        let Ok(MessageSummary { counts, account }) = MessageSummary::parse(message.body()) else {
+            return self.refuse(arrival, 400, out, |reply| reply.reason("Bad Message Summary"));
+        };
+        let dialled = Uri::parse(message.request_uri()).map(|uri| uri.user_unescaped().into_owned());
+        let mailboxes = dialled.into_iter().chain([user(message.to())]).chain(account);
+        let mailboxes = mailboxes.filter(|mailbox| !mailbox.is_empty()).collect();
+        out.events.push(Event::MessagesTold(Box::new(MessagesTold { trunk, mailboxes, counts })));
+        self.refuse(arrival, 200, out, |reply| reply);
+    }
+
     /// A request in the dialog of a subscription, or a SUBSCRIBE for one of our packages in that of a leg. Anything else
     /// is given back.
     pub(super) fn subscription_request(
@@ -117,6 +142,9 @@ impl Agent {
         let subscription = self.subscriptions.get(id)?;
         if !subscription.matches(arrival.message.call_id(), arrival.message.from_tag()) {
             return Some(arrival);
+        }
+        if method == Method::Subscribe && !self.may_wish(now, id, &arrival, out) {
+            return None;
         }
         self.with_subscription(id, out, |subscription, ground, out| match (subscription, method) {
             (Subscription::Notifier(notifier), Method::Subscribe) => {
@@ -142,12 +170,15 @@ impl Agent {
             return Some(arrival);
         };
         let known = self.subscriptions.of_leg(leg).into_iter().find(|id| {
-            matches!(self.subscriptions.get(*id), Some(Subscription::Notifier(of)) if *of.event() == event)
+            matches!(self.subscriptions.get(*id), Some(Subscription::Notifier(of)) if of.event().is_same(&event))
         });
         let peer = match known {
             Some(_) => None,
             None => Some(self.admit_peer(now, &arrival, out)?),
         };
+        if known.is_some_and(|id| !self.may_wish(now, id, &arrival, out)) {
+            return None;
+        }
         let tag = self.legs.get(&leg)?.tag;
         let dialog = self.legs.get_mut(&leg).and_then(|leg| leg.shared_dialog());
         let status = match dialog.map(|dialog| dialog.receive(&arrival.message, arrival.flow)) {
@@ -172,6 +203,30 @@ impl Agent {
             (None, None) => {}
         }
         None
+    }
+
+    /// Whether a SUBSCRIBE in a dialog changes nothing of its line, comes from where that is registered, or proves whose it is: who
+    /// overhears a dialog forwards nobody's calls.
+    fn may_wish(&self, now: Instant, id: UsageId, arrival: &Arrival, out: &mut Outbox) -> bool {
+        let Some(Subscription::Notifier(of)) = self.subscriptions.get(id) else { return true };
+        let Peer::Line(line) = of.peer() else { return true };
+        if of.event().package != Package::Features || arrival.message.body().is_empty() {
+            return true;
+        }
+        let source = arrival.flow.remote.ip().to_canonical();
+        let bindings = self.location.bindings(line, now);
+        if bindings.iter().any(|binding| binding.flow.remote.ip().to_canonical() == source) {
+            return true;
+        }
+        match self.authenticate(now, arrival, line, out) {
+            Some(proven) if *proven == **line => true,
+            Some(_) => {
+                self.refuse(arrival, 403, out, |reply| reply);
+                self.report_refused(arrival, line.to_string(), 403, out);
+                false
+            }
+            None => false,
+        }
     }
 
     /// A SUBSCRIBE of a peer that has proven who it is, for something that is served: is there room, then the owner is
@@ -229,13 +284,15 @@ impl Agent {
         out: &mut Outbox,
     ) {
         let twins = self.subscriptions.twins(peer, |twin| twin.is_twin(request, event));
-        let surplus = (twins.len() + 1).saturating_sub(TWINS_MAX);
-        for id in twins.into_iter().take(surplus) {
+        let is_outlived = |id: &UsageId| matches!(self.subscriptions.get(*id), Some(Subscription::Notifier(twin)) if twin.is_outlived(now, request));
+        let (outlived, others): (Vec<_>, Vec<_>) = twins.into_iter().partition(is_outlived);
+        let surplus = (others.len() + 1).saturating_sub(TWINS_MAX);
+        for id in outlived.into_iter().chain(others.into_iter().take(surplus)) {
             self.with_notifier(id, out, |notifier, ground, out| notifier.drop_silently(now, ground, out));
         }
     }
 
-    fn has_no_room(&self) -> bool {
+    pub(super) fn has_no_room(&self) -> bool {
         let capacity = self.endpoint.config.capacity;
         self.subscriptions.len() >= capacity.subscriptions
             || self.endpoint.transactions.len() >= capacity.transactions
@@ -330,6 +387,11 @@ impl Agent {
         let Some(mut entry) = self.subscriptions.take(id) else { return };
         let mut ground = Ground { endpoint: &mut self.endpoint, legs: &mut self.legs };
         act(&mut entry.subscription, &mut ground, out);
+        if let Subscription::Notifier(notifier) = &mut entry.subscription
+            && self.endpoint.config.keeps_dialogs
+        {
+            out.subscriptions.extend(notifier.change());
+        }
         self.subscriptions.put(entry);
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Dialog, DialogState, RouteSet, Sequence, literal};
+use super::{Dialog, DialogState, RouteSet, Sequence, literal_by};
 use crate::ids::{ConnectionId, LegId};
 use crate::sdp::Origin;
 use crate::token::Token;
@@ -74,7 +74,9 @@ impl Dialog {
     /// A confirmed dialog as it was kept.
     pub(crate) fn restored(kept: &KeptDialog) -> Self {
         let mut flow = Flow { connection: ConnectionId::default(), ..kept.flow };
-        if let Some(address) = literal(&kept.target).filter(|_| flow.transport.is_reliable()) {
+        if let Some(address) =
+            literal_by(&kept.target, flow.transport).filter(|_| flow.transport.is_reliable())
+        {
             // The far end of a closed connection is an ephemeral port.
             flow.remote = address;
         }

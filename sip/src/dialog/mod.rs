@@ -184,7 +184,7 @@ impl Dialog {
     pub fn disconnect(&mut self, connection: ConnectionId) {
         if self.flow.connection == connection {
             self.flow.connection = ConnectionId::default();
-            if let Some(address) = literal(&self.target) {
+            if let Some(address) = literal_by(&self.target, self.flow.transport) {
                 self.flow.remote = address;
             }
         }
@@ -220,8 +220,18 @@ impl Dialog {
             return self.flow;
         }
         let transport = Uri::parse(named).and_then(|uri| uri.transport()).unwrap_or(Transport::Udp);
-        if transport != self.flow.transport && self.routes.is_empty() {
+        let is_another = transport != self.flow.transport;
+        if is_another && (self.routes.is_empty() || !transport.can_be_opened()) {
             return self.flow;
+        }
+        // What was said sealed does not go on in clear, whatever a route forgets to say.
+        if self.flow.transport.is_secure() && !transport.is_secure() {
+            let by_same = literal_by(named, self.flow.transport);
+            let Some(remote) = by_same.filter(|_| !is_open_stream && self.flow.transport.can_be_opened())
+            else {
+                return self.flow;
+            };
+            return Flow { remote, connection: ConnectionId::default(), ..self.flow };
         }
         Flow { transport, remote: address, connection: ConnectionId::default(), ..self.flow }
     }
@@ -245,8 +255,15 @@ fn is_unroutable_from(address: IpAddr, source: IpAddr) -> bool {
 /// The address that a URI names without asking anybody.
 fn literal(uri: &str) -> Option<SocketAddr> {
     let uri = Uri::parse(uri)?;
-    let address = SocketAddr::new(uri.host_ip()?, uri.port.unwrap_or(5060));
+    let address = SocketAddr::new(uri.host_ip()?, uri.port_or_default());
     (address.port() != 0).then_some(address)
+}
+
+/// The same, by this transport where it names none.
+fn literal_by(uri: &str, transport: Transport) -> Option<SocketAddr> {
+    let parsed = Uri::parse(uri)?;
+    let port = parsed.port.unwrap_or_else(|| parsed.transport().unwrap_or(transport).default_port());
+    literal(uri).map(|address| SocketAddr::new(address.ip(), port))
 }
 
 /// The Contact URI, if something can be sent to it.
@@ -314,6 +331,24 @@ mod tests {
         assert!(ours.matches("c", "a") && !ours.matches("c", "b") && !ours.matches("d", "a"));
         let theirs = Dialog::of_response(&response(180, ""), "sip:x", flow(Transport::Udp, 0));
         assert_eq!(theirs.identity(), ("c", "<sip:b@x>;tag=us", "<sip:a@x>;tag=a"));
+    }
+
+    #[test]
+    fn what_was_said_sealed_goes_on_sealed_whatever_routes_and_contacts_forget_to_say() {
+        let route = "Record-Route: <sip:192.0.2.2;lr>\r\n";
+        for routes in ["", route, "Record-Route: <sip:192.0.2.9;lr>\r\n"] {
+            let request = invite("Contact: <sip:a@192.0.2.2>\r\n", routes);
+            let mut dialog = Dialog::of_request(&request, TAG, flow(Transport::Tls, 7), 1);
+            assert_eq!((dialog.hop().transport, dialog.hop().connection), (Transport::Tls, ConnectionId(7)));
+            dialog.disconnect(ConnectionId(7));
+            let host = if routes.contains("192.0.2.9") { "192.0.2.9:5061" } else { "192.0.2.2:5061" };
+            let hop = dialog.hop();
+            assert_eq!((hop.transport, hop.remote), (Transport::Tls, host.parse().unwrap()), "{routes}");
+        }
+        let request = invite("Contact: <sip:a@192.0.2.2>\r\n", route);
+        let mut browser = Dialog::of_request(&request, TAG, flow(Transport::Wss, 7), 1);
+        browser.disconnect(ConnectionId(7));
+        assert_eq!(browser.hop().transport, Transport::Wss, "nowhere rather than in clear");
     }
 
     #[test]

@@ -137,12 +137,20 @@ impl<'a> Uri<'a> {
         }
     }
 
-    /// The `transport` parameter, if it names one the engine speaks.
+    /// The transport that the URI names: by its `transport` parameter, if that is one the engine speaks; by its scheme, for
+    /// whatever a SIPS URI names is sealed (RFC 3261 §26.2.2, RFC 7118 §5.4).
     pub fn transport(&self) -> Option<Transport> {
-        let name = self.param("transport")?;
-        [Transport::Udp, Transport::Tcp]
-            .into_iter()
-            .find(|known| name.eq_ignore_ascii_case(known.param_name()))
+        let named = self.param("transport").map(Transport::from_param);
+        match (self.scheme, named) {
+            (Scheme::Sips, Some(Some(Transport::Ws | Transport::Wss))) => Some(Transport::Wss),
+            (Scheme::Sips, _) => Some(Transport::Tls),
+            (Scheme::Sip | Scheme::Tel | Scheme::Other, named) => named?,
+        }
+    }
+
+    /// The port written, else that of the transport (RFC 3261 §19.1.2).
+    pub fn port_or_default(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.transport().unwrap_or(Transport::Udp).default_port())
     }
 }
 
@@ -305,6 +313,23 @@ mod tests {
         assert_eq!((found.transport(), found.param("LR")), (Some(Transport::Tcp), Some("on")));
         assert_eq!(found.headers(), "Subject=a%20b&Priority=urgent");
         assert_eq!(found.header("subject").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn the_transport_is_that_of_the_parameter_or_of_the_scheme() {
+        for (text, transport, port) in [
+            ("sip:a@b", None, 5060),
+            ("sip:a@b;transport=sctp", None, 5060),
+            ("sip:a@b;transport=tls", Some(Transport::Tls), 5061),
+            ("sip:a@b;transport=WS", Some(Transport::Ws), 80),
+            ("sips:a@b", Some(Transport::Tls), 5061),
+            ("sips:a@b;transport=tcp", Some(Transport::Tls), 5061),
+            ("sips:a@b:5070;transport=udp", Some(Transport::Tls), 5070),
+            ("sips:a@b;transport=ws", Some(Transport::Wss), 443),
+        ] {
+            let found = uri(text);
+            assert_eq!((found.transport(), found.port_or_default()), (transport, port), "{text}");
+        }
     }
 
     #[test]

@@ -116,7 +116,10 @@ pub(super) fn print(dialogs: &[DialogState], notice: &Notice<'_>) -> String {
         notice.version,
         Escaped(&notice.entity.uri)
     );
-    for dialog in dialogs.iter().take(DIALOGS_MAX) {
+    // A phone with one lamp shows the first: who rings can be picked up.
+    let is_ringing = |dialog: &&DialogState| dialog.phase == DialogPhase::Early && !dialog.is_initiator;
+    let (ringing, others): (Vec<_>, Vec<_>) = dialogs.iter().partition(is_ringing);
+    for dialog in ringing.into_iter().chain(others).take(DIALOGS_MAX) {
         print_dialog(&mut body, dialog, notice);
     }
     if dialogs.is_empty() {
@@ -225,6 +228,15 @@ mod tests {
              <target uri=\"sip:102@pbx.example.com\"><param pname=\"+sip.rendering\" pvalue=\"yes\"/></target></local>\r\n\
              </dialog>\r\n</dialog-info>\r\n"
         );
+    }
+
+    #[test]
+    fn who_rings_stands_before_who_talks() {
+        let talking = DialogState { id: 1, ..dialog(DialogPhase::Confirmed) };
+        let calling = DialogState { id: 2, is_initiator: true, ..dialog(DialogPhase::Early) };
+        let body = printed(&[talking, calling, dialog(DialogPhase::Early)], &entity("sip:102@pbx"));
+        let read = DialogInfo::parse(body.as_bytes()).unwrap();
+        assert_eq!(read.dialogs.iter().map(|dialog| &*dialog.id).collect::<Vec<_>>(), ["da5", "d1", "d2"]);
     }
 
     #[test]

@@ -5,15 +5,17 @@
 //! | `dialog` | `application/dialog-info+xml` (RFC 4235) | full state | id, state, direction |
 //! | `conference` | `application/conference-info+xml` (RFC 4575) | full state | |
 //! | `call-completion` | `application/call-completion` (RFC 6910) | state, URI | state, URI |
-//! | `message-summary` | `application/simple-message-summary` (RFC 3842) | whether there are any | |
+//! | `as-feature-event` | `application/x-as-feature-event+xml` (no RFC) | full state | wishes |
+//! | `message-summary` | `application/simple-message-summary` (RFC 3842) | counts of voice messages | the same |
 //!
 //! State is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
 
 pub mod call_completion;
 pub mod dialog_info;
+pub mod message_summary;
 
 mod conference_info;
-mod message_summary;
+pub(crate) mod features;
 mod xml;
 
 use crate::ids::LegId;
@@ -25,8 +27,13 @@ use crate::token::Token;
 pub const BODY_BYTES_MAX: usize = 65_536;
 
 /// The packages that are served, as they stand in Allow-Events.
-pub(crate) const PACKAGES: [Package; 4] =
-    [Package::Dialog, Package::Conference, Package::CallCompletion, Package::MessageSummary];
+pub(crate) const PACKAGES: [Package; 5] = [
+    Package::Dialog,
+    Package::Conference,
+    Package::CallCompletion,
+    Package::MessageSummary,
+    Package::Features,
+];
 
 /// Why a body cannot be read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -56,6 +63,7 @@ impl Package {
             Self::Conference => "conference",
             Self::CallCompletion => "call-completion",
             Self::MessageSummary => "message-summary",
+            Self::Features => "as-feature-event",
         }
     }
 
@@ -71,6 +79,17 @@ impl Package {
             Self::Conference => "application/conference-info+xml",
             Self::CallCompletion => "application/call-completion",
             Self::MessageSummary => "application/simple-message-summary",
+            Self::Features => features::PART,
+        }
+    }
+
+    /// The type of a body that tells all there is.
+    pub(crate) const fn printed_type(self) -> &'static str {
+        match self {
+            Self::Features => features::PARTS,
+            Self::Dialog | Self::Conference | Self::CallCompletion | Self::MessageSummary => {
+                self.content_type()
+            }
         }
     }
 }
@@ -97,6 +116,11 @@ impl Entity {
             (_, _) => format!("{scheme}:{user}@{}", uri.host),
         };
         Self { uri: text.into(), host: uri.host.into() }
+    }
+
+    /// The URI, without port and parameters.
+    pub(crate) fn uri(&self) -> &str {
+        &self.uri
     }
 
     /// The URI of a party; one without a host is at the host of the entity.
@@ -133,7 +157,8 @@ pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
         Document::Dialogs(dialogs) => dialog_info::print(dialogs, notice),
         Document::Conference(conference) => conference_info::print(conference, notice),
         Document::CallCompletion { is_ready, uri } => call_completion::print(*is_ready, uri),
-        Document::Messages { waiting } => message_summary::print(*waiting),
+        Document::Messages { counts, account } => message_summary::print(counts, account.as_deref(), notice),
+        Document::Features(states) => features::print(states),
     }
 }
 
@@ -145,6 +170,7 @@ pub(crate) const fn is_of(document: &Document, package: Package) -> bool {
             | (Document::Conference(_), Package::Conference)
             | (Document::CallCompletion { .. }, Package::CallCompletion)
             | (Document::Messages { .. }, Package::MessageSummary)
+            | (Document::Features(_), Package::Features)
     )
 }
 

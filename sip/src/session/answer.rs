@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    ANSWER_TIMEOUT, Announcement, Incoming, Leg, PROGRESS_INTERVAL, Progress, Role, Stage, Unacknowledged,
-    cause, description,
+    ANSWER_TIMEOUT, Announcement, Incoming, Leg, PROGRESS_INTERVAL, Progress, Reliable, Role, Stage,
+    Unacknowledged, cause, description,
 };
 use crate::dialog::Dialog;
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::ids::LegId;
-use crate::message::{Builder, HeaderName, Message, response};
+use crate::message::{Builder, HeaderName, Message, Method, response};
 use crate::outbox::{CauseKind, Event, Outbox, Transmit};
 use crate::sdp::SessionDescription;
 use crate::transaction::ServerId;
@@ -33,8 +33,14 @@ impl Leg {
             .map(|seconds| Duration::from_secs(seconds.into()));
         let give_up_at = now + expires.map_or(ANSWER_TIMEOUT, |expires| expires.min(ANSWER_TIMEOUT));
         let call = &announcement.call;
-        let incoming =
-            Incoming { server: arrival.id, has_offer: call.offer.is_some(), progress: None, give_up_at };
+        let incoming = Incoming {
+            server: arrival.id,
+            has_offer: call.offer.is_some(),
+            progress: None,
+            status: 0,
+            reliable: Reliable::of_invite(message, call, endpoint),
+            give_up_at,
+        };
         let mut leg = Self::new(id, Role::Uas, Stage::Incoming(incoming), &call.dialled, endpoint);
         let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
@@ -55,9 +61,12 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        let Stage::Incoming(Incoming { server, ref reliable, .. }) = self.stage else { return };
         if !(101..200).contains(&status) {
             return;
+        }
+        if reliable.is_some() {
+            return self.progress_reliably(now, status, description, endpoint, out);
         }
         let Some(response) = self.dialog_response(now, server, status, endpoint) else { return };
         let response = self.adorn(server, response, endpoint);
@@ -67,22 +76,31 @@ impl Leg {
         };
         endpoint.transactions.respond(now, server, status, response.clone(), out);
         if let Stage::Incoming(incoming) = &mut self.stage {
-            incoming.progress = Some(Progress { status, response, repeat_at: now + PROGRESS_INTERVAL });
+            incoming.progress = Some(Progress { response, repeat_at: now + PROGRESS_INTERVAL });
+            incoming.status = status;
         }
     }
 
     pub(super) fn repeat_progress(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
-        let Stage::Incoming(Incoming { server, progress: Some(progress), .. }) = &mut self.stage else {
+        let Stage::Incoming(Incoming { server, progress: Some(progress), status, reliable, .. }) =
+            &mut self.stage
+        else {
             return;
         };
-        if progress.repeat_at <= now {
-            progress.repeat_at = now + PROGRESS_INTERVAL;
-            endpoint.transactions.respond(now, *server, progress.status, progress.response.clone(), out);
+        if progress.repeat_at > now {
+            return;
+        }
+        progress.repeat_at = now + PROGRESS_INTERVAL;
+        if reliable.is_some() {
+            let status = *status;
+            self.progress_reliably(now, status, None, endpoint, out);
+        } else {
+            endpoint.transactions.respond(now, *server, *status, progress.response.clone(), out);
         }
     }
 
     /// Answers with 200: the description is the answer, or our offer if the INVITE had none. Without a description
-    /// the one of the last provisional response stands.
+    /// the one of the last provisional response stands. Where that was sent reliably the 200 has none, and waits for its PRACK.
     pub(crate) fn answer(
         &mut self,
         now: Instant,
@@ -91,23 +109,31 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let Stage::Incoming(Incoming { server, has_offer, .. }) = self.stage else { return };
+        if self.answer_waits(description) {
+            return;
+        }
         let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
         let response = self.adorn(server, response, endpoint);
         let body = match description {
+            _ if self.is_answered_reliably() => Bytes::new(),
             Some(description) => self.print_answer(server, description, endpoint),
             None => self.local.last().clone(),
         };
         let response = if body.is_empty() { response.finish() } else { response.body(SDP, &body) };
+        let rseq = self.overtaken();
         self.stage = Stage::Established;
         if let Some(dialog) = &mut self.dialog {
             dialog.confirm();
         }
         let is_offer = !has_offer && !body.is_empty();
         self.accept(now, server, response, true, is_offer, endpoint, out);
+        if let Some(waiting) = self.unacknowledged.last_mut() {
+            waiting.rseq = rseq;
+        }
     }
 
     /// Adds what the owner wants an 18x or 200 to say beside the description.
-    fn adorn(&mut self, server: ServerId, response: Builder, endpoint: &Endpoint) -> Builder {
+    pub(super) fn adorn(&mut self, server: ServerId, response: Builder, endpoint: &Endpoint) -> Builder {
         let response = self.enclosing(response);
         match endpoint.transactions.response_flow(server) {
             Some(flow) => self.show_identity(response, flow, endpoint),
@@ -134,6 +160,7 @@ impl Leg {
             self.unacknowledged.reserve_exact(1);
             self.unacknowledged.push(Unacknowledged {
                 cseq,
+                rseq: 0,
                 response: Transmit { flow, bytes: response.clone() },
                 is_initial,
                 is_offer,
@@ -202,6 +229,7 @@ impl Leg {
         let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
         let status = if (300..700).contains(&status) { status } else { 500 };
         let headers: Vec<_> = headers.iter().cloned().chain(std::mem::take(&mut self.enclosed)).collect();
+        self.close_exchange(now, endpoint, out);
         self.refuse(now, server, status, &headers, endpoint, out);
         self.stage = Stage::Over;
         self.ended(cause::local(CauseKind::Local, status), out);
@@ -221,6 +249,7 @@ impl Leg {
         for (name, value) in headers {
             response = response.raw(name, value);
         }
+        response = endpoint.warn(response, server, status);
         endpoint.transactions.respond(now, server, status, response.finish(), out);
     }
 
@@ -241,10 +270,14 @@ impl Leg {
         if status < 200 {
             return Some(response);
         }
+        let response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED);
+        // It moves no target and carries no timer.
+        if request.method() == Method::Prack {
+            return Some(response);
+        }
         if let Some(dialog) = &mut self.dialog {
             dialog.retarget(request);
         }
-        let response = response.header(HeaderName::Allow, ALLOW).header(HeaderName::Supported, SUPPORTED);
         Some(self.answer_timer(now, request, response, endpoint.config.session_expires_s))
     }
 

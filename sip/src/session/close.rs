@@ -35,12 +35,14 @@ impl Leg {
             Stage::Incoming(Incoming { server, .. }) => {
                 let server = *server;
                 let headers = self.last_words(reason);
+                self.close_exchange(now, endpoint, out);
                 self.refuse(now, server, 480, &headers, endpoint, out);
                 self.stage = Stage::Over;
             }
             Stage::Calling(calling) => {
                 let key = calling.key;
                 endpoint.transactions.cancel(now, key, self.last_words(reason), out);
+                self.close_exchange(now, endpoint, out);
                 self.stage = Stage::Over;
             }
             Stage::Offered { key, cseq, offer, .. } => {
@@ -141,6 +143,7 @@ impl Leg {
     /// Their INVITE has expired (RFC 3261 §13.3.1).
     pub(super) fn expire(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        self.close_exchange(now, endpoint, out);
         self.refuse(now, server, 487, &[], endpoint, out);
         self.stage = Stage::Over;
         self.ended(cause::local(CauseKind::Cancel, 0), out);
@@ -149,13 +152,14 @@ impl Leg {
     /// The stream that an unanswered INVITE came by is closed.
     pub(super) fn lose(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         let Stage::Incoming(Incoming { server, .. }) = self.stage else { return };
+        self.close_exchange(now, endpoint, out);
         self.refuse(now, server, 480, &[], endpoint, out);
         self.stage = Stage::Over;
         self.ended(cause::local(CauseKind::Lost, 0), out);
     }
 
     /// What was being changed goes with the session: theirs is refused, ours has 64·T1 to be answered.
-    fn close_exchange(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
+    pub(super) fn close_exchange(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         match std::mem::replace(&mut self.exchange, Exchange::Stable) {
             Exchange::RemoteOffer { server, .. } => self.refuse(now, server, 487, &[], endpoint, out),
             Exchange::LocalOffer { key, .. } | Exchange::Refreshing { key, .. } => {
@@ -217,6 +221,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         if let Stage::Incoming(Incoming { server, .. }) = self.stage {
+            self.close_exchange(now, endpoint, out);
             self.refuse(now, server, 487, &[], endpoint, out);
             self.stage = Stage::Over;
             self.ended(Cause { status: 0, ..cause::of_message(cancel, CauseKind::Cancel) }, out);
@@ -240,7 +245,7 @@ impl Leg {
     ) -> Option<Arrival> {
         let tag = self.tag;
         let method = arrival.message.method();
-        if let Some(dialog) = &mut self.dialog
+        if let Some(dialog) = self.dialog_with(arrival.message.from_tag())
             && dialog.receive(&arrival.message, arrival.flow).is_err()
         {
             endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
@@ -279,7 +284,7 @@ impl Leg {
                 let contact =
                     text_of(endpoint.contact(arrival.flow, &self.user).focus(self.focus.as_deref()));
                 let (request, interval_s) = (arrival.message.clone(), endpoint.config.session_expires_s);
-                if let Some(dialog) = &mut self.dialog {
+                if let Some(dialog) = self.dialog_with(request.from_tag()) {
                     dialog.retarget(&request);
                 }
                 endpoint.reply(now, arrival, 200, tag, out, |reply| {
@@ -290,7 +295,8 @@ impl Leg {
             }
             Method::Options => endpoint.reply(now, arrival, 200, tag, out, crate::endpoint::capabilities),
             Method::Info => self.info(now, arrival, endpoint, out),
-            Method::Notify | Method::Prack => endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
+            Method::Prack => self.prack(now, arrival, endpoint, out),
+            Method::Notify => endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
             Method::Subscribe => endpoint.reply(now, arrival, 489, tag, out, crate::endpoint::allow_events),
             Method::Refer | Method::Message | Method::Publish | Method::Register => {
                 endpoint.reply(now, arrival, 405, tag, out, crate::endpoint::allow);
@@ -349,6 +355,7 @@ impl Leg {
                 self.closed(now, answer.map(|(response, _)| response), endpoint, out);
             }
             Purpose::Info => self.informed(now, concern, answer, endpoint, out),
+            Purpose::Prack => self.pracked(now, answer.map(|(response, _)| response), endpoint, out),
             Purpose::Notify if status >= 200 => self.notified(status, out),
             Purpose::Bye
             | Purpose::Notify
@@ -371,7 +378,12 @@ impl Leg {
             }
             Purpose::Notify => self.notified(503, out),
             Purpose::Info => self.informed(now, concern, None, endpoint, out),
-            Purpose::Refer(_) | Purpose::Subscription(_) | Purpose::Message(_) | Purpose::Alone => {}
+            // The INVITE went by the same stream.
+            Purpose::Prack
+            | Purpose::Refer(_)
+            | Purpose::Subscription(_)
+            | Purpose::Message(_)
+            | Purpose::Alone => {}
         }
     }
 

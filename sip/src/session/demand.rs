@@ -3,7 +3,7 @@
 use crate::endpoint::{ACCEPT, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
 
-use super::{description, refresh};
+use super::{description, refresh, reliable};
 
 /// A demand that cannot be met, as the response that says so.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -39,7 +39,8 @@ impl Unmet {
 /// The first demand of a request that cannot be met.
 pub(crate) fn unmet(request: &Message) -> Option<Unmet> {
     let is_unknown = |option: &&str| {
-        !option.is_empty() && !SUPPORTED.split(", ").any(|known| known.eq_ignore_ascii_case(option))
+        let mut known = SUPPORTED.split(", ").chain([reliable::OPTION]);
+        !option.is_empty() && !known.any(|known| known.eq_ignore_ascii_case(option))
     };
     let required = [HeaderName::Require, HeaderName::ProxyRequire];
     let unknown: Vec<&str> =

@@ -247,7 +247,30 @@ fn shown(message: Builder, party: &Party, role: Role, flow: Flow, endpoint: &End
         Role::Uac => "calling",
         Role::Uas => "called",
     };
+    let privacy = if party.is_anonymous() { "full" } else { "off" };
     message
         .header(HeaderName::PAssertedIdentity, &value)
-        .header(HeaderName::RemotePartyId, format_args!("{value};party={side};privacy=off;screen=yes"))
+        .header(HeaderName::RemotePartyId, format_args!("{value};party={side};privacy={privacy};screen=yes"))
+}
+
+/// Whether whoever sent a message wants to be hidden: Privacy (RFC 3323 §4.2, RFC 3325 §9.3), or `privacy` of the
+/// Remote-Party-ID that speaks of him. `side` is its `party`: `calling` or `called`.
+pub(crate) fn wants_privacy(message: &Message, side: &str) -> bool {
+    let words = message.values(HeaderName::Privacy).flat_map(|value| value.split(';')).map(str::trim);
+    let hides = |word: &str| ["id", "user", "header"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    words.into_iter().any(hides) || remote_party(message, side).is_some_and(|value| is_restricted(&value))
+}
+
+/// The Remote-Party-ID of one side; one that names no side is of whoever sent the message.
+pub(crate) fn remote_party<'a>(message: &'a Message, side: &str) -> Option<NameAddr<'a>> {
+    let speaks_of = |value: &NameAddr<'_>| {
+        value.param("party").is_none_or(|party| party.trim_matches('"').eq_ignore_ascii_case(side))
+    };
+    message.values(HeaderName::RemotePartyId).filter_map(NameAddr::parse).find(speaks_of)
+}
+
+/// Whether a party is not to be shown, by its own `privacy` (Remote-Party-ID; Diversion, RFC 5806 §4.1).
+pub(crate) fn is_restricted(value: &NameAddr<'_>) -> bool {
+    let privacy = value.param("privacy");
+    privacy.is_some_and(|privacy| !privacy.trim_matches('"').eq_ignore_ascii_case("off"))
 }

@@ -8,10 +8,11 @@ use std::time::Instant;
 use bytes::Bytes;
 use smallvec::SmallVec;
 
-use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description, refresh};
+use super::identity::wants_privacy;
+use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description, refresh, reliable};
 use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
-use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
+use crate::endpoint::{ALLOW, AND_RELIABLE, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request, text_of};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
@@ -49,6 +50,8 @@ impl Leg {
             min_se_s: 0,
             is_diverted: false,
             has_response: false,
+            lists_reliable: reliable::is_listed(&invite, endpoint),
+            pracks: 0,
             invite,
         };
         let mut leg = Self::new(id, Role::Uac, Stage::Calling(Box::new(calling)), &user, endpoint);
@@ -113,31 +116,62 @@ impl Leg {
         calling.has_response = true;
         match response.status() {
             0..=100 => {}
-            101..200 => self.provisional(response, flow, out),
+            101..200 => self.provisional(now, response, flow, endpoint, out),
             200..300 => self.answered(now, key, response, flow, endpoint, out),
             401 | 407 if self.authorize(now, response, endpoint, out) => {}
             422 if self.lengthen(now, response, endpoint, out) => {}
+            421 if self.list_reliable(now, response, endpoint, out) => {}
             300.. => {
                 let redirect = if response.status() < 400 { elsewhere(response) } else { Vec::new() };
                 let cause = cause::of_message(response, CauseKind::Status);
                 self.tell_completion(response, out);
+                self.close_exchange(now, endpoint, out);
                 self.failed(cause, cause::retry_after_s(response), redirect, out);
             }
         }
     }
 
-    fn provisional(&mut self, response: &Message, flow: Flow, out: &mut Outbox) {
+    fn provisional(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        flow: Flow,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
         let Stage::Calling(calling) = &mut self.stage else { return };
-        let sdp = description::preview(response);
         let tag = response.to_tag();
-        if let Some(fork) = calling.forks.iter_mut().find(|fork| fork.dialog.remote_tag() == tag) {
-            fork.dialog.update(response, flow);
-            if sdp.is_some() {
-                fork.preview.clone_from(&sdp);
+        let is_heard = calling.invite.offer.is_some() && calling.pracks < reliable::PRACKS_MAX;
+        let rseq = reliable::rseq(response).filter(|_| is_heard);
+        let mut sdp = description::preview(response);
+        let known = calling.forks.iter().position(|fork| fork.dialog.remote_tag() == tag);
+        let index = match known {
+            Some(index) => {
+                let fork = &mut calling.forks[index];
+                if rseq.is_some_and(|rseq| !fork.is_next(rseq)) {
+                    return;
+                }
+                fork.dialog.update(response, flow);
+                if fork.is_answered {
+                    sdp = None;
+                } else if sdp.is_some() {
+                    fork.preview.clone_from(&sdp);
+                }
+                Some(index)
             }
-        } else if calling.forks.len() < FORKS_MAX {
-            let dialog = Dialog::of_response(response, &calling.invite.target.uri, flow);
-            calling.forks.push(Fork { dialog, preview: sdp.clone() });
+            None if calling.forks.len() < FORKS_MAX => {
+                let dialog = Dialog::of_response(response, &calling.invite.target.uri, flow);
+                calling.forks.push(Fork { dialog, preview: sdp.clone(), rseq: 0, is_answered: false });
+                Some(calling.forks.len() - 1)
+            }
+            None => None,
+        };
+        if let (Some(index), Some(rseq)) = (index, rseq) {
+            let fork = &mut calling.forks[index];
+            fork.rseq = rseq;
+            fork.is_answered |= sdp.is_some();
+            calling.pracks += 1;
+            self.send_prack(now, index, endpoint, out);
         }
         self.tell_user_to_user(response, out);
         self.tell_completion(response, out);
@@ -160,20 +194,22 @@ impl Leg {
         let Stage::Calling(calling) = &mut self.stage else { return };
         let tag = response.to_tag();
         let winner = calling.forks.iter().position(|fork| fork.dialog.remote_tag() == tag);
-        let (mut dialog, preview) = match winner {
+        let (mut dialog, preview, is_answered) = match winner {
             Some(index) => {
                 let fork = calling.forks.swap_remove(index);
-                (fork.dialog, fork.preview)
+                (fork.dialog, fork.preview, fork.is_answered)
             }
-            None => (Dialog::of_response(response, &calling.invite.target.uri, flow), None),
+            None => (Dialog::of_response(response, &calling.invite.target.uri, flow), None, false),
         };
         dialog.update(response, flow);
         let had_offer = calling.invite.offer.is_some();
         let cseq = response.cseq().number;
-        let Ok(sdp) = description::offered(response) else {
+        let described = if is_answered { Ok(None) } else { description::offered(response) };
+        let Ok(sdp) = described else {
             endpoint.acknowledge(&dialog, key, cseq, None, out);
             endpoint.bye(now, &mut dialog, &[], self.id, Purpose::Bye, out);
             self.dialog = Some(dialog);
+            self.close_exchange(now, endpoint, out);
             self.failed(cause::local(CauseKind::Status, 488), None, Vec::new(), out);
             self.stage = Stage::Closing;
             return;
@@ -200,8 +236,12 @@ impl Leg {
         self.resume(now, endpoint, out);
     }
 
-    /// The connected party: P-Asserted-Identity counts from a trusted peer only (RFC 3325 §5).
+    /// The connected party: P-Asserted-Identity counts from a trusted peer only (RFC 3325 §5), a wish for privacy from
+    /// everybody.
     fn connected(response: &Message, flow: Flow, endpoint: &Endpoint) -> Party {
+        if wants_privacy(response, "called") {
+            return Party::anonymous();
+        }
         let asserted = response
             .values(HeaderName::PAssertedIdentity)
             .next()
@@ -233,22 +273,29 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) -> bool {
+        self.bring_credentials();
         let Stage::Calling(calling) = &mut self.stage else { return false };
-        if self.auth.is_none() {
-            let (credentials, peer) =
-                (calling.invite.credentials.as_ref(), calling.invite.target.flow.remote.ip());
-            self.auth = credentials.map(|known| Box::new(ClientAuth::for_peer(Arc::clone(known), peer)));
-        }
         let uri = calling.invite.target.uri.clone();
         let Some(authorization) = self.answer_challenge(response, Method::Invite, &uri, endpoint) else {
             return false;
         };
+        self.close_exchange(now, endpoint, out);
         if let Stage::Calling(calling) = &mut self.stage {
             calling.cseq += 1;
             calling.forks.clear();
         }
         self.send_invite(now, Some(authorization), endpoint, out);
         true
+    }
+
+    /// Makes ready to answer challenges, as far as the owner gave credentials for this peer.
+    pub(super) fn bring_credentials(&mut self) {
+        let Stage::Calling(calling) = &self.stage else { return };
+        if self.auth.is_none() {
+            let (credentials, peer) =
+                (calling.invite.credentials.as_ref(), calling.invite.target.flow.remote.ip());
+            self.auth = credentials.map(|known| Box::new(ClientAuth::for_peer(Arc::clone(known), peer)));
+        }
     }
 
     /// Asks again with the session interval that a 422 wants. `false`: it stands as a failure.
@@ -268,6 +315,26 @@ impl Leg {
         true
     }
 
+    /// Asks again with `100rel` listed, which a 421 wants (RFC 3261 §21.4.16). `false`: it stands as a failure.
+    fn list_reliable(
+        &mut self,
+        now: Instant,
+        response: &Message,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) -> bool {
+        let Stage::Calling(calling) = &mut self.stage else { return false };
+        let is_wanted = response.has_option(HeaderName::Require, reliable::OPTION);
+        if !is_wanted || calling.lists_reliable || calling.invite.offer.is_none() {
+            return false;
+        }
+        calling.lists_reliable = true;
+        calling.cseq += 1;
+        calling.forks.clear();
+        self.send_invite_again(now, endpoint, out);
+        true
+    }
+
     fn unreachable(&mut self, now: Instant, verdict: Verdict, endpoint: &mut Endpoint, out: &mut Outbox) {
         let Stage::Calling(calling) = &mut self.stage else { return };
         let is_unsent = verdict == Verdict::Unsent;
@@ -280,6 +347,7 @@ impl Leg {
             return self.send_invite_again(now, endpoint, out);
         }
         let status = if is_unsent { 503 } else { 408 };
+        self.close_exchange(now, endpoint, out);
         self.failed(cause::local(CauseKind::Unreachable, status), None, Vec::new(), out);
     }
 
@@ -317,6 +385,7 @@ impl Leg {
         let Stage::Calling(calling) = &self.stage else { return };
         let kind = if calling.has_response { CauseKind::Status } else { CauseKind::Unreachable };
         endpoint.transactions.cancel(now, calling.key, Vec::new(), out);
+        self.close_exchange(now, endpoint, out);
         self.failed(cause::local(kind, 408), None, Vec::new(), out);
     }
 
@@ -358,7 +427,7 @@ struct InviteText<'a> {
 
 impl InviteText<'_> {
     fn write(&self, calling: &Calling, branch: Token, endpoint: &Endpoint) -> Bytes {
-        let Calling { invite, flow, call_id, cseq, .. } = calling;
+        let Calling { invite, flow, call_id, cseq, lists_reliable, .. } = calling;
         let routes = RouteSet::preloaded(&invite.target.route);
         let routed = routes.apply(&invite.target.uri);
         let host = host(endpoint.address(*flow).ip());
@@ -373,7 +442,7 @@ impl InviteText<'_> {
             .header(HeaderName::CSeq, (*cseq, " INVITE"))
             .header(HeaderName::Contact, endpoint.contact(*flow, self.user))
             .header(HeaderName::Allow, ALLOW)
-            .header(HeaderName::Supported, SUPPORTED)
+            .header(HeaderName::Supported, (SUPPORTED, if *lists_reliable { AND_RELIABLE } else { "" }))
             .header(HeaderName::UserAgent, &endpoint.config.user_agent);
         for route in routed.route {
             builder = builder.header(HeaderName::Route, route);

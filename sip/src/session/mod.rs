@@ -21,6 +21,7 @@ mod invite;
 mod kept;
 mod modify;
 mod refresh;
+mod reliable;
 mod shared;
 
 pub(crate) mod cause;
@@ -29,10 +30,13 @@ pub(crate) mod user_to_user;
 pub(crate) use announcement::{Announcement, resolve};
 pub(crate) use demand::unmet;
 pub(crate) use description::offered;
+pub(crate) use identity::{is_restricted, remote_party, wants_privacy};
 #[cfg(test)]
 pub(crate) use info::INFOS_WAITING_MAX;
+pub(crate) use reliable::OPTION as RELIABLE;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -56,6 +60,7 @@ use identity::Identity;
 use info::Infos;
 use kept::Mark;
 use refresh::SessionTimer;
+use reliable::Reliable;
 
 /// How many early dialogs one INVITE may make before the rest is ignored.
 const FORKS_MAX: usize = 16;
@@ -104,6 +109,8 @@ pub(crate) struct Leg {
     pub(crate) parting: Option<Option<String>>,
     /// What the call takes of its peer's share; given back with the leg.
     pub(crate) admitted: Option<Admitted>,
+    /// The line that called, where its From does not say so.
+    pub(crate) line: Option<Arc<str>>,
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -138,11 +145,14 @@ struct Incoming {
     give_up_at: Instant,
     /// The last provisional response above 100, sent again every minute (RFC 3261 §13.3.1.1).
     progress: Option<Progress>,
+    /// Its status.
+    status: u16,
+    /// Where provisional responses are sent reliably.
+    reliable: Option<Box<Reliable>>,
 }
 
 #[derive(Debug)]
 struct Progress {
-    status: u16,
     response: Bytes,
     repeat_at: Instant,
 }
@@ -170,6 +180,10 @@ struct Calling {
     /// Whether the request went by a stream only because of its length.
     is_diverted: bool,
     has_response: bool,
+    /// Whether the request lists `100rel`.
+    lists_reliable: bool,
+    /// How many reliable responses were acknowledged.
+    pracks: u32,
 }
 
 #[derive(Debug)]
@@ -177,6 +191,10 @@ struct Fork {
     dialog: Dialog,
     /// The description in a provisional response, for a 2xx without one.
     preview: Option<Box<SessionDescription>>,
+    /// RSeq of its last reliable response; zero before the first.
+    rseq: u32,
+    /// Whether that description came reliably: then it is the answer, whatever a 2xx describes (RFC 3262 §5).
+    is_answered: bool,
 }
 
 /// Offer and answer inside the session (RFC 3264): at most one offer is open.
@@ -212,6 +230,8 @@ enum Exchange {
 #[derive(Debug)]
 struct Unacknowledged {
     cseq: u32,
+    /// RSeq of a reliable response that the 2xx overtook: its PRACK may come yet. Zero: there is none.
+    rseq: u32,
     response: Transmit,
     is_initial: bool,
     /// Whether the ACK is to bring the answer.
@@ -250,6 +270,7 @@ impl Leg {
             kept: None,
             parting: None,
             admitted: None,
+            line: None,
         }
     }
 
@@ -273,8 +294,10 @@ impl Leg {
         let unacknowledged =
             self.unacknowledged.iter().map(|waiting| waiting.repeat_at.min(waiting.give_up_at));
         let stage = match &self.stage {
-            Stage::Incoming(Incoming { progress, give_up_at, .. }) => {
-                Some(progress.as_ref().map_or(*give_up_at, |progress| progress.repeat_at.min(*give_up_at)))
+            Stage::Incoming(Incoming { progress, give_up_at, reliable, .. }) => {
+                let reliable = reliable.as_ref().and_then(|reliable| reliable.deadline());
+                let progress = progress.as_ref().map(|progress| progress.repeat_at);
+                progress.into_iter().chain(reliable).chain([*give_up_at]).min()
             }
             Stage::Calling(calling) => Some(calling.give_up_at),
             Stage::Offered { give_up_at, .. } => Some(*give_up_at),
@@ -299,7 +322,10 @@ impl Leg {
         self.announce_late(now, out);
         match &self.stage {
             Stage::Incoming(incoming) if incoming.give_up_at <= now => self.expire(now, endpoint, out),
-            Stage::Incoming(_) => self.repeat_progress(now, endpoint, out),
+            Stage::Incoming(_) => {
+                self.repeat_progress(now, endpoint, out);
+                self.repeat_reliably(now, endpoint, out);
+            }
             Stage::Calling(calling) if calling.give_up_at <= now => self.give_up(now, endpoint, out),
             Stage::Offered { give_up_at, .. } if *give_up_at <= now => {
                 self.finish(now, CauseKind::Lost, None, endpoint, out);

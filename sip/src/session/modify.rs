@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Exchange, Leg, MODIFY_TIMEOUT, Role, Stage, cause, description, refresh};
-use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
+use crate::endpoint::{self, ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{CauseKind, Event, Outbox};
 use crate::sdp::SessionDescription;
@@ -28,6 +28,7 @@ impl Leg {
     /// Sends what waits, if nothing stands in its way any more: an offer first.
     pub(super) fn resume(&mut self, now: Instant, endpoint: &mut Endpoint, out: &mut Outbox) {
         self.next_info(now, endpoint, out);
+        self.go_on_reliably(now, endpoint, out);
         let is_free = matches!((&self.stage, &self.exchange), (Stage::Established, Exchange::Stable));
         if !is_free || !self.unacknowledged.is_empty() {
             return;
@@ -187,7 +188,7 @@ impl Leg {
     ) {
         let tag = self.tag;
         let is_update = arrival.message.method() == Method::Update;
-        match self.obstacle() {
+        match self.obstacle(&arrival.message) {
             Some(Obstacle::OfferOfOurs) => return endpoint.reply(now, arrival, 491, tag, out, |reply| reply),
             Some(Obstacle::OfferOfTheirs) => {
                 let after_s = endpoint.between(0, 10);
@@ -200,7 +201,12 @@ impl Leg {
         }
         let sdp = match description::offered(&arrival.message) {
             Ok(sdp) => sdp,
-            Err(error) => return endpoint.reply(now, arrival, error.status(), tag, out, |reply| reply),
+            Err(error) => {
+                let (status, ours) = (error.status(), endpoint.address(arrival.flow));
+                return endpoint.reply(now, arrival, status, tag, out, |reply| {
+                    endpoint::incompatible(reply, status, ours)
+                });
+            }
         };
         let refresh = match &sdp {
             Some(_) => {
@@ -238,8 +244,12 @@ impl Leg {
         Exchange::Stable
     }
 
-    fn obstacle(&self) -> Option<Obstacle> {
+    fn obstacle(&self, request: &Message) -> Option<Obstacle> {
+        if request.method() == Method::Update && self.is_early_session(request.from_tag()) {
+            return None;
+        }
         match (&self.stage, &self.exchange) {
+            (Stage::Calling(_), Exchange::RemoteOffer { .. }) => Some(Obstacle::OfferOfTheirs),
             (Stage::Calling(_) | Stage::Offered { .. }, _) => Some(Obstacle::OfferOfOurs),
             (Stage::Incoming(_), _) => Some(Obstacle::OfferOfTheirs),
             (Stage::Leaving(_) | Stage::Closing | Stage::Over, _) => Some(Obstacle::NoSession),
@@ -266,6 +276,7 @@ impl Leg {
         }
         let Exchange::RemoteOffer { server, has_offer, is_update, .. } = self.exchange else { return };
         self.exchange = Exchange::Stable;
+        self.update_fork(server, endpoint);
         let Some(response) = self.dialog_response(now, server, 200, endpoint) else { return };
         let body = self.print_answer(server, description, endpoint);
         let response = response.body(SDP, &body);

@@ -50,6 +50,18 @@ impl Leg {
         }
     }
 
+    /// The dialog with the peer of this tag: the leg's own, or of several early ones that fork's.
+    pub(super) fn dialog_with(&mut self, remote_tag: &str) -> Option<&mut Dialog> {
+        match (&mut self.dialog, &mut self.stage) {
+            (Some(dialog), _) => Some(dialog),
+            (None, Stage::Calling(calling)) => {
+                let mut dialogs = calling.forks.iter_mut().map(|fork| &mut fork.dialog);
+                dialogs.find(|dialog| dialog.remote_tag() == remote_tag)
+            }
+            (None, _) => None,
+        }
+    }
+
     /// Whether the leg has exactly this dialog, confirmed or early.
     pub(crate) fn has_dialog_with(&self, call_id: &str, remote_tag: &str) -> bool {
         match (&self.dialog, &self.stage) {
@@ -81,9 +93,12 @@ impl Leg {
         self.dialog.as_ref().map(|dialog| dialog.flow().remote.ip().to_canonical())
     }
 
-    /// The user part of the peer's identity, and where it speaks from.
+    /// Who the peer is, and where it speaks from: the line that has proven itself, else the user part of its identity.
     pub(crate) fn remote(&self) -> Option<(String, Flow)> {
         let dialog = self.dialog.as_ref()?;
+        if let Some(line) = &self.line {
+            return Some((line.to_string(), dialog.flow()));
+        }
         let (_, _, remote) = dialog.identity();
         let uri = NameAddr::parse(remote).and_then(|remote| remote.parsed_uri());
         Some((uri.map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default(), dialog.flow()))

@@ -2,7 +2,8 @@
 
 use super::{EXPIRES_MAX_S, EXPIRES_MIN_S, EventType};
 use crate::message::{Builder, HeaderName, Message};
-use crate::outbox::Package;
+use crate::outbox::{FeatureWish, Package};
+use crate::package::features;
 
 /// What a SUBSCRIBE asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -10,6 +11,8 @@ pub(crate) struct Demand {
     pub(crate) event: EventType,
     /// Granted, in seconds; zero: to be told once.
     pub(crate) expires_s: u32,
+    /// What is to be changed.
+    pub(crate) wish: Option<Box<FeatureWish>>,
 }
 
 /// Why it cannot be had.
@@ -21,6 +24,10 @@ pub(crate) enum Refusal {
     Type,
     /// 423: too short.
     Brief,
+    /// 415: the body is of another type.
+    BodyType,
+    /// 400: the body cannot be read, or wants what is not served.
+    Body,
 }
 
 impl Refusal {
@@ -30,6 +37,8 @@ impl Refusal {
             Self::Event => 489,
             Self::Type => 406,
             Self::Brief => 423,
+            Self::BodyType => 415,
+            Self::Body => 400,
         }
     }
 
@@ -39,6 +48,8 @@ impl Refusal {
             Self::Event => crate::endpoint::allow_events(reply),
             Self::Type => reply,
             Self::Brief => reply.header(HeaderName::MinExpires, EXPIRES_MIN_S),
+            Self::BodyType => reply.header(HeaderName::Accept, features::PART),
+            Self::Body => reply.reason("Bad Feature"),
         }
     }
 }
@@ -51,8 +62,24 @@ pub(crate) fn demand(request: &Message) -> Result<Demand, Refusal> {
     }
     match request.expires() {
         Some(1..EXPIRES_MIN_S) => Err(Refusal::Brief),
-        expires_s => Ok(Demand { event, expires_s: expires_s.unwrap_or(EXPIRES_MAX_S).min(EXPIRES_MAX_S) }),
+        expires_s => {
+            let expires_s = expires_s.unwrap_or(EXPIRES_MAX_S).min(EXPIRES_MAX_S);
+            let wish = wish(request, event.package)?;
+            Ok(Demand { event, expires_s, wish })
+        }
     }
+}
+
+/// What the body wants. Bodies of other packages are filters, which are not served and need not be (RFC 6665 §4.1.2.1).
+fn wish(request: &Message, package: Package) -> Result<Option<Box<FeatureWish>>, Refusal> {
+    if package != Package::Features || request.body().is_empty() {
+        return Ok(None);
+    }
+    let media_type = request.content_type().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case(features::PART) {
+        return Err(Refusal::BodyType);
+    }
+    features::wish(request.body()).map(|wish| Some(Box::new(wish))).map_err(|_| Refusal::Body)
 }
 
 /// Whether the subscriber takes the body of a package: without Accept it does.
@@ -64,9 +91,14 @@ fn accepts(request: &Message, package: Package) -> bool {
         .peekable();
     ranges.peek().is_none()
         || ranges.any(|range| {
-            ["*/*", "application/*", package.content_type()]
-                .iter()
-                .any(|known| range.eq_ignore_ascii_case(known))
+            [
+                "*/*",
+                "application/*",
+                package.content_type(),
+                package.printed_type().split(';').next().unwrap_or_default(),
+            ]
+            .iter()
+            .any(|known| range.eq_ignore_ascii_case(known))
         })
 }
 
@@ -103,6 +135,27 @@ mod tests {
         assert_eq!(with("Accept: text/plain, Application/Dialog-Info+XML;q=0.5\r\n"), Ok(3600));
         assert_eq!(with("Accept: application/*\r\n"), Ok(3600));
         assert_eq!(with("Accept: application/pidf+xml\r\nAccept: text/plain\r\n"), Err(406));
+    }
+
+    #[test]
+    fn a_wish_is_read_with_the_subscription() {
+        let asked = |media_type: &str, body: &str| {
+            let text = format!(
+                "SUBSCRIBE sip:a SIP/2.0\r\nEvent: as-feature-event\r\nContent-Type: {media_type}\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let message = Message::scan(text.into(), Framing::Stream, &Limits::DEFAULT).unwrap();
+            demand(&message).map(|demand| demand.wish.map(|wish| *wish)).map_err(Refusal::status)
+        };
+        let wish = "<SetDoNotDisturb><doNotDisturbOn>true</doNotDisturbOn></SetDoNotDisturb>";
+        assert_eq!(
+            asked("Application/X-as-feature-event+xml", wish),
+            Ok(Some(FeatureWish::DoNotDisturb(true)))
+        );
+        assert_eq!(asked("text/plain", wish), Err(415));
+        assert_eq!(asked(features::PART, "<SetDoNotDisturb/>"), Err(400));
+        assert_eq!(asked(features::PART, ""), Ok(None));
     }
 
     #[test]

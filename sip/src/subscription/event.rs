@@ -6,33 +6,54 @@ use crate::outbox::{Package, SubscriptionPhase};
 /// A longer `id` is refused: it is kept for as long as the subscription lasts.
 const ID_BYTES_MAX: usize = 128;
 
+/// Parameters of `dialog` by which phones ask for a shared line, as they are echoed. They ask for nothing else than others.
+const SHARINGS: [&str; 2] = ["sla", "shared"];
+
 /// What is subscribed to: a package, and an `id` that tells subscriptions of one dialog apart.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct EventType {
     pub(crate) package: Package,
     id: Option<Box<str>>,
+    /// Says nothing of what is subscribed to (RFC 6665 §8.2.1), but phones want it back.
+    sharing: Option<&'static str>,
 }
 
 impl EventType {
     /// Of a subscription of ours.
     pub(crate) const fn new(package: Package) -> Self {
-        Self { package, id: None }
+        Self { package, id: None, sharing: None }
     }
 
     /// Reads Event. `None`: it is absent, or names no package that is served.
     pub(crate) fn of(message: &Message) -> Option<Self> {
-        let (name, params) = split(message.value(HeaderName::Event)?);
+        Self::parse(message.value(HeaderName::Event)?)
+    }
+
+    /// Reads the value of Event.
+    pub(crate) fn parse(value: &str) -> Option<Self> {
+        let (name, params) = split(value);
         let id = param(params, "id").filter(|id| !id.is_empty());
         if id.is_some_and(|id| id.len() > ID_BYTES_MAX) {
             return None;
         }
-        Some(Self { package: Package::parse(name)?, id: id.map(Into::into) })
+        let has = |flag: &&str| params.split(';').any(|param| param.trim().eq_ignore_ascii_case(flag));
+        let package = Package::parse(name)?;
+        let sharing = SHARINGS.into_iter().find(has).filter(|_| package == Package::Dialog);
+        Some(Self { package, id: id.map(Into::into), sharing })
+    }
+
+    /// Whether both are the same subscription of a dialog: package and `id` say so.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.package, &self.id) == (other.package, &other.id)
     }
 }
 
 impl Value for EventType {
     fn write(&self, text: &mut Text<'_>) {
         text.str(self.package.name());
+        if let Some(sharing) = self.sharing {
+            (";", sharing).write(text);
+        }
         if let Some(id) = &self.id {
             (";id=", id).write(text);
         }
@@ -95,7 +116,9 @@ mod tests {
     fn an_event_is_a_package_and_perhaps_an_id() {
         let event = |value: &str| EventType::of(&message(value)).map(text_of);
         assert_eq!(event("Event: dialog").as_deref(), Some("dialog"));
-        assert_eq!(event("o: dialog ; sla;ID=7 ").as_deref(), Some("dialog;id=7"));
+        assert_eq!(event("o: dialog ; sla;ID=7 ").as_deref(), Some("dialog;sla;id=7"));
+        assert_eq!(event("Event: dialog;Shared;x=1").as_deref(), Some("dialog;shared"));
+        assert_eq!(event("Event: conference;shared").as_deref(), Some("conference"));
         assert_eq!(event("Event: presence"), None);
         assert_eq!(event("Event:"), None);
         assert_eq!(event("Subject: dialog"), None);

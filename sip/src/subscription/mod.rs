@@ -20,6 +20,7 @@ mod table;
 pub(crate) use accept::{Demand, demand};
 pub(crate) use event::EventType;
 pub(crate) use notifier::{Asked, Notifier};
+pub use notifier::{KeptSubscription, SubscriptionChange};
 pub(crate) use request::message;
 pub(crate) use subscriber::Watcher;
 pub(crate) use table::{Entry, Subscriptions};
@@ -51,7 +52,7 @@ pub(crate) const EXPIRES_MAX_S: u32 = 3600;
 pub const PEER_SUBSCRIPTIONS_MAX: usize = 1000;
 
 /// Subscriptions of a line from one Contact to the same: a phone that restarts leaves the old ones behind, and may have
-/// several keys for one colleague.
+/// several keys for one colleague. A phone that says which it is (`+sip.instance`) leaves none behind.
 pub(crate) const TWINS_MAX: usize = 4;
 
 /// The legs of an agent.

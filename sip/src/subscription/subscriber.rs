@@ -387,7 +387,7 @@ impl Watcher {
         if is_late {
             return endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
         }
-        if EventType::of(&message).as_ref() != Some(&self.event) {
+        if EventType::of(&message).is_none_or(|event| !event.is_same(&self.event)) {
             return endpoint.reply(now, arrival, 489, tag, out, allow_events);
         }
         let Some(state) = State::of(&message) else {

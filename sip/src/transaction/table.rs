@@ -93,6 +93,8 @@ pub(crate) enum Purpose {
     Notify,
     /// INFO.
     Info,
+    /// PRACK.
+    Prack,
     /// NOTIFY of a REFER.
     Refer(UsageId),
     /// SUBSCRIBE or NOTIFY of this subscription.

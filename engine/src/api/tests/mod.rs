@@ -103,6 +103,23 @@ async fn an_operation_answers_when_its_reply_comes() {
 }
 
 #[tokio::test]
+async fn the_messages_of_a_line_are_put() {
+    let stage = Stage::new().await;
+    let owner = format!("Bearer {OWNER}");
+    let put = async |line: &str, body: &str| {
+        stage.ask("PUT", &format!("/v1/lines/{line}/messages"), &[("Authorization", &owner)], body).await
+    };
+    let answer = put("1001", r#"{"new":2,"old":8,"urgent_old":1}"#).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({})));
+    assert_eq!(put("1002", r#"{"new":2,"old":8,"urgent_old":1}"#).await.problem().0, 404);
+    for body in [r#"{"new":-1}"#, r#"{"new":65536}"#, r#"{"new":"2"}"#, r#"{"unheard":2}"#] {
+        assert_eq!(put("1001", body).await.problem(), (422, "invalparam".into()), "{body}");
+    }
+    let answer = stage.post("/v1/lines/1001/messages", OWNER, "{}").await;
+    assert_eq!(answer.problem(), (405, "method-not-allowed".into()));
+}
+
+#[tokio::test]
 async fn a_refusal_names_its_line_error_and_what_would_have_been_allowed() {
     let stage = Stage::new().await;
     let answer = stage.post("/v1/calls/c2/hold", OWNER, "").await;
@@ -455,6 +472,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/events",
         "/v1/lines",
         "/v1/lines/{line}",
+        "/v1/lines/{line}/messages",
         "/v1/parked",
         "/v1/registrations",
         "/v1/reload",
@@ -483,14 +501,15 @@ async fn the_contract_names_every_path_and_operation() {
     assert_eq!(sorted, expected);
     let schemas = document["components"]["schemas"].as_object().unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {
-        let operation = item.get("get").or_else(|| item.get("post")).unwrap();
+        let operation = ["get", "post", "put"].iter().find_map(|method| item.get(method)).unwrap();
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.contains_key("default"), "{path}");
         let told = |response: &Value| response["description"].as_str().is_some_and(|text| !text.is_empty());
         assert!(responses.values().all(told), "{path}");
     }
     for item in document["paths"].as_object().unwrap().values() {
-        let body = &item["post"]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let operation = item.get("put").unwrap_or_else(|| &item["post"]);
+        let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
         let Some(name) = body.as_str().and_then(|path| path.strip_prefix("#/components/schemas/")) else {
             continue;
         };

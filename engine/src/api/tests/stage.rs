@@ -10,7 +10,6 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -28,7 +27,8 @@ use crate::driver::worker::Workers;
 use crate::driver::{Loaded, ReloadError, ReloadRequest, Reloader};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::switch::{
-    AppId, CallId, CallOperation, CallState, LineError, Message, Operation, Outcome, Refusal, Reply, Switch,
+    AppId, CallId, CallOperation, CallState, LineError, Message, MessageCounts, Operation, Outcome, Refusal,
+    Reply, Switch,
 };
 use crate::translate::{Locations, TranslateOptions};
 
@@ -117,7 +117,7 @@ impl Stage {
             events: Arc::clone(&events),
             location: Arc::clone(&location),
             metrics,
-            connections: Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT),
+            connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
             apps: ArcSwap::from_pointee(apps.collect()),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
@@ -273,7 +273,7 @@ async fn reload(mut requests: mpsc::Receiver<ReloadRequest>) {
 /// Holding this call is never answered.
 const NEVER: CallId = CallId(5);
 
-/// Addresses are translated; call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
+/// Addresses are translated; 1001 has two new messages, and eight old ones, one of them urgent; call 1 obeys, call 2 is on hold, call 3 is another's, there is no other; only 1001 makes calls.
 fn script(locations: &Locations, operation: &Operation) -> Reply {
     if let Operation::TranslateAddress { line, address, card, options } = operation {
         let options = TranslateOptions::from_bits(*options)?;
@@ -286,6 +286,11 @@ fn script(locations: &Locations, operation: &Operation) -> Reply {
         } else {
             Err(LineError::InvalLineHandle.into())
         };
+    }
+    if let Operation::SetMessages { line, counts } = operation {
+        let expected = MessageCounts { is_waiting: true, new: 2, old: 8, urgent_new: 0, urgent_old: 1 };
+        assert_eq!(*counts, expected);
+        return if &**line == "1001" { Ok(Outcome::Done) } else { Err(LineError::InvalLineHandle.into()) };
     }
     let (Operation::Accept(call, _)
     | Operation::Answer(call, _)

@@ -1,12 +1,11 @@
-//! Calls that go on after a crash, and the dialogs of their legs: each is one value in JSON with the version of its form.
+//! The forms of calls that go on after a crash, and of the dialogs of their legs.
 
-use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rusqlite::{Connection, params};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use rusqlite::Connection;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use trunkline_media::PortPair;
 use trunkline_sip::dialog::KeptDialog;
 use trunkline_sip::ids::{ConnectionId, LegId};
@@ -14,26 +13,11 @@ use trunkline_sip::sdp::Origin;
 use trunkline_sip::token::Token;
 use trunkline_sip::transport::{Flow, Transport};
 
+use super::journal::{Forms, Journal, Key};
 use crate::switch::{
     CallId, CallOrigin, CallReason, CallState, CompletionId, ConnectedMode, KeptCall, KeptLeg, KeptPark,
     KeptSeal, MediaMode, PartyView, SrtpSuite,
 };
-
-/// The version of both forms. Rows of another one are not read: their calls are over.
-const VERSION: u32 = 1;
-
-pub(super) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS call (
-    id INTEGER PRIMARY KEY,
-    version INTEGER NOT NULL,
-    value TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS dialog (
-    id INTEGER PRIMARY KEY,
-    version INTEGER NOT NULL,
-    value TEXT NOT NULL
-);
-";
 
 /// What calls need to go on.
 #[derive(Debug, Default)]
@@ -44,257 +28,187 @@ pub(crate) struct Recovered {
     pub(crate) away: Duration,
 }
 
-/// What is to be written of calls and dialogs.
-#[derive(Debug)]
-pub(super) struct Calls {
-    pub(super) calls: Rows<KeptCall>,
-    pub(super) dialogs: Rows<KeptDialog>,
+/// The moment at which forms are written or read, and what rows call it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    pub(super) now: Instant,
+    pub(super) unix_now: Duration,
 }
 
-/// What is to be written of one table, and which rows it has.
-#[derive(Debug)]
-pub(super) struct Rows<V> {
-    table: &'static str,
-    /// `None`: the row is to be deleted.
-    waiting: HashMap<i64, Option<Box<V>>>,
-    written: HashSet<i64>,
-}
-
-impl<V> Rows<V> {
-    fn new(table: &'static str) -> Self {
-        Self { table, waiting: HashMap::new(), written: HashSet::new() }
-    }
-
-    /// The row is to be this.
-    pub(super) fn put(&mut self, id: u64, value: Box<V>) {
-        self.waiting.insert(id.cast_signed(), Some(value));
-    }
-
-    /// The row is not to be there. One that was never written costs nothing.
-    pub(super) fn remove(&mut self, id: u64) {
-        let id = id.cast_signed();
-        if self.written.contains(&id) {
-            self.waiting.insert(id, None);
-        } else {
-            self.waiting.remove(&id);
-        }
-    }
-
-    /// How many rows wait to be written. Deletions are not counted: there are no more than rows.
-    pub(super) fn len(&self) -> usize {
-        self.waiting.values().flatten().count()
-    }
-
-    /// What waited was written.
-    fn written(&mut self) {
-        for (id, value) in self.waiting.drain() {
-            match value {
-                Some(_) => self.written.insert(id),
-                None => self.written.remove(&id),
-            };
-        }
-    }
-
-    /// Gives up what waits, but for rows that are to be deleted: what is over must not come back.
-    fn forget(&mut self) {
-        self.waiting.retain(|_, value| value.is_none());
-    }
-
-    /// The table is empty.
-    fn lost(&mut self) {
-        self.written.clear();
-        self.waiting.retain(|_, value| value.is_some());
-    }
-
-    fn write(&self, connection: &Connection, form: impl Fn(&V) -> Option<String>) -> rusqlite::Result<()> {
-        let table = self.table;
-        let mut put =
-            connection.prepare_cached(&format!("INSERT OR REPLACE INTO {table} VALUES (?1, ?2, ?3)"))?;
-        let mut remove = connection.prepare_cached(&format!("DELETE FROM {table} WHERE id = ?1"))?;
-        for (id, value) in &self.waiting {
-            match value.as_deref().and_then(&form) {
-                Some(value) => put.execute(params![id, VERSION, value])?,
-                None => remove.execute(params![id])?,
-            };
-        }
-        Ok(())
-    }
-
-    /// Every row in a form that is known; the others are deleted. Which there are is remembered.
-    fn load<F: DeserializeOwned, R>(
-        &mut self,
-        connection: &Connection,
-        read: impl Fn(u64, F) -> Option<R>,
-    ) -> rusqlite::Result<Vec<R>> {
-        let table = self.table;
-        let mut statement =
-            connection.prepare(&format!("SELECT id, version, value FROM {table} ORDER BY id"))?;
-        let mut rows = statement.query([])?;
-        let (mut found, mut unknown) = (Vec::new(), Vec::new());
-        while let Some(row) = rows.next()? {
-            let (id, version, value): (i64, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let form: Option<F> = (version == VERSION).then(|| serde_json::from_str(&value).ok()).flatten();
-            match form.and_then(|form| read(id.cast_unsigned(), form)) {
-                Some(value) => {
-                    self.written.insert(id);
-                    found.push(value);
-                }
-                None => unknown.push(id),
-            }
-        }
-        for id in &unknown {
-            // Where the disk is full they are left, and not read another time either.
-            drop(connection.execute(&format!("DELETE FROM {table} WHERE id = ?1"), params![id]));
-        }
-        if !unknown.is_empty() {
-            tracing::warn!(table, rows = unknown.len(), "what an earlier version kept cannot be read");
-        }
-        Ok(found)
-    }
-}
-
-impl Calls {
-    /// Nothing is to be written, and nothing was.
-    pub(super) fn new() -> Self {
-        Self { calls: Rows::new("call"), dialogs: Rows::new("dialog") }
-    }
-
-    /// Whether there are rows that only count where the engine was known to run not long ago.
-    pub(super) fn has_rows(&self) -> bool {
-        !self.calls.written.is_empty() || !self.dialogs.written.is_empty()
-    }
-
-    /// Writes what waits, inside of a transaction; [`Self::written`] when that has succeeded.
-    pub(super) fn write(
-        &self,
-        connection: &Connection,
-        now: Instant,
-        unix_now: Duration,
-    ) -> rusqlite::Result<()> {
-        self.calls
-            .write(connection, |call| serde_json::to_string(&CallForm::of(call, now, unix_now)).ok())?;
-        self.dialogs.write(connection, |dialog| serde_json::to_string(&DialogForm::of(dialog)).ok())
-    }
-
-    /// What waited was written.
-    pub(super) fn written(&mut self) {
-        self.calls.written();
-        self.dialogs.written();
-    }
-
-    /// Gives up what waits.
-    pub(super) fn forget(&mut self) {
-        self.calls.forget();
-        self.dialogs.forget();
-    }
-
-    /// Another file was begun, which holds nothing.
-    pub(super) fn lost(&mut self) {
-        self.calls.lost();
-        self.dialogs.lost();
-    }
-
-    /// Reads everything; how long ago that was its reader knows.
+impl Recovered {
+    /// Reads everything; how long ago that was written its reader knows.
     pub(super) fn load(
-        &mut self,
+        journal: &mut Journal,
         connection: &Connection,
-        now: Instant,
-        unix_now: Duration,
-    ) -> rusqlite::Result<Recovered> {
-        let calls = self.calls.load(connection, |id, form: CallForm| form.read(id, now, unix_now))?;
-        let dialogs =
-            self.dialogs.load(connection, |id, form: DialogForm| Some((LegId(id), form.read()?)))?;
-        Ok(Recovered { calls, dialogs, away: Duration::ZERO })
+        moment: Moment,
+    ) -> rusqlite::Result<Self> {
+        let mut recovered = Self::default();
+        journal.load(connection, |key, value| match key {
+            Key::Call(id) => {
+                let form = postcard::from_bytes(value).ok();
+                let call = form.and_then(|form: CallForm<'_>| form.read(id, moment));
+                let is_known = call.is_some();
+                recovered.calls.extend(call);
+                is_known
+            }
+            Key::Dialog(id) => {
+                let form = postcard::from_bytes(value).ok();
+                let dialog = form.and_then(|form: DialogForm<'_>| form.read());
+                let is_known = dialog.is_some();
+                recovered.dialogs.extend(dialog.map(|dialog| (LegId(id), dialog)));
+                is_known
+            }
+        })?;
+        Ok(recovered)
     }
 }
 
-/// A call as it is written.
+impl Forms for Moment {
+    fn call(&self, call: &KeptCall) -> Option<Vec<u8>> {
+        written(&CallForm::of(call, *self))
+    }
+
+    fn dialog(&self, dialog: &KeptDialog) -> Option<Vec<u8>> {
+        written(&DialogForm::of(dialog))
+    }
+}
+
+/// Most forms are as long or shorter.
+const FORM_BYTES: usize = 768;
+
+fn written(form: &impl Serialize) -> Option<Vec<u8>> {
+    postcard::to_extend(form, Vec::with_capacity(FORM_BYTES)).ok()
+}
+
+impl Moment {
+    fn unix_ms(self, at: Instant) -> u64 {
+        let unix = self.unix_now.saturating_sub(self.now.saturating_duration_since(at));
+        u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn instant(self, unix_ms: u64) -> Instant {
+        let age = self.unix_now.saturating_sub(Duration::from_millis(unix_ms));
+        self.now.checked_sub(age).unwrap_or(self.now)
+    }
+}
+
+/// A call as it is written. The order of its parts is the form.
 #[derive(Serialize, Deserialize)]
-struct CallForm {
-    line: String,
+struct CallForm<'a> {
+    line: &'a str,
     peer: Option<u64>,
-    park: Option<ParkForm>,
-    leg: Option<LegForm>,
+    #[serde(borrow)]
+    park: Option<ParkForm<'a>>,
+    #[serde(borrow)]
+    leg: Option<LegForm<'a>>,
     media_worker: u16,
     calls: bool,
-    state: String,
+    state: &'a str,
     since_unix_ms: u64,
-    origin: String,
-    reason: String,
-    caller: PartyForm,
-    called: PartyForm,
-    connected: PartyForm,
-    redirecting: PartyForm,
-    redirection: PartyForm,
+    origin: &'a str,
+    reason: &'a str,
+    #[serde(borrow)]
+    caller: PartyForm<'a>,
+    #[serde(borrow)]
+    called: PartyForm<'a>,
+    #[serde(borrow)]
+    connected: PartyForm<'a>,
+    #[serde(borrow)]
+    redirecting: PartyForm<'a>,
+    #[serde(borrow)]
+    redirection: PartyForm<'a>,
     completion: Option<u32>,
     made: bool,
     claimed: bool,
     held: bool,
     held_by_station: bool,
-    is_private: bool,
     is_secure: bool,
-    data: Vec<u8>,
-    user_user: Vec<u8>,
-    media_modes: Vec<String>,
+    #[serde(borrow)]
+    data: Octets<'a>,
+    #[serde(borrow)]
+    user_user: Octets<'a>,
+    #[serde(borrow)]
+    media_modes: Vec<&'a str>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct LegForm {
+struct LegForm<'a> {
     id: u64,
     port: u16,
-    signalling: String,
-    theirs: String,
-    ours: String,
-    seal: Option<SealForm>,
-    ice: Option<[Vec<u8>; 4]>,
+    signalling: IpAddr,
+    #[serde(borrow)]
+    theirs: Octets<'a>,
+    #[serde(borrow)]
+    ours: Octets<'a>,
+    #[serde(borrow)]
+    seal: Option<SealForm<'a>>,
+    #[serde(borrow)]
+    ice: Option<[Octets<'a>; 4]>,
     talk: bool,
 }
 
 /// Slot, who parked it, and since when in milliseconds.
 #[derive(Serialize, Deserialize)]
-struct ParkForm(String, String, u64);
+struct ParkForm<'a>(&'a str, &'a str, u64);
 
 /// Protocol, tag and suite.
 #[derive(Serialize, Deserialize)]
-struct SealForm(String, u32, String);
+struct SealForm<'a>(#[serde(borrow)] Octets<'a>, u32, &'a str);
 
-/// Number and name.
+/// Number, name, and whether both are not to be shown.
 #[derive(Serialize, Deserialize)]
-struct PartyForm(String, String);
+struct PartyForm<'a>(&'a str, &'a str, bool);
 
-impl CallForm {
-    fn of(call: &KeptCall, now: Instant, unix_now: Duration) -> Self {
-        let party = |party: &PartyView| PartyForm(party.number.clone(), party.name.clone());
-        let unix_ms = |at: Instant| {
-            let unix = unix_now.saturating_sub(now.saturating_duration_since(at));
-            u64::try_from(unix.as_millis()).unwrap_or(u64::MAX)
-        };
+/// What need not be text, written at once and not one by one.
+struct Octets<'a>(&'a [u8]);
+
+impl Serialize for Octets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Octets<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Octets<'_> {
+    fn read(&self) -> Bytes {
+        Bytes::copy_from_slice(self.0)
+    }
+}
+
+impl<'a> CallForm<'a> {
+    fn of(call: &'a KeptCall, moment: Moment) -> Self {
+        let party = |party: &'a PartyView| PartyForm(&party.number, &party.name, party.is_blocked);
         Self {
-            line: call.line.to_string(),
+            line: &call.line,
             peer: call.peer.map(|peer| peer.0),
             park: call
                 .park
                 .as_ref()
-                .map(|park| ParkForm(park.slot.to_string(), park.parker.to_string(), unix_ms(park.since))),
+                .map(|park| ParkForm(&park.slot, &park.parker, moment.unix_ms(park.since))),
             leg: call.leg.as_ref().map(|leg| LegForm {
                 id: leg.id.0,
                 port: leg.ports.rtp(),
-                signalling: leg.signalling.to_string(),
-                theirs: text(&leg.theirs),
-                ours: text(&leg.ours),
+                signalling: leg.signalling,
+                theirs: Octets(&leg.theirs),
+                ours: Octets(&leg.ours),
                 seal: leg
                     .seal
                     .as_ref()
-                    .map(|seal| SealForm(text(&seal.protocol), seal.tag, seal.suite.name().to_owned())),
-                ice: leg.ice.as_ref().map(|ice| ice.each_ref().map(|part| part.to_vec())),
+                    .map(|seal| SealForm(Octets(&seal.protocol), seal.tag, seal.suite.name())),
+                ice: leg.ice.as_ref().map(|ice| ice.each_ref().map(|part| Octets(part))),
                 talk: leg.talk,
             }),
             media_worker: call.media_worker,
             calls: call.calls,
-            state: state_name(call.state).to_owned(),
-            since_unix_ms: unix_ms(call.since),
-            origin: call.origin.name().to_owned(),
-            reason: call.reason.name().to_owned(),
+            state: state_name(call.state),
+            since_unix_ms: moment.unix_ms(call.since),
+            origin: call.origin.name(),
+            reason: call.reason.name(),
             caller: party(&call.caller),
             called: party(&call.called),
             connected: party(&call.connected),
@@ -305,34 +219,33 @@ impl CallForm {
             claimed: call.claimed,
             held: call.held,
             held_by_station: call.held_by_station,
-            is_private: call.is_private,
             is_secure: call.is_secure,
-            data: call.data.to_vec(),
-            user_user: call.user_user.to_vec(),
-            media_modes: call.media_modes.iter().map(|mode| mode.name().to_owned()).collect(),
+            data: Octets(&call.data),
+            user_user: Octets(&call.user_user),
+            media_modes: call.media_modes.iter().map(|mode| mode.name()).collect(),
         }
     }
 
-    fn read(self, id: u64, now: Instant, unix_now: Duration) -> Option<KeptCall> {
-        let party = |PartyForm(number, name): PartyForm| PartyView { number, name };
-        let instant = |unix_ms: u64| {
-            let age = unix_now.saturating_sub(Duration::from_millis(unix_ms));
-            now.checked_sub(age).unwrap_or(now)
+    fn read(self, id: u64, moment: Moment) -> Option<KeptCall> {
+        let party = |PartyForm(number, name, is_blocked): PartyForm<'_>| PartyView {
+            number: number.to_owned(),
+            name: name.to_owned(),
+            is_blocked,
         };
         let leg = match self.leg {
             Some(leg) => Some(KeptLeg {
                 id: LegId(leg.id),
                 ports: PortPair(leg.port),
-                signalling: leg.signalling.parse().ok()?,
-                theirs: leg.theirs.into(),
-                ours: leg.ours.into(),
+                signalling: leg.signalling,
+                theirs: leg.theirs.read(),
+                ours: leg.ours.read(),
                 seal: match leg.seal {
                     Some(SealForm(protocol, tag, suite)) => {
-                        Some(KeptSeal { protocol: protocol.into(), tag, suite: SrtpSuite::named(&suite)? })
+                        Some(KeptSeal { protocol: protocol.read(), tag, suite: SrtpSuite::named(suite)? })
                     }
                     None => None,
                 },
-                ice: leg.ice.map(|ice| ice.map(Bytes::from)),
+                ice: leg.ice.map(|ice| ice.map(|part| part.read())),
                 talk: leg.talk,
             }),
             None => None,
@@ -344,15 +257,15 @@ impl CallForm {
             park: self.park.map(|ParkForm(slot, parker, since)| KeptPark {
                 slot: slot.into(),
                 parker: parker.into(),
-                since: instant(since),
+                since: moment.instant(since),
             }),
             leg,
             media_worker: self.media_worker,
             calls: self.calls,
             state: STATES.into_iter().find(|state| state_name(*state) == self.state)?,
-            since: instant(self.since_unix_ms),
-            origin: CallOrigin::named(&self.origin)?,
-            reason: CallReason::named(&self.reason)?,
+            since: moment.instant(self.since_unix_ms),
+            origin: CallOrigin::named(self.origin)?,
+            reason: CallReason::named(self.reason)?,
             caller: party(self.caller),
             called: party(self.called),
             connected: party(self.connected),
@@ -363,10 +276,9 @@ impl CallForm {
             claimed: self.claimed,
             held: self.held,
             held_by_station: self.held_by_station,
-            is_private: self.is_private,
             is_secure: self.is_secure,
-            data: self.data.into(),
-            user_user: self.user_user.into(),
+            data: self.data.read(),
+            user_user: self.user_user.read(),
             media_modes: self.media_modes.iter().filter_map(|name| MediaMode::named(name)).collect(),
         })
     }
@@ -386,103 +298,81 @@ fn state_name(state: CallState) -> &'static str {
     }
 }
 
-/// Names of codecs may be in any encoding; what is not UTF-8 in them means nothing to the engine.
-fn text(bytes: &Bytes) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// A dialog as it is written.
+/// A dialog as it is written. The order of its parts is the form.
 #[derive(Serialize, Deserialize)]
-struct DialogForm {
+struct DialogForm<'a> {
     is_caller: bool,
-    tag: String,
-    call_id: String,
-    local: String,
-    remote: String,
-    remote_tag: String,
-    target: String,
-    routes: Vec<String>,
+    /// Worker and bits.
+    tag: (u16, u64),
+    call_id: &'a str,
+    local: &'a str,
+    remote: &'a str,
+    remote_tag: &'a str,
+    target: &'a str,
+    #[serde(borrow)]
+    routes: Vec<&'a str>,
     local_cseq: u32,
     remote_cseq: Option<u32>,
-    transport: String,
-    local_address: String,
-    remote_address: String,
-    user: String,
+    transport: &'a str,
+    local_address: SocketAddr,
+    remote_address: SocketAddr,
+    user: &'a str,
     session: u64,
     session_version: u64,
-    description: DescriptionForm,
+    #[serde(borrow)]
+    description: Octets<'a>,
     timer: Option<(u32, bool)>,
     takes_update: bool,
 }
 
-/// A description exactly as it was: numbers are four times as long, and read and written as much more slowly.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum DescriptionForm {
-    Text(String),
-    /// What is not UTF-8.
-    Other(Vec<u8>),
-}
-
-impl DescriptionForm {
-    fn of(description: &[u8]) -> Self {
-        str::from_utf8(description)
-            .map_or_else(|_| Self::Other(description.to_vec()), |text| Self::Text(text.to_owned()))
-    }
-}
-
-impl DialogForm {
-    fn of(kept: &KeptDialog) -> Self {
-        let kept = kept.clone();
+impl<'a> DialogForm<'a> {
+    fn of(kept: &'a KeptDialog) -> Self {
         Self {
             is_caller: kept.is_caller,
-            tag: kept.tag.to_string(),
-            call_id: kept.call_id,
-            local: kept.local,
-            remote: kept.remote,
-            remote_tag: kept.remote_tag,
-            target: kept.target,
-            routes: kept.routes,
+            tag: (kept.tag.worker, kept.tag.bits),
+            call_id: &kept.call_id,
+            local: &kept.local,
+            remote: &kept.remote,
+            remote_tag: &kept.remote_tag,
+            target: &kept.target,
+            routes: kept.routes.iter().map(String::as_str).collect(),
             local_cseq: kept.local_cseq,
             remote_cseq: kept.remote_cseq,
-            transport: kept.flow.transport.param_name().to_owned(),
-            local_address: kept.flow.local.to_string(),
-            remote_address: kept.flow.remote.to_string(),
-            user: kept.user,
+            transport: kept.flow.transport.name(),
+            local_address: kept.flow.local,
+            remote_address: kept.flow.remote,
+            user: &kept.user,
             session: kept.origin.id,
             session_version: kept.origin.version,
-            description: DescriptionForm::of(&kept.description),
+            description: Octets(&kept.description),
             timer: kept.timer,
             takes_update: kept.takes_update,
         }
     }
 
     fn read(self) -> Option<KeptDialog> {
-        let transports = [Transport::Udp, Transport::Tcp];
-        let transport = transports.into_iter().find(|known| known.param_name() == self.transport)?;
+        let transport = Transport::from_name(self.transport)?;
+        let (worker, bits) = self.tag;
         Some(KeptDialog {
             is_caller: self.is_caller,
-            tag: Token::parse(&self.tag)?,
-            call_id: self.call_id,
-            local: self.local,
-            remote: self.remote,
-            remote_tag: self.remote_tag,
-            target: self.target,
-            routes: self.routes,
+            tag: Token { worker, bits },
+            call_id: self.call_id.to_owned(),
+            local: self.local.to_owned(),
+            remote: self.remote.to_owned(),
+            remote_tag: self.remote_tag.to_owned(),
+            target: self.target.to_owned(),
+            routes: self.routes.into_iter().map(str::to_owned).collect(),
             local_cseq: self.local_cseq,
             remote_cseq: self.remote_cseq,
             flow: Flow {
                 transport,
-                local: self.local_address.parse().ok()?,
-                remote: self.remote_address.parse().ok()?,
+                local: self.local_address,
+                remote: self.remote_address,
                 connection: ConnectionId::default(),
             },
-            user: self.user,
+            user: self.user.to_owned(),
             origin: Origin { id: self.session, version: self.session_version },
-            description: match self.description {
-                DescriptionForm::Text(text) => text.into(),
-                DescriptionForm::Other(bytes) => bytes.into(),
-            },
+            description: self.description.read(),
             timer: self.timer,
             takes_update: self.takes_update,
         })
@@ -491,21 +381,20 @@ impl DialogForm {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
-
     use super::*;
     use crate::driver::clock;
+    use crate::driver::store::journal;
 
     const WALL: Duration = Duration::from_secs(1_000_000);
 
     fn memory() -> Connection {
         let connection = Connection::open_in_memory().expect("SQLite is bundled");
-        connection.execute_batch(SCHEMA).expect("the schema is valid");
+        connection.execute_batch(journal::SCHEMA).expect("the schema is valid");
         connection
     }
 
     fn party(name: &str) -> PartyView {
-        PartyView { number: format!("+49 {name}"), name: name.to_owned() }
+        PartyView { number: format!("+49 {name}"), name: name.to_owned(), is_blocked: name == "caller" }
     }
 
     fn call(id: u64, now: Instant) -> KeptCall {
@@ -544,7 +433,6 @@ mod tests {
             claimed: false,
             held: true,
             held_by_station: false,
-            is_private: true,
             is_secure: false,
             data: Bytes::from_static(b"\0\xff"),
             user_user: Bytes::from_static(b"hello"),
@@ -578,27 +466,46 @@ mod tests {
         }
     }
 
-    fn write(rows: &mut Calls, connection: &Connection, now: Instant) {
-        rows.write(connection, now, WALL).expect("written");
-        rows.written();
+    const fn at(now: Instant, passed: Duration) -> Moment {
+        Moment { now, unix_now: WALL.saturating_add(passed) }
+    }
+
+    fn write(journal: &mut Journal, connection: &Connection, now: Instant) {
+        journal.write(connection, &at(now, Duration::ZERO)).expect("written");
+        journal.written();
+    }
+
+    fn read(connection: &Connection, now: Instant) -> (Journal, Recovered) {
+        let mut journal = Journal::default();
+        let recovered = Recovered::load(&mut journal, connection, at(now, Duration::ZERO)).expect("read");
+        (journal, recovered)
+    }
+
+    fn ids(recovered: &Recovered) -> Vec<u64> {
+        recovered.calls.iter().map(|call| call.id.0).collect()
+    }
+
+    fn rows(connection: &Connection) -> u32 {
+        connection.query_row("SELECT count(*) FROM call_change", [], |row| row.get(0)).expect("counted")
     }
 
     #[test]
     fn calls_and_dialogs_come_back_as_they_were() {
         let (connection, now) = (memory(), clock::now());
-        let mut rows = Calls::new();
+        let mut journal = Journal::default();
         let local = KeptCall { leg: None, state: CallState::OnHold, ..call(2, now) };
         let third = KeptCall { state: CallState::Connected(ConnectedMode::Active), ..call(3, now) };
         let calls = [call(1, now), local, third];
         for call in &calls {
-            rows.calls.put(call.id.0, Box::new(call.clone()));
+            journal.calls.put(call.id.0, Box::new(call.clone()));
         }
         let leg = LegId::new(0xffff, 9);
-        rows.dialogs.put(leg.0, Box::new(dialog(0xffff)));
-        write(&mut rows, &connection, now);
+        journal.dialogs.put(leg.0, Box::new(dialog(0xffff)));
+        write(&mut journal, &connection, now);
 
-        let again = Calls::new().load(&connection, now, WALL + Duration::from_secs(3)).expect("read");
-        let earlier = now - Duration::from_secs(3);
+        let (passed, mut journal) = (Duration::from_secs(3), Journal::default());
+        let again = Recovered::load(&mut journal, &connection, at(now, passed)).expect("read");
+        let earlier = now - passed;
         let age = |call: &KeptCall| {
             let park = call.park.clone().map(|park| KeptPark { since: earlier, ..park });
             KeptCall { since: earlier, park, ..call.clone() }
@@ -610,54 +517,137 @@ mod tests {
     #[test]
     fn what_is_over_is_deleted_and_what_was_never_written_costs_nothing() {
         let (connection, now) = (memory(), clock::now());
-        let mut rows = Calls::new();
-        rows.calls.put(1, Box::new(call(1, now)));
-        rows.calls.remove(1);
-        assert_eq!(rows.calls.len(), 0);
-        rows.calls.put(2, Box::new(call(2, now)));
-        write(&mut rows, &connection, now);
-        assert!(rows.has_rows());
+        let mut journal = Journal::default();
+        journal.calls.put(1, Box::new(call(1, now)));
+        journal.calls.remove(1);
+        assert_eq!(journal.len(), 0);
+        write(&mut journal, &connection, now);
+        assert_eq!(rows(&connection), 0);
+        journal.calls.put(2, Box::new(call(2, now)));
+        write(&mut journal, &connection, now);
+        assert!(journal.has_rows());
 
-        let mut rows = Calls::new();
-        assert_eq!(rows.load(&connection, now, WALL).expect("read").calls.len(), 1);
-        rows.calls.remove(2);
-        write(&mut rows, &connection, now);
-        assert!(!rows.has_rows());
-        assert_eq!(Calls::new().load(&connection, now, WALL).expect("read").calls, []);
+        let (mut journal, recovered) = read(&connection, now);
+        assert_eq!(ids(&recovered), [2]);
+        journal.calls.remove(2);
+        write(&mut journal, &connection, now);
+        assert!(!journal.has_rows());
+        assert_eq!(rows(&connection), 0);
+    }
+
+    #[test]
+    fn the_last_that_was_written_counts() {
+        let (connection, now) = (memory(), clock::now());
+        let mut journal = Journal::default();
+        for held in [false, true, false] {
+            for id in [1, 2] {
+                journal.calls.put(id, Box::new(KeptCall { held, ..call(id, now) }));
+            }
+            journal.dialogs.put(1, Box::new(dialog(1)));
+            write(&mut journal, &connection, now);
+        }
+        assert_eq!(rows(&connection), 1, "nothing in the rows before it counts");
+        journal.calls.remove(1);
+        journal.dialogs.put(1, Box::new(dialog(2)));
+        write(&mut journal, &connection, now);
+        let (_, recovered) = read(&connection, now);
+        assert_eq!(recovered.calls, [KeptCall { held: false, ..call(2, now) }]);
+        assert_eq!(recovered.dialogs, [(LegId(1), dialog(2))]);
+    }
+
+    #[test]
+    fn a_call_that_stays_goes_along_while_others_come_and_go() {
+        let (connection, now) = (memory(), clock::now());
+        let mut journal = Journal::default();
+        journal.calls.put(1, Box::new(call(1, now)));
+        journal.dialogs.put(1, Box::new(dialog(1)));
+        let mut most = 0;
+        for id in 2..2_000 {
+            journal.calls.put(id, Box::new(call(id, now)));
+            journal.dialogs.put(id, Box::new(dialog(1)));
+            write(&mut journal, &connection, now);
+            journal.calls.remove(id);
+            journal.dialogs.remove(id);
+            most = most.max(rows(&connection));
+        }
+        assert!((500..1_000).contains(&most), "{most}");
+        let (_, recovered) = read(&connection, now);
+        assert_eq!((ids(&recovered), recovered.dialogs.len()), (vec![1, 1_999], 2));
+    }
+
+    #[test]
+    fn what_was_not_committed_is_written_another_time() {
+        let (connection, now) = (memory(), clock::now());
+        let mut journal = Journal::default();
+        journal.calls.put(1, Box::new(call(1, now)));
+        write(&mut journal, &connection, now);
+        journal.calls.remove(1);
+        journal.calls.put(2, Box::new(call(2, now)));
+        connection.execute_batch("BEGIN").expect("begun");
+        journal.write(&connection, &at(now, Duration::ZERO)).expect("written");
+        connection.execute_batch("ROLLBACK").expect("taken back");
+        assert_eq!(ids(&read(&connection, now).1), [1]);
+        write(&mut journal, &connection, now);
+        assert_eq!(ids(&read(&connection, now).1), [2]);
     }
 
     #[test]
     fn what_is_over_is_deleted_even_where_changes_are_given_up() {
         let (connection, now) = (memory(), clock::now());
-        let mut rows = Calls::new();
-        rows.calls.put(1, Box::new(call(1, now)));
-        write(&mut rows, &connection, now);
-        rows.calls.remove(1);
-        rows.calls.put(2, Box::new(call(2, now)));
-        rows.forget();
-        write(&mut rows, &connection, now);
-        assert_eq!(Calls::new().load(&connection, now, WALL).expect("read").calls, []);
+        let mut journal = Journal::default();
+        for id in [1, 3] {
+            journal.calls.put(id, Box::new(call(id, now)));
+        }
+        write(&mut journal, &connection, now);
+        journal.calls.remove(1);
+        journal.calls.put(2, Box::new(call(2, now)));
+        journal.forget();
+        write(&mut journal, &connection, now);
+        assert_eq!(ids(&read(&connection, now).1), [3]);
+    }
+
+    #[test]
+    fn in_another_file_everything_is_written_when_it_changes() {
+        let (connection, now) = (memory(), clock::now());
+        let mut journal = Journal::default();
+        for id in [1, 2] {
+            journal.calls.put(id, Box::new(call(id, now)));
+        }
+        write(&mut journal, &connection, now);
+        journal.calls.remove(1);
+        journal.calls.put(3, Box::new(call(3, now)));
+        journal.lost();
+        let connection = memory();
+        write(&mut journal, &connection, now);
+        assert_eq!(ids(&read(&connection, now).1), [3]);
     }
 
     #[test]
     fn what_cannot_be_read_is_deleted() {
         let (connection, now) = (memory(), clock::now());
-        let mut rows = Calls::new();
-        for id in 1..=3 {
-            rows.calls.put(id, Box::new(call(id, now)));
+        let mut journal = Journal::default();
+        journal.calls.put(1, Box::new(call(1, now)));
+        write(&mut journal, &connection, now);
+        let one: Vec<u8> =
+            connection.query_row("SELECT value FROM call_change", [], |row| row.get(0)).expect("read");
+        let form = postcard::to_extend(&(Key::Call(2), Some(1_u32)), one.clone()).expect("written");
+        let damage = |value: &[u8]| {
+            connection.execute("UPDATE call_change SET value = ?1", [value]).expect("changed");
+        };
+        // A value that is no call.
+        damage(&[&form, &[0xff][..]].concat());
+        assert_eq!(ids(&read(&connection, now).1), [1]);
+        // Records that end early, wherever: nobody knows which calls were said to be over.
+        for length in 1..one.len() {
+            damage(&one[..length]);
+            assert!(ids(&read(&connection, now).1).is_empty());
+            assert_eq!(rows(&connection), 0);
+            connection.execute("INSERT INTO call_change VALUES (1, 1, ?1)", [&one]).expect("put back");
         }
-        write(&mut rows, &connection, now);
-        connection
-            .execute_batch(
-                "UPDATE call SET version = 99 WHERE id = 1; UPDATE call SET value = '{' WHERE id = 2;",
-            )
-            .expect("changed");
+        connection.execute_batch("UPDATE call_change SET version = 99").expect("changed");
         for _ in 0..2 {
-            let read = Calls::new().load(&connection, now, WALL).expect("read");
-            assert_eq!(read.calls.iter().map(|call| call.id).collect::<Vec<_>>(), [CallId(3)]);
+            assert!(ids(&read(&connection, now).1).is_empty());
+            assert_eq!(rows(&connection), 0);
         }
-        let left: u32 =
-            connection.query_row("SELECT count(*) FROM call", [], |row| row.get(0)).expect("counted");
-        assert_eq!(left, 1);
     }
 }

@@ -1,10 +1,10 @@
-//! What the switch keeps: forwarding lists, and calls that are to be completed.
+//! What the switch keeps: forwarding lists, calls that are to be completed, how many messages lines have.
 
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use trunkline_media::PortPair;
-use trunkline_sip::outbox::CompletionOffer;
+use trunkline_sip::outbox::{CompletionOffer, MessageCounts};
 
 use crate::switch::{CompletionId, ForwardEntry, ForwardMode, Kept, KeptCompletion, KeptElsewhere};
 
@@ -42,6 +42,14 @@ CREATE TABLE IF NOT EXISTS completion_elsewhere (
     mode TEXT,
     peer TEXT
 );
+CREATE TABLE IF NOT EXISTS messages (
+    line TEXT PRIMARY KEY,
+    is_waiting INTEGER NOT NULL,
+    fresh INTEGER NOT NULL,
+    heard INTEGER NOT NULL,
+    urgent_fresh INTEGER NOT NULL,
+    urgent_heard INTEGER NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Writes one change. Inside of a transaction.
@@ -85,6 +93,12 @@ pub(super) fn write(
                 .prepare_cached("INSERT OR REPLACE INTO ports VALUES (1, ?1)")?
                 .execute(params![rtp])?;
         }
+        Kept::Messages { line, counts } => {
+            let MessageCounts { is_waiting, new, old, urgent_new, urgent_old } = counts;
+            connection
+                .prepare_cached("INSERT OR REPLACE INTO messages VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+                .execute(params![line, is_waiting, new, old, urgent_new, urgent_old])?;
+        }
         // Written as they stand when their turn comes, not as they follow each other.
         Kept::Call(_) | Kept::CallOver(_) => {}
     }
@@ -119,7 +133,23 @@ pub(super) fn load(connection: &Connection, now: Instant, unix_now: Duration) ->
     kept.extend(ports(connection)?);
     kept.extend(forwardings(connection)?);
     kept.extend(completions(connection, now, unix_now)?);
+    kept.extend(messages(connection)?);
     Ok(kept)
+}
+
+fn messages(connection: &Connection) -> rusqlite::Result<Vec<Kept>> {
+    let mut statement = connection.prepare("SELECT * FROM messages ORDER BY line")?;
+    let rows = statement.query_map([], |row| {
+        let counts = MessageCounts {
+            is_waiting: row.get(1)?,
+            new: row.get(2)?,
+            old: row.get(3)?,
+            urgent_new: row.get(4)?,
+            urgent_old: row.get(5)?,
+        };
+        Ok(Kept::Messages { line: row.get::<_, String>(0)?.into(), counts })
+    })?;
+    rows.collect()
 }
 
 fn ports(connection: &Connection) -> rusqlite::Result<Option<Kept>> {
@@ -299,6 +329,19 @@ mod tests {
             put(&connection, &noted);
             assert_eq!(read(&connection), [noted]);
         }
+    }
+
+    #[test]
+    fn the_last_messages_of_each_line_come_back() {
+        let connection = memory();
+        let messages = |line: &str, is_waiting, new| Kept::Messages {
+            line: line.into(),
+            counts: MessageCounts { is_waiting, new, old: 8, urgent_new: 0, urgent_old: 1 },
+        };
+        for kept in [messages("1002", true, 9_999), messages("1001", true, 2), messages("1001", false, 0)] {
+            put(&connection, &kept);
+        }
+        assert_eq!(read(&connection), [messages("1001", false, 0), messages("1002", true, 9_999)]);
     }
 
     fn forwarding(line: &str, modes: &[ForwardMode], rings: u32) -> Kept {

@@ -125,7 +125,7 @@ impl Switch {
         let kind = conference.kind;
         let call = Call {
             caller: conference.caller.clone(),
-            called: PartyView { number: number.to_owned(), name },
+            called: PartyView::new(number.to_owned(), name),
             calls: true,
             leg: conference.leg.filter(|_| kind != LineKind::Trunk),
             media_worker: conference.media_worker,
@@ -162,7 +162,7 @@ impl Switch {
 
 /// Who takes part by this member: the connected party, as far as it is known.
 pub(in crate::switch) fn far_party(call: &Call) -> &PartyView {
-    match (call.connected.number.is_empty(), call.calls || call.origin == CallOrigin::Outbound) {
+    match (!call.connected.is_somebody(), call.calls || call.origin == CallOrigin::Outbound) {
         (false, _) => &call.connected,
         (true, true) => &call.called,
         (true, false) => &call.caller,

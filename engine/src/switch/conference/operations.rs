@@ -98,7 +98,7 @@ impl Switch {
             if let Some(call) = self.calls.get_mut(&consult) {
                 call.errand = Some(Errand::Collect);
             }
-            self.ring_own_phone(now, consult, (String::new(), String::new()), out);
+            self.ring_own_phone(now, consult, &PartyView::default(), out);
         }
         Ok(())
     }
@@ -433,7 +433,7 @@ impl Switch {
         let media_worker = beside.map(|beside| beside.media_worker);
         let media_worker = media_worker.unwrap_or_else(|| self.media.choose_worker(&self.setup.media));
         let call = Call {
-            caller: PartyView { number: line.to_string(), name },
+            caller: PartyView::new(line.to_string(), name),
             leg,
             media_worker,
             made: maker.is_some(),

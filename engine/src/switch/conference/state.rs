@@ -1,6 +1,6 @@
 //! What a conference tells those who watch it (RFC 4575).
 
-use trunkline_sip::outbox::{ConferenceMember, ConferenceState, Party};
+use trunkline_sip::outbox::{ConferenceMember, ConferenceState};
 
 use super::super::Switch;
 use super::super::call::Call;
@@ -15,20 +15,12 @@ impl Switch {
         let Some((conference, parent)) = self.conferences.get(&id).zip(parent) else {
             return ConferenceState { focus, members: Vec::new(), is_over: true };
         };
-        let party = |number: &str, name: &str| Party {
-            user: number.to_owned(),
-            host: self.setup.domain.clone(),
-            name: name.to_owned(),
-        };
-        let leader = ConferenceMember {
-            party: party(&parent.caller.number, &parent.caller.name),
-            is_held: parent.holds(),
-        };
+        let domain = &self.setup.domain;
+        let leader = ConferenceMember { party: parent.caller.shown(domain), is_held: parent.holds() };
         let calls = conference.members.iter().filter_map(|member| self.calls.get(member));
         let members = calls.map(|call| {
-            let far = far_party(call);
             let peer = call.peer.and_then(|peer| self.calls.get(&peer));
-            ConferenceMember { party: party(&far.number, &far.name), is_held: peer.is_some_and(Call::holds) }
+            ConferenceMember { party: far_party(call).shown(domain), is_held: peer.is_some_and(Call::holds) }
         });
         let members = std::iter::once(leader).chain(members).collect();
         ConferenceState { focus, members, is_over: false }

@@ -332,7 +332,7 @@ fn the_connected_party_is_told() {
         .filter(|(_, message)| matches!(message, Message::CallInfo { changed: "connectedid", .. }));
     assert_eq!(told.count(), 4);
     let view = rig.switch.call(CRM, CallId(1)).unwrap();
-    assert_eq!(view.connected, PartyView { number: "1002".into(), name: "Line 1002".into() });
+    assert_eq!(view.connected, PartyView::new("1002".into(), "Line 1002".into()));
     assert_eq!(view.related, [CallId(2)]);
 }
 

@@ -466,7 +466,10 @@ fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
                     assert_eq!(uri, "sip:1002@pbx.example");
                     Some((usage, is_ready))
                 }
-                Document::Dialogs(_) | Document::Conference(_) | Document::Messages { .. } => None,
+                Document::Dialogs(_)
+                | Document::Conference(_)
+                | Document::Messages { .. }
+                | Document::Features(_) => None,
             },
             _ => None,
         };

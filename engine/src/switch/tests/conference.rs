@@ -19,13 +19,9 @@ fn rig() -> Rig {
 fn rig_of(parties_max: usize) -> Rig {
     let mut setup = setup();
     let group = |address: &str, groups: &[&str]| LineSetup {
-        address: address.into(),
         name: format!("Line {address}"),
-        kind: LineKind::Phone,
-        picks_up: Vec::new(),
-        srtp: SrtpPolicy::default(),
         groups: groups.iter().map(ToString::to_string).collect(),
-        calls_max: None,
+        ..LineSetup::new(address, LineKind::Phone)
     };
     setup.lines.push(group("1004", &["sales"]));
     setup.lines.push(group("1005", &["sales"]));

@@ -308,6 +308,7 @@ fn hops_before_the_engine_count() {
         party: Party { user: "555".into(), host: "far.example".into(), name: String::new() },
         reason: "no-answer".into(),
         counter,
+        is_private: false,
     };
     for (hops, is_forwarded) in [(4, true), (5, false)] {
         let mut rig = forwarded(ForwardMode::Uncond, Some("1003"));
@@ -331,7 +332,7 @@ fn a_call_that_was_diverted_before_says_so_to_the_application() {
     let mut rig = Rig::new();
     rig.register("1002", "sip:1002@10.0.0.9", 1000);
     let party = Party { user: "555".into(), host: "far.example".into(), name: String::new() };
-    let diversion = Diversion { party, reason: "no-answer".into(), counter: 1 };
+    let diversion = Diversion { party, reason: "no-answer".into(), counter: 1, is_private: false };
     let mut call = rig.incoming(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
     call.details =
         Some(Box::new(CallDetails { hops: 1, diversion: vec![diversion], ..CallDetails::default() }));

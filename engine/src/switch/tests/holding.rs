@@ -179,6 +179,23 @@ fn who_asks_for_an_offer_gets_a_full_one() {
     assert_eq!((rig.state(1), rig.state(2)), (ACTIVE, ACTIVE));
 }
 
+/// PRACK and UPDATE offer so (RFC 3262 §5, RFC 3311).
+#[test]
+fn an_offer_that_follows_early_media_is_answered_on_either_side() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.tell(Event::Progress { leg: station, status: 183, sdp: Some(sdp(USUAL)), talk: false });
+    rig.commands();
+    for leg in [caller, station] {
+        rig.tell(Event::Offer { leg, sdp: Some(sdp_at("10.0.0.9", 4002, USUAL, "")) });
+        assert_eq!(rig.commands(), [format!("answer offer {leg}")]);
+    }
+    rig.answer(station, USUAL);
+    let Some(Command::Answer(leg, Some(ours))) = rig.sip.last() else { panic!("{:?}", rig.sip) };
+    assert_eq!((*leg, &ours.media[0].formats[..]), (caller, &["0", "8", "101"].map(Into::into)[..]));
+}
+
 #[test]
 fn an_offer_before_the_answer_is_not_for_the_moment() {
     let mut rig = Rig::new();

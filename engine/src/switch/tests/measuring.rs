@@ -9,7 +9,7 @@ use trunkline_media::{
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Peer};
 
-use crate::switch::quality::ASK_EVERY;
+use crate::switch::quality::{ASK_EARLY, ASK_EVERY};
 use crate::switch::rig::{CRM, Rig, USUAL};
 use crate::switch::*;
 
@@ -68,6 +68,26 @@ fn each_leg_is_asked_every_few_seconds_and_not_when_it_is_closed() {
     assert_eq!((rig.switch.media.ask_at(), rig.switch.deadline()), (None, None));
     rig.pass(ASK_EVERY);
     assert_eq!(asked(&mut rig), 0);
+}
+
+#[test]
+fn legs_whose_turn_comes_soon_are_asked_with_those_whose_turn_it_is() {
+    let (mut rig, moment) = (Rig::new(), Duration::from_millis(1));
+    let (first, _) = bridged(&mut rig);
+    rig.pass(ASK_EARLY - moment);
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+    rig.commands();
+    rig.pass(ASK_EVERY - ASK_EARLY);
+    assert_eq!(asked(&mut rig), 0);
+    rig.pass(moment);
+    assert_eq!(asked(&mut rig), 4);
+    rig.hang_up(first);
+    rig.commands();
+    rig.pass(ASK_EVERY - moment);
+    assert_eq!(asked(&mut rig), 0);
+    rig.pass(moment);
+    assert_eq!(asked(&mut rig), 2);
 }
 
 #[test]

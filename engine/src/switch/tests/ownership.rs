@@ -246,7 +246,9 @@ fn a_network_is_sent_user_user_information_by_info() {
 
 #[test]
 fn parameters_of_a_call_go_into_its_invite() {
-    let mut rig = Rig::new();
+    let mut setup = setup();
+    setup.trunks[0].is_trusted = true;
+    let mut rig = Rig::with(setup);
     let params = CallParams {
         user_user: Some(Bytes::from_static(b"hi")),
         block_id: true,

@@ -73,6 +73,20 @@ fn how_a_dialog_is_called_is_told_to_who_may_take_it() {
 }
 
 #[test]
+fn a_trunk_has_a_lamp_too() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let idle = subscribe(&mut rig, 1, line("1001"), "carrier", Package::Dialog);
+    assert_eq!(idle, Some(Document::Dialogs(Vec::new())));
+    let network = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
+    let seen = dialogs(told(&mut rig).pop().expect("a notice").0);
+    let [dialog] = &seen[..] else { panic!("one dialog") };
+    assert_eq!((dialog.local.user.as_str(), dialog.is_initiator, dialog.leg), ("carrier", true, None));
+    rig.hang_up(network);
+    assert!(dialogs(told(&mut rig).pop().expect("a notice").0).is_empty());
+}
+
+#[test]
 fn nothing_is_told_of_other_lines_nor_after_the_end() {
     let mut rig = Rig::new();
     rig.register("1002", "sip:1002@10.0.0.9", 1000);
@@ -153,7 +167,8 @@ fn what_is_not_there_cannot_be_watched() {
     };
     assert_eq!(refused(&mut rig, line("1001"), "4711", Package::Dialog), "answer subscribe 404 1");
     assert_eq!(refused(&mut rig, line("1001"), "conf-9", Package::Conference), "answer subscribe 404 1");
-    assert_eq!(refused(&mut rig, line("1001"), "1001", Package::MessageSummary), "answer subscribe 489 1");
+    assert_eq!(refused(&mut rig, line("1001"), "1002", Package::MessageSummary), "answer subscribe 403 1");
+    assert_eq!(refused(&mut rig, line("1001"), "4711", Package::MessageSummary), "answer subscribe 404 1");
     assert_eq!(
         refused(&mut rig, Peer::Trunk("carrier".into()), "1001", Package::Dialog),
         "answer subscribe 403 1"

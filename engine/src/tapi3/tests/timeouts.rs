@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use trunkline_sip::location::{Location, LocationLimits};
@@ -68,7 +67,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         events: Arc::clone(&events),
         location,
         metrics,
-        connections: Connections::new(Handle::current(), workers, 0, ConnectionLimits::DEFAULT),
+        connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
         apps: ArcSwap::from_pointee(apps.collect()),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),

@@ -5,6 +5,7 @@ use super::*;
 use crate::admission::Limit;
 use crate::message::HeaderName;
 use crate::outbox::{CauseKind, Peer};
+use crate::sdp::MEDIA_MAX;
 
 /// A bench with a call that is answered and not acknowledged: the leg, our tag.
 fn answered(mut bench: Bench) -> (Bench, LegId, String) {
@@ -258,7 +259,7 @@ fn what_cannot_be_served_is_refused_with_what_would_do() {
         refused
     };
     let refused = status(invite("Require: 100rel, path, foo\r\n"));
-    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("100rel, foo")));
+    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("foo")));
     let refused = status(invite("").replace("application/sdp", "text/plain"));
     assert_eq!((refused.status(), refused.value(HeaderName::Accept)), (415, Some("application/sdp")));
     assert_eq!(status(invite("Content-Encoding: gzip\r\n")).status(), 415);
@@ -279,6 +280,26 @@ fn what_cannot_be_served_is_refused_with_what_would_do() {
         let refused = status(request(method, 1, "", "", ""));
         assert_eq!(refused.status(), expected, "{method}");
         assert_eq!(refused.value(HeaderName::Allow).is_some(), matches!(expected, 405 | 501));
+    }
+}
+
+#[test]
+fn a_488_says_that_the_description_is_the_matter() {
+    let warning = Some("305 192.0.2.1:5060 \"Incompatible media format\"");
+    let many = SDP_BODY.to_owned() + &"m=audio 6000 RTP/AVP 0\r\n".repeat(MEDIA_MAX);
+    let mut bench = Bench::new();
+    bench.say(request("INVITE", 1, "", "", &many));
+    let refused = bench.only();
+    assert_eq!((refused.status(), refused.value(HeaderName::Warning)), (488, warning));
+    let join = "Join: other;from-tag=1;to-tag=2\r\n";
+    for (status, headers, expected) in [(488, "", warning), (488, join, None), (486, "", None)] {
+        let mut bench = Bench::new();
+        bench.say(invite(headers));
+        let leg = bench.incoming();
+        bench.sent();
+        bench.command(Command::Reject(leg, status, Vec::new()));
+        let refused = bench.only();
+        assert_eq!((refused.status(), refused.value(HeaderName::Warning)), (status, expected), "{headers}");
     }
 }
 

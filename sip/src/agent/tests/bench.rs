@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::message::{Framing, HeaderName, Limits, Message};
-use crate::outbox::Unresolved;
+use crate::outbox::{SubscriptionChange, Unresolved};
 
 /// An agent at 192.0.2.1:5060 and what it said.
 pub(super) struct Bench {
@@ -13,6 +13,8 @@ pub(super) struct Bench {
     sent: Vec<(Flow, Message)>,
     events: Vec<Event>,
     pub(super) closed: Vec<ConnectionId>,
+    /// What the store was told of subscriptions.
+    pub(super) subscriptions: Vec<SubscriptionChange>,
     pub(super) unresolved: Vec<(u16, Unresolved)>,
 }
 
@@ -35,8 +37,8 @@ impl Bench {
         let (now, address) = (start(), "192.0.2.1:5060".parse().unwrap());
         let agent = worker(numbers, address, directory, 1, now);
         let flow = udp(address, peer.parse().unwrap());
-        let (sent, events, closed, unresolved) = Default::default();
-        Self { now, agent, flow, sent, events, closed, unresolved }
+        let (sent, events, closed, subscriptions, unresolved) = Default::default();
+        Self { now, agent, flow, sent, events, closed, subscriptions, unresolved }
     }
 
     /// The same by a stream.
@@ -63,6 +65,7 @@ impl Bench {
         }
         self.events.extend(out.events);
         self.closed.extend(out.close);
+        self.subscriptions.extend(out.subscriptions);
         self.unresolved.extend(out.unresolved);
     }
 

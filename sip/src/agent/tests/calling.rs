@@ -10,7 +10,7 @@ const LEG: LegId = LegId::new(0, 1);
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.2:5071>\r\n";
 
 /// Calls the peer of a bench. What was sent: the INVITE.
-fn calling(bench: &mut Bench, change: impl FnOnce(&mut Invite)) -> Message {
+pub(super) fn calling(bench: &mut Bench, change: impl FnOnce(&mut Invite)) -> Message {
     let mut invite = invite_to(bench.flow.local, bench.flow.remote);
     invite.target.flow = bench.flow;
     change(&mut invite);

@@ -7,7 +7,7 @@ use proptest::strategy::ValueTree;
 use super::bench::{Bench, SDP_BODY, invite, request, response, word};
 use super::*;
 use crate::ids::UsageId;
-use crate::message::Message;
+use crate::message::{HeaderName, Message};
 use crate::outbox::Subject;
 
 /// One thing that happens: what it is, and two numbers to vary it.
@@ -27,7 +27,7 @@ struct Chaos {
 impl Chaos {
     fn new() -> Self {
         Self {
-            bench: Bench::new(),
+            bench: Bench::with(relying(), "192.0.2.2:5070"),
             heard: Vec::new(),
             legs: Vec::new(),
             usages: Vec::new(),
@@ -47,7 +47,9 @@ impl Chaos {
         let tag = tag.unwrap_or_default();
         match kind % 16 {
             0 => self.say(invite("").replace("Call-ID: call", &format!("Call-ID: {}", a % 4)), 0),
-            1 => self.say(invite("Supported: 100rel\r\n"), b),
+            1 => {
+                self.say(invite(if a % 2 == 0 { "Require: 100rel\r\n" } else { "Supported: 100rel\r\n" }), b)
+            }
             2 => self.say(request("INVITE", cseq, &tag, "", if b % 2 == 0 { SDP_BODY } else { "" }), 0),
             3 => self.say(request("ACK", cseq, &tag, "", if b % 2 == 0 { SDP_BODY } else { "" }), 0),
             4 => self.say(request("CANCEL", cseq, if b % 2 == 0 { "" } else { &tag }, "", ""), 0),
@@ -55,7 +57,10 @@ impl Chaos {
             5 | 6 => {
                 let methods = ["UPDATE", "INFO", "OPTIONS", "PRACK", "REFER", "NOTIFY", "REGISTER", "FOO"];
                 let method = methods[usize::from(a) % methods.len()];
-                self.say(request(method, cseq, &tag, "", if b % 2 == 0 { SDP_BODY } else { "" }), b % 7);
+                let rseq = self.heard.iter().rev().find_map(|message| message.value(HeaderName::RSeq));
+                let rack = format!("RAck: {} {} INVITE\r\n", rseq.unwrap_or("1"), a % 3);
+                let headers = if method == "PRACK" { &*rack } else { "" };
+                self.say(request(method, cseq, &tag, headers, if b % 2 == 0 { SDP_BODY } else { "" }), b % 7);
             }
             7..=9 => {
                 let requests: Vec<_> = self
@@ -68,9 +73,15 @@ impl Chaos {
                     let status = [100, 180, 183, 200, 200, 302, 401, 407, 481, 486, 487, 491, 503, 600];
                     let status = status[b as usize % status.len()];
                     let tag = format!("t{}", b % 3);
-                    let contact = "Contact: <sip:x@192.0.2.2:5071>\r\n";
+                    let contact = match b % 4 {
+                        0 => format!(
+                            "Contact: <sip:x@192.0.2.2:5071>\r\nRequire: 100rel\r\nRSeq: {}\r\n",
+                            a % 4
+                        ),
+                        _ => "Contact: <sip:x@192.0.2.2:5071>\r\n".to_owned(),
+                    };
                     let body = if b % 5 < 3 { SDP_BODY } else { "" };
-                    self.say(response(&to, status, &tag, contact, body), if b % 11 == 0 { b } else { 0 });
+                    self.say(response(&to, status, &tag, &contact, body), if b % 11 == 0 { b } else { 0 });
                 }
             }
             10 | 11 => self.command(a, b),

@@ -55,11 +55,45 @@ fn a_call_survives_the_loss_of_any_one_message() {
 }
 
 #[test]
+fn a_call_that_rings_reliably_survives_the_loss_of_any_one_message() {
+    for lost in 0..12 {
+        let mut network = Network::of_two();
+        for (_, agent) in &mut network.agents {
+            agent.set_directory(Arc::new(relying()));
+        }
+        network.lose = Box::new(move |number, _| number == lost);
+        let caller = network.call();
+        network.run(seconds(2));
+        let callee = network.incoming(1);
+        network.command(1, Command::Progress(callee, 180, None));
+        network.run(seconds(2));
+        network.command(1, Command::Progress(callee, 183, Some(sdp(5000))));
+        network.command(1, Command::Answer(callee, Some(sdp(5000))));
+        network.run(seconds(10));
+        let events = network.events.iter().map(|(agent, event)| format!("{agent} {}", name(event)));
+        let events: Vec<_> = events.collect();
+        for told in ["0 Progress 180", "0 Progress 183", "0 Answered", "1 Established"] {
+            assert_eq!(events.iter().filter(|event| *event == told).count(), 1, "lost {lost}: {told}");
+        }
+        network.command(0, Command::End(caller, None));
+        network.run(seconds(20));
+        let ends: Vec<_> = ends(&network.events).into_iter().map(|(agent, _, end)| (agent, end)).collect();
+        assert_eq!(ends, [(0, "Ended Local".to_owned()), (1, "Ended Bye".to_owned())], "lost {lost}");
+        network.expect_nothing_left();
+    }
+}
+
+#[test]
 fn calls_over_bad_links_are_set_up_and_leave_nothing() {
     for (loss_percent, set_up_min) in [(0, 100), (5, 100), (20, 98)] {
         let mut set_up = 0;
         for seed in 0..100 {
             let mut network = lossy(seed, loss_percent);
+            if seed % 4 == 0 {
+                for (_, agent) in &mut network.agents {
+                    agent.set_directory(Arc::new(relying()));
+                }
+            }
             let caller = network.call();
             network.run(seconds(20));
             let callee = network

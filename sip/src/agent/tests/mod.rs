@@ -9,10 +9,13 @@ mod hostile;
 mod keeping;
 mod loss;
 mod modifying;
+mod outliving;
 mod overload;
+mod private;
 mod referring;
 mod refreshing;
 mod registering;
+mod reliable;
 mod replacing;
 mod subscribing;
 mod telling;
@@ -29,7 +32,7 @@ use bytes::Bytes;
 use super::{Agent, AgentConfig, Capacity, Gauges};
 use crate::auth::Challenger;
 use crate::dialog::{DialogChange, KeptDialog};
-use crate::directory::{Directory, TrustedTrunk};
+use crate::directory::{Directory, Reliability, TrustedTrunk};
 use crate::ids::{ConnectionId, LegId};
 use crate::location::{Location, LocationLimits};
 use crate::outbox::{Command, Event, Invite, Outbox, Party, Target};
@@ -49,6 +52,11 @@ fn milliseconds(milliseconds: u64) -> Duration {
 fn trusting() -> Directory {
     let trunk = TrustedTrunk { name: "trunk".into(), allow_from: vec!["192.0.2.0/24".parse().unwrap()] };
     Directory { trunks: vec![trunk], realm: "test".into(), ..Directory::default() }
+}
+
+/// The same, where provisional responses are reliable wherever both sides know how.
+fn relying() -> Directory {
+    Directory { reliable: vec![Reliability::Supported], ..trusting() }
 }
 
 fn agent(address: SocketAddr, directory: Directory, seed: u8, start: Instant) -> Agent {
@@ -298,9 +306,11 @@ fn name(event: &Event) -> String {
         Event::UserToUser { data, .. } => format!("UserToUser {}", data.escape_ascii()),
         Event::Digit { digit, duration_ms, .. } => format!("Digit {} {duration_ms}", char::from(*digit)),
         Event::Subscribe(_, subscriber) => format!("Subscribe {:?}", subscriber.package),
+        Event::FeatureWish(_, wish) => format!("FeatureWish {wish:?}"),
         Event::Unsubscribed(_) => "Unsubscribed".to_owned(),
         Event::Subscription { phase, .. } => format!("Subscription {phase:?}"),
         Event::SubscriptionOver { status, .. } => format!("SubscriptionOver {status}"),
+        Event::MessagesTold(told) => format!("MessagesTold {}", told.counts.new),
         Event::MessageDone { status, .. } => format!("MessageDone {status}"),
     }
 }

@@ -81,6 +81,35 @@ fn a_phone_registers_after_a_challenge() {
 }
 
 #[test]
+fn stun_is_answered_to_where_a_line_is_registered_from_and_to_nobody_else() {
+    let mut bench = phone();
+    let asks = |bench: &mut Bench, source: &str| {
+        let flow = udp(bench.flow.local, source.parse().unwrap());
+        let request = Bytes::from_static(b"\0\x01\0\0\x21\x12\xa4\x42transaction!");
+        let mut out = Outbox::default();
+        bench.agent.receive(bench.now, flow, request, &mut out);
+        out.transmits.iter().map(|sent| (sent.flow == flow, sent.bytes.len())).collect::<Vec<_>>()
+    };
+    assert_eq!(asks(&mut bench, "198.51.100.2:5070"), [], "nobody is there yet");
+    let text = register("alice", "");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    assert_eq!(bench.only().status(), 200);
+    for (source, answers) in [
+        ("198.51.100.2:5070", vec![(true, 32)]),
+        ("198.51.100.2:40000", vec![(true, 32)]),
+        ("198.51.100.3:5070", vec![]),
+        ("192.0.2.2:5070", vec![]),
+    ] {
+        assert_eq!(asks(&mut bench, source), answers, "{source}");
+    }
+    bench.told();
+    bench.pass(seconds(3_601));
+    assert_eq!(asks(&mut bench, "198.51.100.2:5070"), [], "no longer");
+}
+
+#[test]
 fn an_extension_that_is_unknown_is_refused_once_it_is_clear_who_asks() {
     let mut bench = phone();
     let text = register("alice", "Require: path, gin\r\n");

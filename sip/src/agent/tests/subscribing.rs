@@ -5,7 +5,9 @@ use super::registering::{phone, with_credentials};
 use super::*;
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Message};
-use crate::outbox::{DialogPhase, DialogState, Document, Package, Peer, Subscriber};
+use crate::outbox::{
+    DialogPhase, DialogState, Document, FeatureStates, ForwardState, MessageCounts, Package, Peer, Subscriber,
+};
 use crate::subscription::{PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX};
 
 const DIALOG: &str = "Event: dialog\r\n";
@@ -429,14 +431,21 @@ fn a_challenge_is_not_answered_with_anybodys_password() {
 #[test]
 fn documents_of_another_package_are_not_told() {
     let (mut bench, id, _) = subscribed();
-    tell(&mut bench, id, Document::Messages { waiting: true });
+    tell(&mut bench, id, Document::Messages { counts: MessageCounts::default(), account: None });
     assert!(bench.sent().is_empty());
 }
 
 #[test]
 fn every_package_has_its_body() {
     for (event, document, expected) in [
-        ("message-summary", Document::Messages { waiting: true }, "Messages-Waiting: yes\r\n"),
+        (
+            "message-summary",
+            Document::Messages {
+                counts: MessageCounts { is_waiting: true, new: 2, old: 8, urgent_new: 0, urgent_old: 1 },
+                account: Some("*97".to_owned()),
+            },
+            "Messages-Waiting: yes\r\nMessage-Account: sip:*97@192.0.2.1\r\nVoice-Message: 2/8 (0/1)\r\n",
+        ),
         (
             "call-completion",
             Document::CallCompletion { is_ready: true, uri: "sip:bob@192.0.2.1".to_owned() },
@@ -461,6 +470,71 @@ fn every_package_has_its_body() {
             (ACTIVE, Some(event))
         );
         assert!(body(&notify).contains(expected), "{}", body(&notify));
+    }
+}
+
+/// As-feature-event: the wish is answered, and told is what the owner made of it, not what held before.
+#[test]
+fn a_wish_of_a_phone_goes_to_the_owner() {
+    let features = |number: Option<&str>| {
+        let forward = |to: Option<&str>| ForwardState { to: to.map(str::to_owned), rings: 4 };
+        let states = FeatureStates {
+            device: "bob".to_owned(),
+            do_not_disturb: false,
+            forwards: [forward(number), forward(None), forward(None)],
+        };
+        Document::Features(Box::new(states))
+    };
+    let mut bench = Bench::new();
+    let event = "Event: as-feature-event\r\nAccept: application/x-as-feature-event+xml\r\n";
+    let (id, tag) = subscribed_with(&mut bench, event);
+    tell(&mut bench, id, features(None));
+    let notify = bench.only();
+    assert_eq!(notify.content_type(), Some("multipart/mixed;boundary=trunkline-features"));
+    bench.say(response(&notify, 200, "", "", ""));
+    bench.pass(seconds(2));
+    let wish = "<SetForwarding><forwardingType>forwardImmediate</forwardingType>\
+                <activateForward>true</activateForward><forwardDN>200</forwardDN></SetForwarding>";
+    let asks = |cseq, body: &str| {
+        let text = request("SUBSCRIBE", cseq, &tag, event, body);
+        text.replace("application/sdp", "application/x-as-feature-event+xml")
+    };
+    bench.say(asks(2, wish));
+    assert_eq!(bench.only().status(), 200, "and no NOTIFY of what held before");
+    assert!(matches!(bench.events().pop(), Some(Event::FeatureWish(of, _)) if of == id));
+    tell(&mut bench, id, features(Some("200")));
+    let notify = bench.only();
+    assert!(body(&notify).contains("<forwardTo>200</forwardTo>"), "{}", body(&notify));
+    bench.say(response(&notify, 200, "", "", ""));
+    bench.say(asks(3, "<SetForwarding/>"));
+    assert_eq!((bench.only().status(), bench.events().len()), (400, 0));
+}
+
+/// RFC 3842 has no word for it, Asterisk and its like do it.
+#[test]
+fn messages_are_heard_unasked_from_the_trunk_that_keeps_them() {
+    let notify = |event: &str, body: &str| request("NOTIFY", 1, "", &format!("Event: {event}\r\n"), body);
+    let summary = "Messages-Waiting: yes\r\nMessage-Account: sip:1001@vm\r\nVoice-Message: 1/0\r\n";
+    let mut bench = Bench::new();
+    bench.say(notify("message-summary", summary));
+    assert_eq!((bench.only().status(), bench.events().len()), (481, 0), "any trunk");
+    let mut directory = Directory::clone(&bench.agent.endpoint.directory);
+    let trunk = Arc::clone(&directory.trunks[0].name);
+    directory.voicemail = Some(Arc::clone(&trunk));
+    bench.agent.set_directory(Arc::new(directory));
+    bench.say(notify("message-summary", summary));
+    assert_eq!(bench.only().status(), 200);
+    let Some(Event::MessagesTold(told)) = bench.events().pop() else { panic!("it was told") };
+    assert_eq!((told.trunk, told.mailboxes.join(" ")), (trunk, "bob bob 1001".to_owned()));
+    assert_eq!((told.counts.is_waiting, told.counts.new), (true, 1));
+    for (event, body, status) in [
+        ("message-summary", "", 400),
+        ("message-summary", "hello", 400),
+        ("dialog", summary, 489),
+        ("check-sync", "", 489),
+    ] {
+        bench.say(notify(event, body));
+        assert_eq!((bench.only().status(), bench.events().len()), (status, 0), "{event} {body}");
     }
 }
 
@@ -693,6 +767,42 @@ fn a_phone_that_restarts_again_and_again_leaves_few_behind() {
         bench.sent();
     }
     assert_eq!(bench.agent.gauges().subscriptions, TWINS_MAX);
+}
+
+/// One that says which it is, as Snom, Yealink and Poly do.
+#[test]
+fn a_phone_that_restarts_and_says_which_it_is_leaves_none_behind() {
+    let mut bench = phone();
+    let asks = |bench: &mut Bench, number: usize, port: u16| {
+        let contact = format!("Contact: <sip:alice@192.0.2.2:{port}>;+sip.instance=\"<urn:uuid:1>\"\r\n");
+        let text = subscribe(DIALOG).replace("Contact: <sip:alice@192.0.2.2:5070>\r\n", &contact);
+        let text = text.replace("Call-ID: call", &format!("Call-ID: {number}"));
+        let text = text.replace("z9hG4bK", &format!("z9hG4bK{number}x"));
+        bench.say(text.clone());
+        let challenge = bench.only();
+        bench.say(with_credentials(&text.replace("z9hG4bK", "z9hG4bKy"), &challenge, "alice", "secret"));
+        let (id, _) = asked(bench);
+        bench.command(Command::AnswerSubscribe(id, 200));
+        bench.sent();
+        bench.agent.gauges().subscriptions
+    };
+    assert_eq!((asks(&mut bench, 1, 5070), asks(&mut bench, 2, 5070)), (1, 2), "two keys of one phone");
+    bench.pass(seconds(10));
+    assert_eq!((asks(&mut bench, 3, 5071), asks(&mut bench, 4, 5071)), (1, 2), "after a restart");
+}
+
+#[test]
+fn a_shared_line_is_told_as_such() {
+    for flag in ["sla", "shared"] {
+        let mut bench = Bench::new();
+        let (id, tag) = subscribed_with(&mut bench, &format!("Event: dialog;{flag}\r\n"));
+        tell(&mut bench, id, dialog(1, DialogPhase::Early));
+        let notify = bench.only();
+        assert_eq!(notify.value(HeaderName::Event), Some(format!("dialog;{flag}").as_str()));
+        bench.say(response(&notify, 200, "", "", ""));
+        bench.say(request("SUBSCRIBE", 2, &tag, DIALOG, ""));
+        assert_eq!(bench.sent()[0].1.status(), 200, "a refresh may leave it out");
+    }
 }
 
 #[test]

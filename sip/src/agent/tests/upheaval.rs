@@ -7,7 +7,8 @@ use super::*;
 use crate::ids::UsageId;
 use crate::message::Message;
 use crate::outbox::{
-    ConferenceState, DialogPhase, DialogState, Document, OutgoingMessage, Package, Subject, Subscribe,
+    ConferenceState, DialogPhase, DialogState, Document, MessageCounts, OutgoingMessage, Package, Subject,
+    Subscribe,
 };
 
 /// One thing that happens: what it is, and two numbers to vary it.
@@ -132,7 +133,7 @@ impl Upheaval {
         match b % 5 {
             0 => Document::Dialogs(Vec::new()),
             1 => Document::Dialogs(vec![dialog]),
-            2 => Document::Messages { waiting: true },
+            2 => Document::Messages { counts: MessageCounts::default(), account: None },
             3 => Document::CallCompletion { is_ready: true, uri: String::new() },
             _ => Document::Conference(ConferenceState {
                 focus: "x".to_owned(),

@@ -1,6 +1,9 @@
 //! The notifier's side: a peer's subscription (RFC 6665 §4.2).
 
+mod kept;
 mod notify;
+
+pub use kept::{KeptSubscription, SubscriptionChange};
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,9 @@ use crate::transport::Flow;
 /// How long the owner may take to accept, and then to say what a poll is to be told.
 const OWNER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a phone subscribes to within this time, several keys for one colleague among it, is of one life of that phone.
+const LIFE_BEGINS: Duration = Duration::from_secs(10);
+
 /// Within how many seconds a peer may ask again for whom there is no room.
 const LATER_S: (u32, u32) = (1, 10);
 
@@ -34,6 +40,10 @@ pub(crate) struct Notifier {
     place: Place,
     /// The path of the last SUBSCRIBE: nobody else is notified.
     source: Flow,
+    /// When that came.
+    asked_at: Instant,
+    /// Which phone it is (RFC 5626), if it says so.
+    instance: Option<Box<str>>,
     stage: Stage,
     expires_at: Instant,
     /// Of the next notice.
@@ -55,6 +65,10 @@ pub(crate) struct Notifier {
     look_again_at: Option<Instant>,
     /// Those legs.
     told_unnamed: Vec<LegId>,
+    /// Whether its owner has not said yet whether it holds on after a restart.
+    is_restored: bool,
+    /// What the store was told.
+    kept: Option<kept::Mark>,
 }
 
 /// The dialog that it is in.
@@ -110,6 +124,7 @@ impl Notifier {
             }
         };
         let entity = Entity::of(&Uri::parse(message.request_uri())?);
+        let instance = instance(&message);
         let to = response_flow(&message, flow);
         endpoint.transactions.begin(server, key, message, to, flow.remote, None);
         let notifier = Self {
@@ -121,6 +136,8 @@ impl Notifier {
             user: escape_user(&subscriber.dialled).into(),
             place,
             source: flow,
+            asked_at: now,
+            instance,
             stage: Stage::Asked { server, expires_s: demand.expires_s },
             expires_at: now + OWNER_TIMEOUT,
             version: 0,
@@ -134,8 +151,11 @@ impl Notifier {
             patience: None,
             look_again_at: None,
             told_unnamed: Vec::new(),
+            is_restored: false,
+            kept: None,
         };
         out.events.push(Event::Subscribe(id, subscriber));
+        out.events.extend(demand.wish.map(|wish| Event::FeatureWish(id, wish)));
         Some(notifier)
     }
 
@@ -153,7 +173,7 @@ impl Notifier {
         }
     }
 
-    pub(super) const fn peer(&self) -> &Peer {
+    pub(crate) const fn peer(&self) -> &Peer {
         &self.peer
     }
 
@@ -184,10 +204,19 @@ impl Notifier {
             Place::Own(dialog) => {
                 self.event.package == event.package
                     && entity.as_ref() == Some(&self.entity)
-                    && contact == Some(dialog.target())
+                    && (contact == Some(dialog.target()) || self.is_of_instance(request))
             }
             Place::Leg(_) => false,
         }
+    }
+
+    /// Whether a twin shows that the phone has started anew since.
+    pub(crate) fn is_outlived(&self, now: Instant, twin: &Message) -> bool {
+        self.is_of_instance(twin) && now.saturating_duration_since(self.asked_at) >= LIFE_BEGINS
+    }
+
+    fn is_of_instance(&self, request: &Message) -> bool {
+        self.instance.is_some() && self.instance == instance(request)
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -229,7 +258,12 @@ impl Notifier {
 impl Notifier {
     /// Accepts or refuses the SUBSCRIBE.
     pub(crate) fn answer(&mut self, now: Instant, status: u16, ground: &mut Ground<'_>, out: &mut Outbox) {
-        let Stage::Asked { server, expires_s } = self.stage else { return };
+        let Stage::Asked { server, expires_s } = self.stage else {
+            if std::mem::take(&mut self.is_restored) && status >= 300 {
+                self.end(now, "deactivated", ground, out);
+            }
+            return;
+        };
         let endpoint = &mut *ground.endpoint;
         let Some(reply) = endpoint.response(server, status, self.tag).filter(|_| status >= 200) else {
             return;
@@ -354,7 +388,7 @@ impl Notifier {
             return self.end(now, "rejected", ground, out);
         }
         let demand = match demand(&arrival.message) {
-            Ok(demand) if demand.event == self.event => demand,
+            Ok(demand) if demand.event.is_same(&self.event) => demand,
             Ok(_) => return ground.endpoint.reply(now, arrival, 489, tag, out, allow_events),
             Err(refusal) => {
                 return ground
@@ -365,10 +399,13 @@ impl Notifier {
         if let Place::Own(dialog) = &mut self.place {
             dialog.retarget(&arrival.message);
         }
-        self.source = flow;
+        (self.source, self.asked_at) = (flow, now);
         self.accept(now, arrival, demand.expires_s, ground.endpoint, out);
         if demand.expires_s == 0 {
             self.end(now, "timeout", ground, out);
+        } else if let Some(wish) = demand.wish {
+            // The owner tells what holds by then: the phone does not see its key fall back for a second.
+            out.events.push(Event::FeatureWish(self.id, wish));
         } else {
             self.is_due = self.document.is_some();
             self.tell_state(now, ground, out);
@@ -390,3 +427,13 @@ impl Notifier {
         });
     }
 }
+
+/// `+sip.instance` of the Contact.
+fn instance(request: &Message) -> Option<Box<str>> {
+    let contact = request.contacts().next()?;
+    let instance = contact.param("+sip.instance").filter(|instance| !instance.is_empty())?;
+    (instance.len() <= INSTANCE_BYTES_MAX).then(|| instance.into())
+}
+
+/// A longer one is not kept: a URN of a UUID has 45.
+const INSTANCE_BYTES_MAX: usize = 128;

@@ -86,7 +86,7 @@ impl Notifier {
             .header(HeaderName::Event, &self.event)
             .header(HeaderName::SubscriptionState, state);
         let bytes = match &body {
-            Some(body) => builder.body(self.event.package.content_type(), body.as_bytes()),
+            Some(body) => builder.body(self.event.package.printed_type(), body.as_bytes()),
             None => builder.finish(),
         };
         let (key, purpose) = (ClientKey::new(branch, Method::Notify), Purpose::Subscription(self.id));

@@ -92,8 +92,6 @@ fn read_call(call: &Call, world: &World) -> Seen {
         completable,
         reached: _,
         trail,
-        redirecting: _,
-        redirection: _,
         completion,
         media_worker: _,
         handles,
@@ -101,12 +99,9 @@ fn read_call(call: &Call, world: &World) -> Seen {
         claimed: _,
         held,
         held_by_station,
-        data: _,
-        user_user: _,
         media_modes: _,
         rings: _,
         dest_off_hook,
-        is_private: _,
         is_secure,
         is_confirmed,
         media: _,
@@ -129,6 +124,10 @@ fn read_call(call: &Call, world: &World) -> Seen {
         parked,
         taker,
         camped,
+        redirecting: _,
+        redirection: _,
+        data: _,
+        user_user: _,
     } = &**call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.
@@ -187,7 +186,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         write!(text, "{:?}{}", consultation.hold, consultation.is_consult).unwrap();
         Node::Call(consultation.other)
     });
-    let from = sent.as_ref().and_then(|Sent { by: _, from, usage, rang }| {
+    let from = sent.as_ref().and_then(|Sent { by: _, from, usage, rang, is_hidden: _ }| {
         write!(text, "sent{}{rang}", usage.is_some()).unwrap();
         from.map(Node::Call)
     });

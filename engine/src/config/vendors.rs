@@ -1,0 +1,72 @@
+//! `[[vendor]]`: what phones of a vendor understand.
+
+use toml::Spanned;
+
+use super::routes;
+use super::section::Section;
+use crate::switch::vendor::{HEADERS, HeaderLine, VendorSetup};
+
+/// Reads the rows, in order.
+pub(super) fn read(root: &Section<'_>) -> Vec<VendorSetup> {
+    let sections = root.tables("vendor");
+    if sections.len() > ROWS_MAX {
+        let right = format!("write {ROWS_MAX} at most");
+        root.refuse_key("vendor", &format!("has {} rows", sections.len()), &right);
+    }
+    sections.into_iter().filter_map(row).collect()
+}
+
+fn row(section: Section<'_>) -> Option<VendorSetup> {
+    let pattern = routes::pattern(&section, "write match = \"^Yealink\", or \"\" for every phone");
+    let auto_answer = section.string_or_strings("auto_answer").map(|lines| {
+        if lines.len() > LINES_MAX {
+            let right = format!("write {LINES_MAX} at most");
+            section.refuse_key("auto_answer", &format!("has {} header lines", lines.len()), &right);
+        }
+        lines.iter().filter_map(|line| header_line(&section, line)).collect()
+    });
+    let [ring_internal, ring_external, ring_callback] =
+        ["ring_internal", "ring_external", "ring_callback"].map(|key| ring(&section, key));
+    section.close();
+    Some(VendorSetup { pattern: pattern?, auto_answer, ring_internal, ring_external, ring_callback })
+}
+
+/// `Name: value`, of a header that asks phones for something.
+fn header_line(section: &Section<'_>, line: &Spanned<&str>) -> Option<HeaderLine> {
+    let text = *line.get_ref();
+    let (name, value) = text.split_once(':').unwrap_or((text, ""));
+    let known = HEADERS.into_iter().find(|known| name.trim().eq_ignore_ascii_case(known));
+    let value = value.trim();
+    match known {
+        Some(known) if (1..=VALUE_BYTES_MAX).contains(&value.len()) => Some((known, value.to_owned())),
+        Some(known) => {
+            let right = format!("write \"{known}: \" and 1 to {VALUE_BYTES_MAX} bytes");
+            section.refuse("auto_answer", line, format!("{known} has {} bytes", value.len()), right);
+            None
+        }
+        None => {
+            let right = format!("write a line of {}", HEADERS.join(", "));
+            section.refuse("auto_answer", line, format!("{text:?} asks no phone"), right);
+            None
+        }
+    }
+}
+
+/// The Alert-Info of a kind of call; empty: none.
+fn ring(section: &Section<'_>, key: &'static str) -> Option<String> {
+    let value = section.string(key)?;
+    if value.get_ref().len() > VALUE_BYTES_MAX {
+        let right = format!("write {VALUE_BYTES_MAX} at most");
+        section.refuse(key, &value, format!("has {} bytes", value.get_ref().len()), right);
+    }
+    Some(value.into_inner().to_owned())
+}
+
+/// Rows of the file.
+const ROWS_MAX: usize = 64;
+
+/// Header lines of one row.
+const LINES_MAX: usize = 4;
+
+/// The longest value of a header line.
+const VALUE_BYTES_MAX: usize = 256;

@@ -1,0 +1,459 @@
+//! Phones of seven brands, as they speak: SIPp says their messages, in their words and order, from power-on to the end of the day.
+//!
+//! What a brand says is written down in `BRAND.txt`, with where it comes from ([`brand`]); what is done with a phone is the same
+//! for all ([`script`], and the plays below), but for what brands do differently: the form of hold, pickup by Replaces or by
+//! code, the header that lets them answer by themselves, and what they forget when they go. docs/matrix.md shows what is played.
+
+mod brand;
+mod documents;
+mod received;
+mod scenario;
+mod script;
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::daemon::{Daemon, Directory};
+use crate::http;
+use crate::network::alone;
+use crate::place;
+use crate::process::wait_until;
+use crate::sipp::Sipp;
+use brand::Brand;
+use script::{Phone, SERVER, Script};
+
+#[test]
+fn yealink() {
+    alone(|| a_day_of("yealink"));
+}
+
+#[test]
+fn snom() {
+    alone(|| a_day_of("snom"));
+}
+
+#[test]
+fn poly() {
+    alone(|| a_day_of("poly"));
+}
+
+#[test]
+fn grandstream() {
+    alone(|| a_day_of("grandstream"));
+}
+
+#[test]
+fn cisco_mpp() {
+    alone(|| a_day_of("cisco_mpp"));
+}
+
+#[test]
+fn cisco_spa() {
+    alone(|| a_day_of("cisco_spa"));
+}
+
+#[test]
+fn fanvil() {
+    alone(|| a_day_of("fanvil"));
+}
+
+#[test]
+fn gigaset() {
+    alone(|| a_day_of("gigaset"));
+}
+
+fn a_day_of(brand: &str) {
+    let mut office = Office::open(brand);
+    office.phones_register();
+    if office.has_lamps() {
+        office.a_phone_with_twenty_keys_boots();
+        office.a_call_is_held_while_a_lamp_shows_it();
+        office.a_ringing_call_is_picked_up();
+    } else {
+        office.a_call_is_held();
+    }
+    office.a_call_is_transferred_blindly();
+    office.a_call_is_transferred_attended();
+    office.a_caller_gives_up();
+    office.a_call_is_parked_and_retrieved();
+    office.an_application_calls_for_a_phone();
+    office.an_application_answers_at_a_phone();
+    office.a_phone_speaks_by_tcp();
+    office.phones_go();
+    assert!(received::judge(office.directory.path()) > MESSAGES, "the phones were told too little");
+    office.daemon.expect_nothing_left();
+}
+
+/// Four phones of one brand, and the daemon.
+struct Office {
+    brand: Brand,
+    daemon: Daemon,
+    directory: Directory,
+}
+
+impl Office {
+    fn open(brand: &str) -> Self {
+        let directory = Directory::create();
+        let daemon = Daemon::start(directory.path(), CONFIG);
+        // Phones wait for each other far longer than they work.
+        place::leave();
+        Self { brand: Brand::read(brand), daemon, directory }
+    }
+
+    /// Power-on, a refresh with the password asked for before, and a power cut: the phone is there once.
+    fn phones_register(&mut self) {
+        let names = ["register_1", "register_2", "register_3", "register_4"];
+        let running = PHONES.into_iter().zip(names).map(|(phone, name)| {
+            let mut script = self.script(phone);
+            script.register("r1").refresh("r1").register("r2");
+            self.plays(name, phone, &script)
+        });
+        let running: Vec<Sipp> = running.collect();
+        running.into_iter().for_each(went_well);
+        self.daemon.expect_metric("trunkline_registrations", 4.0, SOON);
+    }
+
+    /// Twenty lamps of parking slots, asked for at once.
+    fn a_phone_with_twenty_keys_boots(&self) {
+        let slots: String = (701..=720).map(|slot| format!("{slot};\n")).collect();
+        fs::write(self.directory.path().join("slots.csv"), format!("SEQUENTIAL\n{slots}"))
+            .expect("a directory of ours");
+        let mut script = self.script(WATCHER);
+        script.watch("lamp", "[field0]").pause(1_200).unwatch("lamp");
+        let more = ["-inf", "slots.csv", "-r", "1000"];
+        went_well_each(20, self.plays_more("boot", WATCHER, &script, 20, &more));
+    }
+
+    /// The lamp blinks, lights, and is out, and no state is skipped by its numbers.
+    fn a_call_is_held_while_a_lamp_shows_it(&mut self) {
+        let mut script = self.script(WATCHER);
+        script.watch("lamp", CALLEE.line).see("early").see("confirmed").see("terminated").unwatch("lamp");
+        let mut watcher = self.plays("watcher", WATCHER, &script);
+        // The first state may have been told a second ago, and no more than one a second is told.
+        Self::sees(&mut watcher, "NOTIFY");
+        self.a_call_is_held();
+        went_well(watcher);
+        self.lamp_told_each_state();
+    }
+
+    fn a_call_is_held(&self) {
+        let mut script = self.script(CALLEE);
+        script.be_called(2_000, &[]);
+        let callee = self.waits("held_callee", CALLEE, &script);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hold("a").pause(1_200).resume("a").hang_up("a");
+        let caller = self.plays("held_caller", CALLER, &script);
+        [caller, callee].into_iter().for_each(went_well);
+    }
+
+    fn a_call_is_transferred_blindly(&mut self) {
+        let first = self.is_called("blind_first", CALLEE);
+        let second = self.is_called("blind_second", THIRD);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hold("a").transfer("a", THIRD.line);
+        went_well(self.plays("blind_caller", CALLER, &script));
+        self.drop_calls_of(THIRD);
+        [first, second].into_iter().for_each(went_well);
+    }
+
+    fn a_call_is_transferred_attended(&mut self) {
+        let first = self.is_called("attended_first", CALLEE);
+        let second = self.is_called("attended_second", THIRD);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hold("a").call("b", THIRD.line, "").hold("b");
+        script.transfer_to_call("a", "b");
+        went_well(self.plays("attended_caller", CALLER, &script));
+        self.drop_calls_of(THIRD);
+        [first, second].into_iter().for_each(went_well);
+    }
+
+    fn a_caller_gives_up(&mut self) {
+        let mut script = self.script(CALLEE);
+        script.ring_until_cancelled();
+        let callee = self.waits("given_up_callee", CALLEE, &script);
+        let mut script = self.script(CALLER);
+        script.give_up("a", CALLEE.line);
+        let caller = self.plays("given_up_caller", CALLER, &script);
+        [caller, callee].into_iter().for_each(went_well);
+    }
+
+    /// By the key whose lamp blinks.
+    fn a_ringing_call_is_picked_up(&mut self) {
+        let mut script = self.script(WATCHER);
+        script.watch("lamp", CALLEE.line).see_what_rings().pick_up("p", CALLEE.line);
+        script.is_hung_up_amid_lamps().unwatch("lamp");
+        let mut watcher = self.plays("picking_up", WATCHER, &script);
+        Self::sees(&mut watcher, "NOTIFY");
+        let mut script = self.script(CALLEE);
+        script.ring_until_cancelled();
+        let callee = self.waits("picked_up_callee", CALLEE, &script);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").pause(300).hang_up("a");
+        let caller = self.plays("picked_up_caller", CALLER, &script);
+        [caller, callee, watcher].into_iter().for_each(went_well);
+    }
+
+    /// By a transfer to the slot, as keys for parking do; whoever dials the slot has the call.
+    fn a_call_is_parked_and_retrieved(&mut self) {
+        let mut script = self.script(WATCHER);
+        if self.has_lamps() {
+            script.watch("lamp", "701").see("confirmed").see("terminated").unwatch("lamp");
+        }
+        let watcher = self.has_lamps().then(|| self.plays("slot_watcher", WATCHER, &script));
+        let parked = self.is_called("parked", CALLEE);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hold("a").transfer("a", "701");
+        went_well(self.plays("parking", CALLER, &script));
+        self.daemon.process.runs_for(LAMP_INTERVAL);
+        let mut script = self.script(THIRD);
+        script.call("a", "701", "").hang_up("a");
+        let retrieving = self.plays("retrieving", THIRD, &script);
+        [retrieving, parked].into_iter().chain(watcher).for_each(went_well);
+    }
+
+    /// The phone is asked to answer by itself, in the words that its brand knows.
+    fn an_application_calls_for_a_phone(&mut self) {
+        let mut script = self.script(CALLER);
+        script.be_called(0, &[self.brand.setting("auto_answer")]);
+        let own = self.waits("rung_for_its_call", CALLER, &script);
+        let called = self.is_called("called_for_another", CALLEE);
+        self.ask(&format!("lines/{}/make-call", CALLER.line), &json!({"to": CALLEE.line}));
+        self.reaches(CALLEE, "connected");
+        self.drop_calls_of(CALLER);
+        [own, called].into_iter().for_each(went_well);
+    }
+
+    /// By `Event: talk`, where the phone says that it knows it; any other is cancelled and rung anew, asked to answer by itself.
+    fn an_application_answers_at_a_phone(&mut self) {
+        let mut script = self.script(CALLEE);
+        let calls = if self.brand.obeys_talk() {
+            script.be_told_to_answer();
+            1
+        } else {
+            script.be_rung_anew(self.brand.setting("auto_answer"));
+            2
+        };
+        let callee = self.waits_for(calls, "told_to_answer", CALLEE, &script);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hang_up("a");
+        let caller = self.plays("answered_by_application", CALLER, &script);
+        let call = self.reaches(CALLEE, "accepted");
+        self.ask(&format!("calls/{call}/answer"), &json!({}));
+        went_well(caller);
+        went_well_each(calls, callee);
+        // A call that an application took part in waits for it when it is over.
+        self.ask(&format!("calls/{call}/drop"), &json!({}));
+    }
+
+    /// One connection from power-on to the end.
+    fn a_phone_speaks_by_tcp(&self) {
+        let callee = self.is_called("called_by_tcp", CALLEE);
+        let mut script = self.script(BY_TCP);
+        script.register("r1").call("a", CALLEE.line, "").hold("a").resume("a").hang_up("a").unregister("r2");
+        went_well(self.plays_more("tcp", BY_TCP, &script, 1, &["-t", "t1"]));
+        went_well(callee);
+    }
+
+    fn phones_go(&mut self) {
+        let names = ["unregister_1", "unregister_2", "unregister_3", "unregister_4"];
+        let running = PHONES.into_iter().zip(names).map(|(phone, name)| {
+            let mut script = self.script(phone);
+            script.unregister("r3");
+            self.plays(name, phone, &script)
+        });
+        let running: Vec<Sipp> = running.collect();
+        running.into_iter().for_each(went_well);
+        self.daemon.expect_metric("trunkline_registrations", 0.0, SOON);
+    }
+
+    fn has_lamps(&self) -> bool {
+        self.brand.says("SUBSCRIBE")
+    }
+
+    fn script(&self, phone: Phone) -> Script<'_> {
+        Script::of(&self.brand, phone)
+    }
+
+    fn is_called(&self, name: &'static str, phone: Phone) -> Sipp {
+        let mut script = self.script(phone);
+        script.be_called(100, &[]);
+        self.waits(name, phone, &script)
+    }
+
+    /// Lets a phone do what the script says, once.
+    fn plays(&self, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
+        self.plays_more(name, phone, script, 1, &[])
+    }
+
+    /// The same so many times, and with more arguments.
+    fn plays_more(
+        &self,
+        name: &'static str,
+        phone: Phone,
+        script: &Script<'_>,
+        times: u64,
+        more: &[&str],
+    ) -> Sipp {
+        let directory = self.directory.path();
+        let file = script.write(directory, name);
+        let (port, times, messages) = (phone.port.to_string(), times.to_string(), format!("{name}.messages"));
+        // No @ in a Call-ID, which would have to be written otherwise in a Refer-To.
+        let arguments = [
+            &["127.0.0.1:5060", "-i", phone.host, "-p", &port, "-m", &times, "-sf", &file][..],
+            &["-au", phone.line, "-ap", PASSWORD, "-cid_str", "%u-%p-%s"],
+            &["-trace_msg", "-message_file", &messages],
+            more,
+        ];
+        Sipp::start(directory, name, &arguments.concat())
+    }
+
+    /// The same for one that waits to be called. It has its port when this returns.
+    fn waits(&self, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
+        self.waits_for(1, name, phone, script)
+    }
+
+    fn waits_for(&self, calls: u64, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
+        let calls = calls.to_string();
+        let directory = self.directory.path();
+        let (file, messages) = (script.write(directory, name), format!("{name}.messages"));
+        let address = format!("{}:{}", phone.host, phone.port);
+        let arguments = ["-m", &calls, "-sf", &file, "-trace_msg", "-message_file", &messages];
+        Sipp::callee(directory, name, &address, &arguments)
+    }
+
+    /// Waits until a phone has received such a message.
+    fn sees(phone: &mut Sipp, what: &str) {
+        let mut read = String::new();
+        for _ in 0..200 {
+            read = phone.messages();
+            if read.contains(what) {
+                return;
+            }
+            phone.process.runs_for(Duration::from_millis(50));
+        }
+        panic!("no {what} in {read}");
+    }
+
+    /// Versions count up by one from the first, and what is told is of the line that was asked for.
+    fn lamp_told_each_state(&self) {
+        let text = fs::read_to_string(self.directory.path().join("watcher.messages")).expect("SIPp wrote it");
+        let told: Vec<&str> = text.split("<dialog-info").skip(1).collect();
+        let mut versions: Vec<u32> = told
+            .iter()
+            .map(|document| attribute(document, "version").parse().expect("a version is a number"))
+            .collect();
+        versions.dedup();
+        let expected: Vec<u32> = (0..).take(versions.len()).collect();
+        assert_eq!(versions, expected, "{text}");
+        for document in told {
+            let entity = attribute(document, "entity");
+            assert!(entity.starts_with(&format!("sip:{}@{SERVER}", CALLEE.line)), "{entity}");
+            assert!(document.contains("</dialog-info>"), "{document}");
+        }
+    }
+
+    fn ask(&self, path: &str, body: &Value) {
+        let answer = http::post(&format!("/v1/{path}"), TOKEN, body);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+    }
+
+    /// Waits until a line has a call in this state. The call.
+    fn reaches(&mut self, phone: Phone, state: &str) -> String {
+        let mut found = String::new();
+        wait_until(&mut self.daemon.process, SOON, || {
+            let calls = http::get("/v1/calls", Some(TOKEN)).json();
+            let mut all = calls.as_array().into_iter().flatten();
+            let call = all.find(|call| call["line"] == phone.line && call["state"] == state);
+            match call.and_then(|call| call["id"].as_str()) {
+                Some(id) => found = id.to_owned(),
+                None => return Err(format!("{} has none that is {state}: {calls}", phone.line)),
+            }
+            Ok(())
+        });
+        found
+    }
+
+    fn drop_calls_of(&mut self, phone: Phone) {
+        let call = self.reaches(phone, "connected");
+        self.ask(&format!("calls/{call}/drop"), &json!({}));
+    }
+}
+
+impl Brand {
+    /// Whether the phone says while it rings that it can be told to answer.
+    fn obeys_talk(&self) -> bool {
+        let mut lines = self.template("180").lines();
+        lines.any(|line| line.starts_with("Allow-Events:") && line.contains("talk"))
+    }
+}
+
+fn went_well(phone: Sipp) {
+    went_well_each(1, phone);
+}
+
+fn went_well_each(times: u64, mut phone: Sipp) {
+    phone.process.wait_exit(FINISHED_WITHIN);
+    let messages = phone.messages();
+    let counted = phone.finish(FINISHED_WITHIN);
+    assert_eq!((counted.successful(), counted.failed()), (times, 0), "{messages}");
+}
+
+fn attribute<'a>(document: &'a str, name: &str) -> &'a str {
+    let (_, rest) =
+        document.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name}: {document}"));
+    rest.split('"').next().unwrap_or_default()
+}
+
+const CALLER: Phone = Phone { line: "1001", host: "127.0.0.2", port: 5091, is_tcp: false };
+const CALLEE: Phone = Phone { line: "1002", host: "127.0.0.3", port: 5092, is_tcp: false };
+const THIRD: Phone = Phone { line: "1003", host: "127.0.0.4", port: 5093, is_tcp: false };
+const WATCHER: Phone = Phone { line: "1004", host: "127.0.0.5", port: 5094, is_tcp: false };
+const BY_TCP: Phone = Phone { line: "1005", host: "127.0.0.6", port: 5095, is_tcp: true };
+const PHONES: [Phone; 4] = [CALLER, CALLEE, THIRD, WATCHER];
+const PASSWORD: &str = "correct horse battery";
+const TOKEN: &str = "an-application-of-the-test-0123456789";
+/// A lamp is told no more than one state in a second.
+const LAMP_INTERVAL: Duration = Duration::from_millis(1_200);
+/// What the phones are told in a day is some 260 messages, 130 without lamps.
+const MESSAGES: usize = 100;
+/// At once where the machine is free.
+const SOON: Duration = Duration::from_secs(20);
+const FINISHED_WITHIN: Duration = Duration::from_secs(40);
+const CONFIG: &str = r#"
+[sip]
+listen = ["udp:127.0.0.1:5060", "tcp:127.0.0.1:5060"]
+[media]
+listen = "127.0.0.1"
+[[app]]
+name = "crm"
+token = "an-application-of-the-test-0123456789"
+lines = ["*"]
+[park]
+slots = "701-720"
+[[line]]
+address = "1001"
+password = "correct horse battery"
+digest = ["MD5"]
+groups = ["desk"]
+[[line]]
+address = "1002"
+password = "correct horse battery"
+digest = ["MD5"]
+groups = ["desk"]
+[[line]]
+address = "1003"
+password = "correct horse battery"
+digest = ["MD5"]
+groups = ["desk"]
+[[line]]
+address = "1004"
+password = "correct horse battery"
+digest = ["MD5"]
+groups = ["desk"]
+[[line]]
+address = "1005"
+password = "correct horse battery"
+digest = ["MD5"]
+"#;

@@ -191,8 +191,9 @@ impl Leg {
         if let Some(auth) = &mut self.auth {
             auth.accepted();
         }
-        let Stage::Calling(calling) = &mut self.stage else { return };
         let tag = response.to_tag();
+        self.leave_offers_but_of(now, tag, endpoint, out);
+        let Stage::Calling(calling) = &mut self.stage else { return };
         let winner = calling.forks.iter().position(|fork| fork.dialog.remote_tag() == tag);
         let (mut dialog, preview, is_answered) = match winner {
             Some(index) => {

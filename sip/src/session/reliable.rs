@@ -367,6 +367,23 @@ impl Leg {
             fork.preview = Some(offer);
         }
     }
+
+    /// The fork of this tag is about to answer: what another one offers by UPDATE is for a dialog that ends.
+    pub(super) fn leave_offers_but_of(
+        &mut self,
+        now: Instant,
+        tag: &str,
+        endpoint: &mut Endpoint,
+        out: &mut Outbox,
+    ) {
+        let Exchange::RemoteOffer { server, .. } = self.exchange else { return };
+        let is_other =
+            endpoint.transactions.request(server).is_some_and(|(update, _)| update.from_tag() != tag);
+        if is_other {
+            self.exchange = Exchange::Stable;
+            self.refuse(now, server, 481, &[], endpoint, out);
+        }
+    }
 }
 
 impl Fork {

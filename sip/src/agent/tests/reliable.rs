@@ -484,6 +484,27 @@ fn a_callee_changes_early_media_once_its_answer_is_acknowledged() {
 }
 
 #[test]
+fn what_one_fork_offers_is_not_for_the_one_that_answers() {
+    let (mut bench, invite) = called();
+    for fork in ["b1", "b2"] {
+        bench.say(response(&invite, 183, fork, &reliably(1, 5071), SDP_BODY));
+        assert_eq!(bench.heard(), ["PRACK"]);
+    }
+    bench.say(from_fork(&invite, "b1", "UPDATE", 1, &SDP_BODY.replace("6000", "6008")));
+    bench.events();
+    bench.say(response(&invite, 200, "b2", "Contact: <sip:bob@192.0.2.2:5071>\r\n", ""));
+    assert_eq!(bench.heard(), ["481", "ACK"]);
+    let [Event::Answered { sdp: Some(answer), .. }] = &bench.events()[..] else {
+        panic!("expected the answer")
+    };
+    assert_eq!(answer.media[0].port, 6000, "its own");
+    bench.command(Command::AnswerOffer(LEG, sdp(4000)));
+    assert_eq!(bench.heard(), [""; 0], "it comes too late");
+    bench.say(from_fork(&invite, "b2", "UPDATE", 1, &SDP_BODY.replace("6000", "6010")));
+    assert_eq!(bench.told(), ["Offer"], "the dialog is that of who answered");
+}
+
+#[test]
 fn an_update_that_nobody_answered_goes_with_the_call() {
     let (mut bench, invite) = called();
     bench.say(response(&invite, 183, "b", &reliably(1, 5071), SDP_BODY));

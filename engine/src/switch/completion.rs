@@ -247,9 +247,15 @@ impl Completions {
 }
 
 impl Switch {
-    /// A call of a station here that found nobody, to a line of the engine.
+    /// A call of a station here that found nobody, to a line of the engine, for which one of the modes would be accepted.
     pub(super) fn can_complete_call(&self, call: &Call) -> Result<(), LineError> {
-        self.completable(call).map(|_| ())
+        let missed = self.completable(call)?;
+        let tells_nobody =
+            || self.intruded(call.id, &missed).is_ok() || self.check_camp_on(call.id, &missed).is_ok();
+        match call.caller.is_blocked && !tells_nobody() {
+            true => Err(LineError::OperationUnavail),
+            false => Ok(()),
+        }
     }
 
     fn completable(&self, call: &Call) -> Result<Missed, LineError> {

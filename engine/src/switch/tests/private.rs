@@ -311,5 +311,6 @@ fn who_hides_is_named_by_no_callback_and_no_message() {
         let refused = rig.request(CRM, Operation::CompleteCall { call: CallId(1), mode, message });
         assert_eq!(refused.unwrap_err().error, LineError::OperationUnavail, "{mode:?}");
     }
+    assert!(!view(&rig, 1).features.contains(&CallOperation::CompleteCall), "what no mode is accepted of");
     assert_eq!(rig.switch.completions.len(), 0);
 }

@@ -41,6 +41,10 @@ use timeline::{Clocks, Timeline};
 /// Changes that wait to be written. Full: the change is kept in memory only and counted.
 const QUEUE: usize = 65_536;
 
+/// What says that something is over waits beyond that, too: what is kept and over would come back after a restart. There is no more
+/// of it than was kept before.
+const QUEUE_WITH_ENDS: usize = 4 * QUEUE;
+
 /// Changes of this long, [`QUEUE`] at most, are written in one transaction. With the write itself well below one second.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -83,6 +87,21 @@ enum Change {
     Kept(Box<Kept>),
     Dialog(DialogChange),
     Subscription(SubscriptionChange),
+}
+
+impl Change {
+    /// How many may wait before it.
+    fn room(&self) -> usize {
+        match self {
+            Self::Binding(BindingChange::Remove(..))
+            | Self::Dialog(DialogChange::Remove(_))
+            | Self::Subscription(SubscriptionChange::Remove(_)) => QUEUE_WITH_ENDS,
+            Self::Kept(kept) if matches!(**kept, Kept::CallOver(_) | Kept::CompletionOver(_)) => {
+                QUEUE_WITH_ENDS
+            }
+            Self::Binding(_) | Self::Kept(_) | Self::Dialog(_) | Self::Subscription(_) => QUEUE,
+        }
+    }
 }
 
 /// The store of this process. Clones share it.
@@ -183,7 +202,7 @@ impl Store {
     }
 
     fn gather(&self, change: Change) {
-        if self.queued.fetch_add(1, Ordering::Relaxed) >= QUEUE {
+        if self.queued.fetch_add(1, Ordering::Relaxed) >= change.room() {
             self.queued.fetch_sub(1, Ordering::Relaxed);
             self.metrics.count(Counter::StoreErrors);
             return;
@@ -667,6 +686,23 @@ mod tests {
 
         assert_eq!(load(&connection, now, wall).expect("read").len(), 1);
         assert!(load(&connection, now, wall + Duration::from_secs(601)).expect("read").is_empty());
+    }
+
+    #[test]
+    fn a_full_queue_takes_what_says_that_something_is_over() {
+        let (queue, changes) = channel();
+        let store = Store { queue, queued: Arc::default(), metrics: Arc::new(Metrics::new(1)) };
+        let over = || DialogChange::Remove(trunkline_sip::LegId(1));
+        for _ in 0..QUEUE {
+            store.keep(Kept::Numbers(1));
+        }
+        store.keep(Kept::Numbers(2));
+        assert_eq!(store.metrics.snapshot(0, 0).store_errors_total, 1);
+        (QUEUE..QUEUE_WITH_ENDS).for_each(|_| store.keep_dialog(over()));
+        assert_eq!(store.metrics.snapshot(0, 0).store_errors_total, 1);
+        store.keep_dialog(over());
+        assert_eq!(store.metrics.snapshot(0, 0).store_errors_total, 2);
+        assert_eq!(changes.try_iter().count(), QUEUE_WITH_ENDS);
     }
 
     #[test]

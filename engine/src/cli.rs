@@ -114,6 +114,14 @@ pub enum Ask {
     Trunks,
     /// List parked calls.
     Parked,
+    /// Make a token by which a phone fetches its configuration, and print what is typed into it.
+    PhoneToken {
+        /// Its hardware address.
+        mac: String,
+        /// How long it holds. Default: as the configuration says.
+        #[arg(long)]
+        hours: Option<u32>,
+    },
     /// Read the configuration again: all of it, or nothing.
     Reload,
     /// Do something with a line or a call.

@@ -17,6 +17,7 @@ pub mod ctl;
 pub mod demo;
 mod driver;
 mod handle;
+pub mod provision;
 mod serve;
 pub mod switch;
 pub mod tapi3;

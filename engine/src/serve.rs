@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -15,6 +16,7 @@ use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
 use crate::driver::{Loaded, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
 use crate::handle::Engine;
+use crate::provision;
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -67,6 +69,7 @@ async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
+    let provisioning = config.provisioning.listen;
     let mut running = Running::start(config, state_directory)?;
     let (reloader, mut reloads) = Reloader::new();
     let (stop_api, mut stopped) = watch::channel(());
@@ -83,6 +86,18 @@ async fn run(
                 Some(reloader),
                 stopped,
             )))
+        }
+        None => None,
+    };
+    let phones = match provisioning {
+        Some(config::Listener { is_secure, address }) => {
+            let listener = TcpListener::bind(address)
+                .await
+                .map_err(|error| format!("cannot listen on HTTP {address} for phones: {error}"))?;
+            let mut stopped = stop_api.subscribe();
+            let stopped = async move { drop(stopped.changed().await) };
+            let provisioner = Arc::clone(running.engine().provisioner());
+            Some(tokio::spawn(provision::serve(listener, provisioner, is_secure, stopped)))
         }
         None => None,
     };
@@ -113,8 +128,8 @@ async fn run(
         _ = interrupt.recv() => {}
     }
     drop(stop_api);
-    if let Some(api) = api {
-        api.await??;
+    for server in [api, phones].into_iter().flatten() {
+        server.await??;
     }
     running.stop().await;
     Ok(())

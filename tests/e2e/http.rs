@@ -1,7 +1,7 @@
 //! A client of the HTTP API: one request a connection, and the event WebSocket.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -20,6 +20,14 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// What came on a connection until it was closed.
+    pub(crate) fn read(answer: Vec<u8>) -> Self {
+        let answer = String::from_utf8(answer).expect("the daemon speaks UTF-8");
+        let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        Self { status, text: text.to_owned() }
+    }
+
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
@@ -41,24 +49,29 @@ pub(crate) fn put(path: &str, token: &str, body: &Value) -> Response {
     request("PUT", path, Some(token), &body.to_string())
 }
 
+/// GET from another server of the daemon's.
+pub(crate) fn get_from(server: SocketAddr, path: &str) -> Response {
+    request_from(server, "GET", path, None, "")
+}
+
 fn request(method: &str, path: &str, token: Option<&str>, body: &str) -> Response {
-    let mut stream = TcpStream::connect(API).expect("the API listens");
+    request_from(API, method, path, token, body)
+}
+
+fn request_from(server: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &str) -> Response {
+    let mut stream = TcpStream::connect(server).expect("the API listens");
     stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("a timeout can be set");
     let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: {API}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {server}\r\nConnection: close\r\nContent-Type: application/json\r\n\
          {authorization}Content-Length: {}\r\n\r\n{body}",
         body.len()
     )
     .expect("the API reads");
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("{method} {path}: no answer: {error}"));
-    let answer = String::from_utf8(answer).expect("the API speaks UTF-8");
-    let (head, text) =
-        answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{method} {path}: no head: {answer:?}"));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-    Response { status, text: text.to_owned() }
+    Response::read(answer)
 }
 
 /// The event WebSocket.

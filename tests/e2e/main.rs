@@ -35,6 +35,7 @@ mod messages;
 mod operations;
 mod overload;
 mod phones;
+mod provisioning;
 mod quality;
 mod recovery;
 mod registration;

@@ -134,13 +134,14 @@ fn shown(directory: &Path) -> String {
 }
 
 /// Signs certificates, and writes them where the daemon looks.
-struct Authority<'a> {
+pub(crate) struct Authority<'a> {
     directory: &'a Path,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl<'a> Authority<'a> {
-    fn new(directory: &'a Path) -> Self {
+    /// Writes its own certificate, `ca.pem`.
+    pub(crate) fn new(directory: &'a Path) -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "Authority of a test");
@@ -151,7 +152,7 @@ impl<'a> Authority<'a> {
     }
 
     /// Writes `FILE.pem`, `FILE.key`, and both in one file, whose path it returns.
-    fn sign(&self, file: &str, subject: &str, names: &[String]) -> PathBuf {
+    pub(crate) fn sign(&self, file: &str, subject: &str, names: &[String]) -> PathBuf {
         let mut params = CertificateParams::new(names).expect("names and addresses");
         params.distinguished_name.push(DnType::CommonName, subject);
         // linphonec's library compares what was dialled with the names alone, an address too.

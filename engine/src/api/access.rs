@@ -14,6 +14,7 @@ use subtle::{Choice, ConstantTimeEq};
 use super::Shared;
 use super::problem::Problem;
 use crate::config;
+use crate::driver::http::Source;
 use crate::handle::AppIdentity;
 
 /// By which names the API may be called, and whose web pages may use it.
@@ -91,10 +92,6 @@ impl Access {
         }
     }
 }
-
-/// Where a request came from, as the server saw it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Source(pub(super) IpAddr);
 
 /// Refuses requests under a foreign name or from a foreign page before anything else looks at them, and tells the log of those
 /// that had no token, or a wrong one.

@@ -13,11 +13,12 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, interval_at, timeout};
 
+use super::Shared;
 use super::access::{authenticate, bearer};
 use super::event::Event;
 use super::openapi::Refused;
 use super::problem::Problem;
-use super::{Shared, closed};
+use crate::driver::http::closed;
 use crate::handle::{AppIdentity, Subscription};
 use crate::switch::LineError;
 

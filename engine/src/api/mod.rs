@@ -12,6 +12,7 @@ mod health;
 mod messages;
 mod openapi;
 mod operate;
+mod phones;
 mod problem;
 mod read;
 mod reload;
@@ -95,6 +96,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(events::events))
         .routes(routes!(reload::reload))
         .routes(routes!(messages::set))
+        .routes(routes!(phones::token))
         .split_for_parts();
     let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
     let serve_document = move || {
@@ -118,12 +120,6 @@ fn routes(shared: Shared) -> Router {
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&shared), access::guard))
         .with_state(shared)
-}
-
-/// Waits until the server stops.
-async fn closed(closing: &mut watch::Receiver<bool>) {
-    // An error says that the server is gone altogether.
-    drop(closing.wait_for(|closing| *closing).await);
 }
 
 async fn unknown_path(_: Caller) -> Problem {

@@ -6,20 +6,15 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::access::Source;
 use super::{Access, Shared, State};
 use crate::driver::Reloader;
+use crate::driver::http::{Limits, converse};
 use crate::handle::Engine;
 
 /// Serves the API until `shutdown`, then ends the connections: requests in hand are answered, event streams closed. Without a
@@ -61,7 +56,7 @@ pub async fn serve(
         };
         let (service, closing) = (service.clone(), shared.closing.subscribe());
         connections.spawn(async move {
-            converse(stream, remote.ip(), service, closing).await;
+            speak(stream, remote.ip(), service, closing).await;
             drop(place);
         });
     }
@@ -73,47 +68,23 @@ pub async fn serve(
     Ok(())
 }
 
-async fn converse(
+async fn speak(
     stream: TcpStream,
     source: IpAddr,
     service: TowerToHyperService<axum::Router>,
-    mut closing: watch::Receiver<bool>,
+    closing: watch::Receiver<bool>,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "an API connection was lost");
-        return;
-    }
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(Source(source));
-        service.call(request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_MAX)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = super::closed(&mut closing) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "an API connection ended badly");
+    match stream.set_nodelay(true) {
+        Ok(()) => converse(stream, source, service, closing, LIMITS).await,
+        Err(error) => tracing::debug!(%error, "an API connection was lost"),
     }
 }
 
+/// What a client may take its time with.
+const LIMITS: Limits = Limits { head_max: Duration::from_secs(10), head_bytes_max: 64 * 1024 };
+
 /// Connections at once; more are closed at once.
 const CONNECTIONS_MAX: usize = 1024;
-
-/// How long the head of a request may take to arrive, counted from the end of the one before.
-const HEAD_MAX: Duration = Duration::from_secs(10);
-
-/// The longest head of a request.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
 
 /// How long connections may take to end at shutdown.
 const DRAIN_MAX: Duration = Duration::from_secs(5);

@@ -71,7 +71,7 @@ fn line(text: &str) -> Option<Line> {
 }
 
 /// Random letters, five bits each.
-fn random(letters: usize) -> io::Result<String> {
+pub(crate) fn random(letters: usize) -> io::Result<String> {
     let mut bytes = vec![0; letters];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())

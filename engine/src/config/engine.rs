@@ -21,7 +21,7 @@ use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, limits, lines,
-    music, routes, trunks, vendors, voicemail,
+    music, provisioning, routes, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -33,7 +33,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let limits = limits::read(root.table("limits"));
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
-    let lines = root
+    let lines: Vec<_> = root
         .tables("line")
         .into_iter()
         .filter_map(|line| lines::read(line, &mut addresses, &mut places))
@@ -53,6 +53,10 @@ pub(super) fn read(root: Section<'_>) -> Config {
     for section in root.tables("app") {
         apps.extend(apps::read(section, &apps, &addresses, open));
     }
+    let park = features::park(root.table("park"), &addresses);
+    let known =
+        provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };
+    let provisioning = provisioning::read(root.table("provisioning"), root.tables("phone"), &known, &mut tls);
     let config = Config {
         file: None,
         first_start: false,
@@ -66,13 +70,14 @@ pub(super) fn read(root: Section<'_>) -> Config {
         lines,
         trunks,
         routes,
-        park: features::park(root.table("park"), &addresses),
+        park,
         features: features::features(root.table("features"), &addresses),
         conference: conference(root.table("conference")),
         forward: forward(root.table("forward")),
         completion: completion(root.table("completion")),
         vendors: vendors::read(&root),
         voicemail,
+        provisioning,
         limits,
         log: log(root.table("log")),
         key_lines: KeyLines::default(),

@@ -45,6 +45,7 @@ mod lines;
 mod locations;
 mod music;
 mod phone_table;
+mod provisioning;
 mod routes;
 mod secret;
 mod section;
@@ -57,9 +58,12 @@ mod voicemail;
 
 use self::key_lines::KeyLines;
 
+pub(crate) use self::built_in::random;
 pub use self::check::{Checked, check};
 pub use self::error::ConfigError;
 pub use self::phone_table::phone_table;
+pub(crate) use self::provisioning::TOKEN_HOURS_MAX;
+pub use self::provisioning::{Listener, Provisioning};
 pub use self::setup::Account;
 #[cfg(test)]
 pub(crate) use self::tls::testing;
@@ -108,6 +112,8 @@ pub struct Config {
     pub vendors: Vec<VendorSetup>,
     /// Where messages are kept.
     pub voicemail: VoicemailSetup,
+    /// Where phones fetch their configuration (`[provisioning]`, `[[phone]]`).
+    pub provisioning: Provisioning,
     /// What is refused when there is too much of it.
     pub limits: Limits,
     /// Logs.

@@ -68,6 +68,8 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "messages",
         "max_calls = 4",
         "mailbox",
+        "url = \"https",
+        "server = \"pbx",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE

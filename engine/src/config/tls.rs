@@ -138,6 +138,20 @@ impl Sealing {
         self.is_server
     }
 
+    /// What a listener of its own shows: the certificate of this table, if it names one.
+    pub(super) fn alone(&mut self, section: &Section<'_>) -> Option<Arc<ServerConfig>> {
+        let own = identity(section, "certificate", "key")?;
+        self.note(&own);
+        server(vec![own.certified], Verifier::Nobody, &self.provider)
+    }
+
+    /// Has the end of a certificate be told.
+    fn note(&mut self, own: &Identity) {
+        if !self.tls.chains.contains(&own.chain) {
+            self.tls.chains.push(own.chain.clone());
+        }
+    }
+
     /// Notes whom the engine expects at these addresses, and what it shows there.
     pub(super) fn expect(
         &mut self,
@@ -166,8 +180,8 @@ impl Sealing {
                 section.refuse_key("peer", &wrong, "write one name for one address and port");
             }
         }
-        if let Some(identity) = identity.filter(|own| !self.tls.chains.contains(&own.chain)) {
-            self.tls.chains.push(identity.chain.clone());
+        if let Some(identity) = identity {
+            self.note(identity);
         }
     }
 

@@ -68,6 +68,10 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Trunks => client.get("/v1/trunks").await?,
         Ask::Parked => client.get("/v1/parked").await?,
         Ask::Reload => client.post("/v1/reload", &Value::Object(Map::new())).await?,
+        Ask::PhoneToken { mac, hours } => {
+            let body = hours.map_or_else(|| json!({}), |hours| json!({ "hours": hours }));
+            client.post(&(path("phones", Some(mac)) + "/token"), &body).await?
+        }
         Ask::Operate(operate) => {
             let (path, body) = operate::request(operate);
             client.post(&path, &body).await?

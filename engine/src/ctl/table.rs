@@ -12,7 +12,11 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Parked => table(PARKED, answer),
         Ask::Registrations => table(REGISTRATION, answer),
         Ask::Trunks => table(TRUNK, answer),
-        Ask::Operate(_) | Ask::SetMessages { .. } | Ask::Reload | Ask::Watch { .. } => outcome(answer, "\n"),
+        Ask::Operate(_)
+        | Ask::PhoneToken { .. }
+        | Ask::SetMessages { .. }
+        | Ask::Reload
+        | Ask::Watch { .. } => outcome(answer, "\n"),
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod clock;
 mod desk;
 pub(crate) mod event_log;
 mod floor;
+pub(crate) mod http;
 mod kernel;
 mod lifeline;
 mod mailbox;

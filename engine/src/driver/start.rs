@@ -41,6 +41,7 @@ use super::worker::{self, AgentCore, Workers};
 use super::{clock, kernel, udp};
 use crate::config::{self, Config};
 use crate::handle::{AppIdentity, Engine, Shared};
+use crate::provision::Provisioner;
 use crate::switch::Switch;
 use crate::switch::ids::AppId;
 
@@ -221,6 +222,7 @@ impl Running {
             metrics,
             connections,
             apps: ArcSwap::from_pointee(apps(&config)),
+            provisioner: Arc::new(Provisioner::new(&config, now)),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
         });
@@ -260,6 +262,7 @@ impl Running {
         self.shared.connections.set_tls(Arc::clone(&config.tls));
         tell_endings(&config);
         self.shared.apps.store(Arc::new(apps(&config)));
+        self.shared.provisioner.set(&config);
         self.config = config;
         Ok(loaded)
     }

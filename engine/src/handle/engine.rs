@@ -14,6 +14,7 @@ use crate::driver::event_log::{EventLog, Subscription};
 use crate::driver::metrics::{Metrics, MetricsSnapshot};
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
+use crate::provision::Provisioner;
 use crate::switch::Switch;
 use crate::switch::error::LineError;
 use crate::switch::ids::{AppId, CallId, RequestId};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) connections: Connections,
     pub(crate) apps: ArcSwap<Vec<AppIdentity>>,
+    pub(crate) provisioner: Arc<Provisioner>,
     pub(crate) next_request: AtomicU32,
     pub(crate) ready: AtomicBool,
 }
@@ -157,6 +159,11 @@ impl Engine {
     /// The applications of the configuration.
     pub fn apps(&self) -> Arc<Vec<AppIdentity>> {
         self.shared.apps.load_full()
+    }
+
+    /// The configurations of phones.
+    pub fn provisioner(&self) -> &Arc<Provisioner> {
+        &self.shared.provisioner
     }
 
     /// Whether the engine takes calls: all sockets are bound, and it does not drain.

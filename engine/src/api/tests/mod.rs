@@ -120,6 +120,31 @@ async fn the_messages_of_a_line_are_put() {
 }
 
 #[tokio::test]
+async fn an_operator_makes_tokens_for_phones() {
+    let stage = Stage::new().await;
+    let path = "/v1/phones/00-15-65-AB-CD-EF/token";
+    let answer = stage.post(path, OWNER, r#"{"hours":2}"#).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.head.contains("cache-control: no-store"), "{}", answer.head);
+    let token = answer.json();
+    assert_eq!((&token["mac"], &token["expires_s"]), (&json!("00:15:65:ab:cd:ef"), &json!(7_200)));
+    let url = token["url"].as_str().unwrap();
+    assert!(url.starts_with("http://pbx.example:8090/p/") && url.ends_with('/'), "{url}");
+    let again = stage.post(path, OWNER, "").await.json();
+    assert_eq!(again["expires_s"], 86_400);
+    assert_ne!(again["url"], token["url"]);
+    assert_eq!(stage.post(path, MONITOR, "").await.problem(), (403, "notowner".into()));
+    assert_eq!(stage.post(path, "", "").await.problem().0, 401);
+    for mac in ["001565000000", "nonsense"] {
+        let answer = stage.post(&format!("/v1/phones/{mac}/token"), OWNER, "").await;
+        assert_eq!(answer.problem(), (404, "not-found".into()), "{mac}");
+    }
+    for body in [r#"{"hours":0}"#, r#"{"hours":745}"#, r#"{"hours":"2"}"#, r#"{"days":2}"#] {
+        assert_eq!(stage.post(path, OWNER, body).await.problem(), (422, "invalparam".into()), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_names_its_line_error_and_what_would_have_been_allowed() {
     let stage = Stage::new().await;
     let answer = stage.post("/v1/calls/c2/hold", OWNER, "").await;
@@ -474,6 +499,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/lines/{line}",
         "/v1/lines/{line}/messages",
         "/v1/parked",
+        "/v1/phones/{mac}/token",
         "/v1/registrations",
         "/v1/reload",
         "/v1/trunks",

@@ -26,6 +26,7 @@ use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
 use crate::driver::{Loaded, ReloadError, ReloadRequest, Reloader};
 use crate::handle::{AppIdentity, Engine, Shared};
+use crate::provision::Provisioner;
 use crate::switch::{
     AppId, CallId, CallOperation, CallState, LineError, Message, MessageCounts, Operation, Outcome, Refusal,
     Reply, Switch,
@@ -52,6 +53,13 @@ kind = "local"
 name = "carrier"
 peer = "udp:192.0.2.1:5060"
 max_calls = 60
+[provisioning]
+listen = "http:127.0.0.1:8090"
+server = "pbx.example"
+[[phone]]
+mac = "00:15:65:ab:cd:ef"
+brand = "yealink"
+lines = ["1001"]
 [[app]]
 name = "crm"
 token = "owner-token"
@@ -119,6 +127,7 @@ impl Stage {
             metrics,
             connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
             apps: ArcSwap::from_pointee(apps.collect()),
+            provisioner: Arc::new(Provisioner::new(&config, now)),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
         }));

@@ -19,6 +19,7 @@ use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
 use crate::handle::{AppIdentity, Engine, Shared};
+use crate::provision::Provisioner;
 use crate::switch::{AppId, CallId, LineError, Message, Operation, Outcome, Reply, Switch};
 use crate::tapi3::{Error, Event, EventFilter, Notifications, Tapi, Wait};
 
@@ -69,6 +70,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         metrics,
         connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
         apps: ArcSwap::from_pointee(apps.collect()),
+        provisioner: Arc::new(Provisioner::new(&config, now)),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),
     }));

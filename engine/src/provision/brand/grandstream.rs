@@ -1,0 +1,141 @@
+//! Grandstream: `cfgMAC.xml`, whose settings are numbers.
+
+use trunkline_sip::transport::Transport;
+
+use crate::provision::escape::xml;
+use crate::provision::{Codec, Function, Key, Phone, Site, Srtp};
+
+/// Accounts whose numbers are known: the first has numbers of its own, each further one a hundred.
+pub(super) const ACCOUNTS_MAX: usize = 6;
+
+/// Line keys whose numbers are known, those of the accounts included.
+const LINE_KEYS_MAX: usize = 6;
+
+/// Further keys, of phones that have them.
+const SIDE_KEYS_MAX: usize = 7;
+
+pub(super) const fn keys_max(accounts: usize) -> usize {
+    LINE_KEYS_MAX.saturating_sub(accounts) + SIDE_KEYS_MAX
+}
+
+/// The numbers of one account's settings.
+struct Numbers {
+    active: usize,
+    name: usize,
+    server: usize,
+    user: usize,
+    authentication: usize,
+    password: usize,
+    shown: usize,
+    voicemail: usize,
+    subscribes: usize,
+    transport: usize,
+    srtp: usize,
+    pickup: usize,
+    codecs: [usize; 6],
+}
+
+const fn numbers(account: usize) -> Numbers {
+    if account == 0 {
+        return Numbers {
+            active: 271,
+            name: 270,
+            server: 47,
+            user: 35,
+            authentication: 36,
+            password: 34,
+            shown: 3,
+            voicemail: 33,
+            subscribes: 99,
+            transport: 130,
+            srtp: 183,
+            pickup: 1347,
+            codecs: [57, 58, 59, 60, 61, 62],
+        };
+    }
+    let hundred = (account + 3) * 100;
+    Numbers {
+        active: hundred + 1,
+        name: hundred + 17,
+        server: hundred + 2,
+        user: hundred + 4,
+        authentication: hundred + 5,
+        password: hundred + 6,
+        shown: hundred + 7,
+        voicemail: hundred + 26,
+        subscribes: hundred + 15,
+        transport: hundred + 48,
+        srtp: hundred + 43,
+        pickup: hundred + 81,
+        codecs: [hundred + 51, hundred + 52, hundred + 53, hundred + 54, hundred + 55, hundred + 56],
+    }
+}
+
+pub(super) fn write(site: &Site, phone: &Phone) -> String {
+    let mut text = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<gs_provision version=\"1\">\n  <mac>{}</mac>\n  <config version=\"1\">\n",
+        phone.mac.digits()
+    );
+    let mut set =
+        |number: usize, value: &str| text += &format!("    <P{number}>{}</P{number}>\n", xml(value));
+    for (index, account) in phone.accounts.iter().enumerate() {
+        let numbers = numbers(index);
+        set(numbers.active, "1");
+        set(numbers.name, &account.name);
+        set(numbers.server, &format!("{}:{}", site.server, phone.port));
+        set(numbers.user, &account.user);
+        set(numbers.authentication, &account.user);
+        set(numbers.password, &account.password.0);
+        set(numbers.shown, &account.name);
+        set(numbers.voicemail, &site.voicemail);
+        set(numbers.subscribes, "1");
+        let transport = match phone.transport {
+            Transport::Udp => "0",
+            Transport::Tcp | Transport::Ws => "1",
+            Transport::Tls | Transport::Wss => "2",
+        };
+        set(numbers.transport, transport);
+        let srtp = match phone.srtp {
+            Srtp::Off => "0",
+            Srtp::Optional => "1",
+            Srtp::Required => "2",
+        };
+        set(numbers.srtp, srtp);
+        set(numbers.pickup, &site.pickup_code);
+        // Every choice has a codec: the last one stands in those that are left.
+        let choices = site.codecs.iter().chain(std::iter::repeat(site.codecs.last().unwrap_or(&Codec::Pcmu)));
+        for (number, codec) in numbers.codecs.into_iter().zip(choices) {
+            set(number, payload_type(*codec));
+        }
+    }
+    let on_lines = LINE_KEYS_MAX.saturating_sub(phone.accounts.len()).min(phone.keys.len());
+    let (lines, sides) = phone.keys.split_at(on_lines);
+    for (index, key) in (phone.accounts.len()..).zip(lines) {
+        let mode = if key.function == Function::Dial { "10" } else { "11" };
+        let numbers = [1363 + 2 * index, 1364 + 2 * index, 1465 + 2 * index, 1466 + 2 * index];
+        set_key(&mut set, numbers, mode, key);
+    }
+    for (index, key) in sides.iter().enumerate() {
+        let mode = if key.function == Function::Dial { "0" } else { "1" };
+        set_key(&mut set, [323 + index, 301 + 3 * index, 302 + 3 * index, 303 + 3 * index], mode, key);
+    }
+    text + "  </config>\n</gs_provision>\n"
+}
+
+/// Mode, account, name and number of a key.
+fn set_key(set: &mut impl FnMut(usize, &str), numbers: [usize; 4], mode: &str, key: &Key) {
+    for (number, value) in numbers.into_iter().zip([mode, "0", &key.label, &key.number]) {
+        set(number, value);
+    }
+}
+
+/// By the number that stands in RTP.
+const fn payload_type(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Opus => "123",
+        Codec::G722 => "9",
+        Codec::Pcma => "8",
+        Codec::Pcmu => "0",
+        Codec::G729 => "18",
+    }
+}

@@ -1,0 +1,108 @@
+//! Tokens: who has the one of a phone is given its configuration, from one host, for some hours.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+use subtle::ConstantTimeEq;
+
+use super::Mac;
+
+/// The tokens that hold, one a phone at most.
+#[derive(Debug, Default)]
+pub(super) struct Tokens(HashMap<Mac, Held>);
+
+struct Held {
+    token: String,
+    until: Instant,
+    /// Who fetched by it first, or is meant; nobody else may.
+    host: Option<IpAddr>,
+}
+
+/// Nothing of a token.
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held(masked, {:?})", self.host)
+    }
+}
+
+impl Tokens {
+    /// Gives a phone a token; the one that it had holds no longer. With a host it holds there alone.
+    pub(super) fn give(&mut self, mac: Mac, token: String, until: Instant, host: Option<IpAddr>) {
+        self.0.insert(mac, Held { token, until, host });
+    }
+
+    /// Takes away the tokens of phones that are not wanted.
+    pub(super) fn retain(&mut self, is_wanted: impl Fn(Mac) -> bool) {
+        self.0.retain(|mac, _| is_wanted(*mac));
+    }
+
+    /// The phone of a token that holds for this host. Every token is compared, in time that does not tell how much of one
+    /// was right.
+    pub(super) fn find(&self, now: Instant, token: &str, host: IpAddr) -> Option<Mac> {
+        let mut found = None;
+        for (mac, held) in &self.0 {
+            if bool::from(held.token.as_bytes().ct_eq(token.as_bytes())) {
+                found = Some((*mac, held));
+            }
+        }
+        let (mac, held) = found?;
+        (now < held.until && held.host.is_none_or(|bound| bound == host)).then_some(mac)
+    }
+
+    /// A phone was given a file: from here on its token holds for this host alone.
+    pub(super) fn bind(&mut self, mac: Mac, host: IpAddr) {
+        if let Some(held) = self.0.get_mut(&mac) {
+            held.host.get_or_insert(host);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::driver::clock;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    fn mac(last: u8) -> Mac {
+        Mac::parse(&format!("0015650000{last:02x}")).unwrap()
+    }
+
+    fn host(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    #[test]
+    fn a_token_holds_for_its_time() {
+        let start = clock::now();
+        let mut tokens = Tokens::default();
+        tokens.give(mac(1), "one".to_owned(), start + HOUR, None);
+        tokens.give(mac(2), "two".to_owned(), start + HOUR, None);
+        assert_eq!(tokens.find(start, "one", host(1)), Some(mac(1)));
+        assert_eq!(tokens.find(start, "two", host(1)), Some(mac(2)));
+        for wrong in ["", "on", "ones", "ONE"] {
+            assert_eq!(tokens.find(start, wrong, host(1)), None, "{wrong}");
+        }
+        assert_eq!(tokens.find(start + HOUR, "one", host(1)), None);
+    }
+
+    #[test]
+    fn a_token_is_its_first_hosts() {
+        let start = clock::now();
+        let mut tokens = Tokens::default();
+        tokens.give(mac(1), "one".to_owned(), start + HOUR, None);
+        tokens.bind(mac(1), host(1));
+        tokens.bind(mac(1), host(2));
+        assert_eq!(tokens.find(start, "one", host(1)), Some(mac(1)));
+        assert_eq!(tokens.find(start, "one", host(2)), None);
+        tokens.give(mac(1), "later".to_owned(), start + HOUR, Some(host(3)));
+        assert_eq!(tokens.find(start, "one", host(1)), None, "one token a phone");
+        assert_eq!(tokens.find(start, "later", host(1)), None);
+        assert_eq!(tokens.find(start, "later", host(3)), Some(mac(1)));
+        tokens.retain(|_| false);
+        assert_eq!(tokens.find(start, "later", host(3)), None);
+    }
+}

@@ -5,8 +5,8 @@
 #   tests/run.sh e2e faults    only the end-to-end tests whose name contains "faults"
 #   TRUNKLINE_FULL=1           the end-to-end load at full size: 10,000 calls each
 #
-# What the end-to-end tests need and Debian has is installed when it is missing. What cannot be had fails the run: a
-# test that is skipped silently is worth less than none.
+# What the end-to-end tests need and Debian has is installed when it is missing, and JsSIP by npm. What cannot be had fails the
+# run: a test that is skipped silently is worth less than none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,7 +22,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
     [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [taskset]=util-linux [nft]=nftables [svwar]=sipvicious
-    [openssl]=openssl [mount]=mount
+    [openssl]=openssl [mount]=mount [chromium]=chromium [npm]=npm
 )
 
 as_root() {
@@ -58,6 +58,17 @@ unpack_fail2ban() {
         && dpkg -x fail2ban_*.deb .) || fail "missing fail2ban, and apt-get could not download it"
 }
 
+# The SIP stack of the browser phone: the versions of the lock file, beside what else is built.
+install_jssip() {
+    local directory=$PWD/target/jssip files=(tests/e2e/browser/package.json tests/e2e/browser/package-lock.json)
+    export TRUNKLINE_JSSIP=$directory/node_modules
+    [ ! -d "$TRUNKLINE_JSSIP/jssip" ] || ! cmp -s "${files[1]}" "$directory/package-lock.json" || return 0
+    echo "installing JsSIP"
+    mkdir -p "$directory"
+    cp "${files[@]}" "$directory"
+    npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund --silent || fail "missing JsSIP, and npm could not download it"
+}
+
 # The relay in the kernel: what is committed is what its source gives. Only Debian 12 has the compiler that built it; whoever
 # builds or runs Trunkline needs none.
 check_object() {
@@ -87,6 +98,7 @@ fail() {
 end_to_end() {
     install_missing
     unpack_fail2ban
+    install_jssip
     check_namespaces
     check_object
     local skipped=()

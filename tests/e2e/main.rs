@@ -7,6 +7,7 @@
 mod audio;
 mod baresip;
 mod capture;
+mod chromium;
 mod conversation;
 mod daemon;
 mod http;
@@ -20,6 +21,7 @@ mod swarm;
 
 mod api;
 mod brands;
+mod browser;
 mod command_line;
 mod disk;
 mod faults;

@@ -1,6 +1,7 @@
 //! The scenarios: each reads as a ladder.
 
 mod basic_call;
+mod browser;
 mod carrier;
 mod completion;
 mod conference;

@@ -46,6 +46,9 @@ impl Engine {
             .collect();
         let mut switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
         switch.keep_calls();
+        if let Some(fingerprint) = plan.fingerprint {
+            switch.set_fingerprint(fingerprint);
+        }
         let ports = plan.setup.media.ports.clone();
         let relay = RelayWorker::new(
             now,

@@ -58,6 +58,8 @@ pub struct Plan {
     pub kernel: bool,
     /// How many calls and registrations are let in.
     pub limits: AdmissionLimits,
+    /// What the engine says of a certificate that its relay does not have: handshakes are agreed and never begin.
+    pub fingerprint: Option<[u8; 32]>,
     /// The switch's set-up.
     pub setup: Setup,
 }
@@ -75,6 +77,7 @@ impl Plan {
             continuity: true,
             kernel: true,
             limits: AdmissionLimits::DEFAULT,
+            fingerprint: None,
             setup: setup(),
         }
     }
@@ -101,6 +104,12 @@ impl Plan {
     /// This phone is a browser.
     pub fn wss(mut self, phone: &'static str) -> Self {
         self.streams.insert(phone, Transport::Wss);
+        self
+    }
+
+    /// The engine offers and takes keys by DTLS, in descriptions alone.
+    pub const fn certified(mut self) -> Self {
+        self.fingerprint = Some([9; 32]);
         self
     }
 

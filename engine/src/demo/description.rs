@@ -155,10 +155,10 @@ impl Description {
     }
 
     /// Whether there is an audio format among those that the phone knows, under the protection that it wants.
-    pub(super) fn fits(&self, known: &[u8], wanted: Option<&Crypto>) -> bool {
+    pub(super) fn fits(&self, known: &[u8], wanted: Option<&Crypto>, attributes: &str) -> bool {
         let is_protected = match wanted {
             Some(own) => self.is_sealed && self.key_for(own).is_some(),
-            None => !self.is_sealed,
+            None => self.is_sealed == is_by_handshake(attributes),
         };
         is_protected && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
     }
@@ -167,6 +167,11 @@ impl Description {
     pub(super) fn key_for(&self, own: &Crypto) -> Option<&Crypto> {
         self.keys.iter().find(|key| key.suite == own.suite)
     }
+}
+
+/// Whether these lines are of a section whose keys are agreed by DTLS.
+fn is_by_handshake(attributes: &str) -> bool {
+    attributes.contains("a=fingerprint:")
 }
 
 /// The parts of an origin that stay, and the version.
@@ -229,7 +234,11 @@ impl OwnDescription {
     }
 
     fn audio(&self, formats: &[u8], direction: Direction, key: Option<&Crypto>) -> String {
-        let protocol = if key.is_some() { "RTP/SAVP" } else { "RTP/AVP" };
+        let protocol = match key {
+            Some(_) => "RTP/SAVP",
+            None if is_by_handshake(&self.attributes) => "UDP/TLS/RTP/SAVPF",
+            None => "RTP/AVP",
+        };
         let mut text = format!("m=audio {} {protocol}", self.address.port());
         for format in formats {
             text.push_str(&format!(" {format}"));
@@ -333,15 +342,15 @@ mod tests {
         let sealed = own(Some(key(7, 1))).offer(&[0], Direction::SendRecv, false);
         let sealed = Description::parse(sealed.as_bytes()).unwrap();
         let mut bob = own(Some(key(1, 2)));
-        assert!(sealed.fits(&[0], bob.key.as_ref()) && !sealed.fits(&[0], None));
+        assert!(sealed.fits(&[0], bob.key.as_ref(), "") && !sealed.fits(&[0], None, ""));
         let answer = bob.answer(&sealed, &[0], Direction::SendRecv);
         let answer = Description::parse(answer.as_bytes()).unwrap();
         assert_eq!(answer.keys, [key(7, 2)]);
         let other = Crypto { suite: "AEAD_AES_128_GCM".to_owned(), ..key(1, 2) };
-        assert!(!sealed.fits(&[0], Some(&other)));
+        assert!(!sealed.fits(&[0], Some(&other), ""));
         let plain = own(None).offer(&[0], Direction::SendRecv, false);
         let plain = Description::parse(plain.as_bytes()).unwrap();
-        assert!(plain.fits(&[0], None) && !plain.fits(&[0], bob.key.as_ref()));
+        assert!(plain.fits(&[0], None, "") && !plain.fits(&[0], bob.key.as_ref(), ""));
     }
 
     #[test]

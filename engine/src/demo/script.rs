@@ -53,7 +53,8 @@ pub struct Script {
     pub refuses_to_offer: bool,
     /// The RTP formats it knows, as it prefers them: of 0 (PCMU), 8 (PCMA), 101 (telephone-event).
     pub formats: Vec<u8>,
-    /// Further lines of its audio section, each with its line end: `a=rtcp-mux\r\n`.
+    /// Further lines of its audio section, each with its line end: `a=rtcp-mux\r\n`. With a fingerprint it describes
+    /// UDP/TLS/RTP/SAVPF and takes nothing else, but shakes no hands: nobody hears it.
     pub attributes: String,
     /// The key that it seals its voice with (SDES, RFC 4568), told with its next description: it describes RTP/SAVP then, and takes
     /// nothing but this suite. A suite that the phone does not know it only offers. `None`: it takes nothing but RTP/AVP.

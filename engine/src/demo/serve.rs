@@ -128,7 +128,7 @@ impl Phone {
     }
 
     fn takes(&self, offer: &Description) -> bool {
-        offer.fits(&self.script.formats, self.script.srtp.as_ref())
+        offer.fits(&self.script.formats, self.script.srtp.as_ref(), &self.script.attributes)
     }
 
     fn ring(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {

@@ -336,8 +336,10 @@ fn describe(
         (None, Some(station)) => session::offer(station, place),
         (None, None) => Some(session::own_offer(None, place)),
     }?;
-    if let Some(offer) = &leg.theirs {
-        ice::take_part(&mut leg.ice, rng, offer, &mut described);
+    match &leg.theirs {
+        Some(offer) => ice::take_part(&mut leg.ice, rng, offer, &mut described),
+        None if leg.keying.offers_to_browser() => ice::offer(&mut leg.ice, rng, &mut described),
+        None => {}
     }
     Some(described)
 }

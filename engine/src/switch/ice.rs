@@ -1,4 +1,4 @@
-//! ICE towards far ends that offer it: the engine answers as a lite agent (RFC 8445 §2.5), and the relay answers the checks.
+//! ICE towards far ends that offer it, and browsers: the engine is a lite agent (RFC 8445 §2.5), and the relay answers the checks.
 
 use bytes::Bytes;
 use rand::Rng;
@@ -12,15 +12,17 @@ use super::session::audio;
 /// The ICE session of a leg. Both sides are put aside: few legs have one.
 #[derive(Clone, Debug)]
 pub(super) struct IceSession {
-    theirs: Box<Ice>,
+    /// `None` until the far end answers our offer.
+    theirs: Option<Box<Ice>>,
     ours: Box<Ice>,
 }
 
 impl IceSession {
     /// What is kept over a crash: name and password of the far end, then ours.
-    pub(super) fn keep(&self) -> [Bytes; 4] {
+    pub(super) fn keep(&self) -> Option<[Bytes; 4]> {
         let Self { theirs, ours } = self;
-        [&theirs.ufrag, &theirs.password, &ours.ufrag, &ours.password].map(Bytes::clone)
+        let theirs = theirs.as_deref()?;
+        Some([&theirs.ufrag, &theirs.password, &ours.ufrag, &ours.password].map(Bytes::clone))
     }
 
     /// The session as it was kept; our description is one of it again.
@@ -29,7 +31,7 @@ impl IceSession {
         ours: &mut SessionDescription,
     ) -> Self {
         let session = Self {
-            theirs: Box::new(Ice { ufrag: name, password }),
+            theirs: Some(Box::new(Ice { ufrag: name, password })),
             ours: Box::new(Ice { ufrag: own_name, password: own_password }),
         };
         if let Some(index) = audio(ours) {
@@ -50,8 +52,8 @@ pub(super) fn take_part(
     let Some(index) = audio(answer) else { return };
     answer.media[index].ice = match offer.ice(index) {
         Some(theirs) => {
-            let same = session.take().filter(|session| *session.theirs == theirs);
-            let session = session.insert(same.unwrap_or_else(|| begin(rng, theirs)));
+            let same = session.take().filter(|session| session.theirs.as_deref() == Some(&theirs));
+            let session = session.insert(same.unwrap_or_else(|| begin(rng, Some(theirs))));
             Some(OwnIce::Lite(session.ours.clone()))
         }
         None => {
@@ -59,6 +61,24 @@ pub(super) fn take_part(
             offer.is_ice_mismatch(index).then_some(OwnIce::Mismatch)
         }
     };
+}
+
+/// Offers ICE to a browser, and all of RTP and RTCP at one port, without which browsers take nothing.
+pub(super) fn offer(session: &mut Option<IceSession>, rng: &mut StdRng, offer: &mut SessionDescription) {
+    let Some(index) = audio(offer) else { return };
+    let session = session.insert(begin(rng, None));
+    offer.media[index].ice = Some(OwnIce::Lite(session.ours.clone()));
+    offer.media[index].rtcp_mux = true;
+}
+
+/// The far end answered our offer: with credentials, or it takes no part.
+pub(super) fn answered(session: &mut Option<IceSession>, answer: &SessionDescription) {
+    let theirs = audio(answer).and_then(|index| answer.ice(index)).map(Box::new);
+    if theirs.is_none() {
+        *session = None;
+    } else if let Some(session) = session {
+        session.theirs = theirs;
+    }
 }
 
 /// What the relay has to know, where both sides of section `index` take part.
@@ -77,10 +97,10 @@ pub(super) fn credentials(
     }
 }
 
-fn begin(rng: &mut StdRng, theirs: Ice) -> IceSession {
+fn begin(rng: &mut StdRng, theirs: Option<Ice>) -> IceSession {
     let mut letters = |count| Bytes::from_iter(rng.sample_iter(Alphanumeric).take(count));
     let ours = Ice { ufrag: letters(UFRAG_BYTES), password: letters(PASSWORD_BYTES) };
-    IceSession { theirs: Box::new(theirs), ours: Box::new(ours) }
+    IceSession { theirs: theirs.map(Box::new), ours: Box::new(ours) }
 }
 
 /// As long as the relay has them: 47 and 142 bits (RFC 8445 §5.3 asks for 24 and 128).
@@ -125,6 +145,23 @@ mod tests {
             Some(restarted),
             "a session that ended is not taken up again"
         );
+    }
+
+    #[test]
+    fn what_is_offered_stays_while_the_far_end_keeps_what_it_answered() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let (mut session, mut ours) = (None, described(""));
+        offer(&mut session, &mut rng, &mut ours);
+        assert!(ours.media[0].rtcp_mux && session.as_ref().is_some_and(|session| session.keep().is_none()));
+        let first = credentials(&offered("8hhY", 4000), &ours, 0);
+        assert!(first.is_some());
+        answered(&mut session, &offered("8hhY", 4000));
+        let mut again = described("");
+        take_part(&mut session, &mut rng, &offered("8hhY", 4000), &mut again);
+        assert_eq!(credentials(&offered("8hhY", 4000), &again, 0), first);
+        answered(&mut session, &described(""));
+        assert!(session.is_none(), "it takes no part");
+        assert_eq!(credentials(&described(""), &ours, 0), None);
     }
 
     #[test]

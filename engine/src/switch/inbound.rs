@@ -127,7 +127,8 @@ impl Switch {
         if self.trunk(&address).is_some_and(|trunk| self.is_full(trunk)) {
             return Err(503);
         }
-        let mut keying = Keying::new(line.srtp, self.fingerprint);
+        let mut keying =
+            Keying::new(line.srtp, self.fingerprint).towards_browser(invite.flow.transport.is_websocket());
         let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
         if offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
             return Err(488);
@@ -213,7 +214,11 @@ impl Switch {
         sdp: Option<Box<SessionDescription>>,
     ) -> Option<Box<SessionDescription>> {
         let Some(entry) = self.legs.get_mut(&leg) else { return sdp };
-        sdp.map(|answer| Box::new(entry.keying.read_answer(&answer)))
+        let answer = Box::new(entry.keying.read_answer(&*sdp?));
+        if session::audio(&answer).is_some() {
+            ice::answered(&mut entry.ice, &answer);
+        }
+        Some(answer)
     }
 
     /// A provisional response of a station that we call.

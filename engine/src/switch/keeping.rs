@@ -258,7 +258,7 @@ impl Switch {
             theirs: text(theirs),
             ours: text(ours),
             seal: entry.keying.seal(),
-            ice: entry.ice.as_ref().map(IceSession::keep),
+            ice: entry.ice.as_ref().and_then(IceSession::keep),
             talk: entry.talk,
         }))
     }

@@ -16,7 +16,7 @@ use rand::RngCore;
 use rand::rngs::StdRng;
 use smallvec::SmallVec;
 use trunkline_media::{DtlsPeer, DtlsRole, Fingerprint, Protection, SrtpKey, SrtpKeys, SrtpSuite};
-use trunkline_sip::sdp::{Crypto, Dtls, DtlsSetup, MediaDescription, SessionDescription};
+use trunkline_sip::sdp::{Bundle, Crypto, Dtls, DtlsSetup, MediaDescription, SessionDescription};
 
 use super::session::audio;
 use super::setup::SrtpPolicy;
@@ -42,6 +42,10 @@ pub(super) struct Keying {
     offers_dtls: bool,
     /// Whether the far end's key is not known: it was lost with the process.
     is_lost: bool,
+    /// Whether the far end came by WebSocket.
+    is_browser: bool,
+    /// The names of its sections, if they share a transport.
+    bundle: Option<Box<Bundle>>,
 }
 
 /// How a leg is sealed, without the keys.
@@ -90,6 +94,21 @@ impl Keying {
     /// With the fingerprint of our certificate.
     pub(super) fn new(policy: SrtpPolicy, fingerprint: Option<Fingerprint>) -> Self {
         Self { policy, fingerprint, ..Self::default() }
+    }
+
+    /// The same, towards a far end that came by WebSocket or did not. Browsers know no other keys than those of a handshake, nor
+    /// RTP without any (RFC 8827 §6.5).
+    #[must_use]
+    pub(super) fn towards_browser(self, is_browser: bool) -> Self {
+        Self { is_browser, ..self }
+    }
+
+    /// Whether our first offer is to be one for a browser.
+    pub(super) fn offers_to_browser(&self) -> bool {
+        self.is_browser
+            && !self.agreed.is_made
+            && self.fingerprint.is_some()
+            && self.policy != SrtpPolicy::Off
     }
 
     /// Of a leg that was kept, on which nothing is sealed.
@@ -143,6 +162,7 @@ impl Keying {
             protocol: taken.map_or_else(Bytes::new, |(index, _)| offer.media[index].protocol.clone()),
             theirs: taken.and_then(|(_, theirs)| theirs),
         }));
+        self.bundle = Bundle::described(offer).map(Box::new);
         plain(offer, taken.map(|(index, _)| index))
     }
 
@@ -163,6 +183,7 @@ impl Keying {
         let index = index.filter(fits);
         self.answering = false;
         if index.is_some() {
+            self.bundle.take_if(|_| Bundle::described(answer).is_none());
             let protocol = self.agreed.protocol.clone();
             self.agree(Exchange { is_made: true, protocols: Vec::new(), protocol, theirs });
         }
@@ -183,6 +204,9 @@ impl Keying {
         } else {
             self.write_answer(&mut written, chance);
         }
+        if let Some(bundle) = &self.bundle {
+            bundle.write(&mut written);
+        }
         written
     }
 
@@ -201,6 +225,10 @@ impl Keying {
 
     fn write_offer(&mut self, offer: &mut SessionDescription, chance: &mut StdRng) {
         let Some(index) = audio(offer) else { return };
+        let to_browser = self.offers_to_browser();
+        if to_browser {
+            self.bundle = Some(Box::new(Bundle::of_sections(offer.media.len())));
+        }
         let section = &mut offer.media[index];
         let feedback = section.protocol.ends_with(b"F");
         let mut dtls = false;
@@ -215,8 +243,8 @@ impl Keying {
                     }
                 }
             }
-            (None, SrtpPolicy::Dtls) => {
-                let protocol = if feedback { "UDP/TLS/RTP/SAVPF" } else { "UDP/TLS/RTP/SAVP" };
+            (None, policy) if policy == SrtpPolicy::Dtls || to_browser => {
+                let protocol = if feedback || to_browser { "UDP/TLS/RTP/SAVPF" } else { "UDP/TLS/RTP/SAVP" };
                 section.protocol = Bytes::from_static(protocol.as_bytes());
                 dtls = true;
                 Vec::new()
@@ -226,7 +254,9 @@ impl Keying {
                 (1..).zip(SrtpSuite::ALL).collect()
             }
             (None, SrtpPolicy::Optional) if !self.agreed.is_made => (1..).zip(SrtpSuite::ALL).collect(),
-            (None, SrtpPolicy::Off | SrtpPolicy::Accept | SrtpPolicy::Optional) => Vec::new(),
+            (None, SrtpPolicy::Off | SrtpPolicy::Accept | SrtpPolicy::Optional | SrtpPolicy::Dtls) => {
+                Vec::new()
+            }
         };
         for (tag, suite) in keys {
             let key = self.own_key(suite, chance).to_vec();
@@ -552,6 +582,48 @@ mod tests {
         assert_eq!(peer(&keying), (7, DtlsRole::Server));
         let again = keying.write(&ours, true, &mut chance);
         assert_eq!(again.media[0].protocol, written.media[0].protocol);
+    }
+
+    #[test]
+    fn a_browser_is_offered_a_handshake_and_a_bundle_whatever_others_are_offered() {
+        use SrtpPolicy::{Accept, Dtls as ByDtls, Off, Optional, Required};
+        let ours = sdp("m=audio 20000 RTP/AVP 0\n");
+        for policy in [Accept, Optional, Required, ByDtls, Off] {
+            let (browser, mut chance) = keying(policy);
+            let mut browser = browser.towards_browser(true);
+            assert_eq!(browser.offers_to_browser(), policy != Off);
+            let written = browser.write(&ours, true, &mut chance);
+            if policy == Off {
+                assert_eq!(*written, ours);
+                continue;
+            }
+            assert_eq!(&written.media[0].protocol[..], b"UDP/TLS/RTP/SAVPF", "{policy:?}");
+            assert_eq!(written.dtls(0), Some(Dtls { fingerprint: [9; 32], setup: DtlsSetup::ActPass }));
+            assert_eq!((seen(&written).1.len(), &written.lines[..]), (0, &["a=group:BUNDLE 0".into()][..]));
+            assert_eq!(written.media[0].attributes("mid").collect::<Vec<_>>(), [b"0"]);
+            assert_eq!(audio(&browser.read_answer(&sdp("m=audio 4000 RTP/AVP 0\n"))), None, "{policy:?}");
+            assert!(audio(&browser.read_answer(&by_handshake(7, DtlsSetup::Active))).is_some());
+            assert_eq!(peer(&browser), (7, DtlsRole::Server));
+            let again = browser.write(&ours, true, &mut chance);
+            assert_eq!(again.media[0].protocol, written.media[0].protocol);
+            assert_eq!(again.lines.len(), 0, "it bundles nothing");
+        }
+        let (mut plain, mut chance) = (Keying::new(Accept, None).towards_browser(true), keying(Accept).1);
+        assert_eq!(*plain.write(&ours, true, &mut chance), ours, "without a certificate");
+    }
+
+    #[test]
+    fn who_bundles_is_answered_and_offered_by_its_own_names() {
+        let (mut keying, mut chance) = keying(SrtpPolicy::Accept);
+        let mut offer = sdp("m=audio 4000 RTP/AVP 0\na=mid:speech\n");
+        offer.lines.push("a=group:BUNDLE speech".into());
+        let read = keying.read_offer(&offer);
+        for is_offer in [false, true] {
+            let written = keying.write(&sdp("m=audio 20000 RTP/AVP 0\n"), is_offer, &mut chance);
+            assert_eq!(written.lines, ["a=group:BUNDLE speech"]);
+            assert_eq!(written.media[0].lines, ["a=mid:speech"]);
+        }
+        assert!(audio(&read).is_some());
     }
 
     #[test]

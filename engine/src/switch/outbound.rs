@@ -18,6 +18,7 @@ use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
 use super::caller::ANONYMITY_DISALLOWED;
 use super::forward::Condition;
+use super::ice;
 use super::ids::CallId;
 use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
@@ -342,9 +343,13 @@ impl Switch {
             self.media.close(leg, None, out);
             return Err(Failure::local(488));
         };
-        let offer = Box::new(offer);
-        let mut entry = Leg::new(leg, id, LegPhase::Inviting, candidate.target.flow.remote.ip());
-        entry.keying = Keying::new(srtp, self.fingerprint);
+        let mut offer = Box::new(offer);
+        let flow = candidate.target.flow;
+        let mut entry = Leg::new(leg, id, LegPhase::Inviting, flow.remote.ip());
+        entry.keying = Keying::new(srtp, self.fingerprint).towards_browser(flow.transport.is_websocket());
+        if entry.keying.offers_to_browser() {
+            ice::offer(&mut entry.ice, &mut self.rng, &mut offer);
+        }
         let written = entry.keying.write(&offer, true, &mut self.rng);
         entry.ours = Some(offer);
         entry.binding = candidate.binding;

@@ -2,7 +2,7 @@
 //!
 //! One audio section of a description is relayed; every other section is rejected with port 0.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +10,8 @@ use smallvec::SmallVec;
 use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Protection, Remote, SourcePolicy};
 use trunkline_sip::sdp::{Codec as NamedCodec, Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
-    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
+    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, lines_for_other_leg,
+    offer_for_other_leg,
 };
 
 use super::ice;
@@ -64,7 +65,7 @@ pub(super) fn aligned_offer(
     offer.direction = None;
     let section = &mut offer.media[index];
     section.formats.clone_from(&agreed.formats);
-    section.lines.clone_from(&agreed.lines);
+    section.lines = lines_for_other_leg(agreed);
     section.direction = Some(Direction::SendRecv);
     section.port = place.port;
     Some(placed(offer, place))
@@ -168,7 +169,7 @@ pub(super) fn far_end(theirs: &SessionDescription) -> FarEnd {
     if !theirs.is_hold(index) {
         return FarEnd::Listens;
     }
-    match (theirs.direction(index), theirs.rtp(index)) {
+    match (theirs.direction(index), address(theirs, index, IpAddr::V4(Ipv4Addr::UNSPECIFIED))) {
         (Direction::SendOnly, Some(_)) => FarEnd::HoldsAndSends,
         (Direction::SendOnly | Direction::SendRecv | Direction::RecvOnly | Direction::Inactive, _) => {
             FarEnd::HoldsSilently
@@ -200,7 +201,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         .filter_map(|format| std::str::from_utf8(format).ok()?.parse().ok())
         .fold(PayloadTypes::default(), PayloadTypes::with);
     let direction = theirs.direction(index);
-    let rtp = theirs.rtp(index);
+    let rtp = address(theirs, index, signalling);
     Remote {
         rtp,
         rtcp: if section.rtcp_mux && ours.media.get(index).is_some_and(|media| media.rtcp_mux) {
@@ -220,6 +221,16 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         ice: ice::credentials(theirs, ours, index),
     }
 }
+
+/// Where the far end is to be sent to. Where that is for its checks to find, it is nowhere before them: the port is one at which
+/// nobody listens, and the relay sends whoever checks nothing before a check.
+fn address(theirs: &SessionDescription, index: usize, signalling: IpAddr) -> Option<SocketAddr> {
+    let hidden = || theirs.is_found_by_ice(index).then_some(SocketAddr::new(signalling, DISCARD_PORT));
+    theirs.rtp(index).or_else(hidden)
+}
+
+/// RFC 863; what browsers write for a port that they do not know yet.
+const DISCARD_PORT: u16 = 9;
 
 /// NAT is seen where SDP names a private address and the signalling comes from another.
 fn source_policy(named: IpAddr, signalling: IpAddr) -> SourcePolicy {

@@ -15,7 +15,7 @@ use super::{Codec, Direction, MediaDescription, SessionDescription, UNFILLED, at
 pub const ENGINE_CODECS: &[&str] = &["PCMU", "PCMA"];
 
 /// The offer for the other leg of an anchored call: the same sections, formats and attributes in the same order, with
-/// the engine's address, `ports[section]`, and without ICE, BUNDLE and `a=rtcp`.
+/// the engine's address, `ports[section]`, and without ICE, `a=rtcp`, and what names sections, streams and sources.
 ///
 /// A section that the offer rejects, or for which there is no port, gets port 0.
 pub fn offer_for_other_leg(offer: &SessionDescription, ports: &[u16]) -> SessionDescription {
@@ -243,7 +243,14 @@ fn section(offered: &MediaDescription, speech: Codec<'_>, events: Option<Codec<'
     }
 }
 
-/// The lines without what names the peer's own transport addresses: ICE (RFC 8839), BUNDLE (RFC 9143), `a=rtcp`.
+/// Those lines of a section that its stream has on the other leg, too.
+pub fn lines_for_other_leg(section: &MediaDescription) -> Vec<Bytes> {
+    without_transport(&section.lines)
+}
+
+/// The lines without what holds between the peer and the engine alone: transport addresses (`a=rtcp`, ICE, RFC 8839), names of
+/// sections and how they share a transport (RFC 5888, RFC 9143), of streams (RFC 8830) and sources (RFC 5576), which the relay
+/// puts others in the place of.
 fn without_transport(lines: &[Bytes]) -> Vec<Bytes> {
     let mut others: Vec<_> = lines.iter().filter(|line| !names_transport(line)).cloned().collect();
     others.shrink_to_fit();
@@ -251,14 +258,29 @@ fn without_transport(lines: &[Bytes]) -> Vec<Bytes> {
 }
 
 fn names_transport(line: &[u8]) -> bool {
-    let named =
-        ["candidate", "remote-candidates", "end-of-candidates", "rtcp", "rtcp-mux-only", "bundle-only"];
     line.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"a=ice-"))
-        || named.iter().any(|name| attribute(line, name).is_some())
-        || attribute(line, "group").is_some_and(|value| {
-            value.get(..6).is_some_and(|semantics| semantics.eq_ignore_ascii_case(b"BUNDLE"))
-        })
+        || OF_ONE_LEG.iter().any(|name| attribute(line, name).is_some())
+        || attribute(line, "extmap").is_some_and(|value| value.trim_ascii_end().ends_with(MID_EXTENSION))
 }
+
+/// Attributes that are never passed on.
+const OF_ONE_LEG: [&str; 12] = [
+    "candidate",
+    "remote-candidates",
+    "end-of-candidates",
+    "rtcp",
+    "rtcp-mux-only",
+    "bundle-only",
+    "group",
+    "mid",
+    "msid",
+    "msid-semantic",
+    "ssrc",
+    "ssrc-group",
+];
+
+/// The header extension that says the name of the section in each packet (RFC 9143 §15.1).
+const MID_EXTENSION: &[u8] = b"urn:ietf:params:rtp-hdrext:sdes:mid";
 
 #[cfg(test)]
 mod tests {
@@ -284,6 +306,7 @@ mod tests {
             "a=group:BUNDLE 0 1\r\na=ice-lite\r\na=x-mine\r\nm=audio 4000 RTP/SAVP 9 101\r\na=rtpmap:101 telephone-event/8000\r\n\
              a=ice-ufrag:x\r\na=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\na=end-of-candidates\r\na=rtcp:4001\r\n\
              a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x\r\na=fingerprint:sha-1 AB\r\na=sendonly\r\na=x-kept\r\n\
+             a=mid:0\r\na=msid:s t\r\na=ssrc:7 cname:x\r\na=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r\n\
              m=video 0 RTP/AVP 99\r\nm=image 5000 udptl t38\r\nc=IN IP4 192.0.2.2\r\na=T38FaxVersion:0\r\n",
         );
         let other = offer_for_other_leg(&offer, &[20000, 20002]);

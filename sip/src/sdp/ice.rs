@@ -44,6 +44,12 @@ impl SessionDescription {
         self.described_ice(index).is_some() && !candidates.any(|candidate| candidate == rtp)
     }
 
+    /// Whether section `index` names no address of its own, for checks are to find it (RFC 8840 §4.1.1, RFC 8839 §4.2.1.2): a
+    /// browser that hides its addresses behind names, or has none yet.
+    pub fn is_found_by_ice(&self, index: usize) -> bool {
+        self.described_ice(index).is_some() && self.rtp(index).is_none() && self.media[index].port != 0
+    }
+
     fn described_ice(&self, index: usize) -> Option<Ice> {
         let is_lite = self.lines.iter().any(|line| line.eq_ignore_ascii_case(b"a=ice-lite"));
         let section = &self.media.get(index).filter(|_| !is_lite)?.lines;
@@ -156,6 +162,23 @@ mod tests {
         }
         assert!(!parsed("", &format!("{CREDENTIALS}{CANDIDATE}")).is_ice_mismatch(0));
         assert!(!parsed("", CANDIDATE).is_ice_mismatch(0));
+    }
+
+    #[test]
+    fn who_has_no_address_yet_is_found_by_checks_and_holds_nothing() {
+        let hidden = "a=candidate:1 1 udp 2113937151 8a0c1f9e-2a4d.local 61000 typ host\r\n";
+        let described = |lines: &str, port: u16| {
+            let text = format!("v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio {port} RTP/AVP 0\r\n{lines}");
+            SessionDescription::parse(&Bytes::from(text)).unwrap()
+        };
+        let found = described(&format!("{CREDENTIALS}{hidden}"), 9);
+        assert!(found.is_found_by_ice(0) && !found.is_hold(0) && !found.is_ice_mismatch(0));
+        assert!(found.ice(0).is_some());
+        let held = described("", 9);
+        assert!(!held.is_found_by_ice(0) && held.is_hold(0));
+        let rejected = described(CREDENTIALS, 0);
+        assert!(!rejected.is_found_by_ice(0));
+        assert!(!parsed("", &format!("{CREDENTIALS}{CANDIDATE}")).is_found_by_ice(0));
     }
 
     #[test]

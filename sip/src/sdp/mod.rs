@@ -2,6 +2,7 @@
 //! line is kept as it was and where it was.
 
 mod bridge;
+mod bundle;
 mod codec;
 mod crypto;
 mod fingerprint;
@@ -16,8 +17,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 
 pub use bridge::{
-    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, offer_for_other_leg,
+    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, lines_for_other_leg,
+    offer_for_other_leg,
 };
+pub use bundle::Bundle;
 pub use codec::Codec;
 pub use crypto::{CRYPTO_LINES_MAX, Crypto, masked};
 pub use fingerprint::{Dtls, DtlsSetup};
@@ -222,10 +225,11 @@ impl SessionDescription {
     }
 
     /// Whether the describing side holds section `index` in any of the historic forms: sendonly, inactive, c=0.0.0.0.
-    /// A rejected stream (port 0) is not held.
+    /// A rejected stream (port 0) is not held, nor is one whose addresses ICE is to find.
     pub fn is_hold(&self, index: usize) -> bool {
         let Some(media) = self.media.get(index) else { return false };
-        let silenced = self.connection(index).is_some_and(|address| address.is_unspecified());
+        let silenced = self.connection(index).is_some_and(|address| address.is_unspecified())
+            && !self.is_found_by_ice(index);
         media.port != 0 && (silenced || !self.direction(index).receives())
     }
 

@@ -44,6 +44,7 @@ mod registration;
 mod reliable;
 mod reload;
 mod rtcp_storm;
+mod sections;
 mod sipvicious;
 mod soak;
 mod srtp;

@@ -26,6 +26,7 @@ mod command_line;
 mod disk;
 mod faults;
 mod floods;
+mod groups;
 mod hostile;
 mod kernel;
 mod kernel_daemon;

@@ -10,6 +10,7 @@ mod feature_sync;
 mod forking;
 mod forward;
 mod glare;
+mod groups;
 mod hold;
 mod hostile;
 mod identity;

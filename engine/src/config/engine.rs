@@ -20,8 +20,8 @@ use super::locations::Places;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{
-    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, limits, lines,
-    music, provisioning, routes, trunks, vendors, voicemail,
+    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
+    lines, music, provisioning, routes, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -33,11 +33,10 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let limits = limits::read(root.table("limits"));
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
-    let lines: Vec<_> = root
-        .tables("line")
-        .into_iter()
-        .filter_map(|line| lines::read(line, &mut addresses, &mut places))
-        .collect();
+    let line_sections = root.tables("line");
+    let lines_named = line_sections.len();
+    let lines: Vec<_> =
+        line_sections.into_iter().filter_map(|line| lines::read(line, &mut addresses, &mut places)).collect();
     let trunk_sections = root.tables("trunk");
     let trunks_named = trunk_sections.len();
     let trunks: Vec<_> = trunk_sections
@@ -53,10 +52,13 @@ pub(super) fn read(root: Section<'_>) -> Config {
     for section in root.tables("app") {
         apps.extend(apps::read(section, &apps, &addresses, open));
     }
-    let park = features::park(root.table("park"), &addresses);
+    // A group is no line that an application could open.
+    let groups = groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses);
+    let park = features::park(root.table("park"), &addresses, &groups);
     let known =
         provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };
     let provisioning = provisioning::read(root.table("provisioning"), root.tables("phone"), &known, &mut tls);
+    let features = features::features(root.table("features"), &addresses);
     let config = Config {
         file: None,
         first_start: false,
@@ -68,10 +70,11 @@ pub(super) fn read(root: Section<'_>) -> Config {
         store: store(root.table("store")),
         locations: places.finish(),
         lines,
+        groups,
         trunks,
         routes,
         park,
-        features: features::features(root.table("features"), &addresses),
+        features,
         conference: conference(root.table("conference")),
         forward: forward(root.table("forward")),
         completion: completion(root.table("completion")),

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::lines::Addresses;
 use super::section::Section;
 use crate::switch::feature_code::{CODE_BYTES_MAX, FeatureCodes};
-use crate::switch::setup::ParkSetup;
+use crate::switch::setup::{GroupSetup, ParkSetup};
 
 /// Park slots.
 const PARK_SLOTS_MAX: u32 = 10_000;
 
 /// Reads `[park]`. A slot that is written may not be a line; of the default ones those that are lines are left out.
-pub(super) fn park(section: Section<'_>, addresses: &Addresses) -> ParkSetup {
+pub(super) fn park(section: Section<'_>, addresses: &Addresses, groups: &[GroupSetup]) -> ParkSetup {
     let mut park = ParkSetup::default();
     if let Some(value) = section.string("slots") {
         let bounds = value.get_ref().split_once('-');
@@ -21,8 +21,8 @@ pub(super) fn park(section: Section<'_>, addresses: &Addresses) -> ParkSetup {
             _ if value.get_ref().is_empty() => park.slots = None,
             Some((first, last)) if first <= last && last - first < PARK_SLOTS_MAX => {
                 if let Some(taken) = (first..=last).find(|slot| addresses.has(&slot.to_string())) {
-                    let right = "leave the addresses of lines and trunks out of the range";
-                    section.refuse("slots", &value, format!("{taken} is a line or trunk"), right);
+                    let right = "leave the addresses of lines, groups and trunks out of the range";
+                    section.refuse("slots", &value, format!("{taken} is a line, group or trunk"), right);
                 }
                 park.slots = Some(first..=last);
             }
@@ -45,6 +45,11 @@ pub(super) fn park(section: Section<'_>, addresses: &Addresses) -> ParkSetup {
             let wrong = format!("{:?} is no number", value.get_ref());
             section.refuse("fallback", &value, wrong, "write what a line would dial, as in \"1001\"");
         }
+        if groups.iter().any(|group| *group.address == **value.get_ref()) {
+            let wrong =
+                format!("{} is a group, and a call that comes back rings at one line", value.get_ref());
+            section.refuse("fallback", &value, wrong, "write the address of a line");
+        }
         value.into_inner().to_owned()
     });
     section.close();
@@ -64,7 +69,7 @@ pub(super) fn features(section: Section<'_>, addresses: &Addresses) -> FeatureCo
             let right = format!("write at most {CODE_BYTES_MAX} digits, * and #, or \"\" to switch it off");
             section.refuse(key, &value, format!("{text:?} is no code"), right);
         } else if addresses.has(text) {
-            section.refuse(key, &value, format!("{text} is a line or trunk"), "choose another code");
+            section.refuse(key, &value, format!("{text} is a line, group or trunk"), "choose another code");
         } else if let Some((other, _)) = written.iter().find(|(_, other)| !text.is_empty() && *other == text)
         {
             section.refuse(key, &value, format!("is the code of {other} too"), "choose another code");

@@ -13,7 +13,7 @@ use super::voicemail::mailbox;
 use super::{Line, Secret};
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
-/// The addresses of lines and trunks, each with the line of the file that names it first.
+/// The addresses of lines, groups and trunks, each with the line of the file that names it first.
 #[derive(Default)]
 pub(super) struct Addresses(HashMap<Arc<str>, usize>);
 
@@ -37,7 +37,7 @@ impl Addresses {
         let line = section.report().line(value.span().start);
         if let Some(first) = self.0.get(text) {
             let wrong = format!("{text} is used twice, first in line {first}");
-            section.refuse(key, &value, wrong, "give every line and trunk a name of its own");
+            section.refuse(key, &value, wrong, "give every line, group and trunk a name of its own");
             return None;
         }
         let address: Arc<str> = text.into();
@@ -45,7 +45,7 @@ impl Addresses {
         Some(address)
     }
 
-    /// Whether a line or trunk has this address.
+    /// Whether a line, group or trunk has this address.
     pub(super) fn has(&self, address: &str) -> bool {
         self.0.contains_key(address)
     }

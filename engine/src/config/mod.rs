@@ -25,8 +25,8 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, LineKind, ParkSetup, RedirectPlace, RouteSetup,
-    SrtpPolicy, VoicemailSetup, WatchSetup,
+    CompletionSetup, ConferenceSetup, ForwardSetup, GroupSetup, LineKind, ParkSetup, RedirectPlace,
+    RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
 use crate::translate::Locations;
@@ -39,6 +39,7 @@ mod endpoint;
 mod engine;
 mod error;
 mod features;
+mod groups;
 mod key_lines;
 mod limits;
 mod lines;
@@ -94,6 +95,8 @@ pub struct Config {
     pub locations: Arc<Locations>,
     /// Lines, in order.
     pub lines: Vec<Line>,
+    /// Ring groups, in order.
+    pub groups: Vec<GroupSetup>,
     /// Trunks, in order.
     pub trunks: Vec<Trunk>,
     /// Routes, in order.

@@ -51,6 +51,7 @@ impl Config {
         });
         Setup {
             lines: lines.collect(),
+            groups: self.groups.clone(),
             trunks: trunks.collect(),
             routes: self.routes.clone(),
             apps: apps.collect(),

@@ -70,6 +70,9 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "mailbox",
         "url = \"https",
         "server = \"pbx",
+        "busy = ",
+        "otherwise = ",
+        "step_s",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE

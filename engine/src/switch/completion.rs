@@ -276,6 +276,8 @@ impl Switch {
     fn can_watch(&self, called: &Destination) -> bool {
         match called {
             Destination::Line(line) => self.lines.get(line).is_some(),
+            // Somebody of it is free sooner than anybody could be told.
+            Destination::Group(_) => false,
             Destination::Trunk(trunk, _) => self.trunk(trunk).is_some_and(|trunk| !trunk.peers.is_empty()),
         }
     }
@@ -423,6 +425,7 @@ impl Switch {
     ) -> Result<CompletionId, LineError> {
         let called = match &missed.called {
             Destination::Line(called) => Arc::clone(called),
+            Destination::Group(_) => return Err(LineError::OperationUnavail),
             Destination::Trunk(trunk, number) => {
                 return self.watch_elsewhere(line, &missed, (trunk, number), None, out);
             }

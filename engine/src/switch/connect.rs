@@ -112,7 +112,10 @@ impl Switch {
         self.report(now, id, CallReport::Answered, out);
         match peer {
             Some(caller) => {
-                self.name_connected(id, caller, connected, out);
+                // A member of a group was called by the address of the group, which its phone says again.
+                let nobody = Party::default();
+                let is_member = self.hunts.offers(caller, id) && !connected.is_anonymous();
+                self.name_connected(id, caller, if is_member { &nobody } else { connected }, out);
                 self.answer_caller(now, caller, Some(id), out);
             }
             None => {
@@ -133,6 +136,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.dirty.insert(caller);
+        self.hunt_won(now, caller, callee, out);
         self.reminder_answered(caller, callee, out);
         if let Some(calling) = self.calls.get_mut(&caller) {
             // Where the call goes from here on is another journey.

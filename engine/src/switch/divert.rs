@@ -87,6 +87,9 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return false };
         let rings_here = matches!(call.kind, LineKind::Phone | LineKind::Local) && !call.calls;
         let Some(caller) = call.peer.filter(|_| rings_here && call.errand.is_none()) else { return false };
+        if self.hunts.offers(caller, id) {
+            return false;
+        }
         let line = Arc::clone(&call.line);
         let Some(entry) = self.forward_entry(caller, &line, condition) else { return false };
         let Some(number) = entry.destination.clone() else {
@@ -127,6 +130,7 @@ impl Switch {
         status: u16,
         out: &mut Outbox,
     ) {
+        self.end_hunt(now, caller, Some(id), out);
         for id in [id, caller] {
             if let Some(call) = self.calls.get_mut(&id) {
                 call.peer = None;
@@ -142,7 +146,7 @@ impl Switch {
             return false;
         };
         match resolve(&self.setup.routes, &self.lines, Source::Line, number) {
-            Ok(Destination::Line(to)) => *to != *line && !calling.trail.has(&to),
+            Ok(Destination::Line(to) | Destination::Group(to)) => *to != *line && !calling.trail.has(&to),
             Ok(Destination::Trunk(..)) => true,
             Err(_) => false,
         }
@@ -158,9 +162,9 @@ impl Switch {
         why: Why,
         out: &mut Outbox,
     ) {
-        let name = |address: &str| self.lines.get(address).map(|line| line.name.clone()).unwrap_or_default();
-        let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name: name(line) };
-        let redirection = PartyView::new(number.to_owned(), name(number));
+        let name = self.lines.name(line);
+        let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name };
+        let redirection = PartyView::new(number.to_owned(), self.lines.name(number));
         self.note_hop(caller, Hop::seen(By::Line(Arc::clone(line)), party, why), redirection, out);
         self.dial(now, caller, number, out);
     }

@@ -100,7 +100,7 @@ impl Switch {
             }
             (Some(Way::Routes(number)), Some(caller)) => {
                 drop(ways);
-                let name = self.lines.get(&number).map(|line| line.name.clone()).unwrap_or_default();
+                let name = self.lines.name(&number);
                 self.leave_forwarded(now, id, caller, 480, out);
                 self.note_hop(caller, hop, PartyView::new(number.clone(), name), out);
                 self.dial(now, caller, &number, out);

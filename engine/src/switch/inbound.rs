@@ -248,9 +248,11 @@ impl Switch {
             self.tell_relay(leg, out);
         }
         let Some(call) = self.calls.get_mut(&id) else { return };
+        let is_one_of_many = call.peer.is_some_and(|caller| self.hunts.offers(caller, id));
         let Some(ring) = call.ring.as_mut() else { return };
         ring.rang |= alerted;
-        if early && ring.early.is_none() {
+        // Of the members of a group none is heard before the others.
+        if early && ring.early.is_none() && !is_one_of_many {
             ring.early = Some(leg);
         }
         let heard = ring.early == Some(leg);
@@ -356,7 +358,8 @@ impl Switch {
     pub(super) fn ring_over(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         let Some(ring) = call.ring.take() else { return };
-        if let Some(number) = ring.elsewhere
+        let is_one_of_many = call.peer.is_some_and(|caller| self.hunts.offers(caller, id));
+        if let Some(number) = ring.elsewhere.filter(|_| !is_one_of_many)
             && self.divert_call(now, id, &number, Why::Always, out)
         {
             return;

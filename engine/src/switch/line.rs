@@ -7,7 +7,7 @@ use super::call_state::CallState;
 use super::ids::{AppId, CallId};
 use super::line_open::Interest;
 use super::privilege::CallPrivilege;
-use super::setup::{AppSetup, LineKind, Setup, SrtpPolicy};
+use super::setup::{AppSetup, GroupSetup, LineKind, Setup, SrtpPolicy};
 
 /// One line. A trunk is a line too, with its name as address.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub(super) struct Lines {
     order: Vec<Arc<str>>,
     /// Lines that the configuration has no more, while they have calls. Nobody reaches them or calls from them.
     leaving: BTreeMap<Arc<str>, Line>,
+    /// Ring groups, which are no lines but are dialled as they are.
+    groups: BTreeMap<Arc<str>, Arc<GroupSetup>>,
 }
 
 impl Lines {
@@ -97,7 +99,13 @@ impl Lines {
             let groups = (Vec::new(), Vec::new());
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, trunk.srtp)
         });
-        let mut lines = Self { by_address: BTreeMap::new(), order: Vec::new(), leaving: BTreeMap::new() };
+        let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
+        let mut lines = Self {
+            by_address: BTreeMap::new(),
+            order: Vec::new(),
+            leaving: BTreeMap::new(),
+            groups: groups.collect(),
+        };
         for (address, name, kind, (groups, picks_up), srtp) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
@@ -125,6 +133,17 @@ impl Lines {
 
     pub(super) fn get_mut(&mut self, address: &str) -> Option<&mut Line> {
         self.by_address.get_mut(address)
+    }
+
+    /// The ring group of this address.
+    pub(super) fn group(&self, address: &str) -> Option<&Arc<GroupSetup>> {
+        self.groups.get(address)
+    }
+
+    /// The name of the line or group of this address; empty where there is none.
+    pub(super) fn name(&self, address: &str) -> String {
+        let line = self.get(address).map(|line| &line.name);
+        line.or_else(|| self.group(address).map(|group| &group.name)).cloned().unwrap_or_default()
     }
 
     /// The line of a call, which outlasts the configuration until the call is over.

@@ -24,6 +24,7 @@ pub mod feature;
 pub mod feature_code;
 mod follow;
 pub mod forward;
+mod group;
 pub mod ids;
 pub mod kept;
 pub mod message;
@@ -135,6 +136,7 @@ use completion::Completions;
 use conference::Conference;
 use feature_sync::Wishes;
 use forward::Forwarding;
+use group::Hunts;
 use keeping::Keeping;
 use leg::Leg;
 use line::Lines;
@@ -164,6 +166,7 @@ pub struct Switch {
     /// The forwarding of the lines that have some.
     forwarding: BTreeMap<Arc<str>, Forwarding>,
     completions: Completions,
+    hunts: Hunts,
     calls: Table<CallId, Call>,
     legs: Table<LegId, Leg>,
     media: MediaPlane,
@@ -221,6 +224,7 @@ impl Switch {
             apps,
             forwarding: BTreeMap::new(),
             completions: Completions::default(),
+            hunts: Hunts::default(),
             calls: Table::default(),
             legs: Table::default(),
             media,
@@ -337,6 +341,7 @@ impl Switch {
                 Timer::Guard => self.finish_pending(call, Err(LineError::OperationFailed), out),
                 Timer::RingStep => self.ring_step(now, call, out),
                 Timer::Ring => self.nobody_answered(now, call, out),
+                Timer::Hunt => self.hunt_over(now, call, out),
                 Timer::Clear => self.drop_call(now, call, out),
                 Timer::Orphan => self.drop_orphan(now, call, out),
                 Timer::Gather => self.gather_timeout(call, out),
@@ -390,6 +395,7 @@ impl Switch {
                 self.tell_feeds(peer, out);
             }
             self.tell_feeds(id, out);
+            self.settle_hunt(now, id, out);
             self.settle_parked(now, id, out);
             self.settle_taker(now, id, out);
             self.settle_end(now, id, out);

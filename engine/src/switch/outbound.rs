@@ -67,6 +67,7 @@ impl Switch {
         }
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
+            Ok(Destination::Group(address)) => self.call_group(now, caller, &address, out),
             Ok(Destination::Trunk(trunk, number)) => self.call_trunk(now, caller, &trunk, &number, out),
             Err(status) => self.fail(now, caller, &Failure::local(status), out),
         }

@@ -458,6 +458,7 @@ impl Switch {
             parked.reminded = Reminded::Fallback;
             let offered = match resolve(&self.setup.routes, &self.lines, Source::Line, &fallback) {
                 Ok(Destination::Line(line)) => self.offer_back(now, far, &line, out),
+                Ok(Destination::Group(_)) => false,
                 Ok(Destination::Trunk(trunk, number)) => self.offer_out(now, far, &trunk, &number, out),
                 Err(_) => false,
             };
@@ -624,7 +625,7 @@ impl Switch {
         dialable.whole()
     }
 
-    /// Whether this is the number of a slot. A line's address is none, whatever the range.
+    /// Whether this is the number of a slot. The address of a line or group is none, whatever the range.
     pub(super) fn is_slot(&self, number: &str) -> bool {
         // The number as it is printed: no sign, no leading zero.
         let is_plain = number.bytes().all(|byte| byte.is_ascii_digit()) && !number.starts_with('0');
@@ -632,12 +633,17 @@ impl Switch {
             let slots = self.setup.park.slots.as_ref();
             slots.zip(number.parse().ok()).is_some_and(|(slots, number)| slots.contains(&number))
         };
-        self.slots.0.contains_key(number) || (is_plain && in_range() && self.lines.get(number).is_none())
+        self.slots.0.contains_key(number) || (is_plain && in_range() && self.is_free_number(number))
+    }
+
+    /// Whether neither a line nor a group has this address.
+    fn is_free_number(&self, number: &str) -> bool {
+        self.lines.get(number).is_none() && self.lines.group(number).is_none()
     }
 
     fn free_slot(&self) -> Option<Arc<str>> {
         let mut slots = self.setup.park.slots.clone()?.map(|slot| slot.to_string());
-        let is_free = |slot: &String| !self.slots.0.contains_key(&**slot) && self.lines.get(slot).is_none();
+        let is_free = |slot: &String| !self.slots.0.contains_key(&**slot) && self.is_free_number(slot);
         slots.find(is_free).map(Arc::from)
     }
 

@@ -106,7 +106,7 @@ impl Switch {
                 Ok(Referred::Elsewhere(number, dialog))
             }
             Err(403) => Err(403),
-            Ok(Destination::Trunk(..) | Destination::Line(_)) | Err(_) => Err(481),
+            Ok(Destination::Trunk(..) | Destination::Line(_) | Destination::Group(_)) | Err(_) => Err(481),
         }
     }
 
@@ -166,6 +166,7 @@ impl Switch {
         if let Some(far) = self.calls.get_mut(&far) {
             far.peer = None;
         }
+        self.set_hunt_adrift(id, far);
         self.dirty.insert(id);
         self.dirty.insert(far);
         Some(far)

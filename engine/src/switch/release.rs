@@ -72,6 +72,9 @@ impl Switch {
         if let Some(few) = call.few() {
             few.digits = None;
         }
+        for other in self.leave_hunt(id).into_iter().filter(|other| Some(*other) != peer && *other != id) {
+            self.part(now, other, parting, out);
+        }
         for timer in [Timer::Guard, Timer::RingStep, Timer::Ring, Timer::Dial, Timer::Leave] {
             self.timers.stop(id, timer);
         }
@@ -87,7 +90,9 @@ impl Switch {
         self.report(now, id, report, out);
         self.consultation_over(now, id, out);
         self.sending_over(now, id, parting, out);
-        if let Some(peer) = peer {
+        if let Some(peer) = peer
+            && !self.member_over(now, peer, id, parting, out)
+        {
             self.part(now, peer, parting, out);
         }
     }

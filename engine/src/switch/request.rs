@@ -354,9 +354,7 @@ impl Switch {
             return Ok("Conference".to_owned());
         }
         match resolve(&self.setup.routes, &self.lines, Source::Line, to) {
-            Ok(Destination::Line(address)) => {
-                Ok(self.lines.get(&address).map(|line| line.name.clone()).unwrap_or_default())
-            }
+            Ok(Destination::Line(address) | Destination::Group(address)) => Ok(self.lines.name(&address)),
             Ok(Destination::Trunk(..)) => Ok(String::new()),
             Err(404 | 484 | 604) => Err(LineError::InvalAddress),
             Err(_) => Err(LineError::AddressBlocked),

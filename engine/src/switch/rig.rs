@@ -523,7 +523,7 @@ impl Rig {
         self.commands();
         let gauges = self.switch.gauges();
         assert_eq!(Gauges { calls_idle: 0, completions: 0, watches: 0, ..gauges }, Gauges::default());
-        assert_eq!(self.switch.conversations, 0);
+        assert_eq!((self.switch.conversations, self.switch.hunts.len()), (0, 0));
         assert!(self.open.is_empty());
     }
 }

@@ -22,11 +22,13 @@ pub(super) enum Source<'a> {
 pub(super) enum Destination {
     /// To this line.
     Line(Arc<str>),
+    /// To the lines of this ring group.
+    Group(Arc<str>),
     /// Out by this trunk, to this number.
     Trunk(Arc<str>, String),
 }
 
-/// The first route that fits; else the line of this address; else 404.
+/// The first route that fits; else the line or ring group of this address; else 404.
 pub(super) fn resolve(
     routes: &[RouteSetup],
     lines: &Lines,
@@ -39,7 +41,9 @@ pub(super) fn resolve(
     }
     let station = |address: &str| {
         let line = lines.get(address).filter(|line| line.kind != LineKind::Trunk);
-        line.map(|line| Destination::Line(Arc::clone(&line.address))).ok_or(NOT_FOUND)
+        let line = line.map(|line| Destination::Line(Arc::clone(&line.address)));
+        let group = || lines.group(address).map(|group| Destination::Group(Arc::clone(&group.address)));
+        line.or_else(group).ok_or(NOT_FOUND)
     };
     let found = routes.iter().filter(|route| is_from(&route.from, source)).find_map(|route| {
         let Some(number) = &route.number else {

@@ -109,6 +109,69 @@ impl LineSetup {
     }
 }
 
+/// How a group rings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum GroupStrategy {
+    /// At all members at once.
+    #[default]
+    All,
+    /// At one member after the other, in the order of the configuration.
+    InOrder,
+    /// The same, beginning with the member after the one that the last call rang at.
+    RoundRobin,
+}
+
+impl GroupStrategy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::All, Self::InOrder, Self::RoundRobin];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::InOrder => "in_order",
+            Self::RoundRobin => "round_robin",
+        }
+    }
+}
+
+/// A ring group of the configuration.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct GroupSetup {
+    /// The address: `600`.
+    pub address: Arc<str>,
+    /// The name that phones of members show.
+    pub name: String,
+    /// The lines that ring.
+    pub members: Vec<Arc<str>>,
+    /// In which order.
+    pub strategy: GroupStrategy,
+    /// How long one member rings, where they ring one after the other.
+    pub step: Duration,
+    /// How long the group rings.
+    pub timeout: Duration,
+    /// Where callers go when every member is busy; `None`: as when nobody answers.
+    pub busy: Option<String>,
+    /// Where they go when nobody answers; `None`: they are told so.
+    pub otherwise: Option<String>,
+}
+
+impl GroupSetup {
+    /// These lines, all at once, each 15 s where it is one after the other, a minute in all, and nobody else.
+    pub fn new(address: &str, members: &[&str]) -> Self {
+        Self {
+            address: address.into(),
+            name: address.to_owned(),
+            members: members.iter().map(|member| (*member).into()).collect(),
+            strategy: GroupStrategy::default(),
+            step: Duration::from_secs(15),
+            timeout: Duration::from_secs(60),
+            busy: None,
+            otherwise: None,
+        }
+    }
+}
+
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
 #[derive(Clone, Debug)]
 pub struct TrunkSetup {
@@ -340,6 +403,8 @@ impl Default for WatchSetup {
 pub struct Setup {
     /// Lines, in order.
     pub lines: Vec<LineSetup>,
+    /// Ring groups, in order.
+    pub groups: Vec<GroupSetup>,
     /// Trunks, in order.
     pub trunks: Vec<TrunkSetup>,
     /// Routes, in order.
@@ -383,6 +448,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             lines: Vec::new(),
+            groups: Vec::new(),
             trunks: Vec::new(),
             routes: Vec::new(),
             apps: Vec::new(),

@@ -143,6 +143,7 @@ impl Switch {
             if let Some(far) = self.calls.get_mut(&peer) {
                 far.peer = None;
             }
+            self.set_hunt_adrift(id, peer);
             self.dirty.insert(peer);
             self.carry_data(id, peer, out);
             return Some(peer);
@@ -194,6 +195,8 @@ impl Switch {
             }
             self.dirty.insert(id);
         }
+        self.take_hunt(one, other);
+        self.take_hunt(other, one);
         self.elect_caller(one, other);
         self.name_each_other(one, other, out);
         for (from, to) in [(one, other), (other, one)] {

@@ -15,6 +15,7 @@ mod featuring;
 mod following;
 mod forks;
 mod forwarding;
+mod grouping;
 mod holding;
 mod keying;
 mod limits;

@@ -17,6 +17,8 @@ pub(super) enum Timer {
     RingStep,
     /// Nobody answered (`ring_max` of the configuration).
     Ring,
+    /// Nobody of a group answered.
+    Hunt,
     /// Nobody cleared a call that is over ([`CLEAR`]).
     Clear,
     /// Nobody took over a call that an application left.

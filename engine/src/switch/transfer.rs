@@ -203,7 +203,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let by = PartyView { is_blocked: sent.is_hidden, ..self.own_party(&sent.by) };
-        let name = self.lines.get(number).map(|line| line.name.clone()).unwrap_or_default();
+        let name = self.lines.name(number);
         let to = PartyView::new(number.to_owned(), name);
         let Some(call) = self.calls.get_mut(&far) else { return };
         call.sent_by = Some((Arc::clone(&sent.by), CallReason::Transfer));

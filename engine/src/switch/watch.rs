@@ -249,7 +249,7 @@ impl Switch {
         };
         match resolve(&self.setup.routes, &self.lines, source, dialled) {
             Ok(Destination::Line(line)) => Some(line),
-            Ok(Destination::Trunk(..)) | Err(_) => None,
+            Ok(Destination::Trunk(..) | Destination::Group(_)) | Err(_) => None,
         }
     }
 

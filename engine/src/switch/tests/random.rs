@@ -12,6 +12,7 @@ use trunkline_sip::outbox::{
 use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
+use crate::switch::setup::{GroupSetup, GroupStrategy};
 use crate::switch::*;
 
 /// One thing that happens. Numbers choose among the legs and calls that there are.
@@ -143,7 +144,8 @@ impl World {
                     [Peer::Line("1001".into()), Peer::Line("1002".into()), Peer::Trunk("carrier".into())]
                         [usize::from(from) % 3]
                         .clone();
-                let to = ["1001", "1002", "1003", "030", "4711", "conference"][usize::from(to) % 6];
+                let to =
+                    ["1001", "1002", "1003", "030", "4711", "conference", "600", "601"][usize::from(to) % 8];
                 let leg = self.rig.call_in(peer, to, (!late).then_some(USUAL));
                 self.legs.insert(leg);
             }
@@ -311,7 +313,7 @@ impl World {
                 let pick =
                     |number: u8| calls.get(usize::from(number) % calls.len().max(1)).map(|view| view.id);
                 let (Some(call), Some(other)) = (pick(call), pick(other)) else { return };
-                let to = || ["1001", "1002", "1003", "030"][usize::from(operation) / 16 % 4].to_owned();
+                let to = || ["1001", "600", "1003", "030", "601"][usize::from(operation) / 16 % 5].to_owned();
                 let operation = match operation % 16 {
                     0 | 1 => Operation::SetupTransfer { call, to: None },
                     2..=4 => Operation::SetupTransfer { call, to: Some(to()) },
@@ -375,7 +377,7 @@ impl World {
             }
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
-                let to = ["1001", "1002", "1003", "030", "4711"][usize::from(to) % 5];
+                let to = ["1001", "1002", "1003", "030", "4711", "600"][usize::from(to) % 6];
                 let request = self.rig.ask(
                     app(first),
                     Operation::MakeCall { line: line.into(), to: to.to_owned(), params: None },
@@ -496,6 +498,12 @@ fn grouped() -> Setup {
     for line in &mut setup.lines {
         line.groups = vec!["sales".to_owned()];
     }
+    let in_order = GroupSetup {
+        strategy: GroupStrategy::RoundRobin,
+        otherwise: Some("030".to_owned()),
+        ..GroupSetup::new("601", &["1001", "1002"])
+    };
+    setup.groups = vec![GroupSetup::new("600", &["1001", "1002", "1003"]), in_order];
     setup
 }
 

@@ -19,7 +19,7 @@ fn a_browser_and_a_desk_phone() {
         let authority = Authority::new(directory.path());
         authority.sign("pbx", "pbx", &[daemon_address(1).to_string()]);
         Audio::write_tone(&directory.path().join("music.wav"), MUSIC_HZ, 5);
-        let mut daemon = Daemon::start(directory.path(), &CONFIG.replace("{origin}", &origin(1)));
+        let mut daemon = Daemon::start(directory.path(), &config());
         let mut browser = Chromium::start(directory.path(), 1, "1001", PASSWORD, SPOKEN_HZ);
         let mut phone = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
         browser.expect("registered", STARTS_WITHIN);
@@ -80,9 +80,49 @@ fn a_browser_and_a_desk_phone() {
     });
 }
 
+/// Both speak Opus, which the relay passes on between two handshakes.
+#[test]
+fn two_browsers() {
+    alone(|| {
+        let directory = Directory::create();
+        let authority = Authority::new(directory.path());
+        authority.sign("pbx", "pbx", &[daemon_address(1).to_string(), daemon_address(2).to_string()]);
+        Audio::write_tone(&directory.path().join("music.wav"), MUSIC_HZ, 5);
+        let mut daemon = Daemon::start(directory.path(), &config());
+        let start = |phone, line, tone_hz| Chromium::start(directory.path(), phone, line, PASSWORD, tone_hz);
+        let (mut caller, mut callee) = (start(1, "1001", SPOKEN_HZ), start(2, "1002", OTHER_SPOKEN_HZ));
+        caller.expect("registered", STARTS_WITHIN);
+        callee.expect("registered", STARTS_WITHIN);
+        caller.command("call", &format!("sip:1002@{}", daemon_address(1)));
+        callee.expect("incoming", WITHIN);
+        callee.command("answer", "");
+        callee.expect("connected", WITHIN);
+        caller.expect("connected", WITHIN);
+        daemon.process.runs_for(TALK);
+        let heard = [(&mut caller, OTHER_SPOKEN_HZ), (&mut callee, SPOKEN_HZ)].map(|(browser, tone_hz)| {
+            browser.command("codec", "");
+            let codec = browser.expect("codec", WITHIN)["name"].as_str().unwrap_or_default().to_owned();
+            (codec, browser.heard().seconds_of_tone(tone_hz))
+        });
+        eprintln!("browser: two of them hear, in seconds, {heard:.1?}");
+        assert!(
+            heard.iter().all(|(codec, seconds)| codec == "audio/opus" && *seconds > HEARD_S),
+            "{heard:?}"
+        );
+        callee.command("hangup", "");
+        caller.expect("ended", WITHIN);
+        daemon.expect_metric("trunkline_media_ports_in_use", 0.0, WITHIN);
+    });
+}
+
+fn config() -> String {
+    CONFIG.replace("{origins}", &[origin(1), origin(2)].map(|origin| format!("{origin:?}")).join(", "))
+}
+
 const PASSWORD: &str = "correct-horse-battery";
 /// What the browser says.
 const SPOKEN_HZ: f64 = 600.0;
+const OTHER_SPOKEN_HZ: f64 = 1_000.0;
 const MUSIC_HZ: f64 = 800.0;
 const TALK: Duration = Duration::from_secs(3);
 const HOLD: Duration = Duration::from_secs(2);
@@ -94,7 +134,7 @@ const WITHIN: Duration = Duration::from_secs(25);
 const CONFIG: &str = r#"
 [sip]
 listen = ["udp:0.0.0.0:5060", "wss:0.0.0.0:5063"]
-websocket_origins = ["{origin}"]
+websocket_origins = [{origins}]
 [sip.tls]
 certificate = "pbx.pem"
 key = "pbx.key"

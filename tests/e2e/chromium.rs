@@ -45,7 +45,7 @@ struct Site {
 
 /// Where the page is from, as the daemon is told it.
 pub(crate) fn origin(phone: u8) -> String {
-    format!("http://{}:{PAGE_PORT}", daemon_address(phone))
+    format!("http://{}:{}", daemon_address(phone), page_port(phone))
 }
 
 impl Chromium {
@@ -53,20 +53,21 @@ impl Chromium {
     /// into each call.
     pub(crate) fn start(directory: &Path, phone: u8, account: &str, password: &str, tone_hz: f64) -> Self {
         let modules = env::var_os("TRUNKLINE_JSSIP").expect("tests/run.sh installs JsSIP");
+        let directory = directory.join(format!("chromium-{account}"));
+        fs::create_dir_all(&directory).expect("a directory of ours");
         let tone = directory.join("spoken.wav");
         Audio::write_tone(&tone, tone_hz, 5);
         let (commands, given) = mpsc::channel();
         let (told, reports) = mpsc::channel();
-        serve(Site { modules: modules.into(), commands: Mutex::new(given), reports: told });
+        let site = Site { modules: modules.into(), commands: Mutex::new(given), reports: told };
+        serve(page_port(phone), site);
         let (origin, pbx) = (origin(phone), daemon_address(phone));
         let page = format!(
             "{origin}/?server=wss://{pbx}:{SIP_PORT}&uri=sip:{account}@{pbx}&password={password}&bundle=max-bundle"
         );
-        let home = directory.join("chromium");
-        fs::create_dir_all(&home).expect("a directory of ours");
         let mut command = Command::new("chromium");
-        command.args(FLAGS).env("HOME", &home);
-        command.arg(format!("--user-data-dir={}", home.join("profile").display()));
+        command.args(FLAGS).env("HOME", &directory);
+        command.arg(format!("--user-data-dir={}", directory.join("profile").display()));
         command.arg(format!("--use-file-for-fake-audio-capture={}", tone.display()));
         // A microphone is for pages from a place that is known for sure.
         command.arg(format!("--unsafely-treat-insecure-origin-as-secure={origin}")).arg(page);
@@ -74,7 +75,7 @@ impl Chromium {
         Self { process, commands, reports }
     }
 
-    /// Gives a command: `call`, `answer`, `hold`, `unhold`, `hangup`, `unregister`.
+    /// Gives a command: `call`, `answer`, `hold`, `unhold`, `hangup`, `codec`, `unregister`.
     pub(crate) fn command(&mut self, command: &str, parameter: &str) {
         let command = json!({"command": command, "parameter": parameter});
         self.commands.send(command).expect("the site is served");
@@ -117,8 +118,8 @@ impl Chromium {
 }
 
 /// Serves the page until the test ends.
-fn serve(site: Site) {
-    let listener = TcpListener::bind(("0.0.0.0", PAGE_PORT)).expect("the port is free");
+fn serve(port: u16, site: Site) {
+    let listener = TcpListener::bind(("0.0.0.0", port)).expect("the port is free");
     let site = Arc::new(site);
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
@@ -192,7 +193,11 @@ impl Site {
 
 const PAGE: &str = include_str!("browser/phone.html");
 const SCRIPT: &str = include_str!("browser/phone.js");
-const PAGE_PORT: u16 = 8090;
+/// Where the page of each phone is served.
+fn page_port(phone: u8) -> u16 {
+    8090 + u16::from(phone)
+}
+
 /// Where the daemon listens for WebSockets.
 const SIP_PORT: u16 = 5063;
 /// Of the page's recording.

@@ -89,6 +89,11 @@ const commands = {
   unhold: () => session.unhold(),
   hangup: () => session.terminate(),
   unregister: () => ua.unregister(),
+  async codec() {
+    const reports = [...(await session.connection.getStats()).values()];
+    const received = reports.find(report => report.type === 'inbound-rtp');
+    say('codec', { name: reports.find(report => report.id === received.codecId).mimeType });
+  },
   // What was heard since the last time.
   async heard() {
     const body = new Blob(samples);

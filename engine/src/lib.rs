@@ -25,7 +25,8 @@ pub mod translate;
 
 pub use config::Config;
 pub use driver::{
-    Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader, Running, StartError, StoreError,
+    Loaded, Located, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader, Running, StartError,
+    StoreError,
 };
 pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, PickupFrom, Subscription};
 pub use switch::call_state::CallState;
@@ -43,7 +44,7 @@ use cli::{Cli, Command};
 pub async fn run(cli: Cli) -> ExitCode {
     match cli.command() {
         Command::Serve(serve) => serve::serve(serve.config.as_deref(), serve.state_dir.as_deref()).await,
-        Command::Check(check) => serve::check(check.config.as_deref()),
+        Command::Check(check) => serve::check(check.config.as_deref()).await,
         Command::Demo => demo::run().await,
         Command::Ctl(ctl) => match ctl::run(ctl).await {
             Ok(()) => ExitCode::SUCCESS,

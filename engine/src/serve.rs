@@ -11,15 +11,19 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use trunkline_media::io::{HeapTrim, resident_bytes, trim_heaps};
+use trunkline_sip::servers::Host;
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
-use crate::driver::{Loaded, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
+use crate::driver::{Loaded, Located, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
 use crate::handle::Engine;
 use crate::provision;
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
+
+/// How long name servers may take at a start, and when a configuration is checked.
+const NAMES_AT_MOST: Duration = Duration::from_secs(1);
 
 /// How often it is looked whether memory can be given back to the system.
 const MEMORY_LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -43,12 +47,15 @@ pub(crate) async fn serve(named: Option<&Path>, state_directory: Option<&Path>) 
 }
 
 /// Says whether a configuration is good, and what the relay in the kernel would do here. Exit code 0 or 2.
-pub(crate) fn check(named: Option<&Path>) -> ExitCode {
+pub(crate) async fn check(named: Option<&Path>) -> ExitCode {
     match config::check(named) {
         Ok(checked) => {
             say(&checked.text);
-            if let Some(line) = checked.config.and_then(|config| probe_kernel(&config.media)) {
-                say(&format!("{line}\n"));
+            if let Some(config) = checked.config {
+                if let Some(line) = probe_kernel(&config.media) {
+                    say(&format!("{line}\n"));
+                }
+                say(&unknown_hosts(config).await);
             }
             ExitCode::SUCCESS
         }
@@ -57,6 +64,13 @@ pub(crate) fn check(named: Option<&Path>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The hosts of trunks that name servers know no server of, a line each.
+async fn unknown_hosts(config: Config) -> String {
+    let located = Located::ask(config, NAMES_AT_MOST * 5).await;
+    let line = |host: Host| format!("{}: no name server knows a server of this host\n", host.name);
+    located.missing().map(line).collect()
 }
 
 async fn run(
@@ -70,7 +84,7 @@ async fn run(
     let mut hang_up = signal(SignalKind::hangup())?;
     let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
     let provisioning = config.provisioning.listen;
-    let mut running = Running::start(config, state_directory)?;
+    let mut running = Running::start_located(Located::ask(config, NAMES_AT_MOST).await, state_directory)?;
     let (reloader, mut reloads) = Reloader::new();
     let (stop_api, mut stopped) = watch::channel(());
     let api = match api_listen {
@@ -174,7 +188,7 @@ async fn reload(
     loaded
 }
 
-/// Host names of trunks are resolved by the system, which may take its time.
+/// A file may be on a disk that takes its time.
 async fn read_again(named: Option<&Path>, state_directory: &Path) -> Result<Config, Vec<ConfigError>> {
     let (path, directory) = (named.map(Path::to_owned), state_directory.to_owned());
     let search = tokio::task::spawn_blocking(move || Config::search(path.as_deref(), &directory));

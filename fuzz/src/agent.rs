@@ -145,6 +145,7 @@ impl Stage {
                         headers: Vec::new(),
                         credentials: None,
                         timeout: Duration::from_secs(100),
+                        patience: None,
                     }),
                 )
             }

@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod package;
 pub mod registrar;
 pub mod sdp;
+pub mod servers;
 pub mod stream;
 pub mod timer_queue;
 pub mod timing;

@@ -773,6 +773,8 @@ pub struct Invite {
     pub credentials: Option<Arc<Credentials>>,
     /// Give up if no final response came after this time, then CANCEL.
     pub timeout: Duration,
+    /// Give up if no response at all came after this time: somebody else can be asked. `None`: Timer B.
+    pub patience: Option<Duration>,
 }
 
 /// A subscription to make (RFC 6665).

@@ -35,6 +35,7 @@ mod kills;
 mod load;
 mod media;
 mod messages;
+mod names;
 mod operations;
 mod overload;
 mod phones;

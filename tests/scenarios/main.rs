@@ -32,6 +32,7 @@ mod redirect;
 mod refer;
 mod registration;
 mod relay;
+mod servers;
 mod srtp;
 mod swap;
 mod tcp;

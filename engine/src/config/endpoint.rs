@@ -3,16 +3,36 @@
 use std::net::{IpAddr, SocketAddr};
 
 use toml::Spanned;
+use trunkline_sip::servers::Host;
 use trunkline_sip::transport::Transport;
 
 use super::section::Section;
 use super::tls::Sealing;
 
-/// A peer with the addresses its host stands for.
+/// A peer as it is written.
 pub(super) struct Peer {
+    /// The host, with the brackets of an IPv6 address.
     pub(super) host: String,
-    pub(super) transport: Transport,
-    pub(super) addresses: Vec<(Transport, SocketAddr)>,
+    pub(super) place: PeerPlace,
+}
+
+/// Where a peer of a trunk is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PeerPlace {
+    /// At this address.
+    Address(Transport, SocketAddr),
+    /// Where name servers say.
+    Host(Host),
+}
+
+impl PeerPlace {
+    /// How it is reached; `None`: as name servers say.
+    pub const fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::Address(transport, _) => Some(*transport),
+            Self::Host(host) => host.transport,
+        }
+    }
 }
 
 /// Reads a listener: transport, address, port.
@@ -37,35 +57,54 @@ pub(super) fn listener(
     }
 }
 
-/// Reads a peer and resolves its host.
+/// Reads a peer. A host with a port is asked for its addresses, one without for its services, too (RFC 3263).
 pub(super) fn peer(section: &Section<'_>, key: &'static str, value: &Spanned<&str>) -> Option<Peer> {
     let right = "write transport:host:port, as in \"udp:198.51.100.7:5060\" or \"tcp:sip.example.com\"";
-    let (transport, rest) = transport(section, key, value, right)?;
-    if !transport.can_be_opened() {
+    let (transport, rest) = match value.get_ref().strip_prefix("sip:") {
+        Some(rest) => (None, rest),
+        None => {
+            let (transport, rest) = transport(section, key, value, right)?;
+            (Some(transport), rest)
+        }
+    };
+    if transport.is_some_and(|transport| !transport.can_be_opened()) {
         section.refuse(key, value, "a WebSocket is opened by browsers alone", "use udp, tcp or tls");
         return None;
     }
-    let Some((host, port)) = host_and_port(rest, transport.default_port()) else {
+    let Some((host, port)) = host_and_port(rest) else {
         section.refuse(key, value, format!("{rest:?} is not a host with a port"), right);
         return None;
     };
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    match section.report().addresses(bare, port) {
-        Ok(found) => {
-            let mut addresses: Vec<_> = found.into_iter().map(|address| (transport, address)).collect();
-            addresses.dedup();
-            addresses.truncate(ADDRESSES_MAX);
-            if addresses.iter().any(|(_, address)| address.ip().is_unspecified()) {
-                section.refuse(key, value, format!("{host} is no address to send to"), right);
-                return None;
-            }
-            Some(Peer { host: host.to_owned(), transport, addresses })
+    let place = match bare.parse::<IpAddr>() {
+        Ok(ip) if ip.is_unspecified() => {
+            section.refuse(key, value, format!("{host} is no address to send to"), right);
+            return None;
         }
-        Err(error) => {
-            unresolved(section, key, value, host, &error);
-            None
+        Ok(ip) => {
+            let transport = transport.unwrap_or(Transport::Udp);
+            let port = port.unwrap_or_else(|| transport.default_port());
+            PeerPlace::Address(transport, SocketAddr::new(ip, port))
         }
+        Err(_) => PeerPlace::Host(Host { name: name(bare), transport, port }),
+    };
+    Some(Peer { host: host.to_owned(), place })
+}
+
+/// A name as it is asked for.
+pub(super) fn name(host: &str) -> String {
+    host.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Reads the address of a name server.
+pub(super) fn name_server(section: &Section<'_>, value: &Spanned<&str>) -> Option<SocketAddr> {
+    let text = *value.get_ref();
+    let parsed = text.parse().or_else(|_| text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, DOMAIN)));
+    if parsed.is_err() {
+        let right = "write an address, as in \"192.0.2.53\" or \"127.0.0.1:5353\"";
+        section.refuse("dns", value, format!("{text:?} is no address of a name server"), right);
     }
+    parsed.ok()
 }
 
 fn transport<'v>(
@@ -88,11 +127,13 @@ fn transport<'v>(
     }
 }
 
-/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`; this port where none is written.
-fn host_and_port(text: &str, default: u16) -> Option<(&str, u16)> {
+/// Splits `host`, `host:port`, `[v6]` or `[v6]:port`.
+fn host_and_port(text: &str) -> Option<(&str, Option<u16>)> {
     let (host, port) = match text.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, port.parse().ok().filter(|port| *port > 0)?),
-        _ => (text, default),
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, Some(port.parse().ok().filter(|port| *port > 0)?))
+        }
+        _ => (text, None),
     };
     let well_formed = match host.strip_prefix('[') {
         Some(bracketed) => matches!(bracketed.strip_suffix(']').map(str::parse), Some(Ok(IpAddr::V6(_)))),
@@ -108,43 +149,8 @@ pub(super) fn is_host_name(host: &str) -> bool {
         && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-')
 }
 
-/// The addresses that a host name stands for.
-pub(super) fn resolve(
-    section: &Section<'_>,
-    key: &'static str,
-    value: &Spanned<&str>,
-    host: &str,
-) -> Option<Vec<IpAddr>> {
-    match section.report().addresses(host, PORT) {
-        Ok(found) => {
-            let mut addresses: Vec<_> = found.into_iter().map(|address| address.ip()).collect();
-            addresses.dedup();
-            addresses.truncate(ADDRESSES_MAX);
-            Some(addresses)
-        }
-        Err(error) => {
-            unresolved(section, key, value, host, &error);
-            None
-        }
-    }
-}
-
-fn unresolved(
-    section: &Section<'_>,
-    key: &'static str,
-    value: &Spanned<&str>,
-    host: &str,
-    error: &std::io::Error,
-) {
-    let right = "write an address, or a host name that this machine can resolve";
-    section.refuse(key, value, format!("host {host:?} cannot be resolved: {error}"), right);
-}
-
-/// A port that the resolver is asked with where none matters.
-const PORT: u16 = 5060;
-
-/// Addresses kept of one host name.
-const ADDRESSES_MAX: usize = 8;
+/// The port of name servers (RFC 1035 §4.2).
+const DOMAIN: u16 = 53;
 
 /// The longest host name (RFC 1035 §2.3.4).
 const HOST_BYTES_MAX: usize = 253;
@@ -155,10 +161,10 @@ mod tests {
 
     #[test]
     fn a_host_may_come_with_or_without_port() {
-        assert_eq!(host_and_port("198.51.100.7:5070", 5060), Some(("198.51.100.7", 5070)));
-        assert_eq!(host_and_port("sip.example.com", 5060), Some(("sip.example.com", 5060)));
-        assert_eq!(host_and_port("[2001:db8::1]", 5060), Some(("[2001:db8::1]", 5060)));
-        assert_eq!(host_and_port("[2001:db8::1]:5061", 5060), Some(("[2001:db8::1]", 5061)));
+        assert_eq!(host_and_port("198.51.100.7:5070"), Some(("198.51.100.7", Some(5070))));
+        assert_eq!(host_and_port("sip.example.com"), Some(("sip.example.com", None)));
+        assert_eq!(host_and_port("[2001:db8::1]"), Some(("[2001:db8::1]", None)));
+        assert_eq!(host_and_port("[2001:db8::1]:5061"), Some(("[2001:db8::1]", Some(5061))));
     }
 
     #[test]
@@ -166,7 +172,7 @@ mod tests {
         for wrong in
             ["", ":5060", "host:", "host:0", "host:65536", "2001:db8::1", "[::1", "a b", "[192.0.2.1]"]
         {
-            assert_eq!(host_and_port(wrong, 5060), None, "{wrong}");
+            assert_eq!(host_and_port(wrong), None, "{wrong}");
         }
     }
 }

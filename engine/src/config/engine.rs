@@ -59,7 +59,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };
     let provisioning = provisioning::read(root.table("provisioning"), root.tables("phone"), &known, &mut tls);
     let features = features::features(root.table("features"), &addresses);
-    let config = Config {
+    let mut config = Config {
         file: None,
         first_start: false,
         sip,
@@ -86,6 +86,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         key_lines: KeyLines::default(),
     };
     root.close();
+    drop(config.locate(|_| Vec::new()));
     config
 }
 
@@ -113,6 +114,7 @@ fn sip(section: Section<'_>) -> (Sip, Sealing) {
         !advertise.is_unspecified()
     });
     let websocket_origins = origins(&section, "websocket_origins");
+    let dns = name_servers(&section);
     let workers = workers(&section);
     let dscp = dscp(&section).unwrap_or(SIGNALLING);
     let ring_timeout_s = section.integer("ring_timeout_s", 5..=3600).unwrap_or(120);
@@ -120,9 +122,28 @@ fn sip(section: Section<'_>) -> (Sip, Sealing) {
     section.close();
     let ring_timeout = Duration::from_secs(u64::from(ring_timeout_s));
     let keep_alive = Duration::from_secs(u64::from(keep_alive_s));
-    let sip =
-        Sip { listen, domains, realm, websocket_origins, advertise, workers, dscp, ring_timeout, keep_alive };
+    let sip = Sip {
+        listen,
+        domains,
+        realm,
+        websocket_origins,
+        dns,
+        advertise,
+        workers,
+        dscp,
+        ring_timeout,
+        keep_alive,
+    };
     (sip, tls)
+}
+
+fn name_servers(section: &Section<'_>) -> Vec<SocketAddr> {
+    let servers = section.string_or_strings("dns").unwrap_or_default();
+    if servers.len() > NAME_SERVERS_MAX {
+        let right = format!("write {NAME_SERVERS_MAX} at most");
+        section.refuse_key("dns", &format!("names {} name servers", servers.len()), &right);
+    }
+    servers.iter().filter_map(|value| endpoint::name_server(section, value)).collect()
 }
 
 fn media(section: Section<'_>) -> Media {
@@ -414,6 +435,9 @@ pub(super) const SIP_LISTEN_DEFAULT: [(Transport, SocketAddr); 2] = [
     (Transport::Udp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
     (Transport::Tcp, SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 5060)),
 ];
+
+/// Name servers that are asked.
+const NAME_SERVERS_MAX: usize = 8;
 
 /// Translators forget after half a minute (RFC 4787 §4.3 asks for two, and finds less).
 const KEEP_ALIVE_S_DEFAULT: u32 = 25;

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -56,21 +55,9 @@ impl<'t> Report<'t> {
         Self { file, line_starts, is_alone: false, errors: RefCell::default() }
     }
 
-    /// The same, where neither resolver nor file system may be asked.
+    /// The same, where the file system may not be asked.
     pub(super) fn alone(file: &'t Path, text: &str) -> Self {
         Self { is_alone: true, ..Self::new(file, text) }
-    }
-
-    /// The addresses that a host stands for: by the resolver, where it is no address itself.
-    ///
-    /// # Errors
-    /// What the resolver says.
-    pub(super) fn addresses(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        match host.parse::<IpAddr>() {
-            Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
-            Err(_) if self.is_alone => Err(io::ErrorKind::Unsupported.into()),
-            Err(_) => Ok((host, port).to_socket_addrs()?.collect()),
-        }
     }
 
     /// A file that the text names; a relative name begins at the configuration's directory.

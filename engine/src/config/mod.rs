@@ -20,6 +20,7 @@ use trunkline_sip::Reliability;
 use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::auth::{Algorithm, Credentials};
 use trunkline_sip::location::LocationLimits;
+use trunkline_sip::servers::Server;
 use trunkline_sip::transport::Transport;
 
 use crate::switch::feature_code::FeatureCodes;
@@ -43,6 +44,7 @@ mod groups;
 mod key_lines;
 mod limits;
 mod lines;
+mod located;
 mod locations;
 mod music;
 mod phone_table;
@@ -61,6 +63,7 @@ use self::key_lines::KeyLines;
 
 pub(crate) use self::built_in::random;
 pub use self::check::{Checked, check};
+pub use self::endpoint::PeerPlace;
 pub use self::error::ConfigError;
 pub use self::phone_table::phone_table;
 pub(crate) use self::provisioning::TOKEN_HOURS_MAX;
@@ -135,6 +138,8 @@ pub struct Sip {
     pub realm: String,
     /// Web origins whose pages may speak SIP by WebSocket; empty: all.
     pub websocket_origins: Vec<String>,
+    /// Name servers; none: those of the system.
+    pub dns: Vec<SocketAddr>,
     /// The address written into Via, Contact and SDP; `None`: the local one of the path.
     pub advertise: Option<IpAddr>,
     /// SIP workers.
@@ -255,12 +260,18 @@ pub struct Line {
 pub struct Trunk {
     /// The name; the address of the trunk's line.
     pub name: Arc<str>,
-    /// Where calls go, in order of preference. Host names were resolved when the configuration was read.
+    /// `peer`, in order of preference.
+    pub written: Vec<TrunkPeer>,
+    /// The servers of each of them, as far as names are resolved ([`Config::locate`]).
+    pub servers: Vec<Vec<Server>>,
+    /// All their addresses, those of the first peer first.
     pub peers: Vec<(Transport, SocketAddr)>,
     /// The host of the first peer as written.
     pub domain: String,
     /// Whom calls are taken from without a challenge.
     pub allow_from: Vec<IpNet>,
+    /// Whether they are taken from its peers, too, whatever their addresses are.
+    pub allows_peers: bool,
     /// Answers a challenge of the peer.
     pub credentials: Option<Arc<Credentials>>,
     /// Calls at once, both directions.
@@ -273,6 +284,15 @@ pub struct Trunk {
     pub is_trusted: bool,
     /// When provisional responses are acknowledged (RFC 3262).
     pub reliable: Reliability,
+}
+
+/// A peer of a trunk.
+#[derive(Clone, Debug)]
+pub struct TrunkPeer {
+    /// Where it is.
+    pub place: PeerPlace,
+    /// Who it must prove to be by TLS.
+    pub tls: Option<TlsPeer>,
 }
 
 /// `[limits]`.
@@ -346,7 +366,7 @@ impl fmt::Debug for Secret {
 impl Config {
     /// Reads and checks a file.
     ///
-    /// Host names of trunks are resolved here, once, by the system's resolver: after a change of DNS, reload.
+    /// Nobody is asked for host names of trunks here: see [`Config::locate`].
     ///
     /// # Errors
     /// Everything wrong in the file, in the order of its lines.
@@ -383,8 +403,7 @@ impl Config {
         Self::read(error::Report::new(file, text), text)
     }
 
-    /// As [`Config::parse`], but asks neither the resolver nor the file system: what would have to be asked counts as not
-    /// found.
+    /// As [`Config::parse`], but does not ask the file system: what would have to be read counts as not found.
     ///
     /// # Errors
     /// Everything wrong in the text.

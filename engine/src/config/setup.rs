@@ -37,6 +37,7 @@ impl Config {
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
             peers: trunk.peers.clone(),
+            servers: trunk.servers.clone(),
             domain: trunk.domain.clone(),
             credentials: trunk.credentials.clone(),
             calls_max: trunk.calls_max,
@@ -94,7 +95,7 @@ impl Config {
     pub fn trusted(&self) -> Vec<(IpNet, Arc<str>)> {
         let networks = |trunk: &super::Trunk| {
             let name = Arc::clone(&trunk.name);
-            trunk.allow_from.clone().into_iter().map(move |network| (network, Arc::clone(&name)))
+            trunk.sources().into_iter().map(move |network| (network, Arc::clone(&name)))
         };
         self.trunks.iter().flat_map(networks).collect()
     }

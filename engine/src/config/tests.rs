@@ -1,5 +1,8 @@
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+
+use trunkline_sip::servers::Host;
 
 use super::*;
 use crate::switch::setup::{RouteFrom, RouteTo};
@@ -57,6 +60,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "card",
         "certificate",
         "client_c",
+        "dns",
         "fallback",
         "key = ",
         "music",
@@ -342,4 +346,52 @@ fn one_location_needs_no_name_and_no_list() {
         config.locations.translate("1001", "+1 (425) 555-0100", None, TranslateOptions::NONE).unwrap();
     assert_eq!(found.dialable, "T0014255550100");
     assert!(parse("[location]\n").unwrap().locations.all().is_empty());
+}
+
+#[test]
+fn a_peer_is_an_address_or_a_host_whose_servers_are_asked_for() {
+    let host = |name: &str, transport, port| PeerPlace::Host(Host { name: name.to_owned(), transport, port });
+    let (udp, tls) = (Some(Transport::Udp), Some(Transport::Tls));
+    for (written, place) in [
+        ("udp:192.0.2.1", PeerPlace::Address(Transport::Udp, "192.0.2.1:5060".parse().unwrap())),
+        ("sip:192.0.2.1", PeerPlace::Address(Transport::Udp, "192.0.2.1:5060".parse().unwrap())),
+        ("tcp:[2001:db8::1]:5070", PeerPlace::Address(Transport::Tcp, "[2001:db8::1]:5070".parse().unwrap())),
+        ("udp:Sip.Example.:5062", host("sip.example", udp, Some(5062))),
+        ("udp:sip.example", host("sip.example", udp, None)),
+        ("tls:sip.example", host("sip.example", tls, None)),
+        ("sip:example", host("example", None, None)),
+    ] {
+        let config = parse(&format!("[[trunk]]\nname = \"a\"\npeer = \"{written}\"\n")).unwrap();
+        assert_eq!(config.trunks[0].written[0].place, place, "{written}");
+        let wanted = usize::from(matches!(place, PeerPlace::Host(_)));
+        assert_eq!((config.hosts().len(), config.trunks[0].peers.len()), (wanted, 1 - wanted), "{written}");
+    }
+}
+
+#[test]
+fn what_name_servers_say_is_where_a_trunk_is_and_who_may_call() {
+    let text = "[[trunk]]\nname = \"a\"\npeer = [\"udp:one.example\", \"udp:192.0.2.9\"]\n\
+                allow_from = [\"peer\", \"198.51.100.0/24\"]\nredirect_to = [\"two.example\"]\n";
+    let mut config = parse(text).unwrap();
+    assert_eq!(config.setup().trunks[0].peers.len(), 1, "the address");
+    let server = |priority, ports: &[u16]| Server {
+        transport: Transport::Udp,
+        priority,
+        weight: 1,
+        addresses: ports.iter().map(|port| ([192, 0, 2, 1], *port).into()).collect(),
+    };
+    let doubtful = config.locate(|host| match (host.name.as_str(), host.port) {
+        ("one.example", None) => vec![server(1, &[5061, 5062]), server(2, &[5061])],
+        ("two.example", Some(_)) => vec![server(0, &[5060])],
+        _ => panic!("{host:?} is nowhere in the text"),
+    });
+    assert!(doubtful.is_empty());
+    let trunk = &config.setup().trunks[0];
+    let peers: Vec<_> = trunk.peers.iter().map(|(_, address)| address.to_string()).collect();
+    assert_eq!(peers, ["192.0.2.1:5061", "192.0.2.1:5062", "192.0.2.9:5060"], "each once");
+    assert_eq!(trunk.servers.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    let place = RedirectPlace::Host("two.example".to_owned(), vec!["192.0.2.1".parse().unwrap()]);
+    assert_eq!(trunk.redirects.places, [place]);
+    let allowed: BTreeSet<_> = config.trusted().iter().map(|(network, _)| network.to_string()).collect();
+    assert_eq!(allowed.into_iter().collect::<Vec<_>>(), ["192.0.2.1/32", "192.0.2.9/32", "198.51.100.0/24"]);
 }

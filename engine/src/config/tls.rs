@@ -28,7 +28,7 @@ use super::section::Section;
 pub struct Tls {
     /// What who comes is shown and asked for; `None`: nobody can come.
     pub server: Option<Arc<ServerConfig>>,
-    /// Who is at an address that the engine goes to. Nobody else is dialled by TLS.
+    /// Who is at an address that the engine goes to, as far as names are resolved. Nobody else is dialled by TLS.
     pub peers: HashMap<SocketAddr, TlsPeer>,
     /// The engine's own certificates.
     pub chains: Vec<Chain>,
@@ -75,6 +75,13 @@ impl Tls {
             })
         };
         self.chains.iter().filter_map(ending).collect()
+    }
+}
+
+impl TlsPeer {
+    /// Whether a connection to one is as good as to the other.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.name == other.name && Arc::ptr_eq(&self.client, &other.client)
     }
 }
 
@@ -152,37 +159,23 @@ impl Sealing {
         }
     }
 
-    /// Notes whom the engine expects at these addresses, and what it shows there.
+    /// Whom the engine expects behind this host, and what it shows there.
     pub(super) fn expect(
-        &mut self,
+        &self,
         section: &Section<'_>,
         host: &str,
-        addresses: impl Iterator<Item = SocketAddr>,
-        identity: Option<&Identity>,
-    ) {
+        client: &Arc<ClientConfig>,
+    ) -> Option<TlsPeer> {
         if host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
             let right = "write the name that the peer's certificate has";
             section.refuse_key("peer", &format!("{host} is an address: no certificate proves one"), right);
-            return;
+            return None;
         }
         let Ok(name) = ServerName::try_from(host.to_owned()) else {
             section.refuse_key("peer", &format!("{host:?} is no name of a certificate"), "write a host name");
-            return;
+            return None;
         };
-        let Some(client) = self.client(section, identity) else { return };
-        for address in addresses {
-            let peer = TlsPeer { name: name.clone(), client: Arc::clone(&client) };
-            let before = self.tls.peers.insert(address, peer);
-            if before.is_some_and(|before| before.name != name || !Arc::ptr_eq(&before.client, &client)) {
-                let wrong = format!(
-                    "{address} is expected under another name, or shown another certificate, elsewhere"
-                );
-                section.refuse_key("peer", &wrong, "write one name for one address and port");
-            }
-        }
-        if let Some(identity) = identity {
-            self.note(identity);
-        }
+        Some(TlsPeer { name, client: Arc::clone(client) })
     }
 
     /// All of it.
@@ -190,7 +183,15 @@ impl Sealing {
         self.tls
     }
 
-    fn client(&mut self, section: &Section<'_>, identity: Option<&Identity>) -> Option<Arc<ClientConfig>> {
+    /// How the engine begins handshakes with the peers of one trunk.
+    pub(super) fn client(
+        &mut self,
+        section: &Section<'_>,
+        identity: Option<&Identity>,
+    ) -> Option<Arc<ClientConfig>> {
+        if let Some(identity) = identity {
+            self.note(identity);
+        }
         if let (None, Some(anonymous)) = (identity, &self.anonymous) {
             return Some(Arc::clone(anonymous));
         }
@@ -208,17 +209,26 @@ impl Sealing {
         Some(Arc::new(builder.with_client_cert_resolver(Arc::new(own))))
     }
 
-    /// Those of `trusted_ca`, else those of this machine.
-    fn authorities(&mut self, section: &Section<'_>) -> Option<Arc<RootCertStore>> {
+    /// Whether anybody is known who could sign for a trunk.
+    pub(super) fn knows_authorities(&mut self, section: &Section<'_>) -> bool {
+        self.look_for_authorities(section);
+        self.authorities.is_some()
+    }
+
+    fn look_for_authorities(&mut self, section: &Section<'_>) {
         if self.authorities.is_none() && !self.is_authority_wrong {
             let files = SYSTEM_AUTHORITIES.iter().map(|file| trusted(section.report(), file));
             self.authorities = files.flatten().next();
-            if self.authorities.is_none() {
-                self.is_authority_wrong = true;
-                let right =
-                    "write [sip.tls] trusted_ca = \"FILE\", the authorities that sign for your trunks";
-                section.refuse_key("peer", "no authority is known that could sign its certificate", right);
-            }
+        }
+    }
+
+    /// Those of `trusted_ca`, else those of this machine.
+    fn authorities(&mut self, section: &Section<'_>) -> Option<Arc<RootCertStore>> {
+        self.look_for_authorities(section);
+        if self.authorities.is_none() && !self.is_authority_wrong {
+            self.is_authority_wrong = true;
+            let right = "write [sip.tls] trusted_ca = \"FILE\", the authorities that sign for your trunks";
+            section.refuse_key("peer", "no authority is known that could sign its certificate", right);
         }
         self.authorities.clone()
     }

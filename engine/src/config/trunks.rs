@@ -10,6 +10,7 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
 
 use super::Trunk;
+use super::TrunkPeer;
 use super::endpoint::{self, Peer};
 use super::lines::{self, Addresses};
 use super::locations::Places;
@@ -29,9 +30,12 @@ pub(super) fn read(
     let name = addresses.take(&section, "name");
     places.place(&section, name.as_ref());
     let peers = peers(&section);
-    seal(&section, &peers, tls);
+    let domain = peers.first().map(|peer| peer.host.clone());
+    let peers = seal(&section, peers, tls);
     let allow_from = section.string_or_strings("allow_from").unwrap_or_default();
-    let allow_from = allow_from.iter().filter_map(|value| network(&section, "allow_from", value)).collect();
+    let allows_peers = allow_from.iter().any(|value| *value.get_ref() == PEER);
+    let networks = allow_from.iter().filter(|value| *value.get_ref() != PEER);
+    let allow_from = networks.filter_map(|value| network(&section, "allow_from", value)).collect();
     let redirect_to = redirect_to(&section);
     let credentials = credentials(&section);
     if let Some(register) = section.boolean("register").filter(|register| *register.get_ref()) {
@@ -48,13 +52,14 @@ pub(super) fn read(
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);
     section.close();
-    let domain = peers.first()?.host.clone();
-    let peers = peers.into_iter().flat_map(|peer| peer.addresses).collect();
     Some(Trunk {
         name: name?,
-        peers,
-        domain,
+        written: peers,
+        servers: Vec::new(),
+        peers: Vec::new(),
+        domain: domain?,
         allow_from,
+        allows_peers,
         credentials,
         calls_max,
         redirect_to,
@@ -89,20 +94,26 @@ fn peers(section: &Section<'_>) -> Vec<Peer> {
     values.iter().filter_map(|value| endpoint::peer(section, "peer", value)).collect()
 }
 
-/// Notes who is expected behind the addresses of peers by TLS, and what they are shown.
-fn seal(section: &Section<'_>, peers: &[Peer], tls: &mut Sealing) {
+/// Notes who is expected behind the names of peers by TLS, and what they are shown. A peer without a transport may turn out to be one.
+fn seal(section: &Section<'_>, peers: Vec<Peer>, tls: &mut Sealing) -> Vec<TrunkPeer> {
     let identity = tls::identity(section, "tls_certificate", "tls_key");
-    let sealed = || peers.iter().filter(|peer| peer.transport == Transport::Tls);
-    if identity.is_some() && sealed().next().is_none() {
+    let is_sealed = |peer: &Peer| peer.place.transport() == Some(Transport::Tls);
+    let may_be = |peer: &Peer| is_sealed(peer) || peer.place.transport().is_none();
+    if identity.is_some() && !peers.iter().any(may_be) {
         section.refuse_key(
             "tls_certificate",
             "is shown to nobody",
             "write peer = \"tls:HOST:5061\", or leave it out",
         );
     }
-    for Peer { host, addresses, .. } in sealed() {
-        tls.expect(section, host, addresses.iter().map(|(_, address)| *address), identity.as_ref());
-    }
+    let is_wanted = peers.iter().any(is_sealed) || peers.iter().any(may_be) && tls.knows_authorities(section);
+    let client = if is_wanted { tls.client(section, identity.as_ref()) } else { None };
+    let expected = |peer: Peer| {
+        let sealed = client.as_ref().filter(|_| may_be(&peer));
+        let tls = sealed.and_then(|client| tls.expect(section, &peer.host, client));
+        TrunkPeer { place: peer.place, tls }
+    };
+    peers.into_iter().map(expected).collect()
 }
 
 /// Where the trunk may send calls on to by any number: addresses, networks, hosts.
@@ -119,8 +130,7 @@ fn redirect_to(section: &Section<'_>) -> Vec<RedirectPlace> {
 fn place(section: &Section<'_>, value: &Spanned<&str>) -> Option<RedirectPlace> {
     let text = *value.get_ref();
     if endpoint::is_host_name(text) && text.parse::<IpAddr>().is_err() {
-        let addresses = endpoint::resolve(section, "redirect_to", value, text)?;
-        return Some(RedirectPlace::Host(text.to_owned(), addresses));
+        return Some(RedirectPlace::Host(endpoint::name(text), Vec::new()));
     }
     let network = network(section, "redirect_to", value)?;
     if network.prefix_len() == 0 {
@@ -170,6 +180,9 @@ fn credentials(section: &Section<'_>) -> Option<Arc<Credentials>> {
         realm: realm.map(|realm| realm.into_inner().into()),
     }))
 }
+
+/// In `allow_from`: the addresses of `peer`.
+const PEER: &str = "peer";
 
 /// Peers of one trunk.
 const PEERS_MAX: usize = 16;

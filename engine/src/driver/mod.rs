@@ -6,6 +6,7 @@
 //!  media-0 … -n    the RelayWorkers, each with its own epoll, outside tokio             trunkline_media
 //!  store           SQLite, written behind                                               store.rs
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
+//!                        name servers                                                    names.rs
 //! ```
 //!
 //! Agents and Switch sit at desks ([`desk`]): the thread that brings something runs them there and then, unless another does, and
@@ -22,6 +23,7 @@ mod lifeline;
 mod mailbox;
 mod mark;
 pub(crate) mod metrics;
+mod names;
 mod notify;
 mod presence;
 mod recovery;
@@ -37,6 +39,7 @@ mod udp;
 pub(crate) mod worker;
 
 pub(crate) use kernel::probe as probe_kernel;
+pub use names::Located;
 pub(crate) use notify::notify_service_manager;
 pub use reload::{Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
 pub use start::{Running, StartError};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
 use trunkline_media::io::{local_addresses, raise_descriptor_limit};
 use trunkline_media::kernel::{KernelPath, Missing};
@@ -30,6 +30,7 @@ use super::floor::Floor;
 use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
+use super::names::{Located, Wish, World};
 use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
@@ -94,6 +95,7 @@ pub struct Running {
     kernel: Option<KernelPath>,
     accepting: Vec<AbortHandle>,
     lifeline: Lifeline,
+    names: mpsc::Sender<Wish>,
     config: Config,
 }
 
@@ -104,6 +106,15 @@ impl Running {
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub fn start(config: Config, state_directory: &Path) -> Result<Self, StartError> {
+        Self::start_located(Located::nowhere(config), state_directory)
+    }
+
+    /// The same where name servers were asked already for the hosts of trunks.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start_located(located: Located, state_directory: &Path) -> Result<Self, StartError> {
+        let config = located.config().clone();
         let runtime = Handle::current();
         let now = clock::now();
         let count = config.sip.workers;
@@ -212,7 +223,14 @@ impl Running {
         let accept = |(transport, listener)| {
             runtime.spawn(connections.clone().accept(transport, listener)).abort_handle()
         };
-        let accepting = listeners.into_iter().map(accept).collect();
+        let mut accepting: Vec<_> = listeners.into_iter().map(accept).collect();
+        let (names, wishes) = mpsc::channel(1);
+        let world = World {
+            switch: switch_sender.clone(),
+            workers: workers.clone(),
+            connections: connections.clone(),
+        };
+        accepting.push(runtime.spawn(located.keep_up(world, wishes)).abort_handle());
 
         let shared = Arc::new(Shared {
             switch: switch_sender,
@@ -227,7 +245,7 @@ impl Running {
             ready: AtomicBool::new(true),
         });
         let engine = Engine::new(Arc::clone(&shared));
-        Ok(Self { engine, shared, workers, threads, media, kernel, accepting, lifeline, config })
+        Ok(Self { engine, shared, workers, threads, media, kernel, accepting, lifeline, names, config })
     }
 
     /// The handle to the running engine.
@@ -251,15 +269,13 @@ impl Running {
         if !errors.is_empty() {
             return Err(ReloadError::NeedsRestart(errors));
         }
-        let loaded = Loaded::from(&config);
-        let setup = Box::new(config.setup());
-        // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
-        drop(self.shared.switch.send(SwitchInput::Reconfigure(setup)).await);
-        self.workers.directory(&Arc::new(directory(&config)));
+        let (taken, is_taken) = oneshot::channel();
+        // A closed mailbox means that the engine stops.
+        drop(self.names.send((Box::new(config.clone()), taken)).await);
+        let loaded = is_taken.await.unwrap_or_else(|_| Loaded::from(&config));
         self.shared.location.set_limits(config.limits.registrations);
         self.shared.location.set_keep_alive(config.sip.keep_alive);
         self.shared.connections.set_limits(config.limits.connections);
-        self.shared.connections.set_tls(Arc::clone(&config.tls));
         tell_endings(&config);
         self.shared.apps.store(Arc::new(apps(&config)));
         self.shared.provisioner.set(&config);
@@ -380,11 +396,11 @@ fn listeners(config: &Config, transport: Transport) -> impl Iterator<Item = Sock
 }
 
 /// Who may register and whom calls are taken from.
-fn directory(config: &Config) -> Directory {
+pub(super) fn directory(config: &Config) -> Directory {
     let trunks = config
         .trunks
         .iter()
-        .map(|trunk| TrustedTrunk { name: Arc::clone(&trunk.name), allow_from: trunk.allow_from.clone() });
+        .map(|trunk| TrustedTrunk { name: Arc::clone(&trunk.name), allow_from: trunk.sources() });
     let hosts = |trunk: &config::Trunk| {
         trunk.peers.iter().map(|(_, address)| address.ip().to_canonical()).collect::<Vec<_>>()
     };

@@ -27,7 +27,7 @@ use super::worker::{WorkerInput, Workers};
 use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
-use crate::switch::setup::Setup;
+use crate::switch::setup::{Setup, TrunkPlaces};
 use crate::switch::{Outbox, Switch};
 
 /// A reader of the switch's state, run on its thread.
@@ -40,6 +40,7 @@ pub(crate) enum SwitchInput {
     Request(AppId, RequestId, Operation),
     View(Reader),
     Reconfigure(Box<Setup>),
+    Relocate(Vec<TrunkPlaces>),
     Drain,
     Stop,
 }
@@ -52,6 +53,7 @@ impl fmt::Debug for SwitchInput {
             Self::Request(..) => "Request",
             Self::View(_) => "View",
             Self::Reconfigure(_) => "Reconfigure",
+            Self::Relocate(_) => "Relocate",
             Self::Drain => "Drain",
             Self::Stop => "Stop",
         })
@@ -215,6 +217,9 @@ impl SwitchCore {
             SwitchInput::View(read) => self.guarded("a reader", |switch, _| read(switch)),
             SwitchInput::Reconfigure(setup) => {
                 self.guarded("a reload", |switch, out| switch.reconfigure(now, *setup, out));
+            }
+            SwitchInput::Relocate(places) => {
+                self.guarded("where trunks are", |switch, out| switch.relocate(now, places, out));
             }
             SwitchInput::Drain => self.guarded("a drain", |switch, out| switch.drain(now, out)),
             SwitchInput::Stop => {}

@@ -213,7 +213,7 @@ impl Switch {
         let trunk = self.trunk(trunk)?;
         let peer = offer.as_ref().map(|offered| offered.peer);
         let mut places: Vec<Target> =
-            peers(trunk, number).into_iter().flatten().map(|one| one.target).collect();
+            peers(trunk, &trunk.peers, number).into_iter().flatten().map(|one| one.target).collect();
         let at = places.iter().position(|target| Some(target.flow.remote.ip()) == peer).unwrap_or(0);
         let mut target = (at < places.len()).then(|| places.swap_remove(at))?;
         if let Some(Completable { offer, .. }) = offer {

@@ -322,7 +322,7 @@ mod tests {
     /// The places and the Request-URI, or the number to dial.
     fn leads(status: u16, contact: &str) -> Option<String> {
         let setup = rig::setup();
-        let mut asked = peers(&setup.trunks[0], SAME)[0][0].target.clone();
+        let mut asked = peers(&setup.trunks[0], &setup.trunks[0].peers, SAME)[0][0].target.clone();
         asked.uri.push_str(";m=BS");
         Some(match way(&setup.trunks[0], &setup.domain, status, contact, &asked)? {
             Way::Routes(number) => format!("routes {number}"),
@@ -381,7 +381,7 @@ mod tests {
         let mut setup = rig::setup();
         setup.domain = "198.51.100.7".into();
         let trunk = &setup.trunks[0];
-        let asked = &peers(trunk, SAME)[0][0].target;
+        let asked = &peers(trunk, &trunk.peers, SAME)[0][0].target;
         for (contact, is_network) in [
             ("sip:30@198.51.100.7:5072", true),
             ("sip:30@198.51.100.7", false),

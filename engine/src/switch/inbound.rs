@@ -331,6 +331,10 @@ impl Switch {
         let trunk = call.kind == LineKind::Trunk;
         let Some(ring) = call.ring.as_mut() else { return };
         ring.note(failure);
+        if trunk && failure.is_of_the_peer() {
+            self.suspect(now, id, &failure);
+        }
+        let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
         if !ring.contacts.is_empty() && self.follow(now, id, failure.cause.status, out) {
             return;
         }

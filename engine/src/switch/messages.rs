@@ -210,7 +210,7 @@ impl Switch {
     fn mailbox_subscription(&self, mailbox: &str) -> Option<Subscribe> {
         let trunk = self.trunk(self.setup.voicemail.trunk.as_ref()?)?;
         let misses = self.messages.misses.get(mailbox).copied().unwrap_or_default();
-        let mut places: Vec<_> = peers(trunk, mailbox).into_iter().flatten().collect();
+        let mut places: Vec<_> = peers(trunk, &trunk.peers, mailbox).into_iter().flatten().collect();
         let place = misses.checked_rem(places.len())?;
         let host = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
         let party =
@@ -223,6 +223,17 @@ impl Switch {
             expires: EXPIRES,
             credentials: trunk.credentials.clone(),
         })
+    }
+
+    /// The trunk of the mailboxes may be elsewhere: then it is asked for all of them again.
+    pub(super) fn mailboxes_moved(&mut self, now: Instant, before: &Setup, out: &mut Outbox) {
+        let place = |setup: &Setup| {
+            let trunk = setup.trunks.iter().find(|trunk| Some(&trunk.name) == setup.voicemail.trunk.as_ref());
+            trunk.map(|trunk| trunk.peers.clone())
+        };
+        if place(before) != place(&self.setup) {
+            self.revisit_mailboxes(now, before, out);
+        }
     }
 
     /// After a change of the configuration: what it has no more is left, what is new is asked for. Another trunk is asked for

@@ -67,6 +67,7 @@ mod outbound;
 mod owner;
 mod park;
 mod pickup;
+mod places;
 mod read;
 mod recall;
 mod recovery;
@@ -124,7 +125,7 @@ pub use park::KeptPark;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
 pub use report::{CallReport, Hold, advance};
-pub use setup::{LineKind, Setup, SrtpPolicy};
+pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
 pub use trunkline_media::{Secured, SrtpSuite};
 pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{
@@ -144,6 +145,7 @@ use media::{MediaPlane, Reopened};
 use messages::Messages;
 use owner::App;
 use park::Slots;
+use places::Suspects;
 use release::Parting;
 use session::FarEnd;
 use status::Failure;
@@ -176,6 +178,7 @@ pub struct Switch {
     conferences: BTreeMap<CallId, Conference>,
     watches: Watches,
     messages: Messages,
+    suspects: Suspects,
     /// What phones have changed of late.
     wishes: Wishes,
     timers: Timers,
@@ -231,6 +234,7 @@ impl Switch {
             fingerprint: None,
             conferences: BTreeMap::new(),
             watches: Watches::default(),
+            suspects: Suspects::default(),
             messages,
             wishes: Wishes::new(),
             timers: Timers::default(),
@@ -267,6 +271,20 @@ impl Switch {
         self.adopt(setup);
         self.tell_translate_change(&before.translation, out);
         self.revisit_mailboxes(now, &before, out);
+        self.settle(now, out);
+    }
+
+    /// Takes where trunks are from here on; calls on their way go where they went. A trunk that is not named stays where it is.
+    pub fn relocate(&mut self, now: Instant, places: Vec<TrunkPlaces>, out: &mut Outbox) {
+        self.now = now;
+        let before = Arc::clone(&self.setup);
+        let setup = Arc::make_mut(&mut self.setup);
+        for TrunkPlaces { name, peers, servers, redirects } in places {
+            if let Some(trunk) = setup.trunks.iter_mut().find(|trunk| trunk.name == name) {
+                (trunk.peers, trunk.servers, trunk.redirects.places) = (peers, servers, redirects);
+            }
+        }
+        self.mailboxes_moved(now, &before, out);
         self.settle(now, out);
     }
 

@@ -37,6 +37,9 @@ use super::view::{CallOrigin, CallReason, PartyView};
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
 const BACKSTOP: Duration = Duration::from_secs(10);
 
+/// A peer of a trunk that says nothing for so long is left for the next: four copies of the INVITE.
+const PATIENCE: Duration = Duration::from_secs(4);
+
 /// Serial numbers of legs that the switch makes stay below this bit, which the agents set in theirs.
 pub(super) const SERIALS: u64 = 1 << 47;
 
@@ -151,8 +154,9 @@ impl Switch {
         number: &str,
         out: &mut Outbox,
     ) {
+        let places = self.places(now, name);
         let Some(trunk) = self.trunk(name) else { return };
-        let mut groups = peers(trunk, number);
+        let mut groups = peers(trunk, &places, number);
         let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };
         // A trunk that the engine is a customer of knows it by the trunk's own domain.
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
@@ -330,6 +334,7 @@ impl Switch {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
+        let has_others = !ring.waiting.is_empty();
         let is_network = call.kind == LineKind::Trunk;
         let srtp = self.lines.of_call(&call.line).map(|line| line.srtp).unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
@@ -371,6 +376,7 @@ impl Switch {
             headers: candidate.headers.into_iter().chain(invitation.headers).collect(),
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
+            patience: (is_network && has_others).then_some(PATIENCE),
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())
@@ -420,8 +426,12 @@ const fn ring_kind(call: &Call) -> RingKind {
     }
 }
 
-/// The peers of a trunk, one after the other.
-pub(super) fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>> {
+/// These places of a trunk, one after the other.
+pub(super) fn peers(
+    trunk: &TrunkSetup,
+    places: &[(Transport, SocketAddr)],
+    number: &str,
+) -> VecDeque<Vec<Candidate>> {
     let candidate = |&(transport, remote): &(Transport, SocketAddr)| {
         let target = Target {
             uri: request_uri(number, &trunk.domain, transport),
@@ -430,7 +440,7 @@ pub(super) fn peers(trunk: &TrunkSetup, number: &str) -> VecDeque<Vec<Candidate>
         };
         vec![Candidate { target, binding: None, headers: Vec::new() }]
     };
-    trunk.peers.iter().map(candidate).collect()
+    places.iter().map(candidate).collect()
 }
 
 fn request_uri(number: &str, domain: &str, transport: Transport) -> String {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use regex::Regex;
 use trunkline_sip::auth::Credentials;
+use trunkline_sip::servers::Server;
 use trunkline_sip::transport::Transport;
 
 use super::feature_code::FeatureCodes;
@@ -179,6 +180,8 @@ pub struct TrunkSetup {
     pub name: Arc<str>,
     /// Where calls go, in order of preference.
     pub peers: Vec<(Transport, SocketAddr)>,
+    /// The same as name servers say it: the servers of each peer, among which each call chooses (RFC 2782). Empty: the order of `peers`.
+    pub servers: Vec<Vec<Server>>,
     /// The host part of Request-URI and To: the peer as configured.
     pub domain: String,
     /// Answers a challenge of this peer.
@@ -199,6 +202,7 @@ impl TrunkSetup {
         Self {
             name: name.into(),
             peers,
+            servers: Vec::new(),
             domain: domain.to_owned(),
             credentials: None,
             calls_max: CALLS_MAX,
@@ -216,6 +220,19 @@ pub struct RedirectSetup {
     pub own: Vec<IpNet>,
     /// A call goes there by any number.
     pub places: Vec<RedirectPlace>,
+}
+
+/// Where a trunk is, as name servers say.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrunkPlaces {
+    /// The trunk's name.
+    pub name: Arc<str>,
+    /// As [`TrunkSetup::peers`].
+    pub peers: Vec<(Transport, SocketAddr)>,
+    /// As [`TrunkSetup::servers`].
+    pub servers: Vec<Vec<Server>>,
+    /// As [`RedirectSetup::places`].
+    pub redirects: Vec<RedirectPlace>,
 }
 
 /// A place that a trunk may send calls on to.

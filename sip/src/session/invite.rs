@@ -46,7 +46,8 @@ impl Leg {
             call_id,
             cseq: endpoint.first_cseq(now),
             forks: SmallVec::new(),
-            give_up_at: now + invite.timeout,
+            give_up_at: now + invite.patience.map_or(invite.timeout, |patience| patience.min(invite.timeout)),
+            final_by: now + invite.timeout,
             min_se_s: 0,
             is_diverted: false,
             has_response: false,
@@ -114,6 +115,7 @@ impl Leg {
             return self.unreachable(now, concern.verdict, endpoint, out);
         };
         calling.has_response = true;
+        calling.give_up_at = calling.final_by;
         match response.status() {
             0..=100 => {}
             101..200 => self.provisional(now, response, flow, endpoint, out),

@@ -175,6 +175,8 @@ struct Calling {
     cseq: u32,
     forks: SmallVec<[Fork; 1]>,
     give_up_at: Instant,
+    /// The same once there was a response.
+    final_by: Instant,
     /// The session interval that a 422 asked for, in seconds.
     min_se_s: u32,
     /// Whether the request went by a stream only because of its length.

@@ -256,6 +256,7 @@ async fn play(
             SwitchInput::Drain
             | SwitchInput::Media(_)
             | SwitchInput::Reconfigure(_)
+            | SwitchInput::Relocate(_)
             | SwitchInput::Sip(_)
             | SwitchInput::Stop => panic!("{input:?}"),
         }

@@ -1,11 +1,14 @@
 //! Certificates of tests: an authority, and what it signs, as files in a directory of their own.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use trunkline_sip::servers::{Host, Server};
+use trunkline_sip::transport::Transport;
 
 use super::Tls;
 use crate::Config;
@@ -55,10 +58,12 @@ impl Authority {
         certificate
     }
 
-    /// What a configuration in this directory says.
+    /// What a configuration in this directory says; every host that it names is this machine.
     pub(crate) fn config(&self, text: &str) -> Config {
         let file = self.directory.join("t.toml");
-        Config::parse(&file, text).unwrap_or_else(|errors| panic!("{errors:?}"))
+        let mut config = Config::parse(&file, text).unwrap_or_else(|errors| panic!("{errors:?}"));
+        assert!(config.locate(at_home).is_empty(), "each address has one name");
+        config
     }
 
     /// A server that shows `FILE.pem`.
@@ -76,6 +81,14 @@ impl Authority {
         }
         Arc::new(tls)
     }
+}
+
+/// What a name server would say whose only host is this machine.
+pub(crate) fn at_home(host: &Host) -> Vec<Server> {
+    let transport = host.transport.unwrap_or(Transport::Udp);
+    let port = host.port.unwrap_or_else(|| transport.default_port());
+    let addresses = vec![(Ipv4Addr::LOCALHOST, port).into()];
+    vec![Server { transport, priority: 0, weight: 0, addresses }]
 }
 
 impl Drop for Authority {

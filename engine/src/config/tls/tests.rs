@@ -173,10 +173,17 @@ fn one_address_is_expected_under_one_name_and_shown_one_certificate() {
         format!("[sip.tls]\ntrusted_ca = \"ca.pem\"\n{one}{}", trunk("b", other, more))
     };
     let own = "tls_certificate = \"own.pem\"\ntls_key = \"own.key\"\n";
-    assert_eq!(errors(&authority, &text("localhost", "")), [""; 0], "5061 is the port of TLS");
-    assert_eq!(errors(&authority, &text("localhost:5062", own)), [""; 0]);
-    let wrong = errors(&authority, &text("localhost", own));
-    assert!(wrong[0].contains("is expected under another name, or shown another certificate"), "{wrong:?}");
+    let doubtful = |other: &str, more: &str| {
+        let file = authority.directory().join("t.toml");
+        let mut config = Config::parse(&file, &text(other, more)).expect("it is well-formed");
+        let doubtful = config.locate(testing::at_home);
+        (doubtful, config.trunks.into_iter().map(|trunk| trunk.peers.len()).collect::<Vec<_>>())
+    };
+    assert_eq!(doubtful("localhost", ""), (vec![], vec![1, 1]), "5061 is the port of TLS");
+    assert_eq!(doubtful("localhost:5062", own), (vec![], vec![1, 1]));
+    let here = "127.0.0.1:5061".parse().unwrap();
+    assert_eq!(doubtful("localhost", own), (vec![here], vec![1, 0]), "another certificate");
+    assert_eq!(doubtful("other.example", ""), (vec![here], vec![1, 0]), "another name");
 }
 
 #[test]

@@ -51,6 +51,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
                 SwitchInput::Drain
                 | SwitchInput::Media(_)
                 | SwitchInput::Reconfigure(_)
+                | SwitchInput::Relocate(_)
                 | SwitchInput::Sip(_)
                 | SwitchInput::Stop => panic!("{input:?}"),
             }

@@ -116,6 +116,7 @@ fn invite_to(local: SocketAddr, remote: SocketAddr) -> Box<Invite> {
         headers: Vec::new(),
         credentials: None,
         timeout: seconds(120),
+        patience: None,
     })
 }
 

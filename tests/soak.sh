@@ -6,6 +6,7 @@
 #   tests/soak.sh calls 3400 300 0              a million calls
 #   tests/soak.sh overload                      twice the load that the daemon can carry
 #   tests/soak.sh long [CALLS]                  calls in virtual time: ten million in thirty days, memory printed
+#   tests/soak.sh lamps                         200 phones watch 200 lines each under 20 calls a second, by UDP
 #   tests/soak.sh kills                         the daemon is killed ten times during 500 calls and 10,000 registrations
 #
 # What is needed is what tests/run.sh needs; it installs it. TRUNKLINE_PROFILE: the cargo profile, release by default.
@@ -13,7 +14,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-    sed -n '4,9s/^# *//p' "$0" >&2
+    sed -n '4,10s/^# *//p' "$0" >&2
     exit 2
 }
 
@@ -34,6 +35,7 @@ case "${1:-}" in
         cargo test --locked --profile "$TRUNKLINE_PROFILE" -p trunkline-tests --test scenarios -- \
             --exact long_life::a_long_life_leaves_nothing_and_repeats_itself --nocapture
         ;;
+    lamps) tests/run.sh e2e lamps:: --nocapture ;;
     kills)
         # TRUNKLINE_KILLS, _KILLS_CALLS, _KILLS_REGISTRATIONS, _KILLS_PACKET_MS (audio each way) and _KILLS_SEED change it.
         tests/run.sh e2e kills::soak --ignored --nocapture

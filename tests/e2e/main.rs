@@ -32,6 +32,7 @@ mod kernel;
 mod kernel_daemon;
 mod kernel_moves;
 mod kills;
+mod lamps;
 mod load;
 mod media;
 mod messages;

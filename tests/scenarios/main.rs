@@ -15,6 +15,7 @@ mod hold;
 mod hostile;
 mod identity;
 mod lamps;
+mod lamps_at_size;
 mod long_life;
 mod loss;
 mod make_call;

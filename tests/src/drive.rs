@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use ipnet::IpNet;
 use trunkline::demo::{Notice, PhoneOutbox, Status};
+use trunkline::switch::setup::LineKind;
 use trunkline::switch::{AppId, Message, Operation, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::dialog::DialogChange;
@@ -22,7 +23,7 @@ use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 use crate::Lab;
 use crate::lab::{Seat, TRANSLATOR_FORGETS, password_of};
 use crate::plan::{
-    DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, LINES, PHONES, Plan, TRUNKS, address_of, engine_for,
+    DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, PHONES, Plan, TRUNKS, address_of, engine_for,
 };
 
 /// More steps than this without time passing are a loop.
@@ -132,10 +133,10 @@ pub(crate) fn agent(
         limits: plan.limits,
         ..Directory::default()
     };
-    for number in LINES {
+    for line in plan.setup.lines.iter().filter(|line| line.kind == LineKind::Phone) {
         directory.add_line(Account {
-            line: number.into(),
-            password: password_of(number).into(),
+            line: Arc::clone(&line.address),
+            password: password_of(&line.address).into(),
             algorithms: [Algorithm::Sha256, Algorithm::Md5].into(),
         });
     }

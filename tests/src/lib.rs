@@ -12,6 +12,7 @@
 //! `LAB_TRACE` prints every message, event and command as it arrives.
 
 pub mod app;
+pub mod dialog_info;
 mod drive;
 mod engine;
 pub mod lab;

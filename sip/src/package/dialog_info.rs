@@ -151,8 +151,9 @@ fn print_dialog(body: &mut String, dialog: &DialogState, notice: &Notice<'_>) {
         word(dialog)
     );
     written.expect("writing to memory");
-    print_party(body, "remote", &dialog.remote, None, notice);
+    // In the order of the schema (RFC 4235 §4.4).
     print_party(body, "local", &dialog.local, Some(dialog.is_held), notice);
+    print_party(body, "remote", &dialog.remote, None, notice);
     body.push_str("</dialog>\r\n");
 }
 
@@ -222,10 +223,10 @@ mod tests {
              <dialog id=\"da5\" call-id=\"ci&lt;2\" local-tag=\"tP\" remote-tag=\"00000000000000000001\" \
              direction=\"recipient\">\r\n\
              <state>early</state>\r\n\
-             <remote><identity display=\"Al &lt;&quot;&amp;&quot;&gt;\">sip:100@pbx.example.com</identity>\
-             <target uri=\"sip:100@pbx.example.com\"/></remote>\r\n\
              <local><identity display=\"Bob\">sip:102@pbx.example.com</identity>\
              <target uri=\"sip:102@pbx.example.com\"><param pname=\"+sip.rendering\" pvalue=\"yes\"/></target></local>\r\n\
+             <remote><identity display=\"Al &lt;&quot;&amp;&quot;&gt;\">sip:100@pbx.example.com</identity>\
+             <target uri=\"sip:100@pbx.example.com\"/></remote>\r\n\
              </dialog>\r\n</dialog-info>\r\n"
         );
     }

@@ -17,7 +17,7 @@ use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
 use crate::driver::{Loaded, Located, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
 use crate::handle::Engine;
-use crate::provision;
+use crate::provision::{self, pnp};
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -83,7 +83,7 @@ async fn run(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
-    let provisioning = config.provisioning.listen;
+    let (provisioning, answers_multicast) = (config.provisioning.listen, config.provisioning.pnp);
     let mut running = Running::start_located(Located::ask(config, NAMES_AT_MOST).await, state_directory)?;
     let (reloader, mut reloads) = Reloader::new();
     let (stop_api, mut stopped) = watch::channel(());
@@ -115,6 +115,14 @@ async fn run(
         }
         None => None,
     };
+    let asked = match provisioning {
+        Some(_) if answers_multicast => {
+            let socket = pnp::join()
+                .map_err(|error| format!("cannot listen on UDP {} for phones: {error}", pnp::GROUP))?;
+            Some(tokio::spawn(pnp::answer(socket, Arc::clone(running.engine().provisioner()))))
+        }
+        Some(_) | None => None,
+    };
     let memory = tokio::spawn(give_memory_back(running.engine().clone()));
     say(&table);
     say("ready\n");
@@ -140,6 +148,9 @@ async fn run(
         () = running.drain(DRAIN_AT_MOST) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+    if let Some(asked) = asked {
+        asked.abort();
     }
     drop(stop_api);
     for server in [api, phones].into_iter().flatten() {

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::baresip::{Answer, Baresip};
 use crate::daemon::{Daemon, Directory, executable};
 use crate::http::{self, Response};
-use crate::network::{alone, daemon_address};
+use crate::network::{alone, daemon_address, run};
 use crate::tls::Authority;
 
 /// What a Yealink fetches in clear and a Snom by TLS, after a restart, is what a phone needs to register. Tokens and passwords
@@ -79,6 +79,66 @@ fn phones_fetch_what_they_register_with() {
         let refused = "refused source=127.0.0.1 method=\"HTTP\" user=\"\" status=404";
         assert!(said.iter().any(|line| line.contains(refused)), "{said:#?}");
         assert!(said.iter().any(|line| line.contains("a phone was given its configuration")));
+    });
+}
+
+/// A phone that the configuration names asks the network by multicast, is told until it answers, and fetches by what it was told;
+/// one that it does not name hears nothing, and neither hears the SIP side, though its port is the same.
+#[test]
+fn a_phone_asks_the_network() {
+    alone(|| {
+        run("ip", &["link", "add", "tl9", "type", "veth", "peer", "name", "tl9-far"]);
+        run("ip", &["addr", "add", &format!("{}/24", daemon_address(9)), "dev", "tl9"]);
+        run("ip", &["link", "set", "tl9", "up"]);
+        run("ip", &["link", "set", "tl9-far", "up"]);
+        let directory = Directory::create();
+        Authority::new(directory.path()).sign("pbx", "pbx", &["pbx.test".to_owned()]);
+        let text = config("http:0.0.0.0:8090").replace("[provisioning]\n", "[provisioning]\npnp = true\n");
+        let mut daemon = Daemon::start(directory.path(), &text);
+        let socket = UdpSocket::bind((daemon_address(9), 5_062)).expect("an address of this machine");
+        socket2::SockRef::from(&socket).set_multicast_if_v4(&daemon_address(9)).expect("an interface");
+        socket.set_read_timeout(Some(WITHIN)).expect("a timeout can be set");
+        let ask = |mac: &str| {
+            let uri = format!("sip:MAC%3A{mac}@224.0.1.75");
+            let own = format!("{}:5062", daemon_address(9));
+            let text = format!(
+                "SUBSCRIBE {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {own};rport\r\nFrom: <{uri}>;tag=1\r\nTo: <{uri}>\r\n\
+                 Call-ID: {mac}@phone\r\nCSeq: 1 SUBSCRIBE\r\nContact: <sip:{own}>\r\nExpires: 0\r\n\
+                 Event: ua-profile;profile-type=\"device\";vendor=\"yealink\";model=\"T46U\";version=\"1\"\r\n\
+                 Accept: application/url\r\nContent-Length: 0\r\n\r\n"
+            );
+            socket.send_to(text.as_bytes(), "224.0.1.75:5060").expect("the network carries");
+        };
+        let hear = || {
+            let mut datagram = [0; 4_096];
+            let (length, source) = socket.recv_from(&mut datagram).expect("an answer");
+            (String::from_utf8_lossy(&datagram[..length]).into_owned(), source)
+        };
+        ask("001565000000");
+        ask(YEALINK);
+        let (accepted, _) = hear();
+        assert!(accepted.starts_with("SIP/2.0 200 ") && accepted.contains(YEALINK), "{accepted}");
+        let (notify, source) = hear();
+        assert!(
+            notify.starts_with("NOTIFY sip:") && notify.contains("\r\nEvent: ua-profile\r\n"),
+            "{notify}"
+        );
+        assert_eq!(hear().0, notify, "it is said again until it is answered");
+        let lines = notify.split("\r\n").filter(|line| {
+            ["Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "].iter().any(|name| line.starts_with(name))
+        });
+        let lines: Vec<&str> = lines.collect();
+        let answer = format!("SIP/2.0 200 OK\r\n{}\r\nContent-Length: 0\r\n\r\n", lines.join("\r\n"));
+        socket.send_to(answer.as_bytes(), source).expect("the network carries");
+        let (_, url) = notify.split_once("\r\n\r\n").expect("a body");
+        let path = format!("{}{YEALINK}.cfg", path_of(url, "http"));
+        assert_eq!(http::get_from(FETCH, &path).status, 404, "it is another host's");
+        let file = http::get_from(SocketAddr::new(daemon_address(9).into(), FETCH.port()), &path);
+        assert_eq!(file.status, 200);
+        assert!(file.text.contains("account.1.user_name = 1001"), "{}", file.text);
+        daemon.expect_nothing_left();
+        let said: Vec<&str> = daemon.process.seen().collect();
+        assert!(!said.iter().any(|line| line.contains(&token_of(url)) || line.contains(PASSWORD)));
     });
 }
 

@@ -32,6 +32,8 @@ pub struct Provisioning {
     pub token_holds: Duration,
     /// Codecs, the preferred one first.
     pub codecs: Vec<Codec>,
+    /// Whether phones that ask the network are told where their configuration is.
+    pub pnp: bool,
     /// The phones.
     pub phones: Vec<Phone>,
     own: Option<Arc<ServerConfig>>,
@@ -62,6 +64,7 @@ impl fmt::Debug for Provisioning {
             .field("server", &self.server)
             .field("token_holds", &self.token_holds)
             .field("codecs", &self.codecs)
+            .field("pnp", &self.pnp)
             .field("phones", &self.phones)
             .finish_non_exhaustive()
     }
@@ -122,6 +125,10 @@ pub(super) fn read(
     });
     let token_hours = section.integer("token_hours", 1..=TOKEN_HOURS_MAX).unwrap_or(TOKEN_HOURS_DEFAULT);
     let codecs = codecs(&section);
+    let pnp = section.boolean("pnp").is_some_and(Spanned::into_inner);
+    if pnp && !section.has("listen") {
+        section.missing("listen", "pnp stands without it");
+    }
     section.close();
     if phones.len() > PHONES_MAX {
         let wrong = format!("is row {} of {}", PHONES_MAX + 1, phones.len());
@@ -135,6 +142,7 @@ pub(super) fn read(
         server,
         token_holds: Duration::from_secs(u64::from(token_hours) * 3_600),
         codecs,
+        pnp,
         phones,
         own,
     }

@@ -28,6 +28,10 @@ pub(crate) fn bind(address: SocketAddr, dscp: u8) -> io::Result<std::net::UdpSoc
     }
     // A smaller buffer than asked for is no reason not to start.
     drop(socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES));
+    if address.is_ipv4() {
+        // What phones ask the network is not for the SIP side, though it has the same port (`provision/pnp.rs`).
+        socket.set_multicast_all_v4(false)?;
+    }
     mark(&socket, dscp, address.is_ipv6());
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;

@@ -18,6 +18,7 @@ use crate::config::Secret;
 mod brand;
 mod escape;
 mod mac;
+pub mod pnp;
 mod provisioner;
 mod serve;
 mod sources;

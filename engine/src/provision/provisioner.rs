@@ -11,7 +11,7 @@ use rustls::ServerConfig;
 
 use super::sources::{Sources, WINDOW};
 use super::tokens::Tokens;
-use super::{Brand, File, Mac, Site};
+use super::{Brand, File, Mac, Phone, Site};
 use crate::config::{self, Config};
 use crate::driver::refusal_log::RefusalLog;
 
@@ -106,9 +106,28 @@ impl Provisioner {
         let phone = site.phones.get(&mac).ok_or(TokenError::UnknownPhone)?;
         let token = config::random(TOKEN_LETTERS).map_err(TokenError::Random)?;
         let holds = holds.unwrap_or(site.token_holds);
-        let url = format!("{}{PLACE}{token}/{}", site.base, phone.brand.asked());
+        let url = place(&site, phone, &token);
         self.state().tokens.give(mac, token, now + holds, host.map(|host| host.to_canonical()));
         Ok(Issued { url, holds })
+    }
+
+    /// Where a phone that asks the network finds its configuration: by a token that holds for an hour, for the host that asks.
+    /// `None`: there is no such phone, or the host asks too often.
+    pub(super) fn offer(&self, now: Instant, mac: Mac, host: IpAddr) -> Option<String> {
+        let host = host.to_canonical();
+        let site = self.site.load_full()?;
+        let phone = site.phones.get(&mac)?;
+        {
+            let mut state = self.state();
+            if !state.sources.admits(now, host) {
+                return None;
+            }
+            // A question that is asked again has the answer that it had.
+            if let Some(token) = state.tokens.of(now, mac, host) {
+                return Some(place(&site, phone, token));
+            }
+        }
+        self.issue(now, mac, Some(OFFER_HOLDS), Some(host)).ok().map(|issued| issued.url)
     }
 
     /// What is answered to a request. Every wrong one is answered alike, and before anything is known of phones.
@@ -153,6 +172,11 @@ impl fmt::Debug for Provisioner {
     }
 }
 
+/// What is typed into a phone.
+fn place(site: &Site, phone: &Phone, token: &str) -> String {
+    format!("{}{PLACE}{token}/{}", site.base, phone.brand.asked())
+}
+
 /// Token and name of `/p/TOKEN/MAC.cfg`; folders that a phone writes between them do not count. Both are empty where
 /// there is no such thing: no token is.
 fn split(path: &str) -> (&str, &str) {
@@ -164,6 +188,9 @@ fn split(path: &str) -> (&str, &str) {
 
 /// Where files are.
 const PLACE: &str = "/p/";
+
+/// How long a token holds that is told to who asks the network: a phone fetches at once.
+const OFFER_HOLDS: Duration = Duration::from_secs(3_600);
 
 /// 160 bits.
 const TOKEN_LETTERS: usize = 32;

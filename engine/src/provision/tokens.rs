@@ -50,6 +50,12 @@ impl Tokens {
         (now < held.until && held.host.is_none_or(|bound| bound == host)).then_some(mac)
     }
 
+    /// The token that a phone has and that is meant for this host, if it holds.
+    pub(super) fn of(&self, now: Instant, mac: Mac, host: IpAddr) -> Option<&str> {
+        let held = self.0.get(&mac).filter(|held| now < held.until && held.host == Some(host))?;
+        Some(&held.token)
+    }
+
     /// A phone was given a file: from here on its token holds for this host alone.
     pub(super) fn bind(&mut self, mac: Mac, host: IpAddr) {
         if let Some(held) = self.0.get_mut(&mac) {
@@ -102,6 +108,11 @@ mod tests {
         assert_eq!(tokens.find(start, "one", host(1)), None, "one token a phone");
         assert_eq!(tokens.find(start, "later", host(1)), None);
         assert_eq!(tokens.find(start, "later", host(3)), Some(mac(1)));
+        assert_eq!(tokens.of(start, mac(1), host(3)), Some("later"));
+        assert_eq!(
+            (tokens.of(start, mac(1), host(1)), tokens.of(start + HOUR, mac(1), host(3))),
+            (None, None)
+        );
         tokens.retain(|_| false);
         assert_eq!(tokens.find(start, "later", host(3)), None);
     }

@@ -121,6 +121,26 @@ fn a_changed_configuration_is_served_and_a_phone_that_is_gone_is_not() {
 }
 
 #[test]
+fn who_asks_the_network_is_told_where_his_own_is() {
+    let now = clock::now();
+    let (provisioner, mac, folder) = issued(now, Brand::Yealink);
+    let url = provisioner.offer(now, mac, host(1)).unwrap();
+    let path = format!("{}{}.cfg", url.strip_prefix("http://pbx.example:8090").unwrap(), mac.digits());
+    assert_eq!(provisioner.offer(now, mac, host(1)), Some(url), "asked again, told the same");
+    assert_eq!(provisioner.answer(now, host(2), &path, None), Answer::NotFound);
+    assert!(matches!(provisioner.answer(now, host(1), &path, None), Answer::File(_)));
+    assert_eq!(provisioner.answer(now + HOUR, host(1), &path, None), Answer::NotFound);
+    // The token that somebody made for it holds no longer.
+    assert_eq!(
+        provisioner.answer(now, host(3), &format!("{folder}/{}.cfg", mac.digits()), None),
+        Answer::NotFound
+    );
+    assert_eq!(provisioner.offer(now, Mac::parse("0015650000ff").unwrap(), host(1)), None);
+    let often = (0..1_000).filter(|_| provisioner.offer(now, mac, host(4)).is_some()).count();
+    assert!(often <= 200, "{often}");
+}
+
+#[test]
 fn a_token_can_be_meant_for_one_host() {
     let now = clock::now();
     let (provisioner, mac, _) = issued(now, Brand::Yealink);

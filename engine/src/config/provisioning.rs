@@ -52,7 +52,7 @@ impl Provisioning {
     /// What `https:` shows: a certificate of its own, else what `[sip.tls]` shows.
     pub(crate) fn tls(&self, sip: &Tls) -> Option<Arc<ServerConfig>> {
         let listener = self.listen.filter(|listener| listener.is_secure);
-        listener.and_then(|_| self.own.clone().or_else(|| sip.server.clone()))
+        listener.and_then(|_| self.own.clone().or_else(|| sip.door.clone()))
     }
 }
 
@@ -87,6 +87,7 @@ impl Config {
             pickup_code: self.features.pickup_directed.clone(),
             voicemail: self.voicemail.number.clone(),
             codecs: own.codecs.clone(),
+            revision: 0,
             phones: own.phones.iter().map(|phone| (phone.mac, phone.clone())).collect(),
         })
     }
@@ -113,14 +114,18 @@ pub(super) fn read(
     let url = section.string("url").and_then(|value| url(&section, &value));
     let server = section.string("server").map(|value| {
         let text = *value.get_ref();
-        let bare = text.trim_start_matches('[').trim_end_matches(']');
-        if !is_host_name(text) && bare.parse::<IpAddr>().is_err() {
+        let bracketed = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+        let address = match bracketed {
+            Some(inside) => inside.parse().ok().filter(IpAddr::is_ipv6),
+            None => text.parse::<IpAddr>().ok(),
+        };
+        if !is_host_name(text) && address.is_none() {
             let right = "write the daemon's name or address without a port, as in \"pbx.example\"";
             section.refuse("server", &value, format!("{text:?} is no host"), right);
         }
-        match bare.parse::<IpAddr>() {
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            Ok(IpAddr::V4(_)) | Err(_) => text.to_owned(),
+        match address {
+            Some(IpAddr::V6(address)) => format!("[{address}]"),
+            Some(IpAddr::V4(_)) | None => text.to_owned(),
         }
     });
     let token_hours = section.integer("token_hours", 1..=TOKEN_HOURS_MAX).unwrap_or(TOKEN_HOURS_DEFAULT);
@@ -226,6 +231,10 @@ fn phone(section: Section<'_>, known: &Known<'_>, rows: &mut HashMap<Mac, usize>
     let (transport, port) = transport(&section, known);
     let accounts = accounts(&section, brand, known);
     let srtp = srtp(&section, known, &accounts);
+    if brand == Some(Brand::Cisco) && srtp != Srtp::Off && transport != Transport::Tls {
+        let right = "write transport = \"tls\", or srtp = \"off\" and lines that do without";
+        section.refuse_key("lines", "would have SRTP, which these phones speak by TLS alone", right);
+    }
     let keys = keys(&section, brand, accounts.len(), known);
     section.close();
     Some(Phone { mac: mac?, brand: brand?, accounts, keys, transport, port, srtp })
@@ -272,7 +281,12 @@ fn transport(section: &Section<'_>, known: &Known<'_>) -> (Transport, u16) {
     let Some(value) = section.string("transport") else {
         let found = [Transport::Udp, Transport::Tcp, Transport::Tls]
             .map(|transport| Some((transport, port(transport)?)));
-        return found.into_iter().flatten().next().unwrap_or((Transport::Udp, Transport::Udp.default_port()));
+        if let Some(found) = found.into_iter().flatten().next() {
+            return found;
+        }
+        let wrong = "is for a phone, and [sip] listen has no udp, tcp or tls";
+        section.refuse_key("lines", wrong, "write \"udp:0.0.0.0:5060\" there as well");
+        return (Transport::Udp, 0);
     };
     let transport = match *value.get_ref() {
         "udp" => Transport::Udp,
@@ -352,6 +366,17 @@ fn srtp(section: &Section<'_>, known: &Known<'_>, accounts: &[provision::Account
     let required = accounts.iter().find(|account| policy(account) == SrtpPolicy::Required);
     let off = accounts.iter().find(|account| policy(account) == SrtpPolicy::Off);
     let Some(value) = section.string("srtp") else {
+        if let (Some(one), Some(other)) = (required, off) {
+            let wrong = format!(
+                "names {}, which takes nothing but SRTP, and {}, which takes none",
+                one.user, other.user
+            );
+            section.refuse_key(
+                "lines",
+                &wrong,
+                "write two phones, or srtp = \"accept\" for one of the lines",
+            );
+        }
         return if required.is_some() { Srtp::Required } else { Srtp::Off };
     };
     let Some(srtp) = Srtp::ALL.into_iter().find(|srtp| srtp.name() == *value.get_ref()) else {

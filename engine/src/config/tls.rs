@@ -28,6 +28,8 @@ use super::section::Section;
 pub struct Tls {
     /// What who comes is shown and asked for; `None`: nobody can come.
     pub server: Option<Arc<ServerConfig>>,
+    /// The same for who is asked for no certificate: a phone that fetches its configuration has none yet.
+    pub door: Option<Arc<ServerConfig>>,
     /// Who is at an address that the engine goes to, as far as names are resolved. Nobody else is dialled by TLS.
     pub peers: HashMap<SocketAddr, TlsPeer>,
     /// The engine's own certificates.
@@ -122,17 +124,18 @@ impl Sealing {
     pub(super) fn read(section: Section<'_>) -> Self {
         let provider = Arc::new(default_provider());
         let is_server = section.has("certificate");
-        let (certified, chains) =
+        let (certified, chains): (Vec<_>, _) =
             identities(&section, &provider).into_iter().map(|own| (own.certified, own.chain)).unzip();
         let verifier = verifier(&section);
         let named = section.string("trusted_ca");
         let is_named = section.has("trusted_ca");
         let authorities = named.and_then(|value| authorities(&section, "trusted_ca", &value));
         section.close();
+        let door = server(certified.clone(), Verifier::Nobody, &provider);
         let server = server(certified, verifier, &provider);
         Self {
             provider,
-            tls: Tls { server, peers: HashMap::new(), chains },
+            tls: Tls { server, door, peers: HashMap::new(), chains },
             is_server,
             is_authority_wrong: is_named && authorities.is_none(),
             authorities,

@@ -240,7 +240,7 @@ impl Running {
             metrics,
             connections,
             apps: ArcSwap::from_pointee(apps(&config)),
-            provisioner: Arc::new(Provisioner::new(&config, now)),
+            provisioner: Arc::new(Provisioner::new(&config)),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
         });

@@ -8,6 +8,7 @@
 //! What is asked with a wrong token is not looked at any further, so that nobody learns which phones there are.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub struct Site {
     pub voicemail: String,
     /// Codecs, the preferred one first.
     pub codecs: Vec<Codec>,
+    /// Rises with each load of the configuration: seconds since 1970.
+    pub revision: u64,
     /// The phones.
     pub phones: HashMap<Mac, Phone>,
 }
@@ -157,12 +160,19 @@ impl Srtp {
 }
 
 /// A file as a phone is given it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct File {
     /// The media type.
     pub media_type: &'static str,
     /// The text.
     pub text: String,
+}
+
+/// Nothing of the text, in which passwords are.
+impl fmt::Debug for File {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("File").field("media_type", &self.media_type).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use rustls::ServerConfig;
 
-use super::sources::{Sources, WINDOW};
-use super::tokens::Tokens;
+use super::sources::{SECOND, Sources};
+use super::tokens::{Found, Tokens};
 use super::{Brand, File, Mac, Phone, Site};
 use crate::config::{self, Config};
-use crate::driver::refusal_log::RefusalLog;
+use crate::driver::clock;
 
 /// The configurations of phones, and the tokens by which they are fetched.
 pub struct Provisioner {
@@ -27,7 +27,6 @@ pub struct Provisioner {
 struct State {
     tokens: Tokens,
     sources: Sources,
-    refusals: RefusalLog,
 }
 
 /// A token that was made.
@@ -73,9 +72,8 @@ pub enum Answer {
 
 impl Provisioner {
     /// With the phones of a configuration.
-    pub fn new(config: &Config, now: Instant) -> Self {
-        let state =
-            State { tokens: Tokens::default(), sources: Sources::default(), refusals: RefusalLog::new(now) };
+    pub fn new(config: &Config) -> Self {
+        let state = State { tokens: Tokens::default(), sources: Sources::default() };
         let empty =
             Self { site: ArcSwapOption::empty(), tls: ArcSwapOption::empty(), state: Mutex::new(state) };
         empty.set(config);
@@ -84,7 +82,8 @@ impl Provisioner {
 
     /// Takes another configuration. Tokens of phones that it names as well go on holding.
     pub fn set(&self, config: &Config) {
-        let site = config.site();
+        let revision = clock::unix_now().as_secs();
+        let site = config.site().map(|site| Site { revision, ..site });
         self.state().tokens.retain(|mac| site.as_ref().is_some_and(|site| site.phones.contains_key(&mac)));
         self.tls.store(config.provisioning.tls(&config.tls));
         self.site.store(site.map(Arc::new));
@@ -130,18 +129,24 @@ impl Provisioner {
         self.issue(now, mac, Some(OFFER_HOLDS), Some(host)).ok().map(|issued| issued.url)
     }
 
-    /// What is answered to a request. Every wrong one is answered alike, and before anything is known of phones.
+    /// What is answered to a request. Every wrong one is answered alike, and before anything is known of phones. None is told
+    /// to who bans: no token of 160 bits is guessed, and a phone whose token is over goes on asking, from the office's address.
     pub fn answer(&self, now: Instant, source: IpAddr, path: &str, query: Option<&str>) -> Answer {
         let source = source.to_canonical();
-        let mut state = self.state();
-        if !state.sources.admits(now, source) {
-            return Answer::TooMany(WINDOW);
-        }
         let (token, name) = split(path);
-        let Some(mac) = state.tokens.find(now, token, source) else {
-            state.sources.guessed(now, source);
-            state.refusals.tell(now, source, "HTTP", "", 404);
-            return Answer::NotFound;
+        let (admitted, found) = {
+            let mut state = self.state();
+            let admitted = state.sources.admits(now, source);
+            (admitted, admitted.then(|| state.tokens.find(now, token, source)).flatten())
+        };
+        let mac = match found {
+            _ if !admitted => return Answer::TooMany(SECOND),
+            None => return Answer::NotFound,
+            Some(Found::Elsewhere(mac)) => {
+                tracing::warn!(%source, %mac, "the token of a phone came from another host than before");
+                return Answer::NotFound;
+            }
+            Some(Found::Phone(mac)) => mac,
         };
         let site = self.site.load_full();
         let phone = site.as_ref().and_then(|site| Some((site, site.phones.get(&mac)?)));
@@ -150,8 +155,9 @@ impl Provisioner {
             tracing::debug!(%source, %mac, "a phone asked for a file that is not made for it");
             return Answer::NotFound;
         };
-        state.tokens.bind(mac, source);
-        drop(state);
+        if !self.state().tokens.bind(mac, token, source) {
+            return Answer::NotFound;
+        }
         tracing::info!(%source, %mac, "a phone was given its configuration");
         Answer::File(file)
     }

@@ -82,8 +82,11 @@ impl Place {
     fn take(places: &Places, source: IpAddr) -> Option<Self> {
         let source = network(source);
         let open: usize = places.iter().map(|count| *count).sum();
+        if open >= CONNECTIONS_MAX {
+            return None;
+        }
         let mut of_source = places.entry(source).or_insert(0);
-        if open >= CONNECTIONS_MAX || *of_source >= CONNECTIONS_PER_SOURCE_MAX {
+        if *of_source >= CONNECTIONS_PER_SOURCE_MAX {
             return None;
         }
         *of_source += 1;

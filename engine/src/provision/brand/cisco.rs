@@ -28,6 +28,8 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         if !site.voicemail.is_empty() {
             set("Voice_Mail_Enable", "Yes");
             set("Mailbox_ID", &account.user);
+            // Messages are subscribed to where this names somebody.
+            set("Voice_Mail_Server", &format!("{}:{}", site.server, phone.port));
         }
     }
     set("Voice_Mail_Number", &site.voicemail);

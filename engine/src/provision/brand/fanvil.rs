@@ -6,13 +6,14 @@ use crate::provision::escape::line;
 use crate::provision::{Codec, Function, Phone, Site, Srtp};
 
 pub(super) fn write(site: &Site, phone: &Phone) -> String {
-    let mut text = "<<VOIP CONFIG FILE>>Version:2.0002\n\n<SIP CONFIG MODULE>\n".to_owned();
+    // A file is taken if its version is higher than the last one's. The head has 64 octets.
+    let head = format!("<<VOIP CONFIG FILE>>Version:2.{:010}", site.revision);
+    let mut text = format!("{head:62}\r\n\n<SIP CONFIG MODULE>\n--SIP Line List--  :\n");
     let codecs: Vec<_> = site.codecs.iter().copied().map(codec).collect();
     for (number, account) in (1..).zip(&phone.accounts) {
         let mut set = |key: &str, value: &str| text += &format!("SIP{number} {key} :{}\n", line(value));
         set("Phone Number", &account.user);
         set("Display Name", &account.name);
-        set("Sip Name", &account.user);
         set("Register Addr", &site.server);
         set("Register Port", &phone.port.to_string());
         set("Register User", &account.user);
@@ -30,9 +31,9 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
             Srtp::Optional => "1",
             Srtp::Required => "2",
         };
-        set("RTP Encryption", srtp);
+        set("Media Crypto", srtp);
         set("MWI Num", &site.voicemail);
-        set("Subscribe for MWI", "1");
+        set("Subscribe", "1");
         set("Pickup Num", &site.pickup_code);
         set("VoiceCodecMap", &codecs.join(","));
     }

@@ -25,6 +25,9 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
     set("SipProvider.0.TransportProtocol", transport);
     set("SipProvider.0.SRTP_Enabled", if phone.srtp == Srtp::Off { "0" } else { "1" });
     set("SipProvider.0.AcceptNonSRTPCalls", if phone.srtp == Srtp::Required { "0" } else { "1" });
+    if !site.voicemail.is_empty() {
+        set("SipProvider.0.MWISubscription", "1");
+    }
     for (number, account) in (1..).zip(&phone.accounts) {
         let handset = format!("{number:05}");
         text += &format!(

@@ -32,7 +32,8 @@ struct Numbers {
     transport: usize,
     srtp: usize,
     pickup: usize,
-    codecs: [usize; 6],
+    auto_answer: usize,
+    codecs: [usize; 8],
 }
 
 const fn numbers(account: usize) -> Numbers {
@@ -50,7 +51,8 @@ const fn numbers(account: usize) -> Numbers {
             transport: 130,
             srtp: 183,
             pickup: 1347,
-            codecs: [57, 58, 59, 60, 61, 62],
+            auto_answer: 298,
+            codecs: [57, 58, 59, 60, 61, 62, 46, 98],
         };
     }
     let hundred = (account + 3) * 100;
@@ -67,7 +69,17 @@ const fn numbers(account: usize) -> Numbers {
         transport: hundred + 48,
         srtp: hundred + 43,
         pickup: hundred + 81,
-        codecs: [hundred + 51, hundred + 52, hundred + 53, hundred + 54, hundred + 55, hundred + 56],
+        auto_answer: hundred + 38,
+        codecs: [
+            hundred + 51,
+            hundred + 52,
+            hundred + 53,
+            hundred + 54,
+            hundred + 55,
+            hundred + 56,
+            hundred + 57,
+            hundred + 58,
+        ],
     }
 }
 
@@ -102,6 +114,7 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         };
         set(numbers.srtp, srtp);
         set(numbers.pickup, &site.pickup_code);
+        set(numbers.auto_answer, "1");
         // Every choice has a codec: the last one stands in those that are left.
         let choices = site.codecs.iter().chain(std::iter::repeat(site.codecs.last().unwrap_or(&Codec::Pcmu)));
         for (number, codec) in numbers.codecs.into_iter().zip(choices) {

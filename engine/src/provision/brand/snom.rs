@@ -29,8 +29,6 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
             Srtp::Required => "mandatory",
         };
         set("user_savp", savp);
-        // It would add 32 bits to what RFC 4568 has.
-        set("user_auth_tag", "on");
         set("codec_priority_list", &codecs.join(","));
     }
     text += "    <answer_after_policy perm=\"\">idle</answer_after_policy>\n";

@@ -28,7 +28,7 @@ struct Stage {
 
 impl Stage {
     async fn new(config: &Config) -> Self {
-        let provisioner = Arc::new(Provisioner::new(config, clock::now()));
+        let provisioner = Arc::new(Provisioner::new(config));
         let mac = phone(&config.site().unwrap(), Brand::Yealink).mac;
         let url = provisioner.issue(clock::now(), mac, None, None).unwrap().url;
         let folder = url.splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap();
@@ -110,17 +110,6 @@ async fn what_is_no_fetch_is_refused() {
     }
 }
 
-#[tokio::test]
-async fn guesses_are_not_looked_at_for_ever() {
-    let stage = Stage::new(&office()).await;
-    for _ in 0..10 {
-        assert!(stage.get("/p/guess/a.cfg").await.0.starts_with("HTTP/1.1 404 "));
-    }
-    let (head, _) = stage.get(&stage.path()).await;
-    assert!(head.starts_with("HTTP/1.1 429 ") && head.contains("retry-after: 60"), "{head}");
-}
-
-/// Places of those who say nothing are free for others of the same address after ten seconds.
 #[tokio::test(start_paused = true)]
 async fn who_says_nothing_holds_no_place() {
     let stage = Stage::new(&office()).await;

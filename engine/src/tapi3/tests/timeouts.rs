@@ -71,7 +71,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         metrics,
         connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
         apps: ArcSwap::from_pointee(apps.collect()),
-        provisioner: Arc::new(Provisioner::new(&config, now)),
+        provisioner: Arc::new(Provisioner::new(&config)),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),
     }));

@@ -136,7 +136,9 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.dirty.insert(caller);
-        self.hunt_won(now, caller, callee, out);
+        if callee.is_some() {
+            self.hunt_won(now, caller, callee, out);
+        }
         self.reminder_answered(caller, callee, out);
         if let Some(calling) = self.calls.get_mut(&caller) {
             // Where the call goes from here on is another journey.
@@ -296,7 +298,13 @@ impl Switch {
         }
     }
 
-    fn name_connected(&mut self, callee: CallId, caller: CallId, connected: &Party, out: &mut Outbox) {
+    pub(super) fn name_connected(
+        &mut self,
+        callee: CallId,
+        caller: CallId,
+        connected: &Party,
+        out: &mut Outbox,
+    ) {
         let calling = self.calls.get(&caller).map(|call| call.caller.clone()).unwrap_or_default();
         if let Some(call) = self.calls.get_mut(&callee) {
             call.connected = calling;

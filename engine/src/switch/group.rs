@@ -86,6 +86,7 @@ impl Switch {
     /// Calls a group for this caller.
     pub(super) fn call_group(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
         let Some(group) = self.lines.group(address).map(Arc::clone) else { return };
+        self.end_hunt(now, caller, None, out);
         self.report(now, caller, CallReport::Dialed, out);
         let ends = now + group.timeout.min(self.ring_time(caller));
         self.timers.start(caller, Timer::Hunt, ends);
@@ -198,7 +199,8 @@ impl Switch {
         } else {
             hunt.is_unanswered = true;
         }
-        let next = hunt.ringing.first().copied();
+        let ringing = hunt.ringing.clone();
+        let next = ringing.iter().find(|id| self.rings_aloud(**id)).or(ringing.first()).copied();
         if let Some(calling) = self.calls.get_mut(&caller).filter(|calling| calling.peer == Some(id)) {
             calling.peer = next;
         }
@@ -207,6 +209,26 @@ impl Switch {
             self.hunt_on(now, caller, out);
         }
         true
+    }
+
+    /// A member's phone rings: whoever hears his partner hears that, where the one before does not ring.
+    pub(super) fn member_rings(&mut self, caller: CallId, id: CallId) {
+        let lead = self.calls.get(&caller).and_then(|calling| calling.peer);
+        let is_silent = lead.is_some_and(|lead| self.hunts.offers(caller, lead) && !self.rings_aloud(lead));
+        if is_silent
+            && self.hunts.offers(caller, id)
+            && let Some(calling) = self.calls.get_mut(&caller)
+        {
+            calling.peer = Some(id);
+            self.dirty.insert(caller);
+        }
+    }
+
+    fn rings_aloud(&self, id: CallId) -> bool {
+        let call = self.calls.get(&id);
+        call.is_some_and(|call| {
+            call.state == CallState::Accepted || call.ring.as_ref().is_some_and(|ring| ring.rang)
+        })
     }
 
     /// Time is up for a group.
@@ -254,7 +276,8 @@ impl Switch {
         self.end_hunt(now, caller, winner, out);
         let Some(calling) = self.calls.get_mut(&caller).filter(|_| member.is_some()) else { return };
         calling.peer = member;
-        if let Some(leg) = calling.leg.filter(|_| calling.kind != LineKind::Trunk) {
+        let is_named = calling.kind != LineKind::Trunk && calling.connected.is_somebody();
+        if let Some(leg) = calling.leg.filter(|_| is_named) {
             // His phone shows the group that he called.
             let shown = calling.connected.shown(&self.setup.domain);
             out.sip.push(Command::Identify(leg, shown));

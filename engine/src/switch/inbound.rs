@@ -264,6 +264,7 @@ impl Switch {
         let peer = call.peer;
         self.report(now, id, CallReport::Ringing, out);
         if let Some(caller) = peer {
+            self.member_rings(caller, id);
             self.alert_caller(now, caller, status, leg, heard && early, out);
         }
     }

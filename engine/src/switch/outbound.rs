@@ -236,7 +236,8 @@ impl Switch {
         let from = call.caller.shown(&from_host);
         let max_forwards = call.max_forwards;
         let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
-        let off_hook = wishes.dest_off_hook;
+        // One phone is asked to answer by itself, never all of a group.
+        let off_hook = wishes.dest_off_hook && !caller.is_some_and(|caller| self.hunts.offers(caller, id));
         let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
         let mut groups = groups;
         if call.kind == LineKind::Phone {

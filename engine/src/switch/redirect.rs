@@ -81,6 +81,10 @@ impl Switch {
         } else {
             Some(caller)
         };
+        if let Some(caller) = caller.filter(|_| !is_caller) {
+            // Where he goes nobody else of the group is wanted.
+            self.end_hunt(now, caller, Some(id), out);
+        }
         self.over(now, id, CallReport::Cleared, &parting, out);
         if let Some(caller) = caller {
             self.divert(now, caller, &line, &number, Why::Deflected, out);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::outbox::Command;
+use trunkline_sip::outbox::{Command, Party};
 
 use super::Switch;
 use super::call::{Call, Errand, Few, Pending, Wish};
@@ -385,6 +385,7 @@ impl Switch {
         let caller = if call.calls { Some(id) } else { call.peer };
         self.report(now, id, CallReport::Ringing, out);
         if let Some(caller) = caller {
+            self.member_rings(caller, id);
             self.ring_caller(now, caller, out);
         }
     }
@@ -408,6 +409,10 @@ impl Switch {
         self.timers.stop(id, Timer::Ring);
         self.report(now, id, CallReport::Answered, out);
         if let Some(caller) = self.calls.get(&id).and_then(|call| call.peer) {
+            if self.hunts.offers(caller, id) {
+                // He called the group: who it is that answers is news.
+                self.name_connected(id, caller, &Party::default(), out);
+            }
             self.answer_caller(now, caller, Some(id), out);
         }
     }

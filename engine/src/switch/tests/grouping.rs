@@ -304,6 +304,73 @@ fn what_is_offered_to_a_member_can_be_picked_up_and_deflected() {
 }
 
 #[test]
+fn a_member_that_deflects_to_a_group_leaves_nobody_ringing() {
+    for (to, expected) in [(GROUP, vec!["1001", "1003"]), ("601", vec!["1003"])] {
+        let groups = vec![sales(), GroupSetup::new("601", &["1003"])];
+        let mut rig = Rig::with(Setup { groups, ..setup() });
+        rig.register("1001", "sip:1001@10.0.0.9", 1000);
+        rig.register("1002", "sip:1002@10.0.0.10", 1000);
+        let caller = rig.call_in(carrier(), GROUP, Some(USUAL));
+        let ((one, _), (other, _)) = (rig.invited(), rig.invited());
+        let of = |rig: &Rig, line: &str| {
+            let calls = rig.switch.calls(CRM).into_iter().rev();
+            calls
+                .clone()
+                .find(|call| *call.line == *line && call.state == CallState::Offering(OfferingMode::Active))
+        };
+        let offered = of(&rig, "1002").unwrap();
+        rig.request(CRM, Operation::Redirect { call: offered.id, to: to.into() }).unwrap();
+        let ended = rig.commands();
+        for leg in [one, other] {
+            assert!(ended.contains(&format!("end {leg}")), "{to}: {ended:?}");
+        }
+        let ringing: Vec<_> =
+            ["1001", "1002", "1003"].into_iter().filter(|line| of(&rig, line).is_some()).collect();
+        assert_eq!(ringing, expected, "{to}");
+        rig.hang_up(caller);
+        rig.assert_quiet();
+    }
+}
+
+#[test]
+fn a_caller_who_is_answered_before_a_member_is_hears_it_ring() {
+    let mut rig = rig(GroupStrategy::All);
+    let caller = rig.call_in(carrier(), GROUP, Some(USUAL));
+    let ((one, _), (other, _)) = (rig.invited(), rig.invited());
+    rig.request(CRM, Operation::Answer(CallId(1), None)).unwrap();
+    assert_eq!(rig.commands(), [format!("answer {caller}")], "the phones ring on");
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.progress(other, 180, None);
+    assert_eq!(rig.feeds[&caller], "ringback", "not the silence of the first");
+    rig.answer(one, USUAL);
+    assert_eq!(rig.commands(), [format!("end {other}")]);
+    assert_eq!(
+        (rig.feeds[&caller].clone(), rig.feeds[&one].clone()),
+        (format!("leg {one:?}"), format!("leg {caller:?}"))
+    );
+    rig.hang_up(one);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_local_line_that_answers_is_named() {
+    let mut rig = rig(GroupStrategy::All);
+    let caller = rig.call_in(Peer::Line("1001".into()), GROUP, Some(USUAL));
+    let (member, _) = rig.invited();
+    let local = rig.switch.calls(CRM).into_iter().find(|call| *call.line == *"1003").unwrap();
+    rig.request(CRM, Operation::Answer(local.id, None)).unwrap();
+    let done = rig.commands();
+    assert!(
+        done.contains(&format!("identify 1003 {caller}")) && done.contains(&format!("end {member}")),
+        "{done:?}"
+    );
+    let connected = rig.switch.call(CRM, CallId(1)).unwrap().connected;
+    assert_eq!(connected.number, "1003");
+    rig.hang_up(caller);
+    rig.assert_quiet();
+}
+
+#[test]
 fn a_party_that_is_transferred_while_the_group_rings_waits_for_it_in_place_of_the_transferor() {
     let mut rig = rig(GroupStrategy::All);
     let far = rig.call_in(carrier(), "1003", Some(USUAL));

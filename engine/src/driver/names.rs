@@ -104,16 +104,19 @@ impl Located {
     /// Takes a changed configuration with what is known of its hosts. Those that nobody knew before are asked for first, for a while.
     async fn reload(&mut self, config: Config, world: &World) {
         self.config = config;
-        self.names.set_hosts(self.config.hosts());
+        let hosts = self.config.hosts();
+        self.found.retain(|host, _| hosts.contains(host));
+        self.names.set_hosts(hosts);
         drop(tokio::time::timeout(RELOAD_AT_MOST, self.ask_all()).await);
         self.find();
         let doubtful = self.config.locate(|host| self.found.get(host).cloned().unwrap_or_default());
         say_doubtful(&doubtful);
         let setup = Box::new(self.config.setup());
+        // Who must be at an address stands there before anybody goes to it.
+        world.connections.set_tls(Arc::clone(&self.config.tls));
         // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
         drop(world.switch.send(SwitchInput::Reconfigure(setup)).await);
         world.workers.directory(&Arc::new(directory(&self.config)));
-        world.connections.set_tls(Arc::clone(&self.config.tls));
     }
 
     async fn tell(&self, world: &World) {

@@ -134,9 +134,18 @@ impl Connections {
         self.shared.limits.store(Arc::new(limits));
     }
 
-    /// Changes what is shown and asked for in handshakes that begin after this. Connections stay.
+    /// Changes what is shown and asked for in handshakes that begin after this. Connections stay, but those to an address at which
+    /// another name is expected now: what is for that name is not for who proved to be the one before.
     pub(crate) fn set_tls(&self, tls: Arc<Tls>) {
-        self.shared.tls.store(tls);
+        let before = self.shared.tls.swap(Arc::clone(&tls));
+        let is_other = |remote: &SocketAddr| {
+            let name = tls.peers.get(remote).map(|peer| &peer.name);
+            name.is_some() && name != before.peers.get(remote).map(|peer| &peer.name)
+        };
+        let by_remote = self.shared.by_remote.iter();
+        let sealed = by_remote.filter(|entry| entry.key().0 == Transport::Tls && is_other(&entry.key().1));
+        let ended: Vec<_> = sealed.map(|entry| *entry.value()).collect();
+        ended.into_iter().for_each(|id| self.close(id));
     }
 
     /// Connections that are open.

@@ -427,6 +427,33 @@ async fn a_changed_certificate_is_shown_from_the_next_handshake_on() {
     accepting.abort();
 }
 
+#[tokio::test]
+async fn a_connection_ends_when_another_name_is_expected_at_its_address() {
+    let authority = Authority::new();
+    authority.sign("carrier", &["sip.carrier.example"]);
+    let server = authority.server("carrier").server.clone().unwrap();
+    let (workers, mut mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+    let (listener, remote) = listener();
+    let tls = |name| authority.client(name, remote.port());
+    let connections = sealed_connections(workers, ConnectionLimits::DEFAULT, tls("sip.carrier.example"));
+    let local = "127.0.0.1:5061".parse().unwrap();
+    let flow = Flow { transport: Transport::Tls, local, remote, connection: ConnectionId::default() };
+    connections.send(flow, Bytes::from_static(OPTIONS));
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = TlsAcceptor::from(server).accept(stream).await.unwrap();
+    stream.write_all(OK).await.unwrap();
+    assert!(matches!(mailboxes[0].recv().await, Some(WorkerInput::Message(..))));
+    connections.set_tls(tls("sip.carrier.example"));
+    stream.write_all(OK).await.unwrap();
+    assert!(matches!(mailboxes[0].recv().await, Some(WorkerInput::Message(..))), "the same name");
+    connections.set_tls(tls("sip.other.example"));
+    assert!(matches!(mailboxes[0].recv().await, Some(WorkerInput::ConnectionClosed(_))));
+    connections.send(flow, Bytes::from_static(OPTIONS));
+    assert!(
+        matches!(mailboxes[0].recv().await, Some(WorkerInput::TransportFailed(failed)) if failed == flow)
+    );
+}
+
 /// A browser's end of a WebSocket that asks for this subprotocol from a page of this origin.
 async fn browse(
     to: SocketAddr,

@@ -585,6 +585,10 @@ impl World {
                         self.subscriptions.remove(&usage);
                         self.tell(Event::SubscriptionOver { usage, status: 0 });
                     }
+                    Command::Register(usage, register) => {
+                        let trunk = register.trunk;
+                        self.tell(Event::RegistrationOver { usage, trunk, status: 408, retry_after_s: None });
+                    }
                     Command::Message(usage, _) => self.tell(Event::MessageDone { usage, status: 200 }),
                     Command::AnswerSubscribe(usage, status) => {
                         if status >= 300 {
@@ -606,6 +610,7 @@ impl World {
                     | Command::UserToUser(..)
                     | Command::AnswerRefer(..)
                     | Command::ReferProgress(..)
+                    | Command::Unregister(_)
                     | Command::NotifySubscriber(..) => {}
                 }
             }

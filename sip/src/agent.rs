@@ -17,6 +17,7 @@ mod refer_progress;
 mod refer_to;
 mod referral;
 mod register;
+mod registration;
 mod resolve;
 mod subscribe;
 mod turning_away;
@@ -47,6 +48,7 @@ use crate::ids::{ConnectionId, LegId};
 use crate::location::Location;
 use crate::message::{Framing, Message, Method};
 use crate::outbox::{Cause, CauseKind, Command, Event, Outbox, Transmit};
+use crate::registrant::Registrants;
 use crate::session::Leg;
 use crate::stun;
 use crate::subscription::Subscriptions;
@@ -73,6 +75,7 @@ pub struct Agent {
     on_streams: BTreeSet<(ConnectionId, LegId)>,
     timers: TimerQueue<LegId>,
     subscriptions: Subscriptions,
+    registrants: Registrants,
     location: Arc<Location>,
     challenger: Arc<Challenger>,
     referrals: Referrals,
@@ -104,6 +107,7 @@ impl Agent {
             on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
             subscriptions: Subscriptions::default(),
+            registrants: Registrants::default(),
             location,
             challenger,
             referrals: Referrals::default(),
@@ -250,6 +254,8 @@ impl Agent {
             }
             Command::Subscribe(id, subscribe) => self.subscribe(now, id, subscribe, out),
             Command::Unsubscribe(id) => self.unsubscribe(now, id, out),
+            Command::Register(id, register) => self.register_at(now, id, register, out),
+            Command::Unregister(id) => self.unregister(now, id, out),
             Command::Message(id, message) => self.send_message(now, id, &message, out),
         }
     }
@@ -282,6 +288,7 @@ impl Agent {
             });
         }
         self.subscriptions_lose_stream(connection, out);
+        self.registrations_lose_stream(now, connection, out);
         // Their dialogs know by then that they must leave by another.
         for key in self.endpoint.transactions.clients_on(connection) {
             self.fail(now, key, out);
@@ -316,6 +323,7 @@ impl Agent {
             });
         }
         self.handle_subscriptions(now, out);
+        self.handle_registrations(now, out);
         self.expire_referrals(now, out);
         self.tend_bindings(now, out);
     }
@@ -336,7 +344,7 @@ impl Agent {
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
         let usages = self.subscriptions.deadline().into_iter().chain(self.referrals.deadline());
-        own.chain(usages).chain(self.bindings_deadline()).min()
+        own.chain(usages).chain(self.registrants.deadline()).chain(self.bindings_deadline()).min()
     }
 
     /// How much state there is. Costs nothing.
@@ -378,6 +386,7 @@ impl Agent {
                 self.referral_notified(now, usage, concern, status, out);
             }
             (Purpose::Subscription(usage), _) => self.subscription_concern(now, usage, concern, answer, out),
+            (Purpose::Registration(usage), _) => self.registration_concern(now, usage, concern, answer, out),
             (Purpose::Message(usage), _) => Self::message_concern(usage, concern, answer, out),
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
                 self.endpoint.release(now, concern.key, response, flow, concern.leg, out);

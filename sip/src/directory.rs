@@ -54,6 +54,9 @@ pub struct Directory {
     pub trunks: Vec<TrustedTrunk>,
     /// The hosts that calls to each trunk go to, in the order of `trunks`.
     pub peers: Vec<Vec<IpAddr>>,
+    /// The user part of Contact by which each trunk is registered at its peers, in the order of `trunks`; `None`, and where it is
+    /// left out: it does not register. What comes from a peer of one that does is the trunk's.
+    pub contacts: Vec<Option<Arc<str>>>,
     /// When provisional responses of and to each trunk are reliable, in the order of `trunks`. One that is left out, and any line:
     /// [`Reliability::Required`].
     pub reliable: Vec<Reliability>,
@@ -141,12 +144,33 @@ impl Directory {
         place.and_then(|place| self.reliable.get(place)).copied().unwrap_or_default()
     }
 
-    /// The first trunk that calls are taken from at this address.
+    /// The first trunk that calls are taken from at this address; else the first that is registered there.
     pub fn trunk_at(&self, source: IpAddr) -> Option<&Arc<str>> {
         let source = source.to_canonical();
-        let trunk =
-            self.trunks.iter().find(|trunk| trunk.allow_from.iter().any(|net| net.contains(&source)))?;
-        Some(&trunk.name)
+        let allowed =
+            self.trunks.iter().find(|trunk| trunk.allow_from.iter().any(|net| net.contains(&source)));
+        let registered = || {
+            let mut places = (0..self.contacts.len()).filter(|place| self.contacts[*place].is_some());
+            places.find(|place| self.is_of(*place, source)).and_then(|place| self.trunks.get(place))
+        };
+        Some(&allowed.or_else(registered)?.name)
+    }
+
+    /// The same for a request to this user: of several trunks at one address the one is meant that is registered there by that
+    /// name.
+    pub fn trunk_for(&self, source: IpAddr, user: &str) -> Option<&Arc<str>> {
+        let address = source.to_canonical();
+        let is_named = |place: &usize| self.contacts[*place].as_deref() == Some(user);
+        let mut places = (0..self.contacts.len().min(self.trunks.len())).filter(is_named);
+        let named = places.find(|place| self.is_of(*place, address));
+        named.map(|place| &self.trunks[place].name).or_else(|| self.trunk_at(source))
+    }
+
+    /// Whether this is the user part by which the trunk is registered.
+    pub fn is_contact_of(&self, trunk: &str, user: &str) -> bool {
+        let place = self.trunks.iter().position(|known| *known.name == *trunk);
+        let contact = place.and_then(|place| self.contacts.get(place)?.as_deref());
+        contact == Some(user)
     }
 }
 
@@ -197,6 +221,40 @@ mod tests {
         assert!(is_same("198.51.100.1", "198.51.100.1") && is_same("203.0.113.1", "192.0.2.1"));
         assert!(!is_same("192.0.2.1", "192.0.2.200"), "another trunk");
         assert!(!is_same("192.0.2.200", "198.51.100.1"), "everybody is nobody");
+    }
+
+    #[test]
+    fn a_trunk_that_registers_is_known_by_its_peers_and_by_the_name_it_has_there() {
+        let trunk = |name: &str, nets: &[&str]| TrustedTrunk {
+            name: name.into(),
+            allow_from: nets.iter().map(|net| net.parse().unwrap()).collect(),
+        };
+        let host = |text: &str| -> IpAddr { text.parse().unwrap() };
+        let directory = Directory {
+            trunks: vec![
+                trunk("plain", &[]),
+                trunk("one", &[]),
+                trunk("two", &[]),
+                trunk("net", &["192.0.2.9/32"]),
+            ],
+            peers: vec![
+                vec![host("192.0.2.7")],
+                vec![host("192.0.2.1")],
+                vec![host("192.0.2.1")],
+                Vec::new(),
+            ],
+            contacts: vec![None, Some("4930".into()), Some("4940".into())],
+            ..Directory::default()
+        };
+        let for_user = |source: &str, user: &str| directory.trunk_for(host(source), user).map(AsRef::as_ref);
+        assert_eq!(for_user("192.0.2.1", "4940"), Some("two"));
+        assert_eq!(for_user("::ffff:192.0.2.1", "4930"), Some("one"));
+        assert_eq!(for_user("192.0.2.1", "30123"), Some("one"), "the first that is registered there");
+        assert_eq!(for_user("192.0.2.2", "4940"), None, "whoever knows the name is nobody elsewhere");
+        assert_eq!(for_user("192.0.2.7", "4930"), None, "a peer that is only called is not taken calls from");
+        assert_eq!(for_user("192.0.2.9", "4940"), Some("net"));
+        assert!(directory.is_contact_of("two", "4940") && !directory.is_contact_of("one", "4940"));
+        assert!(!directory.is_contact_of("net", "") && !directory.is_contact_of("nobody", "4940"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl fmt::Display for LegId {
     }
 }
 
-/// A REFER, a subscription or a MESSAGE. Numbered as legs are, so that a command finds its agent without a map.
+/// A REFER, a subscription, a registration of ours or a MESSAGE. Numbered as legs are, so that a command finds its agent without a map.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct UsageId(pub u64);
 

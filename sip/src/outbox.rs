@@ -669,6 +669,30 @@ pub enum Event {
     },
     /// The trunk that keeps the messages of lines told of a mailbox outside any subscription.
     MessagesTold(Box<MessagesTold>),
+    /// A registration of ours was accepted, for the first time or once more.
+    Registered {
+        /// Which.
+        usage: UsageId,
+        /// The trunk.
+        trunk: Arc<str>,
+        /// How long it lasts.
+        expires: Duration,
+        /// The way that calls out are to take (Service-Route, RFC 3608), each a name-addr.
+        service_route: Vec<String>,
+        /// Whether it was not registered before.
+        is_first: bool,
+    },
+    /// The last event of a registration of ours: it was refused, not answered, or ended as its owner wanted.
+    RegistrationOver {
+        /// Which.
+        usage: UsageId,
+        /// The trunk.
+        trunk: Arc<str>,
+        /// The final status; 408 where none came, 503 where the REGISTER could not be sent, zero where its owner wanted it.
+        status: u16,
+        /// Retry-After in seconds.
+        retry_after_s: Option<u32>,
+    },
     /// How a MESSAGE of ours ended.
     MessageDone {
         /// Which.
@@ -721,6 +745,8 @@ impl Event {
             | Self::Unsubscribed(usage)
             | Self::Subscription { usage, .. }
             | Self::SubscriptionOver { usage, .. }
+            | Self::Registered { usage, .. }
+            | Self::RegistrationOver { usage, .. }
             | Self::MessageDone { usage, .. } => Some(Subject::Usage(*usage)),
             Self::MessagesTold(_) | Self::Registration { .. } | Self::Refused { .. } => None,
         }
@@ -794,6 +820,23 @@ pub struct Subscribe {
     pub credentials: Option<Arc<Credentials>>,
 }
 
+/// A registration to make at the registrar of a trunk (RFC 3261 §10.2).
+#[derive(Clone, Debug)]
+pub struct Register {
+    /// The trunk.
+    pub trunk: Arc<str>,
+    /// The registrar: `sip:carrier.example`.
+    pub target: Target,
+    /// The address of record: From and To.
+    pub record: Party,
+    /// The user part of Contact, by which calls of the trunk are known.
+    pub contact: String,
+    /// How long it is to last; refreshed until [`Command::Unregister`].
+    pub expires: Duration,
+    /// Answers a challenge.
+    pub credentials: Option<Arc<Credentials>>,
+}
+
 /// A MESSAGE to send (RFC 3428).
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
@@ -854,6 +897,10 @@ pub enum Command {
     Subscribe(UsageId, Box<Subscribe>),
     /// End a subscription of ours.
     Unsubscribe(UsageId),
+    /// Register.
+    Register(UsageId, Box<Register>),
+    /// End a registration of ours.
+    Unregister(UsageId),
     /// Send a MESSAGE.
     Message(UsageId, Box<OutgoingMessage>),
     /// Ask the far end of an answered leg whether it still has the session, by a request that changes nothing: UPDATE where it
@@ -879,6 +926,8 @@ impl Command {
             | Self::NotifySubscriber(usage, _, _)
             | Self::Subscribe(usage, _)
             | Self::Unsubscribe(usage)
+            | Self::Register(usage, _)
+            | Self::Unregister(usage)
             | Self::Message(usage, _) => Subject::Usage(*usage),
             Self::Invite(leg, _)
             | Self::Progress(leg, _, _)
@@ -903,6 +952,7 @@ impl Command {
         match self {
             Self::Invite(_, invite) => Some(&mut invite.target),
             Self::Subscribe(_, subscribe) => Some(&mut subscribe.target),
+            Self::Register(_, register) => Some(&mut register.target),
             Self::Message(_, message) => Some(&mut message.target),
             Self::Progress(..)
             | Self::Answer(..)
@@ -921,6 +971,7 @@ impl Command {
             | Self::AnswerSubscribe(..)
             | Self::NotifySubscriber(..)
             | Self::Unsubscribe(_)
+            | Self::Unregister(_)
             | Self::Probe(_)
             | Self::End(..) => None,
         }
@@ -932,7 +983,7 @@ impl Command {
 pub enum Subject {
     /// A leg.
     Leg(LegId),
-    /// A REFER, a subscription or a MESSAGE.
+    /// A REFER, a subscription, a registration of ours or a MESSAGE.
     Usage(UsageId),
 }
 

@@ -115,11 +115,16 @@ pub(crate) struct Directory(PathBuf);
 impl Directory {
     /// Makes it, empty.
     pub(crate) fn create() -> Self {
+        Self::create_named("")
+    }
+
+    /// One of several of a test.
+    pub(crate) fn create_named(name: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         // A test without a network of its own shares its process with others.
         let outside = || format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let test = env::var("TRUNKLINE_E2E_INSIDE").unwrap_or_else(|_| outside());
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test.replace("::", "-"));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test.replace("::", "-") + name);
         if path.exists() {
             fs::remove_dir_all(&path).expect("a directory of ours");
         }

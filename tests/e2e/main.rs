@@ -53,3 +53,4 @@ mod soak;
 mod srtp;
 mod throttle;
 mod tls;
+mod trunks;

@@ -42,5 +42,6 @@ mod torture;
 mod transfer;
 mod translate_address;
 mod trunk;
+mod trunk_registration;
 mod upheaval;
 mod workers;

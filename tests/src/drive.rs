@@ -122,11 +122,24 @@ pub(crate) fn agent(
     seed: [u8; 32],
     now: Instant,
 ) -> Agent {
+    let setup = |name: &str| plan.setup.trunks.iter().find(|trunk| *trunk.name == *name);
+    let registration = |name: &str| setup(name).and_then(|trunk| trunk.registration.as_ref());
+    // One that registers is known by its peers alone.
     let trunk = |(place, name): (usize, &&str)| TrustedTrunk {
         name: (*name).into(),
-        allow_from: vec![IpNet::from(address_of(PHONES.len() + place).ip())],
+        allow_from: match registration(name) {
+            Some(_) => Vec::new(),
+            None => vec![IpNet::from(address_of(PHONES.len() + place).ip())],
+        },
     };
+    let hosts = |name: &&str| {
+        let peers = setup(name).map(|trunk| trunk.peers.as_slice()).unwrap_or_default();
+        peers.iter().map(|(_, address)| address.ip()).collect()
+    };
+    let contact = |name: &&str| registration(name).map(|registration| Arc::clone(&registration.contact));
     let mut directory = Directory {
+        peers: TRUNKS.iter().map(hosts).collect(),
+        contacts: TRUNKS.iter().map(contact).collect(),
         trunks: TRUNKS.iter().enumerate().map(trunk).collect(),
         voicemail: plan.setup.voicemail.trunk.clone(),
         realm: DOMAIN.into(),

@@ -17,6 +17,7 @@ use trunkline_sip::admission::{Limit, Refusals};
 
 use super::Shared;
 use crate::handle::MetricsSnapshot;
+use crate::switch::TrunkView;
 
 /// The gauges and counters in OpenMetrics text.
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
@@ -26,6 +27,8 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     register_refusals(&mut registry, &numbers.refusals);
     registry.register_collector(Box::new(Numbers(numbers)));
     register_kernel(&mut registry, shared.engine.kernel_relay());
+    let trunks = shared.engine.view(|switch| switch.trunks()).await;
+    register_trunks(&mut registry, &trunks.unwrap_or_default());
     let mut body = String::new();
     text::encode(&mut body, &registry).expect("a String takes everything");
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
@@ -42,6 +45,27 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
         true => "ready\n".into_response(),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response(),
     }
+}
+
+/// How the trunks are. There is nothing to say of them while the engine stops.
+fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
+    let gauges = || Family::<[(&'static str, String); 1], Gauge>::default();
+    let (in_service, registered, calls) = (gauges(), gauges(), gauges());
+    for trunk in trunks {
+        let labels = [("trunk", trunk.name.to_string())];
+        in_service.get_or_create(&labels).set(trunk.is_in_service.into());
+        calls.get_or_create(&labels).set(trunk.calls.into());
+        if let Some(registration) = &trunk.registration {
+            registered.get_or_create(&labels).set(registration.since.is_some().into());
+        }
+    }
+    registry.register(
+        "trunk_in_service",
+        "Whether calls can be expected to pass by a trunk: 1 or 0",
+        in_service,
+    );
+    registry.register("trunk_registered", "Whether a trunk that registers is registered: 1 or 0", registered);
+    registry.register("trunk_calls", "Calls of a trunk, both directions", calls);
 }
 
 /// What the limits refused.

@@ -103,7 +103,8 @@ pub(super) async fn registrations(
 )]
 pub(super) async fn trunks(State(shared): State<Shared>, _: Caller) -> Result<Json<Vec<Trunk>>, Problem> {
     let trunks = shared.engine.view(|switch| switch.trunks()).await?;
-    Ok(Json(trunks.into_iter().map(Trunk::from).collect()))
+    let now = clock::now();
+    Ok(Json(trunks.into_iter().map(|trunk| Trunk::new(trunk, &shared.anchor, now)).collect()))
 }
 
 /// The parked calls: those whose parker, or whose own line, the application opens.

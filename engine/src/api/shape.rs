@@ -333,15 +333,60 @@ pub(super) struct Trunk {
     calls: u32,
     /// The most there may be.
     max_calls: u32,
+    /// Whether calls can be expected to pass: it is registered where it has to be.
+    in_service: bool,
+    /// How it stands with its registrar; null: it does not register.
+    registration: Option<TrunkRegistration>,
 }
 
-impl From<TrunkView> for Trunk {
-    fn from(trunk: TrunkView) -> Self {
+/// How a trunk stands with its registrar.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TrunkRegistration {
+    /// Whether it is registered.
+    registered: bool,
+    /// Since when.
+    #[schema(format = DateTime)]
+    since: Option<String>,
+    /// How long it lasts if it is not refreshed, in seconds.
+    expires_s: Option<u64>,
+    /// Where it is registered, or was asked last.
+    #[schema(example = "udp:198.51.100.7:5060")]
+    peer: Option<String>,
+    /// What failed last; null: nothing did.
+    last_failure: Option<RegistrationFailure>,
+    /// In how many seconds it is tried again; null while it is registered, or asked.
+    retry_s: Option<u64>,
+}
+
+/// Why a trunk could not be registered.
+#[derive(Serialize, ToSchema)]
+pub(super) struct RegistrationFailure {
+    /// The SIP status; 408 where no answer came, 503 where the request could not be sent.
+    status: u16,
+    /// When.
+    #[schema(format = DateTime)]
+    at: String,
+}
+
+impl Trunk {
+    pub(super) fn new(trunk: TrunkView, anchor: &Anchor, now: Instant) -> Self {
+        let registration = trunk.registration.map(|known| TrunkRegistration {
+            registered: known.since.is_some(),
+            since: known.since.map(|since| anchor.text(since)),
+            expires_s: known.until.map(|until| until.saturating_duration_since(now).as_secs()),
+            peer: known.peer.map(|(transport, address)| format!("{}:{address}", transport.name())),
+            last_failure: known
+                .failure
+                .map(|(status, at)| RegistrationFailure { status, at: anchor.text(at) }),
+            retry_s: known.again_at.map(|at| at.saturating_duration_since(now).as_secs()),
+        });
         Self {
             name: trunk.name.to_string(),
             domain: trunk.domain,
             calls: trunk.calls,
             max_calls: trunk.calls_max,
+            in_service: trunk.is_in_service,
+            registration,
         }
     }
 }
@@ -392,7 +437,7 @@ mod tests {
     use crate::driver::clock;
     use crate::switch::{
         CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, CompletionId, ConnectedMode,
-        DisconnectMode, ForwardMode, Grade, LineKind, MediaMode, MessageCounts,
+        DisconnectMode, ForwardMode, Grade, LineKind, MediaMode, MessageCounts, RegistrationView,
     };
 
     fn view() -> CallView {
@@ -518,12 +563,40 @@ mod tests {
                    "messages": {"waiting": true, "new": 2, "old": 8, "urgent_new": 0, "urgent_old": 1},
                    "forwarding": [{"mode": "uncond", "caller": null, "destination": null}]})
         );
-        let trunk =
-            TrunkView { name: "carrier".into(), domain: "sip.example".into(), calls: 3, calls_max: 60 };
+        let now = clock::now();
+        let trunk = |registration| TrunkView {
+            name: "carrier".into(),
+            domain: "sip.example".into(),
+            calls: 3,
+            calls_max: 60,
+            is_in_service: true,
+            registration,
+        };
+        let shown = |trunk| serde_json::to_value(Trunk::new(trunk, &Anchor::new(), now)).unwrap();
         assert_eq!(
-            serde_json::to_value(Trunk::from(trunk)).unwrap(),
-            json!({"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60})
+            shown(trunk(None)),
+            json!({"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60, "in_service": true,
+                   "registration": null})
         );
+        let peer = (trunkline_sip::transport::Transport::Udp, "192.0.2.7:5060".parse().unwrap());
+        let failed = RegistrationView {
+            peer: Some(peer),
+            failure: Some((403, now)),
+            again_at: Some(now + Duration::from_secs(90)),
+            ..RegistrationView::default()
+        };
+        let failed = shown(trunk(Some(failed)));
+        assert!(failed["registration"]["last_failure"]["at"].is_string(), "{failed}");
+        assert_eq!(
+            (&failed["registration"]["registered"], &failed["registration"]["last_failure"]["status"]),
+            (&json!(false), &json!(403))
+        );
+        assert_eq!(failed["registration"]["retry_s"], 90);
+        assert_eq!(failed["registration"]["peer"], "udp:192.0.2.7:5060");
+        let until = Some(now + Duration::from_secs(300));
+        let registered =
+            shown(trunk(Some(RegistrationView { since: Some(now), until, ..RegistrationView::default() })));
+        assert_eq!(registered["registration"]["expires_s"], 300);
     }
 
     #[test]

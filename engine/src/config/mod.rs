@@ -27,7 +27,7 @@ use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
     CompletionSetup, ConferenceSetup, ForwardSetup, GroupSetup, LineKind, ParkSetup, RedirectPlace,
-    RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
+    RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
 use crate::translate::Locations;
@@ -49,6 +49,7 @@ mod locations;
 mod music;
 mod phone_table;
 mod provisioning;
+mod registering;
 mod routes;
 mod secret;
 mod section;
@@ -284,6 +285,8 @@ pub struct Trunk {
     pub is_trusted: bool,
     /// When provisional responses are acknowledged (RFC 3262).
     pub reliable: Reliability,
+    /// How it registers at its peers; `None`: it does not.
+    pub registration: Option<RegistrationSetup>,
 }
 
 /// A peer of a trunk.

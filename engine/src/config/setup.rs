@@ -44,6 +44,7 @@ impl Config {
             redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
             srtp: trunk.srtp,
             is_trusted: trunk.is_trusted,
+            registration: trunk.registration.clone(),
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),

@@ -67,6 +67,8 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "hosts",
         "origins",
         "realm = \"carrier",
+        "register_",
+        "contact_user",
         "tls_",
         "trusted_ca",
         "messages",

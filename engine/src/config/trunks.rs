@@ -14,6 +14,7 @@ use super::TrunkPeer;
 use super::endpoint::{self, Peer};
 use super::lines::{self, Addresses};
 use super::locations::Places;
+use super::registering;
 use super::secret::PASSWORD;
 use super::section::Section;
 use super::tls::{self, Sealing};
@@ -38,15 +39,7 @@ pub(super) fn read(
     let allow_from = networks.filter_map(|value| network(&section, "allow_from", value)).collect();
     let redirect_to = redirect_to(&section);
     let credentials = credentials(&section);
-    if let Some(register) = section.boolean("register").filter(|register| *register.get_ref()) {
-        let wrong = "registering at a trunk is not available in this version";
-        section.refuse(
-            "register",
-            &register,
-            wrong,
-            "leave it out and let the peer send calls to this address",
-        );
-    }
+    let registration = registering::read(&section, credentials.as_ref());
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     let srtp = lines::srtp(&section);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
@@ -66,6 +59,7 @@ pub(super) fn read(
         srtp,
         is_trusted,
         reliable,
+        registration,
     })
 }
 

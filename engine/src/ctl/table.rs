@@ -127,6 +127,10 @@ const TRUNK: &[Column] = &[
     Column { title: "PEER", fields: &["/domain"] },
     Column { title: "CALLS", fields: &["/calls"] },
     Column { title: "MOST", fields: &["/max_calls"] },
+    Column { title: "IN SERVICE", fields: &["/in_service"] },
+    Column { title: "REGISTERED", fields: &["/registration/since"] },
+    Column { title: "SECONDS LEFT", fields: &["/registration/expires_s"] },
+    Column { title: "LAST FAILURE", fields: &["/registration/last_failure/status"] },
 ];
 
 #[cfg(test)]
@@ -138,14 +142,16 @@ mod tests {
     #[test]
     fn a_list_is_a_table_with_columns_as_wide_as_needed() {
         let answer = json!([
-            {"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60},
-            {"name": "b", "domain": "192.0.2.1", "calls": 0, "max_calls": 10000},
+            {"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60, "in_service": true,
+             "registration": {"since": "2026-01-01T00:00:00Z", "expires_s": 540, "last_failure": {"status": 408}}},
+            {"name": "b", "domain": "192.0.2.1", "calls": 0, "max_calls": 10000, "in_service": true,
+             "registration": null},
         ]);
         assert_eq!(
             text(&Ask::Trunks, &answer),
-            "TRUNK    PEER         CALLS  MOST\n\
-             carrier  sip.example  3      60\n\
-             b        192.0.2.1    0      10000\n"
+            "TRUNK    PEER         CALLS  MOST   IN SERVICE  REGISTERED            SECONDS LEFT  LAST FAILURE\n\
+             carrier  sip.example  3      60     yes         2026-01-01T00:00:00Z  540           408\n\
+             b        192.0.2.1    0      10000  yes\n"
         );
         assert_eq!(text(&Ask::Trunks, &json!([])), "none\n");
     }

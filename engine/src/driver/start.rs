@@ -46,6 +46,9 @@ use crate::provision::Provisioner;
 use crate::switch::Switch;
 use crate::switch::ids::AppId;
 
+/// How long registrars of trunks may take to let the engine go.
+const LEAVING_AT_MOST: Duration = Duration::from_secs(2);
+
 /// How often a draining engine looks whether its last call has ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
 
@@ -294,6 +297,13 @@ impl Running {
         };
         // Calls that outlast the wait are left as a crash would leave them: the next start takes them back or ends them.
         drop(tokio::time::timeout(at_most, idle).await);
+        let leaving = async {
+            while self.engine.view(Switch::registrations_leaving).await.is_ok_and(|leaving| leaving > 0) {
+                tokio::time::sleep(DRAIN_LOOK).await;
+            }
+        };
+        // A carrier that does not answer keeps nobody here.
+        drop(tokio::time::timeout(LEAVING_AT_MOST, leaving).await);
     }
 
     /// Stops the threads and waits for them; what the store gathered is written.
@@ -404,9 +414,13 @@ pub(super) fn directory(config: &Config) -> Directory {
     let hosts = |trunk: &config::Trunk| {
         trunk.peers.iter().map(|(_, address)| address.ip().to_canonical()).collect::<Vec<_>>()
     };
+    let contact = |trunk: &config::Trunk| {
+        trunk.registration.as_ref().map(|registration| Arc::clone(&registration.contact))
+    };
     let mut directory = Directory {
         trunks: trunks.collect(),
         peers: config.trunks.iter().map(hosts).collect(),
+        contacts: config.trunks.iter().map(contact).collect(),
         reliable: config.trunks.iter().map(|trunk| trunk.reliable).collect(),
         voicemail: config.voicemail.trunk.clone(),
         realm: config.sip.realm.as_str().into(),

@@ -237,7 +237,17 @@ impl SwitchCore {
             SipEvent::Registration { line, change, .. } => {
                 tracing::info!(%line, ?change, "registration");
             }
-            SipEvent::Progress { .. }
+            SipEvent::Registered { trunk, expires, is_first: true, .. } => {
+                tracing::info!(%trunk, seconds = expires.as_secs(), "registered at a carrier");
+            }
+            SipEvent::RegistrationOver { trunk, status: 0, .. } => {
+                tracing::info!(%trunk, "no longer registered at a carrier");
+            }
+            SipEvent::RegistrationOver { trunk, status, .. } => {
+                tracing::warn!(%trunk, status, "not registered at a carrier");
+            }
+            SipEvent::Registered { .. }
+            | SipEvent::Progress { .. }
             | SipEvent::Answered { .. }
             | SipEvent::Established { .. }
             | SipEvent::Offer { .. }

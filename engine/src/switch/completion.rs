@@ -500,9 +500,15 @@ impl Switch {
     }
 
     pub(super) fn next_usage(&mut self) -> UsageId {
+        let worker = self.next_sip_worker();
+        self.usage_of(worker)
+    }
+
+    /// A usage that this worker owns.
+    pub(super) fn usage_of(&mut self, worker: u16) -> UsageId {
         let serial = self.next_leg;
         self.next_leg = (serial + 1) % SERIALS;
-        UsageId::new(self.next_sip_worker(), serial)
+        UsageId::new(worker, serial)
     }
 
     fn completion_message(&self, message: Option<u32>) -> Result<&str, LineError> {

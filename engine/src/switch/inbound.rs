@@ -91,6 +91,12 @@ impl Switch {
             }
             Event::MessagesTold(told) => self.messages_told(&told, out),
             Event::SubscriptionOver { usage, status } => self.silent_elsewhere(now, usage, status, out),
+            Event::Registered { usage, trunk, expires, service_route, .. } => {
+                self.trunk_registered(now, (usage, &trunk), expires, service_route, out);
+            }
+            Event::RegistrationOver { usage, trunk, status, retry_after_s } => {
+                self.trunk_unregistered(now, (usage, &trunk), status, retry_after_s, out);
+            }
             Event::MessageDone { .. } | Event::Refused { .. } => {}
         }
     }

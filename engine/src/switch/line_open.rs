@@ -18,13 +18,15 @@ use super::request::Asker;
 use super::view::MediaMode;
 
 /// LINEDEVSTATE_ that are told, to who asks for them.
-const LINE_STATES: [&str; 9] = [
+const LINE_STATES: [&str; 11] = [
     "ringing",
     "numcalls",
     "numcompletions",
     "complcancel",
     "open",
     "close",
+    "inservice",
+    "outofservice",
     "translatechange",
     "msgwaiton",
     "msgwaitoff",

@@ -73,6 +73,7 @@ mod recall;
 mod recovery;
 mod redirect;
 mod refer;
+mod registering;
 mod release;
 mod replaces;
 mod request;
@@ -129,7 +130,8 @@ pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
 pub use trunkline_media::{Secured, SrtpSuite};
 pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{
-    CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, TrunkView,
+    CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, RegistrationView,
+    TrunkView,
 };
 
 use call::Call;
@@ -146,6 +148,7 @@ use messages::Messages;
 use owner::App;
 use park::Slots;
 use places::Suspects;
+use registering::Registrations;
 use release::Parting;
 use session::FarEnd;
 use status::Failure;
@@ -179,6 +182,8 @@ pub struct Switch {
     watches: Watches,
     messages: Messages,
     suspects: Suspects,
+    /// Of trunks.
+    registrations: Registrations,
     /// What phones have changed of late.
     wishes: Wishes,
     timers: Timers,
@@ -219,6 +224,7 @@ impl Switch {
         let apps = setup.apps.iter().map(|app| App::new(Arc::clone(&app.name))).collect();
         let media = MediaPlane::new(&setup.media, rng.random());
         let messages = Messages::new(&setup, epoch);
+        let registrations = Registrations::new(&setup, epoch);
         Self {
             setup: Arc::new(setup),
             location,
@@ -236,6 +242,7 @@ impl Switch {
             watches: Watches::default(),
             suspects: Suspects::default(),
             messages,
+            registrations,
             wishes: Wishes::new(),
             timers: Timers::default(),
             generations: BTreeMap::new(),
@@ -271,6 +278,7 @@ impl Switch {
         self.adopt(setup);
         self.tell_translate_change(&before.translation, out);
         self.revisit_mailboxes(now, &before, out);
+        self.revisit_registrations(now, &before, out);
         self.settle(now, out);
     }
 
@@ -376,6 +384,7 @@ impl Switch {
         self.completions_due(now, out);
         self.keep_due(now, out);
         self.mailboxes_due(now, out);
+        self.registrations_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -389,13 +398,15 @@ impl Switch {
     pub fn deadline(&self) -> Option<Instant> {
         let calls = self.timers.deadline().into_iter();
         let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
-        calls.chain(own).chain(self.media.ask_at()).chain(self.messages.deadline()).min()
+        let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
+        calls.chain(own).chain(self.media.ask_at()).chain(trunks).min()
     }
 
-    /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL); calls that are up go on.
-    pub fn drain(&mut self, now: Instant, _out: &mut Outbox) {
+    /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks; calls that are up go on.
+    pub fn drain(&mut self, now: Instant, out: &mut Outbox) {
         self.now = now;
         self.draining = true;
+        self.leave_registrars(out);
     }
 
     fn next_call(&mut self) -> CallId {

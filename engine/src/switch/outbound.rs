@@ -157,6 +157,9 @@ impl Switch {
         let places = self.places(now, name);
         let Some(trunk) = self.trunk(name) else { return };
         let mut groups = peers(trunk, &places, number);
+        if let Some((peer, route)) = self.registrations.way_of(name) {
+            prefer(&mut groups, peer, route);
+        }
         let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };
         // A trunk that the engine is a customer of knows it by the trunk's own domain.
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
@@ -442,6 +445,18 @@ pub(super) fn peers(
         vec![Candidate { target, binding: None, headers: Vec::new() }]
     };
     places.iter().map(candidate).collect()
+}
+
+/// Puts the peer first where the trunk is registered, with the way that is to be taken there (RFC 3608 §6.1).
+fn prefer(groups: &mut VecDeque<Vec<Candidate>>, peer: (Transport, SocketAddr), route: &[String]) {
+    let is_it = |group: &Vec<Candidate>| {
+        group.iter().any(|one| (one.target.flow.transport, one.target.flow.remote) == peer)
+    };
+    let Some(mut group) = groups.iter().position(is_it).and_then(|place| groups.remove(place)) else {
+        return;
+    };
+    group.iter_mut().for_each(|one| one.target.route = route.to_vec());
+    groups.push_front(group);
 }
 
 fn request_uri(number: &str, domain: &str, transport: Transport) -> String {

@@ -46,6 +46,8 @@ impl Switch {
                 domain: trunk.domain.clone(),
                 calls: self.lines.get(&trunk.name).map_or(0, |line| line.occupied),
                 calls_max: trunk.calls_max,
+                is_in_service: self.is_in_service(trunk),
+                registration: self.registration_view(trunk),
             })
             .collect()
     }
@@ -71,7 +73,11 @@ impl Switch {
             LineKind::Phone => self.location.lookup(&line.address, self.now).len(),
             LineKind::Local | LineKind::Trunk => 0,
         };
-        let registered = line.kind != LineKind::Phone || contacts > 0;
+        let registered = match line.kind {
+            LineKind::Phone => contacts > 0,
+            LineKind::Local => true,
+            LineKind::Trunk => self.trunk(&line.address).is_some_and(|trunk| self.is_in_service(trunk)),
+        };
         let held = |id: &&CallId| {
             self.calls.get(id).is_some_and(|call| call.handles.iter().any(|(holder, _)| *holder == app))
         };
@@ -111,7 +117,9 @@ impl Switch {
 
     fn can_make_call(&self, line: &Line, registered: bool) -> bool {
         let full = self.trunk(&line.address).is_some_and(|trunk| self.is_full(trunk));
-        registered && !full && !self.draining && self.conversations < self.setup.calls_max
+        // Many carriers take calls of who is not registered, too.
+        let reachable = registered || line.kind == LineKind::Trunk;
+        reachable && !full && !self.draining && self.conversations < self.setup.calls_max
     }
 
     fn call_view(&self, app: AppId, call: &Call) -> CallView {

@@ -472,6 +472,8 @@ impl Rig {
                 Command::NotifySubscriber(..) => "notify subscriber".to_owned(),
                 Command::Subscribe(..) => "subscribe".to_owned(),
                 Command::Unsubscribe(_) => "unsubscribe".to_owned(),
+                Command::Register(_, register) => format!("register {}", register.target.flow.remote),
+                Command::Unregister(_) => "unregister".to_owned(),
                 Command::Message(..) => "message".to_owned(),
                 Command::Probe(..) => "probe".to_owned(),
                 Command::End(..) => "end".to_owned(),

@@ -194,6 +194,19 @@ pub struct TrunkSetup {
     pub redirects: RedirectSetup,
     /// Whether it is told who calls where the caller hides from who is called (RFC 3325 §5).
     pub is_trusted: bool,
+    /// How it registers at its peers; `None`: it does not.
+    pub registration: Option<RegistrationSetup>,
+}
+
+/// How a trunk registers (RFC 3261 §10.2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RegistrationSetup {
+    /// The user part of the address of record.
+    pub user: String,
+    /// The user part of Contact: calls to it are the trunk's.
+    pub contact: Arc<str>,
+    /// What is asked for.
+    pub expires: Duration,
 }
 
 impl TrunkSetup {
@@ -209,6 +222,7 @@ impl TrunkSetup {
             srtp: SrtpPolicy::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,
+            registration: None,
         }
     }
 }

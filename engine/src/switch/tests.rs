@@ -29,6 +29,7 @@ mod random;
 mod recovering;
 mod redirecting;
 mod referring;
+mod registering;
 mod relay;
 mod sequences;
 mod swapping;

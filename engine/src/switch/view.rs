@@ -1,10 +1,12 @@
 //! What an application can read: lines, calls, trunks and gauges as they stand, copied out of the switch.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use trunkline_sip::outbox::MessageCounts;
+use trunkline_sip::transport::Transport;
 
 use super::call_state::CallState;
 use super::forward::ForwardEntry;
@@ -231,7 +233,7 @@ pub struct LineView {
     pub name: String,
     /// Where its media ends.
     pub kind: LineKind,
-    /// Whether it can be reached: a phone has a contact; the others always can.
+    /// Whether it can be reached: a phone has a contact, a trunk is registered where it has to be; lines of the engine always can.
     pub registered: bool,
     /// Number of contacts of a phone.
     pub contacts: usize,
@@ -260,6 +262,25 @@ pub struct TrunkView {
     pub calls: u32,
     /// The most there may be.
     pub calls_max: u32,
+    /// Whether calls can be expected to pass: it is registered where it has to be.
+    pub is_in_service: bool,
+    /// How it stands with its registrar; `None`: it does not register.
+    pub registration: Option<RegistrationView>,
+}
+
+/// How a trunk stands with its registrar.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RegistrationView {
+    /// Since when it is registered; `None`: it is not.
+    pub since: Option<Instant>,
+    /// Until when, if it is not refreshed.
+    pub until: Option<Instant>,
+    /// The peer where it is registered, or was asked last.
+    pub peer: Option<(Transport, SocketAddr)>,
+    /// What failed last: the status, and when. 408 where no answer came.
+    pub failure: Option<(u16, Instant)>,
+    /// When it is tried again.
+    pub again_at: Option<Instant>,
 }
 
 /// A parked call.

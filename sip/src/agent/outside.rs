@@ -8,7 +8,7 @@ use super::peer::names_nobody;
 use super::{Agent, resolve};
 use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
-use crate::message::{Builder, HeaderName, Method, Uri};
+use crate::message::{Builder, HeaderName, Message, Method, NameAddr, Uri};
 use crate::outbox::{IncomingCall, Outbox, Peer, Subject};
 use crate::session::{self, Announcement, Leg, cause};
 
@@ -130,10 +130,11 @@ impl Agent {
             Peer::Line(line) if names_nobody(message.from()) => Some(Arc::clone(line)),
             Peer::Line(_) | Peer::Trunk(_) => None,
         };
+        let dialled = self.dialled(&peer, message, &uri);
         let call = IncomingCall {
             peer,
             flow: arrival.flow,
-            dialled: uri.user_unescaped().into_owned(),
+            dialled,
             domain: uri.host.to_owned(),
             from: cause::party(message.from()),
             to: cause::party(message.to()),
@@ -149,6 +150,25 @@ impl Agent {
         leg.admitted = Some(admitted);
         leg.line = line;
         self.admit(leg);
+    }
+
+    /// What was dialled. A carrier where the engine is registered calls its Contact, and says behind it which number was meant: in
+    /// P-Called-Party-ID (RFC 7315 §4.2), else in To.
+    fn dialled(&self, peer: &Peer, message: &Message, uri: &Uri<'_>) -> String {
+        let user = uri.user_unescaped().into_owned();
+        let is_contact = match peer {
+            Peer::Trunk(trunk) => self.endpoint.directory.is_contact_of(trunk, &user),
+            Peer::Line(_) => false,
+        };
+        if !is_contact {
+            return user;
+        }
+        let named = message.other("P-Called-Party-ID").and_then(NameAddr::parse);
+        let named = [named, message.to()]
+            .into_iter()
+            .flatten()
+            .map(|value| value.parsed_uri().map(|uri| uri.user_unescaped().into_owned()).unwrap_or_default());
+        named.into_iter().find(|named| !named.is_empty()).unwrap_or(user)
     }
 
     /// Refuses, or answers, without keeping state: whatever anyone can send must cost nothing.

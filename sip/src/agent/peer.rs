@@ -1,5 +1,6 @@
 //! Who sent a request: a trunk by its address, a line by its password (RFC 3261 §22). Never by what a header claims.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,7 +8,7 @@ use super::Agent;
 use crate::auth::{Attempt, Verdict, algorithms_for};
 use crate::endpoint::{self, Arrival};
 use crate::ids::LegId;
-use crate::message::{HeaderName, Message, NameAddr};
+use crate::message::{HeaderName, Message, NameAddr, Uri};
 use crate::outbox::{self, Event, Outbox, Peer};
 use crate::transport::Flow;
 
@@ -21,7 +22,7 @@ impl Agent {
         let message = &arrival.message;
         let is_anonymous = names_nobody(message.from());
         let user = if is_anonymous { likely_user(message) } else { user(message.from()) };
-        if let Some(trunk) = self.endpoint.directory.trunk_at(arrival.flow.remote.ip())
+        if let Some(trunk) = self.endpoint.directory.trunk_for(arrival.flow.remote.ip(), &called(message))
             && !self.is_registered_phone(now, &user, arrival.flow)
         {
             return Some(Peer::Trunk(Arc::clone(trunk)));
@@ -133,6 +134,11 @@ impl Agent {
         let method = arrival.message.method().name();
         out.events.push(Event::Refused { flow: arrival.flow, method, user, status });
     }
+}
+
+/// The user part of the Request-URI, unescaped.
+fn called(message: &Message) -> Cow<'_, str> {
+    Uri::parse(message.request_uri()).map(|uri| uri.user_unescaped()).unwrap_or_default()
 }
 
 /// The user part of a From or To value, unescaped.

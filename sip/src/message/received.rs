@@ -243,6 +243,13 @@ impl Message {
         std::str::from_utf8(self.text(line.value_range())).ok()
     }
 
+    /// The values of all headers with this name, as [`Self::values`]; for names [`HeaderName`] does not have.
+    pub fn other_values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = |line: &&Line| self.bytes[line.name_range()].eq_ignore_ascii_case(name.as_bytes());
+        let texts = self.lines.iter().filter(named).map(|line| self.text(line.value_range()));
+        texts.filter_map(|text| std::str::from_utf8(text).ok()).flat_map(list::values)
+    }
+
     pub(super) fn line(&self, name: HeaderName) -> Option<&Line> {
         self.lines.iter().find(|line| line.name == name)
     }

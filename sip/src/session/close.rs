@@ -362,6 +362,7 @@ impl Leg {
             | Purpose::Refer(_)
             | Purpose::Subscription(_)
             | Purpose::Message(_)
+            | Purpose::Registration(_)
             | Purpose::Alone => {}
         }
     }
@@ -383,6 +384,7 @@ impl Leg {
             | Purpose::Refer(_)
             | Purpose::Subscription(_)
             | Purpose::Message(_)
+            | Purpose::Registration(_)
             | Purpose::Alone => {}
         }
     }

@@ -17,21 +17,21 @@ use crate::transport::Flow;
 const TEXT_BYTES_MAX: usize = 1000;
 
 /// What names a request outside a dialog.
-pub(super) struct Outside<'a> {
-    pub(super) method: Method,
-    pub(super) target: &'a Target,
+pub(crate) struct Outside<'a> {
+    pub(crate) method: Method,
+    pub(crate) target: &'a Target,
     /// The target's flow, or another to the same.
-    pub(super) flow: Flow,
-    pub(super) from: &'a Party,
-    pub(super) to: &'a Party,
-    pub(super) tag: Token,
-    pub(super) call_id: &'a str,
-    pub(super) cseq: u32,
+    pub(crate) flow: Flow,
+    pub(crate) from: &'a Party,
+    pub(crate) to: &'a Party,
+    pub(crate) tag: Token,
+    pub(crate) call_id: &'a str,
+    pub(crate) cseq: u32,
 }
 
 impl Outside<'_> {
     /// Everything up to the headers of its method.
-    pub(super) fn begin(&self, branch: Token, endpoint: &Endpoint) -> Builder {
+    pub(crate) fn begin(&self, branch: Token, endpoint: &Endpoint) -> Builder {
         let Self { method, target, flow, from, to, tag, call_id, cseq } = self;
         let routes = RouteSet::preloaded(&target.route);
         let routed = routes.apply(&target.uri);

@@ -101,6 +101,8 @@ pub(crate) enum Purpose {
     Subscription(UsageId),
     /// This MESSAGE.
     Message(UsageId),
+    /// REGISTER of this registration of ours.
+    Registration(UsageId),
     /// A request whose outcome nobody waits for: CANCEL, the BYE of a stray fork.
     Alone,
 }

@@ -125,6 +125,8 @@ impl World {
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)
                     | Command::NotifySubscriber(..)
+                    | Command::Register(..)
+                    | Command::Unregister(_)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, usage.0 % 2 == 0),
                     Command::Unsubscribe(usage) => {

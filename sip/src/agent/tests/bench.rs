@@ -135,6 +135,7 @@ impl Bench {
         assert_eq!(self.agent.gauges(), Gauges::default());
         assert!(self.agent.on_streams.is_empty() && self.agent.tags.is_empty());
         assert!(self.agent.subscriptions.is_clean());
+        assert_eq!(self.agent.registrants.deadline(), None);
     }
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod call;
 mod calling;
 mod crossing;
+mod enrolling;
 mod hostile;
 mod keeping;
 mod loss;
@@ -312,6 +313,12 @@ fn name(event: &Event) -> String {
         Event::Subscription { phase, .. } => format!("Subscription {phase:?}"),
         Event::SubscriptionOver { status, .. } => format!("SubscriptionOver {status}"),
         Event::MessagesTold(told) => format!("MessagesTold {}", told.counts.new),
+        Event::Registered { expires, is_first, .. } => {
+            format!("Registered {} {is_first}", expires.as_secs())
+        }
+        Event::RegistrationOver { status, retry_after_s, .. } => {
+            format!("RegistrationOver {status} {}", retry_after_s.unwrap_or_default())
+        }
         Event::MessageDone { status, .. } => format!("MessageDone {status}"),
     }
 }

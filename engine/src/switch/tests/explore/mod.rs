@@ -241,6 +241,8 @@ impl World {
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)
                     | Command::NotifySubscriber(..)
+                    | Command::Register(..)
+                    | Command::Unregister(_)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, true),
                     Command::Unsubscribe(usage) => {

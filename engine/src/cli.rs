@@ -108,6 +108,14 @@ pub enum Ask {
         #[arg(long, default_value_t = 0)]
         urgent_old: u16,
     },
+    /// Tell the phones of a line to fetch their configuration.
+    CheckSync {
+        /// The line.
+        line: String,
+        /// They start anew in any case.
+        #[arg(long)]
+        reboot: bool,
+    },
     /// List where phones are registered.
     Registrations,
     /// List trunks.

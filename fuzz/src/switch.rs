@@ -609,6 +609,7 @@ impl World {
                     | Command::Digit(..)
                     | Command::UserToUser(..)
                     | Command::AnswerRefer(..)
+                    | Command::AnswerText(..)
                     | Command::ReferProgress(..)
                     | Command::Unregister(_)
                     | Command::NotifySubscriber(..) => {}

@@ -20,6 +20,7 @@ mod register;
 mod registration;
 mod resolve;
 mod subscribe;
+mod texting;
 mod turning_away;
 mod worker;
 
@@ -79,6 +80,7 @@ pub struct Agent {
     location: Arc<Location>,
     challenger: Arc<Challenger>,
     referrals: Referrals,
+    texts: texting::Texts,
     admission: Arc<Admission>,
     load: Load,
     turned_away: TurnedAway,
@@ -111,6 +113,7 @@ impl Agent {
             location,
             challenger,
             referrals: Referrals::default(),
+            texts: texting::Texts::default(),
             admission: Arc::new(Admission::new(epoch)),
             load: Load::default(),
             turned_away: TurnedAway::default(),
@@ -257,6 +260,7 @@ impl Agent {
             Command::Register(id, register) => self.register_at(now, id, register, out),
             Command::Unregister(id) => self.unregister(now, id, out),
             Command::Message(id, message) => self.send_message(now, id, &message, out),
+            Command::AnswerText(id, status) => self.answer_text(now, id, status, out),
         }
     }
 

@@ -26,6 +26,8 @@ use crate::transport::{Flow, Transport};
 /// What this stage of the engine serves (RFC 3261 §20.5).
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER, SUBSCRIBE, NOTIFY";
+/// Lines may send these outside of calls, too.
+const AND_TEXTS: &str = ", MESSAGE";
 /// Extensions that may be required of us.
 pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub, tdialog";
 /// What follows where provisional responses may be reliable: not in every INVITE, for phones err there (RFC 3262 §7.1).
@@ -366,7 +368,7 @@ pub(crate) fn is_amplified(arrival: &Arrival, answer: &[u8]) -> bool {
 /// What an OPTIONS is answered with (RFC 3261 §11.2).
 pub(crate) fn capabilities(reply: Builder) -> Builder {
     reply
-        .header(HeaderName::Allow, ALLOW)
+        .header(HeaderName::Allow, (ALLOW, AND_TEXTS))
         .header(HeaderName::Accept, ACCEPT)
         .header(HeaderName::Supported, (SUPPORTED, AND_RELIABLE))
 }

@@ -693,6 +693,8 @@ pub enum Event {
         /// Retry-After in seconds.
         retry_after_s: Option<u32>,
     },
+    /// A MESSAGE of a line's phone: wants [`Command::AnswerText`].
+    Text(UsageId, Box<IncomingText>),
     /// How a MESSAGE of ours ended.
     MessageDone {
         /// Which.
@@ -742,6 +744,7 @@ impl Event {
             Self::Refer(usage, _)
             | Self::Subscribe(usage, _)
             | Self::FeatureWish(usage, _)
+            | Self::Text(usage, _)
             | Self::Unsubscribed(usage)
             | Self::Subscription { usage, .. }
             | Self::SubscriptionOver { usage, .. }
@@ -837,7 +840,53 @@ pub struct Register {
     pub credentials: Option<Arc<Credentials>>,
 }
 
-/// A MESSAGE to send (RFC 3428).
+/// What a request outside any dialog says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Content {
+    /// A MESSAGE (RFC 3428): Content-Type and body.
+    Text(String, Bytes),
+    /// A NOTIFY of this event that nobody subscribed to: `check-sync;reboot=true`.
+    Event(&'static str),
+}
+
+impl Content {
+    /// A plain text.
+    pub fn plain(text: &str) -> Self {
+        Self::Text("text/plain;charset=UTF-8".to_owned(), Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    /// Bytes of the body.
+    pub const fn len(&self) -> usize {
+        match self {
+            Self::Text(_, body) => body.len(),
+            Self::Event(_) => 0,
+        }
+    }
+
+    /// Whether there is no body.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A MESSAGE of a line's phone (RFC 3428).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncomingText {
+    /// The line.
+    pub line: Arc<str>,
+    /// The user part of the Request-URI, unescaped.
+    pub dialled: String,
+    /// Whether who writes hides.
+    pub is_hidden: bool,
+    /// Max-Forwards of what this leads to.
+    pub max_forwards: u8,
+    /// Content-Type.
+    pub content_type: String,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A request outside any dialog to send: a MESSAGE, or a NOTIFY.
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
     /// Where to.
@@ -846,8 +895,10 @@ pub struct OutgoingMessage {
     pub from: Party,
     /// To whom.
     pub to: Party,
-    /// The text.
-    pub text: String,
+    /// Max-Forwards to write.
+    pub max_forwards: u8,
+    /// What it says.
+    pub content: Content,
 }
 
 /// What the switch tells an agent about a leg, or a usage.
@@ -901,8 +952,10 @@ pub enum Command {
     Register(UsageId, Box<Register>),
     /// End a registration of ours.
     Unregister(UsageId),
-    /// Send a MESSAGE.
+    /// Send a MESSAGE, or a NOTIFY without a subscription.
     Message(UsageId, Box<OutgoingMessage>),
+    /// Answer a MESSAGE finally. Wanted before its sender gives up (32 s).
+    AnswerText(UsageId, u16),
     /// Ask the far end of an answered leg whether it still has the session, by a request that changes nothing: UPDATE where it
     /// takes that (RFC 3311), else re-INVITE with the same description. 481, 408 or silence ends the leg, whatever else is
     /// answered proves it. Where an offer is under way nothing is sent: it tells as much.
@@ -928,6 +981,7 @@ impl Command {
             | Self::Unsubscribe(usage)
             | Self::Register(usage, _)
             | Self::Unregister(usage)
+            | Self::AnswerText(usage, _)
             | Self::Message(usage, _) => Subject::Usage(*usage),
             Self::Invite(leg, _)
             | Self::Progress(leg, _, _)
@@ -972,6 +1026,7 @@ impl Command {
             | Self::NotifySubscriber(..)
             | Self::Unsubscribe(_)
             | Self::Unregister(_)
+            | Self::AnswerText(..)
             | Self::Probe(_)
             | Self::End(..) => None,
         }

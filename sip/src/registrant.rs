@@ -18,7 +18,7 @@ use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, NameAddr, escape_user, text_of};
 use crate::outbox::{Event, Outbox, Register};
 use crate::session::cause::retry_after_s;
-use crate::subscription::Outside;
+use crate::subscription::{MAX_FORWARDS, Outside};
 use crate::token::Token;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
@@ -204,7 +204,9 @@ impl Registrant {
         let (branch, method) = (endpoint.token(), Method::Register);
         let Register { target, record, .. } = &*self.register;
         let (tag, call_id, cseq, flow) = (self.tag, &*self.call_id, self.cseq, self.flow);
-        let outside = Outside { method, target, flow, from: record, to: record, tag, call_id, cseq };
+        let max_forwards = MAX_FORWARDS;
+        let outside =
+            Outside { method, target, flow, from: record, to: record, max_forwards, tag, call_id, cseq };
         self.is_farewell = self.stage == Stage::Leaving;
         let expires_s = if self.is_farewell { 0 } else { self.expires_s };
         let mut builder = outside

@@ -51,6 +51,7 @@ mod sections;
 mod sipvicious;
 mod soak;
 mod srtp;
+mod texts;
 mod throttle;
 mod tls;
 mod trunks;

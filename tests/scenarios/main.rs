@@ -37,6 +37,7 @@ mod servers;
 mod srtp;
 mod swap;
 mod tcp;
+mod texts;
 mod timers;
 mod torture;
 mod transfer;

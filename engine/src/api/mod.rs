@@ -6,6 +6,7 @@
 
 mod access;
 mod arguments;
+mod check_sync;
 mod event;
 mod events;
 mod health;
@@ -97,6 +98,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(reload::reload))
         .routes(routes!(messages::set))
         .routes(routes!(phones::token))
+        .routes(routes!(check_sync::check_sync))
         .split_for_parts();
     let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
     let serve_document = move || {

@@ -80,6 +80,9 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
             let body = json!({"new": new, "old": old, "urgent_new": urgent_new, "urgent_old": urgent_old});
             client.put(&(path("lines", Some(line)) + "/messages"), &body).await?
         }
+        Ask::CheckSync { line, reboot } => {
+            client.post(&(path("lines", Some(line)) + "/check-sync"), &json!({"reboot": reboot})).await?
+        }
         Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
     };
     if json {

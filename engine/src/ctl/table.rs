@@ -15,6 +15,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Operate(_)
         | Ask::PhoneToken { .. }
         | Ask::SetMessages { .. }
+        | Ask::CheckSync { .. }
         | Ask::Reload
         | Ask::Watch { .. } => outcome(answer, "\n"),
     }

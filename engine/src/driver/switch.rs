@@ -264,6 +264,7 @@ impl SwitchCore {
             | SipEvent::Subscription { .. }
             | SipEvent::SubscriptionOver { .. }
             | SipEvent::MessagesTold(_)
+            | SipEvent::Text(..)
             | SipEvent::MessageDone { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. } => {}

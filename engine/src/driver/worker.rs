@@ -524,7 +524,7 @@ mod tests {
     use std::time::Duration;
 
     use trunkline_sip::UsageId;
-    use trunkline_sip::outbox::{OutgoingMessage, Package, Party, Subscribe, Target};
+    use trunkline_sip::outbox::{Content, OutgoingMessage, Package, Party, Subscribe, Target};
 
     use super::*;
 
@@ -547,8 +547,9 @@ mod tests {
             };
             Command::Subscribe(UsageId(1), Box::new(subscribe))
         };
-        let (from, to, text) = (Party::default(), Party::default(), "Call me.".to_owned());
-        let message = OutgoingMessage { target: target("0.0.0.0:0"), from, to, text };
+        let (from, to, content) = (Party::default(), Party::default(), Content::plain("Call me."));
+        let target_only = target("0.0.0.0:0");
+        let message = OutgoingMessage { target: target_only, from, to, max_forwards: 70, content };
         let cases = [
             (subscribe("0.0.0.0:0"), "192.0.2.1"),
             (Command::Message(UsageId(1), Box::new(message)), "192.0.2.1"),

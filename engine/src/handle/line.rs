@@ -106,6 +106,15 @@ impl Line {
         self.request(Operation::SetMessages { line: self.name(), counts }).await
     }
 
+    /// Tells the phones of this line to fetch their configuration, and to start anew in any case where `reboot` says so.
+    ///
+    /// # Errors
+    /// [`LineError::NotOwner`] unless the line was opened as owner, [`LineError::InvalLineState`] where no phone is registered,
+    /// [`LineError::OperationUnavail`] of a trunk or local line.
+    pub async fn check_sync(&self, reboot: bool) -> Result<(), Refusal> {
+        self.request(Operation::CheckSync { line: self.name(), reboot }).await
+    }
+
     /// Takes a call that alerts elsewhere.
     ///
     /// TAPI `linePickup`: the call appears here, and is connected when the phone of this line has answered.

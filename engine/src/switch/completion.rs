@@ -20,10 +20,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{Command, OutgoingMessage, Party};
+use trunkline_sip::outbox::{Command, Content, OutgoingMessage, Party};
 
 use super::Switch;
-use super::call::Call;
+use super::call::{Call, MAX_FORWARDS};
 use super::call_state::CallState;
 use super::callback::{Completable, Elsewhere};
 use super::error::LineError;
@@ -543,8 +543,8 @@ impl Switch {
         let (from, to) = (party(self, line), party(self, called));
         for binding in bindings.iter().take(BRANCHES_MAX) {
             let target = contact(binding).target;
-            let message =
-                OutgoingMessage { target, from: from.clone(), to: to.clone(), text: text.to_owned() };
+            let (from, to, content) = (from.clone(), to.clone(), Content::plain(text));
+            let message = OutgoingMessage { target, from, to, max_forwards: MAX_FORWARDS, content };
             let usage = self.next_usage();
             out.sip.push(Command::Message(usage, Box::new(message)));
         }

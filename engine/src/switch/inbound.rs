@@ -97,7 +97,9 @@ impl Switch {
             Event::RegistrationOver { usage, trunk, status, retry_after_s } => {
                 self.trunk_unregistered(now, (usage, &trunk), status, retry_after_s, out);
             }
-            Event::MessageDone { .. } | Event::Refused { .. } => {}
+            Event::Text(usage, text) => self.texted(now, usage, *text, out),
+            Event::MessageDone { usage, status } => self.text_done(usage, status, out),
+            Event::Refused { .. } => {}
         }
     }
 

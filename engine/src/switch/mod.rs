@@ -43,6 +43,7 @@ mod call_data;
 mod callback;
 mod caller;
 mod camp;
+mod check_sync;
 mod completion;
 mod conference;
 mod connect;
@@ -86,6 +87,7 @@ mod station;
 mod status;
 mod suffix;
 mod table;
+mod texting;
 mod timers;
 mod transfer;
 mod translate;
@@ -153,6 +155,7 @@ use release::Parting;
 use session::FarEnd;
 use status::Failure;
 use table::{Few, Table};
+use texting::Texts;
 use timers::{CLEAR, Timer, Timers};
 use watch::Watches;
 
@@ -172,6 +175,7 @@ pub struct Switch {
     forwarding: BTreeMap<Arc<str>, Forwarding>,
     completions: Completions,
     hunts: Hunts,
+    texts: Texts,
     calls: Table<CallId, Call>,
     legs: Table<LegId, Leg>,
     media: MediaPlane,
@@ -234,6 +238,7 @@ impl Switch {
             forwarding: BTreeMap::new(),
             completions: Completions::default(),
             hunts: Hunts::default(),
+            texts: Texts::default(),
             calls: Table::default(),
             legs: Table::default(),
             media,
@@ -385,6 +390,7 @@ impl Switch {
         self.keep_due(now, out);
         self.mailboxes_due(now, out);
         self.registrations_due(now, out);
+        self.texts_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -399,7 +405,7 @@ impl Switch {
         let calls = self.timers.deadline().into_iter();
         let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
         let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
-        calls.chain(own).chain(self.media.ask_at()).chain(trunks).min()
+        calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(self.texts.deadline()).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks; calls that are up go on.

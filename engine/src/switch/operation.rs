@@ -54,6 +54,13 @@ pub enum Operation {
         /// How many.
         counts: MessageCounts,
     },
+    /// The phones of a line look whether their configuration has changed (NOTIFY `check-sync`).
+    CheckSync {
+        /// The line.
+        line: Arc<str>,
+        /// Whether they start anew in any case.
+        reboot: bool,
+    },
     /// `linePickup`.
     Pickup {
         /// Where the call is to appear.

@@ -78,6 +78,7 @@ impl Switch {
                 self.forward(asker, &line, entries, rings, out)?;
             }
             Operation::SetMessages { line, counts } => self.set_messages(asker, &line, counts, out)?,
+            Operation::CheckSync { line, reboot } => self.check_sync(now, asker, &line, reboot, out)?,
             Operation::Pickup { line, from, group } => {
                 self.pickup(now, asker, &line, from.as_deref(), group.as_deref(), out)?;
             }

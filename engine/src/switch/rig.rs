@@ -475,6 +475,7 @@ impl Rig {
                 Command::Register(_, register) => format!("register {}", register.target.flow.remote),
                 Command::Unregister(_) => "unregister".to_owned(),
                 Command::Message(..) => "message".to_owned(),
+                Command::AnswerText(_, status) => format!("answer text {status}"),
                 Command::Probe(..) => "probe".to_owned(),
                 Command::End(..) => "end".to_owned(),
             };
@@ -525,7 +526,8 @@ impl Rig {
         self.commands();
         let gauges = self.switch.gauges();
         assert_eq!(Gauges { calls_idle: 0, completions: 0, watches: 0, ..gauges }, Gauges::default());
-        assert_eq!((self.switch.conversations, self.switch.hunts.len()), (0, 0));
+        let (hunts, texts) = (self.switch.hunts.len(), self.switch.texts.len());
+        assert_eq!((self.switch.conversations, hunts, texts), (0, 0, 0));
         assert!(self.open.is_empty());
     }
 }

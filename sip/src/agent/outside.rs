@@ -21,7 +21,10 @@ const MAX_FORWARDS: u8 = 70;
 impl Agent {
     /// A request without To tag.
     pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
-        let begins = matches!(arrival.message.method(), Method::Invite | Method::Refer | Method::Subscribe);
+        let begins = matches!(
+            arrival.message.method(),
+            Method::Invite | Method::Refer | Method::Subscribe | Method::Message
+        );
         if self.is_too_much(now, &arrival) && begins {
             return self.turn_away(now, &arrival, Limit::Overload, out);
         }
@@ -35,7 +38,8 @@ impl Agent {
             Method::Refer => self.refer_outside(now, arrival, out),
             Method::Subscribe => self.subscribed(now, arrival, out),
             Method::Notify => self.notified_outside(now, &arrival, out),
-            Method::Message | Method::Publish => self.unserved(now, &arrival, out),
+            Method::Message => self.texted(now, arrival, out),
+            Method::Publish => self.unpublished(now, &arrival, out),
             Method::Bye => self.orphan(now, arrival, out),
             Method::Prack | Method::Update | Method::Info => self.refuse(&arrival, 481, out, |reply| reply),
             Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
@@ -54,27 +58,10 @@ impl Agent {
         self.refuse(&arrival, 481, out, |reply| reply);
     }
 
-    /// Methods that are for known peers only, and not served to them either.
-    fn unserved(&mut self, now: Instant, arrival: &Arrival, out: &mut Outbox) {
-        if self.admit_peer(now, arrival, out).is_none() {
-            return;
-        }
-        match arrival.message.method() {
-            Method::Publish => self.refuse(arrival, 489, out, endpoint::allow_events),
-            Method::Invite
-            | Method::Ack
-            | Method::Bye
-            | Method::Cancel
-            | Method::Options
-            | Method::Register
-            | Method::Prack
-            | Method::Update
-            | Method::Info
-            | Method::Refer
-            | Method::Message
-            | Method::Notify
-            | Method::Subscribe
-            | Method::Other => self.refuse(arrival, 405, out, endpoint::allow),
+    /// PUBLISH is for known peers only, and not served to them either.
+    fn unpublished(&mut self, now: Instant, arrival: &Arrival, out: &mut Outbox) {
+        if self.admit_peer(now, arrival, out).is_some() {
+            self.refuse(arrival, 489, out, endpoint::allow_events);
         }
     }
 

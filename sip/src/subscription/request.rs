@@ -1,4 +1,4 @@
-//! Requests outside dialogs: the first SUBSCRIBE, and MESSAGE.
+//! Requests outside dialogs: the first SUBSCRIBE, MESSAGE, and NOTIFY without a subscription.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -7,14 +7,17 @@ use crate::dialog::RouteSet;
 use crate::endpoint::Endpoint;
 use crate::ids::{LegId, UsageId};
 use crate::message::{Builder, HeaderName, Method, Uri, request};
-use crate::outbox::{Event, Outbox, OutgoingMessage, Party, Target};
+use crate::outbox::{Content, Event, Outbox, OutgoingMessage, Party, Target};
 use crate::session::cause::name_addr;
 use crate::token::Token;
 use crate::transaction::{ClientKey, Purpose};
 use crate::transport::Flow;
 
 /// A longer text is refused with 513: the request would not fit into a datagram (RFC 3428 §8), in bytes.
-const TEXT_BYTES_MAX: usize = 1000;
+pub(crate) const TEXT_BYTES_MAX: usize = 1000;
+
+/// Of requests that begin here (RFC 3261 §8.1.1.6).
+pub(crate) const MAX_FORWARDS: u8 = 70;
 
 /// What names a request outside a dialog.
 pub(crate) struct Outside<'a> {
@@ -24,6 +27,7 @@ pub(crate) struct Outside<'a> {
     pub(crate) flow: Flow,
     pub(crate) from: &'a Party,
     pub(crate) to: &'a Party,
+    pub(crate) max_forwards: u8,
     pub(crate) tag: Token,
     pub(crate) call_id: &'a str,
     pub(crate) cseq: u32,
@@ -32,14 +36,14 @@ pub(crate) struct Outside<'a> {
 impl Outside<'_> {
     /// Everything up to the headers of its method.
     pub(crate) fn begin(&self, branch: Token, endpoint: &Endpoint) -> Builder {
-        let Self { method, target, flow, from, to, tag, call_id, cseq } = self;
+        let Self { method, target, flow, from, to, max_forwards, tag, call_id, cseq } = self;
         let routes = RouteSet::preloaded(&target.route);
         let routed = routes.apply(&target.uri);
         let host = host(endpoint.address(*flow).ip());
         let callee = Uri::parse(&target.uri).map_or(&*host, |uri| uri.host);
         let mut builder = request(*method, routed.uri)
             .header(HeaderName::Via, endpoint.via(*flow, branch))
-            .header(HeaderName::MaxForwards, 70)
+            .header(HeaderName::MaxForwards, u32::from(*max_forwards))
             .header(HeaderName::From, (name_addr(from, &host), ";tag=", tag))
             .header(HeaderName::To, name_addr(to, callee))
             .header(HeaderName::CallId, call_id)
@@ -55,7 +59,7 @@ impl Outside<'_> {
     }
 }
 
-/// Sends a MESSAGE (RFC 3428). Its outcome is told by [`Event::MessageDone`].
+/// Sends a MESSAGE (RFC 3428), or a NOTIFY that nobody subscribed to. Its outcome is told by [`Event::MessageDone`].
 pub(crate) fn message(
     now: Instant,
     id: UsageId,
@@ -63,19 +67,33 @@ pub(crate) fn message(
     endpoint: &mut Endpoint,
     out: &mut Outbox,
 ) {
-    if message.text.len() > TEXT_BYTES_MAX {
+    if message.content.len() > TEXT_BYTES_MAX {
         return out.events.push(Event::MessageDone { usage: id, status: 513 });
     }
     let (tag, branch) = (endpoint.token(), endpoint.token());
     let call_id = format!("{}{}", endpoint.token(), endpoint.token());
-    let OutgoingMessage { target, from, to, text } = message;
+    let OutgoingMessage { target, from, to, max_forwards, content } = message;
+    let method = match content {
+        Content::Text(..) => Method::Message,
+        Content::Event(_) => Method::Notify,
+    };
     let cseq = endpoint.first_cseq(now);
     let flow = target.flow;
-    let outside = Outside { method: Method::Message, target, flow, from, to, tag, call_id: &call_id, cseq };
-    let bytes = outside.begin(branch, endpoint).body("text/plain;charset=UTF-8", text.as_bytes());
-    let key = ClientKey::new(branch, Method::Message);
+    let (max_forwards, call_id) = (*max_forwards, &*call_id);
+    let outside = Outside { method, target, flow, from, to, max_forwards, tag, call_id, cseq };
+    let begun = outside.begin(branch, endpoint);
+    let bytes = match content {
+        Content::Text(content_type, body) => begun.body(content_type, body),
+        // Whoever takes it without having subscribed looks at the event alone; nothing follows.
+        Content::Event(event) => begun
+            .header(HeaderName::Contact, endpoint.contact(flow, ""))
+            .header(HeaderName::Event, *event)
+            .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
+            .finish(),
+    };
+    let key = ClientKey::new(branch, method);
     let purpose = Purpose::Message(id);
-    endpoint.transactions.send(now, key, Method::Message, bytes, flow, LegId(id.0), purpose, out);
+    endpoint.transactions.send(now, key, method, bytes, flow, LegId(id.0), purpose, out);
 }
 
 /// An address as the host of a URI.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::State;
-use super::request::Outside;
+use super::request::{MAX_FORWARDS, Outside};
 use super::{EXPIRES_MIN_S, EventType};
 use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
@@ -204,7 +204,8 @@ impl Watcher {
             None => {
                 let Subscribe { target, from, to, .. } = &*self.subscribe;
                 let (tag, call_id, cseq, flow) = (self.tag, &*self.call_id, self.cseq, self.flow);
-                let outside = Outside { method, target, flow, from, to, tag, call_id, cseq };
+                let max_forwards = MAX_FORWARDS;
+                let outside = Outside { method, target, flow, from, to, max_forwards, tag, call_id, cseq };
                 (flow, outside.begin(branch, endpoint))
             }
         };

@@ -145,6 +145,17 @@ async fn an_operator_makes_tokens_for_phones() {
 }
 
 #[tokio::test]
+async fn the_phones_of_a_line_look_at_their_configuration() {
+    let stage = Stage::new().await;
+    let answer = stage.post("/v1/lines/1001/check-sync", OWNER, r#"{"reboot":true}"#).await;
+    assert_eq!((answer.status, answer.json()), (200, json!({})));
+    let answer = stage.post("/v1/lines/1002/check-sync", OWNER, r#"{"reboot":true}"#).await;
+    assert_eq!(answer.problem(), (404, "invallinehandle".into()));
+    let answer = stage.post("/v1/lines/1001/check-sync", OWNER, r#"{"reboot":"now"}"#).await;
+    assert_eq!(answer.problem(), (422, "invalparam".into()));
+}
+
+#[tokio::test]
 async fn a_refusal_names_its_line_error_and_what_would_have_been_allowed() {
     let stage = Stage::new().await;
     let answer = stage.post("/v1/calls/c2/hold", OWNER, "").await;
@@ -505,6 +516,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/trunks",
     ];
     let on_lines = [
+        "check-sync",
         "close",
         "forward",
         "get-new-calls",

@@ -302,6 +302,9 @@ fn script(locations: &Locations, operation: &Operation) -> Reply {
         assert_eq!(*counts, expected);
         return if &**line == "1001" { Ok(Outcome::Done) } else { Err(LineError::InvalLineHandle.into()) };
     }
+    if let Operation::CheckSync { line, reboot: true } = operation {
+        return if &**line == "1001" { Ok(Outcome::Done) } else { Err(LineError::InvalLineHandle.into()) };
+    }
     let (Operation::Accept(call, _)
     | Operation::Answer(call, _)
     | Operation::Drop(call, _)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use trunkline_sip::outbox::{CauseKind, Command, Document, Event, Invite, Package, Peer, Subscriber};
+use trunkline_sip::outbox::{
+    CauseKind, Command, Content, Document, Event, Invite, Package, Peer, Subscriber,
+};
 use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::kept::Kept;
@@ -377,7 +379,8 @@ fn a_message_goes_to_every_phone_of_who_was_called() {
         .collect();
     assert_eq!(sent.len(), 2);
     assert_ne!(sent[0].0, sent[1].0);
-    assert_eq!((sent[0].1.text.as_str(), sent[0].1.from.user.as_str()), ("Never mind.", "1003"));
+    assert_eq!(sent[0].1.content, Content::plain("Never mind."));
+    assert_eq!(sent[0].1.from.user, "1003");
     assert_eq!(rig.switch.call(CRM, call).unwrap().state, CallState::Idle);
 }
 

@@ -127,6 +127,7 @@ impl World {
                     | Command::NotifySubscriber(..)
                     | Command::Register(..)
                     | Command::Unregister(_)
+                    | Command::AnswerText(..)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, usage.0 % 2 == 0),
                     Command::Unsubscribe(usage) => {

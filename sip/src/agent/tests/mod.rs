@@ -20,6 +20,7 @@ mod reliable;
 mod replacing;
 mod subscribing;
 mod telling;
+mod texting;
 mod upheaval;
 mod watching;
 
@@ -319,6 +320,7 @@ fn name(event: &Event) -> String {
         Event::RegistrationOver { status, retry_after_s, .. } => {
             format!("RegistrationOver {status} {}", retry_after_s.unwrap_or_default())
         }
+        Event::Text(_, text) => format!("Text {}", text.dialled),
         Event::MessageDone { status, .. } => format!("MessageDone {status}"),
     }
 }

@@ -7,8 +7,8 @@ use super::*;
 use crate::ids::UsageId;
 use crate::message::Message;
 use crate::outbox::{
-    ConferenceState, DialogPhase, DialogState, Document, MessageCounts, OutgoingMessage, Package, Subject,
-    Subscribe,
+    ConferenceState, Content, DialogPhase, DialogState, Document, MessageCounts, OutgoingMessage, Package,
+    Subject, Subscribe,
 };
 
 /// One thing that happens: what it is, and two numbers to vary it.
@@ -164,8 +164,9 @@ impl Upheaval {
             }
             (1, _) => {
                 let id = self.next_usage();
-                let (from, to, text) = (party("alice"), party("bob"), "x".to_owned());
-                Command::Message(id, Box::new(OutgoingMessage { target, from, to, text }))
+                let (from, to, content) = (party("alice"), party("bob"), Content::plain("x"));
+                let message = OutgoingMessage { target, from, to, max_forwards: 70, content };
+                Command::Message(id, Box::new(message))
             }
             (2, Some(usage)) => Command::Unsubscribe(usage),
             (3, Some(usage)) => Command::AnswerSubscribe(usage, [180, 200, 202, 404][usize::from(a) % 4]),

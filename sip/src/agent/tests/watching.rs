@@ -6,7 +6,7 @@ use super::*;
 use crate::auth::Credentials;
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Message};
-use crate::outbox::{Document, OutgoingMessage, Package, Subscribe, SubscriptionPhase};
+use crate::outbox::{Content, Document, OutgoingMessage, Package, Subscribe, SubscriptionPhase};
 
 const USAGE: UsageId = UsageId::new(0, 1);
 const CONTACT: &str = "Contact: <sip:bob@192.0.2.2:5071>\r\n";
@@ -334,7 +334,8 @@ fn a_message_is_sent_and_its_end_told() {
             target: Target { uri: "sip:bob@192.0.2.2:5070".to_owned(), flow, route: Vec::new() },
             from: party("alice"),
             to: party("bob"),
-            text: text.to_owned(),
+            max_forwards: 70,
+            content: Content::plain(text),
         })
     };
     let mut bench = Bench::new();

@@ -243,6 +243,7 @@ impl World {
                     | Command::NotifySubscriber(..)
                     | Command::Register(..)
                     | Command::Unregister(_)
+                    | Command::AnswerText(..)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, true),
                     Command::Unsubscribe(usage) => {

@@ -1,0 +1,106 @@
+//! MESSAGE outside of calls: who may, what is told, what is answered.
+
+use super::bench::{Bench, request, response};
+use super::registering::{phone, with_credentials};
+use super::*;
+use crate::ids::UsageId;
+use crate::message::HeaderName;
+use crate::outbox::{Content, IncomingText, OutgoingMessage};
+
+fn message(headers: &str, body: &str) -> String {
+    let text = request("MESSAGE", 1, "", headers, body);
+    text.replace("application/sdp", "text/plain").replace("Contact: <sip:alice@192.0.2.2:5070>\r\n", "")
+}
+
+/// Sends it with the right password; what it is answered at once, if anything.
+fn say(bench: &mut Bench, text: &str) -> Vec<String> {
+    bench.say(text.to_owned());
+    let challenge = bench.only();
+    assert_eq!(challenge.status(), 401);
+    bench.told();
+    bench.say(with_credentials(text, &challenge, "alice", "secret"));
+    bench.heard()
+}
+
+fn told(bench: &mut Bench) -> (UsageId, IncomingText) {
+    let mut events = bench.events();
+    let Some(Event::Text(id, text)) = events.pop() else { panic!("{events:?}") };
+    assert!(events.is_empty(), "{events:?}");
+    (id, *text)
+}
+
+#[test]
+fn a_text_waits_for_its_answer_and_is_told_once() {
+    let mut bench = phone();
+    let text = message("", "Grüße");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.told();
+    let proven = with_credentials(&text, &challenge, "alice", "secret");
+    bench.say(proven.clone());
+    let (id, told) = told(&mut bench);
+    assert_eq!((&*told.line, &*told.dialled, told.max_forwards, told.is_hidden), ("alice", "bob", 69, false));
+    assert_eq!((&*told.content_type, &told.body[..]), ("text/plain", "Grüße".as_bytes()));
+    bench.say(proven.clone());
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec![]), "the same again while it waits");
+    bench.command(Command::AnswerText(id, 202));
+    assert_eq!(bench.heard(), ["202"]);
+    bench.say(proven);
+    assert_eq!((bench.heard(), bench.told()), (vec!["202".to_owned()], vec![]), "and after");
+    bench.command(Command::AnswerText(id, 200));
+    assert_eq!(bench.heard(), [""; 0]);
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn what_cannot_be_passed_on_is_refused() {
+    let most = "x".repeat(1000);
+    for (text, expected) in [
+        (message("", &(most.clone() + "x")), "513"),
+        (message("Content-Encoding: gzip\r\n", "x"), "415"),
+        (message("Require: foo\r\n", "x"), "420"),
+        (message("", "x").replace("Max-Forwards: 70", "Max-Forwards: 0"), "483"),
+        (message("", "x").replace("text/plain", &format!("text/{}", "x".repeat(200))), "513"),
+    ] {
+        let mut bench = phone();
+        let text = if expected == "483" {
+            // The credentials are written behind the 70 that the others have.
+            bench.say(text.clone());
+            let challenge = bench.only();
+            bench.told();
+            let proven = with_credentials(&text.replace(": 0", ": 70"), &challenge, "alice", "secret");
+            bench.say(proven.replace("Max-Forwards: 70", "Max-Forwards: 0"));
+            bench.heard()
+        } else {
+            say(&mut bench, &text)
+        };
+        assert_eq!(text, [expected]);
+        assert!(bench.events().is_empty());
+        bench.expect_nothing_left();
+    }
+    let mut bench = phone();
+    assert_eq!(say(&mut bench, &message("", &most)), [""; 0], "as long as it may be");
+    let (id, _) = told(&mut bench);
+    bench.command(Command::AnswerText(id, 503));
+    let busy = bench.only();
+    assert_eq!((busy.status(), busy.value(HeaderName::RetryAfter)), (503, Some("5")));
+}
+
+#[test]
+fn a_notify_that_nobody_subscribed_to_says_its_event() {
+    let mut bench = Bench::new();
+    let flow = bench.flow;
+    let target = Target { uri: "sip:bob@192.0.2.2:5070".to_owned(), flow, route: Vec::new() };
+    let (from, to) = (party("pbx"), party("bob"));
+    let content = Content::Event("check-sync;reboot=true");
+    let notify = OutgoingMessage { target, from, to, max_forwards: 70, content };
+    bench.command(Command::Message(UsageId(7), Box::new(notify)));
+    let notify = bench.only();
+    assert_eq!((notify.method_text(), notify.body().len()), ("NOTIFY", 0));
+    assert_eq!(notify.value(HeaderName::Event), Some("check-sync;reboot=true"));
+    assert_eq!(notify.value(HeaderName::SubscriptionState), Some("terminated;reason=noresource"));
+    assert!(notify.value(HeaderName::Contact).is_some(), "RFC 6665 §8.1.2");
+    bench.say(response(&notify, 200, "b", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 200"]);
+    bench.expect_nothing_left();
+}

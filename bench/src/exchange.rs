@@ -323,6 +323,7 @@ pub fn setup() -> Setup {
             pattern: regex::Regex::new(".*").expect("a valid pattern"),
             to: RouteTo::Trunk("sipp".into()),
             number: None,
+            is_emergency: false,
         }],
         media: MediaSetup { ports: 20_000..=59_999, silent_after: None, ..MediaSetup::default() },
         domain: "127.0.0.1".to_owned(),

@@ -222,6 +222,11 @@ pub struct CallDetails {
     pub asserted: Option<Party>,
     /// `m` of the Request-URI where the call completes another (RFC 6910): `BS`, `NR` or `NL`.
     pub call_completion: Option<String>,
+    /// What a trunk found of the caller's number (`verstat` of the URI that names him, 3GPP TS 24.229 §7.2A.20).
+    pub verstat: Option<String>,
+    /// Header lines of a trunk that another trunk may be told unchanged: Identity (RFC 8224), Date where there is one,
+    /// P-Charging-Vector (RFC 7315).
+    pub carried: Vec<(&'static str, String)>,
 }
 
 /// More entries of Diversion are not read.

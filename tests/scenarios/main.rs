@@ -2,10 +2,13 @@
 
 mod basic_call;
 mod browser;
+mod carried;
 mod carrier;
+mod codecs;
 mod completion;
 mod conference;
 mod dial;
+mod emergency;
 mod feature_sync;
 mod forking;
 mod forward;
@@ -21,6 +24,7 @@ mod loss;
 mod make_call;
 mod media_transport;
 mod messages;
+mod numbers;
 mod operation;
 mod overload;
 mod ownership;

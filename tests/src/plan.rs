@@ -194,6 +194,7 @@ fn setup() -> Setup {
         pattern: Regex::new(pattern).expect("the pattern is written here"),
         to,
         number: number.map(str::to_owned),
+        is_emergency: false,
     };
     let app = |name: &str, privilege| AppSetup { name: name.into(), lines: vec!["*".to_owned()], privilege };
     Setup {

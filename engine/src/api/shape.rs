@@ -137,6 +137,9 @@ pub(super) struct Call {
     /// The user-user information that came last, in hexadecimal (RFC 7433).
     #[schema(example = "0468656c6c6f")]
     user_user: String,
+    /// What a trusted network found of the caller's number (STIR).
+    #[schema(example = "TN-Validation-Passed")]
+    verstat: Option<String>,
     /// When the state was entered (RFC 3339).
     #[schema(format = "date-time")]
     since: String,
@@ -166,6 +169,7 @@ impl Call {
             media_modes: call.media_modes.iter().map(|mode| mode.name()).collect(),
             call_data: hex(&call.data),
             user_user: hex(&call.user_user),
+            verstat: call.verstat.as_deref().map(str::to_owned),
             since: anchor.text(call.since),
             media: call.media.map(|media| Media::new(&media, Some(anchor))),
         }
@@ -461,6 +465,7 @@ mod tests {
             media_modes: vec![MediaMode::InteractiveVoice],
             data: Bytes::from_static(b"case"),
             user_user: Bytes::from_static(b"\x04hi"),
+            verstat: Some("TN-Validation-Passed".into()),
             media: None,
         }
     }
@@ -522,7 +527,7 @@ mod tests {
                 "called": party("1001"), "connected": party(""), "redirecting": party("1005"),
                 "redirection": party(""),
                 "completion": 3,
-                "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869",
+                "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869", "verstat": "TN-Validation-Passed",
                 "media": null,
             })
         );

@@ -7,6 +7,7 @@ use toml::Spanned;
 use trunkline_sip::auth::Algorithm;
 
 use super::locations::Places;
+use super::numbers;
 use super::secret::PASSWORD;
 use super::section::Section;
 use super::voicemail::mailbox;
@@ -67,6 +68,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let srtp = srtp(&section);
     let refuses_hidden = refuses_hidden(&section);
     let mailbox = mailbox(&section);
+    let outside_number = numbers::number(&section, "outside_number");
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
@@ -82,6 +84,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
         srtp,
         refuses_hidden,
         mailbox,
+        outside_number: outside_number.map(Into::into),
     })
 }
 

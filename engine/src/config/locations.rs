@@ -62,6 +62,11 @@ impl Places {
         }
     }
 
+    /// Whether anybody is anywhere.
+    pub(super) fn is_somewhere(&self) -> bool {
+        self.broken || !self.locations.is_empty()
+    }
+
     /// What was read.
     pub(super) fn finish(self) -> Arc<Locations> {
         Arc::new(Locations::new(self.locations, self.cards, self.lines))

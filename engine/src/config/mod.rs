@@ -30,12 +30,14 @@ use crate::switch::setup::{
     RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
+use crate::switch::{CodecList, NumberSetup};
 use crate::translate::Locations;
 
 mod apps;
 mod built_in;
 mod certificate;
 mod check;
+mod codecs;
 mod endpoint;
 mod engine;
 mod error;
@@ -47,6 +49,7 @@ mod lines;
 mod located;
 mod locations;
 mod music;
+mod numbers;
 mod phone_table;
 mod provisioning;
 mod registering;
@@ -254,6 +257,8 @@ pub struct Line {
     pub refuses_hidden: bool,
     /// Its mailbox; empty: none. `None`: that of its address.
     pub mailbox: Option<Arc<str>>,
+    /// Its number for the outside.
+    pub outside_number: Option<Arc<str>>,
 }
 
 /// `[[trunk]]`.
@@ -281,6 +286,10 @@ pub struct Trunk {
     pub redirect_to: Vec<RedirectPlace>,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// The codecs that pass.
+    pub codecs: CodecList,
+    /// How it writes numbers.
+    pub numbers: NumberSetup,
     /// Whether it is told who calls where the caller hides.
     pub is_trusted: bool,
     /// When provisional responses are acknowledged (RFC 3262).

@@ -17,9 +17,10 @@ pub(super) fn read(section: Section<'_>, trunks: &[Trunk], trunks_whole: bool) -
     if let (Some(number), Some(pattern)) = (&number, &pattern) {
         check_groups(&section, number, pattern);
     }
+    let is_emergency = section.boolean("emergency").is_some_and(Spanned::into_inner);
     section.close();
     let number = number.map(|number| number.into_inner().to_owned());
-    Some(RouteSetup { from: from?, pattern: pattern?, to: to?, number })
+    Some(RouteSetup { from: from?, pattern: pattern?, to: to?, number, is_emergency })
 }
 
 /// The trunks of the file; not whole where some could not be read, so that no route is blamed for that.
@@ -112,7 +113,7 @@ fn to(section: &Section<'_>, trunks: &Trunks<'_>) -> Option<RouteTo> {
 }
 
 /// Every `$1` or `$name` of the number must be a group of the pattern: an unknown one would vanish silently.
-fn check_groups(section: &Section<'_>, number: &Spanned<&str>, pattern: &Regex) {
+pub(super) fn check_groups(section: &Section<'_>, number: &Spanned<&str>, pattern: &Regex) {
     for reference in number.get_ref().split('$').skip(1).filter(|reference| !reference.is_empty()) {
         let name: String = match reference.strip_prefix('{') {
             Some(braced) => braced.chars().take_while(|letter| *letter != '}').collect(),

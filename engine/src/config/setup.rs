@@ -33,6 +33,7 @@ impl Config {
             srtp: line.srtp,
             refuses_hidden: line.refuses_hidden,
             mailbox: line.mailbox.clone(),
+            outside_number: line.outside_number.clone(),
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -43,6 +44,8 @@ impl Config {
             calls_max: trunk.calls_max,
             redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
             srtp: trunk.srtp,
+            codecs: trunk.codecs.clone(),
+            numbers: trunk.numbers.clone(),
             is_trusted: trunk.is_trusted,
             registration: trunk.registration.clone(),
         });

@@ -11,9 +11,11 @@ use trunkline_sip::transport::Transport;
 
 use super::Trunk;
 use super::TrunkPeer;
+use super::codecs;
 use super::endpoint::{self, Peer};
 use super::lines::{self, Addresses};
 use super::locations::Places;
+use super::numbers;
 use super::registering;
 use super::secret::PASSWORD;
 use super::section::Section;
@@ -42,6 +44,8 @@ pub(super) fn read(
     let registration = registering::read(&section, credentials.as_ref());
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     let srtp = lines::srtp(&section);
+    let codecs = codecs::read(&section);
+    let numbers = numbers::read(&section, places);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);
     section.close();
@@ -57,6 +61,8 @@ pub(super) fn read(
         calls_max,
         redirect_to,
         srtp,
+        codecs,
+        numbers,
         is_trusted,
         reliable,
         registration,

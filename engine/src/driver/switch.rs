@@ -28,7 +28,7 @@ use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
 use crate::switch::setup::{Setup, TrunkPlaces};
-use crate::switch::{Outbox, Switch};
+use crate::switch::{Outbox, Switch, Urgent};
 
 /// A reader of the switch's state, run on its thread.
 pub(crate) type Reader = Box<dyn FnOnce(&Switch) + Send>;
@@ -294,6 +294,9 @@ impl SwitchCore {
         }
         for ended in self.out.ended.drain(..) {
             self.metrics.call_quality.note(&ended);
+        }
+        for Urgent { call, line, number, trunk } in self.out.urgent.drain(..) {
+            tracing::warn!(%call, %line, number, %trunk, "a call for help");
         }
         for (app, message) in self.out.messages.drain(..) {
             if let Message::Reply { request, reply } = &message

@@ -9,6 +9,7 @@ use trunkline_sip::{LegId, UsageId};
 
 use super::call_state::CallState;
 use super::callback::Completable;
+use super::carried::Carried;
 use super::digits::Listening;
 use super::diversion::Trail;
 use super::ids::{AppId, CallId, CompletionId, RequestId};
@@ -126,6 +127,10 @@ pub(super) struct Few {
     pub(super) data: Bytes,
     /// The user-user information that came last.
     pub(super) user_user: Bytes,
+    /// What a trusted network found of the caller's number.
+    pub(super) verstat: Option<Arc<str>>,
+    /// What a trusted network says that the next is told.
+    pub(super) carried: Option<Box<Carried>>,
 }
 
 /// What most calls have of it.
@@ -154,6 +159,8 @@ impl Few {
         redirection: PartyView { number: String::new(), name: String::new(), is_blocked: false },
         data: Bytes::new(),
         user_user: Bytes::new(),
+        verstat: None,
+        carried: None,
     };
 }
 

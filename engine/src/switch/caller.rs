@@ -19,7 +19,7 @@ impl PartyView {
         let is_blocked = is_hidden(invite) || asserted.is_some_and(Party::is_anonymous);
         let known = |party: &&Party| !party.is_anonymous();
         let (asserted, from) = (asserted.filter(known), Some(&invite.from).filter(known));
-        let number = asserted.or(from).map(|party| party.user.clone()).unwrap_or_default();
+        let number = asserted.or(from).map(|party| number_of(&party.user).to_owned()).unwrap_or_default();
         let names = asserted.into_iter().chain(from).map(|party| &party.name);
         let name = names.into_iter().find(|name| !name.is_empty()).cloned().unwrap_or_default();
         Self { number, name, is_blocked }
@@ -44,6 +44,11 @@ impl PartyView {
     pub(super) const fn is_somebody(&self) -> bool {
         !self.number.is_empty() || self.is_blocked
     }
+}
+
+/// A number without its parameters (RFC 3966 §3).
+fn number_of(user: &str) -> &str {
+    user.split(';').next().unwrap_or_default()
 }
 
 /// Whether a caller wants to be hidden.

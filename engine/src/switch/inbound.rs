@@ -13,6 +13,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::Switch;
 use super::call::{Call, Wish};
 use super::call_state::{CallState, OfferingMode};
+use super::carried;
 use super::diversion::{Trail, Why};
 use super::error::LineError;
 use super::ice;
@@ -25,6 +26,7 @@ use super::outbox::Outbox;
 use super::privilege::CallPrivilege;
 use super::release::Parting;
 use super::report::CallReport;
+use super::route::{Source, is_for_help};
 use super::session;
 use super::setup::LineKind;
 use super::status::{Failure, RETRY_AFTER_S};
@@ -124,7 +126,7 @@ impl Switch {
         if self.draining {
             return Err(503);
         }
-        if self.conversations >= self.setup.calls_max {
+        if self.conversations >= self.setup.calls_max && !self.is_call_for_help(invite) {
             self.refusals.count(Limit::Calls);
             return Err(503);
         }
@@ -137,6 +139,7 @@ impl Switch {
         }
         let mut keying =
             Keying::new(line.srtp, self.fingerprint).towards_browser(invite.flow.transport.is_websocket());
+        keying = keying.with(line.codecs.clone());
         let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
         if offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
             return Err(488);
@@ -157,8 +160,14 @@ impl Switch {
         entry.keying = keying;
         self.legs.insert(leg, entry);
         let inbound = kind == LineKind::Trunk;
-        let caller =
-            if inbound { PartyView::of_network(invite) } else { PartyView::of_line(&address, name, invite) };
+        let caller = if inbound {
+            let caller = PartyView::of_network(invite);
+            PartyView { number: self.received_number(&address, &caller.number), ..caller }
+        } else {
+            PartyView::of_line(&address, name, invite)
+        };
+        let line_address = Arc::clone(&address);
+        let dialled = self.received_number(&address, &invite.dialled);
         let state = if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing };
         let origin = if inbound { CallOrigin::External } else { CallOrigin::Outbound };
         let trail = Trail::received(invite.details.as_deref(), inbound);
@@ -167,22 +176,32 @@ impl Switch {
             reason: trail.reason(),
             trail,
             caller,
-            called: PartyView::new(invite.dialled.clone(), String::new()),
+            called: PartyView::new(dialled.clone(), String::new()),
             calls: true,
             leg: Some(leg),
             max_forwards,
             media_worker,
             ..Call::new(now, id, address, kind, origin, state)
         };
-        let call = call.with(redirecting, PartyView::default(), Bytes::new(), Bytes::new());
+        let mut call = call.with(redirecting, PartyView::default(), Bytes::new(), Bytes::new());
+        carried::note(&mut call, self.trunk(&line_address), invite);
         self.introduce(call, None, out);
         let join = invite.details.as_ref().and_then(|details| details.join);
         match (place, join) {
             (Some(place), _) => self.take_place(now, id, place, out),
             (None, Some(join)) => self.join_dialog(now, id, join, out),
-            (None, None) => self.dial(now, id, &invite.dialled, out),
+            (None, None) => self.dial(now, id, &dialled, out),
         }
         Ok(())
+    }
+
+    /// Whether a route for calls for help takes it.
+    fn is_call_for_help(&self, invite: &IncomingCall) -> bool {
+        let (source, line) = match &invite.peer {
+            Peer::Line(line) => (Source::Line, line),
+            Peer::Trunk(trunk) => (Source::Trunk(trunk), trunk),
+        };
+        is_for_help(&self.setup.routes, source, &self.received_number(line, &invite.dialled))
     }
 
     /// Header lines of a refusal: when to try again, and why.

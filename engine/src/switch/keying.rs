@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use trunkline_media::{DtlsPeer, DtlsRole, Fingerprint, Protection, SrtpKey, SrtpKeys, SrtpSuite};
 use trunkline_sip::sdp::{Bundle, Crypto, Dtls, DtlsSetup, MediaDescription, SessionDescription};
 
+use super::codecs::CodecList;
 use super::session::audio;
 use super::setup::SrtpPolicy;
 
@@ -26,6 +27,7 @@ use super::setup::SrtpPolicy;
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Keying {
     policy: SrtpPolicy,
+    codecs: CodecList,
     /// Of our certificate; `None`: the relay has none.
     fingerprint: Option<Fingerprint>,
     /// Our master keys with their salts, one a suite, made when first named. They stay for the leg's life, unless the far end
@@ -131,6 +133,11 @@ impl Keying {
         Some(Self { agreed, is_lost: true, ..Self::new(policy, fingerprint) })
     }
 
+    /// The same, of a line where these codecs pass.
+    pub(super) fn with(self, codecs: CodecList) -> Self {
+        Self { codecs, ..self }
+    }
+
     /// Whether the far end's key is not known, though the leg is sealed.
     pub(super) const fn is_lost(&self) -> bool {
         self.is_lost
@@ -148,6 +155,8 @@ impl Keying {
 
     /// The far end's offer, in plain: with the first audio section that may be taken, and what it is sealed with noted.
     pub(super) fn read_offer(&mut self, offer: &SessionDescription) -> SessionDescription {
+        let passing = self.codecs.passing(offer);
+        let offer = &*passing;
         let is_audio =
             |media: &MediaDescription| media.is_audio() && media.port != 0 && !media.formats.is_empty();
         let sections = offer.media.iter().enumerate().filter(|(_, media)| is_audio(media));
@@ -173,6 +182,8 @@ impl Keying {
 
     /// The far end's answer to our offer, in plain.
     pub(super) fn read_answer(&mut self, answer: &SessionDescription) -> SessionDescription {
+        let passing = self.codecs.passing(answer);
+        let answer = &*passing;
         let index = audio(answer);
         let theirs = index.and_then(|index| {
             let known = |suite| self.ours.iter().any(|(known, _)| *known == suite);
@@ -200,6 +211,7 @@ impl Keying {
     ) -> Box<SessionDescription> {
         let mut written = Box::new(ours.clone());
         if is_offer || !self.answering {
+            self.codecs.narrow(&mut written);
             self.write_offer(&mut written, chance);
         } else {
             self.write_answer(&mut written, chance);

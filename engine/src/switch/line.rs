@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::call_state::CallState;
+use super::codecs::CodecList;
 use super::ids::{AppId, CallId};
 use super::line_open::Interest;
 use super::privilege::CallPrivilege;
@@ -21,6 +22,8 @@ pub(super) struct Line {
     /// Whose calls it may pick up beyond its groups; `*` for all.
     pub(super) picks_up: Vec<String>,
     pub(super) srtp: SrtpPolicy,
+    /// The codecs that pass.
+    pub(super) codecs: CodecList,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
     /// What applications take and want to hear, where they said so.
@@ -93,11 +96,11 @@ impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
-            (&line.address, line.name.clone(), line.kind, groups, line.srtp)
+            (&line.address, line.name.clone(), line.kind, groups, (line.srtp, CodecList::default()))
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
-            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, trunk.srtp)
+            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, (trunk.srtp, trunk.codecs.clone()))
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
         let mut lines = Self {
@@ -106,7 +109,7 @@ impl Lines {
             leaving: BTreeMap::new(),
             groups: groups.collect(),
         };
-        for (address, name, kind, (groups, picks_up), srtp) in stations.chain(trunks) {
+        for (address, name, kind, (groups, picks_up), (srtp, codecs)) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
                 name,
@@ -114,6 +117,7 @@ impl Lines {
                 groups,
                 picks_up,
                 srtp,
+                codecs,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),
                 calls: BTreeSet::new(),

@@ -28,6 +28,7 @@ mod group;
 pub mod ids;
 pub mod kept;
 pub mod message;
+pub mod numbers;
 pub mod operation;
 pub mod outbox;
 pub mod privilege;
@@ -43,7 +44,9 @@ mod call_data;
 mod callback;
 mod caller;
 mod camp;
+mod carried;
 mod check_sync;
+mod codecs;
 mod completion;
 mod conference;
 mod connect;
@@ -111,6 +114,7 @@ use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
+pub use codecs::CodecList;
 pub use error::LineError;
 pub use feature::permit;
 pub use forward::{ForwardEntry, ForwardMode};
@@ -119,11 +123,12 @@ pub use keeping::{KeptCall, KeptLeg};
 pub use kept::{Kept, KeptCompletion, KeptElsewhere};
 pub use keying::KeptSeal;
 pub use message::Message;
+pub use numbers::{CallerHeader, NumberFormat, NumberSetup, Rewrite};
 pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
     Outcome, QosLevel, Refusal, Reply, TransferMode,
 };
-pub use outbox::Outbox;
+pub use outbox::{Outbox, Urgent};
 pub use park::KeptPark;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};

@@ -22,11 +22,11 @@ use super::ice;
 use super::ids::CallId;
 use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Urgent};
 use super::privilege::CallPrivilege;
 use super::report::CallReport;
 use super::ring::{Candidate, Invitation, Ring, groups};
-use super::route::{Destination, Source, resolve};
+use super::route::{Destination, Source, is_for_help, resolve};
 use super::session::{self, Place};
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
@@ -59,6 +59,7 @@ impl Switch {
         let own = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
         let source = call.trail.rights().unwrap_or(own);
         let found = resolve(&self.setup.routes, &self.lines, source, dialled);
+        let is_urgent = is_for_help(&self.setup.routes, source, dialled);
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
             calling.completable = None;
@@ -71,7 +72,9 @@ impl Switch {
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
             Ok(Destination::Group(address)) => self.call_group(now, caller, &address, out),
-            Ok(Destination::Trunk(trunk, number)) => self.call_trunk(now, caller, &trunk, &number, out),
+            Ok(Destination::Trunk(trunk, number)) => {
+                self.call_trunk(now, caller, (&trunk, &number), is_urgent, out);
+            }
             Err(status) => self.fail(now, caller, &Failure::local(status), out),
         }
     }
@@ -124,12 +127,19 @@ impl Switch {
         }
     }
 
-    fn call_trunk(&mut self, now: Instant, caller: CallId, name: &str, number: &str, out: &mut Outbox) {
+    fn call_trunk(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        (name, number): (&str, &str),
+        is_urgent: bool,
+        out: &mut Outbox,
+    ) {
         let Some(trunk) = self.trunk(name) else {
             self.fail(now, caller, &Failure::local(404), out);
             return;
         };
-        if self.is_full(trunk) {
+        if self.is_full(trunk) && !is_urgent {
             self.fail(now, caller, &Failure::no_channel(), out);
             return;
         }
@@ -141,6 +151,10 @@ impl Switch {
             return;
         };
         self.report(now, caller, CallReport::Dialed, out);
+        if is_urgent {
+            let line = self.calls.get(&caller).map(|call| Arc::clone(&call.line)).unwrap_or_default();
+            out.urgent.push(Urgent { call: callee, line, number: number.to_owned(), trunk: name.into() });
+        }
         self.ring_trunk(now, callee, Some(caller), name, number, out);
     }
 
@@ -156,6 +170,7 @@ impl Switch {
     ) {
         let places = self.places(now, name);
         let Some(trunk) = self.trunk(name) else { return };
+        let number = &*self.sent_number(trunk, number);
         let mut groups = peers(trunk, &places, number);
         if let Some((peer, route)) = self.registrations.way_of(name) {
             prefer(&mut groups, peer, route);
@@ -207,6 +222,7 @@ impl Switch {
         let (max_forwards, media_worker) = (calling.max_forwards, calling.media_worker);
         let greeting = calling.greeting.clone().filter(|_| kind != LineKind::Trunk);
         let data = calling.data.clone();
+        let verstat = calling.verstat.clone();
         let id = self.next_call();
         let call = Call {
             caller: from,
@@ -217,7 +233,10 @@ impl Switch {
             media_worker,
             ..Call::new(now, id, Arc::clone(line), kind, origin, state)
         };
-        let call = call.with(redirecting, redirection, data, greeting.unwrap_or_default());
+        let mut call = call.with(redirecting, redirection, data, greeting.unwrap_or_default());
+        if verstat.is_some() {
+            call.verstat = verstat;
+        }
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.peer = Some(id);
         }
@@ -236,7 +255,11 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(call) = self.calls.get(&id) else { return };
-        let from = call.caller.shown(&from_host);
+        let trunk = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk);
+        let (from, told) = match trunk {
+            Some(trunk) => self.told_caller(trunk, &call.caller, &from_host),
+            None => (call.caller.shown(&from_host), Vec::new()),
+        };
         let max_forwards = call.max_forwards;
         let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
         // One phone is asked to answer by itself, never all of a group.
@@ -254,13 +277,9 @@ impl Switch {
                 }
             }
         }
-        if call.caller.is_blocked && self.trunk(&call.line).is_some_and(|trunk| trunk.is_trusted) {
-            // RFC 3325 §5: whoever is trusted still hears who calls, and keeps it to himself.
-            headers.push(("Privacy", "id".to_owned()));
-            if !call.caller.number.is_empty() {
-                let asserted = format!("<sip:{}@{from_host}>", escaped(&call.caller.number));
-                headers.push(("P-Asserted-Identity", asserted));
-            }
+        headers.extend(told);
+        if let Some(trunk) = trunk {
+            headers.extend(self.carried(caller, trunk, &from, &to));
         }
         if let Some(caller) = caller.and_then(|caller| self.calls.get(&caller)) {
             headers.extend(caller.trail.headers(&to));
@@ -340,7 +359,8 @@ impl Switch {
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
         let has_others = !ring.waiting.is_empty();
         let is_network = call.kind == LineKind::Trunk;
-        let srtp = self.lines.of_call(&call.line).map(|line| line.srtp).unwrap_or_default();
+        let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
+        let (srtp, codecs) = line.unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let peer = candidate.target.flow.remote.ip();
@@ -356,11 +376,17 @@ impl Switch {
         let mut offer = Box::new(offer);
         let flow = candidate.target.flow;
         let mut entry = Leg::new(leg, id, LegPhase::Inviting, flow.remote.ip());
-        entry.keying = Keying::new(srtp, self.fingerprint).towards_browser(flow.transport.is_websocket());
+        entry.keying =
+            Keying::new(srtp, self.fingerprint).towards_browser(flow.transport.is_websocket()).with(codecs);
         if entry.keying.offers_to_browser() {
             ice::offer(&mut entry.ice, &mut self.rng, &mut offer);
         }
         let written = entry.keying.write(&offer, true, &mut self.rng);
+        if session::audio(&written).is_none() {
+            // The caller and this trunk have no codec in common.
+            self.media.close(leg, None, out);
+            return Err(Failure::local(488));
+        }
         entry.ours = Some(offer);
         entry.binding = candidate.binding;
         self.legs.insert(leg, entry);

@@ -1,6 +1,8 @@
 //! Everything the switch wants done.
 
-use super::ids::AppId;
+use std::sync::Arc;
+
+use super::ids::{AppId, CallId};
 use super::kept::Kept;
 use super::message::Message;
 use super::quality::EndedMedia;
@@ -19,6 +21,21 @@ pub struct Outbox {
     pub store: Vec<Kept>,
     /// Media that is over, for log and statistics.
     pub ended: Vec<EndedMedia>,
+    /// Calls for help, for the log.
+    pub urgent: Vec<Urgent>,
+}
+
+/// A call for help that goes out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Urgent {
+    /// The call on the trunk's line.
+    pub call: CallId,
+    /// Who calls.
+    pub line: Arc<str>,
+    /// The number that is called there.
+    pub number: String,
+    /// The trunk.
+    pub trunk: Arc<str>,
 }
 
 impl Outbox {
@@ -29,5 +46,6 @@ impl Outbox {
             && self.messages.is_empty()
             && self.store.is_empty()
             && self.ended.is_empty()
+            && self.urgent.is_empty()
     }
 }

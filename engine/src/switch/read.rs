@@ -143,6 +143,7 @@ impl Switch {
             media_modes: call.media_modes.clone(),
             data: call.data.clone(),
             user_user: call.user_user.clone(),
+            verstat: call.verstat.clone(),
             media: call.leg.and_then(|leg| self.media.view(leg)).or_else(|| call.media.as_deref().cloned()),
         }
     }

@@ -168,6 +168,7 @@ impl Switch {
         let Side { kept, leg } = side;
         let Some(line) = self.lines.get(&kept.line) else { return };
         let (address, kind, srtp) = (Arc::clone(&line.address), line.kind, line.srtp);
+        let codecs = line.codecs.clone();
         if let Some(DescribedLeg { kept: leg, theirs, ours }) = leg {
             let mut entry = Leg::new(leg.id, kept.id, LegPhase::Up, leg.signalling);
             (entry.theirs, entry.ours) = (Some(theirs), Some(ours));
@@ -176,7 +177,7 @@ impl Switch {
             let seal = leg.seal.as_ref();
             let sealed = seal.and_then(|seal| Keying::sealed_before(srtp, self.fingerprint, seal));
             entry.moved = sealed.is_some();
-            entry.keying = sealed.unwrap_or_else(|| Keying::plain(srtp, self.fingerprint));
+            entry.keying = sealed.unwrap_or_else(|| Keying::plain(srtp, self.fingerprint)).with(codecs);
             entry.talk = leg.talk;
             entry.far_end = entry.theirs.as_deref().map(session::far_end).unwrap_or_default();
             self.legs.insert(leg.id, entry);

@@ -49,6 +49,7 @@ pub(super) fn setup() -> Setup {
         pattern: regex::Regex::new(r"^0(\d+)$").unwrap(),
         to: RouteTo::Trunk("carrier".into()),
         number: Some("$1".into()),
+        is_emergency: false,
     };
     Setup {
         lines: vec![

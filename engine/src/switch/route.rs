@@ -61,6 +61,12 @@ pub(super) fn resolve(
     }
 }
 
+/// Whether the first route that fits is one for calls for help.
+pub(super) fn is_for_help(routes: &[RouteSetup], source: Source<'_>, dialled: &str) -> bool {
+    let fits = |route: &&RouteSetup| is_from(&route.from, source) && route.pattern.is_match(dialled);
+    dialled.len() <= DIALLED_BYTES_MAX && routes.iter().find(fits).is_some_and(|route| route.is_emergency)
+}
+
 fn is_from(from: &RouteFrom, source: Source<'_>) -> bool {
     match (from, source) {
         (RouteFrom::Any, _) | (RouteFrom::Line, Source::Line) => true,
@@ -77,11 +83,31 @@ mod tests {
     use crate::switch::rig;
 
     fn route(from: RouteFrom, pattern: &str, to: RouteTo, number: Option<&str>) -> RouteSetup {
-        RouteSetup { from, pattern: Regex::new(pattern).unwrap(), to, number: number.map(str::to_owned) }
+        RouteSetup {
+            from,
+            pattern: Regex::new(pattern).unwrap(),
+            to,
+            number: number.map(str::to_owned),
+            is_emergency: false,
+        }
     }
 
     fn lines() -> Lines {
         Lines::new(&rig::setup())
+    }
+
+    #[test]
+    fn a_call_for_help_is_known_by_the_first_route_that_fits() {
+        let help = RouteSetup {
+            is_emergency: true,
+            ..route(RouteFrom::Line, "^0?112$", RouteTo::Trunk("carrier".into()), Some("112"))
+        };
+        let all = route(RouteFrom::Any, ".*", RouteTo::Reject(403), None);
+        let routes = [help.clone(), all.clone()];
+        assert!(is_for_help(&routes, Source::Line, "112") && is_for_help(&routes, Source::Line, "0112"));
+        assert!(!is_for_help(&routes, Source::Line, "1120"));
+        assert!(!is_for_help(&routes, Source::Trunk("carrier"), "112"), "not from there");
+        assert!(!is_for_help(&[all, help], Source::Line, "112"), "another fits first");
     }
 
     #[test]

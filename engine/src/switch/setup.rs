@@ -11,7 +11,9 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::servers::Server;
 use trunkline_sip::transport::Transport;
 
+use super::codecs::CodecList;
 use super::feature_code::FeatureCodes;
+use super::numbers::NumberSetup;
 use super::privilege::CallPrivilege;
 use super::vendor::VendorSetup;
 use crate::translate::Locations;
@@ -91,6 +93,8 @@ pub struct LineSetup {
     pub refuses_hidden: bool,
     /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
     pub mailbox: Option<Arc<str>>,
+    /// Its number for the outside: what trunks are told when it calls.
+    pub outside_number: Option<Arc<str>>,
 }
 
 impl LineSetup {
@@ -106,6 +110,7 @@ impl LineSetup {
             srtp: SrtpPolicy::default(),
             refuses_hidden: false,
             mailbox: None,
+            outside_number: None,
         }
     }
 }
@@ -190,6 +195,10 @@ pub struct TrunkSetup {
     pub calls_max: u32,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// The codecs that pass, in the order in which they are offered.
+    pub codecs: CodecList,
+    /// How it writes numbers, and who calls as it is told.
+    pub numbers: NumberSetup,
     /// Where it may send calls on to, beside to its peers.
     pub redirects: RedirectSetup,
     /// Whether it is told who calls where the caller hides from who is called (RFC 3325 §5).
@@ -220,6 +229,8 @@ impl TrunkSetup {
             credentials: None,
             calls_max: CALLS_MAX,
             srtp: SrtpPolicy::default(),
+            codecs: CodecList::default(),
+            numbers: NumberSetup::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,
             registration: None,
@@ -291,6 +302,8 @@ pub struct RouteSetup {
     pub to: RouteTo,
     /// The number to dial there, with `$1` for groups; `None`: as dialled.
     pub number: Option<String>,
+    /// Whether it is for calls for help: no limit of calls stands in their way.
+    pub is_emergency: bool,
 }
 
 /// An application of the configuration.

@@ -57,6 +57,8 @@ pub struct CallView {
     pub data: Bytes,
     /// The user-user information that came last.
     pub user_user: Bytes,
+    /// What a trusted network found of the caller's number: `TN-Validation-Passed` …
+    pub verstat: Option<Arc<str>>,
     /// The media of its station, as the relay said last: at most a few seconds ago, and at the end. `None` while there was none.
     pub media: Option<MediaView>,
 }

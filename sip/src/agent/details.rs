@@ -29,7 +29,11 @@ impl Details {
     /// [`IllNamed`]: to be answered 400.
     pub(super) fn read(invite: &Message, uri: &Uri<'_>, peer: &Peer) -> Result<Self, IllNamed> {
         let completion = uri.param("m").and_then(completion);
-        if completion.is_none() && !invite.names().any(is_detail) {
+        let is_trunk = matches!(peer, Peer::Trunk(_));
+        let verstat = if is_trunk { verstat(invite) } else { None };
+        let vector = if is_trunk { invite.other(VECTOR) } else { None };
+        let is_plain = completion.is_none() && verstat.is_none() && vector.is_none();
+        if is_plain && !invite.names().any(is_detail) {
             return Ok(Self::default());
         }
         let replaces = named(invite, HeaderName::Replaces)?;
@@ -52,6 +56,8 @@ impl Details {
             is_private: session::wants_privacy(invite, CALLER),
             asserted,
             call_completion: completion.or_else(|| completion_of_call_info(invite)),
+            verstat,
+            carried: if is_trunk { carried(invite, vector) } else { Vec::new() },
         };
         let names = replaces.map(|named| (Place::Replaces, named.dialog));
         let names = names.or_else(|| join.map(|named| (Place::Join, named.dialog)));
@@ -92,6 +98,7 @@ const fn is_detail(name: HeaderName) -> bool {
             | HeaderName::RemotePartyId
             | HeaderName::CallInfo
             | HeaderName::UserToUser
+            | HeaderName::Identity
     )
 }
 
@@ -141,6 +148,42 @@ fn counter(text: &str) -> u8 {
     let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
     if is_number { digits.parse().unwrap_or(u8::MAX).max(1) } else { 1 }
 }
+
+/// What a network found of the number of who calls. It stands among the parameters of the number, or of the URI.
+fn verstat(invite: &Message) -> Option<String> {
+    let asserted = invite.values(HeaderName::PAssertedIdentity).filter_map(NameAddr::parse);
+    let uris = asserted.chain(invite.from()).map(|party| party.uri);
+    uris.filter_map(|uri| {
+        let value = uri.split([';', '@', '?']).find_map(|part| part.strip_prefix("verstat="))?;
+        let is_token = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        (is_token && !value.is_empty() && value.len() <= VERSTAT_BYTES_MAX).then(|| value.to_owned())
+    })
+    .next()
+}
+
+/// The header lines that may go on to another network.
+fn carried(invite: &Message, vector: Option<&str>) -> Vec<(&'static str, String)> {
+    let identities = invite.values(HeaderName::Identity).take(IDENTITIES_MAX);
+    let identities = identities.filter(|value| value.len() <= CARRIED_BYTES_MAX);
+    let mut carried: Vec<_> = identities.map(|value| ("Identity", value.to_owned())).collect();
+    let date = if carried.is_empty() { None } else { invite.other("Date") };
+    carried.extend(date.map(|date| ("Date", date.to_owned())));
+    let vector = vector.filter(|vector| vector.len() <= CARRIED_BYTES_MAX);
+    carried.extend(vector.map(|vector| (VECTOR, vector.to_owned())));
+    carried
+}
+
+/// RFC 7315 §4.6.
+const VECTOR: &str = "P-Charging-Vector";
+
+/// Signatures of one call.
+const IDENTITIES_MAX: usize = 8;
+
+/// The longest header line that goes on.
+const CARRIED_BYTES_MAX: usize = 4_096;
+
+/// The longest `verstat`.
+const VERSTAT_BYTES_MAX: usize = 64;
 
 /// Whom a trunk vouches for: P-Asserted-Identity (RFC 3325), the first that names a user, else Remote-Party-ID.
 fn asserted(invite: &Message) -> Option<Party> {
@@ -246,6 +289,51 @@ mod tests {
         assert_eq!(details(history).hops, 2);
         assert_eq!(details(&format!("{history}Diversion: <sip:1@h>;counter=5\r\n")).hops, 5);
         assert_eq!(details(&format!("History-Info: {}\r\n", "a,".repeat(1_000))).hops, 255);
+    }
+
+    #[test]
+    fn what_a_network_signed_is_read_of_a_trunk_alone() {
+        let headers = "Date: Sun, 22 Nov 2026 16:00:00 GMT\r\nIdentity: a.b.c;info=<https://x/y>, d.e.f;info=<https://x/z>\r\n\
+                       P-Charging-Vector: icid-value=1\r\n";
+        let expected = [
+            ("Identity", "a.b.c;info=<https://x/y>"),
+            ("Identity", "d.e.f;info=<https://x/z>"),
+            ("Date", "Sun, 22 Nov 2026 16:00:00 GMT"),
+            ("P-Charging-Vector", "icid-value=1"),
+        ];
+        let expected = expected.map(|(name, value)| (name, value.to_owned()));
+        assert_eq!(details(headers).carried, expected);
+        let of_phone = read("sip:a@b", headers, &Peer::Line("1".into())).unwrap().details;
+        assert!(of_phone.is_none_or(|details| details.carried.is_empty()));
+        let vector = details("P-Charging-Vector: icid-value=1\r\nDate: x\r\n").carried;
+        assert_eq!(
+            vector,
+            [("P-Charging-Vector", "icid-value=1".to_owned())],
+            "a date belongs to a signature"
+        );
+        let many = "Identity: a\r\n".repeat(20) + &format!("Identity: {}\r\n", "a".repeat(5_000));
+        assert_eq!(details(&many).carried.len(), IDENTITIES_MAX);
+        let long = format!("P-Charging-Vector: {}\r\n", "a".repeat(5_000));
+        assert!(read("sip:a@b", &long, &Peer::Trunk("t".into())).unwrap().details.is_none());
+    }
+
+    #[test]
+    fn what_was_found_of_a_number_stands_beside_it() {
+        for uri in [
+            "sip:+1;verstat=TN-Validation-Passed@h",
+            "tel:+1;verstat=TN-Validation-Passed",
+            "sip:1@h;verstat=No-TN-Validation;user=phone",
+        ] {
+            let found = details(&format!("P-Asserted-Identity: <{uri}>\r\n")).verstat;
+            assert!(found.is_some_and(|found| found.contains("TN-Validation")), "{uri}");
+        }
+        for uri in ["sip:+1@h", "sip:+1;verstat=@h", "sip:+1;verstat=a%20b@h"] {
+            assert_eq!(
+                details(&format!("P-Asserted-Identity: <{uri}>\r\nPrivacy: none\r\n")).verstat,
+                None,
+                "{uri}"
+            );
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::details::Details;
 use super::peer::names_nobody;
+use super::turning_away::is_urgent_call;
 use super::{Agent, resolve};
 use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
@@ -93,7 +94,8 @@ impl Agent {
         }
         let limits = &self.endpoint.directory.limits;
         let admitted = match self.admission.call(now, limits, &peer, arrival.flow.remote.ip()) {
-            Ok(admitted) => admitted,
+            Ok(admitted) => Some(admitted),
+            Err(_) if is_urgent_call(&arrival.message) && self.load.takes_urgent(now) => None,
             Err(limit) => return self.turn_away(now, &arrival, limit, out),
         };
         let Some(uri) = Uri::parse(message.request_uri()) else {
@@ -134,7 +136,7 @@ impl Agent {
         };
         let announcement = Announcement { call: Box::new(call), user_to_user, wait_until };
         let mut leg = Leg::incoming(now, id, arrival, announcement, &mut self.endpoint, out);
-        leg.admitted = Some(admitted);
+        leg.admitted = admitted;
         leg.line = line;
         self.admit(leg);
     }

@@ -129,7 +129,7 @@ fn come_later(refusal: Builder, tag: Token) -> Builder {
     refusal.header(HeaderName::RetryAfter, 1 + tag.bits % RETRY_AFTER_MAX_S)
 }
 
-fn is_urgent_call(message: &Message) -> bool {
+pub(super) fn is_urgent_call(message: &Message) -> bool {
     message.method() == Method::Invite
         && is_urgent(message.request_uri(), message.other("Priority").unwrap_or_default())
 }

@@ -66,6 +66,7 @@ fn open_siege(seed: u64) -> Siege {
             pattern: Regex::new("(?s)^0(.+)$").expect("the pattern is written here"),
             to: RouteTo::Trunk("carrier".into()),
             number: Some("$1".to_owned()),
+            is_emergency: false,
         }];
     });
     Siege::of(plan.build().with_registered(&["alice", "bob"]))

@@ -124,6 +124,7 @@ fn a_number_of_ours_is_called_by_the_rights_of_the_trunk() {
         pattern: regex::Regex::new("^00").unwrap(),
         to: RouteTo::Trunk("carrier".into()),
         number: None,
+        is_emergency: false,
     };
     let mut setup = rig::setup();
     setup.routes[0].from = RouteFrom::Line;

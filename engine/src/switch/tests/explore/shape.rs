@@ -128,6 +128,8 @@ fn read_call(call: &Call, world: &World) -> Seen {
         redirection: _,
         data: _,
         user_user: _,
+        verstat: _,
+        carried: _,
     } = &**call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.

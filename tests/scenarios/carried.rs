@@ -1,0 +1,58 @@
+//! What passes from one trusted network to the next: Identity, P-Charging-Vector, and what was found of the caller's number.
+
+use trunkline::switch::Setup;
+use trunkline_tests::{Lab, Plan};
+
+const VECTOR: &str = "icid-value=\"AyretyU0dm\";orig-ioi=home1.example";
+const IDENTITY: &str =
+    "eyJhbGciOiJFUzI1NiJ9.eyJkZXN0Ijp7fX0.c2ln;info=<https://cert.example/a.pem>;alg=ES256;ppt=shaken";
+
+fn trusted(setup: &mut Setup) {
+    setup.trunks.iter_mut().for_each(|trunk| trunk.is_trusted = true);
+}
+
+/// A call from the first trunk to the second, signed, and what the second is told.
+fn passed(lab: &mut Lab, from: &str, dialled: &str) -> String {
+    let invite = format!(
+        "INVITE sip:{dialled}@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {{address}};branch=z9hG4bK-carried\r\n\
+         Max-Forwards: 70\r\nFrom: <sip:{from};verstat=TN-Validation-Passed@carrier.example>;tag=1\r\nTo: <sip:{dialled}@10.0.0.1>\r\n\
+         Call-ID: carried-{dialled}\r\nCSeq: 1 INVITE\r\nContact: <sip:{{address}}>\r\nDate: Sun, 22 Nov 2026 16:00:00 GMT\r\n\
+         Identity: {IDENTITY}\r\nP-Charging-Vector: {VECTOR}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let address = lab.phone("carrier").config().address.to_string();
+    lab.forges(&address, invite.replace("{address}", &address).into());
+    lab.run_ms(500);
+    lab.ladder().last("engine", "overseas", "INVITE").expect("it was called").to_owned()
+}
+
+#[test]
+fn what_a_trusted_network_signed_goes_on_to_the_next() {
+    let mut lab = Plan::seeded(1)
+        .with(trusted)
+        .with(|setup| setup.routes.iter_mut().for_each(|route| route.number = None))
+        .build();
+    let text = passed(&mut lab, "+4930123456", "9555");
+    assert!(text.contains(&format!("Identity: {IDENTITY}\r\n")), "{text}");
+    assert!(text.contains("Date: Sun, 22 Nov 2026 16:00:00 GMT\r\n"), "{text}");
+    assert!(text.contains(&format!("P-Charging-Vector: {VECTOR}\r\n")), "{text}");
+    let seen = lab.call_on("crm", "carrier");
+    assert_eq!(seen.verstat.as_deref(), Some("TN-Validation-Passed"));
+    assert_eq!(seen.caller.number, "+4930123456", "without what was found of it");
+}
+
+#[test]
+fn a_signature_over_another_number_is_left_out() {
+    let mut lab = Plan::seeded(2).with(trusted).build();
+    let text = passed(&mut lab, "+4930123456", "9555");
+    assert!(text.starts_with("INVITE sip:555@"), "{text}");
+    assert!(!text.contains("Identity:") && !text.contains("Date:"), "{text}");
+    assert!(text.contains("P-Charging-Vector: "), "{text}");
+}
+
+#[test]
+fn networks_that_are_not_trusted_pass_nothing_on() {
+    let mut lab = Plan::seeded(3).build();
+    let text = passed(&mut lab, "+4930123456", "9555");
+    assert!(!text.contains("Identity:") && !text.contains("P-Charging-Vector:"), "{text}");
+    assert_eq!(lab.call_on("crm", "carrier").verstat, None);
+}

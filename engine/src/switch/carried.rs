@@ -51,10 +51,14 @@ impl Switch {
     }
 }
 
-/// The digits of a number, without what only helps the eye and without parameters (RFC 8224 §8.3).
+/// The digits of a number, without what only helps the eye and without parameters (RFC 8224 §8.3); a name as it is.
 fn digits(user: &str) -> String {
     let number = user.split(';').next().unwrap_or_default();
-    number.chars().filter(char::is_ascii_digit).collect()
+    let is_number = number.chars().all(|letter| letter.is_ascii_digit() || "+-.() ".contains(letter));
+    match is_number {
+        true => number.chars().filter(char::is_ascii_digit).collect(),
+        false => number.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -64,6 +68,6 @@ mod tests {
     #[test]
     fn a_number_is_its_digits() {
         assert_eq!(digits("+49(30)123-456;verstat=TN-Validation-Passed"), "4930123456");
-        assert_eq!(digits("alice"), "");
+        assert_eq!((digits("alice"), digits("bob1;x=1")), ("alice".to_owned(), "bob1".to_owned()));
     }
 }

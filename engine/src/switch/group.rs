@@ -200,7 +200,7 @@ impl Switch {
             hunt.is_unanswered = true;
         }
         let ringing = hunt.ringing.clone();
-        let next = ringing.iter().find(|id| self.rings_aloud(**id)).or(ringing.first()).copied();
+        let next = ringing.iter().find(|id| self.rings_aloud(**id)).or_else(|| ringing.first()).copied();
         if let Some(calling) = self.calls.get_mut(&caller).filter(|calling| calling.peer == Some(id)) {
             calling.peer = next;
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::details::Details;
 use super::peer::names_nobody;
-use super::turning_away::is_urgent_call;
+use super::turning_away::calls_emergency_number;
 use super::{Agent, resolve};
 use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
@@ -95,7 +95,7 @@ impl Agent {
         let limits = &self.endpoint.directory.limits;
         let admitted = match self.admission.call(now, limits, &peer, arrival.flow.remote.ip()) {
             Ok(admitted) => Some(admitted),
-            Err(_) if is_urgent_call(&arrival.message) && self.load.takes_urgent(now) => None,
+            Err(_) if calls_emergency_number(&arrival.message) && self.load.takes_urgent(now) => None,
             Err(limit) => return self.turn_away(now, &arrival, limit, out),
         };
         let Some(uri) = Uri::parse(message.request_uri()) else {

@@ -129,7 +129,12 @@ fn come_later(refusal: Builder, tag: Token) -> Builder {
     refusal.header(HeaderName::RetryAfter, 1 + tag.bits % RETRY_AFTER_MAX_S)
 }
 
-pub(super) fn is_urgent_call(message: &Message) -> bool {
+/// Whether a call goes to an emergency number. A header that anybody may write lifts no limit of a line.
+pub(super) fn calls_emergency_number(message: &Message) -> bool {
+    message.method() == Method::Invite && is_urgent(message.request_uri(), "")
+}
+
+fn is_urgent_call(message: &Message) -> bool {
     message.method() == Method::Invite
         && is_urgent(message.request_uri(), message.other("Priority").unwrap_or_default())
 }

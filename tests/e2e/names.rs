@@ -26,7 +26,7 @@ fn service_records() {
                 Sipp::untraced_callee(path, name, &format!("127.0.0.1:{port}"), &["-sn", "uas"])
             });
 
-        call(path, "thousand", 1_000, 200);
+        call(path, "thousand", 1_000, 100);
         let one = one.close().successful();
         assert!((540..=660).contains(&one), "60 of 100: {one} of 1,000");
 

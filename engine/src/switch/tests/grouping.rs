@@ -313,10 +313,8 @@ fn a_member_that_deflects_to_a_group_leaves_nobody_ringing() {
         let caller = rig.call_in(carrier(), GROUP, Some(USUAL));
         let ((one, _), (other, _)) = (rig.invited(), rig.invited());
         let of = |rig: &Rig, line: &str| {
-            let calls = rig.switch.calls(CRM).into_iter().rev();
-            calls
-                .clone()
-                .find(|call| *call.line == *line && call.state == CallState::Offering(OfferingMode::Active))
+            let mut calls = rig.switch.calls(CRM).into_iter().rev();
+            calls.find(|call| *call.line == *line && call.state == CallState::Offering(OfferingMode::Active))
         };
         let offered = of(&rig, "1002").unwrap();
         rig.request(CRM, Operation::Redirect { call: offered.id, to: to.into() }).unwrap();

@@ -303,6 +303,7 @@ impl Switch {
             }
         }
         self.mailboxes_moved(now, &before, out);
+        self.registrars_moved(now, out);
         self.settle(now, out);
     }
 

@@ -282,6 +282,23 @@ impl Switch {
         }
     }
 
+    /// Name servers say where trunks are: who is registered where his trunk no longer is registers anew. Nobody there is asked for
+    /// calls or told a password any more.
+    pub(super) fn registrars_moved(&mut self, now: Instant, out: &mut Outbox) {
+        let setup = Arc::clone(&self.setup);
+        for trunk in setup.trunks.iter().filter(|trunk| trunk.registration.is_some()) {
+            let standing = self.registrations.by_trunk.get(&trunk.name);
+            let at = standing.and_then(|standing| standing.usage.and(standing.peer));
+            if self.draining || at.is_none_or(|at| trunk.peers.contains(&at)) {
+                continue;
+            }
+            if self.registrations.leave(&trunk.name, out) {
+                self.tell_line_state(&trunk.name, "outofservice", 0, 0, None, out);
+            }
+            self.registrations.due.insert((now, Arc::clone(&trunk.name)));
+        }
+    }
+
     /// The engine ends: carriers are told, so that they send their calls elsewhere.
     pub(super) fn leave_registrars(&mut self, out: &mut Outbox) {
         let known: Vec<_> = self.registrations.by_trunk.keys().cloned().collect();

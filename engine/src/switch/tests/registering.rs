@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use trunkline_sip::UsageId;
 use trunkline_sip::outbox::{Command, Event};
+use trunkline_sip::servers::Server;
+use trunkline_sip::transport::Transport;
 
 use crate::switch::Setup;
 use crate::switch::rig::{Rig, setup};
-use crate::switch::setup::RegistrationSetup;
+use crate::switch::setup::{RegistrationSetup, TrunkPlaces};
 
 fn registering() -> Setup {
     let mut setup = setup();
@@ -94,4 +96,36 @@ fn an_engine_that_drains_registers_nowhere_again() {
     rig.switch.reconfigure(rig.now, registering(), &mut out);
     rig.pass(Duration::from_secs(4_000));
     assert_eq!(asked(&mut rig).1, Vec::<String>::new());
+}
+
+#[test]
+fn a_trunk_that_moves_registers_where_it_is_and_no_more_where_it_was() {
+    let mut rig = Rig::with(registering());
+    rig.pass(Duration::ZERO);
+    let (first, _) = asked(&mut rig);
+    accepted(&mut rig, first.unwrap());
+    let move_to = |rig: &mut Rig, hosts: &[&str]| {
+        let addresses: Vec<_> = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        let server =
+            Server { transport: Transport::Udp, priority: 0, weight: 0, addresses: addresses.clone() };
+        let peers = addresses.into_iter().map(|address| (Transport::Udp, address)).collect();
+        let (name, servers) = ("carrier".into(), vec![vec![server]]);
+        let mut out = crate::switch::Outbox::default();
+        rig.switch.relocate(
+            rig.now,
+            vec![TrunkPlaces { name, peers, servers, redirects: Vec::new() }],
+            &mut out,
+        );
+        out.sip
+    };
+    let said = move_to(&mut rig, &["198.51.100.9:5060", "198.51.100.7:5060"]);
+    assert!(said.is_empty(), "it is there still: {said:?}");
+    let said = move_to(&mut rig, &["198.51.100.9:5060"]);
+    assert!(matches!(said[..], [Command::Unregister(usage)] if Some(usage) == first), "{said:?}");
+    assert!(!rig.switch.trunks()[0].is_in_service);
+    rig.pass(Duration::from_secs(1));
+    let (second, said) = asked(&mut rig);
+    assert_eq!(said, ["register 198.51.100.9:5060"]);
+    accepted(&mut rig, second.unwrap());
+    assert!(rig.switch.trunks()[0].is_in_service);
 }

@@ -9,10 +9,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_sip::auth::Challenger;
+use trunkline_sip::auth::{Challenger, Credentials};
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, Limits, Message};
-use trunkline_sip::outbox::{Command, Event, Invite, Outbox, Party, Subject, Target};
+use trunkline_sip::outbox::{
+    Command, Content, Event, Invite, Outbox, OutgoingMessage, Package, Party, Register, Subject, Subscribe,
+    Target,
+};
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, Gauges, LegId, TrustedTrunk, UsageId};
@@ -40,6 +43,9 @@ struct Stage {
     flow: Flow,
     legs: Vec<LegId>,
     usages: Vec<UsageId>,
+    /// Registrations, subscriptions and MESSAGEs of ours, and those of them that are over.
+    ours: Vec<UsageId>,
+    ours_over: HashSet<UsageId>,
     over: HashSet<LegId>,
     /// The values of [`HEADERS`] in our last request.
     values: [String; 5],
@@ -73,6 +79,8 @@ impl Stage {
             flow,
             legs: Vec::new(),
             usages: Vec::new(),
+            ours: Vec::new(),
+            ours_over: HashSet::new(),
             over: HashSet::new(),
             values,
             tag: String::new(),
@@ -108,6 +116,10 @@ impl Stage {
         let offer = || description().expect("there is one");
         let leg = self.legs.get(number as usize / 10 % self.legs.len().max(1)).copied();
         let usage = self.usages.get(number as usize / 10 % self.usages.len().max(1)).copied();
+        if number >= 3000 {
+            let command = self.request(number);
+            return self.act(|agent, now, out| agent.command(now, command, out));
+        }
         if let (2000.., Some(leg)) = (number, leg) {
             let command = match number % 5 {
                 0 => Command::Enclose(leg, vec![("X-Line", number.to_string())]),
@@ -161,6 +173,51 @@ impl Stage {
         self.act(|agent, now, out| agent.command(now, command, out));
     }
 
+    /// A request of ours outside any dialog, or its end.
+    fn request(&mut self, number: u64) -> Command {
+        let at = number as usize / 10 % self.ours.len().max(1);
+        if let (0..=3, Some(usage)) = (number % 10, self.ours.get(at)) {
+            return if number.is_multiple_of(2) {
+                Command::Unregister(*usage)
+            } else {
+                Command::Unsubscribe(*usage)
+            };
+        }
+        let usage = UsageId::new(0, self.ours.len() as u64);
+        self.ours.push(usage);
+        let target = Target { uri: "sip:b@192.0.2.2:5070".to_owned(), flow: self.flow, route: Vec::new() };
+        let party =
+            |user: &str| Party { user: user.to_owned(), host: "example.com".to_owned(), ..Party::default() };
+        let credentials = (!number.is_multiple_of(3))
+            .then(|| Arc::new(Credentials { username: "u".into(), password: "p".into(), realm: None }));
+        let expires = Duration::from_secs(number / 10 % 7200);
+        match number % 10 {
+            4 | 5 => {
+                let content = Content::Text("text/plain".to_owned(), "Call me.".into());
+                let (from, to) = (party("1001"), party("1002"));
+                Command::Message(
+                    usage,
+                    Box::new(OutgoingMessage { target, from, to, max_forwards: 70, content }),
+                )
+            }
+            6 | 7 => {
+                let (from, to, package) = (party("1001"), party("1002"), Package::MessageSummary);
+                Command::Subscribe(
+                    usage,
+                    Box::new(Subscribe { target, from, to, package, expires, credentials }),
+                )
+            }
+            _ => {
+                let (record, contact) = (party("49301234"), "49301234".to_owned());
+                let trunk = "trunk".into();
+                Command::Register(
+                    usage,
+                    Box::new(Register { trunk, target, record, contact, expires, credentials }),
+                )
+            }
+        }
+    }
+
     fn pass(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(next) = self.agent.deadline().filter(|next| *next <= end) {
@@ -194,6 +251,15 @@ impl Stage {
         if let Event::Refer(usage, _) = event {
             self.usages.push(*usage);
         }
+        if let Some(Subject::Usage(usage)) = event.subject().filter(|_| !matches!(event, Event::Refer(..))) {
+            assert!(!self.ours_over.contains(&usage), "{event:?} after the end");
+        }
+        if let Event::RegistrationOver { usage, .. }
+        | Event::SubscriptionOver { usage, .. }
+        | Event::MessageDone { usage, .. } = event
+        {
+            self.ours_over.insert(*usage);
+        }
         let Some(Subject::Leg(leg)) = event.subject() else { return };
         if matches!(event, Event::Incoming(..)) {
             self.legs.push(leg);
@@ -208,8 +274,17 @@ impl Stage {
         for leg in self.legs.clone() {
             self.act(|agent, now, out| agent.command(now, Command::End(leg, None), out));
         }
+        for usage in self.ours.clone() {
+            for end in [Command::Unregister(usage), Command::Unsubscribe(usage)] {
+                self.act(|agent, now, out| agent.command(now, end, out));
+            }
+        }
         self.pass(Duration::from_secs(300));
         assert_eq!(self.agent.gauges(), Gauges::default());
         assert!(self.legs.iter().all(|leg| self.over.contains(leg)), "every leg has an end");
+        assert!(
+            self.ours.iter().all(|usage| self.ours_over.contains(usage)),
+            "every request of ours has an end"
+        );
     }
 }

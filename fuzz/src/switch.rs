@@ -16,6 +16,7 @@
 //! f LEG STATUS       an INVITE of ours failed     @ SECONDS           time passes
 //! d LEG CAUSE        a leg is over                .                   the agents do what they were told
 //! m LEG WHAT ARG     the relay says something     ! WHAT              a reload, or an application is gone
+//! g FROM TO WHAT     a text, a wish, a registration of ours, messages told
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,9 +38,9 @@ use trunkline_media::{
 };
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::outbox::{
-    CallDetails, Cause, CauseKind, Command, CompletionOffer, Event, IncomingCall, Invite,
-    Outbox as SipOutbox, Package, Party, Peer, Refer, ReferMethod, ReferTo, RegistrationChange, Replaced,
-    Subscriber, SubscriptionPhase,
+    CallDetails, Cause, CauseKind, Command, CompletionOffer, Event, FeatureWish, ForwardKind, IncomingCall,
+    IncomingText, Invite, MessageCounts, MessagesTold, Outbox as SipOutbox, Package, Party, Peer, Refer,
+    ReferMethod, ReferTo, RegistrationChange, Replaced, Subscriber, SubscriptionPhase,
 };
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
@@ -89,6 +90,8 @@ pub struct World {
     subscribers: BTreeSet<UsageId>,
     /// Subscriptions of ours.
     subscriptions: BTreeSet<UsageId>,
+    /// Registrations of ours that hold, each with its trunk.
+    registrations: BTreeMap<UsageId, Arc<str>>,
     replies: BTreeMap<RequestId, Reply>,
     connected: BTreeSet<CallId>,
     idle: BTreeSet<CallId>,
@@ -102,7 +105,7 @@ impl World {
     pub fn new() -> Self {
         let now = epoch();
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        let switch = Switch::new(setup().clone(), Arc::clone(&location), [7; 32], now);
+        let switch = Switch::new(registering().clone(), Arc::clone(&location), [7; 32], now);
         for (line, contact, q_milli) in [
             ("1001", "sip:1001@10.0.0.9", 1000),
             ("1002", "sip:1002@10.0.0.9", 1000),
@@ -121,6 +124,7 @@ impl World {
             generations: Vec::new(),
             subscribers: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
+            registrations: BTreeMap::new(),
             replies: BTreeMap::new(),
             connected: BTreeSet::new(),
             idle: BTreeSet::new(),
@@ -147,6 +151,7 @@ impl World {
             b't' | b'T' | b'R' => self.refer(letter, a, b, c),
             b's' => self.subscribe(a, b, c),
             b'u' => self.hear_of_others(a, b, c),
+            b'g' => self.hear_beside_calls(a, b, c),
             b'@' => self.pass(Duration::from_secs(u64::from(a) % 126)),
             b'!' => self.upheave(a),
             _ => self.obey(),
@@ -169,7 +174,10 @@ impl World {
         for usage in std::mem::take(&mut self.subscribers) {
             self.tell(Event::Unsubscribed(usage));
         }
+        // What registers for ever is let go, else there is always something to do.
+        self.reconfigure(setup().clone());
         self.wait();
+        assert!(self.registrations.is_empty(), "{:?} are kept", self.registrations);
         // Only what needs no phone outlasts them: calls of the engine's own line, conferences that nobody is in.
         for app in [CRM, WALLBOARD] {
             for view in self.switch.calls(app).into_iter().filter(|view| view.state != CallState::Idle) {
@@ -221,8 +229,11 @@ impl World {
         let leg = self.leg(a);
         match letter {
             b'i' => {
-                let peer =
-                    [Peer::Line("1001".into()), Peer::Line("1002".into()), Peer::Trunk("carrier".into())];
+                let peer = [
+                    Peer::Line("1001".into()),
+                    Peer::Line("1002".into()),
+                    Peer::Trunk(if a < 128 { "carrier" } else { "provider" }.into()),
+                ];
                 let offer = (c != 255).then(|| sdp(c, 0));
                 self.call_in(peer[usize::from(a % 3)].clone(), pick(&DIALLED, b), offer, None);
             }
@@ -463,12 +474,17 @@ impl World {
             }
             return;
         }
-        let packages =
-            [Package::Dialog, Package::Conference, Package::CallCompletion, Package::MessageSummary];
+        let packages = [
+            Package::Dialog,
+            Package::Conference,
+            Package::CallCompletion,
+            Package::MessageSummary,
+            Package::Features,
+        ];
         let subscriber = Subscriber {
             peer: Peer::Line(pick(&["1001", "1002"], a).into()),
             dialled: if c % 8 < 4 { pick(&DIALLED, b).to_owned() } else { format!("conf-{}", b % 8) },
-            package: packages[usize::from(c % 4)],
+            package: if b > 128 { packages[4] } else { packages[usize::from(c % 4)] },
             leg: None,
             call_completion: (c > 100).then(|| "BS".to_owned()),
         };
@@ -516,18 +532,84 @@ impl World {
         }
     }
 
+    /// What is heard outside of calls: of registrations of ours, texts, keys for features, mailboxes.
+    fn hear_beside_calls(&mut self, a: u8, b: u8, c: u8) {
+        let registration = || {
+            let at = usize::from(a) % self.registrations.len().max(1);
+            self.registrations.iter().nth(at).map(|(usage, trunk)| (*usage, Arc::clone(trunk)))
+        };
+        let line: Arc<str> = pick(&["1001", "1002", "4711"], a).into();
+        match c % 8 {
+            0 => {
+                let Some((usage, trunk)) = registration() else { return };
+                self.registrations.remove(&usage);
+                let status = pick(&[403, 408, 423, 503, 0], b);
+                let retry_after_s = (b > 128).then_some(u32::from(b) << 12);
+                self.tell(Event::RegistrationOver { usage, trunk, status, retry_after_s });
+            }
+            1 => {
+                let Some((usage, trunk)) = registration() else { return };
+                self.registered(usage, trunk, u64::from(b), false);
+            }
+            2 => {
+                let kind = pick(&ForwardKind::ALL, b);
+                let to = pick(&DIALLED, b).to_owned();
+                let wish = match c / 8 % 3 {
+                    0 => FeatureWish::DoNotDisturb(b.is_multiple_of(2)),
+                    _ => FeatureWish::Forward { kind, is_on: c > 64, to, rings: Some(u32::from(b)) },
+                };
+                let at = usize::from(a) % self.subscribers.len().max(1);
+                let Some(usage) = self.subscribers.iter().nth(at).copied() else { return };
+                self.tell(Event::FeatureWish(usage, Box::new(wish)));
+            }
+            3 => {
+                let counts =
+                    MessageCounts { is_waiting: c > 128, new: u16::from(b), ..MessageCounts::default() };
+                let mailboxes = vec![line.to_string(), b.to_string()];
+                let told = MessagesTold { trunk: "carrier".into(), mailboxes, counts };
+                self.tell(Event::MessagesTold(Box::new(told)));
+            }
+            _ => {
+                let text = IncomingText {
+                    line,
+                    dialled: pick(&DIALLED, b).to_owned(),
+                    is_hidden: c > 128,
+                    max_forwards: c / 8 % 3,
+                    content_type: "text/plain".to_owned(),
+                    body: Bytes::from_static(b"Call me."),
+                };
+                let usage = self.next_usage();
+                self.tell(Event::Text(usage, Box::new(text)));
+            }
+        }
+    }
+
+    fn registered(&mut self, usage: UsageId, trunk: Arc<str>, expires_s: u64, is_first: bool) {
+        let expires = Duration::from_secs(expires_s);
+        let service_route = Vec::new();
+        self.tell(Event::Registered { usage, trunk, expires, service_route, is_first });
+    }
+
     fn upheave(&mut self, what: u8) {
-        let mut out = Outbox::default();
-        match what % 4 {
-            0 => self.switch.reconfigure(self.now, setup().clone(), &mut out),
+        match what % 5 {
+            0 => self.reconfigure(registering().clone()),
             1 => {
                 let mut fewer = setup().clone();
                 fewer.lines.retain(|line| &*line.address != "1002");
-                self.switch.reconfigure(self.now, fewer, &mut out);
+                self.reconfigure(fewer);
             }
-            2 => self.switch.app_gone(self.now, CRM, &mut out),
-            _ => self.switch.app_gone(self.now, WALLBOARD, &mut out),
+            4 => self.reconfigure(setup().clone()),
+            gone => {
+                let mut out = Outbox::default();
+                self.switch.app_gone(self.now, if gone == 2 { CRM } else { WALLBOARD }, &mut out);
+                self.take(out);
+            }
         }
+    }
+
+    fn reconfigure(&mut self, setup: Setup) {
+        let mut out = Outbox::default();
+        self.switch.reconfigure(self.now, setup, &mut out);
         self.take(out);
     }
 
@@ -585,11 +667,25 @@ impl World {
                         self.subscriptions.remove(&usage);
                         self.tell(Event::SubscriptionOver { usage, status: 0 });
                     }
+                    Command::Register(usage, register) if usage.0.is_multiple_of(2) => {
+                        self.registrations.insert(usage, Arc::clone(&register.trunk));
+                        self.registered(usage, register.trunk, 3600, true);
+                    }
                     Command::Register(usage, register) => {
                         let trunk = register.trunk;
                         self.tell(Event::RegistrationOver { usage, trunk, status: 408, retry_after_s: None });
                     }
-                    Command::Message(usage, _) => self.tell(Event::MessageDone { usage, status: 200 }),
+                    Command::Unregister(usage) => {
+                        if let Some(trunk) = self.registrations.remove(&usage) {
+                            let over =
+                                Event::RegistrationOver { usage, trunk, status: 0, retry_after_s: None };
+                            self.tell(over);
+                        }
+                    }
+                    Command::Message(usage, _) => {
+                        let status = if usage.0.is_multiple_of(3) { 408 } else { 200 };
+                        self.tell(Event::MessageDone { usage, status });
+                    }
                     Command::AnswerSubscribe(usage, status) => {
                         if status >= 300 {
                             self.subscribers.remove(&usage);
@@ -611,7 +707,6 @@ impl World {
                     | Command::AnswerRefer(..)
                     | Command::AnswerText(..)
                     | Command::ReferProgress(..)
-                    | Command::Unregister(_)
                     | Command::NotifySubscriber(..) => {}
                 }
             }
@@ -777,6 +872,15 @@ pub fn setup() -> &'static Setup {
     })
 }
 
+/// The same, and a trunk that registers, for which there is always something to do.
+fn registering() -> &'static Setup {
+    static SETUP: OnceLock<Setup> = OnceLock::new();
+    SETUP.get_or_init(|| {
+        let config = Config::parse_alone(Path::new("fuzz.toml"), &[CONFIG, PROVIDER].concat());
+        config.unwrap_or_else(|errors| panic!("{errors:?}")).setup()
+    })
+}
+
 /// Where virtual time begins.
 pub fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
@@ -792,13 +896,13 @@ pub const WALLBOARD: AppId = AppId(1);
 const STEPS_MAX: usize = 150;
 
 /// What the letters of steps are.
-const LETTERS: &[u8] = b"ipaeoOxnfdmrcltTRsu@.!";
+const LETTERS: &[u8] = b"ipaeoOxnfdmrcltTRsu@.!g";
 
 /// The lines that phones register at.
 const PHONES: [&str; 2] = ["1001", "1002"];
 
-/// What is dialled: lines, numbers behind the trunk and of nobody, slots, feature codes, a conference.
-const DIALLED: [&str; 20] = [
+/// What is dialled: lines, numbers behind the trunks and of nobody, slots, feature codes, a conference, groups.
+const DIALLED: [&str; 24] = [
     "1001",
     "1002",
     "1003",
@@ -819,6 +923,10 @@ const DIALLED: [&str; 20] = [
     "#66",
     "",
     "030,12",
+    "600",
+    "601",
+    "602",
+    "9030",
 ];
 
 /// Where an INVITE is sent on to.
@@ -869,3 +977,16 @@ const KNOWN_BEFORE: [LineError; 7] = [
 ];
 
 const CONFIG: &str = include_str!("switch.toml");
+
+const PROVIDER: &str = r#"
+[[trunk]]
+name = "provider"
+peer = ["udp:203.0.113.5:5060", "udp:203.0.113.6:5060"]
+username = "49301234"
+password = "c"
+register = true
+[[route]]
+match = "^9(\\d+)$"
+to = "trunk:provider"
+number = "$1"
+"#;

@@ -169,7 +169,11 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let places = self.places(now, name);
-        let Some(trunk) = self.trunk(name) else { return };
+        // A reload has removed it under a call of its own, which may consult still.
+        let Some(trunk) = self.trunk(name) else {
+            self.fail(now, id, &Failure::local(404), out);
+            return;
+        };
         let number = &*self.sent_number(trunk, number);
         let mut groups = peers(trunk, &places, number);
         if let Some((peer, route)) = self.registrations.way_of(name) {

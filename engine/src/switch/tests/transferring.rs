@@ -523,3 +523,17 @@ fn a_call_of_a_removed_line_leads_a_conference() {
     assert_eq!(rig.request(CRM, operation), Ok(Outcome::Done));
     assert_eq!((rig.state(2), rig.state(consult.0)), (CallState::Conferenced, CallState::Conferenced));
 }
+
+#[test]
+fn a_trunk_that_a_reload_removed_leads_no_consultation_anywhere() {
+    let mut rig = Rig::new();
+    talking(&mut rig);
+    let mut changed = setup();
+    changed.trunks.clear();
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, changed, &mut out);
+    rig.take(out);
+    set_up(&mut rig, 1, Some("031")).unwrap();
+    assert!(matches!(rig.state(3), CallState::Disconnected(_)), "{:?}", rig.state(3));
+    assert!(view(&rig, 1).features.contains(&CallOperation::Drop), "the call that waits goes on");
+}

@@ -55,3 +55,4 @@ mod texts;
 mod throttle;
 mod tls;
 mod trunks;
+mod voicemail;

@@ -49,4 +49,5 @@ mod translate_address;
 mod trunk;
 mod trunk_registration;
 mod upheaval;
+mod voicemail;
 mod workers;

@@ -81,8 +81,12 @@ fn says(lab: &mut Lab, cseq: u32, mailbox: &str, body: &str) -> u16 {
 #[test]
 fn messages_are_shown_by_the_phone_and_outlive_the_engine() {
     let plan = Plan::seeded(9).with(|setup| {
-        setup.voicemail =
-            VoicemailSetup { trunk: Some("carrier".into()), subscribes: false, number: "*97".to_owned() };
+        setup.voicemail = VoicemailSetup {
+            trunk: Some("carrier".into()),
+            subscribes: false,
+            number: "*97".to_owned(),
+            ..VoicemailSetup::default()
+        };
         setup.lines[3].mailbox = Some("5004".into());
     });
     let mut lab = plan.build();

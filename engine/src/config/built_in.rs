@@ -64,6 +64,8 @@ fn line(text: &str) -> Option<Line> {
         calls_max: None,
         srtp: SrtpPolicy::default(),
         mailbox: None,
+        deposits: true,
+        deposit_rings: None,
         outside_number: None,
         picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),

@@ -21,7 +21,7 @@ use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
-    lines, music, provisioning, routes, trunks, vendors, voicemail,
+    lines, music, provisioning, reach, routes, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -46,7 +46,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let whole = trunks.len() == trunks_named;
     let routes =
         root.tables("route").into_iter().filter_map(|route| routes::read(route, &trunks, whole)).collect();
-    let voicemail = voicemail::read(root.table("voicemail"), &trunks, whole);
+    let mut wanted = Vec::new();
+    let voicemail = voicemail::read(root.table("voicemail"), &trunks, whole, &mut wanted);
     let open = api.listen.is_some_and(|listen| !listen.ip().is_loopback());
     let mut apps = Vec::new();
     for section in root.tables("app") {
@@ -85,6 +86,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         log: log(root.table("log")),
         key_lines: KeyLines::default(),
     };
+    reach::check(root.report(), &config, &wanted);
     root.close();
     drop(config.locate(|_| Vec::new()));
     config

@@ -108,6 +108,11 @@ impl<'t> Report<'t> {
         }
     }
 
+    /// Whether nothing is wrong so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.errors.borrow().is_empty()
+    }
+
     /// The errors in the order of the file.
     pub(super) fn into_errors(self) -> Vec<ConfigError> {
         let mut errors = self.errors.into_inner();

@@ -10,7 +10,7 @@ use super::locations::Places;
 use super::numbers;
 use super::secret::PASSWORD;
 use super::section::Section;
-use super::voicemail::mailbox;
+use super::voicemail::{mailbox, rings};
 use super::{Line, Secret};
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
@@ -68,6 +68,8 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let srtp = srtp(&section);
     let refuses_hidden = refuses_hidden(&section);
     let mailbox = mailbox(&section);
+    let deposits = section.boolean("voicemail").is_none_or(Spanned::into_inner);
+    let deposit_rings = rings(&section, "voicemail_rings");
     let outside_number = numbers::number(&section, "outside_number");
     section.close();
     let address = address?;
@@ -84,6 +86,8 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
         srtp,
         refuses_hidden,
         mailbox,
+        deposits,
+        deposit_rings,
         outside_number: outside_number.map(Into::into),
     })
 }

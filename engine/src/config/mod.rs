@@ -52,6 +52,7 @@ mod music;
 mod numbers;
 mod phone_table;
 mod provisioning;
+mod reach;
 mod registering;
 mod routes;
 mod secret;
@@ -257,6 +258,10 @@ pub struct Line {
     pub refuses_hidden: bool,
     /// Its mailbox; empty: none. `None`: that of its address.
     pub mailbox: Option<Arc<str>>,
+    /// Whether its mailbox takes the calls that it does not take.
+    pub deposits: bool,
+    /// Rings before that; `None`: those of `[voicemail]`.
+    pub deposit_rings: Option<u32>,
     /// Its number for the outside.
     pub outside_number: Option<Arc<str>>,
 }

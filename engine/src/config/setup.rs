@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use trunkline_sip::auth::Algorithm;
 
 use super::{Config, Secret};
-use crate::switch::setup::{AppSetup, LineSetup, MediaSetup, RedirectSetup, Setup, TrunkSetup};
+use crate::switch::setup::{AppSetup, LineSetup, MediaSetup, RedirectSetup, RouteSetup, Setup, TrunkSetup};
 
 /// What the registrar knows of one line.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ impl Config {
             srtp: line.srtp,
             refuses_hidden: line.refuses_hidden,
             mailbox: line.mailbox.clone(),
+            deposits: line.deposits,
+            deposit_rings: line.deposit_rings,
             outside_number: line.outside_number.clone(),
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
@@ -58,7 +60,7 @@ impl Config {
             lines: lines.collect(),
             groups: self.groups.clone(),
             trunks: trunks.collect(),
-            routes: self.routes.clone(),
+            routes: self.all_routes(),
             apps: apps.collect(),
             media: MediaSetup {
                 address: self.media.listen,
@@ -83,6 +85,16 @@ impl Config {
             vendors: self.vendors.clone(),
             voicemail: self.voicemail.clone(),
         }
+    }
+
+    /// The routes of the file, and behind them the way to who keeps messages.
+    pub(super) fn all_routes(&self) -> Vec<RouteSetup> {
+        let is_taken = |number: &str| {
+            self.lines.iter().any(|line| *line.address == *number)
+                || self.groups.iter().any(|group| *group.address == *number)
+        };
+        let ways = super::voicemail::ways(&self.voicemail).filter(|(number, _)| !is_taken(number));
+        self.routes.iter().cloned().chain(ways.map(|(_, route)| route)).collect()
     }
 
     /// Lines that register, each with its password.

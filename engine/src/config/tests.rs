@@ -79,6 +79,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "messages",
         "max_calls = 4",
         "mailbox",
+        "voicemail_rings",
         "url = \"https",
         "server = \"pbx",
         "busy = ",

@@ -1,15 +1,24 @@
-//! `[voicemail]`: who keeps the messages of lines, and what a phone dials to hear them.
+//! `[voicemail]`: who keeps the messages of lines, what a phone dials to hear them, and where calls go that a line does not take.
 
 use std::sync::Arc;
 
+use regex::Regex;
 use toml::Spanned;
 
 use super::Trunk;
+use super::reach::Wanted;
 use super::section::Section;
-use crate::switch::setup::VoicemailSetup;
+use crate::switch::forward::{RINGS_DEFAULT, RINGS_MAX, RINGS_MIN};
+use crate::switch::mailbox::MAILBOX;
+use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo, VoicemailSetup};
 
 /// Reads `[voicemail]`. `whole`: every trunk of the file could be read.
-pub(super) fn read(section: Section<'_>, trunks: &[Trunk], whole: bool) -> VoicemailSetup {
+pub(super) fn read(
+    section: Section<'_>,
+    trunks: &[Trunk],
+    whole: bool,
+    wanted: &mut Vec<Wanted>,
+) -> VoicemailSetup {
     let trunk = section.string("trunk");
     if let Some(value) = trunk.as_ref().filter(|value| whole && find(trunks, value).is_none()) {
         let right = "write the name of a [[trunk]]";
@@ -29,11 +38,45 @@ pub(super) fn read(section: Section<'_>, trunks: &[Trunk], whole: bool) -> Voice
                 "write what a line dials, as in \"*97\", or \"\" for none",
             );
         }
+        if section.has("deposit") && !value.get_ref().is_empty() {
+            wanted.push(Wanted::new(&section, "number", &value, (*value.get_ref()).to_owned()));
+        }
         value.into_inner().to_owned()
     });
+    let deposit = section.string("deposit").filter(|value| !value.get_ref().is_empty());
+    let deposit = deposit.map_or_else(String::new, |value| {
+        let example = value.get_ref().replace(MAILBOX, "1");
+        if !is_number(&example) {
+            let wrong = format!("{:?} is no number", value.get_ref());
+            let right = "write what a line dials, as in \"*97\", or \"*98{mailbox}\" where each mailbox has a number, or \"\"";
+            section.refuse("deposit", &value, wrong, right);
+        }
+        wanted.push(Wanted::new(&section, "deposit", &value, example));
+        value.into_inner().to_owned()
+    });
+    let rings = rings(&section, "rings");
     section.close();
     let trunk = trunk.and_then(|value| find(trunks, &value));
-    VoicemailSetup { trunk, subscribes, number }
+    let rings = rings.unwrap_or(RINGS_DEFAULT);
+    VoicemailSetup { trunk, subscribes, number, deposit, rings }
+}
+
+/// Reads the rings before a mailbox takes a call.
+pub(super) fn rings(section: &Section<'_>, key: &'static str) -> Option<u32> {
+    section.integer(key, RINGS_MIN..=RINGS_MAX)
+}
+
+/// What lines dial to leave and hear messages, each with the way to the trunk that keeps them, for where no other route has one.
+pub(super) fn ways(voicemail: &VoicemailSetup) -> impl Iterator<Item = (&str, RouteSetup)> {
+    let numbers = [&voicemail.number, &voicemail.deposit].into_iter().filter(|number| !number.is_empty());
+    let trunk = voicemail.trunk.clone();
+    numbers.filter_map(move |number| {
+        let pattern = number.split(MAILBOX).map(regex::escape).collect::<Vec<_>>().join(".+");
+        let pattern = Regex::new(&format!("^{pattern}$")).ok()?;
+        let to = RouteTo::Trunk(trunk.clone()?);
+        let route = RouteSetup { from: RouteFrom::Line, pattern, to, number: None, is_emergency: false };
+        Some((number.as_str(), route))
+    })
 }
 
 /// Reads the mailbox of a line.

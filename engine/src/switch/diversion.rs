@@ -25,6 +25,8 @@ pub(super) enum Why {
     Unavailable,
     /// Somebody did not want this call.
     Deflected,
+    /// The line does not want to be disturbed.
+    DoNotDisturb,
 }
 
 impl Why {
@@ -36,6 +38,7 @@ impl Why {
             Self::NoAnswer => "no-answer",
             Self::Unavailable => "unavailable",
             Self::Deflected => "deflection",
+            Self::DoNotDisturb => "do-not-disturb",
         }
     }
 
@@ -81,19 +84,29 @@ pub(super) struct Hop {
     by: Option<By>,
     /// Whether he is not to be shown.
     is_private: bool,
+    /// His mailbox, where the call is sent to that.
+    mailbox: Option<Arc<str>>,
 }
 
 impl Hop {
     /// One whom the engine saw.
     pub(super) const fn seen(by: By, party: Party, why: Why) -> Self {
-        Self { party, reason: Cow::Borrowed(why.reason()), counter: 1, by: Some(by), is_private: false }
+        let reason = Cow::Borrowed(why.reason());
+        Self { party, reason, counter: 1, by: Some(by), is_private: false, mailbox: None }
     }
-}
 
-impl Hop {
+    /// The same, who sends the call to his mailbox: whoever keeps the messages knows him by its name.
+    pub(super) fn into_mailbox(self, mailbox: Arc<str>) -> Self {
+        Self { mailbox: Some(mailbox), ..self }
+    }
+
     /// Whom others are told of.
     fn shown(&self) -> Cow<'_, Party> {
-        if self.is_private { Cow::Owned(Party::anonymous()) } else { Cow::Borrowed(&self.party) }
+        match &self.mailbox {
+            _ if self.is_private => Cow::Owned(Party::anonymous()),
+            Some(mailbox) => Cow::Owned(Party { user: mailbox.to_string(), ..self.party.clone() }),
+            None => Cow::Borrowed(&self.party),
+        }
     }
 }
 
@@ -116,6 +129,7 @@ impl Trail {
             counter: diversion.counter.max(1),
             by: None,
             is_private: diversion.is_private || diversion.party.is_anonymous(),
+            mailbox: None,
         });
         Self { hops: hops.collect(), count: details.hops }
     }
@@ -166,6 +180,21 @@ impl Trail {
             name: hop.party.name.clone(),
             is_blocked: hop.is_private,
         })
+    }
+
+    /// What the Request-URI of an INVITE says where the call is sent to a mailbox: which, and why (RFC 4458 §2).
+    pub(super) fn mailbox_parameters(&self) -> Option<String> {
+        let hop = self.hops.last().filter(|hop| hop.mailbox.is_some())?;
+        let target = uri(&hop.shown()).bytes().fold(String::new(), |mut text, byte| {
+            // RFC 3261 §25.1, paramchar.
+            if byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/:&+$".contains(&byte) {
+                text.push(char::from(byte));
+            } else {
+                text.push_str(&format!("%{byte:02X}"));
+            }
+            text
+        });
+        Some(format!(";target={target};cause={}", Why::cause(&hop.reason)))
     }
 
     /// The header lines of an INVITE to `target`.
@@ -344,6 +373,22 @@ mod tests {
         assert!(trail.has("1001") && !trail.has("carrier"));
         line(&mut trail, "1002", Why::Busy);
         assert_eq!(trail.rights(), Some(Source::Line));
+    }
+
+    #[test]
+    fn a_mailbox_is_named_to_who_keeps_it_and_the_line_to_applications() {
+        let mut trail = Trail::default();
+        let hop = Hop::seen(By::Line("1002".into()), party("1002", "Bob"), Why::DoNotDisturb);
+        trail.add(hop.into_mailbox("50#2".into()));
+        assert_eq!(trail.redirecting().number, "1002");
+        assert_eq!(
+            trail.headers(&party("97", ""))[0].1,
+            "\"Bob\" <sip:50%232@pbx.example>;reason=do-not-disturb;counter=1"
+        );
+        let told = trail.mailbox_parameters();
+        assert_eq!(told.as_deref(), Some(";target=sip:50%25232%40pbx.example;cause=480"));
+        line(&mut trail, "1009", Why::Busy);
+        assert_eq!(trail.mailbox_parameters(), None, "it went on from there");
     }
 
     #[test]

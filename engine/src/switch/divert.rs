@@ -13,7 +13,7 @@ use super::Switch;
 use super::call::Call;
 use super::call_state::{CallState, DisconnectMode};
 use super::diversion::{By, Hop, Why};
-use super::forward::{Calling, Condition, ForwardEntry};
+use super::forward::{Calling, Condition, ForwardEntry, ForwardMode};
 use super::ids::CallId;
 use super::outbox::Outbox;
 use super::release::Parting;
@@ -59,23 +59,31 @@ impl Switch {
         condition: Condition,
         out: &mut Outbox,
     ) -> bool {
-        let Some(entry) = self.forward_entry(caller, line, condition) else { return false };
+        let is_always = condition == Condition::Always;
+        let Some(entry) = self.forward_entry(caller, line, condition) else {
+            return !is_always && self.deposit_caller(now, caller, line, condition.why(), out);
+        };
+        let mode = entry.mode;
         let Some(number) = entry.destination.clone() else {
-            let parting = self.do_not_disturb();
-            self.part(now, caller, &parting, out);
+            // A caller who is not wanted by name leaves no message either.
+            let is_quiet = mode == ForwardMode::Uncond;
+            if !is_quiet || !self.deposit_caller(now, caller, line, Why::DoNotDisturb, out) {
+                let parting = self.do_not_disturb();
+                self.part(now, caller, &parting, out);
+            }
             return true;
         };
         if self.may_divert(caller, line, &number) {
             self.divert(now, caller, line, &number, condition.why(), out);
-        } else if condition == Condition::Always {
+        } else if is_always {
             self.fail(now, caller, &Failure::local(482), out);
         } else {
-            return false;
+            return self.deposit_caller(now, caller, line, condition.why(), out);
         }
         true
     }
 
-    /// Forwards the caller of a call that nobody answered. Whether the call is over.
+    /// Sends the caller of a call that nobody answered where the line forwards it, else to its mailbox. Whether the call is over.
     pub(super) fn forward_failed(
         &mut self,
         now: Instant,
@@ -83,7 +91,7 @@ impl Switch {
         failure: &Failure,
         out: &mut Outbox,
     ) -> bool {
-        let Some(condition) = Condition::of(failure) else { return false };
+        let condition = Condition::of(failure);
         let Some(call) = self.calls.get(&id) else { return false };
         let rings_here = matches!(call.kind, LineKind::Phone | LineKind::Local) && !call.calls;
         let Some(caller) = call.peer.filter(|_| rings_here && call.errand.is_none()) else { return false };
@@ -91,13 +99,22 @@ impl Switch {
             return false;
         }
         let line = Arc::clone(&call.line);
-        let Some(entry) = self.forward_entry(caller, &line, condition) else { return false };
-        let Some(number) = entry.destination.clone() else {
-            let parting = self.do_not_disturb();
-            self.over(now, id, parting.report, &parting, out);
-            return true;
-        };
-        self.divert_call(now, id, &number, condition.why(), out)
+        let entry = condition.and_then(|condition| {
+            let entry = self.forward_entry(caller, &line, condition)?;
+            Some((entry.destination.clone(), condition.why()))
+        });
+        match entry {
+            Some((None, _)) => {
+                let parting = self.do_not_disturb();
+                self.over(now, id, parting.report, &parting, out);
+                return true;
+            }
+            Some((Some(number), why)) if self.divert_call(now, id, &number, why, out) => return true,
+            Some((Some(_), _)) | None => {}
+        }
+        let is_declined = failure.cause.kind == CauseKind::Status && failure.cause.status == DECLINED;
+        let why = condition.map(Condition::why).or_else(|| is_declined.then_some(Why::Deflected));
+        why.is_some_and(|why| self.deposit_call(now, id, why, out))
     }
 
     /// Calls `number` for the caller of this call, in place of it: it is DISCONNECTED (FORWARDED). Whether that was
@@ -115,8 +132,7 @@ impl Switch {
         let Some(caller) = call.peer.filter(|caller| self.may_divert(*caller, &line, number)) else {
             return false;
         };
-        let status = if why == Why::NoAnswer { 408 } else { 480 };
-        self.leave_forwarded(now, id, caller, status, out);
+        self.leave_forwarded(now, id, caller, why, out);
         self.divert(now, caller, &line, number, why, out);
         true
     }
@@ -127,9 +143,10 @@ impl Switch {
         now: Instant,
         id: CallId,
         caller: CallId,
-        status: u16,
+        why: Why,
         out: &mut Outbox,
     ) {
+        let status = if why == Why::NoAnswer { 408 } else { 480 };
         self.end_hunt(now, caller, Some(id), out);
         for id in [id, caller] {
             if let Some(call) = self.calls.get_mut(&id) {
@@ -162,10 +179,28 @@ impl Switch {
         why: Why,
         out: &mut Outbox,
     ) {
+        let hop = self.sent_on_by(line, why);
+        self.divert_by(now, caller, hop, number, out);
+    }
+
+    /// A line that sends a caller elsewhere.
+    pub(super) fn sent_on_by(&self, line: &Arc<str>, why: Why) -> Hop {
         let name = self.lines.name(line);
         let party = Party { user: line.to_string(), host: self.setup.domain.clone(), name };
+        Hop::seen(By::Line(Arc::clone(line)), party, why)
+    }
+
+    /// Calls `number` for a caller who was sent there so.
+    pub(super) fn divert_by(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        hop: Hop,
+        number: &str,
+        out: &mut Outbox,
+    ) {
         let redirection = PartyView::new(number.to_owned(), self.lines.name(number));
-        self.note_hop(caller, Hop::seen(By::Line(Arc::clone(line)), party, why), redirection, out);
+        self.note_hop(caller, hop, redirection, out);
         self.dial(now, caller, number, out);
     }
 
@@ -204,11 +239,15 @@ impl Switch {
         (!entry.destination.as_ref().is_some_and(to_himself)).then_some(entry)
     }
 
-    /// How long a call may ring at a line: until it is forwarded, and until nobody answered at all.
+    /// How long a call may ring at a line: until it is sent elsewhere, and until nobody answered at all.
     pub(super) fn ring_limits(&self, caller: CallId, line: &str) -> (Instant, Instant) {
         let end = self.now + self.ring_time(caller);
         let forwards = self.forward_entry(caller, line, Condition::NoAnswer).is_some();
-        let rings = self.forwarding(line).filter(|_| forwards).map(|forwarding| forwarding.rings);
+        let forwarding = self.forwarding(line).filter(|_| forwards);
+        let rings = match forwarding {
+            Some(forwarding) => Some(forwarding.rings),
+            None => self.deposit_rings(caller, line),
+        };
         let until = rings.map(|rings| self.now + self.setup.forward.ring * rings);
         (until.map_or(end, |until| until.min(end)), end)
     }
@@ -225,6 +264,9 @@ impl Switch {
         Parting::by_us(DisconnectMode::DoNotDisturb, self.setup.forward.do_not_disturb, None)
     }
 }
+
+/// RFC 3261 §21.6.2: who was called does not want this call.
+const DECLINED: u16 = 603;
 
 /// Whether this caller may be sent anywhere else. Who waits at a busy line is not.
 pub(super) const fn may_go_on(calling: &Call) -> bool {

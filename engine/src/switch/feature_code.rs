@@ -161,6 +161,10 @@ impl Switch {
             self.served(now, id, served, out);
             return true;
         }
+        if let Some(number) = self.own_messages(call, dialled) {
+            self.dial(now, id, &number, out);
+            return true;
+        }
         let Some(feature) = self.setup.features.read(dialled) else { return false };
         let served = match feature {
             Feature::Park => self.park_held(now, id, None, out),

@@ -101,7 +101,7 @@ impl Switch {
             (Some(Way::Routes(number)), Some(caller)) => {
                 drop(ways);
                 let name = self.lines.name(&number);
-                self.leave_forwarded(now, id, caller, 480, out);
+                self.leave_forwarded(now, id, caller, Why::Always, out);
                 self.note_hop(caller, hop, PartyView::new(number.clone(), name), out);
                 self.dial(now, caller, &number, out);
                 true

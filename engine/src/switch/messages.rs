@@ -24,6 +24,7 @@ use trunkline_sip::package::message_summary::{COUNT_MAX, MessageSummary};
 use super::Switch;
 use super::error::LineError;
 use super::kept::Kept;
+use super::mailbox::{Deposit, deposits};
 use super::outbound::peers;
 use super::outbox::Outbox;
 use super::request::Asker;
@@ -56,6 +57,8 @@ pub(super) struct Messages {
     due: BTreeSet<(Instant, Arc<str>)>,
     /// No subscription before.
     not_before: Option<Instant>,
+    /// What the mailboxes of lines take.
+    deposits: BTreeMap<Arc<str>, Deposit>,
     /// How often in a row the trunk did not serve a mailbox: says which of its peers is next.
     misses: BTreeMap<Arc<str>, usize>,
 }
@@ -63,7 +66,7 @@ pub(super) struct Messages {
 impl Messages {
     /// Those of a start: all mailboxes are to be subscribed to, where the configuration says so.
     pub(super) fn new(setup: &Setup, now: Instant) -> Self {
-        let mut messages = Self { lines: mailboxes(setup), ..Self::default() };
+        let mut messages = Self { lines: mailboxes(setup), deposits: deposits(setup), ..Self::default() };
         if setup.voicemail.subscribes {
             messages.due = messages.lines.keys().map(|mailbox| (now, Arc::clone(mailbox))).collect();
         }
@@ -73,6 +76,11 @@ impl Messages {
     /// Whether this is a subscription to a mailbox.
     pub(super) fn has(&self, usage: UsageId) -> bool {
         self.by_usage.contains_key(&usage)
+    }
+
+    /// What the mailbox of a line takes, where it takes something.
+    pub(super) fn deposit(&self, line: &str) -> Option<&Deposit> {
+        self.deposits.get(line)
     }
 
     /// When the next mailbox is subscribed to.
@@ -245,6 +253,7 @@ impl Switch {
             trunk.map(|trunk| (Arc::clone(&trunk.name), trunk.peers.clone(), trunk.domain.clone()))
         };
         self.messages.lines = mailboxes(&setup);
+        self.messages.deposits = deposits(&setup);
         let is_same = place(before) == place(&setup) && setup.voicemail.subscribes;
         let Messages { lines, by_usage, due, misses, .. } = &mut self.messages;
         let stays = |mailbox: &Arc<str>| is_same && lines.contains_key(mailbox);

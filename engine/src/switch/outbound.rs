@@ -185,6 +185,11 @@ impl Switch {
         let from_host = from.clone();
         let completes =
             self.calls.get_mut(&caller.unwrap_or(id)).and_then(|call| call.few()?.completes.take());
+        if let Some(text) =
+            self.calls.get(&caller.unwrap_or(id)).and_then(|call| call.trail.mailbox_parameters())
+        {
+            groups.iter_mut().flatten().for_each(|one| one.target.uri.push_str(&text));
+        }
         if let Some(mode) = completes {
             groups.iter_mut().flatten().for_each(|one| one.target.uri.push_str(&format!(";m={mode}")));
         }

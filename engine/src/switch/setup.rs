@@ -13,6 +13,7 @@ use trunkline_sip::transport::Transport;
 
 use super::codecs::CodecList;
 use super::feature_code::FeatureCodes;
+use super::forward::RINGS_DEFAULT;
 use super::numbers::NumberSetup;
 use super::privilege::CallPrivilege;
 use super::vendor::VendorSetup;
@@ -93,6 +94,10 @@ pub struct LineSetup {
     pub refuses_hidden: bool,
     /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
     pub mailbox: Option<Arc<str>>,
+    /// Whether its mailbox takes the calls that it does not take, where [`VoicemailSetup::deposit`] is.
+    pub deposits: bool,
+    /// Rings before its mailbox takes a call; `None`: [`VoicemailSetup::rings`].
+    pub deposit_rings: Option<u32>,
     /// Its number for the outside: what trunks are told when it calls.
     pub outside_number: Option<Arc<str>>,
 }
@@ -110,6 +115,8 @@ impl LineSetup {
             srtp: SrtpPolicy::default(),
             refuses_hidden: false,
             mailbox: None,
+            deposits: true,
+            deposit_rings: None,
             outside_number: None,
         }
     }
@@ -412,7 +419,7 @@ impl Default for ParkSetup {
 }
 
 /// Where the messages of lines are kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct VoicemailSetup {
     /// The trunk that says how many messages there are; `None`: applications alone do.
     pub trunk: Option<Arc<str>>,
@@ -420,6 +427,22 @@ pub struct VoicemailSetup {
     pub subscribes: bool,
     /// What a phone dials to hear its messages; empty: it is not told.
     pub number: String,
+    /// What is dialled for a caller whom a line does not take, so that its mailbox does; `{mailbox}` stands for its name. Empty: nothing.
+    pub deposit: String,
+    /// Rings before that, where nobody answers.
+    pub rings: u32,
+}
+
+impl Default for VoicemailSetup {
+    fn default() -> Self {
+        Self {
+            trunk: None,
+            subscribes: false,
+            number: String::new(),
+            deposit: String::new(),
+            rings: RINGS_DEFAULT,
+        }
+    }
 }
 
 /// How many subscriptions there may be.

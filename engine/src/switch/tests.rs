@@ -38,4 +38,5 @@ mod tables;
 mod texting;
 mod transferring;
 mod translation;
+mod voicemail;
 mod watching;

@@ -63,7 +63,12 @@ fn listens(rig: &mut Rig, app: AppId) {
 }
 
 fn with_voicemail(subscribes: bool) -> Setup {
-    let voicemail = VoicemailSetup { trunk: Some("carrier".into()), subscribes, number: "*97".to_owned() };
+    let voicemail = VoicemailSetup {
+        trunk: Some("carrier".into()),
+        subscribes,
+        number: "*97".to_owned(),
+        ..VoicemailSetup::default()
+    };
     Setup { voicemail, ..setup() }
 }
 

@@ -1,0 +1,108 @@
+//! Calls that a line does not take, handed to its mailbox, and what its phone dials to hear its messages.
+//!
+//! ```text
+//!   caller ──▶ 1002: busy, unanswered, not there ──▶ [voicemail] deposit ──▶ a trunk or a line
+//!                    │                                Diversion: <sip:1002@…>;reason=no-answer
+//!                    └─ what the line forwards by itself goes before
+//! ```
+//!
+//! The number is dialled by the rights of the line, and the hand-over is a forwarding in all that is told of it. Members of a ring group
+//! and calls that come back from being parked have somebody else to go to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Switch;
+use super::call::Call;
+use super::diversion::Why;
+use super::ids::CallId;
+use super::outbox::Outbox;
+use super::setup::{LineKind, Setup};
+use super::view::CallReason;
+
+/// Stands for the name of a mailbox in what is dialled.
+pub(crate) const MAILBOX: &str = "{mailbox}";
+
+/// What the mailbox of a line takes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Deposit {
+    /// Its name.
+    mailbox: Arc<str>,
+    /// What is dialled to leave a message there.
+    number: String,
+    /// Rings before that.
+    rings: u32,
+}
+
+/// The lines whose mailboxes take calls.
+pub(super) fn deposits(setup: &Setup) -> BTreeMap<Arc<str>, Deposit> {
+    let voicemail = &setup.voicemail;
+    let lines = setup.lines.iter().filter(|line| line.deposits && !voicemail.deposit.is_empty());
+    let deposits = lines.filter_map(|line| {
+        let mailbox = line.mailbox.as_ref().unwrap_or(&line.address);
+        let number = voicemail.deposit.replace(MAILBOX, mailbox);
+        let rings = line.deposit_rings.unwrap_or(voicemail.rings);
+        let deposit = Deposit { mailbox: Arc::clone(mailbox), number, rings };
+        (!mailbox.is_empty()).then(|| (Arc::clone(&line.address), deposit))
+    });
+    deposits.collect()
+}
+
+impl Switch {
+    /// The mailbox that this caller may be handed to. Who takes the messages of a line can still call it.
+    fn deposit_for(&self, caller: CallId, line: &str) -> Option<&Deposit> {
+        let deposit = self.messages.deposit(line)?;
+        let calling = self.calls.get(&caller)?;
+        let is_keeper = calling.kind != LineKind::Trunk && self.leads_to(&deposit.number, &calling.line);
+        (!is_keeper && self.may_divert(caller, line, &deposit.number)).then_some(deposit)
+    }
+
+    /// Rings before the mailbox of the line takes this caller, if it may.
+    pub(super) fn deposit_rings(&self, caller: CallId, line: &str) -> Option<u32> {
+        self.deposit_for(caller, line).map(|deposit| deposit.rings)
+    }
+
+    /// Hands a caller for whom the line has no call to its mailbox. Whether that was possible; nothing was done if not.
+    pub(super) fn deposit_caller(
+        &mut self,
+        now: Instant,
+        caller: CallId,
+        line: &Arc<str>,
+        why: Why,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(Deposit { mailbox, number, .. }) = self.deposit_for(caller, line).cloned() else {
+            return false;
+        };
+        let hop = self.sent_on_by(line, why).into_mailbox(mailbox);
+        self.divert_by(now, caller, hop, &number, out);
+        true
+    }
+
+    /// The same for the caller of this call, in place of it: it is DISCONNECTED (FORWARDED).
+    pub(super) fn deposit_call(&mut self, now: Instant, id: CallId, why: Why, out: &mut Outbox) -> bool {
+        let Some(call) = self.calls.get(&id).filter(|call| call.reason != CallReason::Reminder) else {
+            return false;
+        };
+        let (line, caller) = (Arc::clone(&call.line), call.peer);
+        let Some(caller) = caller.filter(|caller| self.deposit_for(*caller, &line).is_some()) else {
+            return false;
+        };
+        self.leave_forwarded(now, id, caller, why, out);
+        self.deposit_caller(now, caller, &line, why, out)
+    }
+
+    /// What is called in place of a line's own number or mailbox, which its phone dials to hear its messages.
+    pub(super) fn own_messages(&self, call: &Call, dialled: &str) -> Option<String> {
+        let deposit = self.messages.deposit(&call.line).filter(|_| !call.trail.is_ours())?;
+        let is_own = dialled == &*call.line || dialled == &*deposit.mailbox;
+        let number = match &*self.setup.voicemail.number {
+            "" => &*deposit.number,
+            number => number,
+        };
+        // Who keeps the messages calls himself as anybody does.
+        let leads = is_own && dialled != number && !self.leads_to(number, &call.line);
+        leads.then(|| number.to_owned())
+    }
+}

@@ -28,6 +28,7 @@ mod faults;
 mod floods;
 mod groups;
 mod hostile;
+mod intercom;
 mod kernel;
 mod kernel_daemon;
 mod kernel_moves;

@@ -20,7 +20,7 @@ fn baresip_leaves_and_hears_a_message() {
                     Diversion: [^;]*&lt;sip:1002@[^>]*>;reason=user-busy";
         let heard = "^INVITE sip:.97@127.0.0.1 SIP";
         for (name, dialled, wanted) in [("left", "1002", left), ("heard", "1001", heard)] {
-            let mailbox = scenario(path, "mailbox.xml", &[("WANTED", wanted)]);
+            let mailbox = scenario(path, "wanted.xml", &[("WANTED", wanted)]);
             let keeper = Sipp::callee(path, name, "127.0.0.1:5070", &["-m", "1", "-sf", &mailbox]);
             caller.command("dial", &format!("sip:{dialled}@{}", daemon_address(1)));
             if dialled == "1002" {

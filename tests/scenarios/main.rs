@@ -17,6 +17,7 @@ mod groups;
 mod hold;
 mod hostile;
 mod identity;
+mod intercom;
 mod lamps;
 mod lamps_at_size;
 mod long_life;

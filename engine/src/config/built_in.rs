@@ -66,6 +66,7 @@ fn line(text: &str) -> Option<Line> {
         mailbox: None,
         deposits: true,
         deposit_rings: None,
+        intercom: true,
         outside_number: None,
         picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),

@@ -70,6 +70,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let mailbox = mailbox(&section);
     let deposits = section.boolean("voicemail").is_none_or(Spanned::into_inner);
     let deposit_rings = rings(&section, "voicemail_rings");
+    let intercom = section.boolean("intercom").is_none_or(Spanned::into_inner);
     let outside_number = numbers::number(&section, "outside_number");
     section.close();
     let address = address?;
@@ -88,6 +89,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
         mailbox,
         deposits,
         deposit_rings,
+        intercom,
         outside_number: outside_number.map(Into::into),
     })
 }

@@ -262,6 +262,8 @@ pub struct Line {
     pub deposits: bool,
     /// Rings before that; `None`: those of `[voicemail]`.
     pub deposit_rings: Option<u32>,
+    /// Whether its phone may be asked to answer a call of another line by itself.
+    pub intercom: bool,
     /// Its number for the outside.
     pub outside_number: Option<Arc<str>>,
 }

@@ -35,6 +35,7 @@ impl Config {
             mailbox: line.mailbox.clone(),
             deposits: line.deposits,
             deposit_rings: line.deposit_rings,
+            intercom: line.intercom,
             outside_number: line.outside_number.clone(),
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {

@@ -25,10 +25,11 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
         }
         lines.iter().filter_map(|line| header_line(&section, line)).collect()
     });
-    let [ring_internal, ring_external, ring_callback] =
-        ["ring_internal", "ring_external", "ring_callback"].map(|key| ring(&section, key));
+    let [ring_internal, ring_external, ring_callback, ring_group] =
+        ["ring_internal", "ring_external", "ring_callback", "ring_group"].map(|key| ring(&section, key));
     section.close();
-    Some(VendorSetup { pattern: pattern?, auto_answer, ring_internal, ring_external, ring_callback })
+    let pattern = pattern?;
+    Some(VendorSetup { pattern, auto_answer, ring_internal, ring_external, ring_callback, ring_group })
 }
 
 /// `Name: value`, of a header that asks phones for something.

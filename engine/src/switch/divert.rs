@@ -211,6 +211,8 @@ impl Switch {
         calling.trail.add(hop);
         calling.redirecting = calling.trail.redirecting();
         calling.redirection = redirection;
+        // One phone may be asked to answer by itself, and not the next.
+        calling.dest_off_hook = false;
         self.dirty.insert(caller);
         self.tell_info(caller, "redirectionid", None, out);
         self.tell_info(caller, "redirectingid", None, out);

@@ -57,6 +57,8 @@ pub struct FeatureCodes {
     pub completion: String,
     /// Cancels that.
     pub completion_cancel: String,
+    /// Calls the line behind the code, whose phone is asked to answer by itself.
+    pub intercom: String,
 }
 
 impl Default for FeatureCodes {
@@ -76,6 +78,7 @@ impl Default for FeatureCodes {
             dnd_off: code("*79"),
             completion: code("*66"),
             completion_cancel: code("#66"),
+            intercom: code("*80"),
         }
     }
 }
@@ -90,6 +93,7 @@ enum Feature<'a> {
     DoNotDisturb(bool),
     Complete,
     CancelCompletion,
+    Intercom(&'a str),
 }
 
 impl FeatureCodes {
@@ -109,6 +113,7 @@ impl FeatureCodes {
             ("dnd_off", &mut self.dnd_off),
             ("completion", &mut self.completion),
             ("completion_cancel", &mut self.completion_cancel),
+            ("intercom", &mut self.intercom),
         ]
         .into_iter()
     }
@@ -133,8 +138,9 @@ impl FeatureCodes {
             return Some(feature);
         }
         let forward = |mode| move |number| Feature::Forward(mode, Some(number));
-        let prefixes: [(&String, &dyn Fn(&'a str) -> Feature<'a>); 4] = [
+        let prefixes: [(&String, &dyn Fn(&'a str) -> Feature<'a>); 5] = [
             (&self.pickup_directed, &Feature::PickupAt),
+            (&self.intercom, &Feature::Intercom),
             (&self.forward_on, &forward(ForwardMode::Uncond)),
             (&self.forward_busy_on, &forward(ForwardMode::Busy)),
             (&self.forward_no_answer_on, &forward(ForwardMode::NoAnsw)),
@@ -172,7 +178,8 @@ impl Switch {
             Feature::PickupAt(address) => {
                 self.pick_up(now, id, Some(address), out).map(|()| Served::Connected)
             }
-            Feature::Forward(_, Some("")) => Err(484),
+            Feature::Forward(_, Some("")) | Feature::Intercom("") => Err(484),
+            Feature::Intercom(number) => self.intercom(now, id, number, out).map(|()| Served::Connected),
             Feature::Forward(mode, number) => confirmed(self.forward_by_code(&line, mode, number, out)),
             Feature::DoNotDisturb(wanted) => {
                 self.set_do_not_disturb(&line, wanted, out);
@@ -272,11 +279,12 @@ mod tests {
         assert_eq!(read("*78"), Some(Feature::DoNotDisturb(true)));
         assert_eq!(read("*66"), Some(Feature::Complete));
         assert_eq!(read("#66"), Some(Feature::CancelCompletion));
+        assert_eq!(read("*801002#"), Some(Feature::Intercom("1002")));
     }
 
     #[test]
     fn what_is_no_code_is_a_number() {
-        for dialled in ["", "1002", "*9", "*80", "*701", "#", "0*8"] {
+        for dialled in ["", "1002", "*9", "*81", "*701", "#", "0*8"] {
             assert_eq!(read(dialled), None, "{dialled}");
         }
     }

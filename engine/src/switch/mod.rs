@@ -61,6 +61,7 @@ mod handoff;
 mod hold;
 mod ice;
 mod inbound;
+mod intercom;
 mod keeping;
 mod keying;
 mod leg;

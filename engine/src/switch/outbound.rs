@@ -272,7 +272,8 @@ impl Switch {
         let max_forwards = call.max_forwards;
         let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
         // One phone is asked to answer by itself, never all of a group.
-        let off_hook = wishes.dest_off_hook && !caller.is_some_and(|caller| self.hunts.offers(caller, id));
+        let is_member = caller.is_some_and(|caller| self.hunts.offers(caller, id));
+        let off_hook = wishes.dest_off_hook && !is_member;
         let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
         let mut groups = groups;
         if call.kind == LineKind::Phone {
@@ -282,7 +283,9 @@ impl Switch {
                 if off_hook {
                     candidate.headers.extend(vendor::auto_answer(rows, agent, domain));
                 } else {
-                    candidate.headers.extend(vendor::ring(rows, agent, kind, domain));
+                    let together = || vendor::ring(rows, agent, RingKind::Group, domain);
+                    let together = is_member.then(together).flatten();
+                    candidate.headers.extend(together.or_else(|| vendor::ring(rows, agent, kind, domain)));
                 }
             }
         }

@@ -98,6 +98,8 @@ pub struct LineSetup {
     pub deposits: bool,
     /// Rings before its mailbox takes a call; `None`: [`VoicemailSetup::rings`].
     pub deposit_rings: Option<u32>,
+    /// Whether its phone may be asked to answer a call of another line by itself.
+    pub intercom: bool,
     /// Its number for the outside: what trunks are told when it calls.
     pub outside_number: Option<Arc<str>>,
 }
@@ -117,6 +119,7 @@ impl LineSetup {
             mailbox: None,
             deposits: true,
             deposit_rings: None,
+            intercom: true,
             outside_number: None,
         }
     }

@@ -19,6 +19,8 @@ pub struct VendorSetup {
     pub ring_external: Option<String>,
     /// Alert-Info of a call that comes back: a callback, a parked call.
     pub ring_callback: Option<String>,
+    /// Alert-Info of a call to a group of the line; empty, or `None` in all rows: as of any other call.
+    pub ring_group: Option<String>,
 }
 
 /// The name and value of a header.
@@ -36,6 +38,8 @@ pub(super) enum RingKind {
     External,
     /// Back: who was called before, or parked.
     Callback,
+    /// To a ring group.
+    Group,
 }
 
 /// The header lines that ask a phone with this User-Agent to answer by itself, in an INVITE from `domain`.
@@ -59,6 +63,7 @@ pub(super) fn ring(
         RingKind::Internal => row.ring_internal.as_ref(),
         RingKind::External => row.ring_external.as_ref(),
         RingKind::Callback => row.ring_callback.as_ref(),
+        RingKind::Group => row.ring_group.as_ref(),
     })?;
     (!value.is_empty()).then(|| ("Alert-Info", value.replace(DOMAIN, domain)))
 }
@@ -102,6 +107,7 @@ mod tests {
             ring_internal: None,
             ring_external: None,
             ring_callback: None,
+            ring_group: None,
         }
     }
 
@@ -165,6 +171,7 @@ mod tests {
                 ring_internal: some("inside"),
                 ring_external: some("outside"),
                 ring_callback: some("again"),
+                ring_group: some("group"),
                 ..row("")
             },
         ];
@@ -173,6 +180,7 @@ mod tests {
         assert_eq!(rings("Snom/8", RingKind::Internal), some("inside"), "what the first row leaves open");
         assert_eq!(rings("Snom 320", RingKind::Internal), None, "an empty value is none");
         assert_eq!(rings("Poly", RingKind::Callback), some("again"));
+        assert_eq!(rings("Poly", RingKind::Group), some("group"));
         assert_eq!(ring(&[], "Poly", RingKind::Internal, "x"), None);
     }
 }

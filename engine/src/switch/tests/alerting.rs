@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Invite, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
+use crate::switch::setup::{GroupSetup, LineSetup};
 use crate::switch::vendor::VendorSetup;
 use crate::switch::*;
 
@@ -18,7 +20,9 @@ fn rig() -> Rig {
         ring_internal: some("inside"),
         ring_external: some("outside"),
         ring_callback: some("again"),
+        ring_group: some("together"),
     }];
+    setup.groups = vec![GroupSetup::new("600", &["1002"])];
     let mut rig = Rig::with(setup);
     for line in ["1001", "1002"] {
         rig.register(line, &format!("sip:{line}@10.0.0.9"), 1000);
@@ -41,6 +45,13 @@ fn a_phone_rings_by_where_the_call_comes_from() {
     assert_eq!(asked(&rig.invited().1), [("Alert-Info", "outside")]);
     rig.call_in(Peer::Line("1001".into()), "030", Some(USUAL));
     assert_eq!(asked(&rig.invited().1), [], "a network is told nothing");
+    rig.call_in(Peer::Line("1001".into()), "600", Some(USUAL));
+    assert_eq!(asked(&rig.invited().1), [("Alert-Info", "together")]);
+    let mut setup = Setup::clone(&rig.switch.setup);
+    setup.vendors[0].ring_group = Some(String::new());
+    rig.switch.reconfigure(rig.now, setup, &mut Outbox::default());
+    rig.call_in(Peer::Line("1001".into()), "600", Some(USUAL));
+    assert_eq!(asked(&rig.invited().1), [("Alert-Info", "inside")], "as any other");
 }
 
 #[test]
@@ -67,4 +78,83 @@ fn a_phone_is_asked_to_answer_by_its_row() {
     assert_eq!(asked(&invite), expected, "the phone that calls");
     rig.answer(own, USUAL);
     assert_eq!(asked(&rig.invited().1), expected, "the phone that is called does not ring");
+}
+
+fn intercom(rig: &mut Rig, number: &str) -> LegId {
+    rig.call_in(Peer::Line("1001".into()), &format!("*80{number}"), Some(USUAL))
+}
+
+#[test]
+fn a_line_is_spoken_to_by_code() {
+    let mut rig = rig();
+    let caller = intercom(&mut rig, "1002");
+    let (station, invite) = rig.invited();
+    assert_eq!(asked(&invite), [("Call-Info", "<sip:pbx.example>;answer-after=1")]);
+    assert_eq!(invite.to.user, "1002");
+    let call = rig.switch.call(CRM, CallId(1)).unwrap();
+    assert_eq!((call.called.number.as_str(), call.called.name.as_str()), ("1002", "Line 1002"));
+    rig.answer(station, USUAL);
+    assert_eq!(rig.commands(), [format!("answer {caller}")], "both are heard");
+    rig.hang_up(station);
+    rig.assert_quiet();
+}
+
+/// What is different, whom the code names, and the status of the refusal.
+type Case = (fn(&mut Setup), &'static str, u16);
+
+#[test]
+fn nobody_is_spoken_to_who_talks_or_does_not_want_it() {
+    let cases: [Case; 8] = [
+        (|_| {}, "", 484),
+        (|_| {}, "4711", 404),
+        (|_| {}, "030", 403),
+        (|_| {}, "600", 403),
+        (|_| {}, "1001", 403),
+        (|_| {}, "1003", 403),
+        (|setup| setup.lines[1].intercom = false, "1002", 403),
+        (|setup| setup.lines.push(LineSetup::new("1009", LineKind::Phone)), "1009", 480),
+    ];
+    for (change, number, status) in cases {
+        let mut rig = rig();
+        let mut setup = Setup::clone(&rig.switch.setup);
+        change(&mut setup);
+        rig.switch.reconfigure(rig.now, setup, &mut Outbox::default());
+        let caller = intercom(&mut rig, number);
+        assert_eq!(rig.commands(), [format!("reject {status} {caller}")], "{number}");
+        rig.assert_quiet();
+    }
+    let mut rig = rig();
+    let entry = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: None };
+    let quiet = Operation::Forward { line: "1002".into(), entries: vec![entry], rings: None };
+    rig.request(CRM, quiet).unwrap();
+    let caller = intercom(&mut rig, "1002");
+    assert_eq!(rig.commands(), [format!("reject 480 {caller}")]);
+    let mut rig = self::rig();
+    let other = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.answer(station, USUAL);
+    rig.tell(Event::Established { leg: other, answer: None });
+    rig.commands();
+    let caller = intercom(&mut rig, "1002");
+    assert_eq!(rig.commands(), [format!("reject 486 {caller}")]);
+}
+
+#[test]
+fn a_phone_that_rings_instead_is_called_as_any_other_and_no_other_is_asked_to_answer() {
+    let mut rig = rig();
+    let entry = ForwardEntry { mode: ForwardMode::NoAnsw, caller: None, destination: Some("1001".into()) };
+    let away = Operation::Forward { line: "1002".into(), entries: vec![entry], rings: Some(1) };
+    rig.request(CRM, away).unwrap();
+    let mut setup = Setup::clone(&rig.switch.setup);
+    setup.lines.push(LineSetup { address: "1004".into(), ..setup.lines[0].clone() });
+    rig.switch.reconfigure(rig.now, setup, &mut Outbox::default());
+    rig.call_in(Peer::Line("1004".into()), "*801002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.progress(station, 180, None);
+    rig.pass(Duration::from_secs(6));
+    let (_, invite) = rig.invited();
+    assert_eq!(
+        (invite.target.uri.as_str(), asked(&invite)),
+        ("sip:1001@10.0.0.9", vec![("Alert-Info", "inside")])
+    );
 }

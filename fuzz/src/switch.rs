@@ -829,7 +829,11 @@ fn pick<T: Copy>(among: &[T], number: u8) -> T {
 fn called(invite: &Invite) -> Peer {
     match PHONES.iter().find(|phone| invite.target.uri.starts_with(&format!("sip:{phone}@"))) {
         Some(phone) => Peer::Line((*phone).into()),
-        None => Peer::Trunk("carrier".into()),
+        None => Peer::Trunk(match invite.target.flow.remote.ip().to_string().as_str() {
+            "198.51.100.21" => "second".into(),
+            "198.51.100.22" => "third".into(),
+            _ => "carrier".into(),
+        }),
     }
 }
 
@@ -902,7 +906,7 @@ const LETTERS: &[u8] = b"ipaeoOxnfdmrcltTRsu@.!g";
 const PHONES: [&str; 2] = ["1001", "1002"];
 
 /// What is dialled: lines, numbers behind the trunks and of nobody, slots, feature codes, a conference, groups.
-const DIALLED: [&str; 24] = [
+const DIALLED: [&str; 25] = [
     "1001",
     "1002",
     "1003",
@@ -927,6 +931,7 @@ const DIALLED: [&str; 24] = [
     "601",
     "602",
     "9030",
+    "0030",
 ];
 
 /// Where an INVITE is sent on to.

@@ -48,6 +48,7 @@ mod torture;
 mod transfer;
 mod translate_address;
 mod trunk;
+mod trunk_failover;
 mod trunk_registration;
 mod upheaval;
 mod voicemail;

@@ -16,6 +16,7 @@ use trunkline_media::kernel::KernelStatus;
 use trunkline_sip::admission::{Limit, Refusals};
 
 use super::Shared;
+use crate::driver::clock;
 use crate::handle::MetricsSnapshot;
 use crate::switch::TrunkView;
 
@@ -51,10 +52,17 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
 fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
     let gauges = || Family::<[(&'static str, String); 1], Gauge>::default();
     let (in_service, registered, calls) = (gauges(), gauges(), gauges());
+    let now = clock::now();
+    let up = Family::<[(&'static str, String); 2], Gauge>::default();
     for trunk in trunks {
         let labels = [("trunk", trunk.name.to_string())];
         in_service.get_or_create(&labels).set(trunk.is_in_service.into());
         calls.get_or_create(&labels).set(trunk.calls.into());
+        for place in &trunk.places {
+            let peer = format!("{}:{}", place.transport.name(), place.address);
+            let labels = [("trunk", trunk.name.to_string()), ("peer", peer)];
+            up.get_or_create(&labels).set(place.rests(now).is_none().into());
+        }
         if let Some(registration) = &trunk.registration {
             registered.get_or_create(&labels).set(registration.since.is_some().into());
         }
@@ -65,6 +73,7 @@ fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
         in_service,
     );
     registry.register("trunk_registered", "Whether a trunk that registers is registered: 1 or 0", registered);
+    registry.register("trunk_peer_up", "Whether calls of a trunk go to a peer: 1, or 0 while it rests", up);
     registry.register("trunk_calls", "Calls of a trunk, both directions", calls);
 }
 

@@ -11,7 +11,7 @@ use super::arguments::hex;
 use super::messages::Messages;
 use super::timestamp::Anchor;
 use crate::switch::{
-    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, TrunkView,
+    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, PlaceView, TrunkView,
 };
 
 /// A line as this application sees it.
@@ -341,6 +341,24 @@ pub(super) struct Trunk {
     in_service: bool,
     /// How it stands with its registrar; null: it does not register.
     registration: Option<TrunkRegistration>,
+    /// Calls out that may begin within a second; null: no limit.
+    calls_per_second: Option<u32>,
+    /// Where its calls go, in the order of the configuration.
+    peers: Vec<TrunkPlace>,
+}
+
+/// A place that calls of a trunk go to.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TrunkPlace {
+    /// Transport and address.
+    #[schema(example = "udp:198.51.100.7:5060")]
+    peer: String,
+    /// `up`: calls go there. `resting`: it was silent or overloaded, and calls go there only where nobody else is left.
+    state: &'static str,
+    /// For how many seconds it rests; null where it does not.
+    rests_s: Option<u64>,
+    /// How a call failed there last; null: none did.
+    last_failure: Option<TrunkFailure>,
 }
 
 /// How a trunk stands with its registrar.
@@ -357,15 +375,15 @@ pub(super) struct TrunkRegistration {
     #[schema(example = "udp:198.51.100.7:5060")]
     peer: Option<String>,
     /// What failed last; null: nothing did.
-    last_failure: Option<RegistrationFailure>,
+    last_failure: Option<TrunkFailure>,
     /// In how many seconds it is tried again; null while it is registered, or asked.
     retry_s: Option<u64>,
 }
 
-/// Why a trunk could not be registered.
+/// What failed at a peer of a trunk.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RegistrationFailure {
-    /// The SIP status; 408 where no answer came, 503 where the request could not be sent.
+pub(super) struct TrunkFailure {
+    /// The SIP status; 408 where no answer came. Of a registration also 503, where the request could not be sent.
     status: u16,
     /// When.
     #[schema(format = DateTime)]
@@ -374,16 +392,22 @@ pub(super) struct RegistrationFailure {
 
 impl Trunk {
     pub(super) fn new(trunk: TrunkView, anchor: &Anchor, now: Instant) -> Self {
+        let failure = |(status, at)| TrunkFailure { status, at: anchor.text(at) };
+        let left = |until: Instant| until.saturating_duration_since(now).as_secs();
         let registration = trunk.registration.map(|known| TrunkRegistration {
             registered: known.since.is_some(),
             since: known.since.map(|since| anchor.text(since)),
-            expires_s: known.until.map(|until| until.saturating_duration_since(now).as_secs()),
+            expires_s: known.until.map(left),
             peer: known.peer.map(|(transport, address)| format!("{}:{address}", transport.name())),
-            last_failure: known
-                .failure
-                .map(|(status, at)| RegistrationFailure { status, at: anchor.text(at) }),
-            retry_s: known.again_at.map(|at| at.saturating_duration_since(now).as_secs()),
+            last_failure: known.failure.map(failure),
+            retry_s: known.again_at.map(left),
         });
+        let place = |place: PlaceView| TrunkPlace {
+            peer: format!("{}:{}", place.transport.name(), place.address),
+            state: if place.rests(now).is_some() { "resting" } else { "up" },
+            rests_s: place.rests(now).map(|left| left.as_secs()),
+            last_failure: place.failure.map(failure),
+        };
         Self {
             name: trunk.name.to_string(),
             domain: trunk.domain,
@@ -391,6 +415,8 @@ impl Trunk {
             max_calls: trunk.calls_max,
             in_service: trunk.is_in_service,
             registration,
+            calls_per_second: trunk.calls_per_second,
+            peers: trunk.places.into_iter().map(place).collect(),
         }
     }
 }
@@ -569,6 +595,12 @@ mod tests {
                    "forwarding": [{"mode": "uncond", "caller": null, "destination": null}]})
         );
         let now = clock::now();
+        let place = PlaceView {
+            transport: trunkline_sip::transport::Transport::Udp,
+            address: "192.0.2.7:5060".parse().unwrap(),
+            rests_until: Some(now + Duration::from_secs(20)),
+            failure: None,
+        };
         let trunk = |registration| TrunkView {
             name: "carrier".into(),
             domain: "sip.example".into(),
@@ -576,12 +608,15 @@ mod tests {
             calls_max: 60,
             is_in_service: true,
             registration,
+            calls_per_second: Some(5),
+            places: vec![place],
         };
         let shown = |trunk| serde_json::to_value(Trunk::new(trunk, &Anchor::new(), now)).unwrap();
         assert_eq!(
             shown(trunk(None)),
             json!({"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60, "in_service": true,
-                   "registration": null})
+                   "registration": null, "calls_per_second": 5,
+                   "peers": [{"peer": "udp:192.0.2.7:5060", "state": "resting", "rests_s": 20, "last_failure": null}]})
         );
         let peer = (trunkline_sip::transport::Transport::Udp, "192.0.2.7:5060".parse().unwrap());
         let failed = RegistrationView {

@@ -17,11 +17,12 @@ use trunkline_sip::transport::Transport;
 use super::key_lines::KeyLines;
 use super::lines::Addresses;
 use super::locations::Places;
+use super::routes::Trunks;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
-    lines, music, provisioning, reach, routes, trunks, vendors, voicemail,
+    lines, music, provisioning, reach, routes, trunk_groups, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -44,8 +45,15 @@ pub(super) fn read(root: Section<'_>) -> Config {
         .filter_map(|trunk| trunks::read(trunk, &mut addresses, &mut places, &mut tls, limits.calls))
         .collect();
     let whole = trunks.len() == trunks_named;
-    let routes =
-        root.tables("route").into_iter().filter_map(|route| routes::read(route, &trunks, whole)).collect();
+    let group_sections = root.tables("trunk_group");
+    let groups_named = group_sections.len();
+    let mut trunk_groups = Vec::new();
+    for section in group_sections {
+        trunk_groups.extend(trunk_groups::read(section, &trunks, whole, &trunk_groups));
+    }
+    let groups_whole = trunk_groups.len() == groups_named;
+    let known = Trunks { named: &trunks, whole, groups: &trunk_groups, groups_whole };
+    let routes = root.tables("route").into_iter().filter_map(|route| routes::read(route, &known)).collect();
     let mut wanted = Vec::new();
     let voicemail = voicemail::read(root.table("voicemail"), &trunks, whole, &mut wanted);
     let open = api.listen.is_some_and(|listen| !listen.ip().is_loopback());

@@ -38,6 +38,7 @@ impl Config {
                 .iter()
                 .map(|peer| found(peer, &mut servers, &mut names, &mut doubtful))
                 .collect();
+            bound(&mut trunk.servers);
             let all = trunk.servers.iter().flatten();
             let addresses = all.flat_map(|server| server.addresses.iter().map(|at| (server.transport, *at)));
             let mut seen = BTreeSet::new();
@@ -105,10 +106,26 @@ fn found(
     found
 }
 
+/// Leaves so many addresses to a trunk, those of its first peers, and of each peer those of the lowest priorities.
+fn bound(servers: &mut [Vec<Server>]) {
+    let mut left = PLACES_MAX;
+    for peer in servers {
+        peer.sort_by_key(|server| server.priority);
+        for server in peer.iter_mut() {
+            server.addresses.truncate(left);
+            left -= server.addresses.len();
+        }
+        peer.retain(|server| !server.addresses.is_empty());
+    }
+}
+
 /// A host that is known by its addresses.
 fn any_port(name: &str) -> Host {
     Host { name: name.to_owned(), transport: None, port: Some(PORT) }
 }
+
+/// Addresses of one trunk, whatever name servers say.
+const PLACES_MAX: usize = 64;
 
 /// A port that stands for every port.
 const PORT: u16 = 5060;

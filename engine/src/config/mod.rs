@@ -41,6 +41,7 @@ mod codecs;
 mod endpoint;
 mod engine;
 mod error;
+mod failover;
 mod features;
 mod groups;
 mod key_lines;
@@ -60,6 +61,7 @@ mod section;
 mod setup;
 mod state_dir;
 mod tls;
+mod trunk_groups;
 mod trunks;
 mod vendors;
 mod voicemail;
@@ -70,6 +72,7 @@ pub(crate) use self::built_in::random;
 pub use self::check::{Checked, check};
 pub use self::endpoint::PeerPlace;
 pub use self::error::ConfigError;
+pub use self::failover::Failover;
 pub use self::phone_table::phone_table;
 pub(crate) use self::provisioning::TOKEN_HOURS_MAX;
 pub use self::provisioning::{Listener, Provisioning};
@@ -303,6 +306,8 @@ pub struct Trunk {
     pub reliable: Reliability,
     /// How it registers at its peers; `None`: it does not.
     pub registration: Option<RegistrationSetup>,
+    /// When its calls go on elsewhere.
+    pub failover: Failover,
 }
 
 /// A peer of a trunk.

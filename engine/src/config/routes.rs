@@ -1,18 +1,20 @@
 //! `[[route]]`: which dialled numbers go where.
 
+use std::sync::Arc;
+
 use regex::{Regex, RegexBuilder};
 use toml::Spanned;
 
 use super::Trunk;
 use super::section::Section;
-use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo};
+use super::trunk_groups::{self, TrunkGroup};
+use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo, TrunkChoice};
 
 /// Reads one route.
-pub(super) fn read(section: Section<'_>, trunks: &[Trunk], trunks_whole: bool) -> Option<RouteSetup> {
-    let trunks = Trunks { named: trunks, whole: trunks_whole };
-    let from = from(&section, &trunks);
+pub(super) fn read(section: Section<'_>, trunks: &Trunks<'_>) -> Option<RouteSetup> {
+    let from = from(&section, trunks);
     let pattern = pattern(&section, "write match = \"^0(\\\\d+)$\", or \".*\" for everything");
-    let to = to(&section, &trunks);
+    let to = to(&section, trunks);
     let number = section.string("number");
     if let (Some(number), Some(pattern)) = (&number, &pattern) {
         check_groups(&section, number, pattern);
@@ -23,10 +25,12 @@ pub(super) fn read(section: Section<'_>, trunks: &[Trunk], trunks_whole: bool) -
     Some(RouteSetup { from: from?, pattern: pattern?, to: to?, number, is_emergency })
 }
 
-/// The trunks of the file; not whole where some could not be read, so that no route is blamed for that.
-struct Trunks<'t> {
-    named: &'t [Trunk],
-    whole: bool,
+/// The trunks of the file and their groups; not whole where some could not be read, so that no route is blamed for that.
+pub(super) struct Trunks<'t> {
+    pub(super) named: &'t [Trunk],
+    pub(super) whole: bool,
+    pub(super) groups: &'t [TrunkGroup],
+    pub(super) groups_whole: bool,
 }
 
 impl Trunks<'_> {
@@ -89,27 +93,78 @@ pub(super) fn pattern(section: &Section<'_>, example: &str) -> Option<Regex> {
 }
 
 fn to(section: &Section<'_>, trunks: &Trunks<'_>) -> Option<RouteTo> {
-    let right = "write \"trunk:NAME\", \"line\" or \"reject:404\" with a status from 400 to 699";
+    let right = "write \"trunk:NAME\", \"trunk_group:NAME\", \"line\" or \"reject:404\" with a status from 400 to 699";
     if !section.has("to") {
         section.missing("to", right);
         return None;
     }
-    let value = section.string("to")?;
+    let values = section.string_or_strings("to")?;
+    let value = match &values[..] {
+        [value] if !value.get_ref().starts_with(trunk_groups::PREFIX) => value,
+        values => return Some(RouteTo::Trunks(choice(section, values, trunks)?.into())),
+    };
     let text = *value.get_ref();
     if text == "line" {
         return Some(RouteTo::Line);
     }
     if let Some(name) = text.strip_prefix("trunk:") {
-        return Some(RouteTo::Trunk(trunks.find(section, "to", &value, name)?.into()));
+        return Some(RouteTo::Trunk(trunks.find(section, "to", value, name)?.into()));
     }
     let status = text.strip_prefix("reject:").and_then(|status| status.parse().ok());
     match status.filter(|status| (400..700).contains(status)) {
         Some(status) => Some(RouteTo::Reject(status)),
         None => {
-            section.refuse("to", &value, format!("{text:?} is no place a call goes to"), right);
+            section.refuse("to", value, format!("{text:?} is no place a call goes to"), right);
             None
         }
     }
+}
+
+/// The trunks of a list: those of a group in the place of its name, each trunk where it is named first.
+fn choice(section: &Section<'_>, values: &[Spanned<&str>], trunks: &Trunks<'_>) -> Option<TrunkChoice> {
+    if values.is_empty() {
+        section.refuse_key("to", "is an empty list", "write to = [\"trunk:NAME\", \"trunk:OTHER\"]");
+        return None;
+    }
+    let found: Vec<_> = values.iter().map(|value| named(section, value, trunks)).collect();
+    let mut tiers: Vec<_> =
+        found.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flat_map(|choice| choice.tiers).collect();
+    let mut seen = Vec::new();
+    for tier in &mut tiers {
+        tier.retain(|(name, _)| {
+            let is_new = !seen.contains(name);
+            seen.push(Arc::clone(name));
+            is_new
+        });
+    }
+    tiers.retain(|tier| !tier.is_empty());
+    let count = tiers.iter().map(Vec::len).sum::<usize>();
+    if count > trunk_groups::TRUNKS_MAX {
+        let right = format!("name {} at most", trunk_groups::TRUNKS_MAX);
+        section.refuse_key("to", &format!("names {count} trunks"), &right);
+        return None;
+    }
+    Some(TrunkChoice { tiers })
+}
+
+/// The trunk of this name, or those of the group.
+fn named(section: &Section<'_>, value: &Spanned<&str>, trunks: &Trunks<'_>) -> Option<TrunkChoice> {
+    let text = *value.get_ref();
+    if let Some(name) = text.strip_prefix("trunk:") {
+        let tier = vec![(trunks.find(section, "to", value, name)?.into(), 1)];
+        return Some(TrunkChoice { tiers: vec![tier] });
+    }
+    let Some(name) = text.strip_prefix(trunk_groups::PREFIX) else {
+        let right = "write \"trunk:NAME\" or \"trunk_group:NAME\" in a list";
+        section.refuse("to", value, format!("{text:?} is no trunk"), right);
+        return None;
+    };
+    let group = trunks.groups.iter().find(|group| *group.name == *name);
+    if group.is_none() && trunks.whole && trunks.groups_whole {
+        let right = "write a [[trunk_group]] of that name";
+        section.refuse("to", value, format!("there is no trunk group {name:?}"), right);
+    }
+    Some(group?.choice.clone())
 }
 
 /// Every `$1` or `$name` of the number must be a group of the pattern: an unknown one would vanish silently.

@@ -139,6 +139,32 @@ impl<'t> Section<'t> {
         None
     }
 
+    /// A list of whole numbers inside a range.
+    pub(super) fn integers(&self, key: &'static str, allowed: RangeInclusive<u32>) -> Option<Vec<u32>> {
+        let value = self.find(key)?;
+        let right = format!("write a list of numbers from {} to {}", allowed.start(), allowed.end());
+        let Some(items) = value.get_ref().as_array() else {
+            self.mistyped(key, value, &right);
+            return None;
+        };
+        let number = |item: &Spanned<DeValue<'_>>| {
+            let written = item.get_ref().as_integer()?;
+            let number = u32::from_str_radix(written.as_str(), written.radix()).ok();
+            number.filter(|number| allowed.contains(number))
+        };
+        let numbers: Vec<Option<u32>> = items
+            .iter()
+            .map(|item| {
+                let number = number(item);
+                if number.is_none() {
+                    self.refuse(key, item, "is no such number", right.clone());
+                }
+                number
+            })
+            .collect();
+        numbers.into_iter().collect()
+    }
+
     /// True or false.
     pub(super) fn boolean(&self, key: &'static str) -> Option<Spanned<bool>> {
         let value = self.find(key)?;

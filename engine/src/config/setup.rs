@@ -51,6 +51,10 @@ impl Config {
             numbers: trunk.numbers.clone(),
             is_trusted: trunk.is_trusted,
             registration: trunk.registration.clone(),
+            patience: trunk.failover.patience,
+            rest: trunk.failover.rest,
+            failover_on: trunk.failover.statuses.clone(),
+            calls_per_second: trunk.failover.calls_per_second,
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),

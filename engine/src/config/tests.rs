@@ -85,6 +85,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "busy = ",
         "otherwise = ",
         "step_s",
+        "calls_per_second = 5",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE
@@ -132,6 +133,33 @@ fn stock_sipp_needs_one_trunk_and_one_route() {
     let [(network, name)] = &config.trusted()[..] else { panic!("one network") };
     assert!(network.contains(&"127.0.0.1".parse::<IpAddr>().unwrap()));
     assert_eq!(&**name, "sipp");
+}
+
+#[test]
+fn a_route_may_name_several_trunks_and_groups_of_them() {
+    let trunk = |name: &str| format!("[[trunk]]\nname = \"{name}\"\npeer = \"udp:192.0.2.1\"\n");
+    let trunks: String = ["a", "b", "c", "d"].map(trunk).concat();
+    let rest = "failover_s = 2\nrest_s = 60\nfailover_on = [403]\ncalls_per_second = 7\n\
+        [[trunk_group]]\nname = \"out\"\nmembers = [{ trunk = \"b\", priority = 2 }, { trunk = \"c\", weight = 3 }, \
+        { trunk = \"d\" }]\n[[route]]\nmatch = \"1\"\nto = [\"trunk:a\", \"trunk:b\", \"trunk_group:out\"]\n\
+        [[route]]\nmatch = \"2\"\nto = \"trunk_group:out\"\n[[route]]\nmatch = \"3\"\nto = [\"trunk:d\"]\n";
+    let setup = parse(&(trunks + rest)).unwrap().setup();
+    let tiers = |place: usize| {
+        let RouteTo::Trunks(choice) = &setup.routes[place].to else { panic!("{:?}", setup.routes[place].to) };
+        choice.tiers.clone()
+    };
+    let one = |name: &str, weight: u16| -> (Arc<str>, u16) { (name.into(), weight) };
+    assert_eq!(tiers(0), [vec![one("a", 1)], vec![one("b", 1)], vec![one("c", 3), one("d", 1)]], "b once");
+    assert_eq!(tiers(1), [vec![one("c", 3), one("d", 1)], vec![one("b", 1)]]);
+    assert_eq!(setup.routes[2].to, RouteTo::Trunk("d".into()));
+    let [plain, .., changed] = &setup.trunks[..] else { panic!("four trunks") };
+    assert_eq!(
+        (plain.failover_on.as_slice(), plain.calls_per_second),
+        (&[408, 500, 502, 503, 504][..], None)
+    );
+    assert_eq!((changed.failover_on.as_slice(), changed.calls_per_second), (&[403][..], Some(7)));
+    let seconds = |trunk: &crate::switch::setup::TrunkSetup| (trunk.patience.as_secs(), trunk.rest.as_secs());
+    assert_eq!((seconds(plain), seconds(changed)), ((4, 30), (2, 60)));
 }
 
 #[test]

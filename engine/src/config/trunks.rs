@@ -13,6 +13,7 @@ use super::Trunk;
 use super::TrunkPeer;
 use super::codecs;
 use super::endpoint::{self, Peer};
+use super::failover;
 use super::lines::{self, Addresses};
 use super::locations::Places;
 use super::numbers;
@@ -42,6 +43,7 @@ pub(super) fn read(
     let redirect_to = redirect_to(&section);
     let credentials = credentials(&section);
     let registration = registering::read(&section, credentials.as_ref());
+    let failover = failover::read(&section);
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     let srtp = lines::srtp(&section);
     let codecs = codecs::read(&section);
@@ -66,6 +68,7 @@ pub(super) fn read(
         is_trusted,
         reliable,
         registration,
+        failover,
     })
 }
 

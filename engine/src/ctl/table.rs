@@ -1,6 +1,6 @@
 //! JSON as tables for people.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cli::Ask;
 
@@ -11,7 +11,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Calls { .. } => table(CALL, answer),
         Ask::Parked => table(PARKED, answer),
         Ask::Registrations => table(REGISTRATION, answer),
-        Ask::Trunks => table(TRUNK, answer),
+        Ask::Trunks => table(TRUNK, answer) + &places(answer),
         Ask::Operate(_)
         | Ask::PhoneToken { .. }
         | Ask::SetMessages { .. }
@@ -19,6 +19,16 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         | Ask::Reload
         | Ask::Watch { .. } => outcome(answer, "\n"),
     }
+}
+
+/// Where the calls of trunks go, below the trunks.
+fn places(trunks: &Value) -> String {
+    let places = |trunk: &Value| -> Vec<Value> {
+        let peers = trunk["peers"].as_array().into_iter().flatten();
+        peers.map(|peer| json!({"trunk": trunk["name"], "at": peer})).collect()
+    };
+    let places: Vec<Value> = trunks.as_array().into_iter().flatten().flat_map(places).collect();
+    if places.is_empty() { String::new() } else { format!("\n{}", table(PLACE, &Value::Array(places))) }
 }
 
 /// What an operation brought forth, each part with its name; `done` where that is nothing.
@@ -134,6 +144,14 @@ const TRUNK: &[Column] = &[
     Column { title: "LAST FAILURE", fields: &["/registration/last_failure/status"] },
 ];
 
+const PLACE: &[Column] = &[
+    Column { title: "TRUNK", fields: &["/trunk"] },
+    Column { title: "AT", fields: &["/at/peer"] },
+    Column { title: "STATE", fields: &["/at/state"] },
+    Column { title: "SECONDS LEFT", fields: &["/at/rests_s"] },
+    Column { title: "LAST FAILURE", fields: &["/at/last_failure/status", "/at/last_failure/at"] },
+];
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -144,15 +162,21 @@ mod tests {
     fn a_list_is_a_table_with_columns_as_wide_as_needed() {
         let answer = json!([
             {"name": "carrier", "domain": "sip.example", "calls": 3, "max_calls": 60, "in_service": true,
-             "registration": {"since": "2026-01-01T00:00:00Z", "expires_s": 540, "last_failure": {"status": 408}}},
+             "registration": {"since": "2026-01-01T00:00:00Z", "expires_s": 540, "last_failure": {"status": 408}},
+             "peers": [{"peer": "udp:192.0.2.7:5060", "state": "resting", "rests_s": 20,
+                        "last_failure": {"status": 503, "at": "2026-01-01T00:00:00Z"}}]},
             {"name": "b", "domain": "192.0.2.1", "calls": 0, "max_calls": 10000, "in_service": true,
-             "registration": null},
+             "registration": null, "peers": [{"peer": "udp:192.0.2.1:5060", "state": "up", "rests_s": null,
+                                              "last_failure": null}]},
         ]);
         assert_eq!(
             text(&Ask::Trunks, &answer),
             "TRUNK    PEER         CALLS  MOST   IN SERVICE  REGISTERED            SECONDS LEFT  LAST FAILURE\n\
              carrier  sip.example  3      60     yes         2026-01-01T00:00:00Z  540           408\n\
-             b        192.0.2.1    0      10000  yes\n"
+             b        192.0.2.1    0      10000  yes\n\n\
+             TRUNK    AT                  STATE    SECONDS LEFT  LAST FAILURE\n\
+             carrier  udp:192.0.2.7:5060  resting  20            503 2026-01-01T00:00:00Z\n\
+             b        udp:192.0.2.1:5060  up\n"
         );
         assert_eq!(text(&Ask::Trunks, &json!([])), "none\n");
     }

@@ -47,6 +47,8 @@ pub struct Script {
     pub acknowledges: bool,
     /// The value of Contact where it refuses a call with a 3xx.
     pub redirects_to: String,
+    /// The value of Retry-After where it refuses a call, in seconds.
+    pub retry_after_s: Option<u32>,
     /// Refuses every re-INVITE with this status.
     pub refuses_reinvite: Option<u16>,
     /// Refuses a re-INVITE without a session description with 488.
@@ -94,6 +96,7 @@ impl Default for Script {
             late_offer: false,
             acknowledges: true,
             redirects_to: String::new(),
+            retry_after_s: None,
             refuses_reinvite: None,
             refuses_to_offer: false,
             formats: vec![0, 8, 101],

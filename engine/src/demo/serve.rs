@@ -172,6 +172,9 @@ impl Phone {
         let id = self.calls[index].id;
         let route = self.own_route();
         let mut headers = vec![("Contact", contact.as_str())];
+        let retry_after =
+            self.script.retry_after_s.filter(|_| status >= 400).map(|seconds| seconds.to_string());
+        headers.extend(retry_after.as_deref().map(|seconds| ("Retry-After", seconds)));
         if self.script.record_route {
             headers.push(("Record-Route", route.as_str()));
         }

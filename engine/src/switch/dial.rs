@@ -106,7 +106,7 @@ impl Switch {
         match kind {
             _ if waits => {}
             LineKind::Phone | LineKind::Local => self.dial(now, id, &number, out),
-            LineKind::Trunk => self.ring_trunk(now, id, None, &line, &number, out),
+            LineKind::Trunk => self.ring_trunk(now, id, None, (&line, &number), None, out),
         }
     }
 

@@ -137,6 +137,8 @@ impl Switch {
         let invitation = &mut ring.invitation;
         invitation.max_forwards = max_forwards;
         if is_elsewhere {
+            // Other trunks were meant for the number that was called.
+            ring.others = None;
             // The To stays that of the call (RFC 3261 §8.1.3.4).
             let to = Party { user: bare(number).to_owned(), ..invitation.to.clone() };
             invitation.headers.retain(|(name, _)| !["Diversion", "History-Info"].contains(name));

@@ -38,10 +38,12 @@ impl Switch {
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
             Event::Progress { leg, status, sdp, talk } => {
+                self.place_answered(leg);
                 let sdp = self.plain_answer(leg, sdp);
                 self.progress(now, leg, status, sdp, talk, out);
             }
             Event::Answered { leg, sdp, is_offer, connected } => {
+                self.place_answered(leg);
                 let sdp = if is_offer { self.plain_offer(leg, sdp) } else { self.plain_answer(leg, sdp) };
                 self.answered(now, leg, sdp, is_offer, &connected, out);
             }
@@ -65,8 +67,7 @@ impl Switch {
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
             Event::Failed { leg, cause, retry_after_s, redirect } => {
                 self.note_elsewhere(leg, redirect);
-                let retry_after = retry_after_s.is_some();
-                self.leg_over(now, leg, Failure { retry_after, ..Failure::of(cause, false) }, out);
+                self.leg_over(now, leg, Failure { retry_after_s, ..Failure::of(cause, false) }, out);
             }
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => {
@@ -359,9 +360,9 @@ impl Switch {
         let trunk = call.kind == LineKind::Trunk;
         let Some(ring) = call.ring.as_mut() else { return };
         ring.note(failure);
-        if trunk && failure.is_of_the_peer() {
-            self.suspect(now, id, &failure);
-        }
+        // A port that could not be opened is none of the place's; with another one it may take the call.
+        let is_of_our_port = failure.ours && failure.cause.status == 503;
+        let is_of_the_place = trunk && (self.place_failed(now, id, &failure) || is_of_our_port);
         let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
         if !ring.contacts.is_empty() && self.follow(now, id, failure.cause.status, out) {
             return;
@@ -370,7 +371,7 @@ impl Switch {
         // 6xx and "elsewhere" speak for the person, not for the device; a trunk's next peer is only asked in place of a
         // dead one.
         let stop = if trunk {
-            ring.rang || !failure.is_of_the_peer()
+            ring.rang || !is_of_the_place
         } else {
             (600..700).contains(&failure.cause.status) || ring.elsewhere.is_some()
         };
@@ -389,7 +390,7 @@ impl Switch {
     /// Nobody answered.
     pub(super) fn ring_over(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let Some(ring) = call.ring.take() else { return };
+        let Some(mut ring) = call.ring.take() else { return };
         let is_one_of_many = call.peer.is_some_and(|caller| self.hunts.offers(caller, id));
         if let Some(number) = ring.elsewhere.filter(|_| !is_one_of_many)
             && self.divert_call(now, id, &number, Why::Always, out)
@@ -398,6 +399,11 @@ impl Switch {
         }
         let failure = ring.failure.unwrap_or_else(|| Failure::local(480));
         let failure = Failure { rang: failure.rang || ring.rang, ..failure };
+        let others = ring.others.take();
+        if others.is_some_and(|others| self.lead_on(now, id, (&failure, ring.tried.is_empty()), *others, out))
+        {
+            return;
+        }
         if self.forward_failed(now, id, &failure, out) {
             return;
         }

@@ -56,6 +56,7 @@ mod dial;
 mod digits;
 mod diversion;
 mod divert;
+mod failover;
 mod feature_sync;
 mod handoff;
 mod hold;
@@ -140,13 +141,14 @@ pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
 pub use trunkline_media::{Secured, SrtpSuite};
 pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{
-    CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, RegistrationView,
-    TrunkView,
+    CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, PlaceView,
+    RegistrationView, TrunkView,
 };
 
 use call::Call;
 use completion::Completions;
 use conference::Conference;
+use failover::Rates;
 use feature_sync::Wishes;
 use forward::Forwarding;
 use group::Hunts;
@@ -194,6 +196,8 @@ pub struct Switch {
     watches: Watches,
     messages: Messages,
     suspects: Suspects,
+    /// Of calls out by trunks.
+    rates: Rates,
     /// Of trunks.
     registrations: Registrations,
     /// What phones have changed of late.
@@ -254,6 +258,7 @@ impl Switch {
             conferences: BTreeMap::new(),
             watches: Watches::default(),
             suspects: Suspects::default(),
+            rates: Rates::new(epoch),
             messages,
             registrations,
             wishes: Wishes::new(),
@@ -292,6 +297,7 @@ impl Switch {
         self.tell_translate_change(&before.translation, out);
         self.revisit_mailboxes(now, &before, out);
         self.revisit_registrations(now, &before, out);
+        self.revisit_rates();
         self.settle(now, out);
     }
 

@@ -17,16 +17,18 @@ use super::call::Call;
 use super::call_data::user_to_user;
 use super::call_state::{CallState, OfferingMode};
 use super::caller::ANONYMITY_DISALLOWED;
+use super::failover::Others;
 use super::forward::Condition;
 use super::ice;
 use super::ids::CallId;
 use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
-use super::outbox::{Outbox, Urgent};
+use super::outbox::Outbox;
+use super::places::PLACES_MAX;
 use super::privilege::CallPrivilege;
 use super::report::CallReport;
 use super::ring::{Candidate, Invitation, Ring, groups};
-use super::route::{Destination, Source, is_for_help, resolve};
+use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::session::{self, Place};
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
@@ -36,9 +38,6 @@ use super::view::{CallOrigin, CallReason, PartyView};
 
 /// The agent gives up this much later than the switch: a backstop, so that no leg rings for ever.
 const BACKSTOP: Duration = Duration::from_secs(10);
-
-/// A peer of a trunk that says nothing for so long is left for the next: four copies of the INVITE.
-const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Serial numbers of legs that the switch makes stay below this bit, which the agents set in theirs.
 pub(super) const SERIALS: u64 = 1 << 47;
@@ -59,7 +58,11 @@ impl Switch {
         let own = if from_trunk { Source::Trunk(&call.line) } else { Source::Line };
         let source = call.trail.rights().unwrap_or(own);
         let found = resolve(&self.setup.routes, &self.lines, source, dialled);
-        let is_urgent = is_for_help(&self.setup.routes, source, dialled);
+        let route = first_fit(&self.setup.routes, source, dialled);
+        let is_urgent = route.is_some_and(|route| route.is_emergency);
+        // The dialog that this party is to take over is where the route leads first.
+        let is_bound = self.replacing.as_ref().is_some_and(|(party, _)| *party == caller);
+        let choice = route.and_then(choice).filter(|_| !is_bound).cloned();
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.reached = found.as_ref().ok().cloned();
             calling.completable = None;
@@ -73,7 +76,8 @@ impl Switch {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
             Ok(Destination::Group(address)) => self.call_group(now, caller, &address, out),
             Ok(Destination::Trunk(trunk, number)) => {
-                self.call_trunk(now, caller, (&trunk, &number), is_urgent, out);
+                let names = self.in_order(&trunk, choice.as_ref());
+                self.call_trunks(now, caller, (names, number), is_urgent, out);
             }
             Err(status) => self.fail(now, caller, &Failure::local(status), out),
         }
@@ -127,47 +131,17 @@ impl Switch {
         }
     }
 
-    fn call_trunk(
-        &mut self,
-        now: Instant,
-        caller: CallId,
-        (name, number): (&str, &str),
-        is_urgent: bool,
-        out: &mut Outbox,
-    ) {
-        let Some(trunk) = self.trunk(name) else {
-            self.fail(now, caller, &Failure::local(404), out);
-            return;
-        };
-        if self.is_full(trunk) && !is_urgent {
-            self.fail(now, caller, &Failure::no_channel(), out);
-            return;
-        }
-        let address = Arc::clone(&trunk.name);
-        let called = PartyView::new(number.to_owned(), String::new());
-        let Some(callee) =
-            self.called_side(now, caller, &address, LineKind::Trunk, CallState::Dialing, called, out)
-        else {
-            return;
-        };
-        self.report(now, caller, CallReport::Dialed, out);
-        if is_urgent {
-            let line = self.calls.get(&caller).map(|call| Arc::clone(&call.line)).unwrap_or_default();
-            out.urgent.push(Urgent { call: callee, line, number: number.to_owned(), trunk: name.into() });
-        }
-        self.ring_trunk(now, callee, Some(caller), name, number, out);
-    }
-
-    /// Rings a trunk for a call on its line.
+    /// Rings a trunk for a call on its line; `others` are the trunks that are called if this one fails.
     pub(super) fn ring_trunk(
         &mut self,
         now: Instant,
         id: CallId,
         caller: Option<CallId>,
-        name: &str,
-        number: &str,
+        (name, number): (&str, &str),
+        others: Option<Box<Others>>,
         out: &mut Outbox,
     ) {
+        self.count_call_out(now, name);
         let places = self.places(now, name);
         // A reload has removed it under a call of its own, which may consult still.
         let Some(trunk) = self.trunk(name) else {
@@ -177,8 +151,9 @@ impl Switch {
         let number = &*self.sent_number(trunk, number);
         let mut groups = peers(trunk, &places, number);
         if let Some((peer, route)) = self.registrations.way_of(name) {
-            prefer(&mut groups, peer, route);
+            prefer(&mut groups, peer, route, self.is_suspect(now, peer));
         }
+        groups.truncate(PLACES_MAX);
         let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };
         // A trunk that the engine is a customer of knows it by the trunk's own domain.
         let from = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
@@ -201,7 +176,8 @@ impl Switch {
         }
         self.report(now, id, CallReport::Dialed, out);
         self.timers.start(id, Timer::Ring, now + self.ring_time(caller.unwrap_or(id)));
-        self.start_ring(now, id, caller, to, from_host, groups, out);
+        let Some(invitation) = self.invitation(id, caller, to, from_host, &mut groups) else { return };
+        self.ring(now, id, Ring { others, ..Ring::new(invitation, groups) }, out);
     }
 
     /// Makes the call on the called line and joins it with the caller's.
@@ -260,10 +236,24 @@ impl Switch {
         caller: Option<CallId>,
         to: Party,
         from_host: String,
-        groups: VecDeque<Vec<Candidate>>,
+        mut groups: VecDeque<Vec<Candidate>>,
         out: &mut Outbox,
     ) {
-        let Some(call) = self.calls.get(&id) else { return };
+        if let Some(invitation) = self.invitation(id, caller, to, from_host, &mut groups) {
+            self.ring(now, id, Ring::new(invitation, groups), out);
+        }
+    }
+
+    /// What all branches of an attempt say; phones are told each for itself how to ring.
+    fn invitation(
+        &mut self,
+        id: CallId,
+        caller: Option<CallId>,
+        to: Party,
+        from_host: String,
+        groups: &mut VecDeque<Vec<Candidate>>,
+    ) -> Option<Invitation> {
+        let call = self.calls.get(&id)?;
         let trunk = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk);
         let (from, told) = match trunk {
             Some(trunk) => self.told_caller(trunk, &call.caller, &from_host),
@@ -275,7 +265,6 @@ impl Switch {
         let is_member = caller.is_some_and(|caller| self.hunts.offers(caller, id));
         let off_hook = wishes.dest_off_hook && !is_member;
         let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
-        let mut groups = groups;
         if call.kind == LineKind::Phone {
             let (rows, domain, kind) = (&self.setup.vendors, &self.setup.domain, ring_kind(call));
             for candidate in groups.iter_mut().flatten() {
@@ -312,23 +301,15 @@ impl Switch {
             offer.media.iter_mut().for_each(|media| media.direction = None);
         }
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
-        let invitation = Invitation { from, to, max_forwards, credentials: None, headers, offer, worker };
-        self.ring(now, id, invitation, groups, out);
+        Some(Invitation { from, to, max_forwards, credentials: None, headers, offer, worker })
     }
 
     /// Starts an attempt.
-    pub(super) fn ring(
-        &mut self,
-        now: Instant,
-        id: CallId,
-        mut invitation: Invitation,
-        groups: VecDeque<Vec<Candidate>>,
-        out: &mut Outbox,
-    ) {
+    pub(super) fn ring(&mut self, now: Instant, id: CallId, mut ring: Ring, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        invitation.credentials = self.trunk(&call.line).and_then(|trunk| trunk.credentials.clone());
+        ring.invitation.credentials = self.trunk(&call.line).and_then(|trunk| trunk.credentials.clone());
         if let Some(call) = self.calls.get_mut(&id) {
-            call.ring = Some(Box::new(Ring::new(invitation, groups)));
+            call.ring = Some(Box::new(ring));
         }
         self.ring_next(now, id, out);
     }
@@ -369,8 +350,10 @@ impl Switch {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
-        let has_others = !ring.waiting.is_empty();
-        let is_network = call.kind == LineKind::Trunk;
+        let has_others = !ring.waiting.is_empty() || ring.others.is_some();
+        // Where there is nobody else, a late answer is better than none.
+        let patience = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk);
+        let patience = patience.map(|trunk| trunk.patience);
         let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
         let (srtp, codecs) = line.unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
@@ -404,9 +387,12 @@ impl Switch {
         self.legs.insert(leg, entry);
         if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
             ring.branches.push(leg);
-            if is_network {
+            if patience.is_some() {
                 ring.tried.push(candidate.target.clone());
             }
+        }
+        if let Some(patience) = patience {
+            self.place_called(now, flow, patience);
         }
         self.dirty.insert(id);
         let invite = Invite {
@@ -418,7 +404,7 @@ impl Switch {
             headers: candidate.headers.into_iter().chain(invitation.headers).collect(),
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
-            patience: (is_network && has_others).then_some(PATIENCE),
+            patience: patience.filter(|_| has_others),
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())
@@ -485,16 +471,20 @@ pub(super) fn peers(
     places.iter().map(candidate).collect()
 }
 
-/// Puts the peer first where the trunk is registered, with the way that is to be taken there (RFC 3608 §6.1).
-fn prefer(groups: &mut VecDeque<Vec<Candidate>>, peer: (Transport, SocketAddr), route: &[String]) {
+/// Puts the peer first where the trunk is registered, unless it rests, with the way that is to be taken there (RFC 3608 §6.1).
+fn prefer(
+    groups: &mut VecDeque<Vec<Candidate>>,
+    peer: (Transport, SocketAddr),
+    route: &[String],
+    rests: bool,
+) {
     let is_it = |group: &Vec<Candidate>| {
         group.iter().any(|one| (one.target.flow.transport, one.target.flow.remote) == peer)
     };
-    let Some(mut group) = groups.iter().position(is_it).and_then(|place| groups.remove(place)) else {
-        return;
-    };
+    let Some(place) = groups.iter().position(is_it) else { return };
+    let Some(mut group) = groups.remove(place) else { return };
     group.iter_mut().for_each(|one| one.target.route = route.to_vec());
-    groups.push_front(group);
+    groups.insert(if rests { place } else { 0 }, group);
 }
 
 fn request_uri(number: &str, domain: &str, transport: Transport) -> String {

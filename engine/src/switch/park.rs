@@ -37,7 +37,7 @@ use super::release::Parting;
 use super::report::CallReport;
 use super::request::Asker;
 use super::ring::groups;
-use super::route::{Destination, Source, resolve};
+use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::setup::LineKind;
 use super::status::{COMPLETED_ELSEWHERE, NORMAL_CLEARING};
 use super::timers::{LEAVE, Timer};
@@ -459,7 +459,12 @@ impl Switch {
             let offered = match resolve(&self.setup.routes, &self.lines, Source::Line, &fallback) {
                 Ok(Destination::Line(line)) => self.offer_back(now, far, &line, out),
                 Ok(Destination::Group(_)) => false,
-                Ok(Destination::Trunk(trunk, number)) => self.offer_out(now, far, &trunk, &number, out),
+                Ok(Destination::Trunk(trunk, number)) => {
+                    let route = first_fit(&self.setup.routes, Source::Line, &fallback);
+                    let choice = route.and_then(choice).cloned();
+                    let names = self.in_order(&trunk, choice.as_ref());
+                    names.iter().any(|name| self.offer_out(now, far, name, &number, out))
+                }
                 Err(_) => false,
             };
             if offered {
@@ -510,7 +515,7 @@ impl Switch {
 
     /// Offers who waits to a number behind a trunk; whether that has a free channel.
     fn offer_out(&mut self, now: Instant, far: CallId, name: &str, number: &str, out: &mut Outbox) -> bool {
-        let Some(trunk) = self.trunk(name).filter(|trunk| !self.is_full(trunk)) else { return false };
+        let Some(trunk) = self.trunk(name).filter(|trunk| self.has_room(trunk)) else { return false };
         let address = Arc::clone(&trunk.name);
         let called = PartyView::new(number.to_owned(), String::new());
         let kind = LineKind::Trunk;
@@ -519,7 +524,7 @@ impl Switch {
             return false;
         };
         self.name_reminder(offered, far);
-        self.ring_trunk(now, offered, Some(far), name, number, out);
+        self.ring_trunk(now, offered, Some(far), (name, number), None, out);
         true
     }
 

@@ -1,35 +1,70 @@
 //! Where in a network a call is tried: the servers of a trunk's peers, in an order drawn for each call; those that did not
 //! answer of late come last.
+//!
+//! A place that was silent rests, and so does one that answers 503, for as long as its Retry-After says: calls go to others meanwhile, and
+//! there only where nobody else is left. After that one call finds out whether it is back; the others wait for its first response, not
+//! for the place.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
+use trunkline_sip::LegId;
 use trunkline_sip::outbox::CauseKind;
 use trunkline_sip::servers;
-use trunkline_sip::transport::Transport;
+use trunkline_sip::transport::{Flow, Transport};
 
 use super::Switch;
 use super::ids::CallId;
+use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
+use super::view::PlaceView;
 
-/// Places that were dead or overloaded of late (RFC 3263 §4.3), and until when they count as that.
+/// How a place is reached.
+type Place = (Transport, SocketAddr);
+
+/// Places that failed of late (RFC 3263 §4.3).
 #[derive(Debug, Default)]
 #[cfg_attr(test, derive(Clone))]
-pub(super) struct Suspects(HashMap<(Transport, SocketAddr), Instant>);
+pub(super) struct Suspects(HashMap<Place, Suspect>);
+
+/// What is known of a place.
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    /// Until when it counts as dead or overloaded; then one call finds out. `None`: it has answered since.
+    until: Option<Instant>,
+    /// How a call failed there last, and when.
+    failure: (u16, Instant),
+}
 
 impl Suspects {
-    fn has(&self, place: &(Transport, SocketAddr), now: Instant) -> bool {
-        self.0.get(place).is_some_and(|until| *until > now)
+    /// Whether calls go elsewhere.
+    fn has(&self, place: &Place, now: Instant) -> bool {
+        self.0.get(place).and_then(|suspect| suspect.until).is_some_and(|until| until > now)
     }
 
-    fn note(&mut self, place: (Transport, SocketAddr), until: Instant, now: Instant) {
-        if self.0.len() >= SUSPECTS_MAX {
-            self.0.retain(|_, until| *until > now);
+    /// A call failed there; the place rests until then, if it says so.
+    fn note(&mut self, place: Place, status: u16, until: Option<Instant>, now: Instant) {
+        if self.0.len() >= SUSPECTS_MAX && !self.0.contains_key(&place) {
+            self.0.retain(|_, suspect| suspect.until.is_some_and(|until| until > now));
         }
-        if self.0.len() < SUSPECTS_MAX {
-            self.0.insert(place, until);
+        if self.0.len() < SUSPECTS_MAX || self.0.contains_key(&place) {
+            self.0.insert(place, Suspect { until, failure: (status, now) });
+        }
+    }
+
+    /// A call goes there. Where it is not known whether the place is back, other calls do not until this one has found out.
+    fn try_again(&mut self, place: &Place, until: Instant) {
+        if let Some(Suspect { until: Some(rests_until), .. }) = self.0.get_mut(place) {
+            *rests_until = (*rests_until).max(until);
+        }
+    }
+
+    /// The place has answered.
+    fn is_back(&mut self, place: &Place) {
+        if let Some(suspect) = self.0.get_mut(place) {
+            suspect.until = None;
         }
     }
 }
@@ -37,7 +72,7 @@ impl Suspects {
 impl Switch {
     /// The places of a trunk in the order in which this call tries them: peer by peer, of each the servers as RFC 2782 has them drawn.
     /// Suspects stand in when nobody else is left.
-    pub(super) fn places(&mut self, now: Instant, name: &str) -> Vec<(Transport, SocketAddr)> {
+    pub(super) fn places(&mut self, now: Instant, name: &str) -> Vec<Place> {
         let Self { setup, rng, suspects, .. } = self;
         let Some(trunk) = setup.trunks.iter().find(|trunk| *trunk.name == *name) else { return Vec::new() };
         let mut places: Vec<_> = if trunk.servers.is_empty() {
@@ -50,43 +85,132 @@ impl Switch {
         places
     }
 
-    /// A place in the network did not take this call, and another may: it is dead, or says that it has too much to do.
-    pub(super) fn suspect(&mut self, now: Instant, id: CallId, failure: &Failure) {
-        if failure.cause.kind != CauseKind::Unreachable && failure.cause.status != OVERLOADED {
+    /// Whether calls go elsewhere than to this place of a trunk, if they can.
+    pub(super) fn is_suspect(&self, now: Instant, place: Place) -> bool {
+        self.suspects.has(&place, now)
+    }
+
+    /// Whether the trunk has a place that calls go to.
+    pub(super) fn has_a_place(&self, trunk: &TrunkSetup) -> bool {
+        trunk.peers.iter().any(|place| !self.is_suspect(self.now, *place))
+    }
+
+    /// An INVITE goes there.
+    pub(super) fn place_called(&mut self, now: Instant, flow: Flow, patience: Duration) {
+        self.suspects.try_again(&place_of(flow), now + patience + FOUND_OUT);
+    }
+
+    /// Whoever was called by this leg has said anything.
+    pub(super) fn place_answered(&mut self, leg: LegId) {
+        if self.suspects.0.is_empty() {
             return;
         }
-        let ring = self.calls.get(&id).and_then(|call| call.ring.as_ref());
-        let Some(target) = ring.and_then(|ring| ring.tried.last()) else { return };
-        let place = (target.flow.transport, target.flow.remote);
-        self.suspects.note(place, now + SUSPICION, now);
+        let call = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call));
+        let ring = call.filter(|call| call.kind == LineKind::Trunk).and_then(|call| call.ring.as_ref());
+        if let Some(target) = ring.and_then(|ring| ring.tried.last()) {
+            let place = place_of(target.flow);
+            self.suspects.is_back(&place);
+        }
+    }
+
+    /// A place in the network did not take this call. Whether another one may: it is dead, or broken, or says that it has too much to do.
+    pub(super) fn place_failed(&mut self, now: Instant, id: CallId, failure: &Failure) -> bool {
+        let Some(call) = self.calls.get(&id) else { return false };
+        let Some(trunk) = self.trunk(&call.line) else { return false };
+        let is_of_the_place = failure.is_of_the_place(&trunk.failover_on);
+        let Some(target) = call.ring.as_ref().and_then(|ring| ring.tried.last()) else { return false };
+        let (place, rest) = (place_of(target.flow), trunk.rest);
+        let cause = &failure.cause;
+        if cause.kind == CauseKind::Unreachable {
+            self.suspects.note(place, TIMED_OUT, Some(now + rest), now);
+        } else if is_of_the_place && cause.status == OVERLOADED {
+            let wanted =
+                failure.retry_after_s.map(|seconds| Duration::from_secs(seconds.into()).min(REST_MAX));
+            self.suspects.note(place, OVERLOADED, Some(now + wanted.unwrap_or(rest)), now);
+        } else if is_of_the_place {
+            self.suspects.note(place, cause.status, None, now);
+        } else if cause.kind == CauseKind::Status && !failure.ours {
+            self.suspects.is_back(&place);
+        }
+        is_of_the_place
+    }
+
+    /// The places of a trunk as they stand.
+    pub(super) fn places_view(&self, trunk: &TrunkSetup) -> Vec<PlaceView> {
+        let view = |place: &Place| {
+            let suspect = self.suspects.0.get(place);
+            PlaceView {
+                transport: place.0,
+                address: place.1,
+                rests_until: suspect.and_then(|suspect| suspect.until),
+                failure: suspect.map(|suspect| suspect.failure),
+            }
+        };
+        trunk.peers.iter().map(view).collect()
     }
 }
 
-/// How long a place without an answer is tried last.
-const SUSPICION: Duration = Duration::from_secs(30);
+const fn place_of(flow: Flow) -> Place {
+    (flow.transport, flow.remote)
+}
+
+/// Places that one call tries by one trunk.
+pub(super) const PLACES_MAX: usize = 16;
+
+/// Beyond its patience, the time for a call to find out whether a place is back.
+const FOUND_OUT: Duration = Duration::from_millis(500);
+
+/// No Retry-After keeps calls away for longer.
+const REST_MAX: Duration = Duration::from_secs(3_600);
+
+/// RFC 3261 §8.1.3.1: no answer counts as this one.
+const TIMED_OUT: u16 = 408;
 
 /// RFC 3261 §21.5.4.
 const OVERLOADED: u16 = 503;
 
-/// Suspects at once; further ones are tried in their turn.
+/// Places that failed, kept at once; further ones are tried in their turn.
 const SUSPECTS_MAX: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::switch::rig;
+    use crate::switch::setup::REST;
+
+    fn place(port: u16) -> Place {
+        (Transport::Udp, SocketAddr::from(([192, 0, 2, 1], port)))
+    }
 
     #[test]
     fn suspects_are_few_and_not_for_long() {
         let now = rig::epoch();
-        let place = |port| (Transport::Udp, SocketAddr::from(([192, 0, 2, 1], port)));
         let mut suspects = Suspects::default();
-        (0..2_000).for_each(|port| suspects.note(place(port), now + SUSPICION, now));
+        (0..2_000).for_each(|port| suspects.note(place(port), 408, Some(now + REST), now));
         assert_eq!(suspects.0.len(), SUSPECTS_MAX);
         assert!(suspects.has(&place(0), now) && !suspects.has(&place(1_999), now));
-        let later = now + SUSPICION;
-        assert!(!suspects.has(&place(0), later));
-        suspects.note(place(1_999), later + SUSPICION, later);
+        suspects.note(place(0), 503, None, now);
+        assert!(!suspects.has(&place(0), now), "what is known of one that is there may change");
+        let later = now + REST;
+        assert!(!suspects.has(&place(1), later));
+        suspects.note(place(1_999), 408, Some(later + REST), later);
         assert_eq!(suspects.0.len(), 1, "the others are over");
+    }
+
+    #[test]
+    fn one_call_finds_out_whether_a_place_is_back() {
+        let now = rig::epoch();
+        let mut suspects = Suspects::default();
+        suspects.try_again(&place(1), now + REST);
+        assert!(!suspects.has(&place(1), now), "nothing was known against it");
+        suspects.note(place(1), 408, Some(now + REST), now);
+        let later = now + REST;
+        suspects.try_again(&place(1), later + Duration::from_secs(4));
+        assert!(suspects.has(&place(1), later + Duration::from_secs(3)));
+        suspects.is_back(&place(1));
+        assert!(!suspects.has(&place(1), later));
+        assert_eq!(suspects.0[&place(1)].failure, (408, now));
+        suspects.try_again(&place(1), later + REST);
+        assert!(!suspects.has(&place(1), later), "it is back");
     }
 }

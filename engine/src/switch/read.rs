@@ -48,6 +48,8 @@ impl Switch {
                 calls_max: trunk.calls_max,
                 is_in_service: self.is_in_service(trunk),
                 registration: self.registration_view(trunk),
+                calls_per_second: trunk.calls_per_second,
+                places: self.places_view(trunk),
             })
             .collect()
     }
@@ -116,7 +118,7 @@ impl Switch {
     }
 
     fn can_make_call(&self, line: &Line, registered: bool) -> bool {
-        let full = self.trunk(&line.address).is_some_and(|trunk| self.is_full(trunk));
+        let full = self.trunk(&line.address).is_some_and(|trunk| !self.has_room(trunk));
         // Many carriers take calls of who is not registered, too.
         let reachable = registered || line.kind == LineKind::Trunk;
         reachable && !full && !self.draining && self.conversations < self.setup.calls_max

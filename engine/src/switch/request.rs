@@ -275,7 +275,7 @@ impl Switch {
         if self.draining {
             return Err(LineError::ResourceUnavail);
         }
-        let full = self.trunk(address).is_some_and(|trunk| self.is_full(trunk));
+        let full = self.trunk(address).is_some_and(|trunk| !self.has_room(trunk));
         if full || self.conversations >= self.setup.calls_max { Err(LineError::CallUnavail) } else { Ok(()) }
     }
 
@@ -338,7 +338,7 @@ impl Switch {
             }
             LineKind::Local | LineKind::Trunk if is_partial => self.collect(now, id, number),
             LineKind::Local => self.dial(now, id, &number, out),
-            LineKind::Trunk => self.ring_trunk(now, id, None, &address, &number, out),
+            LineKind::Trunk => self.ring_trunk(now, id, None, (&address, &number), None, out),
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use trunkline_sip::location::Binding;
 use trunkline_sip::outbox::{Party, Target};
 use trunkline_sip::sdp::SessionDescription;
 
+use super::failover::Others;
 use super::status::Failure;
 
 /// More contacts of one phone are not rung.
@@ -47,6 +48,8 @@ pub(super) struct Ring {
     pub(super) branches: Vec<LegId>,
     /// Groups to try one after the other, each in parallel.
     pub(super) waiting: VecDeque<Vec<Candidate>>,
+    /// The trunks that are left where all places of this one fail.
+    pub(super) others: Option<Box<Others>>,
     /// Why nobody answered: the best of the failures so far.
     pub(super) failure: Option<Failure>,
     /// Where the phone sends its callers: a number.
@@ -67,6 +70,7 @@ impl Ring {
             invitation,
             branches: Vec::new(),
             waiting: groups,
+            others: None,
             failure: None,
             elsewhere: None,
             contacts: Vec::new(),

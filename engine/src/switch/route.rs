@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::line::Lines;
-use super::setup::{LineKind, RouteFrom, RouteSetup, RouteTo};
+use super::setup::{LineKind, RouteFrom, RouteSetup, RouteTo, TrunkChoice};
 
 /// A dialled address that is longer leads nowhere.
 pub(super) const DIALLED_BYTES_MAX: usize = 128;
@@ -24,7 +24,7 @@ pub(super) enum Destination {
     Line(Arc<str>),
     /// To the lines of this ring group.
     Group(Arc<str>),
-    /// Out by this trunk, to this number.
+    /// Out by this trunk, to this number; where a route has several, by the first of them.
     Trunk(Arc<str>, String),
 }
 
@@ -57,14 +57,35 @@ pub(super) fn resolve(
     match &route.to {
         RouteTo::Line => station(&number),
         RouteTo::Trunk(name) => Ok(Destination::Trunk(Arc::clone(name), number)),
+        RouteTo::Trunks(choice) => {
+            let (first, _) = choice.tiers.iter().flatten().next().ok_or(NOT_FOUND)?;
+            Ok(Destination::Trunk(Arc::clone(first), number))
+        }
         RouteTo::Reject(status) => Err(*status),
     }
 }
 
 /// Whether the first route that fits is one for calls for help.
 pub(super) fn is_for_help(routes: &[RouteSetup], source: Source<'_>, dialled: &str) -> bool {
+    first_fit(routes, source, dialled).is_some_and(|route| route.is_emergency)
+}
+
+/// The trunks of a route, where it has several.
+pub(super) const fn choice(route: &RouteSetup) -> Option<&Arc<TrunkChoice>> {
+    match &route.to {
+        RouteTo::Trunks(choice) => Some(choice),
+        RouteTo::Line | RouteTo::Trunk(_) | RouteTo::Reject(_) => None,
+    }
+}
+
+/// The first route that fits.
+pub(super) fn first_fit<'r>(
+    routes: &'r [RouteSetup],
+    source: Source<'_>,
+    dialled: &str,
+) -> Option<&'r RouteSetup> {
     let fits = |route: &&RouteSetup| is_from(&route.from, source) && route.pattern.is_match(dialled);
-    dialled.len() <= DIALLED_BYTES_MAX && routes.iter().find(fits).is_some_and(|route| route.is_emergency)
+    routes.iter().find(fits).filter(|_| dialled.len() <= DIALLED_BYTES_MAX)
 }
 
 fn is_from(from: &RouteFrom, source: Source<'_>) -> bool {
@@ -115,6 +136,21 @@ mod tests {
         let routes = [route(RouteFrom::Line, r"^0(\d+)$", RouteTo::Trunk("carrier".into()), Some("+49$1"))];
         let found = resolve(&routes, &lines(), Source::Line, "030123");
         assert_eq!(found, Ok(Destination::Trunk("carrier".into(), "+4930123".into())));
+    }
+
+    #[test]
+    fn a_route_with_several_trunks_leads_to_the_first_and_names_them_all() {
+        let tier = |name: &str| vec![(Arc::from(name), 1)];
+        let several = Arc::new(TrunkChoice { tiers: vec![tier("carrier"), tier("other")] });
+        let routes = [
+            route(RouteFrom::Line, "^01$", RouteTo::Trunk("carrier".into()), None),
+            route(RouteFrom::Line, "^0", RouteTo::Trunks(Arc::clone(&several)), None),
+        ];
+        let found = resolve(&routes, &lines(), Source::Line, "02");
+        assert_eq!(found, Ok(Destination::Trunk("carrier".into(), "02".into())));
+        let all = |dialled| first_fit(&routes, Source::Line, dialled).and_then(choice);
+        assert_eq!(all("02"), Some(&several));
+        assert_eq!(all("01"), None, "another fits first");
     }
 
     #[test]

@@ -215,7 +215,24 @@ pub struct TrunkSetup {
     pub is_trusted: bool,
     /// How it registers at its peers; `None`: it does not.
     pub registration: Option<RegistrationSetup>,
+    /// How long a place may be silent where there is another one, of this trunk or of the next one of a route.
+    pub patience: Duration,
+    /// How long a place rests that was silent, or overloaded and did not say for how long.
+    pub rest: Duration,
+    /// The final statuses after which another place is tried.
+    pub failover_on: Vec<u16>,
+    /// Calls out that may begin within a second; `None`: no limit.
+    pub calls_per_second: Option<u32>,
 }
+
+/// The statuses that speak of the place and not of who is called: nobody answered behind it, broken, overloaded.
+pub const FAILOVER_ON: [u16; 5] = [408, 500, 502, 503, 504];
+
+/// How long a place may be silent: four copies of the INVITE by UDP.
+pub const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a place without an answer rests.
+pub const REST: Duration = Duration::from_secs(30);
 
 /// How a trunk registers (RFC 3261 §10.2).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -244,6 +261,10 @@ impl TrunkSetup {
             redirects: RedirectSetup::default(),
             is_trusted: false,
             registration: None,
+            patience: PATIENCE,
+            rest: REST,
+            failover_on: FAILOVER_ON.to_vec(),
+            calls_per_second: None,
         }
     }
 }
@@ -297,8 +318,17 @@ pub enum RouteTo {
     Line,
     /// Out by this trunk.
     Trunk(Arc<str>),
+    /// Out by the first of these trunks that takes the call.
+    Trunks(Arc<TrunkChoice>),
     /// Nowhere: refused with this status.
     Reject(u16),
+}
+
+/// Several trunks for one call: tier after tier, inside of one by weight. No tier is empty, no trunk is there twice, no weight is zero.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrunkChoice {
+    /// The trunks of each tier, with their weights.
+    pub tiers: Vec<Vec<(Arc<str>, u16)>>,
 }
 
 /// One route. The first whose `from` and `pattern` fit wins. A dialled address that is a line's is the last route.

@@ -21,7 +21,7 @@ use super::call_state::CallState;
 use super::ids::CallId;
 use super::outbox::Outbox;
 use super::release::Parting;
-use super::ring::{Invitation, contact};
+use super::ring::{Invitation, Ring, contact};
 use super::setup::LineKind;
 use super::timers::Timer;
 use super::transfer::is_alerting;
@@ -88,7 +88,7 @@ impl Switch {
             worker: self.next_sip_worker(),
         };
         self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
-        self.ring(now, id, invitation, groups, out);
+        self.ring(now, id, Ring::new(invitation, groups), out);
     }
 
     /// The own phone answered: what it was called for is done.

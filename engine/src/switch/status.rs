@@ -14,8 +14,8 @@ pub(super) struct Failure {
     pub(super) cause: Cause,
     /// Whether the station was alerted before.
     pub(super) rang: bool,
-    /// Whether the refusal said when to try again (Retry-After).
-    pub(super) retry_after: bool,
+    /// When to try again, as the refusal said, in seconds (Retry-After).
+    pub(super) retry_after_s: Option<u32>,
     /// Whether the engine itself decided so: then the caller is told the status as it is.
     pub(super) ours: bool,
 }
@@ -24,12 +24,12 @@ impl Failure {
     /// A failure that the engine itself decided on.
     pub(super) fn local(status: u16) -> Self {
         let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
-        Self { cause, rang: false, retry_after: false, ours: true }
+        Self { cause, rang: false, retry_after_s: None, ours: true }
     }
 
     /// What the agent said of a leg.
     pub(super) const fn of(cause: Cause, rang: bool) -> Self {
-        Self { cause, rang, retry_after: false, ours: false }
+        Self { cause, rang, retry_after_s: None, ours: false }
     }
 
     /// Nobody answered in time.
@@ -66,7 +66,7 @@ impl Failure {
             CauseKind::Bye => DisconnectMode::Normal,
             CauseKind::Cancel if self.cause.sip == Some(200) => DisconnectMode::Pickup,
             CauseKind::Cancel | CauseKind::Local => DisconnectMode::Cancelled,
-            CauseKind::Status => of_status(self.cause.status, self.rang, self.retry_after),
+            CauseKind::Status => of_status(self.cause.status, self.rang, self.retry_after_s.is_some()),
             CauseKind::Unreachable | CauseKind::Lost => DisconnectMode::Unreachable,
             CauseKind::NoAck => DisconnectMode::TempFailure,
         }
@@ -116,17 +116,24 @@ impl Failure {
         }
     }
 
-    /// Whether the next peer of a trunk may succeed: this one did not answer, or is overloaded or broken.
-    pub(super) fn is_of_the_peer(&self) -> bool {
+    /// Whether another place in the network may take the call: nobody answered here, or the answer is one of these and does not speak
+    /// of who was called.
+    pub(super) fn is_of_the_place(&self, statuses: &[u16]) -> bool {
         match self.cause.kind {
             CauseKind::Unreachable => true,
-            CauseKind::Status => matches!(self.cause.status, 500 | 502 | 503 | 504),
+            CauseKind::Status => {
+                let is_of_the_callee = self.cause.q850.is_some_and(|cause| OF_THE_CALLEE.contains(&cause));
+                !self.ours && !is_of_the_callee && statuses.contains(&self.cause.status)
+            }
             CauseKind::Bye | CauseKind::Cancel | CauseKind::NoAck | CauseKind::Local | CauseKind::Lost => {
                 false
             }
         }
     }
 }
+
+/// Q.850: the callee is busy, did not answer, refused; whatever the status is, he was reached.
+const OF_THE_CALLEE: [u8; 4] = [17, 18, 19, 21];
 
 /// RFC 3326: the phone's part in the call is done.
 pub(super) const TRANSFERRED: &str = "SIP;cause=200;text=\"Call transferred\"";
@@ -229,6 +236,20 @@ mod tests {
     fn a_circuit_cause_makes_503_a_busy_trunk() {
         let cause = Cause { status: 503, q850: Some(34), sip: None, kind: CauseKind::Status };
         assert_eq!(failure(cause).report(), CallReport::Busy(BusyMode::Trunk));
+    }
+
+    #[test]
+    fn another_place_is_tried_where_this_one_failed_and_not_where_the_callee_was_reached() {
+        let said = |status, q850| Cause { status, q850, sip: None, kind: CauseKind::Status };
+        let is_of_the_place = |cause| failure(cause).is_of_the_place(&[503]);
+        assert!(is_of_the_place(said(503, None)) && is_of_the_place(said(503, Some(34))));
+        assert!(!is_of_the_place(said(500, None)), "it is not listed");
+        for reached in OF_THE_CALLEE {
+            assert!(!is_of_the_place(said(503, Some(reached))), "{reached}");
+        }
+        let silent = |kind| Cause { status: 408, kind, ..Cause::default() };
+        assert!(is_of_the_place(silent(CauseKind::Unreachable)) && !is_of_the_place(silent(CauseKind::Bye)));
+        assert!(!Failure::local(503).is_of_the_place(&[503]), "that was the engine itself");
     }
 
     #[test]

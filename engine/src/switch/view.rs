@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use trunkline_sip::outbox::MessageCounts;
@@ -268,6 +268,30 @@ pub struct TrunkView {
     pub is_in_service: bool,
     /// How it stands with its registrar; `None`: it does not register.
     pub registration: Option<RegistrationView>,
+    /// Calls out that may begin within a second; `None`: no limit.
+    pub calls_per_second: Option<u32>,
+    /// Where its calls go, in the order of the configuration.
+    pub places: Vec<PlaceView>,
+}
+
+/// Where calls of a trunk go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PlaceView {
+    /// How it is reached.
+    pub transport: Transport,
+    /// Where.
+    pub address: SocketAddr,
+    /// Until when calls go elsewhere, since it was silent or overloaded; past: the next call finds out. `None`: it has answered.
+    pub rests_until: Option<Instant>,
+    /// How a call failed there last: the status, 408 where no answer came, and when.
+    pub failure: Option<(u16, Instant)>,
+}
+
+impl PlaceView {
+    /// For how long calls go elsewhere.
+    pub fn rests(&self, now: Instant) -> Option<Duration> {
+        self.rests_until?.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
 }
 
 /// How a trunk stands with its registrar.

@@ -11,6 +11,7 @@ mod turned_away;
 
 pub use limit::{AdmissionLimits, Limit, Refusals};
 pub use load::{CALM, Load, STANDING, STANDING_AGAIN, URGENT_PER_SECOND};
+pub use rate::Rate;
 pub(crate) use turned_away::TurnedAway;
 
 use std::hash::{BuildHasher, Hash};
@@ -23,7 +24,6 @@ use dashmap::DashMap;
 use foldhash::fast::RandomState;
 
 use crate::outbox::Peer;
-use rate::Rate;
 
 /// Sources and lines that are counted one by one. Who comes when so many have a call, or had one within a second, shares a
 /// count with others.

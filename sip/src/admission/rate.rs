@@ -5,20 +5,20 @@ use std::time::Duration;
 /// How long a rate may be unused and then made up for at once.
 pub(super) const BURST: Duration = Duration::from_secs(1);
 
-/// How many a second.
+/// How many a second; a second's worth may come at once.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rate {
+pub struct Rate {
     interval_ns: u64,
 }
 
 impl Rate {
     /// At least one.
-    pub(super) fn per_second(rate: u32) -> Self {
+    pub fn per_second(rate: u32) -> Self {
         Self { interval_ns: 1_000_000_000 / u64::from(rate.max(1)) }
     }
 
     /// What `used_up_ns` becomes by one more; `None`: that is too early. Both are nanoseconds since the same epoch.
-    pub(super) fn take(self, used_up_ns: u64, now_ns: u64) -> Option<u64> {
+    pub fn take(self, used_up_ns: u64, now_ns: u64) -> Option<u64> {
         let then = used_up_ns.max(now_ns).saturating_add(self.interval_ns);
         (then <= now_ns.saturating_add(BURST.as_nanos() as u64)).then_some(then)
     }

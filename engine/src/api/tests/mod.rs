@@ -233,7 +233,9 @@ async fn a_quiet_switch_has_trunks_and_no_calls() {
     assert_eq!(stage.get("/v1/calls/c1", OWNER).await.problem(), (404, "invalcallhandle".into()));
     assert_eq!(
         stage.get("/v1/trunks", OWNER).await.json(),
-        json!([{"name": "carrier", "domain": "192.0.2.1", "calls": 0, "max_calls": 60, "in_service": true, "registration": null}])
+        json!([{"name": "carrier", "domain": "192.0.2.1", "calls": 0, "max_calls": 60, "in_service": true, "registration": null,
+                "calls_per_second": null,
+                "peers": [{"peer": "udp:192.0.2.1:5060", "state": "up", "rests_s": null, "last_failure": null}]}])
     );
 }
 

@@ -133,7 +133,7 @@ impl Switch {
         };
         self.introduce(call, None, out);
         if kind == LineKind::Trunk {
-            self.ring_trunk(now, id, None, &line, number, out);
+            self.ring_trunk(now, id, None, (&line, number), None, out);
         } else {
             self.dial(now, id, number, out);
         }

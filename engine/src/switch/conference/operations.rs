@@ -408,7 +408,7 @@ impl Switch {
         };
         self.introduce(call, Some(app), out);
         if kind == LineKind::Trunk {
-            self.ring_trunk(now, consult, None, &line, &number, out);
+            self.ring_trunk(now, consult, None, (&line, &number), None, out);
         } else {
             self.dial(now, consult, &number, out);
         }

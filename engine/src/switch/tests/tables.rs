@@ -108,9 +108,9 @@ fn every_status_and_cause() {
         "# How a failure reads\n\nrang: the station was alerted before. Retry-After: the refusal named a time.\n\n\
          | status | call of the calling side | rang | Retry-After | status for the caller |\n|---|---|---|---|---|\n",
     );
-    let of = |status, rang, retry_after| {
+    let of = |status, rang, retry_after: bool| {
         let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
-        Failure { retry_after, ..Failure::of(cause, rang) }
+        Failure { retry_after_s: retry_after.then_some(1), ..Failure::of(cause, rang) }
     };
     let said = |report| match advance(CallState::Proceeding, report) {
         Some(CallState::Disconnected(mode)) => mode.name().to_owned(),

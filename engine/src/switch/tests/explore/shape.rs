@@ -159,6 +159,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         invitation: _,
         branches,
         waiting,
+        others: _,
         failure,
         elsewhere,
         contacts,

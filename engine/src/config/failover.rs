@@ -1,0 +1,56 @@
+//! When calls of a `[[trunk]]` go on elsewhere, and how many may begin in a second.
+
+use std::time::Duration;
+
+use super::section::Section;
+use crate::switch::setup::{FAILOVER_ON, PATIENCE, REST};
+
+/// When calls of a trunk go on elsewhere.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failover {
+    /// How long a place may be silent.
+    pub patience: Duration,
+    /// How long a place rests that was silent or overloaded.
+    pub rest: Duration,
+    /// The final statuses after which another place is tried.
+    pub statuses: Vec<u16>,
+    /// Calls out that may begin within a second.
+    pub calls_per_second: Option<u32>,
+}
+
+/// Reads it.
+pub(super) fn read(section: &Section<'_>) -> Failover {
+    let seconds = |key, allowed, default: Duration| {
+        section.integer(key, allowed).map_or(default, |seconds| Duration::from_secs(seconds.into()))
+    };
+    let patience = seconds("failover_s", 1..=PATIENCE_S_MAX, PATIENCE);
+    let rest = seconds("rest_s", 1..=REST_S_MAX, REST);
+    let statuses = section.integers("failover_on", 400..=599).map(|statuses| {
+        if let Some(status) = statuses.iter().find(|status| OF_THE_CALL.contains(status)) {
+            section.refuse_key(
+                "failover_on",
+                &format!("names {status}, which says that who was called has been reached, or that the caller gave up"),
+                "write statuses that speak of the carrier, as in [408, 500, 502, 503, 504]",
+            );
+        }
+        statuses.into_iter().filter_map(|status| status.try_into().ok()).collect()
+    });
+    Failover {
+        patience,
+        rest,
+        statuses: statuses.unwrap_or_else(|| FAILOVER_ON.to_vec()),
+        calls_per_second: section.integer("calls_per_second", 1..=CALLS_PER_SECOND_MAX),
+    }
+}
+
+/// Busy, cancelled, met by another request: the next carrier would ring the same phone again.
+const OF_THE_CALL: [u32; 3] = [486, 487, 491];
+
+/// An INVITE is given up after so long anyway (RFC 3261 §17.1.1.2, Timer B).
+const PATIENCE_S_MAX: u32 = 32;
+
+/// No place rests for longer.
+const REST_S_MAX: u32 = 3_600;
+
+/// Beyond, no limit is needed.
+const CALLS_PER_SECOND_MAX: u32 = 10_000;

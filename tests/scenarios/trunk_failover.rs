@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
-use trunkline::switch::setup::{RouteTo, TrunkChoice};
-use trunkline::switch::{CodecList, NumberFormat, Setup};
+use trunkline::switch::setup::{RegistrationSetup, RouteTo, TrunkChoice};
+use trunkline::switch::{CodecList, NumberFormat, Operation, Setup};
 use trunkline::translate::{Country, Location, Locations};
 use trunkline_tests::{Lab, Plan};
 
@@ -292,4 +292,101 @@ fn nobody_is_led_on_for_longer_than_a_phone_may_ring() {
     lab.hang_up("alice");
     lab.run(Duration::from_secs(40));
     lab.nothing_left();
+}
+
+/// The carrier is asked by OPTIONS every half minute, and who watches hears whether it is in service.
+fn asked(seed: u64, change: impl FnOnce(&mut Setup)) -> Lab {
+    let asked = |setup: &mut Setup| {
+        choosing(setup);
+        setup.trunks[0].qualify_every = Some(Duration::from_secs(30));
+        change(setup);
+    };
+    let mut lab = Plan::seeded(seed).with(asked).build().with_registered(&["alice", "bob"]);
+    for name in ["carrier", "overseas"] {
+        lab.phone(name).script.on_invite = OnInvite::Answer(Duration::ZERO);
+    }
+    let line_states = vec!["inservice".to_owned(), "outofservice".to_owned()];
+    let line = "carrier".into();
+    lab.does_ask("wall", Operation::SetStatusMessages { line, line_states, address_states: Vec::new() });
+    lab
+}
+
+/// Whether the carrier is in service, whether its peer is down, and how often its service has changed since the last look.
+fn service(lab: &mut Lab) -> (bool, bool, usize) {
+    let trunk = lab.switch().trunks().remove(0);
+    (trunk.is_in_service, trunk.places[0].is_down, lab.told("wall", "line-state").len())
+}
+
+#[test]
+fn a_peer_that_does_not_answer_options_is_left_out_until_it_answers_again() {
+    let mut lab = asked(9, |_| {});
+    assert_eq!(service(&mut lab), (true, false, 0));
+    assert_eq!(lab.ladder().count("engine", "overseas", "OPTIONS"), 0, "it is not to be asked");
+    lab.run(Duration::from_secs(60));
+    assert!((2..=4).contains(&lab.ladder().count("engine", "carrier", "OPTIONS")));
+
+    lab.phone("carrier").script.dead = true;
+    lab.run(Duration::from_secs(30 + 2 * 4 + 1));
+    assert_eq!(service(&mut lab), (false, true, 1), "asked twice in vain");
+    lab.ladder().forget();
+    assert!(is_connected(&mut lab, "alice"), "no call waits");
+    assert_eq!(invited(&mut lab), [0, 1]);
+    lab.run(Duration::from_secs(120));
+    assert_eq!(service(&mut lab), (false, true, 0), "said once");
+
+    lab.phone("carrier").script.dead = false;
+    assert!(lab.run_until(Duration::from_secs(36), |lab| lab.switch().trunks()[0].is_in_service));
+    assert_eq!(service(&mut lab), (true, false, 1));
+    lab.ladder().forget();
+    assert!(is_connected(&mut lab, "bob"));
+    assert_eq!(invited(&mut lab), [1, 0]);
+    lab.expect_talk("alice", "overseas");
+    hang_up(&mut lab, &["alice", "bob"]);
+    lab.drain();
+    lab.ladder().forget();
+    lab.run(Duration::from_secs(60));
+    assert_eq!(lab.ladder().count("engine", "carrier", "OPTIONS"), 0, "nobody asks who ends");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_reload_ends_the_questions_and_a_trunk_that_is_down_is_called_where_there_is_nobody_else() {
+    let mut lab = asked(10, |setup| setup.routes[0].to = RouteTo::Trunk("carrier".into()));
+    lab.phone("carrier").script.dead = true;
+    lab.run(Duration::from_secs(40));
+    assert_eq!(service(&mut lab), (false, true, 1));
+    lab.phone("carrier").script.dead = false;
+    assert!(is_connected(&mut lab, "alice"), "it is better than none");
+    assert_eq!(service(&mut lab), (true, false, 1), "a call has found out");
+    hang_up(&mut lab, &["alice"]);
+    lab.phone("carrier").script.dead = true;
+    lab.run(Duration::from_secs(40));
+    assert_eq!(service(&mut lab), (false, true, 1));
+    lab.phone("carrier").script.dead = false;
+    lab.reload(|setup| setup.trunks[0].qualify_every = None);
+    assert_eq!(service(&mut lab), (true, false, 1));
+    lab.ladder().forget();
+    lab.run(Duration::from_secs(60));
+    assert_eq!(lab.ladder().count("engine", "carrier", "OPTIONS"), 0);
+    lab.nothing_left();
+}
+
+#[test]
+fn a_trunk_that_is_not_registered_either_goes_out_of_service_once() {
+    let registers = |setup: &mut Setup| {
+        setup.trunks[0].registration = Some(RegistrationSetup {
+            user: "4930".to_owned(),
+            contact: "4930".into(),
+            expires: Duration::from_secs(600),
+        });
+    };
+    let mut lab = asked(11, registers);
+    lab.phone("carrier").script.dead = true;
+    lab.run(Duration::from_secs(60));
+    assert!(service(&mut lab).1);
+    lab.reload(|setup| setup.trunks[0].registration = None);
+    lab.told("wall", "line-state");
+    lab.phone("carrier").script.dead = false;
+    assert!(lab.run_until(Duration::from_secs(36), |lab| lab.switch().trunks()[0].is_in_service));
+    assert_eq!(service(&mut lab), (true, false, 1));
 }

@@ -61,7 +61,7 @@ fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
         for place in &trunk.places {
             let peer = format!("{}:{}", place.transport.name(), place.address);
             let labels = [("trunk", trunk.name.to_string()), ("peer", peer)];
-            up.get_or_create(&labels).set(place.rests(now).is_none().into());
+            up.get_or_create(&labels).set((place.rests(now).is_none() && !place.is_down).into());
         }
         if let Some(registration) = &trunk.registration {
             registered.get_or_create(&labels).set(registration.since.is_some().into());
@@ -73,7 +73,11 @@ fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
         in_service,
     );
     registry.register("trunk_registered", "Whether a trunk that registers is registered: 1 or 0", registered);
-    registry.register("trunk_peer_up", "Whether calls of a trunk go to a peer: 1, or 0 while it rests", up);
+    registry.register(
+        "trunk_peer_up",
+        "Whether calls of a trunk go to a peer: 1, or 0 while it rests or is down",
+        up,
+    );
     registry.register("trunk_calls", "Calls of a trunk, both directions", calls);
 }
 

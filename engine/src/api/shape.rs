@@ -337,7 +337,7 @@ pub(super) struct Trunk {
     calls: u32,
     /// The most there may be.
     max_calls: u32,
-    /// Whether calls can be expected to pass: it is registered where it has to be.
+    /// Whether calls can be expected to pass: it is registered where it has to be, and a peer that is asked by OPTIONS answers.
     in_service: bool,
     /// How it stands with its registrar; null: it does not register.
     registration: Option<TrunkRegistration>,
@@ -353,11 +353,12 @@ pub(super) struct TrunkPlace {
     /// Transport and address.
     #[schema(example = "udp:198.51.100.7:5060")]
     peer: String,
-    /// `up`: calls go there. `resting`: it was silent or overloaded, and calls go there only where nobody else is left.
+    /// `up`: calls go there. They go there only where nobody else is left in the others: `resting`: it was silent or overloaded;
+    /// `down`: it is asked by OPTIONS, and does not answer.
     state: &'static str,
     /// For how many seconds it rests; null where it does not.
     rests_s: Option<u64>,
-    /// How a call failed there last; null: none did.
+    /// How a call, or an OPTIONS, failed there last; null: none did.
     last_failure: Option<TrunkFailure>,
 }
 
@@ -404,7 +405,11 @@ impl Trunk {
         });
         let place = |place: PlaceView| TrunkPlace {
             peer: format!("{}:{}", place.transport.name(), place.address),
-            state: if place.rests(now).is_some() { "resting" } else { "up" },
+            state: match place.rests(now) {
+                _ if place.is_down => "down",
+                Some(_) => "resting",
+                None => "up",
+            },
             rests_s: place.rests(now).map(|left| left.as_secs()),
             last_failure: place.failure.map(failure),
         };
@@ -599,6 +604,7 @@ mod tests {
             transport: trunkline_sip::transport::Transport::Udp,
             address: "192.0.2.7:5060".parse().unwrap(),
             rests_until: Some(now + Duration::from_secs(20)),
+            is_down: false,
             failure: None,
         };
         let trunk = |registration| TrunkView {

@@ -16,6 +16,8 @@ pub struct Failover {
     pub statuses: Vec<u16>,
     /// Calls out that may begin within a second.
     pub calls_per_second: Option<u32>,
+    /// How often its peers are asked whether they live; `None`: never.
+    pub qualify_every: Option<Duration>,
 }
 
 /// Reads it.
@@ -35,11 +37,23 @@ pub(super) fn read(section: &Section<'_>) -> Failover {
         }
         statuses.into_iter().filter_map(|status| status.try_into().ok()).collect()
     });
+    let qualify_s = section.integer("qualify_s", 0..=REST_S_MAX);
+    if qualify_s.is_some_and(|seconds| (1..QUALIFY_S_MIN).contains(&seconds)) {
+        let right = format!("write {QUALIFY_S_MIN} or more, or 0 for never");
+        section.refuse_key(
+            "qualify_s",
+            "asks too often: two questions without an answer take eight seconds",
+            &right,
+        );
+    }
     Failover {
         patience,
         rest,
         statuses: statuses.unwrap_or_else(|| FAILOVER_ON.to_vec()),
         calls_per_second: section.integer("calls_per_second", 1..=CALLS_PER_SECOND_MAX),
+        qualify_every: qualify_s
+            .filter(|seconds| *seconds > 0)
+            .map(|seconds| Duration::from_secs(seconds.into())),
     }
 }
 
@@ -51,6 +65,9 @@ const PATIENCE_S_MAX: u32 = 32;
 
 /// No place rests for longer.
 const REST_S_MAX: u32 = 3_600;
+
+/// Peers are asked no more often.
+const QUALIFY_S_MIN: u32 = 10;
 
 /// Beyond, no limit is needed.
 const CALLS_PER_SECOND_MAX: u32 = 10_000;

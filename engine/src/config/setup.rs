@@ -55,6 +55,7 @@ impl Config {
             rest: trunk.failover.rest,
             failover_on: trunk.failover.statuses.clone(),
             calls_per_second: trunk.failover.calls_per_second,
+            qualify_every: trunk.failover.qualify_every,
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),

@@ -38,12 +38,12 @@ impl Switch {
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
             Event::Progress { leg, status, sdp, talk } => {
-                self.place_answered(leg);
+                self.place_answered(leg, out);
                 let sdp = self.plain_answer(leg, sdp);
                 self.progress(now, leg, status, sdp, talk, out);
             }
             Event::Answered { leg, sdp, is_offer, connected } => {
-                self.place_answered(leg);
+                self.place_answered(leg, out);
                 let sdp = if is_offer { self.plain_offer(leg, sdp) } else { self.plain_answer(leg, sdp) };
                 self.answered(now, leg, sdp, is_offer, &connected, out);
             }
@@ -101,6 +101,9 @@ impl Switch {
                 self.trunk_unregistered(now, (usage, &trunk), status, retry_after_s, out);
             }
             Event::Text(usage, text) => self.texted(now, usage, *text, out),
+            Event::MessageDone { usage, status } if self.qualifying.has(usage) => {
+                self.question_answered(now, usage, status, out);
+            }
             Event::MessageDone { usage, status } => self.text_done(usage, status, out),
             Event::Refused { .. } => {}
         }

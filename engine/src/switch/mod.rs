@@ -76,6 +76,7 @@ mod owner;
 mod park;
 mod pickup;
 mod places;
+mod qualifying;
 mod read;
 mod recall;
 mod recovery;
@@ -160,6 +161,7 @@ use messages::Messages;
 use owner::App;
 use park::Slots;
 use places::Suspects;
+use qualifying::Qualifying;
 use registering::Registrations;
 use release::Parting;
 use session::FarEnd;
@@ -196,6 +198,7 @@ pub struct Switch {
     watches: Watches,
     messages: Messages,
     suspects: Suspects,
+    qualifying: Qualifying,
     /// Of calls out by trunks.
     rates: Rates,
     /// Of trunks.
@@ -241,6 +244,7 @@ impl Switch {
         let media = MediaPlane::new(&setup.media, rng.random());
         let messages = Messages::new(&setup, epoch);
         let registrations = Registrations::new(&setup, epoch);
+        let qualifying = Qualifying::new(&setup, epoch);
         Self {
             setup: Arc::new(setup),
             location,
@@ -258,6 +262,7 @@ impl Switch {
             conferences: BTreeMap::new(),
             watches: Watches::default(),
             suspects: Suspects::default(),
+            qualifying,
             rates: Rates::new(epoch),
             messages,
             registrations,
@@ -298,6 +303,7 @@ impl Switch {
         self.revisit_mailboxes(now, &before, out);
         self.revisit_registrations(now, &before, out);
         self.revisit_rates();
+        self.revisit_questions(now, out);
         self.settle(now, out);
     }
 
@@ -313,6 +319,7 @@ impl Switch {
         }
         self.mailboxes_moved(now, &before, out);
         self.registrars_moved(now, out);
+        self.revisit_questions(now, out);
         self.settle(now, out);
     }
 
@@ -405,6 +412,7 @@ impl Switch {
         self.keep_due(now, out);
         self.mailboxes_due(now, out);
         self.registrations_due(now, out);
+        self.questions_due(now, out);
         self.texts_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
@@ -420,6 +428,7 @@ impl Switch {
         let calls = self.timers.deadline().into_iter();
         let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
         let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
+        let trunks = trunks.chain(self.qualifying.deadline());
         calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(self.texts.deadline()).min()
     }
 
@@ -428,6 +437,7 @@ impl Switch {
         self.now = now;
         self.draining = true;
         self.leave_registrars(out);
+        self.qualifying.stop();
     }
 
     fn next_call(&mut self) -> CallId {

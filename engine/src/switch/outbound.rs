@@ -151,7 +151,7 @@ impl Switch {
         let number = &*self.sent_number(trunk, number);
         let mut groups = peers(trunk, &places, number);
         if let Some((peer, route)) = self.registrations.way_of(name) {
-            prefer(&mut groups, peer, route, self.is_suspect(now, peer));
+            prefer(&mut groups, peer, route, self.is_suspect(now, trunk, peer));
         }
         groups.truncate(PLACES_MAX);
         let to = Party { user: number.to_owned(), host: trunk.domain.clone(), name: String::new() };

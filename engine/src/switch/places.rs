@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rand::Rng;
@@ -17,6 +18,7 @@ use trunkline_sip::transport::{Flow, Transport};
 
 use super::Switch;
 use super::ids::CallId;
+use super::outbox::Outbox;
 use super::setup::{LineKind, TrunkSetup};
 use super::status::Failure;
 use super::view::PlaceView;
@@ -61,6 +63,19 @@ impl Suspects {
         }
     }
 
+    /// It was asked and is down.
+    pub(super) fn found_down(&mut self, place: Place, status: u16, now: Instant) {
+        let until = self.0.get(&place).and_then(|suspect| suspect.until);
+        self.note(place, status, until, now);
+    }
+
+    /// It was asked and answers: it rests no longer for having been silent. For how long it is overloaded it has said itself.
+    pub(super) fn is_heard(&mut self, place: &Place) {
+        if self.0.get(place).is_some_and(|suspect| suspect.failure.0 == TIMED_OUT) {
+            self.is_back(place);
+        }
+    }
+
     /// The place has answered.
     fn is_back(&mut self, place: &Place) {
         if let Some(suspect) = self.0.get_mut(place) {
@@ -73,7 +88,7 @@ impl Switch {
     /// The places of a trunk in the order in which this call tries them: peer by peer, of each the servers as RFC 2782 has them drawn.
     /// Suspects stand in when nobody else is left.
     pub(super) fn places(&mut self, now: Instant, name: &str) -> Vec<Place> {
-        let Self { setup, rng, suspects, .. } = self;
+        let Self { setup, rng, suspects, qualifying, .. } = self;
         let Some(trunk) = setup.trunks.iter().find(|trunk| *trunk.name == *name) else { return Vec::new() };
         let mut places: Vec<_> = if trunk.servers.is_empty() {
             trunk.peers.clone()
@@ -81,18 +96,18 @@ impl Switch {
             let mut draw = |last| rng.random_range(0..=last);
             trunk.servers.iter().flat_map(|peer| servers::order(peer, &mut draw)).collect()
         };
-        places.sort_by_key(|place| suspects.has(place, now));
+        places.sort_by_key(|place| suspects.has(place, now) || qualifying.is_down(&trunk.name, *place));
         places
     }
 
     /// Whether calls go elsewhere than to this place of a trunk, if they can.
-    pub(super) fn is_suspect(&self, now: Instant, place: Place) -> bool {
-        self.suspects.has(&place, now)
+    pub(super) fn is_suspect(&self, now: Instant, trunk: &TrunkSetup, place: Place) -> bool {
+        self.suspects.has(&place, now) || self.qualifying.is_down(&trunk.name, place)
     }
 
     /// Whether the trunk has a place that calls go to.
     pub(super) fn has_a_place(&self, trunk: &TrunkSetup) -> bool {
-        trunk.peers.iter().any(|place| !self.is_suspect(self.now, *place))
+        trunk.peers.iter().any(|place| !self.is_suspect(self.now, trunk, *place))
     }
 
     /// An INVITE goes there.
@@ -101,15 +116,16 @@ impl Switch {
     }
 
     /// Whoever was called by this leg has said anything.
-    pub(super) fn place_answered(&mut self, leg: LegId) {
-        if self.suspects.0.is_empty() {
+    pub(super) fn place_answered(&mut self, leg: LegId, out: &mut Outbox) {
+        if self.suspects.0.is_empty() && !self.qualifying.is_used() {
             return;
         }
         let call = self.legs.get(&leg).and_then(|leg| self.calls.get(&leg.call));
-        let ring = call.filter(|call| call.kind == LineKind::Trunk).and_then(|call| call.ring.as_ref());
-        if let Some(target) = ring.and_then(|ring| ring.tried.last()) {
-            let place = place_of(target.flow);
+        let Some(call) = call.filter(|call| call.kind == LineKind::Trunk) else { return };
+        if let Some(target) = call.ring.as_ref().and_then(|ring| ring.tried.last()) {
+            let (trunk, place) = (Arc::clone(&call.line), place_of(target.flow));
             self.suspects.is_back(&place);
+            self.peer_heard(&(trunk, place), out);
         }
     }
 
@@ -143,6 +159,7 @@ impl Switch {
                 transport: place.0,
                 address: place.1,
                 rests_until: suspect.and_then(|suspect| suspect.until),
+                is_down: self.qualifying.is_down(&trunk.name, *place),
                 failure: suspect.map(|suspect| suspect.failure),
             }
         };
@@ -164,7 +181,7 @@ const FOUND_OUT: Duration = Duration::from_millis(500);
 const REST_MAX: Duration = Duration::from_secs(3_600);
 
 /// RFC 3261 §8.1.3.1: no answer counts as this one.
-const TIMED_OUT: u16 = 408;
+pub(super) const TIMED_OUT: u16 = 408;
 
 /// RFC 3261 §21.5.4.
 const OVERLOADED: u16 = 503;

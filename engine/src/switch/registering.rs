@@ -165,8 +165,8 @@ impl Standing {
 }
 
 impl Switch {
-    /// Whether calls can be expected to pass by a trunk: it is registered where it has to be.
-    pub(super) fn is_in_service(&self, trunk: &TrunkSetup) -> bool {
+    /// Whether a trunk is registered where it has to be.
+    pub(super) fn is_registered(&self, trunk: &TrunkSetup) -> bool {
         trunk.registration.is_none() || self.registrations.way_of(&trunk.name).is_some()
     }
 
@@ -228,7 +228,7 @@ impl Switch {
         standing.service_route = service_route;
         if standing.since.is_none() {
             standing.since = Some(now);
-            self.tell_line_state(trunk, "inservice", 0, 0, None, out);
+            self.tell_registered(trunk, "inservice", out);
         }
     }
 
@@ -253,7 +253,7 @@ impl Switch {
         let again = standing.fail(now, status, retry_after_s, count, &mut self.rng);
         self.registrations.due.insert((again, Arc::clone(trunk)));
         if was_registered {
-            self.tell_line_state(trunk, "outofservice", 0, 0, None, out);
+            self.tell_registered(trunk, "outofservice", out);
         }
     }
 
@@ -267,7 +267,7 @@ impl Switch {
                 let was_registered = self.registrations.leave(&name, out);
                 self.registrations.by_trunk.remove(&name);
                 if was_registered {
-                    self.tell_line_state(&name, "outofservice", 0, 0, None, out);
+                    self.tell_registered(&name, "outofservice", out);
                 }
             }
         }
@@ -293,7 +293,7 @@ impl Switch {
                 continue;
             }
             if self.registrations.leave(&trunk.name, out) {
-                self.tell_line_state(&trunk.name, "outofservice", 0, 0, None, out);
+                self.tell_registered(&trunk.name, "outofservice", out);
             }
             self.registrations.due.insert((now, Arc::clone(&trunk.name)));
         }
@@ -304,7 +304,7 @@ impl Switch {
         let known: Vec<_> = self.registrations.by_trunk.keys().cloned().collect();
         for name in known {
             if self.registrations.leave(&name, out) {
-                self.tell_line_state(&name, "outofservice", 0, 0, None, out);
+                self.tell_registered(&name, "outofservice", out);
             }
         }
     }

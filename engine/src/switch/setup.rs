@@ -223,6 +223,8 @@ pub struct TrunkSetup {
     pub failover_on: Vec<u16>,
     /// Calls out that may begin within a second; `None`: no limit.
     pub calls_per_second: Option<u32>,
+    /// How often its peers are asked whether they live; `None`: never.
+    pub qualify_every: Option<Duration>,
 }
 
 /// The statuses that speak of the place and not of who is called: nobody answered behind it, broken, overloaded.
@@ -265,6 +267,7 @@ impl TrunkSetup {
             rest: REST,
             failover_on: FAILOVER_ON.to_vec(),
             calls_per_second: None,
+            qualify_every: None,
         }
     }
 }

@@ -264,7 +264,7 @@ pub struct TrunkView {
     pub calls: u32,
     /// The most there may be.
     pub calls_max: u32,
-    /// Whether calls can be expected to pass: it is registered where it has to be.
+    /// Whether calls can be expected to pass: it is registered where it has to be, and a peer that is asked answers.
     pub is_in_service: bool,
     /// How it stands with its registrar; `None`: it does not register.
     pub registration: Option<RegistrationView>,
@@ -283,7 +283,9 @@ pub struct PlaceView {
     pub address: SocketAddr,
     /// Until when calls go elsewhere, since it was silent or overloaded; past: the next call finds out. `None`: it has answered.
     pub rests_until: Option<Instant>,
-    /// How a call failed there last: the status, 408 where no answer came, and when.
+    /// Whether it is asked by OPTIONS and does not answer.
+    pub is_down: bool,
+    /// How a call, or a question, failed there last: the status, 408 where no answer came, and when.
     pub failure: Option<(u16, Instant)>,
 }
 

@@ -86,6 +86,8 @@ pub enum Content {
     Text(String, Bytes),
     /// A NOTIFY of this event that nobody subscribed to: `check-sync;reboot=true`.
     Event(&'static str),
+    /// An OPTIONS: whether whoever is there lives (RFC 3261 §11).
+    Question,
 }
 
 impl Content {
@@ -98,7 +100,7 @@ impl Content {
     pub const fn len(&self) -> usize {
         match self {
             Self::Text(_, body) => body.len(),
-            Self::Event(_) => 0,
+            Self::Event(_) | Self::Question => 0,
         }
     }
 
@@ -108,7 +110,7 @@ impl Content {
     }
 }
 
-/// A request outside any dialog to send: a MESSAGE, or a NOTIFY.
+/// A request outside any dialog to send: a MESSAGE, a NOTIFY, or an OPTIONS.
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
     /// Where to.

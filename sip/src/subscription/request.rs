@@ -1,10 +1,10 @@
-//! Requests outside dialogs: the first SUBSCRIBE, MESSAGE, and NOTIFY without a subscription.
+//! Requests outside dialogs: the first SUBSCRIBE, MESSAGE, NOTIFY without a subscription, and OPTIONS.
 
 use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::dialog::RouteSet;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{ACCEPT, Endpoint};
 use crate::ids::{LegId, UsageId};
 use crate::message::{Builder, HeaderName, Method, Uri, request};
 use crate::outbox::{Content, Event, Outbox, OutgoingMessage, Party, Target};
@@ -59,7 +59,7 @@ impl Outside<'_> {
     }
 }
 
-/// Sends a MESSAGE (RFC 3428), or a NOTIFY that nobody subscribed to. Its outcome is told by [`Event::MessageDone`].
+/// Sends a MESSAGE (RFC 3428), a NOTIFY that nobody subscribed to, or an OPTIONS (RFC 3261 §11). Its outcome is told by [`Event::MessageDone`].
 pub(crate) fn message(
     now: Instant,
     id: UsageId,
@@ -76,6 +76,7 @@ pub(crate) fn message(
     let method = match content {
         Content::Text(..) => Method::Message,
         Content::Event(_) => Method::Notify,
+        Content::Question => Method::Options,
     };
     let cseq = endpoint.first_cseq(now);
     let flow = target.flow;
@@ -89,6 +90,10 @@ pub(crate) fn message(
             .header(HeaderName::Contact, endpoint.contact(flow, ""))
             .header(HeaderName::Event, *event)
             .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
+            .finish(),
+        Content::Question => begun
+            .header(HeaderName::Contact, endpoint.contact(flow, ""))
+            .header(HeaderName::Accept, ACCEPT)
             .finish(),
     };
     let key = ClientKey::new(branch, method);

@@ -87,6 +87,31 @@ fn what_cannot_be_passed_on_is_refused() {
 }
 
 #[test]
+fn whoever_is_asked_whether_he_lives_is_told_by_whatever_he_answers() {
+    let mut bench = Bench::new();
+    let ask = |bench: &mut Bench| {
+        let target = Target { uri: "sip:carrier.example".to_owned(), flow: bench.flow, route: Vec::new() };
+        let from = Party { host: "pbx.example".to_owned(), ..Party::default() };
+        let content = Content::Question;
+        let question = OutgoingMessage { target, from, to: Party::default(), max_forwards: 70, content };
+        bench.command(Command::Message(UsageId(7), Box::new(question)));
+        bench.only()
+    };
+    let asked = ask(&mut bench);
+    assert_eq!((asked.method_text(), asked.request_uri()), ("OPTIONS", "sip:carrier.example"));
+    assert_eq!(asked.from().unwrap().uri, "sip:pbx.example");
+    assert_eq!((asked.to().unwrap().uri, asked.to_tag()), ("sip:carrier.example", ""));
+    assert!(asked.value(HeaderName::Contact).is_some() && asked.value(HeaderName::Accept).is_some());
+    bench.say(response(&asked, 405, "c", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 405"]);
+    ask(&mut bench);
+    bench.pass(seconds(40));
+    bench.sent();
+    assert_eq!(bench.told(), ["MessageDone 408"]);
+    bench.expect_nothing_left();
+}
+
+#[test]
 fn a_notify_that_nobody_subscribed_to_says_its_event() {
     let mut bench = Bench::new();
     let flow = bench.flow;

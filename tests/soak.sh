@@ -7,6 +7,7 @@
 #   tests/soak.sh overload                      twice the load that the daemon can carry
 #   tests/soak.sh long [CALLS]                  calls in virtual time: ten million in thirty days, memory printed
 #   tests/soak.sh lamps                         200 phones watch 200 lines each under 20 calls a second, by UDP
+#   tests/soak.sh outage                        a carrier is silent for 15 s under 50 calls a second, with the default times
 #   tests/soak.sh kills                         the daemon is killed ten times during 500 calls and 10,000 registrations
 #
 # What is needed is what tests/run.sh needs; it installs it. TRUNKLINE_PROFILE: the cargo profile, release by default.
@@ -14,7 +15,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-    sed -n '4,10s/^# *//p' "$0" >&2
+    sed -n '4,11s/^# *//p' "$0" >&2
     exit 2
 }
 
@@ -36,6 +37,7 @@ case "${1:-}" in
             --exact long_life::a_long_life_leaves_nothing_and_repeats_itself --nocapture
         ;;
     lamps) tests/run.sh e2e lamps:: --nocapture ;;
+    outage) tests/run.sh e2e trunks::an_outage --nocapture ;;
     kills)
         # TRUNKLINE_KILLS, _KILLS_CALLS, _KILLS_REGISTRATIONS, _KILLS_PACKET_MS (audio each way) and _KILLS_SEED change it.
         tests/run.sh e2e kills::soak --ignored --nocapture

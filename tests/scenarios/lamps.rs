@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use trunkline::demo::Status;
+use trunkline::switch::setup::GroupSetup;
 use trunkline_sip::auth::{ClientAuth, Credentials};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message};
 use trunkline_sip::outbox::DialogPhase;
@@ -16,10 +17,10 @@ pub(crate) fn read(text: &str) -> Message {
     Message::scan(text.to_owned().into(), Framing::Datagram, &Limits::DEFAULT).expect("the engine writes SIP")
 }
 
-fn subscribe(cseq: u32, to_tag: &str, expires: u32, authorization: &str) -> String {
+fn subscribe(to: &str, cseq: u32, to_tag: &str, expires: u32, authorization: &str) -> String {
     format!(
-        "SUBSCRIBE sip:1002@pbx.example SIP/2.0\nVia: SIP/2.0/UDP {LAMP};branch=z9hG4bKlamp{cseq}\nMax-Forwards: 70\n\
-         From: <sip:1004@pbx.example>;tag=lamp\nTo: <sip:1002@pbx.example>{to_tag}\nCall-ID: lamp\n\
+        "SUBSCRIBE sip:{to}@pbx.example SIP/2.0\nVia: SIP/2.0/UDP {LAMP};branch=z9hG4bKlamp{cseq}\nMax-Forwards: 70\n\
+         From: <sip:1004@pbx.example>;tag=lamp\nTo: <sip:{to}@pbx.example>{to_tag}\nCall-ID: lamp\n\
          CSeq: {cseq} SUBSCRIBE\nContact: <sip:1004@{LAMP}>\nEvent: dialog\nAccept: application/dialog-info+xml\n\
          Expires: {expires}\n{authorization}Content-Length: 0\n\n"
     )
@@ -68,13 +69,20 @@ fn watched(workers: u16) -> (Lab, String) {
         }
     });
     let mut lab = plan.build().with_registered(&["alice", "bob"]);
+    let tag = watch(&mut lab, "1002");
+    (lab, tag)
+}
+
+/// The lamp watches this address, where nothing is: our tag.
+fn watch(lab: &mut Lab, address: &str) -> String {
+    let uri = format!("sip:{address}@pbx.example");
     lab.stranger("lamp", LAMP);
-    lab.sends("lamp", &subscribe(1, "", 600, ""));
+    lab.sends("lamp", &subscribe(address, 1, "", 600, ""));
     lab.run_ms(50);
     let challenge = read(&lab.received("lamp")[0]);
     assert_eq!(challenge.status(), 401);
-    let value = answer(&challenge, "SUBSCRIBE", "sip:1002@pbx.example");
-    lab.sends("lamp", &subscribe(2, "", 600, &value));
+    let value = answer(&challenge, "SUBSCRIBE", &uri);
+    lab.sends("lamp", &subscribe(address, 2, "", 600, &value));
     lab.run_ms(50);
     let received = lab.received("lamp");
     let [ok, notify] = &received[..] else { panic!("expected 200 and NOTIFY, got {received:?}") };
@@ -82,7 +90,7 @@ fn watched(workers: u16) -> (Lab, String) {
     let notify_read = read(notify);
     let info = DialogInfo::parse(notify_read.body()).expect("the engine writes XML");
     assert!(info.is_idle() && info.version == 0 && info.is_full, "{notify}");
-    assert!(notify.contains("entity=\"sip:1002@pbx.example\""), "{notify}");
+    assert!(notify.contains(&format!("entity=\"{uri}\"")), "{notify}");
     let line = |name| notify_read.value(name).unwrap_or_default().to_owned();
     lab.sends(
         "lamp",
@@ -94,7 +102,7 @@ fn watched(workers: u16) -> (Lab, String) {
             line(HeaderName::CSeq)
         ),
     );
-    (lab, tag)
+    tag
 }
 
 #[test]
@@ -128,7 +136,7 @@ fn a_lamp_blinks_shines_and_goes_out() {
         let (last, text) = seen.last().expect("a lamp is told that he is idle");
         assert!(last.is_idle() && last.version > info.version, "{text}");
         assert_eq!(last.dialogs[0].id, id, "the same dialog, terminated");
-        lab.sends("lamp", &subscribe(3, &tag, 0, ""));
+        lab.sends("lamp", &subscribe("1002", 3, &tag, 0, ""));
         lab.run_ms(50);
         let seen = told(&mut lab);
         assert!(seen[0].1.contains("Subscription-State: terminated;reason=timeout"), "{}", seen[0].1);
@@ -160,7 +168,7 @@ fn a_lamp_goes_on_through_reloads() {
     assert_eq!(phase(&mut lab), Some(DialogPhase::Confirmed));
     lab.hang_up("alice");
     assert_eq!(phase(&mut lab), Some(DialogPhase::Terminated));
-    lab.sends("lamp", &subscribe(3, &tag, 0, ""));
+    lab.sends("lamp", &subscribe("1002", 3, &tag, 0, ""));
     lab.run_ms(50);
     told(&mut lab);
     lab.nothing_left();
@@ -199,7 +207,7 @@ fn a_lamp_goes_on_after_the_engine_was_killed() {
         let (info, text) = seen.last().expect("it is told that he is idle");
         assert!(info.is_idle() && info.version > before, "{text}");
         for (cseq, expires, state) in [(3, 600, "active;expires=600"), (4, 0, "terminated;reason=timeout")] {
-            lab.sends("lamp", &subscribe(cseq, &tag, expires, ""));
+            lab.sends("lamp", &subscribe("1002", cseq, &tag, expires, ""));
             let seen = listens(&mut lab, 1_500);
             let (_, text) = seen.last().expect("a refresh is served");
             assert!(text.contains(&format!("Subscription-State: {state}")), "{text}");
@@ -253,4 +261,31 @@ fn what_a_lamp_is_told_picks_the_call_up() {
         assert_eq!(lab.status("bob"), Status::Over(487), "the lamp has taken the call");
         assert_eq!(lab.status("alice"), Status::Connected);
     }
+}
+
+#[test]
+fn a_lamp_of_a_group_blinks_while_it_rings_and_its_number_takes_the_call() {
+    let plan = Plan::seeded(9).with(|setup| {
+        setup.groups = vec![GroupSetup::new("600", &["1002", "1003"])];
+        setup.lines[3].picks_up = vec!["1002".to_owned()];
+    });
+    let mut lab = plan.build().with_registered(&["alice", "bob", "carol", "dave"]);
+    let tag = watch(&mut lab, "600");
+    lab.run_ms(1_000);
+    lab.call("alice", "600");
+    lab.run_ms(1_500);
+    let seen = told(&mut lab);
+    let dialogs = &seen.last().expect("a NOTIFY").0.dialogs;
+    assert_eq!(dialogs.iter().map(|dialog| dialog.phase).collect::<Vec<_>>(), [DialogPhase::Early]);
+    lab.call("dave", "**600");
+    lab.run_ms(1_500);
+    lab.expect_talk("alice", "dave");
+    assert_eq!((lab.status("bob"), lab.status("carol")), (Status::Over(487), Status::Over(487)));
+    assert!(told(&mut lab).last().expect("a NOTIFY").0.is_idle());
+    lab.hang_up("alice");
+    lab.run_ms(1_000);
+    lab.sends("lamp", &subscribe("600", 3, &tag, 0, ""));
+    lab.run_ms(50);
+    told(&mut lab);
+    lab.nothing_left();
 }

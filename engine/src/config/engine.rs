@@ -62,7 +62,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
         apps.extend(apps::read(section, &apps, &addresses, open));
     }
     // A group is no line that an application could open.
-    let groups = groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses);
+    let groups =
+        groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses, &mut wanted);
     let park = features::park(root.table("park"), &addresses, &groups);
     let known =
         provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };

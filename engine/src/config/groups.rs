@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Line;
 use super::lines::Addresses;
+use super::reach::Wanted;
 use super::section::Section;
 use crate::switch::setup::{GroupSetup, GroupStrategy};
 
@@ -14,11 +15,13 @@ pub(super) fn read(
     lines: &[Line],
     whole: bool,
     addresses: &mut Addresses,
+    wanted: &mut Vec<Wanted>,
 ) -> Vec<GroupSetup> {
     let named: Vec<_> = sections.iter().map(|section| addresses.take(section, "address")).collect();
     let groups: Vec<Arc<str>> = named.iter().flatten().cloned().collect();
     let known = Known { lines, whole, groups };
-    sections.into_iter().zip(named).filter_map(|(section, address)| group(section, address, &known)).collect()
+    let sections = sections.into_iter().zip(named);
+    sections.filter_map(|(section, address)| group(section, address, &known, wanted)).collect()
 }
 
 /// What a member may be, and what it is not.
@@ -28,7 +31,12 @@ struct Known<'a> {
     groups: Vec<Arc<str>>,
 }
 
-fn group(section: Section<'_>, address: Option<Arc<str>>, known: &Known<'_>) -> Option<GroupSetup> {
+fn group(
+    section: Section<'_>,
+    address: Option<Arc<str>>,
+    known: &Known<'_>,
+    wanted: &mut Vec<Wanted>,
+) -> Option<GroupSetup> {
     let name = section.string("name").map(|name| name.into_inner().to_owned());
     let members = members(&section, known);
     let strategy = strategy(&section);
@@ -45,12 +53,13 @@ fn group(section: Section<'_>, address: Option<Arc<str>>, known: &Known<'_>) -> 
             "leave it out, or write strategy = \"in_order\" or \"round_robin\"",
         );
     }
-    let busy = destination(&section, "busy", address.as_deref());
-    let otherwise = destination(&section, "otherwise", address.as_deref());
+    let callers_max = section.integer("max_callers", 1..=CALLERS_MAX).unwrap_or(defaults.callers_max);
+    let busy = destination(&section, "busy", address.as_deref(), wanted);
+    let otherwise = destination(&section, "otherwise", address.as_deref(), wanted);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
-    Some(GroupSetup { address, name, members, strategy, step, timeout, busy, otherwise })
+    Some(GroupSetup { address, name, members, strategy, step, timeout, callers_max, busy, otherwise })
 }
 
 /// The lines that ring: there must be some, each once.
@@ -98,7 +107,12 @@ fn strategy(section: &Section<'_>) -> GroupStrategy {
 }
 
 /// Where callers go whom nobody answers.
-fn destination(section: &Section<'_>, key: &'static str, own: Option<&str>) -> Option<String> {
+fn destination(
+    section: &Section<'_>,
+    key: &'static str,
+    own: Option<&str>,
+    wanted: &mut Vec<Wanted>,
+) -> Option<String> {
     let value = section.string(key)?;
     let text = *value.get_ref();
     let is_number = (1..=NUMBER_BYTES_MAX).contains(&text.len())
@@ -109,11 +123,15 @@ fn destination(section: &Section<'_>, key: &'static str, own: Option<&str>) -> O
     } else if own == Some(text) {
         section.refuse(key, &value, format!("{text} is this group"), right);
     }
+    wanted.push(Wanted::new(section, key, &value, text.to_owned()));
     Some(text.to_owned())
 }
 
 /// Lines of one group.
 const MEMBERS_MAX: usize = 64;
+
+/// Callers for whom one group rings.
+const CALLERS_MAX: u32 = 1_000;
 
 /// The longest time that one member rings before the next.
 const STEP_S_MAX: u32 = 300;

@@ -71,6 +71,7 @@ impl Switch {
                 out.sip.push(Command::AnswerOffer(leg, written));
             }
         }
+        usable &= self.fits_caller(id, Some(leg));
         let ringing = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut());
         let is_branch = ringing.is_some_and(|ring| ring.remove(leg));
         if !is_branch || !usable {

@@ -16,23 +16,27 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_sip::outbox::{Command, Party};
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Party};
 
 use super::Switch;
 use super::call_state::{CallState, DisconnectMode, OfferingMode};
 use super::diversion::Why;
 use super::forward::Condition;
 use super::ids::CallId;
+use super::leg::LegPhase;
 use super::outbox::Outbox;
 use super::park::elsewhere;
 use super::privilege::CallPrivilege;
 use super::release::Parting;
 use super::report::CallReport;
 use super::ring::groups;
+use super::session;
 use super::setup::{GroupSetup, GroupStrategy, LineKind};
 use super::status::Failure;
 use super::timers::Timer;
 use super::view::{CallReason, PartyView};
+use super::watch::DIALOGS_MAX;
 
 /// All callers for whom groups ring.
 #[derive(Default, Debug)]
@@ -54,7 +58,7 @@ struct Hunt {
     ringing: Vec<CallId>,
     /// Whether anybody was busy.
     is_busy: bool,
-    /// Whether anybody was called and did not answer.
+    /// Whether anybody was called and did not answer; who could not be reached was not there.
     is_unanswered: bool,
     ends: Instant,
 }
@@ -63,6 +67,18 @@ impl Hunts {
     /// Whether this call is offered to a member of a group, for this caller.
     pub(super) fn offers(&self, caller: CallId, id: CallId) -> bool {
         self.by_caller.get(&caller).is_some_and(|hunt| hunt.ringing.contains(&id))
+    }
+
+    /// The callers of a group.
+    fn callers(&self, group: &str) -> impl Iterator<Item = CallId> {
+        let of_group = self.by_caller.iter().filter(move |(_, hunt)| *hunt.group.address == *group);
+        of_group.map(|(caller, _)| *caller)
+    }
+
+    /// The calls that ring together with `lead`, who has the place of their caller; itself where it rings for no group.
+    pub(super) fn together(&self, lead: CallId) -> Vec<CallId> {
+        let hunt = self.by_caller.get(&lead).filter(|hunt| hunt.ringing.contains(&lead));
+        hunt.map_or_else(|| vec![lead], |hunt| hunt.ringing.clone())
     }
 
     /// How many callers.
@@ -90,8 +106,11 @@ impl Switch {
         self.report(now, caller, CallReport::Dialed, out);
         let ends = now + group.timeout.min(self.ring_time(caller));
         self.timers.start(caller, Timer::Hunt, ends);
-        let waiting = self.hunts.order(&group);
-        let hunt = Hunt { group, waiting, ringing: Vec::new(), is_busy: false, is_unanswered: false, ends };
+        let callers = self.hunts.callers(address).take(group.callers_max as usize).count();
+        let is_busy = callers >= group.callers_max as usize;
+        let waiting = if is_busy { VecDeque::new() } else { self.hunts.order(&group) };
+        self.watches.touch(address);
+        let hunt = Hunt { group, waiting, ringing: Vec::new(), is_busy, is_unanswered: false, ends };
         self.hunts.by_caller.insert(caller, hunt);
         self.hunt_on(now, caller, out);
     }
@@ -196,7 +215,7 @@ impl Switch {
         }
         if parting.mode == DisconnectMode::Busy || matches!(parting.report, CallReport::Busy(_)) {
             hunt.is_busy = true;
-        } else {
+        } else if parting.mode != DisconnectMode::Unreachable {
             hunt.is_unanswered = true;
         }
         let ringing = hunt.ringing.clone();
@@ -247,6 +266,7 @@ impl Switch {
             return;
         };
         self.timers.stop(caller, Timer::Hunt);
+        self.watches.touch(&group.address);
         if let Some(calling) = self.calls.get_mut(&caller) {
             calling.peer = None;
         }
@@ -298,6 +318,7 @@ impl Switch {
     pub(super) fn leave_hunt(&mut self, caller: CallId) -> Vec<CallId> {
         let Some(hunt) = self.hunts.by_caller.remove(&caller) else { return Vec::new() };
         self.timers.stop(caller, Timer::Hunt);
+        self.watches.touch(&hunt.group.address);
         let alive = |id: &CallId| self.calls.get(id).is_some_and(super::Call::is_alive);
         hunt.ringing.into_iter().filter(alive).collect()
     }
@@ -327,7 +348,47 @@ impl Switch {
             }
         }
         self.timers.start(caller, Timer::Hunt, hunt.ends);
+        self.watches.touch(&hunt.group.address);
         self.hunts.by_caller.insert(caller, hunt);
+    }
+
+    /// The dialogs of a group, for lamps: one for each caller whom nobody has answered. `None`: there is no such group.
+    pub(super) fn group_dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
+        let group = self.lines.group(address)?;
+        let party = |name: &str| Party {
+            user: group.address.to_string(),
+            host: self.setup.domain.clone(),
+            name: name.to_owned(),
+        };
+        let callers = self.hunts.callers(address).filter_map(|caller| self.calls.get(&caller));
+        let dialog = |calling: &super::Call| DialogState {
+            id: calling.id.0,
+            leg: None,
+            phase: DialogPhase::Early,
+            is_initiator: false,
+            local: party(""),
+            remote: calling.station_party().shown(&self.setup.domain),
+            is_held: false,
+        };
+        Some(callers.map(dialog).take(DIALOGS_MAX).collect())
+    }
+
+    /// Whether a member's call can be joined with its caller's, by what its phone said, or else by what the engine speaks. All other
+    /// calls can, or end with their caller's.
+    pub(super) fn fits_caller(&self, id: CallId, station: Option<LegId>) -> bool {
+        let caller = self.calls.get(&id).and_then(|call| call.peer);
+        let caller = caller.filter(|caller| self.hunts.offers(*caller, id));
+        let leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
+        let entry = leg.and_then(|leg| self.legs.get(&leg)).filter(|entry| entry.phase == LegPhase::Offered);
+        let Some((entry, place)) = entry.zip(leg.and_then(|leg| self.place(leg))) else { return true };
+        let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.as_deref());
+        match (&entry.theirs, theirs) {
+            (Some(_), _) if entry.ours.is_some() => true,
+            (Some(offer), Some(theirs)) => session::answer(offer, theirs, place).is_some(),
+            (Some(offer), None) => session::own_answer(offer, place).is_some(),
+            (None, Some(theirs)) => session::offer(theirs, place).is_some(),
+            (None, None) => true,
+        }
     }
 
     /// Who waits for a group is connected with a member that rings, or else not with it at all.

@@ -5,7 +5,8 @@
 //!                        F  DISCONNECTED (PICKUP), its phones are cancelled as completed elsewhere
 //! ```
 //!
-//! - A line picks up from lines that share a group with it, and from those that its configuration names.
+//! - A line picks up from lines that share a group with it, and from those that its configuration names; by the number of a ring
+//!   group what rings for that group at such lines.
 //! - What alerts comes first, the oldest call first; then what is held there, then what that line parked.
 //! - Whoever answers first has it: an application's phone that is still being rung loses to the alerting phone, and to a
 //!   person who dials the code.
@@ -162,6 +163,17 @@ impl Switch {
         if let Some(slot) = from.filter(|from| self.is_slot(from)) {
             let waits = self.waits_at(slot).map(Found::Parked);
             return waits.filter(|found| free(self, *found)).ok_or(LineError::OperationFailed);
+        }
+        if let Some(rung) = from.and_then(|from| self.lines.group(from)).filter(|_| group.is_none()) {
+            let members = rung.members.iter().filter_map(|member| self.lines.get(member));
+            let mut allowed = members.filter(|member| picks_up(own, member)).peekable();
+            if allowed.peek().is_none() {
+                return Err(LineError::OperationUnavail);
+            }
+            let rings = |call: &Call| is_alerting(call) && *call.redirecting.number == *rung.address;
+            let found = allowed.flat_map(|member| self.offered_on(member, rings));
+            let free = found.filter(|id| free(self, Found::Offered(*id)));
+            return free.min().map(Found::Offered).ok_or(LineError::OperationFailed);
         }
         if let Some(from) = from {
             let station = self.lines.get(from).filter(|line| line.kind != LineKind::Trunk);

@@ -7,18 +7,19 @@ use trunkline_sip::outbox::{Command, Party};
 
 use super::Switch;
 use super::call::{Call, Errand, Few, Pending, Wish};
-use super::call_state::{CallState, DialToneMode};
+use super::call_state::{CallState, DialToneMode, DisconnectMode};
 use super::error::LineError;
 use super::ids::{AppId, CallId, RequestId};
 use super::line::Line;
 use super::message::Message;
 use super::operation::{CallOperation, CallParams, Operation, Outcome, Refusal, Reply};
 use super::outbox::Outbox;
+use super::release::Parting;
 use super::report::{CallReport, Hold};
 use super::ring::contact;
 use super::route::{Destination, Source, resolve};
 use super::setup::LineKind;
-use super::status::COMPLETED_ELSEWHERE;
+use super::status::{COMPLETED_ELSEWHERE, Failure};
 use super::timers::{GUARD, Timer};
 use super::vendor;
 use super::view::{CallOrigin, PartyView};
@@ -405,6 +406,11 @@ impl Switch {
         }
         if call.calls {
             self.answer_caller(now, id, None, out);
+            return;
+        }
+        if !self.fits_caller(id, None) {
+            let parting = Parting::because(&Failure::local(488));
+            self.over(now, id, CallReport::Disconnected(DisconnectMode::Incompatible), &parting, out);
             return;
         }
         self.timers.stop(id, Timer::Ring);

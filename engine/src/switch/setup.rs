@@ -166,6 +166,8 @@ pub struct GroupSetup {
     pub step: Duration,
     /// How long the group rings.
     pub timeout: Duration,
+    /// Callers for whom it rings at once; with as many it is busy.
+    pub callers_max: u32,
     /// Where callers go when every member is busy; `None`: as when nobody answers.
     pub busy: Option<String>,
     /// Where they go when nobody answers; `None`: they are told so.
@@ -173,7 +175,7 @@ pub struct GroupSetup {
 }
 
 impl GroupSetup {
-    /// These lines, all at once, each 15 s where it is one after the other, a minute in all, and nobody else.
+    /// These lines, all at once, each 15 s where it is one after the other, a minute in all, for 64 callers, and nobody else.
     pub fn new(address: &str, members: &[&str]) -> Self {
         Self {
             address: address.into(),
@@ -182,6 +184,7 @@ impl GroupSetup {
             strategy: GroupStrategy::default(),
             step: Duration::from_secs(15),
             timeout: Duration::from_secs(60),
+            callers_max: 64,
             busy: None,
             otherwise: None,
         }

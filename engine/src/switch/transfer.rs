@@ -164,20 +164,11 @@ impl Switch {
     pub(super) fn hand_over(&mut self, now: Instant, far: CallId, to: CallId, sent: Sent, out: &mut Outbox) {
         let Some(party) = self.calls.get(&far).map(Call::station_party) else { return };
         let by = PartyView { is_blocked: sent.is_hidden, ..self.own_party(&sent.by) };
-        let Some(call) = self.calls.get_mut(&to) else { return };
-        call.reason = CallReason::Transfer;
-        call.redirecting = by;
-        call.redirection = call.station_party();
+        let Some(call) = self.calls.get(&to) else { return };
         let rings = is_alerting(call);
-        let is_called = call.station_party() == call.called;
-        if is_called {
-            call.caller = party;
-        }
-        for changed in ["reason", "redirectingid", "redirectionid"] {
-            self.tell_info(to, changed, None, out);
-        }
-        if is_called {
-            self.tell_info(to, "callerid", None, out);
+        // Where a group rings, all its members have another caller.
+        for id in self.hunts.together(to) {
+            self.name_sent(id, &party, &by, out);
         }
         if let Some(call) = self.calls.get_mut(&far) {
             call.sent = Some(sent);
@@ -190,6 +181,24 @@ impl Switch {
             }
         } else {
             self.arrived(now, far, out);
+        }
+    }
+
+    /// A call has another caller, who was sent there.
+    fn name_sent(&mut self, id: CallId, party: &PartyView, by: &PartyView, out: &mut Outbox) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        call.reason = CallReason::Transfer;
+        call.redirecting = by.clone();
+        call.redirection = call.station_party();
+        let is_called = call.station_party() == call.called;
+        if is_called {
+            call.caller = party.clone();
+        }
+        for changed in ["reason", "redirectingid", "redirectionid"] {
+            self.tell_info(id, changed, None, out);
+        }
+        if is_called {
+            self.tell_info(id, "callerid", None, out);
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who watches what (RFC 6665): the dialogs of lines and park addresses, for the lamps of phones (RFC 4235), and
+//! Who watches what (RFC 6665): the dialogs of lines, groups and park addresses, for the lamps of phones (RFC 4235), and
 //! conferences (RFC 4575), messages (RFC 3842), features. Any line may watch any other, but messages and features are its own alone;
 //! a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
 
@@ -21,7 +21,7 @@ use super::route::{Destination, Source, resolve};
 use super::view::CallOrigin;
 
 /// More dialogs of one line are not told.
-const DIALOGS_MAX: usize = 32;
+pub(super) const DIALOGS_MAX: usize = 32;
 
 /// One subscription.
 #[derive(Debug)]
@@ -268,7 +268,9 @@ impl Switch {
     /// The dialogs of a line. How a dialog is called, by Call-ID and tags, is told only to who may take it or join it: whoever
     /// knows that can also speak in it.
     fn dialogs(&self, address: &str, watcher: &str) -> Option<Vec<DialogState>> {
-        let Some(line) = self.lines.get(address) else { return self.slot_dialogs(address) };
+        let Some(line) = self.lines.get(address) else {
+            return self.group_dialogs(address).or_else(|| self.slot_dialogs(address));
+        };
         let is_named = *line.address == *watcher
             || self.may_pick_up(watcher, address)
             || self.share_group(watcher, address);

@@ -404,3 +404,127 @@ fn a_group_is_dialled_as_a_line_is_and_is_none() {
     rig.request(CRM, Operation::Drop(call, None)).unwrap();
     rig.assert_quiet();
 }
+
+#[test]
+fn a_group_rings_for_so_many_callers_and_is_busy_for_the_next() {
+    let group = GroupSetup { callers_max: 2, busy: Some("030".to_owned()), ..sales() };
+    let mut rig = Rig::with(Setup { groups: vec![group, GroupSetup::new("601", &["1002"])], ..setup() });
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    rig.register("1002", "sip:1002@10.0.0.10", 1000);
+    let first = rig.call_in(carrier(), GROUP, Some(USUAL));
+    rig.call_in(Peer::Line("1001".into()), GROUP, Some(USUAL));
+    rig.commands();
+    let third = rig.call_in(Peer::Line("1001".into()), GROUP, Some(USUAL));
+    assert_eq!(rig.invited().1.target.uri, "sip:30@carrier.example");
+    rig.hang_up(third);
+    rig.commands();
+    rig.call_in(Peer::Line("1001".into()), "601", Some(USUAL));
+    assert_eq!(rig.invited().1.target.uri, "sip:1002@10.0.0.10", "another group is another matter");
+    rig.hang_up(first);
+    rig.commands();
+    rig.call_in(carrier(), GROUP, Some(USUAL));
+    assert!(rig.sip.iter().all(|command| !format!("{command:?}").contains("sip:30@")), "there is room again");
+}
+
+#[test]
+fn who_cannot_be_reached_was_not_there() {
+    for (kind, status, reason) in [
+        (CauseKind::Unreachable, 0, "unavailable"),
+        (CauseKind::Status, 480, "unavailable"),
+        (CauseKind::Status, 603, "no-answer"),
+    ] {
+        let group = GroupSetup { otherwise: Some("030".to_owned()), ..GroupSetup::new(GROUP, &["1001"]) };
+        let mut rig = with(group);
+        rig.call_in(carrier(), GROUP, Some(USUAL));
+        let (leg, _) = rig.invited();
+        let cause = Cause { status, kind, ..Cause::default() };
+        rig.tell(Event::Failed { leg, cause, retry_after_s: None, redirect: Vec::new() });
+        let (_, invite) = rig.invited();
+        let diversion = format!("<sip:600@pbx.example>;reason={reason};counter=1");
+        assert!(
+            invite.headers.iter().any(|(_, value)| value.contains(&diversion)),
+            "{kind:?} {:?}",
+            invite.headers
+        );
+    }
+    // Beside one who is busy it counts for nothing.
+    let group = GroupSetup { busy: Some("030".to_owned()), ..GroupSetup::new(GROUP, &["1001", "1002"]) };
+    let mut rig = with(group);
+    rig.call_in(carrier(), GROUP, Some(USUAL));
+    let ((one, _), (other, _)) = (rig.invited(), rig.invited());
+    let cause = Cause { kind: CauseKind::Unreachable, ..Cause::default() };
+    rig.tell(Event::Failed { leg: one, cause, retry_after_s: None, redirect: Vec::new() });
+    busy(&mut rig, other);
+    assert_eq!(rig.invited().1.target.uri, "sip:30@carrier.example");
+}
+
+#[test]
+fn a_member_whose_answer_is_of_no_use_drops_out_alone() {
+    let mut rig = rig(GroupStrategy::All);
+    let caller = rig.call_in(carrier(), GROUP, Some(USUAL));
+    let ((one, _), (other, _)) = (rig.invited(), rig.invited());
+    rig.tell(Event::Answered { leg: one, sdp: None, is_offer: false, connected: Party::default() });
+    assert_eq!(rig.commands(), [format!("end {one}")], "the others ring on");
+    rig.answer(other, USUAL);
+    assert_eq!(rig.commands(), [format!("answer {caller}")]);
+    rig.hang_up(caller);
+    rig.assert_quiet();
+    // The engine itself speaks no G.729.
+    let caller = rig.call_in(carrier(), GROUP, Some("18"));
+    let ((one, _), (other, _)) = (rig.invited(), rig.invited());
+    let local = rig.switch.calls(CRM).into_iter().rev().find(|call| *call.line == *"1003").unwrap().id;
+    rig.states(CRM);
+    assert_eq!(rig.request(CRM, Operation::Answer(local, None)), Ok(Outcome::Done));
+    assert_eq!(rig.states(CRM), ["reply".to_owned(), format!("{local} disconnected/incompatible")]);
+    assert!(rig.commands().is_empty(), "the phones ring on");
+    rig.answer(one, "18");
+    assert_eq!(rig.commands(), [format!("end {other}"), format!("answer {caller}")]);
+    rig.hang_up(caller);
+    rig.pass(Duration::from_secs(61));
+    rig.assert_quiet();
+}
+
+#[test]
+fn all_members_are_told_of_the_party_that_is_transferred_to_the_group() {
+    let mut rig = rig(GroupStrategy::All);
+    let far = rig.call_in(carrier(), "1003", Some(USUAL));
+    rig.request(CRM, Operation::Answer(CallId(2), None)).unwrap();
+    rig.tell(Event::Established { leg: far, answer: None });
+    let setup = Operation::SetupTransfer { call: CallId(2), to: Some(GROUP.into()) };
+    let Ok(Outcome::Consult(consult)) = rig.request(CRM, setup) else { panic!("no consultation") };
+    let ((one, _), _) = (rig.invited(), rig.invited());
+    rig.progress(one, 180, None);
+    rig.request(CRM, Operation::CompleteTransfer { call: CallId(2), consult, mode: TransferMode::Transfer })
+        .unwrap();
+    for line in ["1001", "1002"] {
+        let call = rig.switch.calls(CRM).into_iter().rev().find(|call| *call.line == *line).unwrap();
+        assert_eq!((call.reason, call.caller.number.as_str()), (CallReason::Transfer, "carrier"), "{line}");
+        assert_eq!(call.redirecting.number, "1003", "{line}");
+    }
+    rig.hang_up(far);
+    rig.assert_quiet();
+}
+
+#[test]
+fn what_rings_for_a_group_is_picked_up_by_its_number() {
+    let mut rig = rig(GroupStrategy::All);
+    rig.switch.lines.get_mut("1001").unwrap().picks_up = vec!["1002".to_owned()];
+    let taker = rig.call_in(Peer::Line("1001".into()), "**600", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 486 {taker}")], "nothing rings");
+    // Not for the group.
+    let other = rig.call_in(carrier(), "1002", Some(USUAL));
+    rig.commands();
+    let taker = rig.call_in(Peer::Line("1001".into()), "**600", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 486 {taker}")]);
+    rig.hang_up(other);
+    rig.commands();
+    let caller = rig.call_in(carrier(), GROUP, Some(USUAL));
+    rig.commands();
+    let taker = rig.call_in(Peer::Line("1001".into()), "**600", Some(USUAL));
+    let done = rig.commands();
+    for expected in [format!("answer {caller}"), format!("answer {taker}")] {
+        assert!(done.contains(&expected), "{done:?}");
+    }
+    rig.hang_up(taker);
+    rig.assert_quiet();
+}

@@ -1,11 +1,13 @@
 //! Who watches lines and conferences is told what changes, and nothing else.
 
+use std::time::Duration;
+
 use trunkline_sip::UsageId;
 use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber};
 
-use crate::switch::rig::{CRM, Rig, USUAL};
-use crate::switch::setup::WatchSetup;
+use crate::switch::rig::{CRM, Rig, USUAL, setup};
+use crate::switch::setup::{GroupSetup, WatchSetup};
 use crate::switch::*;
 
 fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
@@ -186,4 +188,28 @@ fn a_line_has_so_many_subscriptions_and_no_more() {
     assert!(subscribe(&mut rig, 9999, line("1002"), "1002", Package::Dialog).is_some());
     rig.tell(Event::Unsubscribed(UsageId::new(0, 0)));
     assert!(subscribe(&mut rig, 10_000, line("1001"), "1002", Package::Dialog).is_some());
+}
+
+#[test]
+fn the_lamp_of_a_group_blinks_while_it_rings() {
+    let groups = vec![GroupSetup { name: "Sales".to_owned(), ..GroupSetup::new("600", &["1002", "1003"]) }];
+    let mut rig = Rig::with(Setup { groups, ..setup() });
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let idle = subscribe(&mut rig, 1, line("1001"), "600", Package::Dialog);
+    assert_eq!(idle, Some(Document::Dialogs(Vec::new())));
+    assert_eq!(subscribe(&mut rig, 2, line("1001"), "601", Package::Dialog), None, "no such group");
+    let caller = rig.call_in(line("1001"), "600", Some(USUAL));
+    let (station, _) = rig.invited();
+    let last = |rig: &mut Rig| dialogs(told(rig).pop().expect("a notice").0);
+    let ringing = last(&mut rig);
+    let [dialog] = &ringing[..] else { panic!("one dialog: {ringing:?}") };
+    assert_eq!((dialog.phase, dialog.is_initiator, dialog.leg), (DialogPhase::Early, false, None));
+    assert_eq!((dialog.remote.user.as_str(), dialog.local.user.as_str()), ("1001", "600"));
+    rig.call_in(Peer::Trunk("carrier".into()), "600", Some(USUAL));
+    assert_eq!(last(&mut rig).len(), 2, "one for each caller");
+    rig.answer(station, USUAL);
+    assert_eq!(last(&mut rig).len(), 1);
+    rig.hang_up(caller);
+    rig.pass(Duration::from_secs(60));
+    assert!(last(&mut rig).is_empty());
 }

@@ -50,12 +50,15 @@ pub struct Directory {
     pub accounts: HashMap<Arc<str>, Account, RandomState>,
     /// What lines are challenged with, and how many of them: kept by [`Self::add_line`].
     pub challenged: Vec<(Arc<[Algorithm]>, usize)>,
+    /// The trunks that may prove themselves by a password, too, from wherever they call: the account of each by its digest user name,
+    /// which is no line's. Its `line` is the name of the trunk, which is no line's either.
+    pub trunk_accounts: HashMap<Arc<str>, Account, RandomState>,
     /// The trunks, in the order of the configuration.
     pub trunks: Vec<TrustedTrunk>,
     /// The hosts that calls to each trunk go to, in the order of `trunks`.
     pub peers: Vec<Vec<IpAddr>>,
     /// The user part of Contact by which each trunk is registered at its peers, in the order of `trunks`; `None`, and where it is
-    /// left out: it does not register. What comes from a peer of one that does is the trunk's.
+    /// left out: it does not register. What comes from a peer of one that does is the trunk's. Empty: a block of numbers is.
     pub contacts: Vec<Option<Arc<str>>>,
     /// When provisional responses of and to each trunk are reliable, in the order of `trunks`. One that is left out, and any line:
     /// [`Reliability::Required`].
@@ -79,6 +82,17 @@ impl Directory {
             Some((_, lines)) => *lines += 1,
             None => self.challenged.push((algorithms, 1)),
         }
+    }
+
+    /// The account of a digest user name.
+    pub(crate) fn account_of(&self, user: &str) -> Option<&Account> {
+        self.accounts.get(user).or_else(|| self.trunk_accounts.get(user))
+    }
+
+    /// Who has proven himself who knows the password of this account: no line and trunk have one name.
+    pub(crate) fn owner_of(&self, account: Arc<str>) -> Peer {
+        let is_trunk = self.trunk_accounts.values().any(|of_trunk| of_trunk.line == account);
+        if is_trunk { Peer::Trunk(account) } else { Peer::Line(account) }
     }
 
     /// What a user is challenged with. One who does not exist is challenged as some line is, each kind as often as lines have

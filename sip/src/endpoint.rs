@@ -153,7 +153,18 @@ impl Endpoint {
 
     /// Contact of ours on a path.
     pub(crate) fn contact<'a>(&self, flow: Flow, user: &'a str) -> Contact<'a> {
-        Contact { user, address: self.address(flow), transport: flow.transport, is_focus: false }
+        Contact {
+            user,
+            address: self.address(flow),
+            transport: flow.transport,
+            is_bulk: false,
+            is_focus: false,
+        }
+    }
+
+    /// Our Contact for all numbers that a registrar knows to be ours: no user part, but `bnc` (RFC 6140 §5.2).
+    pub(crate) fn bulk_contact(&self, flow: Flow) -> Contact<'static> {
+        Contact { is_bulk: true, ..self.contact(flow, "") }
     }
 
     /// Begins a request inside a dialog: everything up to the headers of its method.
@@ -429,6 +440,7 @@ pub(crate) struct Contact<'a> {
     user: &'a str,
     address: SocketAddr,
     transport: Transport,
+    is_bulk: bool,
     is_focus: bool,
 }
 
@@ -449,7 +461,7 @@ impl Value for Contact<'_> {
         if !self.transport.is_default() {
             (";transport=", self.transport.param_name()).write(text);
         }
-        text.str(">");
+        text.str(if self.is_bulk { ";bnc>" } else { ">" });
         text.str(if self.is_focus { ";isfocus" } else { "" });
     }
 }

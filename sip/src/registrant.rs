@@ -6,14 +6,15 @@
 //! ```
 //!
 //! It answers challenges, asks for the time that a 423 wants, and refreshes in the same Call-ID. The first refusal that it
-//! cannot answer ends it: when to try again, and where, is the owner's to say.
+//! cannot answer ends it: when to try again, and where, is the owner's to say. With `gin` one registration stands for a block of
+//! numbers that the registrar knows (RFC 6140).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::auth::ClientAuth;
-use crate::endpoint::{ALLOW, Endpoint, SUPPORTED};
+use crate::endpoint::{ALLOW, Contact, Endpoint, SUPPORTED};
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, NameAddr, escape_user, text_of};
 use crate::outbox::{Event, Outbox, Register};
@@ -28,6 +29,9 @@ const REFRESH_MIN: Duration = Duration::from_secs(5);
 
 /// No longer time is asked for, whatever a 423 wants, in seconds.
 const EXPIRES_ASKED_MAX_S: u32 = 86_400;
+
+/// What a registrar, and each proxy on the way, must understand to register a block of numbers (RFC 6140 §5.2).
+const BULK: &str = "gin";
 
 /// Values of Service-Route (RFC 3608) that are kept; a registrar that wants more is not obeyed at all.
 const SERVICE_ROUTES_MAX: usize = 8;
@@ -211,10 +215,13 @@ impl Registrant {
         let expires_s = if self.is_farewell { 0 } else { self.expires_s };
         let mut builder = outside
             .begin(branch, endpoint)
-            .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
+            .header(HeaderName::Contact, self.contact(endpoint))
             .header(HeaderName::Expires, expires_s)
             .header(HeaderName::Allow, ALLOW)
             .header(HeaderName::Supported, SUPPORTED);
+        if self.user.is_empty() {
+            builder = builder.header(HeaderName::Require, BULK).header(HeaderName::ProxyRequire, BULK);
+        }
         if let Some((name, value)) = authorization {
             builder = builder.header(name, value);
         }
@@ -222,6 +229,14 @@ impl Registrant {
         self.in_flight = Some(key);
         let purpose = Purpose::Registration(self.id);
         endpoint.transactions.send(now, key, method, builder.finish(), flow, LegId(self.id.0), purpose, out);
+    }
+
+    fn contact(&self, endpoint: &Endpoint) -> Contact<'_> {
+        if self.user.is_empty() {
+            endpoint.bulk_contact(self.flow)
+        } else {
+            endpoint.contact(self.flow, &self.user)
+        }
     }
 
     /// What became of REGISTER.
@@ -299,7 +314,7 @@ impl Registrant {
 
     /// How long our own Contact is registered; others may be registered to the same address (RFC 3261 §10.2.4).
     fn granted_s(&self, response: &Message, endpoint: &Endpoint) -> u32 {
-        let ours = text_of(endpoint.contact(self.flow, &self.user));
+        let ours = text_of(self.contact(endpoint));
         let ours = NameAddr::parse(&ours).and_then(|ours| ours.parsed_uri());
         let is_ours = |contact: &NameAddr<'_>| {
             let (Some(uri), Some(ours)) = (contact.parsed_uri(), &ours) else { return false };

@@ -9,8 +9,8 @@ use crate::network::alone;
 use crate::process::{Process, Stream, wait_until};
 use crate::sipp::{Sipp, scenario};
 
-/// The daemon registers at the carrier, which asks for its password; five calls come by that, five leave by it. The daemon that ends
-/// leaves it.
+/// The daemon registers at the carrier, which asks for its password; five calls come by that, five leave by it. Five more leave by a trunk
+/// that the carrier knows by a password alone. The daemon that ends leaves it.
 #[test]
 fn a_carrier_where_one_registers() {
     alone(|| {
@@ -36,6 +36,9 @@ fn a_carrier_where_one_registers() {
         let world = Sipp::callee(path, "world", "127.0.0.4:5092", &["-sn", "uas"]);
         calls(path, "out", "127.0.0.1:5060", "127.0.0.5", "0301234");
         assert_eq!(world.close().successful(), 5, "calls by the carrier");
+        let world = Sipp::callee(path, "site", "127.0.0.4:5092", &["-sn", "uas"]);
+        calls(path, "by-password", "127.0.0.1:5060", "127.0.0.5", "9301234");
+        assert_eq!(world.close().successful(), 5, "calls of a trunk with a password");
 
         daemon.process.signal("TERM");
         carrier.wait_for(SOON, |_, line| line.contains("registration") && line.contains("Unregistered"));
@@ -187,6 +190,11 @@ register = true
 contact_user = "4930"
 register_expires_s = 60
 [[trunk]]
+name = "site"
+peer = "udp:127.0.0.3:5060"
+username = "branch"
+password = "a word of the branch"
+[[trunk]]
 name = "phones"
 peer = "udp:127.0.0.5:5091"
 allow_from = ["127.0.0.5/32"]
@@ -199,6 +207,11 @@ from = "trunk:phones"
 match = "^0(\\d+)$"
 to = "trunk:carrier"
 number = "$1"
+[[route]]
+from = "trunk:phones"
+match = "^9(\\d+)$"
+to = "trunk:site"
+number = "4$1"
 "#;
 
 const CARRIER: &str = r#"
@@ -218,9 +231,18 @@ password = "a long word that both know"
 name = "world"
 peer = "udp:127.0.0.4:5092"
 allow_from = ["127.0.0.4/32"]
+[[trunk]]
+name = "home"
+peer = "udp:127.0.0.1:5060"
+inbound_username = "branch"
+inbound_password = "a word of the branch"
 [[route]]
 from = "line"
 match = "^30\\d+$"
+to = "trunk:world"
+[[route]]
+from = "trunk:home"
+match = "^430\\d+$"
 to = "trunk:world"
 "#;
 

@@ -153,6 +153,35 @@ fn it_registers_is_called_calls_and_leaves() {
 }
 
 #[test]
+fn numbers_of_a_block_are_called_by_themselves() {
+    let bulk = |setup: &mut Setup| {
+        registering(setup);
+        let registration = setup.trunks[0].registration.as_mut().expect("it registers");
+        registration.contact = "".into();
+    };
+    let mut lab = Plan::seeded(9).workers(2).with(bulk).build().with_registered(&["bob"]);
+    lab.stranger("first", FIRST);
+    lab.run_ms(5_000);
+    let register = asked(&mut lab, "first");
+    assert_eq!(register.value(HeaderName::Contact), Some("<sip:10.0.0.1:5060;bnc>"));
+    assert_eq!(register.value(HeaderName::Require), Some("gin"));
+    says(&mut lab, "first", &register, 200, "Contact: <sip:10.0.0.1:5060;bnc>;expires=300\n");
+    assert!(view(&lab).0);
+    lab.sends(
+        "first",
+        &format!(
+            "INVITE sip:1002@10.0.0.1:5060 SIP/2.0\nVia: SIP/2.0/UDP {FIRST};branch=z9hG4bKin\nMax-Forwards: 70\n\
+             From: <sip:0301234@carrier.example>;tag=f\nTo: <sip:main@carrier.example>\nCall-ID: in\n\
+             CSeq: 1 INVITE\nContact: <sip:{FIRST}>\nContent-Length: 0\n\n"
+        ),
+    );
+    lab.run_ms(500);
+    let heard: Vec<u16> = received(&mut lab, "first").iter().map(Message::status).collect();
+    assert_eq!(heard, [100, 180]);
+    assert_eq!(&*lab.call_on("crm", "carrier").called.number, "1002");
+}
+
+#[test]
 fn a_stranger_who_knows_the_contact_calls_nobody() {
     let mut lab = lab(2).with_registered(&["bob"]);
     lets_in(&mut lab, "first");

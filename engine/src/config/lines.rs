@@ -46,6 +46,12 @@ impl Addresses {
         Some(address)
     }
 
+    /// Nobody after this may be called so.
+    pub(super) fn reserve(&mut self, section: &Section<'_>, value: &Spanned<&str>, name: &Arc<str>) {
+        let line = section.report().line(value.span().start);
+        self.0.entry(Arc::clone(name)).or_insert(line);
+    }
+
     /// Whether a line, group or trunk has this address.
     pub(super) fn has(&self, address: &str) -> bool {
         self.0.contains_key(address)

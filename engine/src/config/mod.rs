@@ -290,6 +290,8 @@ pub struct Trunk {
     pub allows_peers: bool,
     /// Answers a challenge of the peer.
     pub credentials: Option<Arc<Credentials>>,
+    /// By which user and password its calls are taken from anywhere.
+    pub inbound: Option<Inbound>,
     /// Calls at once, both directions.
     pub calls_max: u32,
     /// Where it may send calls on to by any number.
@@ -308,6 +310,15 @@ pub struct Trunk {
     pub registration: Option<RegistrationSetup>,
     /// When its calls go on elsewhere.
     pub failover: Failover,
+}
+
+/// How a trunk proves who it is from wherever it calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Inbound {
+    /// The digest user name.
+    pub username: Arc<str>,
+    /// The password.
+    pub password: Secret,
 }
 
 /// A peer of a trunk.

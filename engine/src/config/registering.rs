@@ -18,8 +18,9 @@ pub(super) fn read(
     let user = user_part(section, "register_user");
     let contact = user_part(section, "contact_user");
     let expires_s = section.integer("register_expires_s", 60..=86_400);
+    let is_bulk = section.boolean("register_bulk").is_some_and(Spanned::into_inner);
     if !registers {
-        let written = ["register_user", "contact_user", "register_expires_s"];
+        let written = ["register_user", "contact_user", "register_expires_s", "register_bulk"];
         for key in written.into_iter().filter(|key| section.has(key)) {
             section.refuse_key(key, "stands without register", "write register = true, or leave it out");
         }
@@ -30,7 +31,11 @@ pub(super) fn read(
         return None;
     }
     let user = user.or_else(|| credentials.map(|known| known.username.to_string()))?;
-    let contact = contact.unwrap_or_else(|| user.clone()).into();
+    if is_bulk && contact.is_some() {
+        let right = "write the one or the other: numbers of a block are called by themselves";
+        section.refuse_key("contact_user", "stands beside register_bulk", right);
+    }
+    let contact = if is_bulk { "".into() } else { contact.unwrap_or_else(|| user.clone()).into() };
     let expires = Duration::from_secs(expires_s.unwrap_or(EXPIRES_S_DEFAULT).into());
     Some(RegistrationSetup { user, contact, expires })
 }

@@ -16,6 +16,10 @@ pub(super) struct SecretKeys {
 /// `password`, `password_file`.
 pub(super) const PASSWORD: SecretKeys = SecretKeys { plain: "password", file: "password_file" };
 
+/// `inbound_password`, `inbound_password_file`.
+pub(super) const INBOUND_PASSWORD: SecretKeys =
+    SecretKeys { plain: "inbound_password", file: "inbound_password_file" };
+
 /// `token`, `token_file`.
 pub(super) const TOKEN: SecretKeys = SecretKeys { plain: "token", file: "token_file" };
 

@@ -74,6 +74,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "realm = \"carrier",
         "register_",
         "contact_user",
+        "inbound_",
         "tls_",
         "trusted_ca",
         "messages",

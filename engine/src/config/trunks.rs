@@ -9,6 +9,7 @@ use trunkline_sip::Reliability;
 use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
 
+use super::Inbound;
 use super::Trunk;
 use super::TrunkPeer;
 use super::codecs;
@@ -18,7 +19,7 @@ use super::lines::{self, Addresses};
 use super::locations::Places;
 use super::numbers;
 use super::registering;
-use super::secret::PASSWORD;
+use super::secret::{INBOUND_PASSWORD, PASSWORD};
 use super::section::Section;
 use super::tls::{self, Sealing};
 use crate::switch::setup::RedirectPlace;
@@ -31,7 +32,11 @@ pub(super) fn read(
     tls: &mut Sealing,
     calls_max: u32,
 ) -> Option<Trunk> {
+    let inbound = inbound(&section, addresses);
     let name = addresses.take(&section, "name");
+    if let (Some(inbound), Some(value)) = (&inbound, section.string("inbound_username")) {
+        addresses.reserve(&section, &value, &inbound.username);
+    }
     places.place(&section, name.as_ref());
     let peers = peers(&section);
     let domain = peers.first().map(|peer| peer.host.clone());
@@ -60,6 +65,7 @@ pub(super) fn read(
         allow_from,
         allows_peers,
         credentials,
+        inbound,
         calls_max,
         redirect_to,
         srtp,
@@ -184,8 +190,41 @@ fn credentials(section: &Section<'_>) -> Option<Arc<Credentials>> {
     }))
 }
 
+/// Reads how the other side proves who it is: by a user name that is nobody else's.
+fn inbound(section: &Section<'_>, addresses: &Addresses) -> Option<Inbound> {
+    let username = section.string("inbound_username");
+    let password = INBOUND_PASSWORD.read(section);
+    match (&username, INBOUND_PASSWORD.present(section)) {
+        (Some(_), false) => {
+            let right =
+                "inbound_username stands without one: write inbound_password or inbound_password_file";
+            section.missing("inbound_password", right);
+        }
+        (None, true) if !section.has("inbound_username") => {
+            section.missing("inbound_username", "inbound_password stands without one");
+        }
+        _ => {}
+    }
+    let username = username?;
+    let text = *username.get_ref();
+    if text.is_empty() || text.len() > USERNAME_BYTES_MAX || text.contains(['"', '\\']) {
+        let right = format!("write 1 to {USERNAME_BYTES_MAX} bytes without quotation marks and backslashes");
+        section.refuse("inbound_username", &username, format!("{text:?} is no user name"), right);
+        return None;
+    }
+    if addresses.has(text) {
+        let wrong = format!("{text:?} is a line's, or another trunk's");
+        section.refuse("inbound_username", &username, wrong, "give the other side a user name of its own");
+        return None;
+    }
+    Some(Inbound { username: text.into(), password: password? })
+}
+
 /// In `allow_from`: the addresses of `peer`.
 const PEER: &str = "peer";
+
+/// The longest user name of the other side.
+const USERNAME_BYTES_MAX: usize = 128;
 
 /// Peers of one trunk.
 const PEERS_MAX: usize = 16;

@@ -19,7 +19,7 @@ use trunkline_media::thread::{RelayHandle, RelayThread};
 use trunkline_media::{Destinations, DtlsIdentity, RelayConfig};
 use trunkline_sip::admission::Admission;
 use trunkline_sip::agent::{Agent, AgentConfig};
-use trunkline_sip::auth::{Account, Challenger};
+use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::directory::{Directory, TrustedTrunk};
 use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
@@ -434,6 +434,17 @@ pub(super) fn directory(config: &Config) -> Directory {
             algorithms: account.algorithms.into(),
         });
     }
+    let by_password = config.trunks.iter().filter_map(|trunk| Some((trunk, trunk.inbound.as_ref()?)));
+    directory.trunk_accounts = by_password
+        .map(|(trunk, inbound)| {
+            let account = Account {
+                line: Arc::clone(&trunk.name),
+                password: inbound.password.0.clone(),
+                algorithms: [Algorithm::Sha256, Algorithm::Md5].into(),
+            };
+            (Arc::clone(&inbound.username), account)
+        })
+        .collect();
     directory
 }
 

@@ -9,6 +9,8 @@
 //! - A peer that does not answer, or is broken, is followed by the next one. When all were asked, or one refused for good, a pause
 //!   follows: it doubles from [`PAUSE_MIN`] to [`PAUSE_MAX`], a part of it is random, and a Retry-After is waited for. Who refused
 //!   for good (403, a wrong password) is not asked again before [`REFUSED_MIN`].
+//! - Where a registration is changed, its end is told first and waited for, [`LEAVING`] at most: a registrar that took it for later than
+//!   the new one would take that back, for both name one Contact.
 //! - All registrations of a trunk are made by one worker, chosen by its name.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +47,9 @@ const LOCATED_AGAIN: Duration = Duration::from_secs(5);
 /// Who refused for good is not asked again before.
 const REFUSED_MIN: Duration = Duration::from_secs(600);
 
+/// How long a new registration waits for the end of the one before: a registrar that lives has answered by then.
+const LEAVING: Duration = Duration::from_secs(4);
+
 /// No Retry-After is waited for longer than this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
@@ -60,8 +65,8 @@ pub(super) struct Registrations {
     due: BTreeSet<(Instant, Arc<str>)>,
     /// No registration before.
     not_before: Option<Instant>,
-    /// Registrations that are being ended.
-    leaving: BTreeSet<UsageId>,
+    /// Registrations that are being ended: of which trunk, and until when its next one waits.
+    leaving: BTreeMap<UsageId, (Arc<str>, Instant)>,
 }
 
 /// How a trunk stands with its registrar.
@@ -122,12 +127,18 @@ impl Registrations {
         Some((standing.peer?, &standing.service_route))
     }
 
+    /// Until when the next registration of a trunk waits for the end of one before, if it does.
+    fn waits_until(&self, trunk: &str, now: Instant) -> Option<Instant> {
+        let ends = self.leaving.values().filter(|(name, until)| **name == *trunk && *until > now);
+        ends.map(|(_, until)| *until).max()
+    }
+
     /// Ends the registration of a trunk, if it has or wants one; whether it was registered.
-    fn leave(&mut self, trunk: &str, out: &mut Outbox) -> bool {
-        self.due.retain(|(_, name)| **name != *trunk);
+    fn leave(&mut self, now: Instant, trunk: &Arc<str>, out: &mut Outbox) -> bool {
+        self.due.retain(|(_, name)| name != trunk);
         let Some(standing) = self.by_trunk.get_mut(trunk) else { return false };
         if let Some(usage) = standing.usage.take() {
-            self.leaving.insert(usage);
+            self.leaving.insert(usage, (Arc::clone(trunk), now + LEAVING));
             out.sip.push(Command::Unregister(usage));
         }
         standing.until = None;
@@ -173,6 +184,10 @@ impl Switch {
     /// Registers the trunks whose turn it is.
     pub(super) fn registrations_due(&mut self, now: Instant, out: &mut Outbox) {
         while let Some(name) = self.registrations.take_due(now) {
+            if let Some(until) = self.registrations.waits_until(&name, now) {
+                self.registrations.due.insert((until, name));
+                continue;
+            }
             let Some((register, peer)) = self.registration_of(&name) else {
                 // Name servers have not said yet where it is.
                 if self.registrations.by_trunk.contains_key(&name) {
@@ -241,7 +256,11 @@ impl Switch {
         retry_after_s: Option<u32>,
         out: &mut Outbox,
     ) {
-        if self.registrations.leaving.remove(&usage) {
+        if let Some((trunk, until)) = self.registrations.leaving.remove(&usage) {
+            // Who waited for that need not wait any more.
+            if self.registrations.due.remove(&(until, Arc::clone(&trunk))) {
+                self.registrations.due.insert((now, trunk));
+            }
             return;
         }
         let count = self.trunk(trunk).map_or(0, |trunk| trunk.peers.len());
@@ -264,7 +283,7 @@ impl Switch {
         for name in known {
             let is_same = place(before, &name) == place(&setup, &name);
             if !is_same || self.draining {
-                let was_registered = self.registrations.leave(&name, out);
+                let was_registered = self.registrations.leave(now, &name, out);
                 self.registrations.by_trunk.remove(&name);
                 if was_registered {
                     self.tell_registered(&name, "outofservice", out);
@@ -292,7 +311,7 @@ impl Switch {
             if self.draining || at.is_none_or(|at| trunk.peers.contains(&at)) {
                 continue;
             }
-            if self.registrations.leave(&trunk.name, out) {
+            if self.registrations.leave(now, &trunk.name, out) {
                 self.tell_registered(&trunk.name, "outofservice", out);
             }
             self.registrations.due.insert((now, Arc::clone(&trunk.name)));
@@ -303,7 +322,7 @@ impl Switch {
     pub(super) fn leave_registrars(&mut self, out: &mut Outbox) {
         let known: Vec<_> = self.registrations.by_trunk.keys().cloned().collect();
         for name in known {
-            if self.registrations.leave(&name, out) {
+            if self.registrations.leave(self.now, &name, out) {
                 self.tell_registered(&name, "outofservice", out);
             }
         }

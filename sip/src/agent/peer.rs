@@ -27,7 +27,11 @@ impl Agent {
         {
             return Some(Peer::Trunk(Arc::clone(trunk)));
         }
-        let line = self.authenticate(now, arrival, &user, out)?;
+        let line = match self.authenticate(now, arrival, &user, out)? {
+            // Whom a network names in From is whoever calls there.
+            Peer::Trunk(trunk) => return Some(Peer::Trunk(trunk)),
+            Peer::Line(line) => line,
+        };
         if user != *line && !is_anonymous {
             self.refuse(arrival, 403, out, |reply| reply);
             self.report_refused(arrival, user, 403, out);
@@ -62,7 +66,7 @@ impl Agent {
             return true;
         }
         match self.authenticate(now, arrival, &user, out) {
-            Some(line) if *line == *user => true,
+            Some(Peer::Line(line)) if *line == *user => true,
             Some(_) => {
                 self.refuse(arrival, 403, out, |reply| reply);
                 self.report_refused(arrival, user, 403, out);
@@ -72,14 +76,14 @@ impl Agent {
         }
     }
 
-    /// The line whose password the request proves, or a challenge. `user` is whom the request is about.
+    /// The line or trunk whose password the request proves, or a challenge. `user` is whom the request is about.
     pub(super) fn authenticate(
         &self,
         now: Instant,
         arrival: &Arrival,
         user: &str,
         out: &mut Outbox,
-    ) -> Option<Arc<str>> {
+    ) -> Option<Peer> {
         let message = &arrival.message;
         let directory = &self.endpoint.directory;
         let attempt = Attempt {
@@ -90,19 +94,17 @@ impl Agent {
         };
         let values =
             message.lines(HeaderName::Authorization).chain(message.lines(HeaderName::ProxyAuthorization));
-        let is_stale = match self
-            .challenger
-            .verify(now, attempt, values, |name| directory.accounts.get(name).cloned())
-        {
-            Verdict::Ok { line } => return Some(line),
-            Verdict::Stale => true,
-            Verdict::Missing => false,
-            Verdict::Wrong { username } => {
-                self.refuse(arrival, 403, out, |reply| reply);
-                self.report_refused(arrival, username, 403, out);
-                return None;
-            }
-        };
+        let is_stale =
+            match self.challenger.verify(now, attempt, values, |name| directory.account_of(name).cloned()) {
+                Verdict::Ok { line } => return Some(directory.owner_of(line)),
+                Verdict::Stale => true,
+                Verdict::Missing => false,
+                Verdict::Wrong { username } => {
+                    self.refuse(arrival, 403, out, |reply| reply);
+                    self.report_refused(arrival, username, 403, out);
+                    return None;
+                }
+            };
         let of_line = directory.algorithms_of(user, self.challenger.draw(user));
         let algorithms = algorithms_for(message.value(HeaderName::UserAgent), of_line);
         let challenges = self.challenger.challenge(now, arrival.flow.remote.ip(), algorithms, is_stale);

@@ -1,5 +1,6 @@
 //! REGISTER, served wholly in the agent against the location table that all workers share (RFC 3261 §10.3).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::{Agent, peer};
@@ -7,7 +8,7 @@ use crate::admission::Limit;
 use crate::endpoint::Arrival;
 use crate::ids::ConnectionId;
 use crate::message::{HeaderName, Uri};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Peer};
 use crate::registrar::{Registered, Registrar, Registration};
 use crate::session;
 
@@ -31,10 +32,10 @@ impl Agent {
             return self.turn_away(now, &arrival, Limit::Overload, out);
         }
         let Some(proven) = self.authenticate(now, &arrival, &line, out) else { return };
-        if *proven != *line {
+        let Some(proven) = own_line(proven, &line) else {
             self.refuse(&arrival, 403, out, |reply| reply);
             return self.report_refused(&arrival, line, 403, out);
-        }
+        };
         if let Some(unmet) = session::unmet(message) {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
@@ -88,5 +89,13 @@ impl Agent {
     /// When something is due about a binding.
     pub(super) fn bindings_deadline(&self) -> Option<Instant> {
         self.location.deadline()
+    }
+}
+
+/// The line that a peer may register: its own.
+fn own_line(peer: Peer, line: &str) -> Option<Arc<str>> {
+    match peer {
+        Peer::Line(proven) if *proven == *line => Some(proven),
+        Peer::Line(_) | Peer::Trunk(_) => None,
     }
 }

@@ -219,7 +219,7 @@ impl Agent {
             return true;
         }
         match self.authenticate(now, arrival, line, out) {
-            Some(proven) if *proven == **line => true,
+            Some(Peer::Line(proven)) if *proven == **line => true,
             Some(_) => {
                 self.refuse(arrival, 403, out, |reply| reply);
                 self.report_refused(arrival, line.to_string(), 403, out);

@@ -71,7 +71,8 @@ pub struct Register {
     pub target: Target,
     /// The address of record: From and To.
     pub record: Party,
-    /// The user part of Contact, by which calls of the trunk are known.
+    /// The user part of Contact, by which calls of the trunk are known. Empty: all numbers that the registrar knows to be ours are
+    /// registered (`bnc`, RFC 6140), and each is called by itself.
     pub contact: String,
     /// How long it is to last; refreshed until [`Command::Unregister`].
     pub expires: Duration,

@@ -124,8 +124,34 @@ fn a_trunk_that_moves_registers_where_it_is_and_no_more_where_it_was() {
     assert!(matches!(said[..], [Command::Unregister(usage)] if Some(usage) == first), "{said:?}");
     assert!(!rig.switch.trunks()[0].is_in_service);
     rig.pass(Duration::from_secs(1));
+    assert_eq!(asked(&mut rig).1, Vec::<String>::new(), "the end of the first is waited for");
+    over(&mut rig, first.unwrap(), 0);
+    rig.pass(Duration::from_millis(50));
     let (second, said) = asked(&mut rig);
     assert_eq!(said, ["register 198.51.100.9:5060"]);
     accepted(&mut rig, second.unwrap());
     assert!(rig.switch.trunks()[0].is_in_service);
+}
+
+#[test]
+fn a_new_password_is_not_used_before_the_old_registration_has_ended_or_nobody_answers() {
+    let mut rig = Rig::with(registering());
+    rig.pass(Duration::ZERO);
+    let (first, _) = asked(&mut rig);
+    accepted(&mut rig, first.unwrap());
+    let mut changed = registering();
+    changed.trunks[0].domain = "other.example".to_owned();
+    let mut out = crate::switch::Outbox::default();
+    rig.switch.reconfigure(rig.now, changed, &mut out);
+    assert!(matches!(out.sip[..], [Command::Unregister(usage)] if Some(usage) == first));
+    rig.pass(Duration::from_secs(3));
+    assert_eq!(asked(&mut rig).1, Vec::<String>::new());
+    rig.pass(Duration::from_secs(1));
+    let (second, said) = asked(&mut rig);
+    assert_eq!(said, ["register 198.51.100.7:5060"]);
+    // A pause that follows is not cut short by what comes of the first.
+    over(&mut rig, second.unwrap(), 403);
+    over(&mut rig, first.unwrap(), 408);
+    rig.pass(Duration::from_secs(60));
+    assert_eq!(asked(&mut rig).1, Vec::<String>::new());
 }

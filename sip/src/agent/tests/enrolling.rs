@@ -250,3 +250,26 @@ fn a_call_to_our_contact_is_the_trunks_and_for_the_number_that_is_named() {
     assert_eq!(call("4930", "4930", named), (trunk("first"), "+4930777".into()));
     assert_eq!(call("49305", "4930", named), (trunk("first"), "49305".into()), "as the carrier wrote it");
 }
+
+#[test]
+fn a_block_of_numbers_is_registered_by_a_contact_without_a_user() {
+    let mut bench = Bench::new();
+    let mut register = registration(bench.flow);
+    register.contact = String::new();
+    bench.command(Command::Register(USAGE, register));
+    let asked = bench.only();
+    assert_eq!(asked.value(HeaderName::Contact), Some("<sip:192.0.2.1:5060;bnc>"));
+    for (name, value) in [(HeaderName::Require, "gin"), (HeaderName::ProxyRequire, "gin")] {
+        assert_eq!(asked.value(name), Some(value));
+    }
+    let granted =
+        "Contact: <sip:192.0.2.1:5060;bnc>;expires=300\r\nContact: <sip:192.0.2.7;bnc>;expires=20\r\n";
+    bench.say(response(&asked, 200, "c", granted, ""));
+    assert_eq!(bench.told(), ["Registered 300 true"]);
+    bench.command(Command::Unregister(USAGE));
+    let end = bench.only();
+    assert_eq!((end.value(HeaderName::Require), end.expires()), (Some("gin"), Some(0)));
+    bench.say(response(&end, 200, "c", "", ""));
+    assert_eq!(bench.told(), ["RegistrationOver 0 0"]);
+    bench.expect_nothing_left();
+}

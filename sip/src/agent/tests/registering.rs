@@ -302,3 +302,38 @@ fn a_phone_at_the_host_of_a_trunk_is_a_phone_once_it_has_registered() {
     bench.say(invite("").replace("z9hG4bK-", "z9hG4bK-3-").replace("Call-ID: call", "Call-ID: third"));
     assert_eq!(bench.heard(), ["100"], "the trunk is still one");
 }
+
+#[test]
+fn a_trunk_proves_itself_by_a_password_from_anywhere_and_registers_nothing() {
+    let mut directory = lines();
+    directory.trunks.push(TrustedTrunk { name: "branch".into(), allow_from: Vec::new() });
+    let account = Account {
+        line: "branch".into(),
+        password: "other".into(),
+        algorithms: [Algorithm::Sha256, Algorithm::Md5].into(),
+    };
+    directory.trunk_accounts.insert("site".into(), account);
+    let mut bench = Bench::with(directory, "203.0.113.77:5060");
+    // Whom From names is whoever calls there.
+    let text = invite("");
+    bench.say(text.clone());
+    let challenge = bench.only();
+    assert_eq!(challenge.status(), 401);
+    bench.say(with_credentials(&text, &challenge, "site", "secret"));
+    assert_eq!(bench.only().status(), 403, "a password of somebody else");
+    bench.told();
+    bench.say(with_credentials(&text, &challenge, "site", "other"));
+    assert_eq!(bench.only().status(), 100);
+    let peer = bench.events().into_iter().find_map(|event| match event {
+        Event::Incoming(_, call) => Some(call.peer),
+        _ => None,
+    });
+    assert_eq!(peer, Some(Peer::Trunk("branch".into())));
+    for to in ["branch", "site", "alice"] {
+        let text = register(to, "");
+        bench.say(text.clone());
+        let challenge = bench.sent().pop().unwrap().1;
+        bench.say(with_credentials(&text, &challenge, "site", "other"));
+        assert_eq!(bench.sent().pop().unwrap().1.status(), 403, "{to}");
+    }
+}

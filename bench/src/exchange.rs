@@ -297,6 +297,7 @@ impl Exchange {
             | trunkline_media::Command::Digits { .. }
             | trunkline_media::Command::CancelDigits(_)
             | trunkline_media::Command::Detect(..)
+            | trunkline_media::Command::Record(..)
             | trunkline_media::Command::Detach(_)
             | trunkline_media::Command::Attach { .. }
             | trunkline_media::Command::Stats(_) => {}

@@ -771,6 +771,7 @@ impl World {
                 | MediaCommand::Feed(..)
                 | MediaCommand::CancelDigits(_)
                 | MediaCommand::Detect(..)
+                | MediaCommand::Record(..)
                 | MediaCommand::Stats(_) => {}
             }
         }

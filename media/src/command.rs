@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::dtls::DtlsPeer;
 use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
 use crate::parcel::Parcel;
+use crate::recording::{Recorded, Take};
 use crate::srtp::SrtpKeys;
 use crate::stats::LegStats;
 use crate::tone::Cadence;
@@ -305,6 +306,9 @@ pub enum Command {
     CancelDigits(LegId),
     /// Set what is reported of the far end's speech.
     Detect(LegId, Detection),
+    /// Set what the leg is recorded for, at most [`TAKES_MAX`](crate::limits::TAKES_MAX) recordings; answered by
+    /// [`Event::Recorded`] again and again. It goes with a leg that is given away.
+    Record(LegId, Arc<[Take]>),
     /// Give the leg away, to be attached to another worker; answered by [`Event::Detached`]. Whoever hears it hears nothing
     /// from here on, and what it hears has to be said again to the other worker.
     Detach(LegId),
@@ -379,6 +383,8 @@ pub enum Event {
         /// As what.
         kind: MediaKind,
     },
+    /// A piece of a recording.
+    Recorded(Recorded),
     /// The leg is given away: the worker has no leg of this name any more, and its sockets wait in the parcel.
     Detached {
         /// The leg.

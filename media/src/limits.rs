@@ -91,6 +91,12 @@ pub const FOREIGN_CODECS_MAX: usize = 8;
 /// How many segments a cadence may have; further ones are not played.
 pub const CADENCE_SEGMENTS_MAX: usize = 16;
 
+/// How many recordings one leg serves: a conference of the line has one for each member. Further ones stay silent.
+pub const TAKES_MAX: usize = 64;
+
+/// How many frames of 20 ms of a recording are told of together.
+pub const RECORDED_FRAMES: usize = 10;
+
 /// How many digits may be said by one command; a longer string is cancelled at once.
 pub const DIGITS_MAX: usize = 256;
 

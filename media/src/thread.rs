@@ -70,6 +70,7 @@ impl Errand {
             | Command::Digits { .. }
             | Command::CancelDigits(_)
             | Command::Detect(..)
+            | Command::Record(..)
             | Command::Detach(_)
             | Command::Attach { .. }
             | Command::Stats(_)

@@ -17,6 +17,11 @@ impl Audio {
     /// Reads a WAV file of 16-bit samples. A writer that still runs, linphonec's, leaves the header's place empty until
     /// it ends: the format is G.711's then.
     pub(crate) fn read(path: &Path) -> Self {
+        Self::read_channel(path, 0)
+    }
+
+    /// The same for a channel that need not be the first.
+    pub(crate) fn read_channel(path: &Path, channel: usize) -> Self {
         let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         if bytes.len() >= 44 && bytes[..44].iter().all(|&octet| octet == 0) {
             let samples = bytes[44..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
@@ -26,8 +31,10 @@ impl Audio {
         let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
         let channels = usize::from(u16::from_le_bytes([bytes[22], bytes[23]]));
         let data = bytes.windows(4).position(|name| name == b"data").expect("a data chunk") + 8;
-        let samples =
-            bytes[data..].chunks_exact(2 * channels).map(|frame| i16::from_le_bytes([frame[0], frame[1]]));
+        let at = 2 * channel;
+        let samples = bytes[data..]
+            .chunks_exact(2 * channels)
+            .map(|frame| i16::from_le_bytes([frame[at], frame[at + 1]]));
         Self { rate_hz: word(24), samples: samples.collect() }
     }
 

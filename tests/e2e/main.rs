@@ -43,6 +43,7 @@ mod overload;
 mod phones;
 mod provisioning;
 mod quality;
+mod recording;
 mod recovery;
 mod registration;
 mod reliable;

@@ -33,6 +33,7 @@ mod park;
 mod pickup;
 mod privilege;
 mod quality;
+mod recording;
 mod recovery;
 mod redirect;
 mod refer;

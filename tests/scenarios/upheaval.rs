@@ -10,7 +10,8 @@ use rand::{Rng, SeedableRng};
 use trunkline::demo::{OnInvite, Phone, Status};
 use trunkline::switch::{
     AppId, CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode,
-    ForwardEntry, ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, RequestId, TransferMode,
+    ForwardEntry, ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, RecordPolicy, RequestId,
+    TransferMode,
 };
 use trunkline_tests::network::Quality;
 use trunkline_tests::{Lab, Plan, Tally, number_in_environment, run_seeds, seeds, temper};
@@ -139,6 +140,8 @@ fn lab(seed: u64, rng: &mut StdRng) -> Lab {
     let is_mortal = rng.random_bool(0.1);
     let mut plan = Plan::seeded(seed).workers(workers).with(|setup| {
         setup.ring_max = Duration::from_secs(20);
+        setup.recording.recordings_max = 3;
+        setup.lines[3].record = RecordPolicy::Always;
         // Phones are silent as a rule.
         setup.media.silent_after = is_mortal.then_some(Duration::from_secs(20));
         setup.apps[1].privilege = CallPrivilege::Owner;
@@ -390,12 +393,16 @@ fn on_call(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> Operation {
         | CallOperation::Hold
         | CallOperation::MonitorDigits
         | CallOperation::MonitorMedia
+        | CallOperation::PauseRecording
         | CallOperation::RemoveFromConference
+        | CallOperation::ResumeRecording
         | CallOperation::SecureCall
         | CallOperation::SendUserUserInfo
         | CallOperation::SetCallData
         | CallOperation::SetCallQualityOfService
         | CallOperation::SetMediaMode
+        | CallOperation::StartRecording
+        | CallOperation::StopRecording
         | CallOperation::Unhold => Operation::sample(operation, call, other),
     }
 }
@@ -411,7 +418,10 @@ fn weighed(rng: &mut StdRng, operations: &[CallOperation]) -> CallOperation {
         | CallOperation::SetupTransfer => 20,
         CallOperation::BlindTransfer | CallOperation::Park | CallOperation::Unhold => 10,
         CallOperation::Accept | CallOperation::Hold | CallOperation::RemoveFromConference => 5,
-        CallOperation::Drop => 2,
+        CallOperation::Drop
+        | CallOperation::PauseRecording
+        | CallOperation::ResumeRecording
+        | CallOperation::StartRecording => 2,
         CallOperation::DeallocateCall
         | CallOperation::GatherDigits
         | CallOperation::GenerateDigits
@@ -424,7 +434,8 @@ fn weighed(rng: &mut StdRng, operations: &[CallOperation]) -> CallOperation {
         | CallOperation::SetCallData
         | CallOperation::SetCallPrivilege
         | CallOperation::SetCallQualityOfService
-        | CallOperation::SetMediaMode => 1,
+        | CallOperation::SetMediaMode
+        | CallOperation::StopRecording => 1,
     };
     let total: u32 = operations.iter().map(weight).sum();
     let mut left = rng.random_range(0..total);

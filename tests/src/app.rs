@@ -80,6 +80,7 @@ impl App {
             | Message::Generate { .. }
             | Message::MonitorMedia { .. }
             | Message::Parked { .. }
+            | Message::Recording { .. }
             | Message::Registration { .. } => {}
         }
     }
@@ -160,6 +161,11 @@ impl App {
                 text: format!("{slot} {change} {party} by {line}"),
                 line: line.to_string(),
             },
+            Message::Recording { call: _, line, change, reason, .. } => {
+                let reason = reason.unwrap_or_default();
+                let text = format!("{line} recording {change} {reason}").trim_end().to_owned();
+                Told { kind: "recording", text, line: line.to_string() }
+            }
             Message::Registration { line, contact: _, change } => Told {
                 kind: "registration",
                 text: format!("{line} registration {change}"),
@@ -239,6 +245,7 @@ pub fn call_of(reply: &Reply) -> Option<CallId> {
             | Outcome::Parked(_)
             | Outcome::Completion(_)
             | Outcome::Calls(_)
+            | Outcome::Recording(_)
             | Outcome::Translated(_),
         )
         | Err(_) => None,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use trunkline::demo::{Notice, PhoneOutbox, Status};
 use trunkline::switch::setup::LineKind;
-use trunkline::switch::{AppId, Message, Operation, RequestId};
+use trunkline::switch::{AppId, Message, Operation, RecordingEvent, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::ConnectionId;
@@ -46,6 +46,8 @@ pub(crate) enum Parcel {
     SipEvent(Box<Event>),
     /// From the relay to the switch.
     MediaEvent(Box<trunkline_media::Event>),
+    /// From the thread for files to the switch.
+    RecordingEvent(RecordingEvent),
     /// From the switch to a worker.
     SipCommand(Box<Command>),
     /// From the switch to the relay.
@@ -111,6 +113,7 @@ pub(crate) struct Connection {
 const TO_SWITCH: u64 = 1;
 const TO_RELAY: u64 = 2;
 const RELAY_TO_SWITCH: u64 = 3;
+const FILES_TO_SWITCH: u64 = 4;
 const TO_WORKER: u64 = 1_000;
 const STREAM: u64 = 1_000_000;
 
@@ -289,6 +292,9 @@ impl Lab {
             }
             Parcel::SipEvent(event) => self.switched(|switch, out| switch.sip(now, *event, out)),
             Parcel::MediaEvent(event) => self.switched(|switch, out| switch.media(now, *event, out)),
+            Parcel::RecordingEvent(event) => {
+                self.switched(|switch, out| switch.recorded(now, event, out));
+            }
             Parcel::SipCommand(mut command) => {
                 // What the routing table says in the daemon.
                 let flow = command.target_mut().map(|target| &mut target.flow);
@@ -560,6 +566,10 @@ impl Lab {
         for kept in out.store {
             self.keep(kept);
         }
+        for command in out.recordings {
+            let event = self.disk.obey(command);
+            self.network.mailbox(self.now, FILES_TO_SWITCH, Parcel::RecordingEvent(event));
+        }
         for command in out.sip {
             let channel = TO_WORKER + u64::from(command.worker());
             self.network.mailbox(self.now, channel, Parcel::SipCommand(Box::new(command)));
@@ -577,6 +587,10 @@ impl Lab {
 
     fn relayed(&mut self, events: Vec<trunkline_media::Event>) {
         for event in events {
+            if let trunkline_media::Event::Recorded(piece) = &event {
+                self.disk.write(piece);
+                continue;
+            }
             self.network.mailbox(self.now, RELAY_TO_SWITCH, Parcel::MediaEvent(Box::new(event)));
         }
         for sent in self.relay.io_mut().take_sent() {

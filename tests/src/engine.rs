@@ -22,6 +22,7 @@ use crate::Lab;
 use crate::app::App;
 use crate::drive::Parcel;
 use crate::plan::{DOMAIN, ENGINE, ENGINE_V6, LINES, Plan};
+use crate::recording::Disk;
 
 /// The cores, as a start of the daemon makes them.
 #[derive(Debug)]
@@ -107,6 +108,8 @@ impl Lab {
             })
             .collect();
         self.restarts += 1;
+        // Files are numbered anew.
+        self.disk = Disk::default();
         let mut rng = StdRng::seed_from_u64(self.plan.seed ^ self.restarts.rotate_right(8));
         let Engine { location, agents, switch, relay } = Engine::new(&self.plan, &mut rng, self.now);
         location.load(self.now, bindings);

@@ -34,6 +34,7 @@ use crate::network::{Network, Quality};
 use crate::plan::{
     APPS, DOMAIN, ENGINE, ENGINE_V6, PHONES, Plan, TRUNKS, address_of, address_six_of, engine_for,
 };
+use crate::recording::Disk;
 use crate::spread::Spread;
 
 /// 64·T1: how long a transaction may outlive its call.
@@ -52,6 +53,8 @@ pub struct Lab {
     pub(crate) restarts: u64,
     /// What its store would hold.
     pub(crate) kept: Vec<Kept>,
+    /// What was recorded.
+    pub(crate) disk: Disk,
     pub(crate) dialogs: BTreeMap<LegId, KeptDialog>,
     pub(crate) subscriptions: BTreeMap<UsageId, KeptSubscription>,
     pub(crate) now: Instant,
@@ -161,6 +164,7 @@ impl Lab {
             plan,
             restarts: 0,
             kept: Vec::new(),
+            disk: Disk::default(),
             dialogs: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             now,

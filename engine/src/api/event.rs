@@ -74,6 +74,24 @@ enum Kind {
         /// The figures of its station.
         media: Box<Media>,
     },
+    /// A recording of the call began, is paused or resumed, or is over.
+    Recording {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// `started`, `paused`, `resumed`, `stopped` or `failed`.
+        change: &'static str,
+        /// The file, from the directory of recordings on.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<String>,
+        /// Why it is over: `stopped`, `toolong`, `diskfull`, `failed` or `resourceunavail`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+        /// How long it is, when it is over.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        seconds: Option<f64>,
+    },
     /// LINE_ADDRESSSTATE.
     AddressState {
         /// The line.
@@ -216,6 +234,14 @@ impl From<&Message> for Kind {
                 line: line.to_string(),
                 media: Box::new(Media::new(media, None)),
             },
+            Message::Recording { call, line, change, path, reason, length } => Self::Recording {
+                call: call.to_string(),
+                line: line.to_string(),
+                change,
+                path: path.as_deref().map(str::to_owned),
+                reason: *reason,
+                seconds: reason.map(|_| length.as_secs_f64()),
+            },
             Message::AddressState { line, calls: [active, on_hold, on_hold_pend] } => Self::AddressState {
                 line: line.to_string(),
                 changed: "numcalls",
@@ -317,6 +343,18 @@ mod tests {
                 json!({"type": "line-state", "state": "ringing", "detail": 1, "count": 2}),
             ),
             (Message::Close { line: line.clone() }, json!({"type": "close"})),
+            (
+                Message::Recording {
+                    call,
+                    line: line.clone(),
+                    change: "stopped",
+                    path: Some("a.wav".into()),
+                    reason: Some("toolong"),
+                    length: std::time::Duration::from_millis(1_500),
+                },
+                json!({"type": "recording", "call": "c3", "change": "stopped", "path": "a.wav",
+                       "reason": "toolong", "seconds": 1.5}),
+            ),
             (
                 Message::MonitorDigits { call, line: line.clone(), digit: '#', mode },
                 json!({"type": "digits", "call": "c3", "digit": "#", "mode": "dtmfend"}),

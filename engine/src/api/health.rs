@@ -136,7 +136,7 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 10] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
@@ -147,6 +147,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
             "Pairs of RTP and RTCP ports that calls have, without those that rest after one.",
             numbers.media_ports_in_use,
         ),
+        ("recordings", "Recordings of calls whose file is not whole yet.", numbers.recordings),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),
@@ -159,7 +160,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 9] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 18] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 21] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -171,6 +172,17 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 18] {
             "store_errors",
             "Failures to store state: the log says what is not kept.",
             numbers.store_errors_total,
+        ),
+        ("recordings_begun", "Recordings of calls that began.", numbers.recordings_total),
+        (
+            "recordings_failed",
+            "Recordings that could not begin, or were cut off: the log says why.",
+            numbers.recordings_failed_total,
+        ),
+        (
+            "recording_pieces_lost",
+            "Pieces of 200 ms that recordings lack since the disk was too slow.",
+            numbers.recording_pieces_lost_total,
         ),
         ("media_packets_received", "RTP packets from stations and trunks.", media.packets_received),
         ("media_packets_sent", "RTP packets to stations and trunks.", media.packets_sent),

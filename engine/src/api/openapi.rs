@@ -46,7 +46,10 @@ pub(super) fn document() -> OpenApi {
     );
     for call_operation in CallOperation::ALL {
         let name = call_operation.name();
-        let summary = format!("TAPI line{}.", tapi_name(name));
+        let summary = match call_operation.is_tapi() {
+            true => format!("TAPI line{}.", tapi_name(name)),
+            false => format!("{}: an extension, TAPI 2.x has no such function.", tapi_name(name)),
+        };
         let argument = argument_name(call_operation);
         paths.paths.insert(format!("/v1/calls/{{call}}/{name}"), operation(name, "call", argument, &summary));
     }

@@ -47,6 +47,10 @@ pub(super) struct Done {
     /// The request that is outstanding.
     #[serde(skip_serializing_if = "Option::is_none")]
     completion: Option<u32>,
+    /// The file of the recording that began, from the directory of recordings on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "20261122T193319Z-c42-1.wav")]
+    path: Option<String>,
     /// The calls that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Vec<String>>,
@@ -71,6 +75,7 @@ impl From<Outcome> for Done {
             },
             Outcome::Parked(address) => Self { parked_at: Some(address), ..Self::default() },
             Outcome::Completion(completion) => Self { completion: Some(completion.0), ..Self::default() },
+            Outcome::Recording(path) => Self { path: Some(path.to_string()), ..Self::default() },
             Outcome::Calls(calls) => {
                 Self { calls: Some(calls.iter().map(CallId::to_string).collect()), ..Self::default() }
             }
@@ -161,8 +166,12 @@ fn on_call(operation: CallOperation, call: CallId, body: &[u8]) -> Result<Operat
         CallOperation::DeallocateCall
         | CallOperation::GetConfRelatedCalls
         | CallOperation::Hold
+        | CallOperation::PauseRecording
         | CallOperation::RemoveFromConference
+        | CallOperation::ResumeRecording
         | CallOperation::SecureCall
+        | CallOperation::StartRecording
+        | CallOperation::StopRecording
         | CallOperation::Unhold => {
             let Nothing {} = argument(body)?;
             Operation::sample(operation, call, call)
@@ -356,8 +365,12 @@ pub(super) const fn argument_name(operation: CallOperation) -> &'static str {
         CallOperation::DeallocateCall
         | CallOperation::GetConfRelatedCalls
         | CallOperation::Hold
+        | CallOperation::PauseRecording
         | CallOperation::RemoveFromConference
+        | CallOperation::ResumeRecording
         | CallOperation::SecureCall
+        | CallOperation::StartRecording
+        | CallOperation::StopRecording
         | CallOperation::Unhold => "Nothing",
         CallOperation::SwapHold => "SwapHold",
         CallOperation::Dial => "Dial",
@@ -445,6 +458,10 @@ mod tests {
             (On::Park, r#"{"mode":"nondirected"}"#, Operation::Park { call, to: None }),
             (On::Park, r#"{"mode":"directed","to":"1003"}"#, Operation::Park { call, to: Some(to()) }),
             (On::SecureCall, "{}", Operation::SecureCall(call)),
+            (On::StartRecording, "{}", Operation::StartRecording(call)),
+            (On::PauseRecording, "{}", Operation::PauseRecording(call)),
+            (On::ResumeRecording, "{}", Operation::ResumeRecording(call)),
+            (On::StopRecording, "{}", Operation::StopRecording(call)),
             (
                 On::CompleteCall,
                 r#"{"mode":"message","message":1}"#,

@@ -11,7 +11,8 @@ use super::arguments::hex;
 use super::messages::Messages;
 use super::timestamp::Anchor;
 use crate::switch::{
-    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, PlaceView, TrunkView,
+    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, PlaceView,
+    RecordingView, TrunkView,
 };
 
 /// A line as this application sees it.
@@ -145,6 +146,34 @@ pub(super) struct Call {
     since: String,
     /// How the media of its station is; of a call that is over, how it was. Null while there was none.
     media: Option<Media>,
+    /// How it is recorded; null: it is not.
+    recording: Option<Recording>,
+}
+
+/// The recording of a call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Recording {
+    /// `recording` or `paused`.
+    state: &'static str,
+    /// Whether the policy of the line demands it: then it cannot be stopped.
+    demanded: bool,
+    /// The file, from the directory of recordings on; null until it is there.
+    #[schema(example = "20261122T193319Z-c42-1.wav")]
+    path: Option<String>,
+    /// When it began (RFC 3339).
+    #[schema(format = "date-time")]
+    since: String,
+}
+
+impl Recording {
+    fn new(recording: RecordingView, anchor: &Anchor) -> Self {
+        Self {
+            state: if recording.is_paused { "paused" } else { "recording" },
+            demanded: recording.is_demanded,
+            path: recording.path.map(|path| path.to_string()),
+            since: anchor.text(recording.since),
+        }
+    }
 }
 
 impl Call {
@@ -172,6 +201,7 @@ impl Call {
             verstat: call.verstat.as_deref().map(str::to_owned),
             since: anchor.text(call.since),
             media: call.media.map(|media| Media::new(&media, Some(anchor))),
+            recording: call.recording.map(|recording| Recording::new(recording, anchor)),
         }
     }
 }
@@ -498,6 +528,7 @@ mod tests {
             user_user: Bytes::from_static(b"\x04hi"),
             verstat: Some("TN-Validation-Passed".into()),
             media: None,
+            recording: None,
         }
     }
 
@@ -544,6 +575,23 @@ mod tests {
     }
 
     #[test]
+    fn a_recording_reads_as_documented() {
+        for (is_paused, state) in [(false, "recording"), (true, "paused")] {
+            let recording = RecordingView {
+                is_paused,
+                is_demanded: is_paused,
+                path: Some("a.wav".into()),
+                since: clock::now(),
+            };
+            let call = CallView { recording: Some(recording), ..view() };
+            let mut call = serde_json::to_value(Call::new(call, &Anchor::new())).unwrap();
+            let since = call["recording"].as_object_mut().unwrap().remove("since").unwrap();
+            assert!(since.as_str().unwrap().ends_with('Z'));
+            assert_eq!(call["recording"], json!({"state": state, "demanded": is_paused, "path": "a.wav"}));
+        }
+    }
+
+    #[test]
     fn a_call_reads_as_documented() {
         let party = |number: &str| json!({"number": number, "name": "", "blocked": false});
         let mut call = serde_json::to_value(Call::new(view(), &Anchor::new())).unwrap();
@@ -560,6 +608,7 @@ mod tests {
                 "completion": 3,
                 "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869", "verstat": "TN-Validation-Passed",
                 "media": null,
+                "recording": null,
             })
         );
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::state_dir::{ADMIN_TOKEN_FILE, keep};
 use super::{App, BUILT_IN, Config, ConfigError, Line, Secret, lines};
+use crate::switch::RecordPolicy;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
@@ -71,6 +72,7 @@ fn line(text: &str) -> Option<Line> {
         picks_up: Vec::new(),
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,
+        record: RecordPolicy::default(),
     })
 }
 

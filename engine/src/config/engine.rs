@@ -22,7 +22,7 @@ use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
-    lines, music, provisioning, reach, routes, trunk_groups, trunks, vendors, voicemail,
+    lines, music, provisioning, reach, recording, routes, trunk_groups, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -32,17 +32,22 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let media = media(root.table("media"));
     let api = api(root.table("api"));
     let limits = limits::read(root.table("limits"));
+    let recording = recording::read(root.table("recording"));
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
     let line_sections = root.tables("line");
     let lines_named = line_sections.len();
-    let lines: Vec<_> =
-        line_sections.into_iter().filter_map(|line| lines::read(line, &mut addresses, &mut places)).collect();
+    let lines: Vec<_> = line_sections
+        .into_iter()
+        .filter_map(|line| lines::read(line, &mut addresses, &mut places, recording.as_ref()))
+        .collect();
     let trunk_sections = root.tables("trunk");
     let trunks_named = trunk_sections.len();
     let trunks: Vec<_> = trunk_sections
         .into_iter()
-        .filter_map(|trunk| trunks::read(trunk, &mut addresses, &mut places, &mut tls, limits.calls))
+        .filter_map(|trunk| {
+            trunks::read(trunk, &mut addresses, &mut places, &mut tls, limits.calls, recording.as_ref())
+        })
         .collect();
     let whole = trunks.len() == trunks_named;
     let group_sections = root.tables("trunk_group");
@@ -89,6 +94,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         forward: forward(root.table("forward")),
         completion: completion(root.table("completion")),
         vendors: vendors::read(&root),
+        recording,
         voicemail,
         provisioning,
         limits,

@@ -8,10 +8,11 @@ use trunkline_sip::auth::Algorithm;
 
 use super::locations::Places;
 use super::numbers;
+use super::recording;
 use super::secret::PASSWORD;
 use super::section::Section;
 use super::voicemail::{mailbox, rings};
-use super::{Line, Secret};
+use super::{Line, Recording, Secret};
 use crate::switch::setup::{LineKind, SrtpPolicy};
 
 /// The addresses of lines, groups and trunks, each with the line of the file that names it first.
@@ -59,7 +60,12 @@ impl Addresses {
 }
 
 /// Reads one line.
-pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut Places) -> Option<Line> {
+pub(super) fn read(
+    section: Section<'_>,
+    addresses: &mut Addresses,
+    places: &mut Places,
+    recording: Option<&Recording>,
+) -> Option<Line> {
     let address = addresses.take(&section, "address");
     places.place(&section, address.as_ref());
     let name = section.string("name").map(|name| name.into_inner().to_owned());
@@ -78,6 +84,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
     let deposit_rings = rings(&section, "voicemail_rings");
     let intercom = section.boolean("intercom").is_none_or(Spanned::into_inner);
     let outside_number = numbers::number(&section, "outside_number");
+    let record = recording::policy(&section, recording);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
@@ -97,6 +104,7 @@ pub(super) fn read(section: Section<'_>, addresses: &mut Addresses, places: &mut
         deposit_rings,
         intercom,
         outside_number: outside_number.map(Into::into),
+        record,
     })
 }
 

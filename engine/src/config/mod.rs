@@ -30,7 +30,7 @@ use crate::switch::setup::{
     RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
-use crate::switch::{CodecList, NumberSetup};
+use crate::switch::{CodecList, NumberSetup, RecordPolicy};
 use crate::translate::Locations;
 
 mod apps;
@@ -54,6 +54,7 @@ mod numbers;
 mod phone_table;
 mod provisioning;
 mod reach;
+mod recording;
 mod registering;
 mod routes;
 mod secret;
@@ -124,6 +125,8 @@ pub struct Config {
     pub completion: CompletionSetup,
     /// What phones understand (`[[vendor]]`), in order.
     pub vendors: Vec<VendorSetup>,
+    /// Where calls are recorded to; `None`: nowhere.
+    pub recording: Option<Recording>,
     /// Where messages are kept.
     pub voicemail: VoicemailSetup,
     /// Where phones fetch their configuration (`[provisioning]`, `[[phone]]`).
@@ -236,6 +239,19 @@ pub struct Store {
     pub path: PathBuf,
 }
 
+/// `[recording]`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recording {
+    /// Where the files are, from the state directory on.
+    pub directory: PathBuf,
+    /// Recordings at once.
+    pub recordings_max: usize,
+    /// The longest, in seconds.
+    pub seconds_max: u32,
+    /// The room that is left on the disk, in bytes.
+    pub free_min: u64,
+}
+
 /// `[[line]]`.
 #[derive(Clone, Debug)]
 pub struct Line {
@@ -269,6 +285,8 @@ pub struct Line {
     pub intercom: bool,
     /// Its number for the outside.
     pub outside_number: Option<Arc<str>>,
+    /// Whether its calls are recorded.
+    pub record: RecordPolicy,
 }
 
 /// `[[trunk]]`.
@@ -310,6 +328,8 @@ pub struct Trunk {
     pub registration: Option<RegistrationSetup>,
     /// When its calls go on elsewhere.
     pub failover: Failover,
+    /// Whether its calls are recorded.
+    pub record: RecordPolicy,
 }
 
 /// How a trunk proves who it is from wherever it calls.

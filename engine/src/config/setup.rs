@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use trunkline_sip::auth::Algorithm;
 
 use super::{Config, Secret};
+use crate::switch::RecordingSetup;
 use crate::switch::setup::{AppSetup, LineSetup, MediaSetup, RedirectSetup, RouteSetup, Setup, TrunkSetup};
 
 /// What the registrar knows of one line.
@@ -37,6 +38,7 @@ impl Config {
             deposit_rings: line.deposit_rings,
             intercom: line.intercom,
             outside_number: line.outside_number.clone(),
+            record: line.record,
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),
@@ -56,6 +58,7 @@ impl Config {
             failover_on: trunk.failover.statuses.clone(),
             calls_per_second: trunk.failover.calls_per_second,
             qualify_every: trunk.failover.qualify_every,
+            record: trunk.record,
         });
         let apps = self.apps.iter().map(|app| AppSetup {
             name: Arc::clone(&app.name),
@@ -77,6 +80,9 @@ impl Config {
                 tones: self.media.tones.clone(),
             },
             conference: self.conference.clone(),
+            recording: RecordingSetup {
+                recordings_max: self.recording.as_ref().map_or(0, |recording| recording.recordings_max),
+            },
             translation: Arc::clone(&self.locations),
             park: self.park.clone(),
             features: self.features.clone(),

@@ -10,6 +10,7 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::transport::Transport;
 
 use super::Inbound;
+use super::Recording;
 use super::Trunk;
 use super::TrunkPeer;
 use super::codecs;
@@ -18,6 +19,7 @@ use super::failover;
 use super::lines::{self, Addresses};
 use super::locations::Places;
 use super::numbers;
+use super::recording;
 use super::registering;
 use super::secret::{INBOUND_PASSWORD, PASSWORD};
 use super::section::Section;
@@ -31,6 +33,7 @@ pub(super) fn read(
     places: &mut Places,
     tls: &mut Sealing,
     calls_max: u32,
+    recording: Option<&Recording>,
 ) -> Option<Trunk> {
     let inbound = inbound(&section, addresses);
     let name = addresses.take(&section, "name");
@@ -55,6 +58,7 @@ pub(super) fn read(
     let numbers = numbers::read(&section, places);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);
+    let record = recording::policy(&section, recording);
     section.close();
     Some(Trunk {
         name: name?,
@@ -75,6 +79,7 @@ pub(super) fn read(
         reliable,
         registration,
         failover,
+        record,
     })
 }
 

@@ -174,6 +174,14 @@ pub enum Operate {
     Redirect(CallTo),
     /// Let nobody barge into a call.
     SecureCall(OneCall),
+    /// Record a call; gives the file.
+    StartRecording(OneCall),
+    /// Leave silence in the recording of a call.
+    PauseRecording(OneCall),
+    /// End the pause of a recording.
+    ResumeRecording(OneCall),
+    /// End the recording of a call.
+    StopRecording(OneCall),
     /// Have a call that finds nobody completed later, or at once.
     CompleteCall {
         /// The call.
@@ -385,6 +393,10 @@ pub(super) fn request(operate: &Operate) -> (String, Value) {
         }
         Operate::Redirect(CallTo { call, to }) => on_call(call, "redirect", json!({ "to": to })),
         Operate::SecureCall(OneCall { call }) => on_call(call, "secure-call", json!({})),
+        Operate::StartRecording(OneCall { call }) => on_call(call, "start-recording", json!({})),
+        Operate::PauseRecording(OneCall { call }) => on_call(call, "pause-recording", json!({})),
+        Operate::ResumeRecording(OneCall { call }) => on_call(call, "resume-recording", json!({})),
+        Operate::StopRecording(OneCall { call }) => on_call(call, "stop-recording", json!({})),
         Operate::CompleteCall { call, mode, message } => {
             on_call(call, "complete-call", json!({"mode": mode, "message": message}))
         }
@@ -509,6 +521,7 @@ mod tests {
             ("setup-conference c1 1003", "calls/c1/setup-conference", json!({"to": "1003"})),
             ("drop c1 --user-user 0468", "calls/c1/drop", json!({"user_user": "0468"})),
             ("hold c1", "calls/c1/hold", json!({})),
+            ("start-recording c1", "calls/c1/start-recording", json!({})),
             ("swap-hold c1 c2", "calls/c1/swap-hold", json!({"with": "c2"})),
             (
                 "complete-transfer c1 c2 --conference",

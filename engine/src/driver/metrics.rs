@@ -25,9 +25,15 @@ pub(crate) enum Counter {
     Refused,
     /// Calls that came into being.
     Calls,
+    /// Recordings that began.
+    Recordings,
+    /// Recordings that could not begin, or were cut off.
+    RecordingsFailed,
+    /// Pieces of recordings for which the disk was too slow.
+    RecordingPiecesLost,
 }
 
-const COUNTERS: usize = 6;
+const COUNTERS: usize = 9;
 
 /// All numbers. One writer each for the gauges, any for the counters.
 #[derive(Debug)]
@@ -41,6 +47,7 @@ pub(crate) struct Metrics {
     calls: AtomicU64,
     legs: AtomicU64,
     media_ports_in_use: AtomicU64,
+    recordings: AtomicU64,
     /// Written by the switch once in a while, read once a scrape.
     media: Mutex<MediaTotals>,
     /// Panics caught by the media threads, which count for themselves.
@@ -75,6 +82,8 @@ pub struct MetricsSnapshot {
     pub sip_transactions: u64,
     /// Pairs of RTP and RTCP ports that calls have, without those that rest after one.
     pub media_ports_in_use: u64,
+    /// Recordings whose file is not whole.
+    pub recordings: u64,
     /// SIP subscriptions.
     pub subscriptions: u64,
     /// Bindings of the location table.
@@ -97,6 +106,12 @@ pub struct MetricsSnapshot {
     pub send_errors_total: u64,
     /// Binding changes that the store could not keep, since the start.
     pub store_errors_total: u64,
+    /// Recordings that began, since the start.
+    pub recordings_total: u64,
+    /// Recordings that could not begin or were cut off, since the start.
+    pub recordings_failed_total: u64,
+    /// Pieces of recordings, of 200 ms, for which the disk was too slow, since the start.
+    pub recording_pieces_lost_total: u64,
     /// What the relay counted since the start, as far as it has said: a few seconds ago for calls that are up.
     pub media: MediaTotals,
 }
@@ -111,6 +126,7 @@ impl Metrics {
             calls: AtomicU64::new(0),
             legs: AtomicU64::new(0),
             media_ports_in_use: AtomicU64::new(0),
+            recordings: AtomicU64::new(0),
             media: Mutex::default(),
             relay_panics: OnceLock::new(),
             call_quality: CallQuality::default(),
@@ -143,6 +159,10 @@ impl Metrics {
         self.media_ports_in_use.store(media_ports_in_use, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_recordings(&self, recordings: u64) {
+        self.recordings.store(recordings, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_switch_refusals(&self, refusals: &Refusals) {
         store_refusals(&self.switch_refusals, refusals);
     }
@@ -170,6 +190,7 @@ impl Metrics {
             sip_dialogs: sum(|cells| &cells.dialogs),
             sip_transactions: sum(|cells| &cells.transactions),
             media_ports_in_use: self.media_ports_in_use.load(Ordering::Relaxed),
+            recordings: self.recordings.load(Ordering::Relaxed),
             subscriptions: sum(|cells| &cells.subscriptions),
             registrations,
             connections,
@@ -181,6 +202,9 @@ impl Metrics {
             panics_total: counted(Counter::Panics) + relay_panics,
             send_errors_total: counted(Counter::SendErrors),
             store_errors_total: counted(Counter::StoreErrors),
+            recordings_total: counted(Counter::Recordings),
+            recordings_failed_total: counted(Counter::RecordingsFailed),
+            recording_pieces_lost_total: counted(Counter::RecordingPiecesLost),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

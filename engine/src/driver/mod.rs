@@ -5,6 +5,7 @@
 //!  switch          what applications ask, the Switch's timers                           switch.rs
 //!  media-0 … -n    the RelayWorkers, each with its own epoll, outside tokio             trunkline_media
 //!  store           SQLite, written behind                                               store.rs
+//!  recording       the WAV files of calls that are recorded                             recording
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //!                        name servers                                                    names.rs
 //! ```
@@ -26,6 +27,7 @@ pub(crate) mod metrics;
 mod names;
 mod notify;
 mod presence;
+mod recording;
 mod recovery;
 pub(crate) mod refusal_log;
 mod relay;

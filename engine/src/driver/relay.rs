@@ -12,6 +12,7 @@ use trunkline_media::{Command, Event, RelayConfig};
 
 use super::desk::Letterbox;
 use super::mailbox::RETRY;
+use super::recording::Recordings;
 use super::switch::SwitchInput;
 
 /// The way to the media threads, with the commands that their queues had no room for.
@@ -28,8 +29,8 @@ struct Way {
 }
 
 impl Relays {
-    /// Starts `count` media threads that report to the switch, and forward in the kernel if there is a path. Their seeds follow
-    /// that of `config`.
+    /// Starts `count` media threads that report to the switch, and forward in the kernel if there is a path. What they take
+    /// down goes to the files of recordings. Their seeds follow that of `config`.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
@@ -38,11 +39,18 @@ impl Relays {
         config: &RelayConfig,
         kernel: Option<&KernelPath>,
         switch: &Letterbox<SwitchInput>,
+        recordings: Option<&Recordings>,
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
-            let switch = switch.clone();
+            let (switch, recordings) = (switch.clone(), recordings.cloned());
             // A full mailbox has it offered again: audio does not wait for the switch.
             let report = move |event: Event| {
+                if let Event::Recorded(piece) = event {
+                    if let Some(recordings) = &recordings {
+                        recordings.piece(piece);
+                    }
+                    return None;
+                }
                 let refused = switch.sender().try_send(SwitchInput::Media(event));
                 switch.ring_unless_attended();
                 match refused {

@@ -126,6 +126,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("api.origins", api.origins != other_api.origins),
         ("provisioning.listen", running.provisioning.listen != wanted.provisioning.listen),
         ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
+        ("recording.directory", running.recording != wanted.recording),
         ("store.url", running.store != wanted.store),
         ("log.format", running.log.format != wanted.log.format),
         ("log.level", running.log.level != wanted.log.level),
@@ -206,6 +207,8 @@ mod tests {
         assert_eq!(refused(&workers), [(2, "sip.workers".to_owned()), (4, "media.workers".to_owned())]);
         let store = format!("[store]\nurl = \"sqlite:other.db\"\n{BEFORE}");
         assert_eq!(refused(&store), [(2, "store.url".to_owned())]);
+        let recorded = format!("[recording]\ndirectory = \"recordings\"\n{BEFORE}");
+        assert_eq!(refused(&recorded), [(2, "recording.directory".to_owned())]);
         let fetched = format!("[provisioning]\nlisten = \"http:127.0.0.1:8090\"\npnp = true\n{BEFORE}");
         let both = [(2, "provisioning.listen".to_owned()), (3, "provisioning.pnp".to_owned())];
         assert_eq!(refused(&fetched), both);

@@ -31,6 +31,7 @@ use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
 use super::names::{Located, Wish, World};
+use super::recording::{self, Recordings};
 use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
@@ -79,6 +80,14 @@ pub enum StartError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// The directory of recordings cannot be used.
+    #[error("recording.directory: {path}: {error}")]
+    Recordings {
+        /// The directory.
+        path: String,
+        /// What the kernel says.
+        error: io::Error,
+    },
     /// The in-kernel relay is required and cannot be had.
     #[error("media.kernel = \"require\": {0}")]
     Kernel(Missing),
@@ -95,6 +104,7 @@ pub struct Running {
     workers: Workers,
     threads: Vec<JoinHandle<()>>,
     media: Vec<RelayThread>,
+    recording: Option<JoinHandle<()>>,
     kernel: Option<KernelPath>,
     accepting: Vec<AbortHandle>,
     lifeline: Lifeline,
@@ -184,9 +194,16 @@ impl Running {
         let mut out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
         resubscribe(&subscriptions, &mut agents, &mut switch, &store, now, &mut out);
         let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
-        let (relays, media) =
-            Relays::spawn(config.media.workers, &relay_config, kernel.as_ref(), &events_for_switch)
-                .map_err(StartError::Thread)?;
+        let (recordings, recording) =
+            start_recordings(state_directory, &config, &metrics, &events_for_switch)?.unzip();
+        let (relays, media) = Relays::spawn(
+            config.media.workers,
+            &relay_config,
+            kernel.as_ref(),
+            &events_for_switch,
+            recordings.as_ref(),
+        )
+        .map_err(StartError::Thread)?;
         let desk = |((index, agent), (inputs, sockets)): ((u16, Agent), (_, &Vec<_>))| {
             let parts = worker::Parts {
                 index,
@@ -212,6 +229,7 @@ impl Running {
             events: Arc::clone(&events),
             waiting: Arc::clone(&waiting),
             store,
+            recordings,
             metrics: Arc::clone(&metrics),
         });
         let switch = Desk::new(core, events_for_switch, switch_events);
@@ -248,7 +266,19 @@ impl Running {
             ready: AtomicBool::new(true),
         });
         let engine = Engine::new(Arc::clone(&shared));
-        Ok(Self { engine, shared, workers, threads, media, kernel, accepting, lifeline, names, config })
+        Ok(Self {
+            engine,
+            shared,
+            workers,
+            threads,
+            media,
+            recording,
+            kernel,
+            accepting,
+            lifeline,
+            names,
+            config,
+        })
     }
 
     /// The handle to the running engine.
@@ -308,7 +338,7 @@ impl Running {
 
     /// Stops the threads and waits for them; what the store gathered is written.
     pub async fn stop(self) {
-        let Self { engine, shared, workers, threads, media, kernel, accepting, .. } = self;
+        let Self { engine, shared, workers, threads, media, recording, kernel, accepting, .. } = self;
         shared.ready.store(false, Ordering::Release);
         for listener in accepting {
             listener.abort();
@@ -325,6 +355,10 @@ impl Running {
             for thread in media {
                 thread.join();
             }
+            // Now there is nothing more to write.
+            if recording.is_some_and(|thread| thread.join().is_err()) {
+                tracing::error!("the thread of recordings ended by a panic");
+            }
             drop(kernel);
         };
         drop(tokio::task::spawn_blocking(join).await);
@@ -340,6 +374,20 @@ fn open_store(
         .name("store-open".to_owned())
         .spawn(move || Store::open(&path, metrics))
         .map_err(StartError::Thread)
+}
+
+/// Starts the thread that writes recordings, where calls may be recorded.
+fn start_recordings(
+    state_directory: &Path,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    switch: &Letterbox<SwitchInput>,
+) -> Result<Option<(Recordings, JoinHandle<()>)>, StartError> {
+    let Some(limits) = &config.recording else { return Ok(None) };
+    let directory = recording::directory(state_directory, limits);
+    let path = directory.display().to_string();
+    let started = Recordings::start(directory, limits, Arc::clone(metrics), switch.clone());
+    started.map(Some).map_err(|error| StartError::Recordings { path, error })
 }
 
 fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {
@@ -489,7 +537,7 @@ mod tests {
         format!(
             "[sip]\nlisten = [\"udp:127.0.0.1:{port}\"]\nworkers = 1\n[media]\nlisten = \"127.0.0.1\"\nworkers = 1\n\
              [api]\nlisten = \"off\"\n[[app]]\nname = \"crm\"\ntoken = \"token-of-a-test-that-is-long-enough\"\nlines = [\"*\"]\n\
-             privilege = \"owner\"\n[[line]]\naddress = \"2001\"\nkind = \"local\"\n[[line]]\naddress = \"2002\"\nkind = \"local\"\n"
+             privilege = \"owner\"\n[recording]\ndirectory = \"recordings\"\n[[line]]\naddress = \"2001\"\nkind = \"local\"\n[[line]]\naddress = \"2002\"\nkind = \"local\"\n"
         )
     }
 

@@ -20,6 +20,7 @@ use super::lifeline::Held;
 use super::mailbox::{Outlet, RETRY};
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
+use super::recording::Recordings;
 use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
@@ -28,7 +29,7 @@ use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
 use crate::switch::setup::{Setup, TrunkPlaces};
-use crate::switch::{Outbox, Switch, Urgent};
+use crate::switch::{Outbox, RecordingEvent, Switch, Urgent};
 
 /// A reader of the switch's state, run on its thread.
 pub(crate) type Reader = Box<dyn FnOnce(&Switch) + Send>;
@@ -37,6 +38,7 @@ pub(crate) type Reader = Box<dyn FnOnce(&Switch) + Send>;
 pub(crate) enum SwitchInput {
     Sip(SipEvent),
     Media(trunkline_media::Event),
+    Recording(RecordingEvent),
     Request(AppId, RequestId, Operation),
     View(Reader),
     Reconfigure(Box<Setup>),
@@ -50,6 +52,7 @@ impl fmt::Debug for SwitchInput {
         f.write_str(match self {
             Self::Sip(_) => "Sip",
             Self::Media(_) => "Media",
+            Self::Recording(_) => "Recording",
             Self::Request(..) => "Request",
             Self::View(_) => "View",
             Self::Reconfigure(_) => "Reconfigure",
@@ -73,6 +76,7 @@ pub(crate) struct Parts {
     pub(crate) events: Arc<EventLog>,
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) store: Store,
+    pub(crate) recordings: Option<Recordings>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -137,6 +141,7 @@ pub(crate) struct SwitchCore {
     events: Arc<EventLog>,
     waiting: Arc<Waiting>,
     store: Store,
+    recordings: Option<Recordings>,
     metrics: Arc<Metrics>,
     presence: Presence,
     refusals: RefusalLog,
@@ -176,7 +181,7 @@ impl Core for SwitchCore {
 
 impl SwitchCore {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { switch, out, workers, relays, events, waiting, store, metrics } = parts;
+        let Parts { switch, out, workers, relays, events, waiting, store, recordings, metrics } = parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         let mut core = Self {
             switch,
@@ -185,6 +190,7 @@ impl SwitchCore {
             events,
             waiting,
             store,
+            recordings,
             metrics,
             presence: Presence::new(clock::now()),
             refusals: RefusalLog::new(clock::now()),
@@ -198,6 +204,7 @@ impl SwitchCore {
     fn count(&self) {
         let gauges = self.switch.gauges();
         self.metrics.set_switch(gauges.calls as u64, gauges.legs as u64, gauges.media_ports_in_use as u64);
+        self.metrics.set_recordings(gauges.recordings as u64);
         self.metrics.set_switch_refusals(&self.switch.refusals());
         self.metrics.set_media(self.switch.media_totals());
     }
@@ -210,6 +217,9 @@ impl SwitchCore {
             }
             SwitchInput::Media(event) => {
                 self.guarded("a media event", |switch, out| switch.media(now, event, out));
+            }
+            SwitchInput::Recording(event) => {
+                self.guarded("a recording", |switch, out| switch.recorded(now, event, out));
             }
             SwitchInput::Request(app, request, operation) => {
                 self.guarded("an operation", |switch, out| switch.request(now, app, request, operation, out));
@@ -282,6 +292,15 @@ impl SwitchCore {
     }
 
     fn deliver(&mut self) {
+        while !self.out.recordings.is_empty() {
+            for command in std::mem::take(&mut self.out.recordings) {
+                let recordings = self.recordings.as_ref();
+                if recordings.is_none_or(|recordings| recordings.command(command.clone()).is_err()) {
+                    // Who waits for a recording is not to wait for ever.
+                    self.switch.recorded(clock::now(), RecordingEvent::failed(&command), &mut self.out);
+                }
+            }
+        }
         for (worker, command) in self.out.media.drain(..) {
             self.relays.push(worker, command);
         }
@@ -294,6 +313,10 @@ impl SwitchCore {
         }
         for ended in self.out.ended.drain(..) {
             self.metrics.call_quality.note(&ended);
+        }
+        for (call, line) in self.out.unrecorded.drain(..) {
+            self.metrics.count(Counter::RecordingsFailed);
+            tracing::error!(%call, %line, "a call is not recorded: there are as many recordings as there may be");
         }
         for Urgent { call, line, number, trunk } in self.out.urgent.drain(..) {
             tracing::warn!(%call, %line, number, %trunk, "a call for help");

@@ -335,6 +335,41 @@ impl Call {
         self.request(Operation::SecureCall(self.id)).await
     }
 
+    /// Takes the call down into a file, and gives its name, from the directory of recordings on: what its station says on the
+    /// left, who speaks to it on the right. An extension: TAPI 2.x has no such function.
+    ///
+    /// # Errors
+    /// [`LineError::OperationUnavail`] where nothing is recorded, or not this line's calls, or the call is recorded already, or
+    /// nothing of it can be decoded; [`LineError::ResourceUnavail`] if there are as many recordings as there may be;
+    /// [`LineError::OperationFailed`] if the file cannot be written.
+    pub async fn start_recording(&self) -> Result<String, Refusal> {
+        outcome::recording(self.app.request(Operation::StartRecording(self.id)).await?)
+    }
+
+    /// Leaves silence in the recording from here on.
+    ///
+    /// # Errors
+    /// [`LineError::OperationUnavail`] unless the call is recorded, and not paused.
+    pub async fn pause_recording(&self) -> Result<(), Refusal> {
+        self.request(Operation::PauseRecording(self.id)).await
+    }
+
+    /// Ends the pause of the recording.
+    ///
+    /// # Errors
+    /// [`LineError::OperationUnavail`] unless the recording is paused.
+    pub async fn resume_recording(&self) -> Result<(), Refusal> {
+        self.request(Operation::ResumeRecording(self.id)).await
+    }
+
+    /// Ends the recording.
+    ///
+    /// # Errors
+    /// [`LineError::OperationUnavail`] unless the call is recorded, and not because its line's policy demands it.
+    pub async fn stop_recording(&self) -> Result<(), Refusal> {
+        self.request(Operation::StopRecording(self.id)).await
+    }
+
     /// Has a call that finds nobody completed later, or at once; `message` is for [`CompletionMode::Message`].
     ///
     /// TAPI `lineCompleteCall`: busy, ringback or proceeding.

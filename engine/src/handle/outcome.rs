@@ -29,6 +29,12 @@ pub(super) fn parked(outcome: Outcome) -> Result<String, Refusal> {
     Ok(address)
 }
 
+/// The file of the recording that began.
+pub(super) fn recording(outcome: Outcome) -> Result<String, Refusal> {
+    let Outcome::Recording(path) = outcome else { return Err(foreign()) };
+    Ok(path.to_string())
+}
+
 /// The calls that were asked for.
 pub(super) fn calls(outcome: Outcome) -> Result<Vec<CallId>, Refusal> {
     let Outcome::Calls(calls) = outcome else { return Err(foreign()) };

@@ -47,6 +47,10 @@ impl Switch {
             CallOperation::GatherDigits => self.can_gather_digits(call),
             CallOperation::MonitorDigits => self.can_monitor_digits(call),
             CallOperation::MonitorMedia => self.can_monitor_media(call),
+            CallOperation::StartRecording
+            | CallOperation::PauseRecording
+            | CallOperation::ResumeRecording
+            | CallOperation::StopRecording => self.can_record(call, operation),
         }
     }
 
@@ -94,9 +98,11 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
         | CallOperation::SetCallData
         | CallOperation::SetCallQualityOfService
         | CallOperation::SetMediaMode => state != CallState::Idle,
-        CallOperation::GatherDigits | CallOperation::MonitorDigits => {
-            !matches!(state, CallState::Idle | CallState::Disconnected(_))
-        }
+        CallOperation::GatherDigits
+        | CallOperation::MonitorDigits
+        | CallOperation::PauseRecording
+        | CallOperation::ResumeRecording
+        | CallOperation::StopRecording => !matches!(state, CallState::Idle | CallState::Disconnected(_)),
         CallOperation::Hold
         | CallOperation::SwapHold
         | CallOperation::BlindTransfer
@@ -120,6 +126,13 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
             matches!(state, CallState::OnHold | CallState::OnHoldPendTransfer)
         }
         CallOperation::AddToConference => matches!(state, CallState::OnHold | CallState::OnHoldPendConf),
+        CallOperation::StartRecording => {
+            let holds = matches!(
+                state,
+                CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer
+            );
+            connected || holds || state == CallState::Conferenced
+        }
         CallOperation::RemoveFromConference => state == CallState::Conferenced,
         CallOperation::Redirect => matches!(state, CallState::Offering(_) | CallState::Accepted),
         CallOperation::CompleteCall => {

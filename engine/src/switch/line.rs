@@ -8,6 +8,7 @@ use super::codecs::CodecList;
 use super::ids::{AppId, CallId};
 use super::line_open::Interest;
 use super::privilege::CallPrivilege;
+use super::recording::RecordPolicy;
 use super::setup::{AppSetup, GroupSetup, LineKind, Setup, SrtpPolicy};
 
 /// One line. A trunk is a line too, with its name as address.
@@ -24,6 +25,8 @@ pub(super) struct Line {
     pub(super) srtp: SrtpPolicy,
     /// The codecs that pass.
     pub(super) codecs: CodecList,
+    /// Whether its calls are recorded.
+    pub(super) record: RecordPolicy,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
     /// What applications take and want to hear, where they said so.
@@ -96,11 +99,13 @@ impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
-            (&line.address, line.name.clone(), line.kind, groups, (line.srtp, CodecList::default()))
+            let media = (line.srtp, CodecList::default(), line.record);
+            (&line.address, line.name.clone(), line.kind, groups, media)
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
-            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, (trunk.srtp, trunk.codecs.clone()))
+            let media = (trunk.srtp, trunk.codecs.clone(), trunk.record);
+            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
         let mut lines = Self {
@@ -109,7 +114,7 @@ impl Lines {
             leaving: BTreeMap::new(),
             groups: groups.collect(),
         };
-        for (address, name, kind, (groups, picks_up), (srtp, codecs)) in stations.chain(trunks) {
+        for (address, name, kind, (groups, picks_up), (srtp, codecs, record)) in stations.chain(trunks) {
             let line = Line {
                 address: Arc::clone(address),
                 name,
@@ -118,6 +123,7 @@ impl Lines {
                 picks_up,
                 srtp,
                 codecs,
+                record,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),
                 calls: BTreeSet::new(),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_media::{
-    CallProgress, Command, ConferenceId, Detection, DigitVia, Feed, LegId as MediaLegId, LegStats, Parcel,
-    PortPair, PortPool, Remote,
+    CallProgress, Codec, Command, ConferenceId, Detection, DigitVia, Feed, LegId as MediaLegId, LegStats,
+    Parcel, PortPair, PortPool, Remote, Take,
 };
 use trunkline_sip::LegId;
 
@@ -69,7 +69,7 @@ impl MediaLeg {
         // Of what sets a state only the last is said.
         if let Some(place) = waiting.iter_mut().find(|before| replaces(&command, before)) {
             *place = command;
-        } else if waiting.len() < WAITING_MAX {
+        } else if waiting.len() < WAITING_MAX || matches!(command, Command::Record(..)) {
             waiting.push(command);
         } else {
             cancel([command], self.worker, out);
@@ -90,6 +90,7 @@ fn replaces(command: &Command, before: &Command) -> bool {
         (Command::Remote(..), Command::Remote(..))
             | (Command::Feed(..), Command::Feed(..))
             | (Command::Detect(..), Command::Detect(..))
+            | (Command::Record(..), Command::Record(..))
             | (Command::Stats(_), Command::Stats(_))
     )
 }
@@ -266,6 +267,28 @@ impl MediaPlane {
         let Some(entry) = self.open_leg(leg).filter(|entry| entry.detection != detection) else { return };
         entry.detection = detection;
         self.tell(leg, Command::Detect(media_leg(leg), detection), out);
+    }
+
+    /// Says which recordings the leg serves.
+    pub(super) fn set_takes(&mut self, leg: LegId, takes: Arc<[Take]>, out: &mut Outbox) {
+        self.tell(leg, Command::Record(media_leg(leg), takes), out);
+    }
+
+    /// Whether the relay can decode something that the far end speaks.
+    pub(super) fn is_decoded(&self, leg: LegId) -> bool {
+        self.speaks(leg).next().is_some()
+    }
+
+    /// Whether the far end speaks a codec of 16,000 samples a second by preference.
+    pub(super) fn is_wide(&self, leg: LegId) -> bool {
+        self.speaks(leg).next() == Some(Codec::G722)
+    }
+
+    /// The codecs of the relay that the far end speaks, the preferred one first.
+    fn speaks(&self, leg: LegId) -> impl Iterator<Item = Codec> + '_ {
+        let remote = self.legs.get(&leg).and_then(|entry| entry.remote.as_deref());
+        let plain = remote.filter(|remote| !remote.sealed).into_iter();
+        plain.flat_map(|remote| remote.speaks.speech().map(|(_, codec)| codec))
     }
 
     /// Whether the far end takes digits as events (RFC 4733).
@@ -602,6 +625,7 @@ mod tests {
                 Command::Close(leg) => format!("{worker} close {}", leg.0),
                 Command::Digits { leg, .. } => format!("{worker} digits {}", leg.0),
                 Command::Detect(leg, _) => format!("{worker} detect {}", leg.0),
+                Command::Record(leg, takes) => format!("{worker} record {} {}", leg.0, takes.len()),
                 Command::CancelDigits(leg) => format!("{worker} cancel {}", leg.0),
                 Command::Stats(leg) => format!("{worker} stats {}", leg.0),
             };

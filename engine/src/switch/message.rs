@@ -1,6 +1,7 @@
 //! The messages of TAPI (LINE_*) as an application receives them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::call_state::CallState;
 use super::ids::{CallId, RequestId};
@@ -56,6 +57,21 @@ pub enum Message {
         line: Arc<str>,
         /// The figures of its station.
         media: Box<MediaView>,
+    },
+    /// A recording of the call began, is paused or resumed, or is over. TAPI has no such message.
+    Recording {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// `started`, `paused`, `resumed`, `stopped` or `failed`.
+        change: &'static str,
+        /// The file, from the directory of recordings on, if there is one.
+        path: Option<Arc<str>>,
+        /// Why it is over: `stopped`, `toolong`, `diskfull`, `failed` or `resourceunavail`.
+        reason: Option<&'static str>,
+        /// How long it is, when it is over.
+        length: Duration,
     },
     /// LINE_ADDRESSSTATE (NUMCALLS): the number of calls on the line changed.
     AddressState {

@@ -34,6 +34,7 @@ pub mod outbox;
 pub mod privilege;
 pub mod quality;
 pub mod reach;
+pub mod recording;
 pub mod report;
 pub mod setup;
 pub mod vendor;
@@ -137,6 +138,9 @@ pub use outbox::{Outbox, Urgent};
 pub use park::KeptPark;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
+pub use recording::{
+    RecordPolicy, RecordingCommand, RecordingEnd, RecordingEvent, RecordingSetup, RecordingView,
+};
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
 pub use trunkline_media::{Secured, SrtpSuite};
@@ -162,6 +166,7 @@ use owner::App;
 use park::Slots;
 use places::Suspects;
 use qualifying::Qualifying;
+use recording::Recordings;
 use registering::Registrations;
 use release::Parting;
 use session::FarEnd;
@@ -201,6 +206,7 @@ pub struct Switch {
     qualifying: Qualifying,
     /// Of calls out by trunks.
     rates: Rates,
+    recordings: Recordings,
     /// Of trunks.
     registrations: Registrations,
     /// What phones have changed of late.
@@ -264,6 +270,7 @@ impl Switch {
             suspects: Suspects::default(),
             qualifying,
             rates: Rates::new(epoch),
+            recordings: Recordings::default(),
             messages,
             registrations,
             wishes: Wishes::new(),
@@ -375,6 +382,8 @@ impl Switch {
             }
             MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
             MediaEvent::Latched { leg, .. } => self.spoke(LegId(leg.0)),
+            // For the files: who drives the switch takes them out.
+            MediaEvent::Recorded(_) => {}
         }
         self.settle(now, out);
     }
@@ -462,6 +471,7 @@ impl Switch {
             self.settle_conference(now, id, out);
             self.settle_camped(now, id, out);
             self.settle_suffix(id, out);
+            self.settle_recording(id, out);
             self.settle_kept(now, id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
@@ -565,6 +575,7 @@ impl Switch {
             Reopened::Moved => {
                 entry.moved = entry.ours.is_some();
                 self.describe_moved(leg, out);
+                self.record_again(leg, out);
             }
             Reopened::Failed => {
                 let failure = Failure::local(503);

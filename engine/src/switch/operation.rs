@@ -232,6 +232,14 @@ pub enum Operation {
         /// To whom.
         to: HandoffTarget,
     },
+    /// Takes the call down into a file: `start-recording`, which TAPI 2.x does not have.
+    StartRecording(CallId),
+    /// Leaves silence in the recording from here on.
+    PauseRecording(CallId),
+    /// Ends the pause.
+    ResumeRecording(CallId),
+    /// Ends the recording.
+    StopRecording(CallId),
     /// `lineSetCallPrivilege`.
     SetCallPrivilege {
         /// The call.
@@ -352,6 +360,10 @@ impl Operation {
             CallOperation::SetupConference => Self::SetupConference { call, to: None },
             CallOperation::SetupTransfer => Self::SetupTransfer { call, to: None },
             CallOperation::SwapHold => Self::SwapHold { call, with: other },
+            CallOperation::StartRecording => Self::StartRecording(call),
+            CallOperation::PauseRecording => Self::PauseRecording(call),
+            CallOperation::ResumeRecording => Self::ResumeRecording(call),
+            CallOperation::StopRecording => Self::StopRecording(call),
             CallOperation::Unhold => Self::Unhold(call),
         }
     }
@@ -469,7 +481,7 @@ pub enum QosLevel {
 
 /// An operation on a call, without its arguments: what privileges, states and capability bits speak of.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[expect(missing_docs, reason = "each variant is the TAPI function of its name")]
+#[expect(missing_docs, reason = "each variant is the operation of its name")]
 pub enum CallOperation {
     Accept,
     AddToConference,
@@ -488,9 +500,11 @@ pub enum CallOperation {
     MonitorDigits,
     MonitorMedia,
     Park,
+    PauseRecording,
     PrepareAddToConference,
     Redirect,
     RemoveFromConference,
+    ResumeRecording,
     SecureCall,
     SendUserUserInfo,
     SetCallData,
@@ -499,13 +513,15 @@ pub enum CallOperation {
     SetMediaMode,
     SetupConference,
     SetupTransfer,
+    StartRecording,
+    StopRecording,
     SwapHold,
     Unhold,
 }
 
 impl CallOperation {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 34] = [
         Self::Accept,
         Self::AddToConference,
         Self::Answer,
@@ -523,9 +539,11 @@ impl CallOperation {
         Self::MonitorDigits,
         Self::MonitorMedia,
         Self::Park,
+        Self::PauseRecording,
         Self::PrepareAddToConference,
         Self::Redirect,
         Self::RemoveFromConference,
+        Self::ResumeRecording,
         Self::SecureCall,
         Self::SendUserUserInfo,
         Self::SetCallData,
@@ -534,9 +552,19 @@ impl CallOperation {
         Self::SetMediaMode,
         Self::SetupConference,
         Self::SetupTransfer,
+        Self::StartRecording,
+        Self::StopRecording,
         Self::SwapHold,
         Self::Unhold,
     ];
+
+    /// Whether TAPI 2.x has a function for it; what records calls is an extension.
+    pub const fn is_tapi(self) -> bool {
+        !matches!(
+            self,
+            Self::StartRecording | Self::PauseRecording | Self::ResumeRecording | Self::StopRecording
+        )
+    }
 
     /// The name in the API: the TAPI function's suffix in kebab case.
     pub const fn name(self) -> &'static str {
@@ -558,9 +586,11 @@ impl CallOperation {
             Self::MonitorDigits => "monitor-digits",
             Self::MonitorMedia => "monitor-media",
             Self::Park => "park",
+            Self::PauseRecording => "pause-recording",
             Self::PrepareAddToConference => "prepare-add-to-conference",
             Self::Redirect => "redirect",
             Self::RemoveFromConference => "remove-from-conference",
+            Self::ResumeRecording => "resume-recording",
             Self::SecureCall => "secure-call",
             Self::SendUserUserInfo => "send-user-user-info",
             Self::SetCallData => "set-call-data",
@@ -569,6 +599,8 @@ impl CallOperation {
             Self::SetMediaMode => "set-media-mode",
             Self::SetupConference => "setup-conference",
             Self::SetupTransfer => "setup-transfer",
+            Self::StartRecording => "start-recording",
+            Self::StopRecording => "stop-recording",
             Self::SwapHold => "swap-hold",
             Self::Unhold => "unhold",
         }
@@ -639,6 +671,8 @@ pub enum Outcome {
     Completion(CompletionId),
     /// Calls: the conference first, then its members; or those that handles were given for.
     Calls(Vec<CallId>),
+    /// The file of the recording that began, from the directory of recordings on.
+    Recording(Arc<str>),
     /// What to dial and what to show.
     Translated(Box<Translation>),
 }

@@ -6,6 +6,7 @@ use super::ids::{AppId, CallId};
 use super::kept::Kept;
 use super::message::Message;
 use super::quality::EndedMedia;
+use super::recording::RecordingCommand;
 
 /// Commands for the agents and the relay, messages for the applications; each list in order. The caller owns it and
 /// empties it.
@@ -23,6 +24,10 @@ pub struct Outbox {
     pub ended: Vec<EndedMedia>,
     /// Calls for help, for the log.
     pub urgent: Vec<Urgent>,
+    /// For the files of recordings.
+    pub recordings: Vec<RecordingCommand>,
+    /// Calls whose line's policy demands a recording, and there are as many as there may be: for the log.
+    pub unrecorded: Vec<(CallId, Arc<str>)>,
 }
 
 /// A call for help that goes out.
@@ -47,5 +52,7 @@ impl Outbox {
             && self.store.is_empty()
             && self.ended.is_empty()
             && self.urgent.is_empty()
+            && self.recordings.is_empty()
+            && self.unrecorded.is_empty()
     }
 }

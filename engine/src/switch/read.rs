@@ -66,6 +66,7 @@ impl Switch {
             parked: self.slots.len(),
             completions: self.completions.len(),
             watches: self.watches.len(),
+            recordings: self.recordings.len(),
         }
     }
 
@@ -146,6 +147,7 @@ impl Switch {
             data: call.data.clone(),
             user_user: call.user_user.clone(),
             verstat: call.verstat.clone(),
+            recording: self.recording_view(call.id),
             media: call.leg.and_then(|leg| self.media.view(leg)).or_else(|| call.media.as_deref().cloned()),
         }
     }

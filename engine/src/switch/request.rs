@@ -195,6 +195,22 @@ impl Switch {
                 self.check(asker.app, call, On::Handoff)?;
                 self.handoff(asker, call, &to, out)?;
             }
+            Operation::StartRecording(call) => {
+                self.check(asker.app, call, On::StartRecording)?;
+                self.start_recording(asker, call, out);
+            }
+            Operation::PauseRecording(call) => {
+                self.check(asker.app, call, On::PauseRecording)?;
+                self.pause_recording(asker, call, true, out);
+            }
+            Operation::ResumeRecording(call) => {
+                self.check(asker.app, call, On::ResumeRecording)?;
+                self.pause_recording(asker, call, false, out);
+            }
+            Operation::StopRecording(call) => {
+                self.check(asker.app, call, On::StopRecording)?;
+                self.stop_recording(asker, call, out);
+            }
             Operation::SetCallPrivilege { call, privilege } => {
                 self.check(asker.app, call, On::SetCallPrivilege)?;
                 self.set_call_privilege(asker, call, privilege, out)?;
@@ -493,6 +509,10 @@ const fn permit_to_claim(operation: CallOperation) -> bool {
             | CallOperation::GetConfRelatedCalls
             | CallOperation::MonitorDigits
             | CallOperation::MonitorMedia
+            | CallOperation::PauseRecording
+            | CallOperation::ResumeRecording
             | CallOperation::SetCallPrivilege
+            | CallOperation::StartRecording
+            | CallOperation::StopRecording
     )
 }

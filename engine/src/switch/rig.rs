@@ -160,6 +160,8 @@ pub(super) struct Rig {
     pub(super) ports: Vec<trunkline_media::PortPair>,
     /// Media that is over.
     pub(super) ended: Vec<EndedMedia>,
+    /// What was wanted of files.
+    pub(super) recordings: Vec<RecordingCommand>,
     next_leg: u64,
     next_request: u32,
 }
@@ -188,6 +190,7 @@ impl Rig {
             numbers: 0,
             ports: Vec::new(),
             ended: Vec::new(),
+            recordings: Vec::new(),
             next_leg: 0,
             next_request: 0,
         }
@@ -217,6 +220,7 @@ impl Rig {
             numbers: 0,
             ports: Vec::new(),
             ended: Vec::new(),
+            recordings: Vec::new(),
             relayed: Vec::new(),
             next_leg: self.next_leg,
             next_request: self.next_request,
@@ -274,6 +278,7 @@ impl Rig {
             }
         }
         self.ended.extend(out.ended);
+        self.recordings.extend(out.recordings);
         for (worker, command) in out.media {
             match command {
                 MediaCommand::Open { leg, ports, .. } => {
@@ -315,6 +320,7 @@ impl Rig {
                 MediaCommand::Digits { .. }
                 | MediaCommand::CancelDigits(_)
                 | MediaCommand::Detect(..)
+                | MediaCommand::Record(..)
                 | MediaCommand::Stats(_) => self.relayed.push(command),
             }
         }

@@ -16,6 +16,7 @@ use super::feature_code::FeatureCodes;
 use super::forward::RINGS_DEFAULT;
 use super::numbers::NumberSetup;
 use super::privilege::CallPrivilege;
+use super::recording::{RecordPolicy, RecordingSetup};
 use super::vendor::VendorSetup;
 use crate::translate::Locations;
 
@@ -102,6 +103,8 @@ pub struct LineSetup {
     pub intercom: bool,
     /// Its number for the outside: what trunks are told when it calls.
     pub outside_number: Option<Arc<str>>,
+    /// Whether its calls are recorded.
+    pub record: RecordPolicy,
 }
 
 impl LineSetup {
@@ -121,6 +124,7 @@ impl LineSetup {
             deposit_rings: None,
             intercom: true,
             outside_number: None,
+            record: RecordPolicy::default(),
         }
     }
 }
@@ -228,6 +232,8 @@ pub struct TrunkSetup {
     pub calls_per_second: Option<u32>,
     /// How often its peers are asked whether they live; `None`: never.
     pub qualify_every: Option<Duration>,
+    /// Whether its calls are recorded.
+    pub record: RecordPolicy,
 }
 
 /// The statuses that speak of the place and not of who is called: nobody answered behind it, broken, overloaded.
@@ -271,6 +277,7 @@ impl TrunkSetup {
             failover_on: FAILOVER_ON.to_vec(),
             calls_per_second: None,
             qualify_every: None,
+            record: RecordPolicy::default(),
         }
     }
 }
@@ -521,6 +528,8 @@ pub struct Setup {
     pub media: MediaSetup,
     /// Conferences.
     pub conference: ConferenceSetup,
+    /// Recording.
+    pub recording: RecordingSetup,
     /// Where lines are, for lineTranslateAddress and callers' numbers.
     pub translation: Arc<Locations>,
     /// Where calls are parked.
@@ -560,6 +569,7 @@ impl Default for Setup {
             apps: Vec::new(),
             media: MediaSetup::default(),
             conference: ConferenceSetup::default(),
+            recording: RecordingSetup::default(),
             translation: Arc::default(),
             park: ParkSetup::default(),
             features: FeatureCodes::default(),

@@ -27,6 +27,7 @@ mod parking;
 mod picking_up;
 mod private;
 mod random;
+mod recording;
 mod recovering;
 mod redirecting;
 mod referring;

@@ -14,6 +14,7 @@ use super::ids::{CallId, CompletionId};
 use super::operation::CallOperation;
 use super::privilege::CallPrivilege;
 use super::quality::MediaView;
+use super::recording::RecordingView;
 use super::setup::LineKind;
 
 /// A call as one application sees it (LINECALLINFO with LINECALLSTATUS).
@@ -61,6 +62,8 @@ pub struct CallView {
     pub verstat: Option<Arc<str>>,
     /// The media of its station, as the relay said last: at most a few seconds ago, and at the end. `None` while there was none.
     pub media: Option<MediaView>,
+    /// How it is recorded; `None`: it is not.
+    pub recording: Option<RecordingView>,
 }
 
 /// A party as a person reads it.
@@ -347,4 +350,6 @@ pub struct Gauges {
     pub completions: usize,
     /// Subscriptions to lines, park addresses and conferences.
     pub watches: usize,
+    /// Recordings, those included whose file is not whole yet.
+    pub recordings: usize,
 }

@@ -398,6 +398,7 @@ impl Call {
             | Outcome::Parked(_)
             | Outcome::Completion(_)
             | Outcome::Calls(_)
+            | Outcome::Recording(_)
             | Outcome::Translated(_) => parent,
         };
         consult.flag(self, Purpose::Add(parent));

@@ -207,6 +207,7 @@ impl Shared {
             | Outcome::Parked(_)
             | Outcome::Completion(_)
             | Outcome::Calls(_)
+            | Outcome::Recording(_)
             | Outcome::Translated(_) => None,
         };
         if let Some(id) = id {

@@ -7,7 +7,7 @@
 use crate::limits::{DELAY_MAX_TICKS, DELAY_WANTED_MAX_TICKS};
 
 /// Ticks of 125 µs in a frame of 20 ms.
-pub(super) const FRAME_TICKS: usize = 160;
+pub(crate) const FRAME_TICKS: usize = 160;
 
 /// The most ticks that are taken at once.
 pub(super) const TAKEN_MAX_TICKS: usize = FRAME_TICKS + STRETCH_MAX;

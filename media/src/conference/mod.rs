@@ -13,19 +13,19 @@ mod conceal;
 mod jitter;
 mod outlet;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod voice;
 
-use jitter::FRAME_TICKS;
+pub(crate) use jitter::FRAME_TICKS;
 use outlet::{Outlet, Payload};
-use voice::Voice;
+pub(crate) use voice::Voice;
 
 use crate::command::{Codec, ConferenceId};
 use crate::limits::{MEMBERS_MAX, SPEAKERS_MAX};
 use crate::rtp::Header;
 
 /// Samples in a frame at 16 kHz.
-const FRAME_MAX: usize = 2 * FRAME_TICKS;
+pub(crate) const FRAME_MAX: usize = 2 * FRAME_TICKS;
 
 type Frame = [i16; FRAME_MAX];
 

@@ -13,7 +13,7 @@ pub(super) fn sine(hz: f64, rate_hz: f64, amplitude: f64, from: usize, count: us
 }
 
 /// The `n`-th packet of a stream that says a tone of amplitude 5,000.
-pub(super) fn packet(codec: Codec, ssrc: u32, n: u64, hz: f64) -> (Header, Vec<u8>) {
+pub(crate) fn packet(codec: Codec, ssrc: u32, n: u64, hz: f64) -> (Header, Vec<u8>) {
     let sequence = u16::try_from(n & 0xffff).unwrap();
     let timestamp = u32::try_from((n * 160) & 0xffff_ffff).unwrap();
     let header = Header {
@@ -116,7 +116,7 @@ impl Listener {
     }
 }
 
-fn amplitude(samples: &[i16], hz: f64, rate_hz: f64) -> f64 {
+pub(crate) fn amplitude(samples: &[i16], hz: f64, rate_hz: f64) -> f64 {
     let (mut cosine, mut sine) = (0.0, 0.0);
     for (n, sample) in samples.iter().enumerate() {
         let angle = TAU * hz * n as f64 / rate_hz;

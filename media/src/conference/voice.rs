@@ -16,7 +16,7 @@ const RUNS_MAX: usize = TAKEN_MAX_TICKS / 8 + 4;
 
 /// The speech of one member.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Voice {
+pub(crate) struct Voice {
     buffer: JitterBuffer,
     ssrc: Option<u32>,
     codec: Option<Codec>,
@@ -30,7 +30,7 @@ pub(super) struct Voice {
 
 impl Voice {
     /// Takes a packet of a codec that the relay speaks, `lead` ticks of 125 µs before the next frame.
-    pub(super) fn hear(&mut self, header: &Header, codec: Codec, payload: &[u8], lead: i32) {
+    pub(crate) fn hear(&mut self, header: &Header, codec: Codec, payload: &[u8], lead: i32) {
         if self.ssrc != Some(header.ssrc) || self.codec != Some(codec) {
             self.ssrc = Some(header.ssrc);
             self.codec = Some(codec);
@@ -52,7 +52,7 @@ impl Voice {
     }
 
     /// Writes the next frame, in 320 samples if `wide` and 160 if not; `false` if nothing is said.
-    pub(super) fn speak(&mut self, wide: bool, frame: &mut Frame) -> bool {
+    pub(crate) fn speak(&mut self, wide: bool, frame: &mut Frame) -> bool {
         let scale = if wide { 2 } else { 1 };
         let length = scale * FRAME_TICKS;
         let mut bytes = [0; TAKEN_MAX_TICKS];

@@ -10,6 +10,7 @@ pub mod simulated;
 pub(crate) mod syscall;
 mod watch;
 
+use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 
@@ -28,6 +29,14 @@ use crate::offload::{FlowCount, KernelFlow};
 /// The kernel's.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     syscall::raise_descriptor_limit()
+}
+
+/// How many bytes of the file system of a file or directory are free for this process.
+///
+/// # Errors
+/// The kernel's.
+pub fn free_bytes(file: &File) -> io::Result<u64> {
+    syscall::free_bytes(file)
 }
 
 /// Names a socket of a leg in a worker: slot of the leg, its generation, and which of the pair.

@@ -1,7 +1,7 @@
 //! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
 #![expect(
     unsafe_code,
-    reason = "epoll, eventfd, recvmmsg, SO_MEMINFO, netlink groups, the allocator and the raw clock have no safe form in the standard library"
+    reason = "epoll, eventfd, recvmmsg, SO_MEMINFO, netlink groups, free space, the allocator and the raw clock have no safe form in the standard library"
 )]
 
 use std::fs::File;
@@ -185,6 +185,17 @@ pub(crate) fn raise_descriptor_limit() -> io::Result<u64> {
         return Err(io::Error::last_os_error());
     }
     Ok(limit.rlim_cur)
+}
+
+/// How many bytes of the file system of a file are free for who is not root.
+pub(crate) fn free_bytes(file: &impl AsRawFd) -> io::Result<u64> {
+    // SAFETY: a `statvfs` is plain numbers, for which zero is a value.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `statvfs`, which lives throughout the call; the descriptor is borrowed from its owner.
+    if unsafe { libc::fstatvfs(file.as_raw_fd(), &raw mut found) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 /// Lets the allocator of the C library spread over this many heaps; whether it has such a limit. Other threads must not run.

@@ -1,11 +1,13 @@
 //! Legs in conferences: who joins and leaves, what is said, and the mix that each member is sent.
 
 use super::playing::TICK_US;
+use super::recording::MIX_LEAD;
 use super::{Hears, RelayWorker};
 use crate::command::{ConferenceId, Event, Feed};
 use crate::conference::Conference;
 use crate::io::DatagramIo;
 use crate::playout::{Numbers, PACKET_BYTES};
+use crate::recording::Side;
 use crate::rtp::Header;
 use crate::rtp::header::FIXED_BYTES;
 
@@ -98,6 +100,9 @@ impl<I: DatagramIo> RelayWorker<I> {
                 };
                 packet[FIXED_BYTES..].copy_from_slice(&conference.payload(member, codec));
                 let header = membership.numbers.next(payload_type);
+                for recorder in &mut leg.recorders {
+                    recorder.hear(Side::Right, &header, Some(codec), &packet[FIXED_BYTES..], MIX_LEAD);
+                }
                 let Some(to) = leg.flow.address(now_us, &header, &mut packet) else { continue };
                 leg.send(&mut self.io, &packet, to);
             }
@@ -116,8 +121,11 @@ impl<I: DatagramIo> RelayWorker<I> {
 
     /// Notes whether a leg's packets are wanted by others than its listeners.
     pub(super) fn set_tapped(&mut self, slot: u32) {
+        let is_overheard = self.is_recorded_by_another(slot);
         let Some(leg) = self.leg(slot) else { return };
-        leg.is_tapped = leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
+        leg.is_overheard = is_overheard;
+        let is_recorded = is_overheard || !leg.recorders.is_empty();
+        leg.is_tapped = is_recorded || leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
         if leg.needs_speech() {
             self.recall_from(slot);
         } else {
@@ -136,6 +144,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         out: &mut Vec<Event>,
     ) -> bool {
         self.listen(now_us, slot, &header, packet, out);
+        self.take_down(now_us, slot, &header, packet);
         self.confer(now_us, slot, &header, packet)
     }
 }

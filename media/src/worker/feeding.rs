@@ -62,6 +62,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             Hears::Nothing
         };
         self.set_hears(hearer, hears);
+        if self.is_recorded_by_another(source) {
+            self.set_tapped(source);
+        }
         self.find_conversion(now_us, hearer);
     }
 
@@ -83,7 +86,7 @@ impl<I: DatagramIo> RelayWorker<I> {
                 if let Some(source) = self.leg(source) {
                     source.listeners.retain(|listener| *listener != slot);
                 }
-                self.ripen(source);
+                self.set_tapped(source);
             }
             Hears::Awaited(source) => {
                 if let Some(hearers) = self.awaiting.get_mut(&source) {

@@ -18,6 +18,7 @@ mod feeding;
 mod moving;
 mod offloading;
 mod playing;
+mod recording;
 mod reporting;
 mod shaking;
 mod silence;
@@ -46,6 +47,7 @@ use crate::latch::Admission;
 use crate::limits::{
     DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, REST_FETCHED_MAX, REST_PACKETS_MAX,
 };
+use crate::recording::Recorder;
 use crate::rtp::Header;
 use crate::stats::LegStats;
 
@@ -106,6 +108,8 @@ pub struct RelayWorker<I: DatagramIo> {
     saying: Vec<SlotIndex>,
     open_events: Vec<SlotIndex>,
     transcoding: Vec<SlotIndex>,
+    /// Legs that are recorded.
+    recording: Vec<SlotIndex>,
     /// When the next 20 ms are played and mixed, and how often that was done.
     tick_at_us: Option<u64>,
     ticks: u64,
@@ -155,6 +159,10 @@ struct Leg<S> {
     ear: Option<Box<Ear>>,
     /// The way of its packets past the worker.
     offload: Offload,
+    /// Who records it.
+    recorders: Vec<Recorder>,
+    /// Whether somebody who hears it is recorded.
+    is_overheard: bool,
 }
 
 impl<S> Leg<S> {
@@ -192,7 +200,10 @@ impl<S> Leg<S> {
 
     /// Whether its speech is needed here.
     fn needs_speech(&self) -> bool {
-        matches!(self.hears, Hears::Conference(_)) || self.ear.as_ref().is_some_and(|ear| ear.needs_speech())
+        matches!(self.hears, Hears::Conference(_))
+            || !self.recorders.is_empty()
+            || self.is_overheard
+            || self.ear.as_ref().is_some_and(|ear| ear.needs_speech())
     }
 }
 
@@ -222,6 +233,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             saying: Vec::new(),
             open_events: Vec::new(),
             transcoding: Vec::new(),
+            recording: Vec::new(),
             tick_at_us: None,
             ticks: 0,
             chance: StdRng::seed_from_u64(config.seed),
@@ -272,6 +284,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         | Command::Digits { leg, .. }
         | Command::CancelDigits(leg)
         | Command::Detect(leg, _)
+        | Command::Record(leg, _)
         | Command::Detach(leg)
         | Command::Attach { leg, .. }
         | Command::Stats(leg)
@@ -294,6 +307,11 @@ impl<I: DatagramIo> RelayWorker<I> {
             Command::Detect(leg, detection) => {
                 if let Some(&slot) = self.slot_of.get(&leg) {
                     self.detect(slot, detection);
+                }
+            }
+            Command::Record(leg, takes) => {
+                if let Some(&slot) = self.slot_of.get(&leg) {
+                    self.set_takes(now_us, slot, &takes, out);
                 }
             }
             Command::Detach(leg) => {
@@ -445,6 +463,8 @@ impl<I: DatagramIo> RelayWorker<I> {
             saying: None,
             ear: None,
             offload: Offload::default(),
+            recorders: Vec::new(),
+            is_overheard: false,
         });
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
@@ -475,6 +495,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.recall_to(slot);
         let Some(stats) = self.stats(slot) else { return };
         self.cancel_digits(slot, out);
+        self.end_takes(slot, out);
         self.end_feed(slot);
         self.open_events.retain(|listened| *listened != slot);
         self.shaking.retain(|shaking| *shaking != slot);

@@ -22,6 +22,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// Gives a leg away.
     pub(super) fn detach(&mut self, slot: u32, out: &mut Vec<Event>) {
         self.recall_from(slot);
+        self.end_takes(slot, out);
         self.end_feed(slot);
         self.saying.retain(|saying| *saying != slot);
         self.open_events.retain(|listened| *listened != slot);
@@ -84,6 +85,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.slots[slot as usize] = Slot { generation, leg: Some(leg) };
         self.slot_of.insert(id, slot);
         self.watch_handshakes(now_us, slot);
+        self.resume_takes(now_us, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
             self.hear(now_us, hearer, slot);
         }

@@ -422,7 +422,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     }
 
     /// The leg that a leg hears.
-    fn heard_by(&self, hearer: SlotIndex) -> Option<SlotIndex> {
+    pub(super) fn heard_by(&self, hearer: SlotIndex) -> Option<SlotIndex> {
         match self.slots.get(hearer as usize)?.leg.as_ref()?.hears {
             Hears::Leg(source) => Some(source),
             Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_) => None,

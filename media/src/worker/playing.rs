@@ -43,6 +43,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             let lags = now_us.saturating_sub(next_us) > LAG_MAX.as_micros() as u64;
             self.tick_at_us = Some(if lags { now_us + 1 } else { next_us });
             self.ticks += 1;
+            self.record_all(tick_us, out);
             self.play_all(now_us);
             self.mix_all(now_us);
             self.say_all(now_us, out);
@@ -59,6 +60,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             && self.open_events.is_empty()
             && self.transcoding.is_empty()
             && self.shaking.is_empty()
+            && self.recording.is_empty()
             && self.conferences.iter().all(Option::is_none)
     }
 

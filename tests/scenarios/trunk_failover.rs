@@ -120,6 +120,15 @@ fn what_the_callee_says_is_the_last_word_and_so_is_a_bell_that_rang() {
         lab.run(Duration::from_secs(31));
         lab.ladder().forget();
     }
+    // Whoever was heard before he was answered has been reached.
+    let carrier = lab.phone("carrier");
+    (carrier.script.early_media, carrier.script.on_invite) =
+        (true, OnInvite::Refuse(503, Duration::from_secs(2)));
+    lab.call("alice", "0301234");
+    lab.run_ms(2_500);
+    assert_eq!((lab.status("alice"), invited(&mut lab)), (Status::Over(500), [1, 0]));
+    lab.phone("carrier").script.early_media = false;
+    lab.run(Duration::from_secs(31));
     // What is listed decides.
     lab.reload(|setup| setup.trunks[0].failover_on = vec![404]);
     for (status, expected) in [(404, (Status::Connected, [1, 1])), (503, (Status::Over(500), [1, 0]))] {

@@ -432,3 +432,41 @@ fn what_name_servers_say_is_where_a_trunk_is_and_who_may_call() {
     let allowed: BTreeSet<_> = config.trusted().iter().map(|(network, _)| network.to_string()).collect();
     assert_eq!(allowed.into_iter().collect::<Vec<_>>(), ["192.0.2.1/32", "192.0.2.9/32", "198.51.100.0/24"]);
 }
+
+#[test]
+fn a_trunk_has_no_more_addresses_than_it_may_whatever_name_servers_say() {
+    let text = "[[trunk]]\nname = \"a\"\npeer = [\"udp:one.example\", \"udp:two.example\"]\n";
+    let mut config = parse(text).unwrap();
+    let server = |priority: u16, host: u8| Server {
+        transport: Transport::Udp,
+        priority,
+        weight: 1,
+        addresses: (1..=40).map(|port| ([192, 0, 2, host], port).into()).collect(),
+    };
+    config.locate(|host| match host.name.as_str() {
+        "one.example" => vec![server(2, 2), server(1, 1)],
+        _ => vec![server(0, 3)],
+    });
+    let trunk = &config.setup().trunks[0];
+    let counted: Vec<Vec<usize>> =
+        trunk.servers.iter().map(|peer| peer.iter().map(|server| server.addresses.len()).collect()).collect();
+    assert_eq!(
+        (counted, trunk.peers.len()),
+        (vec![vec![40, 24], vec![]], 64),
+        "of the lowest priorities first"
+    );
+    assert_eq!(trunk.servers[0][0].priority, 1);
+}
+
+#[test]
+fn a_route_names_no_more_trunks_than_it_may() {
+    let trunk = |number: usize| format!("[[trunk]]\nname = \"t{number}\"\npeer = \"udp:192.0.2.1\"\n");
+    let route = |count: usize| {
+        let trunks: String = (0..count).map(trunk).collect();
+        let named: Vec<_> = (0..count).map(|number| format!("\"trunk:t{number}\"")).collect();
+        parse(&format!("{trunks}[[route]]\nmatch = \"1\"\nto = [{}]\n", named.join(", ")))
+    };
+    assert!(route(16).is_ok());
+    let wrong = route(17).unwrap_err();
+    assert_eq!((wrong.len(), wrong[0].wrong.as_str()), (1, "names 17 trunks"));
+}

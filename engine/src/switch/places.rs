@@ -191,6 +191,8 @@ const SUSPECTS_MAX: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
+    use trunkline_sip::outbox::Peer;
+
     use super::*;
     use crate::switch::rig;
     use crate::switch::setup::REST;
@@ -229,5 +231,22 @@ mod tests {
         assert_eq!(suspects.0[&place(1)].failure, (408, now));
         suspects.try_again(&place(1), later + REST);
         assert!(!suspects.has(&place(1), later), "it is back");
+    }
+
+    #[test]
+    fn one_call_tries_so_many_places_of_a_trunk_and_no_more() {
+        let mut rig = rig::Rig::new();
+        Arc::make_mut(&mut rig.switch.setup).trunks[0].peers = (1..40).map(place).collect();
+        rig.call_in(Peer::Line("1001".into()), "030", Some(rig::USUAL));
+        for tried in 1..=PLACES_MAX {
+            let (leg, invite) = rig.invited();
+            assert_eq!(
+                invite.patience.is_some(),
+                tried < PLACES_MAX,
+                "the {tried}th may take its time if it is the last"
+            );
+            rig.refuse(leg, 503);
+        }
+        assert!(!rig.commands().contains(&"invite".to_owned()));
     }
 }

@@ -238,7 +238,7 @@ pub struct LineView {
     pub name: String,
     /// Where its media ends.
     pub kind: LineKind,
-    /// Whether it can be reached: a phone has a contact, a trunk is registered where it has to be; lines of the engine always can.
+    /// Whether it can be reached: a phone has a contact, a trunk is in service; lines of the engine always can.
     pub registered: bool,
     /// Number of contacts of a phone.
     pub contacts: usize,

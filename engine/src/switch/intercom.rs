@@ -1,7 +1,7 @@
 //! Intercom: a call to one line by a feature code, whose phone is asked to answer by itself.
 //!
 //! - Only a line may be called so, and only its phone, with its own volume: not a group, nor a number behind a trunk.
-//! - Nobody is disturbed who talks, or said that he does not want to be; the call goes nowhere else for him.
+//! - Nobody is disturbed who talks, whose phone rings, or who said that he does not want to be; the call goes nowhere else for him.
 //! - A phone that does not obey rings, and the call is one as any other from there on.
 
 use std::time::Instant;
@@ -20,7 +20,7 @@ impl Switch {
     ///
     /// # Errors
     /// The status of the refusal: 403 where no phone is called so, 433 for who hides and may not, 480 for who does not want to be
-    /// disturbed, 486 for who is on the phone; those of routes.
+    /// disturbed, 486 for who has a call; those of routes.
     pub(super) fn intercom(
         &mut self,
         now: Instant,
@@ -40,7 +40,7 @@ impl Switch {
         if self.forward_entry(id, address, Condition::Always).is_some() {
             return Err(480);
         }
-        if self.is_line_busy(address) || self.is_used(address) {
+        if self.is_line_busy(address) || self.lines.get(address).is_some_and(|line| line.occupied > 0) {
             return Err(486);
         }
         let address = address.clone();

@@ -96,7 +96,9 @@ impl Switch {
     /// What is called in place of a line's own number or mailbox, which its phone dials to hear its messages.
     pub(super) fn own_messages(&self, call: &Call, dialled: &str) -> Option<String> {
         let deposit = self.messages.deposit(&call.line).filter(|_| !call.trail.is_ours())?;
-        let is_own = dialled == &*call.line || dialled == &*deposit.mailbox;
+        // A mailbox that lines share may have the address of one of them, whom the others call by it.
+        let is_station = self.lines.get(dialled).is_some() || self.lines.group(dialled).is_some();
+        let is_own = dialled == &*call.line || dialled == &*deposit.mailbox && !is_station;
         let number = match &*self.setup.voicemail.number {
             "" => &*deposit.number,
             number => number,

@@ -132,6 +132,8 @@ fn nobody_is_spoken_to_who_talks_or_does_not_want_it() {
     let mut rig = self::rig();
     let other = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
     let (station, _) = rig.invited();
+    let caller = intercom(&mut rig, "1002");
+    assert_eq!(rig.commands(), [format!("reject 486 {caller}")], "it rings");
     rig.answer(station, USUAL);
     rig.tell(Event::Established { leg: other, answer: None });
     rig.commands();

@@ -274,6 +274,20 @@ fn a_phone_hears_its_messages_by_its_own_number_and_its_mailbox() {
     assert_eq!(handed_to(&mut rig).0, "sip:97@carrier.example", "who leaves messages is known by who calls");
 }
 
+#[test]
+fn a_mailbox_that_is_shared_leaves_lines_within_reach() {
+    let mut rig = rig(|setup| setup.lines[0].mailbox = Some("1002".into()));
+    from_line(&mut rig, "1002");
+    let (station, invite) = rig.invited();
+    assert_eq!(invite.target.uri, "sip:1002@10.0.0.9");
+    rig.refuse(station, 486);
+    assert_eq!(handed_to(&mut rig).0, box_of("1002", 486));
+    rig.call_in(Peer::Line("1004".into()), "1001", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.refuse(station, 486);
+    assert_eq!(handed_to(&mut rig).0, box_of("1002", 486), "that of the other line");
+}
+
 fn without_number(rig: &Rig) -> Setup {
     let mut setup = Setup::clone(&rig.switch.setup);
     setup.voicemail.number.clear();

@@ -41,6 +41,7 @@ fn worker(now: Instant, codec_of: impl Fn(u16) -> (u8, Codec)) -> RelayWorker<No
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         };

@@ -36,6 +36,7 @@ fn worker(now: Instant, sessions: u64) -> RelayWorker<Nowhere> {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         };

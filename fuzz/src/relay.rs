@@ -154,6 +154,7 @@ impl Call {
                 send: true,
                 receive: true,
                 sealed: false,
+                opaque: false,
                 protection,
                 ice,
             };

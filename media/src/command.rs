@@ -186,6 +186,9 @@ pub struct Remote {
     /// Whether packets are sealed (SRTP, RFC 3711) with keys that only the far ends have: they pass bit by bit, for a changed
     /// header would break the seal. SSRC continuity is not to be had then.
     pub sealed: bool,
+    /// Whether datagrams are no RTP, and pass as they are to legs of the same kind: UDPTL (ITU-T T.38 annex D). Only addresses that
+    /// may speak from the start do then; codecs, RTCP, seal, protection and checks do not count.
+    pub opaque: bool,
     /// How packets between the far end and the relay are protected.
     pub protection: Protection,
     /// What connectivity checks of the far end prove themselves with; `None` where it makes none.

@@ -7,6 +7,7 @@
 
 mod checked;
 mod offloaded;
+mod opaque;
 mod reported;
 mod secured;
 
@@ -77,8 +78,10 @@ struct Outbound {
     /// Where RTP goes, worked out when the agreement or the latch changes.
     to: Option<SocketAddr>,
     sealed: bool,
-    /// Whether packets between the relay and the far end are SRTP.
+    /// Whether packets between the relay and the far end are SRTP; whether they are no RTP at all; whether either is so.
     secured: bool,
+    opaque: bool,
+    unusual: bool,
     /// Whether packets take the long way, through a conversion or past digits that are being said.
     diverted: bool,
     rewrite: Rewrite,
@@ -91,6 +94,8 @@ struct Aside {
     /// Shared with whoever agreed to it: nothing else of a leg is as large.
     remote: Option<Arc<Remote>>,
     rtcp_to: Option<SocketAddr>,
+    /// Where datagrams go that are no RTP.
+    opaque_to: Option<SocketAddr>,
     /// Where a handshake is begun: where RTP would go, whether or not the far end wants any.
     shakes_with: Option<SocketAddr>,
     /// The middle of the time in the far end's last sender report, and when it came.
@@ -116,6 +121,8 @@ struct Counters {
     send_failed: u64,
     kernel_packets: u64,
     kernel_missed: u64,
+    datagrams_received: u64,
+    datagrams_sent: u64,
     payload_type: Option<u8>,
     reported: Option<FarReport>,
     round_trip_us: Option<u32>,
@@ -142,7 +149,9 @@ impl Flow {
         self.inbound.latch.agree(now_us, &remote);
         self.outbound.sealed = remote.sealed;
         self.aside.sessions.agree(self.aside.remote.as_deref(), &remote);
-        self.outbound.secured = remote.protection != Protection::Plain;
+        self.outbound.opaque = remote.opaque;
+        self.outbound.secured = remote.protection != Protection::Plain && !remote.opaque;
+        self.outbound.unusual = self.outbound.secured || self.outbound.opaque;
         if self.outbound.secured {
             self.outbound.rewrite.close();
         }
@@ -365,6 +374,8 @@ impl Flow {
             send_failed: counters.send_failed,
             kernel_packets: counters.kernel_packets,
             kernel_missed: counters.kernel_missed,
+            datagrams_received: counters.datagrams_received,
+            datagrams_sent: counters.datagrams_sent,
             payload_type: counters.payload_type,
             reported: counters.reported,
             round_trip_us: counters.round_trip_us,
@@ -430,10 +441,13 @@ impl Flow {
         let peer = if is_former { named.or(source) } else { source.or(named) };
         // `rtp: None` is "send nowhere", also while the latched source still speaks.
         let somewhere = peer.filter(|_| remote.rtp.is_some());
-        self.outbound.to = somewhere.filter(|_| remote.send);
+        let to = somewhere.filter(|_| remote.send);
+        (self.outbound.to, self.aside.opaque_to) = if remote.opaque { (None, to) } else { (to, None) };
         self.aside.shakes_with = somewhere;
         let muxed = remote.rtcp.is_some() && remote.rtcp == remote.rtp;
-        self.aside.rtcp_to = if muxed {
+        self.aside.rtcp_to = if remote.opaque {
+            None
+        } else if muxed {
             peer
         } else {
             let named = remote.rtcp.filter(trusted);
@@ -513,6 +527,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         }

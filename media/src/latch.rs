@@ -182,7 +182,21 @@ impl Latch {
             self.heard_at_us = now_us;
             return Admission::Known;
         }
-        self.judge(now_us, from, *header, destinations)
+        self.judge(now_us, from, Some(*header), destinations)
+    }
+
+    /// Judges the source of a datagram that is no RTP. It has nothing to prove itself with, so nobody is learnt by it.
+    pub(crate) fn admit_opaque(
+        &mut self,
+        now_us: u64,
+        from: SocketAddr,
+        destinations: &Destinations,
+    ) -> Admission {
+        if self.source == Some(from) {
+            self.heard_at_us = now_us;
+            return Admission::Known;
+        }
+        self.judge(now_us, from, None, destinations)
     }
 
     /// Judges the source of a valid RTCP packet; the first of the right address is latched for RTCP alone.
@@ -254,7 +268,7 @@ impl Latch {
         &mut self,
         now_us: u64,
         from: SocketAddr,
-        header: Header,
+        header: Option<Header>,
         destinations: &Destinations,
     ) -> Admission {
         if !destinations.permit(from) {
@@ -265,7 +279,12 @@ impl Latch {
         let ip = from.ip();
         let admitted = match self.source {
             Some(_) => may_move,
-            None => trust.names(ip) || trust.may_learn(now_us) && trust.proves_itself(now_us, from, &header),
+            None => {
+                trust.names(ip)
+                    || header.is_some_and(|header| {
+                        trust.may_learn(now_us) && trust.proves_itself(now_us, from, &header)
+                    })
+            }
         };
         if !admitted {
             return Admission::Foreign;
@@ -370,6 +389,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         }

@@ -5,6 +5,10 @@ use std::time::Duration;
 /// The longest datagram that is relayed, in bytes; longer ones are malformed.
 pub const DATAGRAM_BYTES_MAX: usize = 2_048;
 
+/// The shortest datagram that passes where datagrams are no RTP, in bytes: a sequence number, and something (ITU-T T.38 §9.1).
+/// Shorter ones, keep-alives of translators among them, are malformed.
+pub const OPAQUE_BYTES_MIN: usize = 3;
+
 /// How many datagrams one socket may have fetched in one batch, so that a flooded port starves no other; the rest wait.
 pub const PACKETS_PER_TURN: u32 = 8;
 

@@ -35,6 +35,10 @@ pub struct LegStats {
     pub kernel_packets: u64,
     /// Of the packets received, those that came up to the worker although the kernel was to forward them.
     pub kernel_missed: u64,
+    /// Datagrams received that are no RTP, on a leg where they pass as they are (UDPTL). They count nowhere else.
+    pub datagrams_received: u64,
+    /// The same, sent to the far end.
+    pub datagrams_sent: u64,
     /// Sequence numbers of which no packet came, of the current SSRC and those before; a late packet takes its number out again.
     pub lost: u64,
     /// Packets that came after one with a higher sequence number. They are forwarded: whether they still help is for the jitter
@@ -60,7 +64,8 @@ pub struct LegStats {
 impl LegStats {
     /// Whether anything at all was fetched from the leg's sockets.
     pub(crate) const fn has_heard(&self) -> bool {
-        self.packets_received | self.rtcp_received | self.foreign | self.malformed | self.unauthentic != 0
+        let packets = self.packets_received | self.rtcp_received | self.datagrams_received;
+        packets | self.foreign | self.malformed | self.unauthentic != 0
     }
 }
 
@@ -69,6 +74,7 @@ impl LegStats {
     pub const fn is_quiet(&self) -> bool {
         self.packets_received == 0
             && self.rtcp_received == 0
+            && self.datagrams_received == 0
             && self.foreign == 0
             && self.malformed == 0
             && self.unauthentic == 0

@@ -144,6 +144,7 @@ impl Lab {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         };
@@ -382,6 +383,7 @@ fn speech_that_cannot_be_understood_is_dropped_and_counted() {
         send: true,
         receive: true,
         sealed: false,
+        opaque: false,
         protection: Protection::Plain,
         ice: None,
     };

@@ -148,6 +148,7 @@ fn remote(leg: usize, agrees: Agrees) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        opaque: false,
         protection: Protection::Plain,
         ice: None,
     };

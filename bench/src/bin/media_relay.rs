@@ -81,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         };

@@ -190,6 +190,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         send: false,
         receive: false,
         sealed: false,
+        opaque: false,
         protection: Protection::Plain,
         ice: None,
     };
@@ -217,6 +218,7 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: rtp.is_some() && direction == Direction::SendRecv,
         sealed: false,
+        opaque: false,
         protection: Protection::Plain,
         ice: ice::credentials(theirs, ours, index),
     }

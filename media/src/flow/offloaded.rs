@@ -155,6 +155,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Plain,
             ice: None,
         };

@@ -231,6 +231,7 @@ mod tests {
             send: true,
             receive: true,
             sealed: false,
+            opaque: false,
             protection: Protection::Dtls(DtlsPeer { fingerprint: [7; 32], role: DtlsRole::Server }),
             ice: None,
         }

@@ -17,6 +17,7 @@ mod diverting;
 mod feeding;
 mod moving;
 mod offloading;
+mod opaque;
 mod playing;
 mod recording;
 mod reporting;
@@ -601,7 +602,11 @@ impl<I: DatagramIo> RelayWorker<I> {
             leg.flow.count_malformed();
             return;
         }
-        let packet = if leg.flow.is_secured() {
+        let packet = if leg.flow.is_unusual() {
+            if leg.flow.is_opaque() {
+                self.relay_opaque(now_us, slot, channel, from, packet, out);
+                return;
+            }
             if is_dtls(packet) {
                 self.hear_handshake(now_us, slot, channel, from, packet);
                 return;

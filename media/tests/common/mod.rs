@@ -38,6 +38,7 @@ pub(crate) fn far_end(rtp: SocketAddr) -> Remote {
         send: true,
         receive: true,
         sealed: false,
+        opaque: false,
         protection: Protection::Plain,
         ice: None,
     }

@@ -9,6 +9,7 @@ mod completion;
 mod conference;
 mod dial;
 mod emergency;
+mod fax;
 mod feature_sync;
 mod forking;
 mod forward;

@@ -160,7 +160,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 10] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 21] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 23] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -184,6 +184,12 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 21] {
             "Pieces of 200 ms that recordings lack since the disk was too slow.",
             numbers.recording_pieces_lost_total,
         ),
+        (
+            "media_datagrams_received",
+            "Datagrams of fax (UDPTL) from stations and trunks.",
+            media.datagrams_received,
+        ),
+        ("media_datagrams_sent", "Datagrams of fax (UDPTL) to stations and trunks.", media.datagrams_sent),
         ("media_packets_received", "RTP packets from stations and trunks.", media.packets_received),
         ("media_packets_sent", "RTP packets to stations and trunks.", media.packets_sent),
         ("media_packets_lost", "RTP packets that did not arrive here.", media.lost),

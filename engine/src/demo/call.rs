@@ -58,6 +58,8 @@ pub(super) struct Call {
 pub(super) enum Change {
     Hold,
     Resume,
+    /// Fax in place of audio.
+    Fax,
 }
 
 impl Call {

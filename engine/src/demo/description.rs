@@ -58,6 +58,10 @@ pub(super) struct Description {
     pub(super) origin: String,
     /// Where to send audio; `None`: nowhere.
     pub(super) audio: Option<SocketAddr>,
+    /// Where to send fax (UDPTL); `None`: there is none.
+    pub(super) fax: Option<SocketAddr>,
+    /// Whether audio is described, and not rejected.
+    has_audio: bool,
     /// Direction of audio.
     pub(super) direction: Direction,
     /// Formats of audio.
@@ -81,6 +85,7 @@ impl Description {
         let mut port = 0;
         let (mut origin, mut formats, mut media) = (String::new(), Vec::new(), Vec::new());
         let (mut in_audio, mut is_sealed, mut keys) = (false, false, Vec::new());
+        let mut fax_port = None;
         for line in text.lines() {
             let (kind, value) = line.split_once('=')?;
             let level = if media.is_empty() { &mut session } else { &mut audio };
@@ -93,6 +98,9 @@ impl Description {
                         port = words.next()?.parse().ok()?;
                         is_sealed = words.next()?.contains("SAVP");
                         formats = words.filter_map(|word| word.parse().ok()).collect();
+                    }
+                    if value.starts_with("image ") && value.ends_with(" udptl t38") {
+                        fax_port = value.split_whitespace().nth(1)?.parse().ok().filter(|port| *port != 0);
                     }
                     media.push(value.to_owned());
                 }
@@ -115,6 +123,8 @@ impl Description {
         Some(Self {
             origin,
             audio: address.filter(|ip| !ip.is_unspecified() && port != 0).map(|ip| SocketAddr::new(ip, port)),
+            fax: session.0.or(address).zip(fax_port).map(|(ip, port)| SocketAddr::new(ip, port)),
+            has_audio: port != 0,
             direction: audio.1.or(session.1).unwrap_or(Direction::SendRecv),
             formats,
             is_sealed,
@@ -151,7 +161,7 @@ impl Description {
 
     /// Whether the describing side holds the other, in any of the historic forms.
     pub(super) const fn holds(&self) -> bool {
-        !self.direction.receives() || self.audio.is_none()
+        self.fax.is_none() && (!self.direction.receives() || self.audio.is_none())
     }
 
     /// Whether there is an audio format among those that the phone knows, under the protection that it wants.
@@ -160,7 +170,14 @@ impl Description {
             Some(own) => self.is_sealed && self.key_for(own).is_some(),
             None => self.is_sealed == is_by_handshake(attributes),
         };
-        is_protected && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
+        self.has_audio
+            && is_protected
+            && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
+    }
+
+    /// Whether it is fax instead of audio.
+    pub(super) const fn is_fax(&self) -> bool {
+        self.fax.is_some() && !self.has_audio
     }
 
     /// The key of the same suite as our own.
@@ -192,18 +209,26 @@ pub(super) struct OwnDescription {
     attributes: String,
     /// The key that the phone seals with; `None`: it does not.
     pub(super) key: Option<Crypto>,
+    /// Whether the phone takes fax instead of audio.
+    pub(super) takes_fax: bool,
     last: String,
 }
 
 impl OwnDescription {
     pub(super) const fn new(user: String, id: u64, address: SocketAddr, attributes: String) -> Self {
-        Self { user, id, version: 0, address, attributes, key: None, last: String::new() }
+        Self { user, id, version: 0, address, attributes, key: None, takes_fax: false, last: String::new() }
     }
 
     /// A full offer.
     pub(super) fn offer(&mut self, formats: &[u8], direction: Direction, black_hole: bool) -> String {
         let media = self.audio(formats, direction, self.key.as_ref());
         self.write(&[media], black_hole)
+    }
+
+    /// An offer of fax in place of audio.
+    pub(super) fn fax_offer(&mut self) -> String {
+        let media = self.fax();
+        self.write(&[media], false)
     }
 
     /// The answer to `offer`: a line for each of its lines, formats it knows, in the offerer's order.
@@ -220,9 +245,12 @@ impl OwnDescription {
             .media
             .iter()
             .map(|line| {
-                if line.starts_with("audio ") && !answered {
+                if line.starts_with("audio ") && !answered && !offer.is_fax() {
                     answered = true;
                     return self.audio(&formats, direction, key.as_ref());
+                }
+                if line.starts_with("image ") && self.takes_fax && offer.is_fax() {
+                    return self.fax();
                 }
                 let mut words = line.split_whitespace();
                 let kind = words.next().unwrap_or("audio");
@@ -231,6 +259,12 @@ impl OwnDescription {
             })
             .collect();
         self.write(&media, false)
+    }
+
+    /// A section of fax (ITU-T T.38 annex D).
+    fn fax(&self) -> String {
+        let port = self.address.port();
+        format!("m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
     }
 
     fn audio(&self, formats: &[u8], direction: Direction, key: Option<&Crypto>) -> String {

@@ -5,6 +5,7 @@ mod call;
 mod challenge;
 mod description;
 mod dialog;
+mod fax;
 mod phone;
 mod registration;
 mod request;

@@ -248,6 +248,9 @@ impl Phone {
         if self.script.dead {
             return;
         }
+        if self.hears_fax(from, bytes) {
+            return;
+        }
         let comes_from =
             |call: &&mut Call| call.remote.as_ref().is_some_and(|remote| remote.audio == Some(from));
         let Some(call) = self.calls.iter_mut().rev().find(comes_from) else {

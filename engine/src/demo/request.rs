@@ -144,7 +144,11 @@ impl Phone {
         }
         let has_offer = change == Change::Hold || !self.resumes_without_offer();
         let method = if self.script.changes_by_update { Method::Update } else { Method::Invite };
-        let body = if has_offer { self.offer(index, change == Change::Hold) } else { String::new() };
+        let body = match change {
+            Change::Fax => self.calls[index].own.fax_offer(),
+            Change::Hold | Change::Resume if has_offer => self.offer(index, change == Change::Hold),
+            Change::Hold | Change::Resume => String::new(),
+        };
         let call = &mut self.calls[index];
         call.wants = Some(change);
         call.held_before = call.holds;
@@ -370,7 +374,7 @@ impl Phone {
             out.notices.push(Notice::Changed(self.calls[index].id, Err(status)));
             return;
         }
-        let has_offer = change == Change::Hold || !self.resumes_without_offer();
+        let has_offer = change != Change::Resume || !self.resumes_without_offer();
         let described = Description::parse(response.body());
         if described.is_none() {
             self.complain("a 200 to a re-INVITE has no session description".to_owned());

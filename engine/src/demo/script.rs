@@ -61,6 +61,8 @@ pub struct Script {
     /// The key that it seals its voice with (SDES, RFC 4568), told with its next description: it describes RTP/SAVP then, and takes
     /// nothing but this suite. A suite that the phone does not know it only offers. `None`: it takes nothing but RTP/AVP.
     pub srtp: Option<Crypto>,
+    /// Takes fax instead of audio (ITU-T T.38), as an adapter of fax machines does.
+    pub takes_fax: bool,
     /// How it writes hold.
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
@@ -102,6 +104,7 @@ impl Default for Script {
             formats: vec![0, 8, 101],
             attributes: String::new(),
             srtp: None,
+            takes_fax: false,
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,

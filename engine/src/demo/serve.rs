@@ -128,7 +128,8 @@ impl Phone {
     }
 
     fn takes(&self, offer: &Description) -> bool {
-        offer.fits(&self.script.formats, self.script.srtp.as_ref(), &self.script.attributes)
+        let speaks = || offer.fits(&self.script.formats, self.script.srtp.as_ref(), &self.script.attributes);
+        if offer.is_fax() { self.script.takes_fax } else { speaks() }
     }
 
     fn ring(&mut self, now: Instant, index: usize, out: &mut PhoneOutbox) {
@@ -141,6 +142,7 @@ impl Phone {
     fn session_body(&mut self, index: usize) -> String {
         let call = &mut self.calls[index];
         call.own.key.clone_from(&self.script.srtp);
+        call.own.takes_fax = self.script.takes_fax;
         let own = if call.holds { Direction::SendOnly } else { Direction::SendRecv };
         match &call.remote {
             Some(offer) if !call.is_late_offer => {

@@ -35,6 +35,8 @@ pub struct Heard {
     pub sounds: BTreeMap<Sound, u64>,
     /// Packets whose source is not the address that the session description names.
     pub foreign: u64,
+    /// The sequence numbers of datagrams of fax (UDPTL).
+    pub datagrams: Vec<u16>,
     /// Packets that are not RTP.
     pub malformed: u64,
     /// Packets that are not sealed with the key that was agreed.

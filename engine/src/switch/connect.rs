@@ -60,7 +60,7 @@ impl Switch {
         if let Some(sdp) = sdp {
             entry.theirs = Some(sdp);
         }
-        let mut usable = entry.theirs.as_ref().is_some_and(|theirs| session::audio(theirs).is_some());
+        let mut usable = entry.theirs.as_ref().is_some_and(|theirs| session::relayed(theirs).is_some());
         if let (true, Some(offer)) = (is_offer && usable, &entry.theirs) {
             let answer = place.and_then(|place| session::own_answer(offer, place));
             usable = answer.is_some();
@@ -187,12 +187,15 @@ impl Switch {
         let id = entry.call;
         let late = entry.theirs.is_none();
         if late {
-            entry.theirs = answer.filter(|answer| session::audio(answer).is_some());
+            entry.theirs = answer.filter(|answer| session::relayed(answer).is_some());
         }
         if late && entry.theirs.is_none() {
             let parting = Parting::because(&Failure::local(488));
             self.over(now, id, CallReport::Disconnected(DisconnectMode::Incompatible), &parting, out);
             return;
+        }
+        if entry.is_fax() {
+            self.dirty.insert(id);
         }
         self.tell_relay(leg, out);
         self.describe_moved(leg, out);
@@ -210,7 +213,7 @@ impl Switch {
         let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
         entry.moved = false;
         let written = entry.keying.write(&offer, true, &mut self.rng);
-        entry.offered.push_back(Offered { description: offer, asked: false });
+        entry.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
         out.sip.push(Command::Offer(leg, written));
     }
 
@@ -244,7 +247,7 @@ impl Switch {
     }
 
     /// What a leg hears, by the states of the two calls and nothing else.
-    fn heard(&self, leg: LegId) -> Heard {
+    pub(super) fn heard(&self, leg: LegId) -> Heard {
         let Some(entry) = self.legs.get(&leg) else { return Heard::Nothing };
         let Some(call) = self.calls.get(&entry.call) else { return Heard::Nothing };
         let call = self.led_by(call);

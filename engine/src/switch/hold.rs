@@ -16,6 +16,7 @@ use super::Switch;
 use super::call::{Call, Pending, Wish};
 use super::call_state::CallState;
 use super::error::LineError;
+use super::fax::Taken;
 use super::ice;
 use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
@@ -144,25 +145,35 @@ impl Switch {
                 .as_ref()
                 .zip(partner)
                 .and_then(|(ours, partner)| session::aligned_offer(ours, &partner, place));
-            let ours = aligned.unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
+            // Fax goes on as it is.
+            let fax = entry.ours.as_deref().filter(|_| entry.is_fax()).cloned();
+            let ours = fax.or(aligned).unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
             let ours = Box::new(ours);
             // An offer of our own that met this one waits: theirs goes first.
             let written = entry.keying.write(&ours, false, &mut self.rng);
-            entry.offered.push_front(Offered { description: ours, asked: true });
+            entry.offered.push_front(Offered { description: ours, asked: true, on_behalf: None });
             out.sip.push(Command::AnswerOffer(leg, written));
             return;
         };
-        let answer = session::answer_again(&offer, entry.ours.as_deref(), place);
+        let wants_fax = session::audio(&offer).is_none() && session::relayed(&offer).is_some();
+        let offer = if wants_fax || entry.is_fax() {
+            match self.take_change(leg, offer, out) {
+                Taken::Here(offer) => offer,
+                Taken::There => return,
+            }
+        } else {
+            offer
+        };
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let answer = session::answer_again(&offer, entry.audio.as_deref().or(entry.ours.as_deref()), place);
         let Some(mut answer) = answer.filter(|_| session::audio(&offer).is_some()).map(Box::new) else {
             out.sip.push(Command::RefuseOffer(leg, 488));
             return;
         };
         ice::take_part(&mut entry.ice, &mut self.rng, &offer, &mut answer);
-        entry.theirs = Some(offer);
         let written = entry.keying.write(&answer, false, &mut self.rng);
-        entry.ours = Some(answer);
         out.sip.push(Command::AnswerOffer(leg, written));
-        self.session_changed(leg, out);
+        self.agreed(leg, offer, answer, out);
         self.align_partner(leg, out);
     }
 
@@ -174,11 +185,21 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
-        let Some(Offered { description: offered, asked }) = entry.offered.pop_front() else { return };
-        let Some(answer) = sdp.filter(|sdp| session::audio(sdp).is_some()) else { return };
-        entry.theirs = Some(answer);
-        entry.ours = Some(offered);
-        self.session_changed(leg, out);
+        let Some(Offered { description: offered, asked, on_behalf }) = entry.offered.pop_front() else {
+            return;
+        };
+        let Some(answer) = sdp.filter(|sdp| session::relayed(sdp).is_some()) else {
+            if let Some(waiting) = on_behalf {
+                self.answer_passing(waiting, leg, None, out);
+                self.describe_again(leg, &offered, out);
+            }
+            return;
+        };
+        let theirs = on_behalf.map(|_| answer.clone());
+        self.agreed(leg, answer, offered, out);
+        if let Some((waiting, theirs)) = on_behalf.zip(theirs) {
+            self.answer_passing(waiting, leg, Some(&theirs), out);
+        }
         if asked {
             self.align_partner(leg, out);
         }
@@ -186,9 +207,12 @@ impl Switch {
     }
 
     /// Our offer was refused: the session is as it was.
-    pub(super) fn offer_refused(&mut self, leg: LegId) {
-        if let Some(entry) = self.legs.get_mut(&leg) {
-            entry.offered.pop_front();
+    pub(super) fn offer_refused(&mut self, leg: LegId, out: &mut Outbox) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        let refused = entry.offered.pop_front();
+        self.dirty.insert(entry.call);
+        if let Some(waiting) = refused.and_then(|refused| refused.on_behalf) {
+            self.answer_passing(waiting, leg, None, out);
         }
     }
 
@@ -213,7 +237,7 @@ impl Switch {
         let Some(offer) = offer.map(Box::new) else { return };
         let Some(other) = self.legs.get_mut(&partner) else { return };
         let written = other.keying.write(&offer, true, &mut self.rng);
-        other.offered.push_back(Offered { description: offer, asked: false });
+        other.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
         out.sip.push(Command::Offer(partner, written));
     }
 
@@ -227,7 +251,7 @@ impl Switch {
         peer.leg.filter(|leg| !mixed && self.legs.get(leg).is_some_and(|leg| leg.call == peer.id))
     }
 
-    fn session_changed(&mut self, leg: LegId, out: &mut Outbox) {
+    pub(super) fn session_changed(&mut self, leg: LegId, out: &mut Outbox) {
         self.tell_relay(leg, out);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let far_end = entry.theirs.as_ref().map(|theirs| session::far_end(theirs)).unwrap_or_default();

@@ -61,7 +61,7 @@ impl Switch {
                 self.end_unsealed(now, leg, out);
             }
             Event::OfferRefused { leg, status: _ } => {
-                self.offer_refused(leg);
+                self.offer_refused(leg, out);
                 self.end_unsealed(now, leg, out);
             }
             Event::Notified { leg, status } => self.notified(now, leg, status, out),
@@ -145,7 +145,11 @@ impl Switch {
             Keying::new(line.srtp, self.fingerprint).towards_browser(invite.flow.transport.is_websocket());
         keying = keying.with(line.codecs.clone());
         let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
-        if offer.as_ref().is_some_and(|offer| session::audio(offer).is_none()) {
+        let is_usable = |offer: &SessionDescription| match session::relayed(offer) {
+            Some(_) => session::audio(offer).is_some() || keying.may_be_plain(),
+            None => false,
+        };
+        if offer.as_ref().is_some_and(|offer| !is_usable(offer)) {
             return Err(488);
         }
         let details = invite.details.as_deref();
@@ -265,7 +269,7 @@ impl Switch {
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Inviting) else {
             return;
         };
-        let sdp = sdp.filter(|sdp| session::audio(sdp).is_some());
+        let sdp = sdp.filter(|sdp| session::relayed(sdp).is_some());
         let early = sdp.is_some();
         // 183 without SDP says nothing; 181, 182 and 199 are not relayed.
         let alerted = status == 180 || (status == 183 && early);

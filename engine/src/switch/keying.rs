@@ -138,6 +138,12 @@ impl Keying {
         Self { codecs, ..self }
     }
 
+    /// Whether what no keys are for may pass on the leg: it is not sealed, and may be so.
+    pub(super) fn may_be_plain(&self) -> bool {
+        let wants_keys = matches!(self.policy, SrtpPolicy::Required | SrtpPolicy::Dtls) || self.is_browser;
+        !wants_keys && !self.is_lost && self.agreed.theirs.is_none()
+    }
+
     /// Whether the far end's key is not known, though the leg is sealed.
     pub(super) const fn is_lost(&self) -> bool {
         self.is_lost

@@ -9,6 +9,7 @@ use trunkline_sip::location::Binding;
 use trunkline_sip::sdp::SessionDescription;
 
 use super::digits::DigitWay;
+use super::fax::Passing;
 use super::ice::IceSession;
 use super::ids::CallId;
 use super::keying::Keying;
@@ -36,6 +37,8 @@ pub(super) struct Offered {
     pub(super) description: Box<SessionDescription>,
     /// Whether the far end asked for it.
     pub(super) asked: bool,
+    /// The leg whose far end's offer it passes on.
+    pub(super) on_behalf: Option<LegId>,
 }
 
 /// One leg.
@@ -63,6 +66,11 @@ pub(super) struct Leg {
     pub(super) far_end: FarEnd,
     /// Our offers that wait for an answer, in the order in which the agent sends them.
     pub(super) offered: VecDeque<Offered>,
+    /// The far end's offer that waits for what the other side says to it.
+    pub(super) passing: Option<Box<Passing>>,
+    /// While fax is agreed: what we described of audio before, and whether audio was offered again.
+    pub(super) audio: Option<Box<SessionDescription>>,
+    pub(super) leaves_fax: bool,
     /// The ICE session with the far end, where it wants one.
     pub(super) ice: Option<IceSession>,
     /// Whether our port moved after it was described.
@@ -91,6 +99,9 @@ impl Leg {
             rang: false,
             far_end: FarEnd::Listens,
             offered: VecDeque::new(),
+            passing: None,
+            audio: None,
+            leaves_fax: false,
             ice: None,
             moved: false,
             digit_way: None,

@@ -58,6 +58,7 @@ mod digits;
 mod diversion;
 mod divert;
 mod failover;
+mod fax;
 mod feature_sync;
 mod handoff;
 mod hold;
@@ -411,6 +412,7 @@ impl Switch {
                 Timer::Dial => self.digits_missing(now, call, out),
                 Timer::Leave => self.leave(now, call, out),
                 Timer::Park => self.remind(now, call, out),
+                Timer::Passing => self.passing_over(call, out),
                 Timer::Confirmation => self.confirmation_over(now, call, out),
                 Timer::Pause => self.pause_over(call, out),
                 Timer::Probe => self.probe(call, out),
@@ -462,8 +464,10 @@ impl Switch {
             if let Some(peer) = peer {
                 self.settle_hold(now, peer, out);
                 self.tell_feeds(peer, out);
+                self.settle_fax(peer, out);
             }
             self.tell_feeds(id, out);
+            self.settle_fax(id, out);
             self.settle_hunt(now, id, out);
             self.settle_parked(now, id, out);
             self.settle_taker(now, id, out);

@@ -294,7 +294,9 @@ impl Switch {
         }
         let caller_leg = caller.and_then(|caller| self.calls.get(&caller)?.leg);
         let caller_entry = caller_leg.and_then(|leg| self.legs.get(&leg));
-        let mut offer = caller_entry.and_then(|entry| entry.theirs.clone());
+        // Whom a caller is sent to who is in a fax, it is with speech that he begins.
+        let speaks = caller_entry.filter(|entry| !(entry.is_up() && entry.is_fax()));
+        let mut offer = speaks.and_then(|entry| entry.theirs.clone());
         // A caller who is sent here while he holds somebody does not hold whom he is sent to.
         if let Some(offer) = offer.as_mut().filter(|_| caller_entry.is_some_and(Leg::is_up)) {
             offer.direction = None;
@@ -377,8 +379,10 @@ impl Switch {
             ice::offer(&mut entry.ice, &mut self.rng, &mut offer);
         }
         let written = entry.keying.write(&offer, true, &mut self.rng);
-        if session::audio(&written).is_none() {
-            // The caller and this trunk have no codec in common.
+        let is_usable = session::audio(&written).is_some()
+            || session::relayed(&written).is_some() && entry.keying.may_be_plain();
+        if !is_usable {
+            // The caller and this trunk have no codec in common, or there is no fax with keys.
             self.media.close(leg, None, out);
             return Err(Failure::local(488));
         }

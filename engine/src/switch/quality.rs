@@ -172,6 +172,10 @@ pub struct MediaTotals {
     pub kernel_dropped: u64,
     /// Of the packets received, those that the kernel forwarded by itself.
     pub kernel_packets: u64,
+    /// Datagrams of fax (UDPTL) received.
+    pub datagrams_received: u64,
+    /// Datagrams of fax sent.
+    pub datagrams_sent: u64,
     /// Directions that the kernel forwards at this moment.
     pub flows_in_kernel: u64,
 }
@@ -180,7 +184,7 @@ impl MediaTotals {
     /// Adds what a leg counted between two answers.
     pub(super) fn add(&mut self, before: &LegStats, after: &LegStats) {
         type Count = fn(&LegStats) -> u64;
-        let counts: [(&mut u64, Count); 12] = [
+        let counts: [(&mut u64, Count); 14] = [
             (&mut self.packets_received, |stats| stats.packets_received),
             (&mut self.packets_sent, |stats| stats.packets_sent),
             (&mut self.lost, |stats| stats.lost),
@@ -193,6 +197,8 @@ impl MediaTotals {
             (&mut self.send_failed, |stats| stats.send_failed),
             (&mut self.kernel_dropped, |stats| stats.kernel_dropped),
             (&mut self.kernel_packets, |stats| stats.kernel_packets),
+            (&mut self.datagrams_received, |stats| stats.datagrams_received),
+            (&mut self.datagrams_sent, |stats| stats.datagrams_sent),
         ];
         for (total, count) in counts {
             // Loss goes back when a late packet comes; a total does not.

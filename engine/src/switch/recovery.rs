@@ -250,5 +250,5 @@ impl Switch {
 /// A description as it was kept. `None`: nobody could talk by it.
 fn read(text: &Bytes) -> Option<Box<SessionDescription>> {
     let description = SessionDescription::parse(text).ok()?;
-    session::audio(&description).is_some().then(|| Box::new(description))
+    session::relayed(&description).is_some().then(|| Box::new(description))
 }

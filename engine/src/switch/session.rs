@@ -1,6 +1,6 @@
 //! The session descriptions of a call: what the engine writes into them, and what it reads from them for the relay.
 //!
-//! One audio section of a description is relayed; every other section is rejected with port 0.
+//! One section of a description is relayed, the first of audio or else of fax; every other one is rejected with port 0.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use trunkline_sip::sdp::{
     offer_for_other_leg,
 };
 
-use super::ice;
+use super::{fax, ice};
 
 /// How long after an offer or answer an unknown source may be learnt where NAT is seen.
 pub(super) const LEARNING_WINDOW: Duration = Duration::from_secs(3);
@@ -44,6 +44,11 @@ pub(super) fn audio(description: &SessionDescription) -> Option<usize> {
         .media
         .iter()
         .position(|media| media.is_audio() && media.port != 0 && !media.formats.is_empty())
+}
+
+/// Which section is relayed at all: audio, or where there is none, fax.
+pub(super) fn relayed(description: &SessionDescription) -> Option<usize> {
+    audio(description).or_else(|| fax::fax(description))
 }
 
 /// The offer for the other leg of a call.
@@ -97,14 +102,14 @@ pub(super) fn answer(
 ) -> Option<SessionDescription> {
     let ports = ports(offer, place)?;
     let mut answer = answer_from_other_leg(offer, theirs, &ports);
-    if audio(&answer).is_none() {
+    if relayed(&answer).is_none() {
         let (offered, answered) = (audio(offer)?, audio(theirs)?);
         let mut offer = offer.clone();
         offer.media[offered].formats.extend_from_slice(&theirs.media[answered].formats);
         offer.media[offered].lines.extend_from_slice(&theirs.media[answered].lines);
         answer = answer_from_other_leg(&offer, theirs, &ports);
     }
-    audio(&answer)?;
+    relayed(&answer)?;
     Some(placed(answer, place))
 }
 
@@ -159,7 +164,7 @@ pub(super) fn covers(
 
 /// An address of the family in which the far end speaks: as its description says, else as its signalling does.
 pub(super) fn family(theirs: Option<&SessionDescription>, signalling: IpAddr) -> IpAddr {
-    let named = theirs.and_then(|theirs| theirs.rtp(audio(theirs)?));
+    let named = theirs.and_then(|theirs| theirs.rtp(relayed(theirs)?));
     named.map_or(signalling, |rtp| rtp.ip())
 }
 
@@ -194,7 +199,9 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         protection: Protection::Plain,
         ice: None,
     };
-    let Some(index) = audio(theirs) else { return nowhere };
+    let Some(index) = audio(theirs) else {
+        return fax::remote(theirs, ours, signalling).unwrap_or(nowhere);
+    };
     let section = &theirs.media[index];
     let described = ours.media.get(index).map_or(&[][..], |media| &media.formats);
     let payload_types = described
@@ -235,7 +242,7 @@ fn address(theirs: &SessionDescription, index: usize, signalling: IpAddr) -> Opt
 const DISCARD_PORT: u16 = 9;
 
 /// NAT is seen where SDP names a private address and the signalling comes from another.
-fn source_policy(named: IpAddr, signalling: IpAddr) -> SourcePolicy {
+pub(super) fn source_policy(named: IpAddr, signalling: IpAddr) -> SourcePolicy {
     if named == signalling || !is_private(named) {
         SourcePolicy::Signalled
     } else {
@@ -300,7 +307,7 @@ pub(super) fn encoding_number(name: &str, clock_hz: u32, channels: u8) -> u32 {
 }
 
 fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {
-    audio(description).map(|index| at(index, place.port))
+    relayed(description).map(|index| at(index, place.port))
 }
 
 fn at(index: usize, port: u16) -> Vec<u16> {
@@ -310,7 +317,8 @@ fn at(index: usize, port: u16) -> Vec<u16> {
 }
 
 /// Writes the configured address; an unspecified one is left for the agent to fill in.
-fn placed(mut description: SessionDescription, place: Place) -> SessionDescription {
+pub(super) fn placed(mut description: SessionDescription, place: Place) -> SessionDescription {
+    description.media.iter_mut().for_each(fax::tidy);
     description.connection = Some(place.address);
     description
 }

@@ -112,7 +112,8 @@ impl Switch {
             Errand::Join(far) => *far,
             Errand::Take(offered) => self.calls.get(offered)?.peer?,
         };
-        self.legs.get(&self.calls.get(&waiting)?.leg?)?.theirs.clone()
+        let entry = self.legs.get(&self.calls.get(&waiting)?.leg?)?;
+        entry.theirs.clone().filter(|_| !(entry.is_up() && entry.is_fax()))
     }
 
     /// The own phone did not answer: who waits for it is told.

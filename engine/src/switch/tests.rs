@@ -12,6 +12,7 @@ mod counting;
 mod dialling;
 mod digits;
 mod explore;
+mod faxing;
 mod featuring;
 mod following;
 mod forks;

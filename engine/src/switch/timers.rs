@@ -33,6 +33,8 @@ pub(super) enum Timer {
     Leave,
     /// Nobody retrieved a parked call (`park.timeout` of the configuration).
     Park,
+    /// The other side said nothing to an offer that was passed on ([`super::fax::PASSING`]).
+    Passing,
     /// The confirmation tone of a feature code was heard.
     Confirmation,
     /// Nothing was heard of a station that was taken back ([`super::recovery::PROBE_AFTER`]).

@@ -57,23 +57,6 @@ fn a_phone_that_holds_puts_its_own_call_on_hold() {
 }
 
 #[test]
-fn an_offer_of_fax_instead_of_audio_is_refused_and_changes_nothing() {
-    let mut rig = Rig::new();
-    let (caller, station) = talking(&mut rig, false);
-    let before = rig.remotes[&station];
-    let mut fax = sdp(USUAL);
-    let mut image = fax.media[0].clone();
-    (image.kind, image.protocol, image.formats) = ("image".into(), "udptl".into(), vec!["t38".into()]);
-    fax.media[0].port = 0;
-    fax.media.push(image);
-    rig.tell(Event::Offer { leg: station, sdp: Some(fax) });
-    assert_eq!(rig.commands(), [format!("refuse offer 488 {station}")]);
-    assert_eq!((rig.state(1), rig.state(2)), (ACTIVE, ACTIVE));
-    assert_eq!(rig.remotes[&station], before);
-    assert_eq!(rig.feeds[&station], format!("leg {caller:?}"));
-}
-
-#[test]
 fn hold_by_an_unspecified_address_counts_too() {
     let mut rig = Rig::new();
     let (_, station) = talking(&mut rig, false);

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 use trunkline_media::{Event as MediaEvent, LegId as MediaLegId};
 use trunkline_sip::outbox::{
     CallDetails, Cause, CauseKind, Command, Event, Party, Peer, Refer, ReferMethod, ReferTo, Replaced,
 };
+use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
@@ -23,6 +25,7 @@ enum Happening {
     Answered { leg: u8, formats: u8 },
     Established { leg: u8, formats: u8 },
     Offer { leg: u8, formats: u8, direction: u8 },
+    Fax { leg: u8, is_answer: bool, formats: u8 },
     OfferAnswered { leg: u8, formats: u8 },
     OfferRefused { leg: u8 },
     Notified { leg: u8, good: bool },
@@ -56,6 +59,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         6 => (any::<u8>(), any::<u8>()).prop_map(|(leg, formats)| H::Established { leg, formats }),
         4 => (any::<u8>(), any::<u8>(), any::<u8>())
             .prop_map(|(leg, formats, direction)| H::Offer { leg, formats, direction }),
+        4 => (any::<u8>(), any::<bool>(), any::<u8>())
+            .prop_map(|(leg, is_answer, formats)| H::Fax { leg, is_answer, formats }),
         2 => (any::<u8>(), any::<u8>()).prop_map(|(leg, formats)| H::OfferAnswered { leg, formats }),
         1 => any::<u8>().prop_map(|leg| H::OfferRefused { leg }),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(leg, good)| H::Notified { leg, good }),
@@ -70,6 +75,13 @@ fn happening() -> impl Strategy<Value = Happening> {
         3 => Just(H::Confirm),
         1 => Just(H::Reload),
     ]
+}
+
+/// A description of fax, behind this section.
+fn fax(before: &str) -> Box<SessionDescription> {
+    let head = "v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n";
+    let text = [head, before, "m=image 6004 udptl t38\r\na=T38FaxVersion:0\r\n"].concat();
+    Box::new(SessionDescription::parse(&Bytes::from(text)).unwrap())
 }
 
 /// The rig with the legs that the agents know of.
@@ -172,6 +184,15 @@ impl World {
                     ["", "a=sendonly\r\n", "a=inactive\r\n", "a=recvonly\r\n"][usize::from(direction) % 4];
                 let sdp = (direction < 230).then(|| sdp_at("10.0.0.9", 4000, formats(number), line));
                 self.rig.tell(Event::Offer { leg: self.leg(leg), sdp });
+            }
+            Happening::Fax { leg, is_answer, formats } => {
+                let places = ["", "m=audio 0 RTP/AVP 0\r\n", "m=audio 4000 RTP/AVP 0\r\n"];
+                let sdp = Some(fax(places[usize::from(formats) % 3]));
+                let leg = self.leg(leg);
+                self.rig.tell(match is_answer {
+                    true => Event::OfferAnswered { leg, sdp },
+                    false => Event::Offer { leg, sdp },
+                });
             }
             Happening::OfferAnswered { leg, formats: number } => {
                 self.rig.tell(Event::OfferAnswered { leg: self.leg(leg), sdp: Some(sdp(formats(number))) });
@@ -436,6 +457,7 @@ impl World {
         let idle = self.rig.switch.calls.values().filter(|call| call.state == CallState::Idle);
         assert_eq!(idle.count(), gauges.calls_idle);
         self.rig.switch.assert_conferences();
+        self.rig.switch.assert_fax();
         let parked = self.rig.switch.parked(CRM);
         for view in &parked {
             let call = &self.rig.switch.calls[&view.call];

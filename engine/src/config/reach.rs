@@ -7,6 +7,7 @@ use toml::Spanned;
 use super::Config;
 use super::error::Report;
 use super::section::Section;
+use crate::switch::mailbox::MAILBOX;
 use crate::switch::reach::Reach;
 use crate::switch::setup::{LineSetup, Setup};
 
@@ -32,8 +33,18 @@ pub(super) fn check(report: &Report<'_>, config: &Config, wanted: &[Wanted]) {
     let lines = config.lines.iter().map(|line| LineSetup::new(&line.address, line.kind)).collect();
     let (groups, routes) = (config.groups.clone(), config.all_routes());
     let reach = Reach::new(Setup { lines, groups, routes, ..Setup::default() });
+    let depositing = || config.lines.iter().filter(|line| line.deposits);
+    let boxes = || depositing().map(|line| line.mailbox.as_ref().unwrap_or(&line.address));
     for Wanted { at, key, number } in wanted {
-        let Err(status) = reach.check(number) else { continue };
+        // Where each mailbox has a number, the first that leads nowhere is told.
+        let numbers = match number.contains(MAILBOX) {
+            true => {
+                boxes().filter(|name| !name.is_empty()).map(|name| number.replace(MAILBOX, name)).collect()
+            }
+            false => vec![number.clone()],
+        };
+        let nowhere = |number: &String| reach.check(number).err().map(|status| (number.clone(), status));
+        let Some((number, status)) = numbers.iter().find_map(nowhere) else { continue };
         let wrong = match status {
             404 => format!("{number} is no line or group, and no [[route]] is for it"),
             status => format!("a [[route]] refuses {number} with {status}"),

@@ -105,8 +105,8 @@ impl Config {
             self.lines.iter().any(|line| *line.address == *number)
                 || self.groups.iter().any(|group| *group.address == *number)
         };
-        let ways = super::voicemail::ways(&self.voicemail).filter(|(number, _)| !is_taken(number));
-        self.routes.iter().cloned().chain(ways.map(|(_, route)| route)).collect()
+        let way = super::voicemail::way(&self.voicemail, &self.lines, is_taken);
+        self.routes.iter().cloned().chain(way).collect()
     }
 
     /// Lines that register, each with its password.

@@ -217,7 +217,9 @@ fn inbound(section: &Section<'_>, addresses: &Addresses) -> Option<Inbound> {
         section.refuse("inbound_username", &username, format!("{text:?} is no user name"), right);
         return None;
     }
-    if addresses.has(text) {
+    // A line logs in with its domain, too.
+    let bare = text.rsplit_once('@').map_or(text, |(user, _)| user);
+    if addresses.has(text) || addresses.has(bare) {
         let wrong = format!("{text:?} is a line's, or another trunk's");
         section.refuse("inbound_username", &username, wrong, "give the other side a user name of its own");
         return None;

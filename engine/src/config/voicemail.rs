@@ -5,9 +5,9 @@ use std::sync::Arc;
 use regex::Regex;
 use toml::Spanned;
 
-use super::Trunk;
 use super::reach::Wanted;
 use super::section::Section;
+use super::{Line, Trunk};
 use crate::switch::forward::{RINGS_DEFAULT, RINGS_MAX, RINGS_MIN};
 use crate::switch::mailbox::MAILBOX;
 use crate::switch::setup::{RouteFrom, RouteSetup, RouteTo, VoicemailSetup};
@@ -51,7 +51,7 @@ pub(super) fn read(
             let right = "write what a line dials, as in \"*97\", or \"*98{mailbox}\" where each mailbox has a number, or \"\"";
             section.refuse("deposit", &value, wrong, right);
         }
-        wanted.push(Wanted::new(&section, "deposit", &value, example));
+        wanted.push(Wanted::new(&section, "deposit", &value, (*value.get_ref()).to_owned()));
         value.into_inner().to_owned()
     });
     let rings = rings(&section, "rings");
@@ -66,17 +66,26 @@ pub(super) fn rings(section: &Section<'_>, key: &'static str) -> Option<u32> {
     section.integer(key, RINGS_MIN..=RINGS_MAX)
 }
 
-/// What lines dial to leave and hear messages, each with the way to the trunk that keeps them, for where no other route has one.
-pub(super) fn ways(voicemail: &VoicemailSetup) -> impl Iterator<Item = (&str, RouteSetup)> {
-    let numbers = [&voicemail.number, &voicemail.deposit].into_iter().filter(|number| !number.is_empty());
-    let trunk = voicemail.trunk.clone();
-    numbers.filter_map(move |number| {
-        let pattern = number.split(MAILBOX).map(regex::escape).collect::<Vec<_>>().join(".+");
-        let pattern = Regex::new(&format!("^{pattern}$")).ok()?;
-        let to = RouteTo::Trunk(trunk.clone()?);
-        let route = RouteSetup { from: RouteFrom::Line, pattern, to, number: None, is_emergency: false };
-        Some((number.as_str(), route))
-    })
+/// The way to the trunk that keeps messages, for where no other route has one: what lines dial to leave and hear messages, each number by
+/// itself, but none that is taken.
+pub(super) fn way(
+    voicemail: &VoicemailSetup,
+    lines: &[Line],
+    is_taken: impl Fn(&str) -> bool,
+) -> Option<RouteSetup> {
+    let depositing = lines.iter().filter(|line| line.deposits);
+    let mailboxes = depositing.map(|line| line.mailbox.as_ref().unwrap_or(&line.address));
+    let deposits = mailboxes
+        .filter(|mailbox| !mailbox.is_empty() && !voicemail.deposit.is_empty())
+        .map(|mailbox| voicemail.deposit.replace(MAILBOX, mailbox));
+    let mut numbers: Vec<String> = deposits.chain([voicemail.number.clone()]).collect();
+    numbers.retain(|number| !number.is_empty() && !is_taken(number));
+    numbers.sort_unstable();
+    numbers.dedup();
+    let escaped: Vec<_> = numbers.iter().map(|number| regex::escape(number)).collect();
+    let pattern = Regex::new(&format!("^(?:{})$", escaped.join("|"))).ok().filter(|_| !numbers.is_empty())?;
+    let to = RouteTo::Trunk(voicemail.trunk.clone()?);
+    Some(RouteSetup { from: RouteFrom::Line, pattern, to, number: None, is_emergency: false })
 }
 
 /// Reads the mailbox of a line.

@@ -158,7 +158,8 @@ impl Switch {
     pub(super) fn serve(&mut self, now: Instant, id: CallId, dialled: &str, out: &mut Outbox) -> bool {
         let Some(call) = self.calls.get(&id) else { return false };
         let dials = matches!(call.state, CallState::Dialing | CallState::DialTone(_)) && call.peer.is_none();
-        if call.kind == LineKind::Trunk || !dials {
+        // A code is dialled by whom it serves, never by whoever sends his callers on.
+        if call.kind == LineKind::Trunk || !dials || call.trail.is_ours() {
             return false;
         }
         let line = Arc::clone(&call.line);

@@ -2,6 +2,7 @@
 //!
 //! - Only a line may be called so, and only its phone, with its own volume: not a group, nor a number behind a trunk.
 //! - Nobody is disturbed who talks, whose phone rings, or who said that he does not want to be; the call goes nowhere else for him.
+//! - Who hides opens nobody's microphone.
 //! - A phone that does not obey rings, and the call is one as any other from there on.
 
 use std::time::Instant;
@@ -19,7 +20,7 @@ impl Switch {
     /// Calls the line of this number for a caller.
     ///
     /// # Errors
-    /// The status of the refusal: 403 where no phone is called so, 433 for who hides and may not, 480 for who does not want to be
+    /// The status of the refusal: 403 where no phone is called so, 433 for who hides, 480 for who does not want to be
     /// disturbed, 486 for who has a call; those of routes.
     pub(super) fn intercom(
         &mut self,
@@ -34,24 +35,28 @@ impl Switch {
         let setup = self.setup.lines.iter().find(|line| line.address == *address);
         let setup = setup.filter(|line| line.kind == LineKind::Phone && line.intercom && !is_own);
         let called = PartyView::new(address.to_string(), setup.ok_or(403_u16)?.name.clone());
-        if self.refuses_hidden(id, address) {
+        if self.calls.get(&id).is_some_and(|call| call.caller.is_blocked) {
             return Err(ANONYMITY_DISALLOWED);
         }
+        let address = address.clone();
+        // Also for who is not let in: what he completes later is this call.
+        if let Some(calling) = self.calls.get_mut(&id) {
+            calling.called = called;
+            calling.reached = Some(found);
+            calling.completable = None;
+        }
+        let address = &address;
         if self.forward_entry(id, address, Condition::Always).is_some() {
             return Err(480);
         }
         if self.is_line_busy(address) || self.lines.get(address).is_some_and(|line| line.occupied > 0) {
             return Err(486);
         }
-        let address = address.clone();
         if let Some(calling) = self.calls.get_mut(&id) {
             calling.dest_off_hook = true;
-            calling.called = called;
-            calling.reached = Some(found);
-            calling.completable = None;
         }
         self.tell_info(id, "calledid", None, out);
-        self.call_line(now, id, &address, out);
+        self.call_line(now, id, address, out);
         Ok(())
     }
 }

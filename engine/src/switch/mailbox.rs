@@ -18,6 +18,7 @@ use super::call::Call;
 use super::diversion::Why;
 use super::ids::CallId;
 use super::outbox::Outbox;
+use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::setup::{LineKind, Setup};
 use super::view::CallReason;
 
@@ -54,8 +55,39 @@ impl Switch {
     fn deposit_for(&self, caller: CallId, line: &str) -> Option<&Deposit> {
         let deposit = self.messages.deposit(line)?;
         let calling = self.calls.get(&caller)?;
-        let is_keeper = calling.kind != LineKind::Trunk && self.leads_to(&deposit.number, &calling.line);
-        (!is_keeper && self.may_divert(caller, line, &deposit.number)).then_some(deposit)
+        let is_keeper = match calling.kind {
+            // Who announces messages hears none: he would announce his own.
+            LineKind::Trunk => {
+                let number = &*calling.caller.number;
+                !number.is_empty() && (number == self.setup.voicemail.number || number == deposit.number)
+            }
+            LineKind::Phone | LineKind::Local => {
+                let group = self.lines.group(&deposit.number);
+                self.leads_to(&deposit.number, &calling.line)
+                    || group.is_some_and(|group| group.members.contains(&calling.line))
+            }
+        };
+        (!is_keeper && self.has_room_for(&deposit.number) && self.may_divert(caller, line, &deposit.number))
+            .then_some(deposit)
+    }
+
+    /// Whether who keeps the messages takes one more call, as far as is known: a phone rings on rather than for nothing.
+    fn has_room_for(&self, number: &str) -> bool {
+        match resolve(&self.setup.routes, &self.lines, Source::Line, number) {
+            Ok(Destination::Trunk(name, _)) => {
+                let chosen = first_fit(&self.setup.routes, Source::Line, number).and_then(choice);
+                let can = |name: &str| {
+                    self.trunk(name).is_some_and(|trunk| self.has_room(trunk) && self.is_in_service(trunk))
+                };
+                match chosen {
+                    Some(choice) => choice.tiers.iter().flatten().any(|(name, _)| can(name)),
+                    None => can(&name),
+                }
+            }
+            Ok(Destination::Line(address)) => !self.is_line_busy(&address),
+            Ok(Destination::Group(_)) => true,
+            Err(_) => false,
+        }
     }
 
     /// Rings before the mailbox of the line takes this caller, if it may.

@@ -261,15 +261,19 @@ impl Switch {
         };
         let max_forwards = call.max_forwards;
         let wishes = caller.and_then(|caller| self.calls.get(&caller)).unwrap_or(call);
-        // One phone is asked to answer by itself, never all of a group.
+        // One phone is asked to answer by itself, never all of a group nor all of a line: the one that was heard of last.
         let is_member = caller.is_some_and(|caller| self.hunts.offers(caller, id));
-        let off_hook = wishes.dest_off_hook && !is_member;
+        let wants_off_hook = wishes.dest_off_hook;
+        let asked =
+            (wants_off_hook && !is_member).then(|| self.location.bindings(&call.line, self.now).pop());
+        let asked = asked.flatten().map(|binding| binding.key.clone());
         let mut headers: Vec<_> = wishes.greeting.iter().map(user_to_user).collect();
         if call.kind == LineKind::Phone {
             let (rows, domain, kind) = (&self.setup.vendors, &self.setup.domain, ring_kind(call));
             for candidate in groups.iter_mut().flatten() {
                 let agent = candidate.binding.as_ref().map_or("", |binding| &*binding.user_agent);
-                if off_hook {
+                let key = candidate.binding.as_ref().map(|binding| &binding.key);
+                if asked.is_some() && asked.as_ref() == key {
                     candidate.headers.extend(vendor::auto_answer(rows, agent, domain));
                 } else {
                     let together = || vendor::ring(rows, agent, RingKind::Group, domain);
@@ -303,6 +307,10 @@ impl Switch {
             offer.media.iter_mut().for_each(|media| media.direction = None);
         }
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
+        // Whoever rings later, when this call was transferred or comes back, is not meant.
+        if wants_off_hook && let Some(wishing) = self.calls.get_mut(&caller.unwrap_or(id)) {
+            wishing.dest_off_hook = false;
+        }
         Some(Invitation { from, to, max_forwards, credentials: None, headers, offer, worker })
     }
 

@@ -49,6 +49,12 @@ enum Referred {
 
 impl Switch {
     pub(super) fn referred(&mut self, now: Instant, usage: UsageId, refer: &Refer, out: &mut Outbox) {
+        // Networks may not refer, whatever they name and whoever their From says they are.
+        let by = refer.leg.and_then(|leg| self.calls.get(&self.legs.get(&leg)?.call));
+        if by.is_some_and(|call| call.kind == LineKind::Trunk) {
+            out.sip.push(Command::AnswerRefer(usage, 403));
+            return;
+        }
         if self.referred_to_focus(now, usage, refer, out) || self.refer_parks(now, usage, refer, out) {
             return;
         }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Event, Invite, Peer};
+use trunkline_sip::outbox::{CallDetails, Event, Invite, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
-use crate::switch::setup::{GroupSetup, LineSetup};
+use crate::switch::setup::{GroupSetup, LineSetup, RouteSetup};
 use crate::switch::vendor::VendorSetup;
 use crate::switch::*;
 
@@ -159,4 +159,58 @@ fn a_phone_that_rings_instead_is_called_as_any_other_and_no_other_is_asked_to_an
         (invite.target.uri.as_str(), asked(&invite)),
         ("sip:1001@10.0.0.9", vec![("Alert-Info", "inside")])
     );
+}
+
+#[test]
+fn one_phone_of_a_line_answers_by_itself_and_nobody_who_is_called_later() {
+    let mut rig = rig();
+    rig.register("1002", "sip:1002@10.0.0.10", 1000);
+    let caller = intercom(&mut rig, "1002");
+    let (last, first) = (rig.invited(), rig.invited());
+    assert_eq!(last.1.target.uri, "sip:1002@10.0.0.10");
+    let answer = [("Call-Info", "<sip:pbx.example>;answer-after=1")];
+    assert_eq!((asked(&last.1), asked(&first.1)), (answer.to_vec(), vec![("Alert-Info", "inside")]));
+    rig.answer(last.0, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    rig.commands();
+    // 1002 sends who spoke to it on.
+    let to = "1004".to_owned();
+    let mut setup = Setup::clone(&rig.switch.setup);
+    setup.lines.push(LineSetup { address: "1004".into(), ..setup.lines[0].clone() });
+    rig.switch.reconfigure(rig.now, setup, &mut Outbox::default());
+    rig.register("1004", "sip:1004@10.0.0.9", 1000);
+    let call = rig.switch.calls(CRM).iter().find(|view| &*view.line == "1002").unwrap().id;
+    rig.request(CRM, Operation::BlindTransfer { call, to }).unwrap();
+    assert_eq!(asked(&rig.invited().1), [("Alert-Info", "inside")], "no microphone is opened there");
+}
+
+#[test]
+fn who_hides_opens_no_microphone() {
+    let mut rig = rig();
+    let details = CallDetails { is_private: true, ..CallDetails::default() };
+    let caller = rig.call_in_with(Peer::Line("1001".into()), "*801002", details);
+    assert_eq!(rig.commands(), [format!("reject 433 {caller}")]);
+    rig.assert_quiet();
+}
+
+#[test]
+fn a_code_serves_who_dials_it_and_nobody_who_is_sent_there() {
+    let mut rig = rig();
+    // A route that lets lines dial anything makes such a list possible.
+    let mut setup = Setup::clone(&rig.switch.setup);
+    let pattern = regex::Regex::new(r"^\*").unwrap();
+    setup.routes.push(RouteSetup { pattern, number: None, ..setup.routes[0].clone() });
+    rig.switch.reconfigure(rig.now, setup, &mut Outbox::default());
+    for code in ["*21*1003", "*801001", "*78"] {
+        let entry = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: Some(code.into()) };
+        let away = Operation::Forward { line: "1002".into(), entries: vec![entry], rings: None };
+        rig.request(CRM, away).unwrap();
+        let caller = rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
+        assert_eq!(rig.invited().1.to.user, code, "a number as any other");
+        let line = rig.switch.line(CRM, "1001").unwrap();
+        assert!(line.forwarding.is_empty(), "{code}: {line:?}");
+        rig.hang_up(caller);
+        rig.commands();
+    }
 }

@@ -428,3 +428,15 @@ fn a_dialog_that_is_nobodys_or_out_of_reach_is_refused() {
         rig.sip.clear();
     }
 }
+
+#[test]
+fn a_network_refers_nobody_whoever_its_from_says_it_is() {
+    let mut rig = Rig::new();
+    talking(&mut rig);
+    let conference = rig.request(CRM, Operation::SetupConference { call: CallId(2), to: None });
+    let Ok(Outcome::Conference { conference, .. }) = conference else { panic!("{conference:?}") };
+    let network = rig.call_in(Peer::Trunk("carrier".into()), "1001", Some(USUAL));
+    rig.commands();
+    let focus = format!("conf-{}", conference.0);
+    assert_eq!(refers(&mut rig, refer(Some(network), &focus, None)), ["403"], "it says that it is 1002");
+}

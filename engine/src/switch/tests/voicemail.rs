@@ -339,3 +339,35 @@ fn a_mailbox_that_is_gone_while_the_phone_rings_lets_it_ring_on() {
     assert!(rig.commands().contains(&format!("reject 480 {caller}")));
     rig.assert_quiet();
 }
+
+#[test]
+fn a_phone_rings_on_where_who_keeps_messages_has_no_line_free() {
+    let mut rig = rig(|setup| setup.trunks[0].calls_max = 1);
+    rig.call_in(Peer::Line("1004".into()), "030", Some(USUAL));
+    rig.invited();
+    let caller = from_line(&mut rig, "1002");
+    let (station, _) = rig.invited();
+    rig.progress(station, 180, None);
+    rig.commands();
+    rig.pass(Duration::from_secs(13));
+    assert!(rig.sip.is_empty(), "{:?}", rig.sip);
+    rig.refuse(station, 486);
+    assert_eq!(rig.commands(), [format!("reject 486 {caller}")], "busy as without a mailbox");
+}
+
+#[test]
+fn who_announces_messages_is_not_handed_to_himself() {
+    // The trunk of these tests says that "carrier" calls.
+    let mut rig = rig(|setup| setup.voicemail.number = "carrier".to_owned());
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "1002", Some(USUAL));
+    let (station, _) = rig.invited();
+    rig.refuse(station, 486);
+    assert_eq!(rig.commands(), [format!("reject 486 {caller}")]);
+}
+
+#[test]
+fn a_mailbox_that_lines_share_is_called_by_its_number() {
+    let mut rig = rig(|setup| setup.lines[1].mailbox = Some("1001".into()));
+    rig.call_in(Peer::Line("1002".into()), "1001", Some(USUAL));
+    assert_eq!(rig.invited().1.target.uri, "sip:1001@10.0.0.9", "the line, not its messages");
+}

@@ -324,10 +324,10 @@ fn a_trunk_proves_itself_by_a_password_from_anywhere_and_registers_nothing() {
     bench.told();
     bench.say(with_credentials(&text, &challenge, "site", "other"));
     assert_eq!(bench.only().status(), 100);
-    let peer = bench.events().into_iter().find_map(|event| match event {
-        Event::Incoming(_, call) => Some(call.peer),
-        _ => None,
-    });
+    let peer = bench
+        .events()
+        .into_iter()
+        .find_map(|event| if let Event::Incoming(_, call) = event { Some(call.peer) } else { None });
     assert_eq!(peer, Some(Peer::Trunk("branch".into())));
     for to in ["branch", "site", "alice"] {
         let text = register(to, "");

@@ -267,7 +267,8 @@ impl Agent {
     fn invite(&mut self, now: Instant, id: LegId, invite: Box<crate::outbox::Invite>, out: &mut Outbox) {
         let is_taken = self.legs.contains_key(&id) || id.worker() != self.endpoint.config.worker;
         if is_taken || self.is_full() {
-            let cause = Cause { status: 503, kind: CauseKind::Unreachable, ..Cause::default() };
+            // That there is no room here says nothing of who was to be called.
+            let cause = Cause { status: 503, kind: CauseKind::Lost, ..Cause::default() };
             let failed = Event::Failed { leg: id, cause, retry_after_s: None, redirect: Vec::new() };
             if !self.legs.contains_key(&id) {
                 out.events.push(failed);
@@ -391,7 +392,7 @@ impl Agent {
             }
             (Purpose::Subscription(usage), _) => self.subscription_concern(now, usage, concern, answer, out),
             (Purpose::Registration(usage), _) => self.registration_concern(now, usage, concern, answer, out),
-            (Purpose::Message(usage), _) => Self::message_concern(usage, concern, answer, out),
+            (Purpose::Message(usage), _) => Self::message_concern(usage, answer, out),
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
                 self.endpoint.release(now, concern.key, response, flow, concern.leg, out);
             }

@@ -203,13 +203,14 @@ pub enum CauseKind {
     Cancel,
     /// The peer answered with a final response of 300 or more.
     Status,
-    /// No response at all: Timer B or F, or the transport failed.
+    /// No response but perhaps 100: Timer B or F, or the transport failed.
     Unreachable,
     /// Our 2xx was never acknowledged (RFC 3261 §13.3.1.4), or a provisional response that wanted it (RFC 3262 §3).
     NoAck,
     /// The leg was ended by our own command.
     Local,
-    /// A request inside the dialog drew 408 or 481, or nothing.
+    /// A request inside the dialog drew 408 or 481, or nothing; the stream of a call that may ring was lost; or the agent has no room for
+    /// the call.
     Lost,
 }
 

@@ -4,6 +4,7 @@
 //!  route ─▶ tiers ─▶ order: tier after tier, inside of one by weight; whoever rests or is not registered, last
 //!    next ─▶ full? more calls a second than it may? ─▶ the one after
 //!         └▶ INVITE to its places ── silence, or a status of failover_on, before it rang ──▶ the one after
+//!                                   (where help is called for: any status but the callee's own)
 //! ```
 //!
 //! The caller's call goes on; each trunk that is tried has a call of its own, with its numbers, codecs and names.
@@ -23,7 +24,7 @@ use super::outbox::{Outbox, Urgent};
 use super::release::Parting;
 use super::report::CallReport;
 use super::route::Destination;
-use super::setup::{LineKind, TrunkChoice, TrunkSetup};
+use super::setup::{FAILOVER_ON, LineKind, TrunkChoice, TrunkSetup};
 use super::status::Failure;
 use super::view::PartyView;
 
@@ -57,6 +58,13 @@ impl Rates {
         let since = now.saturating_duration_since(self.epoch).as_nanos();
         let used_up_ns = self.used_up_ns.get(&trunk.name).copied().unwrap_or_default();
         rate.take(used_up_ns, u64::try_from(since).unwrap_or(u64::MAX))
+    }
+}
+
+impl Others {
+    /// Whether they are called after any failure that is not the callee's own word: help is called for.
+    pub(super) fn may_help(&self, failure: &Failure) -> bool {
+        self.is_urgent && failure.is_of_the_network()
     }
 }
 
@@ -154,10 +162,11 @@ impl Switch {
         out: &mut Outbox,
     ) -> bool {
         let Some(call) = self.calls.get(&id) else { return false };
-        let Some(trunk) = self.trunk(&call.line) else { return false };
+        // A reload may have removed the trunk under its call.
+        let statuses = self.trunk(&call.line).map_or(&FAILOVER_ON[..], |trunk| &trunk.failover_on);
         // What was never sent anywhere has no address here, or no codec in common with this trunk.
         let is_unsent = is_unsent && failure.cause.status != NO_PORTS;
-        let may_help = is_unsent || failure.is_of_the_place(&trunk.failover_on);
+        let may_help = is_unsent || failure.is_of_the_place(statuses) || others.may_help(failure);
         let Some(caller) = call.peer.filter(|_| may_help && !failure.rang && now < others.until) else {
             return false;
         };

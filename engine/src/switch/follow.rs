@@ -136,9 +136,11 @@ impl Switch {
         let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
         let invitation = &mut ring.invitation;
         invitation.max_forwards = max_forwards;
-        if is_elsewhere {
-            // Other trunks were meant for the number that was called.
+        // Other trunks were meant for the number that was called, and for one who was not alerted yet.
+        if is_elsewhere || ring.rang {
             ring.others = None;
+        }
+        if is_elsewhere {
             // The To stays that of the call (RFC 3261 §8.1.3.4).
             let to = Party { user: bare(number).to_owned(), ..invitation.to.clone() };
             invitation.headers.retain(|(name, _)| !["Diversion", "History-Info"].contains(name));

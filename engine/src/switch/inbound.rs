@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rand::Rng;
 use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
-use trunkline_sip::outbox::{Command, Event, IncomingCall, Peer, RegistrationChange};
+use trunkline_sip::outbox::{CauseKind, Command, Event, IncomingCall, Peer, RegistrationChange};
 use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
@@ -23,6 +23,7 @@ use super::leg::{Leg, LegPhase};
 use super::message::Message;
 use super::operation::Outcome;
 use super::outbox::Outbox;
+use super::places::TIMED_OUT;
 use super::privilege::CallPrivilege;
 use super::release::Parting;
 use super::report::CallReport;
@@ -38,12 +39,12 @@ impl Switch {
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
             Event::Progress { leg, status, sdp, talk } => {
-                self.place_answered(leg, out);
+                self.place_answered(now, leg, out);
                 let sdp = self.plain_answer(leg, sdp);
                 self.progress(now, leg, status, sdp, talk, out);
             }
             Event::Answered { leg, sdp, is_offer, connected } => {
-                self.place_answered(leg, out);
+                self.place_answered(now, leg, out);
                 let sdp = if is_offer { self.plain_offer(leg, sdp) } else { self.plain_answer(leg, sdp) };
                 self.answered(now, leg, sdp, is_offer, &connected, out);
             }
@@ -286,6 +287,7 @@ impl Switch {
         let is_one_of_many = call.peer.is_some_and(|caller| self.hunts.offers(caller, id));
         let Some(ring) = call.ring.as_mut() else { return };
         ring.rang |= alerted;
+        ring.reached |= status > 100;
         // Of the members of a group none is heard before the others.
         if early && ring.early.is_none() && !is_one_of_many {
             ring.early = Some(leg);
@@ -375,14 +377,22 @@ impl Switch {
             return;
         }
         let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) else { return };
+        // Where a network searched for the callee already, 408 says that he did not answer.
+        let is_no_answer =
+            ring.reached && failure.cause.kind == CauseKind::Status && failure.cause.status == TIMED_OUT;
         // 6xx and "elsewhere" speak for the person, not for the device; a trunk's next peer is only asked in place of a
         // dead one.
         let stop = if trunk {
-            ring.rang || !is_of_the_place
+            ring.rang || !is_of_the_place || is_no_answer
         } else {
             (600..700).contains(&failure.cause.status) || ring.elsewhere.is_some()
         };
         if stop {
+            if trunk {
+                // The last word counts, whatever the peers before said.
+                ring.failure = Some(failure);
+            }
+            ring.others = ring.others.take().filter(|others| others.may_help(&failure));
             ring.waiting.clear();
             let others = std::mem::take(&mut ring.branches);
             for other in others {

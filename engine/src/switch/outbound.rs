@@ -30,7 +30,7 @@ use super::report::CallReport;
 use super::ring::{Candidate, Invitation, Ring, groups};
 use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::session::{self, Place};
-use super::setup::{LineKind, TrunkSetup};
+use super::setup::{LineKind, PATIENCE, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
 use super::vendor::{self, RingKind};
@@ -362,8 +362,8 @@ impl Switch {
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
         let has_others = !ring.waiting.is_empty() || ring.others.is_some();
         // Where there is nobody else, a late answer is better than none.
-        let patience = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk);
-        let patience = patience.map(|trunk| trunk.patience);
+        let is_trunk = call.kind == LineKind::Trunk;
+        let patience = is_trunk.then(|| self.trunk(&call.line).map_or(PATIENCE, |trunk| trunk.patience));
         let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
         let (srtp, codecs) = line.unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
@@ -399,6 +399,7 @@ impl Switch {
         self.legs.insert(leg, entry);
         if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
             ring.branches.push(leg);
+            ring.reached = false;
             if patience.is_some() {
                 ring.tried.push(candidate.target.clone());
             }

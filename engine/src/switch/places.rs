@@ -3,7 +3,8 @@
 //!
 //! A place that was silent rests, and so does one that answers 503, for as long as its Retry-After says: calls go to others meanwhile, and
 //! there only where nobody else is left. After that one call finds out whether it is back; the others wait for its first response, not
-//! for the place.
+//! for the place. An answer ends a rest for silence; one for overload lasts as long as the place said, whatever it answers meanwhile to
+//! calls that it took before.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use trunkline_sip::transport::{Flow, Transport};
 use super::Switch;
 use super::ids::CallId;
 use super::outbox::Outbox;
-use super::setup::{LineKind, TrunkSetup};
+use super::setup::{FAILOVER_ON, LineKind, REST, TrunkSetup};
 use super::status::Failure;
 use super::view::PlaceView;
 
@@ -36,6 +37,8 @@ pub(super) struct Suspects(HashMap<Place, Suspect>);
 struct Suspect {
     /// Until when it counts as dead or overloaded; then one call finds out. `None`: it has answered since.
     until: Option<Instant>,
+    /// Whether it said itself that it has too much to do.
+    is_overload: bool,
     /// How a call failed there last, and when.
     failure: (u16, Instant),
 }
@@ -46,39 +49,49 @@ impl Suspects {
         self.0.get(place).and_then(|suspect| suspect.until).is_some_and(|until| until > now)
     }
 
-    /// A call failed there; the place rests until then, if it says so.
+    /// How long it is still overloaded, as it said.
+    fn overloaded_until(&self, place: &Place, now: Instant) -> Option<Instant> {
+        let suspect = self.0.get(place).filter(|suspect| suspect.is_overload)?;
+        suspect.until.filter(|until| *until > now)
+    }
+
+    /// A call failed there; the place rests until then, or as long as it said before if that is longer.
     fn note(&mut self, place: Place, status: u16, until: Option<Instant>, now: Instant) {
+        let said = self.overloaded_until(&place, now).filter(|said| until.is_none_or(|until| until <= *said));
+        let is_overload = said.is_some() || status == OVERLOADED;
+        let until = said.or(until);
         if self.0.len() >= SUSPECTS_MAX && !self.0.contains_key(&place) {
             self.0.retain(|_, suspect| suspect.until.is_some_and(|until| until > now));
         }
         if self.0.len() < SUSPECTS_MAX || self.0.contains_key(&place) {
-            self.0.insert(place, Suspect { until, failure: (status, now) });
+            self.0.insert(place, Suspect { until, is_overload, failure: (status, now) });
         }
     }
 
     /// A call goes there. Where it is not known whether the place is back, other calls do not until this one has found out.
-    fn try_again(&mut self, place: &Place, until: Instant) {
-        if let Some(Suspect { until: Some(rests_until), .. }) = self.0.get_mut(place) {
-            *rests_until = (*rests_until).max(until);
+    fn try_again(&mut self, place: &Place, until: Instant, now: Instant) {
+        if let Some(Suspect { until: Some(rests_until), is_overload, .. }) = self.0.get_mut(place) {
+            // Beyond what it said, its answer counts.
+            *is_overload &= *rests_until > now;
+            if !*is_overload {
+                *rests_until = (*rests_until).max(until);
+            }
         }
     }
 
-    /// It was asked and is down.
+    /// It was asked and is down. That is no reason to rest: whoever asks says when it is up.
     pub(super) fn found_down(&mut self, place: Place, status: u16, now: Instant) {
-        let until = self.0.get(&place).and_then(|suspect| suspect.until);
-        self.note(place, status, until, now);
-    }
-
-    /// It was asked and answers: it rests no longer for having been silent. For how long it is overloaded it has said itself.
-    pub(super) fn is_heard(&mut self, place: &Place) {
-        if self.0.get(place).is_some_and(|suspect| suspect.failure.0 == TIMED_OUT) {
-            self.is_back(place);
+        match self.0.get_mut(&place) {
+            Some(suspect) => suspect.failure = (status, now),
+            None => self.note(place, status, None, now),
         }
     }
 
-    /// The place has answered.
-    fn is_back(&mut self, place: &Place) {
-        if let Some(suspect) = self.0.get_mut(place) {
+    /// The place has answered: it rests no longer for having been silent. For how long it is overloaded it has said itself.
+    pub(super) fn is_back(&mut self, place: &Place, now: Instant) {
+        if self.overloaded_until(place, now).is_none()
+            && let Some(suspect) = self.0.get_mut(place)
+        {
             suspect.until = None;
         }
     }
@@ -112,11 +125,11 @@ impl Switch {
 
     /// An INVITE goes there.
     pub(super) fn place_called(&mut self, now: Instant, flow: Flow, patience: Duration) {
-        self.suspects.try_again(&place_of(flow), now + patience + FOUND_OUT);
+        self.suspects.try_again(&place_of(flow), now + patience + FOUND_OUT, now);
     }
 
     /// Whoever was called by this leg has said anything.
-    pub(super) fn place_answered(&mut self, leg: LegId, out: &mut Outbox) {
+    pub(super) fn place_answered(&mut self, now: Instant, leg: LegId, out: &mut Outbox) {
         if self.suspects.0.is_empty() && !self.qualifying.is_used() {
             return;
         }
@@ -124,18 +137,20 @@ impl Switch {
         let Some(call) = call.filter(|call| call.kind == LineKind::Trunk) else { return };
         if let Some(target) = call.ring.as_ref().and_then(|ring| ring.tried.last()) {
             let (trunk, place) = (Arc::clone(&call.line), place_of(target.flow));
-            self.suspects.is_back(&place);
-            self.peer_heard(&(trunk, place), out);
+            self.suspects.is_back(&place, now);
+            self.peer_heard(now, &(trunk, place), out);
         }
     }
 
     /// A place in the network did not take this call. Whether another one may: it is dead, or broken, or says that it has too much to do.
     pub(super) fn place_failed(&mut self, now: Instant, id: CallId, failure: &Failure) -> bool {
         let Some(call) = self.calls.get(&id) else { return false };
-        let Some(trunk) = self.trunk(&call.line) else { return false };
-        let is_of_the_place = failure.is_of_the_place(&trunk.failover_on);
+        // A reload may have removed the trunk under its call.
+        let trunk = self.trunk(&call.line);
+        let rest = trunk.map_or(REST, |trunk| trunk.rest);
+        let is_of_the_place = failure.is_of_the_place(trunk.map_or(&FAILOVER_ON, |trunk| &trunk.failover_on));
         let Some(target) = call.ring.as_ref().and_then(|ring| ring.tried.last()) else { return false };
-        let (place, rest) = (place_of(target.flow), trunk.rest);
+        let place = place_of(target.flow);
         let cause = &failure.cause;
         if cause.kind == CauseKind::Unreachable {
             self.suspects.note(place, TIMED_OUT, Some(now + rest), now);
@@ -146,7 +161,7 @@ impl Switch {
         } else if is_of_the_place {
             self.suspects.note(place, cause.status, None, now);
         } else if cause.kind == CauseKind::Status && !failure.ours {
-            self.suspects.is_back(&place);
+            self.suspects.is_back(&place, now);
         }
         is_of_the_place
     }
@@ -195,7 +210,6 @@ mod tests {
 
     use super::*;
     use crate::switch::rig;
-    use crate::switch::setup::REST;
 
     fn place(port: u16) -> Place {
         (Transport::Udp, SocketAddr::from(([192, 0, 2, 1], port)))
@@ -208,7 +222,7 @@ mod tests {
         (0..2_000).for_each(|port| suspects.note(place(port), 408, Some(now + REST), now));
         assert_eq!(suspects.0.len(), SUSPECTS_MAX);
         assert!(suspects.has(&place(0), now) && !suspects.has(&place(1_999), now));
-        suspects.note(place(0), 503, None, now);
+        suspects.note(place(0), 500, None, now);
         assert!(!suspects.has(&place(0), now), "what is known of one that is there may change");
         let later = now + REST;
         assert!(!suspects.has(&place(1), later));
@@ -220,16 +234,16 @@ mod tests {
     fn one_call_finds_out_whether_a_place_is_back() {
         let now = rig::epoch();
         let mut suspects = Suspects::default();
-        suspects.try_again(&place(1), now + REST);
+        suspects.try_again(&place(1), now + REST, now);
         assert!(!suspects.has(&place(1), now), "nothing was known against it");
         suspects.note(place(1), 408, Some(now + REST), now);
         let later = now + REST;
-        suspects.try_again(&place(1), later + Duration::from_secs(4));
+        suspects.try_again(&place(1), later + Duration::from_secs(4), later);
         assert!(suspects.has(&place(1), later + Duration::from_secs(3)));
-        suspects.is_back(&place(1));
+        suspects.is_back(&place(1), later);
         assert!(!suspects.has(&place(1), later));
         assert_eq!(suspects.0[&place(1)].failure, (408, now));
-        suspects.try_again(&place(1), later + REST);
+        suspects.try_again(&place(1), later + REST, later);
         assert!(!suspects.has(&place(1), later), "it is back");
     }
 
@@ -248,5 +262,39 @@ mod tests {
             rig.refuse(leg, 503);
         }
         assert!(!rig.commands().contains(&"invite".to_owned()));
+    }
+
+    #[test]
+    fn a_place_that_said_for_how_long_it_is_overloaded_rests_until_then() {
+        let now = rig::epoch();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut suspects = Suspects::default();
+        suspects.note(place(1), 503, Some(at(300)), now);
+        // Calls that it took before are answered, fail, or meet silence; it is asked by OPTIONS.
+        suspects.is_back(&place(1), at(1));
+        suspects.note(place(1), 500, None, at(2));
+        suspects.note(place(1), 408, Some(at(33)), at(3));
+        suspects.found_down(place(1), 408, at(4));
+        suspects.is_back(&place(1), at(5));
+        suspects.note(place(1), 503, Some(at(36)), at(6));
+        // Whoever is called there for want of others does not make it longer.
+        suspects.try_again(&place(1), at(310), at(299));
+        assert!(suspects.has(&place(1), at(299)) && !suspects.has(&place(1), at(300)));
+        assert_eq!(suspects.0[&place(1)].failure, (503, at(6)));
+        suspects.note(place(1), 503, Some(at(400)), at(299));
+        assert!(suspects.has(&place(1), at(399)), "it said more");
+        suspects.try_again(&place(1), at(404), at(400));
+        assert!(suspects.has(&place(1), at(403)), "one call finds out");
+        suspects.is_back(&place(1), at(401));
+        assert!(!suspects.has(&place(1), at(401)));
+
+        suspects.note(place(2), 408, Some(at(30)), now);
+        suspects.found_down(place(2), 503, at(1));
+        assert!(suspects.has(&place(2), at(1)), "to be asked ends no rest");
+        suspects.is_back(&place(2), at(2));
+        assert!(!suspects.has(&place(2), at(2)), "it was silent and is heard again");
+        suspects.note(place(2), 408, Some(at(40)), at(10));
+        suspects.note(place(2), 503, Some(at(12)), at(10));
+        assert!(!suspects.has(&place(2), at(12)), "it is there and says when");
     }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //!  due ─▶ OPTIONS ──good──▶ up, asked again after `qualify_s`; one that was down must say so twice
 //!            ├── no answer within ANSWER ──▶ asked once more at once ──▶ down, asked again after `qualify_s`
+//!            │                                  └── it answered a call within `qualify_s` ──▶ asked again when that is over
+//!            ├── not sent, for lack of room here ──▶ as it was, asked again after `qualify_s`
 //!            └── 5xx that speaks of trouble ──────────────────────────▶ down
 //! ```
 //!
@@ -15,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use rand::Rng;
 use trunkline_sip::UsageId;
-use trunkline_sip::outbox::{Command, Content, OutgoingMessage, Party};
+use trunkline_sip::outbox::{Command, Content, OutgoingMessage, Party, UNSENT};
 use trunkline_sip::transport::Transport;
 
 use super::Switch;
@@ -70,6 +72,8 @@ struct Standing {
     misses: u32,
     good: u32,
     is_down: bool,
+    /// When it answered a call last.
+    heard_at: Option<Instant>,
 }
 
 impl Qualifying {
@@ -90,7 +94,9 @@ impl Qualifying {
         self.by_usage.retain(|_, key| wanted.contains(key));
         for key in wanted {
             if !self.peers.contains_key(&key) {
-                let standing = Standing { at: now, usage: None, misses: 0, good: 0, is_down: false };
+                // Other addresses of a trunk that is out of service are none that answered.
+                let is_down = self.out_of_service.contains(&key.0);
+                let standing = Standing { at: now, usage: None, misses: 0, good: 0, is_down, heard_at: None };
                 self.peers.insert(key.clone(), standing);
                 self.due.insert((now, key));
             }
@@ -146,15 +152,32 @@ impl Switch {
     pub(super) fn questions_due(&mut self, now: Instant, out: &mut Outbox) {
         while let Some(key) = self.qualifying.take_due(now) {
             let Some(standing) = self.qualifying.peers.get_mut(&key) else { continue };
-            if let Some(usage) = standing.usage.take() {
-                self.qualifying.by_usage.remove(&usage);
-                (standing.misses, standing.good) = (standing.misses + 1, 0);
-                if standing.is_down || standing.misses >= MISSES_MAX {
-                    self.peer_found(now, &key, Some(TIMED_OUT), out);
-                    continue;
+            match standing.usage.take() {
+                Some(usage) => {
+                    self.qualifying.by_usage.remove(&usage);
+                    self.question_missed(now, &key, out);
                 }
+                None => self.question(now, &key, out),
             }
-            self.question(now, &key, out);
+        }
+    }
+
+    /// A question was not answered.
+    fn question_missed(&mut self, now: Instant, key: &Key, out: &mut Outbox) {
+        let every = self.trunk(&key.0).and_then(|trunk| trunk.qualify_every);
+        let Some(standing) = self.qualifying.peers.get_mut(key) else { return };
+        (standing.misses, standing.good) = (standing.misses + 1, 0);
+        if !standing.is_down && standing.misses < MISSES_MAX {
+            return self.question(now, key, out);
+        }
+        // Who takes calls is there, whether he serves OPTIONS or not.
+        let takes_calls_until = standing.heard_at.zip(every).map(|(at, every)| at + every);
+        match takes_calls_until.filter(|until| *until > now && !standing.is_down) {
+            Some(until) => {
+                standing.misses = 0;
+                self.qualifying.look_again(key, until);
+            }
+            None => self.peer_found(now, key, Some(TIMED_OUT), out),
         }
     }
 
@@ -184,11 +207,17 @@ impl Switch {
     pub(super) fn question_answered(&mut self, now: Instant, usage: UsageId, status: u16, out: &mut Outbox) {
         let Some(key) = self.qualifying.by_usage.remove(&usage) else { return };
         if let Some(standing) = self.qualifying.peers.get_mut(&key) {
-            (standing.usage, standing.misses) = (None, 0);
+            standing.usage = None;
+        }
+        match status {
+            // That we have no room says nothing of him.
+            UNSENT => return self.ask_again(now, &key),
+            // His stream was lost, perhaps with an earlier request.
+            TIMED_OUT => return self.question_missed(now, &key, out),
+            _ => {}
         }
         // Who does not serve OPTIONS is there.
-        let is_in_trouble =
-            status == TIMED_OUT || matches!(status, 500..=599) && !matches!(status, 501 | 505 | 513);
+        let is_in_trouble = matches!(status, 500..=599) && !matches!(status, 501 | 505 | 513);
         self.peer_found(now, &key, is_in_trouble.then_some(status), out);
     }
 
@@ -203,19 +232,29 @@ impl Switch {
         let is_confirmed_soon = standing.is_down && standing.good > 0;
         match trouble {
             Some(status) if !was_down => self.suspects.found_down(key.1, status, now),
-            None if !standing.is_down => self.suspects.is_heard(&key.1),
+            None if !standing.is_down => self.suspects.is_back(&key.1, now),
             Some(_) | None => {}
         }
-        // Engines that were started together do not ask together for ever.
-        let every = every * self.rng.random_range(90..=100) / 100;
-        let again = if is_confirmed_soon { CONFIRMED_AFTER.min(every) } else { every };
-        self.qualifying.look_again(key, now + again);
+        if is_confirmed_soon {
+            self.qualifying.look_again(key, now + CONFIRMED_AFTER.min(every));
+        } else {
+            self.ask_again(now, key);
+        }
         self.look_at_service(&key.0, out);
     }
 
+    /// Asks again in its turn. Engines that were started together do not ask together for ever.
+    fn ask_again(&mut self, now: Instant, key: &Key) {
+        let Some(every) = self.trunk(&key.0).and_then(|trunk| trunk.qualify_every) else { return };
+        let every = every * self.rng.random_range(90..=100) / 100;
+        self.qualifying.look_again(key, now + every);
+    }
+
     /// A call was answered there.
-    pub(super) fn peer_heard(&mut self, key: &Key, out: &mut Outbox) {
-        if let Some(standing) = self.qualifying.peers.get_mut(key).filter(|standing| standing.is_down) {
+    pub(super) fn peer_heard(&mut self, now: Instant, key: &Key, out: &mut Outbox) {
+        let Some(standing) = self.qualifying.peers.get_mut(key) else { return };
+        standing.heard_at = Some(now);
+        if standing.is_down {
             (standing.is_down, standing.good) = (false, GOOD_MIN);
             self.look_at_service(&key.0, out);
         }
@@ -232,7 +271,9 @@ impl Switch {
         let trunk = self.trunk(name);
         let is_out = trunk.is_some_and(|trunk| {
             let is_down = |peer: &(Transport, SocketAddr)| self.qualifying.is_down(&trunk.name, *peer);
-            !trunk.peers.is_empty() && trunk.peers.iter().all(is_down)
+            // Where name servers know no address of it, nothing new is known.
+            let is_out = if trunk.peers.is_empty() { was_out } else { trunk.peers.iter().all(is_down) };
+            trunk.qualify_every.is_some() && is_out
         });
         if is_out == was_out {
             return;
@@ -273,8 +314,11 @@ impl Switch {
 
 #[cfg(test)]
 mod tests {
+    use trunkline_sip::outbox::{Event, Peer};
+
     use super::*;
-    use crate::switch::rig;
+    use crate::switch::TrunkPlaces;
+    use crate::switch::rig::{self, Rig};
 
     #[test]
     fn peers_that_are_asked_are_few_and_asked_one_after_the_other() {
@@ -295,5 +339,102 @@ mod tests {
         setup.trunks[0].qualify_every = None;
         qualifying.adopt(&setup, now);
         assert_eq!((qualifying.peers.len(), qualifying.due.len(), qualifying.deadline()), (0, 0, None));
+    }
+
+    const EVERY: Duration = Duration::from_secs(30);
+
+    /// One peer is asked: the rig, and the first question.
+    fn asked() -> (Rig, UsageId) {
+        let mut setup = rig::setup();
+        setup.trunks[0].qualify_every = Some(EVERY);
+        setup.trunks[0].peers.truncate(1);
+        let mut rig = Rig::with(setup);
+        rig.pass(Duration::ZERO);
+        let first = question(&mut rig).expect("it is asked at once");
+        (rig, first)
+    }
+
+    fn question(rig: &mut Rig) -> Option<UsageId> {
+        let questions = std::mem::take(&mut rig.sip).into_iter();
+        let asked = questions
+            .filter_map(|command| if let Command::Message(usage, _) = command { Some(usage) } else { None });
+        asked.last()
+    }
+
+    fn done(rig: &mut Rig, usage: UsageId, status: u16) -> Option<UsageId> {
+        rig.tell(Event::MessageDone { usage, status });
+        question(rig)
+    }
+
+    fn is_in_service(rig: &Rig) -> bool {
+        rig.switch.trunks()[0].is_in_service
+    }
+
+    /// Nobody answers until the peer is down.
+    fn silence(rig: &mut Rig) {
+        for _ in 0..MISSES_MAX {
+            rig.pass(ANSWER);
+        }
+        question(rig);
+    }
+
+    #[test]
+    fn what_there_was_no_room_to_ask_takes_nobody_out_of_service() {
+        let (mut rig, first) = asked();
+        let mut usage = first;
+        for _ in 0..3 {
+            assert_eq!(done(&mut rig, usage, UNSENT), None, "not at once");
+            assert!(is_in_service(&rig));
+            rig.pass(EVERY);
+            usage = question(&mut rig).expect("asked again in its turn");
+        }
+        let again = done(&mut rig, usage, TIMED_OUT).expect("a stream was lost: asked once more");
+        assert!(is_in_service(&rig));
+        assert_eq!(done(&mut rig, again, TIMED_OUT), None);
+        assert!(!is_in_service(&rig));
+        rig.pass(EVERY);
+        let usage = question(&mut rig).expect("asked again in its turn");
+        done(&mut rig, usage, UNSENT);
+        assert!(!is_in_service(&rig), "as it was");
+    }
+
+    #[test]
+    fn who_answers_calls_and_no_questions_is_in_service_for_a_while() {
+        let (mut rig, _) = asked();
+        let caller = rig.call_in(Peer::Line("1001".into()), "030", Some(rig::USUAL));
+        let (leg, _) = rig.invited();
+        rig.progress(leg, 180, None);
+        silence(&mut rig);
+        assert!(is_in_service(&rig));
+        rig.pass(EVERY - MISSES_MAX * ANSWER);
+        assert!(question(&mut rig).is_some(), "when the answer is old it is asked again");
+        silence(&mut rig);
+        assert!(!is_in_service(&rig), "so an outage is found in time");
+        rig.answer(leg, rig::USUAL);
+        assert!(is_in_service(&rig));
+        rig.hang_up(caller);
+        rig.assert_quiet();
+    }
+
+    #[test]
+    fn other_addresses_and_none_do_not_bring_a_trunk_back() {
+        let (mut rig, _) = asked();
+        silence(&mut rig);
+        assert!(!is_in_service(&rig));
+        for hosts in [&["198.51.100.9:5060"][..], &[], &["198.51.100.10:5060"]] {
+            let peers = hosts.iter().map(|host| (Transport::Udp, host.parse().unwrap())).collect();
+            let (name, servers, redirects) = ("carrier".into(), Vec::new(), Vec::new());
+            let mut out = Outbox::default();
+            rig.switch.relocate(rig.now, vec![TrunkPlaces { name, peers, servers, redirects }], &mut out);
+            rig.take(out);
+            assert!(!is_in_service(&rig), "{hosts:?}");
+        }
+        rig.pass(APART);
+        let first = question(&mut rig).expect("the new one is asked at once");
+        done(&mut rig, first, 200);
+        rig.pass(CONFIRMED_AFTER);
+        let second = question(&mut rig).expect("and once more");
+        done(&mut rig, second, 200);
+        assert!(is_in_service(&rig));
     }
 }

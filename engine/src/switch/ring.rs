@@ -60,6 +60,8 @@ pub(super) struct Ring {
     pub(super) tried: Vec<Target>,
     /// Whether any branch was alerted.
     pub(super) rang: bool,
+    /// Whether the network has said of the last branch that it is on its way to the callee.
+    pub(super) reached: bool,
     /// The branch whose early media the caller hears.
     pub(super) early: Option<LegId>,
 }
@@ -76,6 +78,7 @@ impl Ring {
             contacts: Vec::new(),
             tried: Vec::new(),
             rang: false,
+            reached: false,
             early: None,
         }
     }

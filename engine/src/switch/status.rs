@@ -104,7 +104,7 @@ impl Failure {
     /// A user wants to know "busy" before "not there" before "unknown" (RFC 3261 §16.7 as phones do it).
     pub(super) const fn weight(&self) -> u8 {
         match self.cause.status {
-            _ if matches!(self.cause.kind, CauseKind::Unreachable) => 0,
+            _ if matches!(self.cause.kind, CauseKind::Unreachable | CauseKind::Lost) => 0,
             600..=699 => 7,
             486 => 6,
             480 => 5,
@@ -122,13 +122,22 @@ impl Failure {
         match self.cause.kind {
             CauseKind::Unreachable => true,
             CauseKind::Status => {
-                let is_of_the_callee = self.cause.q850.is_some_and(|cause| OF_THE_CALLEE.contains(&cause));
-                !self.ours && !is_of_the_callee && statuses.contains(&self.cause.status)
+                !self.ours && !self.is_of_the_callee() && statuses.contains(&self.cause.status)
             }
             CauseKind::Bye | CauseKind::Cancel | CauseKind::NoAck | CauseKind::Local | CauseKind::Lost => {
                 false
             }
         }
+    }
+
+    /// Whether a network refused the call and said nothing of who was called: that he is busy, did not answer or does not want it.
+    pub(super) fn is_of_the_network(&self) -> bool {
+        let is_word = self.is_of_the_callee() || matches!(self.cause.status, 486 | 487 | 600..=699);
+        self.cause.kind == CauseKind::Status && !self.ours && !is_word
+    }
+
+    fn is_of_the_callee(&self) -> bool {
+        self.cause.q850.is_some_and(|cause| OF_THE_CALLEE.contains(&cause))
     }
 }
 

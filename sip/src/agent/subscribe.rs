@@ -15,7 +15,7 @@ use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Uri};
 use crate::outbox::{
     Document, Event, LegQuestion, MessagesTold, Outbox, OutgoingMessage, Package, Peer, Question, Subscribe,
-    Subscriber, Unresolved,
+    Subscriber, UNSENT, Unresolved,
 };
 use crate::package::message_summary::MessageSummary;
 use crate::session;
@@ -78,7 +78,7 @@ impl Agent {
         out: &mut Outbox,
     ) {
         if self.endpoint.transactions.len() >= self.endpoint.config.capacity.transactions {
-            return out.events.push(Event::MessageDone { usage: id, status: 503 });
+            return out.events.push(Event::MessageDone { usage: id, status: UNSENT });
         }
         message(now, id, text, &mut self.endpoint, out);
     }
@@ -316,13 +316,9 @@ impl Agent {
     }
 
     /// Tells what became of a MESSAGE.
-    pub(super) fn message_concern(
-        id: UsageId,
-        concern: Concern,
-        answer: Option<(&Message, Flow)>,
-        out: &mut Outbox,
-    ) {
-        let status = concern.status(answer.map(|(response, _)| response));
+    pub(super) fn message_concern(id: UsageId, answer: Option<(&Message, Flow)>, out: &mut Outbox) {
+        // An answer of 503 is the peer's own.
+        let status = answer.map_or(408, |(response, _)| response.status());
         if status >= 200 {
             out.events.push(Event::MessageDone { usage: id, status });
         }

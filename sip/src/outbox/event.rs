@@ -10,6 +10,9 @@ use crate::ids::{LegId, UsageId};
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
 
+/// The status of a request outside of dialogs that the agent had no room to send.
+pub const UNSENT: u16 = 0;
+
 /// An initial INVITE that passed authentication. The agent has answered 100.
 #[derive(Clone, Debug)]
 pub struct IncomingCall {
@@ -357,11 +360,11 @@ pub enum Event {
     },
     /// A MESSAGE of a line's phone: wants [`Command::AnswerText`](super::Command::AnswerText).
     Text(UsageId, Box<IncomingText>),
-    /// How a MESSAGE of ours ended.
+    /// How a MESSAGE, NOTIFY or OPTIONS of ours ended.
     MessageDone {
         /// Which.
         usage: UsageId,
-        /// The final status; 408 where none came.
+        /// The final status; 408 where none came, [`UNSENT`] where the agent had no room to send it.
         status: u16,
     },
     /// A contact of a line came or went; a refresh says nothing.

@@ -350,8 +350,10 @@ impl Leg {
             return self.send_invite_again(now, endpoint, out);
         }
         let status = if is_unsent { 503 } else { 408 };
+        // Who has said that the call is on its way may ring: nobody else is to be called in his place.
+        let kind = if calling.forks.is_empty() { CauseKind::Unreachable } else { CauseKind::Lost };
         self.close_exchange(now, endpoint, out);
-        self.failed(cause::local(CauseKind::Unreachable, status), None, Vec::new(), out);
+        self.failed(cause::local(kind, status), None, Vec::new(), out);
     }
 
     /// Our INVITE was lost with its stream. A phone that was ringing is gone: nobody else can be meant by the address.

@@ -576,7 +576,27 @@ fn a_phone_that_rings_is_gone_with_its_stream() {
     bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
     assert_eq!(
         (bench.heard(), bench.told()),
-        (vec![], vec!["Progress 180".to_owned(), "Failed Unreachable 503".to_owned()])
+        (vec![], vec!["Progress 180".to_owned(), "Failed Lost 503".to_owned()])
     );
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn who_has_said_100_alone_is_not_known_to_be_calling_anybody() {
+    let mut bench = Bench::new().by_tcp();
+    let invite = calling(&mut bench, |_| {});
+    bench.say(response(&invite, 100, "", "", ""));
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec!["Failed Unreachable 503".to_owned()]));
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn that_there_is_no_room_for_a_call_says_nothing_of_who_was_to_be_called() {
+    let mut bench = Bench::new();
+    bench.agent.endpoint.config.capacity = Capacity { transactions: 0, legs: 1, subscriptions: 0 };
+    let invite = invite_to(bench.flow.local, bench.flow.remote);
+    bench.command(Command::Invite(LEG, invite));
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec!["Failed Lost 503".to_owned()]));
     bench.expect_nothing_left();
 }

@@ -86,15 +86,35 @@ fn what_cannot_be_passed_on_is_refused() {
     assert_eq!((busy.status(), busy.value(HeaderName::RetryAfter)), (503, Some("5")));
 }
 
+/// Asks the peer whether he lives.
+fn question(bench: &mut Bench) {
+    let target = Target { uri: "sip:carrier.example".to_owned(), flow: bench.flow, route: Vec::new() };
+    let from = Party { host: "pbx.example".to_owned(), ..Party::default() };
+    let content = Content::Question;
+    let question = OutgoingMessage { target, from, to: Party::default(), max_forwards: 70, content };
+    bench.command(Command::Message(UsageId(7), Box::new(question)));
+}
+
+#[test]
+fn what_cannot_be_asked_is_told_apart_from_an_answer_of_503() {
+    let mut bench = Bench::new().by_tcp();
+    question(&mut bench);
+    bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec!["OPTIONS".to_owned()], vec!["MessageDone 408".to_owned()])
+    );
+    bench.agent.endpoint.config.capacity.transactions = 0;
+    question(&mut bench);
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec!["MessageDone 0".to_owned()]));
+    bench.expect_nothing_left();
+}
+
 #[test]
 fn whoever_is_asked_whether_he_lives_is_told_by_whatever_he_answers() {
     let mut bench = Bench::new();
     let ask = |bench: &mut Bench| {
-        let target = Target { uri: "sip:carrier.example".to_owned(), flow: bench.flow, route: Vec::new() };
-        let from = Party { host: "pbx.example".to_owned(), ..Party::default() };
-        let content = Content::Question;
-        let question = OutgoingMessage { target, from, to: Party::default(), max_forwards: 70, content };
-        bench.command(Command::Message(UsageId(7), Box::new(question)));
+        question(bench);
         bench.only()
     };
     let asked = ask(&mut bench);

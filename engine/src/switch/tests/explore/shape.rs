@@ -165,6 +165,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         contacts,
         tried,
         rang: _,
+        reached: _,
         early,
     }) = ring.as_deref()
     {

@@ -11,7 +11,7 @@
 //! e LEG SDP          established                  t LEG TO BYE        a phone sends REFER
 //! o LEG SDP DIR      an offer                     T LEG OTHER         a phone sends REFER with Replaces
 //! O LEG SDP          our offer was answered       R LEG FROM EARLY    INVITE with Replaces
-//! x LEG              our offer was refused        s FROM TO PACKAGE   SUBSCRIBE, or its end
+//! x LEG HOW          our offer was refused        s FROM TO PACKAGE   SUBSCRIBE, or its end
 //! n LEG GOOD         our NOTIFY was answered      u LEG WHAT ARG      user-to-user, digits, subscriptions
 //! f LEG STATUS       an INVITE of ours failed     @ SECONDS           time passes
 //! d LEG CAUSE        a leg is over                .                   the agents do what they were told
@@ -255,6 +255,7 @@ impl World {
                 self.tell(Event::Offer { leg, sdp });
             }
             b'O' => self.tell(Event::OfferAnswered { leg, sdp: (b < 230).then(|| sdp(b, c)) }),
+            b'x' if b > 127 => self.tell(Event::OfferWithdrawn { leg }),
             b'x' => self.tell(Event::OfferRefused { leg, status: 488 }),
             b'n' => self.tell(Event::Notified { leg, status: if b.is_multiple_of(2) { 200 } else { 489 } }),
             b'f' => {

@@ -185,7 +185,8 @@ impl Latch {
         self.judge(now_us, from, Some(*header), destinations)
     }
 
-    /// Judges the source of a datagram that is no RTP. It has nothing to prove itself with, so nobody is learnt by it.
+    /// Judges the source of a datagram that is no RTP. It has nothing to prove itself with, so nobody is learnt by it, nor does it take
+    /// the place of a source that was named: who receives a page of fax is silent for long.
     pub(crate) fn admit_opaque(
         &mut self,
         now_us: u64,
@@ -195,6 +196,9 @@ impl Latch {
         if self.source == Some(from) {
             self.heard_at_us = now_us;
             return Admission::Known;
+        }
+        if self.source.is_some() && self.source == self.trust.agreed.as_ref().and_then(|agreed| agreed.rtp) {
+            return Admission::Foreign;
         }
         self.judge(now_us, from, None, destinations)
     }

@@ -181,3 +181,13 @@ fn legs_that_move_to_another_worker_go_on() {
     relay.tell(Command::Feed(B, Feed::Leg(A)));
     assert_eq!(relay.arrives(20_000, ALICE, &udptl(1)).len(), 1);
 }
+
+#[test]
+fn a_named_source_that_is_silent_for_long_keeps_its_place() {
+    let mut relay = faxing(Simulated::new());
+    assert_eq!(relay.arrives(20_000, ALICE, &udptl(0)).len(), 1);
+    relay.wait(Duration::from_secs(20));
+    assert!(relay.arrives(20_000, "192.0.2.1:9", &udptl(1)).is_empty(), "the same host, another port");
+    assert_eq!(relay.arrives(20_002, BOB, &udptl(1))[0].to, at(ALICE));
+    assert_eq!(relay.arrives(20_000, ALICE, &udptl(1)).len(), 1);
+}

@@ -61,6 +61,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "certificate",
         "client_c",
         "dns",
+        "directory = \"recordings",
         "codecs",
         "rewrite_",
         "caller_number",

@@ -261,6 +261,7 @@ impl SwitchCore {
             | SipEvent::Answered { .. }
             | SipEvent::Established { .. }
             | SipEvent::Offer { .. }
+            | SipEvent::OfferWithdrawn { .. }
             | SipEvent::OfferAnswered { .. }
             | SipEvent::OfferRefused { .. }
             | SipEvent::Notified { .. }

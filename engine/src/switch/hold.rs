@@ -188,7 +188,12 @@ impl Switch {
         let Some(Offered { description: offered, asked, on_behalf }) = entry.offered.pop_front() else {
             return;
         };
-        let Some(answer) = sdp.filter(|sdp| session::relayed(sdp).is_some()) else {
+        // An answer of the other kind (audio to an offer of fax) is none.
+        let is_audio = session::audio(&offered).is_some();
+        let fits = |sdp: &SessionDescription| {
+            session::relayed(sdp).is_some() && session::audio(sdp).is_some() == is_audio
+        };
+        let Some(answer) = sdp.filter(|sdp| fits(sdp)) else {
             if let Some(waiting) = on_behalf {
                 self.answer_passing(waiting, leg, None, out);
                 self.describe_again(leg, &offered, out);

@@ -56,6 +56,7 @@ impl Switch {
                 let sdp = self.plain_offer(leg, sdp);
                 self.offered(leg, sdp, out);
             }
+            Event::OfferWithdrawn { leg } => self.offer_withdrawn(leg),
             Event::OfferAnswered { leg, sdp } => {
                 let sdp = self.plain_answer(leg, sdp);
                 self.offer_answered(leg, sdp, out);

@@ -185,6 +185,8 @@ pub(super) struct Recordings {
     all: BTreeMap<RecordingId, Recording>,
     /// Calls whose recording failed: it is not tried again.
     failed: BTreeSet<CallId>,
+    /// Calls whose recording was paused when its file was full: the next one begins so.
+    paused: BTreeSet<CallId>,
 }
 
 impl Recordings {
@@ -296,7 +298,10 @@ impl Switch {
         if change == "failed" && self.calls.contains_key(&recording.call) {
             self.recordings.failed.insert(recording.call);
         }
-        // One that grew too long has a successor where the policy demands it.
+        // One that grew too long has a successor where the policy demands it, which is paused as it was.
+        if end == RecordingEnd::TooLong && recording.is_paused && recording.is_demanded {
+            self.recordings.paused.insert(recording.call);
+        }
         self.dirty.insert(recording.call);
     }
 
@@ -308,6 +313,7 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         if !call.is_alive() {
             self.recordings.failed.remove(&id);
+            self.recordings.paused.remove(&id);
             self.end_recording(id, out);
             return;
         }
@@ -330,7 +336,7 @@ impl Switch {
     fn is_recording_demanded(&self, call: &Call) -> bool {
         let demands =
             || self.lines.of_call(&call.line).is_some_and(|line| line.record == RecordPolicy::Always);
-        matches!(call.state, CallState::Connected(_))
+        matches!(call.state, CallState::Connected(_) | CallState::Conferenced)
             // Its members are recorded.
             && !self.is_conference(call.id)
             && self.recorded_leg(call).is_some()
@@ -362,7 +368,7 @@ impl Switch {
             line: Arc::clone(&line),
             began: self.now,
             is_wide,
-            is_paused: false,
+            is_paused: asker.is_none() && self.recordings.paused.remove(&id),
             is_demanded,
             is_ending: false,
             station: None,

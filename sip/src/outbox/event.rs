@@ -244,6 +244,11 @@ pub enum Event {
         /// The offer; `None` asks for ours (re-INVITE without SDP): wants `AnswerOffer` with a full offer.
         sdp: Option<Box<SessionDescription>>,
     },
+    /// An offer that is not answered yet is no more: the peer has taken it back by CANCEL (RFC 3261 §9.2), or waited too long.
+    OfferWithdrawn {
+        /// The leg.
+        leg: LegId,
+    },
     /// The peer answered what we offered in its ACK of a re-INVITE without SDP, or our own re-INVITE.
     OfferAnswered {
         /// The leg.
@@ -398,6 +403,7 @@ impl Event {
             | Self::Answered { leg, .. }
             | Self::Established { leg, .. }
             | Self::Offer { leg, .. }
+            | Self::OfferWithdrawn { leg }
             | Self::OfferAnswered { leg, .. }
             | Self::OfferRefused { leg, .. }
             | Self::Notified { leg, .. }

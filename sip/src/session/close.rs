@@ -227,6 +227,7 @@ impl Leg {
             self.ended(Cause { status: 0, ..cause::of_message(cancel, CauseKind::Cancel) }, out);
         } else if let Exchange::RemoteOffer { server, .. } = self.exchange {
             self.exchange = Exchange::Stable;
+            out.events.push(Event::OfferWithdrawn { leg: self.id });
             self.refuse(now, server, 487, &[], endpoint, out);
             self.resume(now, endpoint, out);
         }

@@ -340,6 +340,7 @@ impl Leg {
             | Stage::Over => {}
         }
         if matches!(&self.exchange, Exchange::RemoteOffer { give_up_at, .. } if *give_up_at <= now) {
+            out.events.push(Event::OfferWithdrawn { leg: self.id });
             self.refuse_offer(now, 500, endpoint, out);
         }
         self.repeat_unacknowledged(now, endpoint, out);

@@ -20,6 +20,9 @@ const MOMENT_BYTES: u64 = 4;
 /// What stands behind the name of a file that is not whole.
 const PART: &str = ".part";
 
+/// How the name of one of ours ends.
+const WAV_PART: &str = ".wav.part";
+
 /// A file that is being written.
 #[derive(Debug)]
 pub(super) struct WavFile {
@@ -79,25 +82,48 @@ impl WavFile {
     }
 }
 
-/// Makes files whole that a process left that was killed; how many.
+/// Makes files whole that a process left that was killed; how many. What is no recording is left alone, and one that cannot be made whole
+/// stays as it is: telephony does not wait for it.
 pub(super) fn make_whole(directory: &Path) -> io::Result<usize> {
     let mut count = 0;
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        let whole = path.to_str().and_then(|name| name.strip_suffix(PART)).map(PathBuf::from);
-        let Some(whole) = whole.filter(|whole| !whole.exists()) else { continue };
-        let file = OpenOptions::new().write(true).open(&path)?;
-        let bytes = file.metadata()?.len();
-        if bytes < HEAD_BYTES {
-            // It was killed before there was anything.
-            fs::remove_file(&path)?;
+    for entry in fs::read_dir(directory)?.flatten() {
+        let path = entry.path();
+        let is_ours = entry.file_name().to_string_lossy().ends_with(WAV_PART);
+        // Not what a link leads to, nor a pipe, which would be waited for.
+        if !is_ours || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
             continue;
         }
-        tell(&file, (bytes - HEAD_BYTES) / MOMENT_BYTES * MOMENT_BYTES)?;
-        fs::rename(&path, &whole)?;
-        count += 1;
+        match make_one_whole(&path) {
+            Ok(is_whole) => count += usize::from(is_whole),
+            Err(error) => tracing::warn!(path = %path.display(), %error, "a recording cannot be made whole"),
+        }
     }
     Ok(count)
+}
+
+/// Whether it was one, and got its name.
+fn make_one_whole(path: &Path) -> io::Result<bool> {
+    let whole = path.to_str().and_then(|name| name.strip_suffix(PART)).map(PathBuf::from);
+    let Some(whole) = whole.filter(|whole| !whole.exists()) else { return Ok(false) };
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let bytes = file.metadata()?.len();
+    if bytes == 0 {
+        // It was killed before there was anything.
+        fs::remove_file(path)?;
+        return Ok(false);
+    }
+    let mut begins = [0_u8; 16];
+    if bytes < HEAD_BYTES || file.read_exact_at(&mut begins, 0).is_err() || !is_head(&begins) {
+        return Ok(false);
+    }
+    tell(&file, (bytes - HEAD_BYTES) / MOMENT_BYTES * MOMENT_BYTES)?;
+    fs::rename(path, &whole)?;
+    Ok(true)
+}
+
+/// Whether a file begins as a recording does.
+fn is_head(begins: &[u8; 16]) -> bool {
+    begins.starts_with(b"RIFF") && begins.ends_with(b"WAVEfmt ")
 }
 
 fn part(path: &Path) -> PathBuf {
@@ -174,15 +200,25 @@ mod tests {
         file.write(1, &[8; 321]).unwrap();
         drop(file);
         assert_eq!(read(&part(&path)).1[0], [7; 160], "as its head says");
-        fs::write(directory.0.join("nothing.wav.part"), b"RIFF").unwrap();
+        fs::write(directory.0.join("nothing.wav.part"), b"").unwrap();
+        // Neither what is no recording nor what a link leads to is touched, and nobody waits for them.
         fs::write(directory.0.join("other.txt"), b"not ours").unwrap();
+        let foreign = [0x55; 100];
+        fs::write(directory.0.join("foreign.wav.part"), foreign).unwrap();
+        fs::write(directory.0.join("notes.part"), b"not ours").unwrap();
+        fs::create_dir(directory.0.join("folder.wav.part")).unwrap();
+        std::os::unix::fs::symlink("other.txt", directory.0.join("link.wav.part")).unwrap();
         assert_eq!(make_whole(&directory.0).unwrap(), 1);
         let (_, [left, right]) = read(&path);
         assert_eq!((left.len(), right.len(), left[159], left[160]), (320, 320, 7, 8));
         let mut names: Vec<_> =
             fs::read_dir(&directory.0).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
-        assert_eq!(names, ["left.wav", "other.txt"]);
+        let others =
+            ["folder.wav.part", "foreign.wav.part", "left.wav", "link.wav.part", "notes.part", "other.txt"];
+        assert_eq!(names, others);
+        assert_eq!(fs::read(directory.0.join("foreign.wav.part")).unwrap(), foreign);
+        assert_eq!(fs::read(directory.0.join("other.txt")).unwrap(), b"not ours");
     }
 
     #[test]

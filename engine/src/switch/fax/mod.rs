@@ -168,6 +168,16 @@ impl Switch {
         }
     }
 
+    /// The far end has taken back an offer that was passed on: what the other side says to it concerns nobody.
+    pub(super) fn offer_withdrawn(&mut self, leg: LegId) {
+        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        if entry.passing.take().is_some() {
+            let call = entry.call;
+            self.timers.stop(call, Timer::Passing);
+            self.dirty.insert(call);
+        }
+    }
+
     fn answer_change(
         &mut self,
         leg: LegId,

@@ -437,3 +437,35 @@ fn an_offer_of_what_cannot_be_passed_on_is_refused() {
     offer(&mut rig, phone, IMAGE);
     assert_eq!(rig.commands(), [format!("refuse offer 488 {phone}")]);
 }
+
+#[test]
+fn an_offer_of_fax_that_is_taken_back_changes_nothing_whatever_the_other_side_says_then() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = talking(&mut rig);
+    offer(&mut rig, phone, IMAGE);
+    assert_eq!(rig.commands(), [format!("offer {carrier}")]);
+    rig.tell(Event::OfferWithdrawn { leg: phone });
+    assert!(rig.commands().is_empty(), "the agent has answered 487");
+    answer(&mut rig, carrier, IMAGE);
+    assert_eq!(rig.commands(), [format!("offer {carrier}")], "it is led back to speech");
+    assert!(!are_opaque(&rig, [phone, carrier])[0]);
+    answer(&mut rig, carrier, "m=audio 4000 RTP/AVP 0\r\n");
+    assert_eq!(are_opaque(&rig, [phone, carrier]), [false, false]);
+    rig.pass(PASSING);
+    assert!(rig.commands().is_empty());
+    rig.switch.assert_fax();
+}
+
+#[test]
+fn speech_is_no_answer_to_an_offer_of_fax() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = talking(&mut rig);
+    let before = rig.remotes.clone();
+    offer(&mut rig, phone, IMAGE);
+    rig.commands();
+    answer(&mut rig, carrier, "m=audio 4000 RTP/AVP 0\r\n");
+    let said = rig.commands();
+    assert!(said.contains(&format!("refuse offer 488 {phone}")), "{said:?}");
+    assert!(said.contains(&format!("offer {carrier}")), "it is told once more what holds: {said:?}");
+    assert_eq!(rig.remotes, before);
+}

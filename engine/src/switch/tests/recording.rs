@@ -124,6 +124,20 @@ fn one_that_grew_too_long_has_a_successor_where_the_policy_demands_it() {
     ended(&mut rig, ONE, RecordingEnd::TooLong);
     assert_eq!(takes(&mut rig), [(station.0, vec![]), (station.0, vec![2])]);
     assert!(matches!(rig.recordings[1], RecordingCommand::Begin { recording: RecordingId(2), .. }));
+    // One that is paused is followed by one that is.
+    began(&mut rig, RecordingId(2));
+    rig.request(CRM, Operation::PauseRecording(CallId(2))).unwrap();
+    takes(&mut rig);
+    ended(&mut rig, RecordingId(2), RecordingEnd::TooLong);
+    began(&mut rig, RecordingId(3));
+    assert_eq!(takes(&mut rig), []);
+    rig.request(CRM, Operation::ResumeRecording(CallId(2))).unwrap();
+    assert_eq!(takes(&mut rig), [(station.0, vec![3])]);
+    // So has one of a member of a conference.
+    rig.request(CRM, Operation::SetupConference { call: CallId(2), to: None }).unwrap();
+    ended(&mut rig, RecordingId(3), RecordingEnd::TooLong);
+    let last = rig.recordings.last();
+    assert!(matches!(last, Some(RecordingCommand::Begin { recording: RecordingId(4), .. })), "{last:?}");
 }
 
 #[test]

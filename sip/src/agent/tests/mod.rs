@@ -297,6 +297,7 @@ fn name(event: &Event) -> String {
         Event::Established { .. } => "Established".to_owned(),
         Event::Offer { sdp: None, .. } => "Offer wanted".to_owned(),
         Event::Offer { .. } => "Offer".to_owned(),
+        Event::OfferWithdrawn { .. } => "OfferWithdrawn".to_owned(),
         Event::OfferAnswered { .. } => "OfferAnswered".to_owned(),
         Event::OfferRefused { status, .. } => format!("OfferRefused {status}"),
         Event::Notified { status, .. } => format!("Notified {status}"),

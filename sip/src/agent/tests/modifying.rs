@@ -262,6 +262,7 @@ fn a_re_invite_that_is_cancelled_or_overtaken_by_bye_is_refused() {
     bench.say(request("INVITE", 2, &tag, "", HOLD));
     bench.say(request("CANCEL", 2, &tag, "", ""));
     assert_eq!(bench.heard(), ["100", "200", "487"]);
+    assert_eq!(bench.told(), ["Offer", "OfferWithdrawn"]);
     bench.command(Command::AnswerOffer(leg, sdp(7000)));
     assert_eq!(bench.heard(), [""; 0]);
     bench.say(request("INVITE", 3, &tag, "", HOLD));

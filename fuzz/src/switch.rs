@@ -30,11 +30,12 @@ use trunkline::Config;
 use trunkline::switch::{
     AppId, CallId, CallOperation, CallOrigin, CallParams, CallPrivilege, CallState, CallView, CompletionId,
     CompletionMode, DigitMode, ForwardEntry, ForwardMode, Gathering, Gauges, HandoffTarget, LineError,
-    MediaMode, Message, Operation, Outbox, QosLevel, Reply, RequestId, Setup, Switch, TransferMode,
+    MediaMode, Message, Operation, Outbox, QosLevel, RecordingCommand, RecordingEnd, RecordingEvent, Reply,
+    RequestId, Setup, Switch, TransferMode,
 };
 use trunkline_media::{
     Command as MediaCommand, DigitSource, Event as MediaEvent, LegId as MediaLegId, LegStats, MediaKind,
-    Parcel, PortPair,
+    Parcel, PortPair, RecordingId,
 };
 use trunkline_sip::location::{Binding, Location, LocationLimits};
 use trunkline_sip::outbox::{
@@ -86,6 +87,8 @@ pub struct World {
     open: BTreeMap<LegId, PortPair>,
     /// Digits that are being said.
     generations: Vec<(MediaLegId, u32)>,
+    /// Recordings whose file is not whole.
+    files: BTreeSet<RecordingId>,
     /// Subscriptions of others.
     subscribers: BTreeSet<UsageId>,
     /// Subscriptions of ours.
@@ -122,6 +125,7 @@ impl World {
             legs: BTreeMap::new(),
             open: BTreeMap::new(),
             generations: Vec::new(),
+            files: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             registrations: BTreeMap::new(),
@@ -776,6 +780,30 @@ impl World {
                 | MediaCommand::Stats(_) => {}
             }
         }
+        for command in out.recordings {
+            self.write(command);
+        }
+    }
+
+    /// What is told of files: of every third recording that there is no room for it.
+    fn write(&mut self, command: RecordingCommand) {
+        let event = match command {
+            RecordingCommand::Begin { recording, .. } if !recording.0.is_multiple_of(3) => {
+                assert!(self.files.insert(recording), "{recording:?} begins twice");
+                RecordingEvent::Began { recording, path: "a.wav".into() }
+            }
+            RecordingCommand::Begin { recording, .. } => {
+                RecordingEvent::Ended { recording, end: RecordingEnd::DiskFull, length: Duration::ZERO }
+            }
+            RecordingCommand::End { recording, length } if self.files.remove(&recording) => {
+                RecordingEvent::Ended { recording, end: RecordingEnd::Stopped, length }
+            }
+            // There was no room for it.
+            RecordingCommand::End { .. } => return,
+        };
+        let mut out = Outbox::default();
+        self.switch.recorded(self.now, event, &mut out);
+        self.take(out);
     }
 
     fn check(&mut self) {

@@ -134,7 +134,10 @@ fn one_that_grew_too_long_has_a_successor_where_the_policy_demands_it() {
     rig.request(CRM, Operation::ResumeRecording(CallId(2))).unwrap();
     assert_eq!(takes(&mut rig), [(station.0, vec![3])]);
     // So has one of a member of a conference.
-    rig.request(CRM, Operation::SetupConference { call: CallId(2), to: None }).unwrap();
+    let conference = rig.request(CRM, Operation::SetupConference { call: CallId(2), to: None });
+    let Ok(Outcome::Conference { conference, .. }) = conference else { panic!("{conference:?}") };
+    rig.request(CRM, Operation::Unhold(conference)).unwrap();
+    assert_eq!(rig.state(2), CallState::Conferenced);
     ended(&mut rig, RecordingId(3), RecordingEnd::TooLong);
     let last = rig.recordings.last();
     assert!(matches!(last, Some(RecordingCommand::Begin { recording: RecordingId(4), .. })), "{last:?}");

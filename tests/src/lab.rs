@@ -560,7 +560,12 @@ impl Lab {
         let (dead, alive): (Vec<&Seat>, Vec<&Seat>) =
             self.seats.iter().partition(|seat| seat.phone.script.dead);
         let connected: usize = alive.into_iter().map(up).sum();
-        let connected_max: usize = connected + dead.into_iter().map(up).sum::<usize>();
+        // Who died may be up, and may have said goodbye to nobody.
+        let perhaps = |seat: &Seat| {
+            let statuses = seat.phone.statuses();
+            statuses.filter(|(_, status)| matches!(status, Status::Connected | Status::Over(0))).count()
+        };
+        let connected_max: usize = connected + dead.into_iter().map(perhaps).sum::<usize>();
         let agrees = (connected..=connected_max).contains(&legs);
         assert!(agrees, "{legs} legs, and phones in {connected} calls\n{}", self.ladder.tail(40));
     }

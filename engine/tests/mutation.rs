@@ -14,6 +14,8 @@ pub mod http;
 pub mod mutator;
 #[path = "../../fuzz/src/switch.rs"]
 pub mod switch;
+#[path = "../../fuzz/src/words.rs"]
+pub mod words;
 
 /// Some seconds each, where nobody says otherwise.
 const INPUTS: usize = 2_000;

@@ -7,7 +7,8 @@ use trunkline::Config;
 use trunkline::switch::{Gauges, Outbox, Switch};
 use trunkline_sip::location::{Location, LocationLimits};
 
-use crate::switch::{epoch, setup};
+use crate::switch::epoch;
+use crate::words::setup;
 
 /// Panics if a rule of the reader, or of the switch, is broken for these octets.
 pub fn check(octets: &[u8]) {

@@ -14,3 +14,4 @@ pub mod stream;
 pub mod switch;
 pub mod target;
 pub mod uri;
+pub mod words;

@@ -21,12 +21,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline::Config;
 use trunkline::switch::{
     AppId, CallId, CallOperation, CallOrigin, CallParams, CallPrivilege, CallState, CallView, CompletionId,
     CompletionMode, DigitMode, ForwardEntry, ForwardMode, Gathering, Gauges, HandoffTarget, LineError,
@@ -37,15 +35,16 @@ use trunkline_media::{
     Command as MediaCommand, DigitSource, Event as MediaEvent, LegId as MediaLegId, LegStats, MediaKind,
     Parcel, PortPair, RecordingId,
 };
-use trunkline_sip::location::{Binding, Location, LocationLimits};
+use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::outbox::{
     CallDetails, Cause, CauseKind, Command, CompletionOffer, Event, FeatureWish, ForwardKind, IncomingCall,
     IncomingText, Invite, MessageCounts, MessagesTold, Outbox as SipOutbox, Package, Party, Peer, Refer,
     ReferMethod, ReferTo, RegistrationChange, Replaced, Subscriber, SubscriptionPhase,
 };
 use trunkline_sip::sdp::SessionDescription;
-use trunkline_sip::transport::{Flow, Transport};
-use trunkline_sip::{ConnectionId, LegId, UsageId};
+use trunkline_sip::{LegId, UsageId};
+
+use crate::words::{DIALLED, DOCUMENTS, PLACES, binding, flow, numbers, pick, registering, sdp, setup};
 
 /// Panics if a rule of the switch is broken by this script.
 pub fn check(octets: &[u8]) {
@@ -841,20 +840,6 @@ impl Default for World {
     }
 }
 
-/// Up to three numbers, whatever stands between them.
-fn numbers(text: &[u8]) -> [u8; 3] {
-    let mut numbers = [0_u8; 3];
-    let words = text.split(|octet| !octet.is_ascii_digit()).filter(|word| !word.is_empty());
-    for (number, word) in numbers.iter_mut().zip(words) {
-        *number = word.iter().fold(0, |all, digit| all.wrapping_mul(10).wrapping_add(digit - b'0'));
-    }
-    numbers
-}
-
-fn pick<T: Copy>(among: &[T], number: u8) -> T {
-    among[usize::from(number) % among.len()]
-}
-
 /// Who is called by an INVITE.
 fn called(invite: &Invite) -> Peer {
     match PHONES.iter().find(|phone| invite.target.uri.starts_with(&format!("sip:{phone}@"))) {
@@ -865,54 +850,6 @@ fn called(invite: &Invite) -> Peer {
             _ => "carrier".into(),
         }),
     }
-}
-
-/// A description of a far end: of formats, keys and checks of all kinds, and a direction.
-fn sdp(number: u8, direction: u8) -> Box<SessionDescription> {
-    let media = pick(&MEDIA, number);
-    let host = pick(&["198.51.100.7", "10.0.0.9", "0.0.0.0"], number / 16);
-    let direction = pick(&["", "a=sendonly\r\n", "a=inactive\r\n", "a=recvonly\r\n"], direction);
-    let text =
-        format!("v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n{media}{direction}");
-    Box::new(SessionDescription::parse(&Bytes::from(text)).expect("it is one"))
-}
-
-fn binding(contact: &str, q_milli: u16, expires: Instant) -> Binding {
-    Binding {
-        key: contact.into(),
-        contact: contact.into(),
-        params: "".into(),
-        q_milli,
-        path: Box::default(),
-        flow: flow(SocketAddr::from(([10, 0, 0, 9], 5060))),
-        call_id: "registration".into(),
-        cseq: 1,
-        user_agent: "Snom".into(),
-        expires,
-    }
-}
-
-fn flow(remote: SocketAddr) -> Flow {
-    let local = SocketAddr::from(([192, 0, 2, 1], 5060));
-    Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() }
-}
-
-/// The set-up of [`CONFIG`].
-pub fn setup() -> &'static Setup {
-    static SETUP: OnceLock<Setup> = OnceLock::new();
-    SETUP.get_or_init(|| {
-        let config = Config::parse_alone(Path::new("fuzz.toml"), CONFIG);
-        config.unwrap_or_else(|errors| panic!("{errors:?}")).setup()
-    })
-}
-
-/// The same, and a trunk that registers, for which there is always something to do.
-fn registering() -> &'static Setup {
-    static SETUP: OnceLock<Setup> = OnceLock::new();
-    SETUP.get_or_init(|| {
-        let config = Config::parse_alone(Path::new("fuzz.toml"), &[CONFIG, PROVIDER].concat());
-        config.unwrap_or_else(|errors| panic!("{errors:?}")).setup()
-    })
 }
 
 /// Where virtual time begins.
@@ -935,71 +872,6 @@ const LETTERS: &[u8] = b"ipaeoOxnfdmrcltTRsu@.!g";
 /// The lines that phones register at.
 const PHONES: [&str; 2] = ["1001", "1002"];
 
-/// What is dialled: lines, numbers behind the trunks and of nobody, slots, feature codes, a conference, groups.
-const DIALLED: [&str; 25] = [
-    "1001",
-    "1002",
-    "1003",
-    "030",
-    "4711",
-    "conference",
-    "701",
-    "702",
-    "*70",
-    "*8",
-    "**1002",
-    "**1001",
-    "*78",
-    "*79",
-    "*21*1003",
-    "#21",
-    "*66",
-    "#66",
-    "",
-    "030,12",
-    "600",
-    "601",
-    "602",
-    "9030",
-    "0030",
-];
-
-/// Where an INVITE is sent on to.
-const PLACES: [&str; 6] = [
-    "sip:1001@pbx.example",
-    "sip:1002@pbx.example",
-    "sip:030@pbx.example",
-    "sip:30@198.51.100.9",
-    "sip:30@198.51.100.10:5080",
-    "sip:31@203.0.113.70",
-];
-
-/// What phones and networks say of their media.
-const MEDIA: [&str; 10] = [
-    "m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:101 telephone-event/8000\r\n",
-    "m=audio 4000 RTP/AVP 0\r\n",
-    "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n",
-    "m=audio 4000 RTP/AVP 9\r\n",
-    "m=audio 4000 RTP/AVP 18 101\r\na=rtpmap:101 telephone-event/8000\r\n",
-    "m=audio 0 RTP/AVP 0\r\n",
-    "m=audio 4000 RTP/SAVP 0 8\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd\r\n",
-    "m=audio 4000 RTP/AVP 0\r\na=ice-ufrag:abcd\r\na=ice-pwd:abcdefghijklmnopqrstuv\r\n\
-     a=candidate:1 1 UDP 1 198.51.100.7 4000 typ host\r\na=rtcp-mux\r\n",
-    "m=audio 4000 RTP/AVP 0\r\nm=video 4002 RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n",
-    "m=image 4000 udptl t38\r\n",
-];
-
-/// What a subscription of ours is told.
-const DOCUMENTS: [(&str, &str); 4] = [
-    ("application/dialog-info+xml", "<dialog-info version=\"0\" state=\"full\" entity=\"sip:30@x\"/>"),
-    (
-        "application/dialog-info+xml",
-        "<dialog-info version=\"1\" state=\"full\" entity=\"sip:30@x\"><dialog id=\"1\"><state>confirmed</state></dialog></dialog-info>",
-    ),
-    ("application/call-completion", "cc-state: ready\r\ncc-URI: <sip:30@198.51.100.7>\r\n"),
-    ("application/call-completion", "cc-state: queued\r\n"),
-];
-
 /// Errors that say what could be known before a request.
 const KNOWN_BEFORE: [LineError; 7] = [
     LineError::InvalCallState,
@@ -1010,18 +882,3 @@ const KNOWN_BEFORE: [LineError; 7] = [
     LineError::NoConference,
     LineError::ConferenceFull,
 ];
-
-const CONFIG: &str = include_str!("switch.toml");
-
-const PROVIDER: &str = r#"
-[[trunk]]
-name = "provider"
-peer = ["udp:203.0.113.5:5060", "udp:203.0.113.6:5060"]
-username = "49301234"
-password = "c"
-register = true
-[[route]]
-match = "^9(\\d+)$"
-to = "trunk:provider"
-number = "$1"
-"#;

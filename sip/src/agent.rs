@@ -77,7 +77,6 @@ pub struct Agent {
     timers: TimerQueue<LegId>,
     subscriptions: Subscriptions,
     registrants: Registrants,
-    location: Arc<Location>,
     challenger: Arc<Challenger>,
     referrals: Referrals,
     texts: texting::Texts,
@@ -103,14 +102,13 @@ impl Agent {
         epoch: Instant,
     ) -> Self {
         Self {
-            endpoint: Endpoint::new(config, directory, seed, epoch),
+            endpoint: Endpoint::new(config, directory, location, seed, epoch),
             legs: HashMap::default(),
             tags: HashMap::default(),
             on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
             subscriptions: Subscriptions::default(),
             registrants: Registrants::default(),
-            location,
             challenger,
             referrals: Referrals::default(),
             texts: texting::Texts::default(),
@@ -179,7 +177,7 @@ impl Agent {
     /// The message without what may come before it; `None`: there is none, but for a keep-alive.
     fn message_of(&self, flow: Flow, bytes: Bytes, out: &mut Outbox) -> Option<Bytes> {
         if flow.transport == Transport::Udp && stun::is_request(&bytes) {
-            let is_known = self.location.is_known(flow.remote.ip());
+            let is_known = self.endpoint.location.is_known(flow.remote.ip());
             let answer = stun::answer(&bytes, flow.remote).filter(|_| is_known);
             out.transmits.extend(answer.map(|bytes| Transmit { flow, bytes }));
             return None;

@@ -14,7 +14,9 @@ use crate::agent::AgentConfig;
 use crate::auth::ClientAuth;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
+use crate::gruu;
 use crate::ids::LegId;
+use crate::location::{Binding, Location};
 use crate::message::{
     self, Builder, Glance, HeaderName, Message, Method, Text, Uri, Value, request, response,
 };
@@ -45,6 +47,7 @@ pub(crate) const SDP: &str = "application/sdp";
 pub(crate) struct Endpoint {
     pub(crate) config: AgentConfig,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) location: Arc<Location>,
     pub(crate) transactions: Transactions,
     random: StdRng,
     epoch: Instant,
@@ -66,13 +69,14 @@ impl Endpoint {
     pub(crate) fn new(
         config: AgentConfig,
         directory: Arc<Directory>,
+        location: Arc<Location>,
         seed: [u8; 32],
         epoch: Instant,
     ) -> Self {
         let mut random = StdRng::from_seed(seed);
         let stateless = FixedState::with_seed(random.random());
         let transactions = Transactions::new(config.timing);
-        Self { config, directory, transactions, random, epoch, stateless }
+        Self { config, directory, location, transactions, random, epoch, stateless }
     }
 
     /// A tag or branch.
@@ -167,6 +171,27 @@ impl Endpoint {
         Contact { is_bulk: true, ..self.contact(flow, "") }
     }
 
+    /// The hop for a request in a dialog: that of the dialog, but to a device that named its own address where that is registered.
+    pub(crate) fn hop(&self, dialog: &Dialog) -> Flow {
+        let flow = dialog.flow();
+        match self.device(dialog.target(), flow) {
+            Some(contact) if dialog.is_direct() => contact.map_or(flow, |contact| contact.flow),
+            Some(_) | None => dialog.hop(),
+        }
+    }
+
+    /// The contact of the device whose own address this is (RFC 5627 §5.3): the one that it registered last, but of several flows
+    /// that it keeps (RFC 5626) the one that it speaks by. `Some(None)`: it is registered no more; `None`: we gave no such address.
+    fn device(&self, target: &str, flow: Flow) -> Option<Option<Arc<Binding>>> {
+        // Most targets are none, which is to cost nothing.
+        let uri = target.contains(";gr=").then(|| Uri::parse(target)).flatten()?;
+        let instance = gruu::device(&uri).filter(|_| self.serves(&uri, flow))?;
+        let mut contacts = self.location.device(&uri.user_unescaped(), instance);
+        let last = contacts.pop();
+        let spoken_by = contacts.into_iter().find(|contact| contact.flow == flow);
+        Some(spoken_by.filter(|contact| contact.is_kept_flow()).or(last))
+    }
+
     /// Begins a request inside a dialog: everything up to the headers of its method.
     pub(crate) fn request(
         &self,
@@ -178,7 +203,8 @@ impl Endpoint {
     ) -> Builder {
         let routed = dialog.routed();
         let (call_id, local, remote) = dialog.identity();
-        let mut builder = request(method, routed.uri)
+        let device = self.device(routed.uri, flow).flatten();
+        let mut builder = request(method, device.as_ref().map_or(routed.uri, |device| &*device.contact))
             .header(HeaderName::Via, self.via(flow, branch))
             .header(HeaderName::MaxForwards, 70)
             .header(HeaderName::From, local)
@@ -210,7 +236,7 @@ impl Endpoint {
         out: &mut Outbox,
     ) {
         dialog.terminate();
-        let (flow, branch, cseq) = (dialog.hop(), self.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (self.hop(dialog), self.token(), dialog.sequence().advance());
         let mut bye = self.request(dialog, Method::Bye, cseq, flow, branch);
         for (name, value) in headers {
             bye = bye.raw(name, value);
@@ -228,7 +254,7 @@ impl Endpoint {
         body: Option<&[u8]>,
         out: &mut Outbox,
     ) {
-        let (flow, branch) = (dialog.hop(), self.token());
+        let (flow, branch) = (self.hop(dialog), self.token());
         let ack = self.request(dialog, Method::Ack, cseq, flow, branch);
         let bytes = match body {
             Some(body) => ack.body(SDP, body),
@@ -470,6 +496,7 @@ impl Value for Contact<'_> {
 mod tests {
     use super::*;
     use crate::ids::ConnectionId;
+    use crate::location::LocationLimits;
     use crate::message::text_of;
     use crate::testing::start;
 
@@ -478,7 +505,8 @@ mod tests {
             listeners.iter().map(|(transport, address)| (*transport, address.parse().unwrap())).collect();
         let advertise = advertise.map(|address| address.parse().unwrap());
         let config = AgentConfig { advertise, listeners, ..AgentConfig::default() };
-        Endpoint::new(config, Arc::new(Directory::default()), [1; 32], start())
+        let location = Arc::new(Location::new(start(), LocationLimits::DEFAULT));
+        Endpoint::new(config, Arc::new(Directory::default()), location, [1; 32], start())
     }
 
     fn flow(transport: Transport, local: &str) -> Flow {

@@ -30,6 +30,7 @@ pub mod transaction;
 pub mod transport;
 
 mod endpoint;
+mod gruu;
 mod registrant;
 mod session;
 mod stun;

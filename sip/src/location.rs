@@ -24,6 +24,7 @@ use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
 use crate::admission::network;
+use crate::gruu;
 use crate::ids::ConnectionId;
 use crate::outbox::{BindingChange, Event, Outbox, RegistrationChange};
 use crate::transport::Flow;
@@ -56,6 +57,21 @@ pub struct Binding {
     /// When it ends.
     pub expires: Instant,
 }
+
+impl Binding {
+    /// Whether it is a contact of this device: that of the `gr` parameter of its address (RFC 5627).
+    pub fn is_device(&self, instance: &str) -> bool {
+        gruu::is_of(self, instance)
+    }
+
+    /// Whether it is one of several flows that a device may keep (RFC 5626): its REGISTER said which by `reg-id`.
+    pub(crate) fn is_kept_flow(&self) -> bool {
+        self.key.starts_with(INSTANCE_MARK)
+    }
+}
+
+/// Begins the key of a binding by instance, as no URI does.
+pub(crate) const INSTANCE_MARK: char = '+';
 
 /// How much a [`Location`] holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -162,6 +178,12 @@ impl Location {
     pub fn bindings(&self, line: &str, now: Instant) -> Vec<Arc<Binding>> {
         let Some(line) = self.lines.get(line) else { return Vec::new() };
         line.bindings.iter().filter(|binding| binding.expires > now).cloned().collect()
+    }
+
+    /// The bindings of one device of the line: those that say they are this instance (RFC 5627). The one refreshed longest ago first.
+    pub fn device(&self, line: &str, instance: &str) -> Vec<Arc<Binding>> {
+        let Some(line) = self.lines.get(line) else { return Vec::new() };
+        line.bindings.iter().filter(|binding| binding.is_device(instance)).cloned().collect()
     }
 
     /// Whether the line has a contact.

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::location::{Binding, Edit, EditError, Location};
+use crate::gruu;
+use crate::location::{Binding, Edit, EditError, INSTANCE_MARK, Location};
 use crate::message::{HeaderName, Message, NameAddr, Scheme, Uri};
 use crate::outbox::Outbox;
 use crate::transport::Flow;
@@ -181,8 +182,6 @@ const RETRY_AFTER_S: u32 = 300;
 const USER_AGENT_BYTES_MAX: usize = 128;
 /// How often a phone proves that its stream is open (RFC 5626 §4.4.1).
 const FLOW_TIMER_S: u32 = 120;
-/// Begins the key of a binding by instance, as no URI does.
-const INSTANCE_MARK: char = '+';
 
 /// The request is older than the binding that it would change (RFC 3261 §10.3 step 7).
 struct OutOfOrder;
@@ -242,7 +241,7 @@ fn edits(
 /// Whether the Contact names this binding: by instance and reg-id, else by URI (RFC 3261 §19.1.4). To remove, the URI
 /// is enough: not every phone repeats its instance.
 fn is_of(binding: &Binding, contact: &Contact<'_>) -> bool {
-    let is_by_instance = binding.key.starts_with(INSTANCE_MARK);
+    let is_by_instance = binding.is_kept_flow();
     match &contact.instance_key {
         Some(key) => *binding.key == **key,
         None => {
@@ -289,9 +288,12 @@ pub(crate) fn thousandths(value: &str) -> Option<u16> {
     Some((whole * 1000 + fraction).min(1000))
 }
 
+/// Parameters of a Contact that are the registrar's to give; a phone may repeat those of its last 200 (RFC 5627 §4.2).
+const GIVEN: [&str; 4] = ["expires", "q", "pub-gruu", "temp-gruu"];
+
 /// The parameters that the 200 gives back as they came.
 fn kept_params(contact: &NameAddr<'_>) -> Box<str> {
-    let own = |name: &str| name.eq_ignore_ascii_case("expires") || name.eq_ignore_ascii_case("q");
+    let own = |name: &str| GIVEN.iter().any(|given| name.eq_ignore_ascii_case(given));
     let mut kept = String::new();
     for (name, value) in contact.params().filter(|(name, _)| !own(name)) {
         kept.push(';');
@@ -311,8 +313,14 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 /// 200 with every binding of the line (RFC 3261 §10.3 step 8).
 fn ok(now: Instant, registration: Registration<'_>, bindings: &[Arc<Binding>]) -> Registered {
     let Registration { request, .. } = registration;
-    let mut headers: Vec<_> =
-        bindings.iter().map(|binding| ("Contact", contact_value(now, binding))).collect();
+    // RFC 5627 §5.2: only who knows them is given addresses of devices.
+    let address = request.to().and_then(|to| to.parsed_uri());
+    let address = address.filter(|_| request.has_option(HeaderName::Supported, "gruu"));
+    let contact = |binding: &Arc<Binding>| {
+        let gruu = address.as_ref().and_then(|address| gruu::of_binding(address, binding));
+        ("Contact", contact_value(now, binding, gruu.as_deref()))
+    };
+    let mut headers: Vec<_> = bindings.iter().map(contact).collect();
     headers.extend(request.values(HeaderName::Path).map(|value| ("Path", value.to_owned())));
     // RFC 5626 §6, §4.4: by UDP the phone asks by STUN, which is answered. Only to a phone without a proxy between.
     let is_outbound = request.vias().count() == 1
@@ -325,11 +333,12 @@ fn ok(now: Instant, registration: Registration<'_>, bindings: &[Arc<Binding>]) -
     Registered { status: 200, headers }
 }
 
-fn contact_value(now: Instant, binding: &Binding) -> String {
+fn contact_value(now: Instant, binding: &Binding, gruu: Option<&str>) -> String {
     let Binding { contact, params, q_milli, .. } = binding;
     let q = if *q_milli == 1000 { String::new() } else { format!(";q=0.{q_milli:03}") };
     let remaining_s = binding.expires.saturating_duration_since(now).as_secs();
-    format!("<{contact}>{params}{q};expires={remaining_s}")
+    let gruu = gruu.map_or_else(String::new, |gruu| format!(";pub-gruu=\"{gruu}\""));
+    format!("<{contact}>{params}{q}{gruu};expires={remaining_s}")
 }
 
 const fn refused(status: u16) -> Registered {

@@ -97,6 +97,41 @@ fn a_star_removes_every_contact() {
     lab.nothing_left();
 }
 
+/// RFC 5627: `gr` means one device, and who names his own address is found where he is registered.
+#[test]
+fn a_device_is_called_by_its_own_address_and_is_found_behind_it() {
+    let mut lab = Lab::seeded(8);
+    for (name, instance) in [("alice", "urn:uuid:a"), ("bob", "urn:uuid:desk"), ("bob-home", "urn:uuid:home")]
+    {
+        lab.phone(name).script.instance = Some(instance.to_owned());
+    }
+    let mut lab = lab.with_registered(&["alice", "bob", "bob-home"]);
+    let given = lab.ladder().last("engine", "alice", "200").unwrap();
+    assert!(given.contains(";pub-gruu=\"sip:1001@pbx.example;gr=urn:uuid:a\""), "{given}");
+
+    lab.call("alice", "sip:1002@pbx.example;gr=urn:uuid:home");
+    lab.run_ms(500);
+    assert_eq!((lab.status("bob"), lab.status("bob-home")), (Status::Idle, Status::Ringing));
+    let named = lab.ladder().last("alice", "engine", "INVITE").unwrap();
+    assert!(named.contains("Contact: <sip:1001@pbx.example;gr=urn:uuid:a>"), "{named}");
+    lab.answer("bob-home");
+    lab.run_ms(500);
+    lab.hold("alice");
+    lab.run_ms(500);
+    lab.resume("alice");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "bob-home");
+    lab.hang_up("bob-home");
+    lab.run_ms(500);
+    let bye = lab.ladder().last("engine", "alice", "BYE").unwrap();
+    assert!(bye.starts_with("BYE sip:1001@10.0.1.1:5060;transport=udp SIP/2.0"), "{bye}");
+
+    lab.call("alice", "sip:1002@pbx.example;gr=urn:uuid:elsewhere");
+    lab.run_ms(500);
+    assert_eq!(lab.status("alice"), Status::Over(480));
+    lab.nothing_left();
+}
+
 #[test]
 fn a_phone_unregisters_its_own_contact_only() {
     let mut lab = Lab::registered(7, &["alice", "bob", "bob-home"]);

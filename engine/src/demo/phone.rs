@@ -301,7 +301,7 @@ impl Phone {
         self.call_with(now, to, Vec::new(), out)
     }
 
-    /// Calls this address with further headers in the INVITE.
+    /// Calls this number, or `sip:` URI, with further headers in the INVITE.
     pub fn call_with(
         &mut self,
         now: Instant,
@@ -309,7 +309,8 @@ impl Phone {
         headers: Vec<(String, String)>,
         out: &mut PhoneOutbox,
     ) -> u32 {
-        let uri = format!("sip:{to}@{}", self.config.domain);
+        let is_uri = to.starts_with("sip:");
+        let uri = if is_uri { to.to_owned() } else { format!("sip:{to}@{}", self.config.domain) };
         let local = format!("\"{0}\" <sip:{0}@{1}>", self.config.user, self.config.domain);
         let call_id = format!("{:016x}@{}", self.rng.random::<u64>(), self.config.address.ip());
         let dialog = Dialog::outgoing(call_id, (local, self.tag()), &format!("<{uri}>"), &uri);
@@ -429,7 +430,13 @@ impl Phone {
         format!("z9hG4bK{:012x}", self.rng.random::<u64>() >> 16)
     }
 
+    /// What it can be reached at: an address of its own if it was given one, else where it is.
     pub(super) fn contact(&self) -> String {
+        self.registration.gruu.clone().unwrap_or_else(|| self.place())
+    }
+
+    /// Where it is.
+    pub(super) fn place(&self) -> String {
         let transport = self.config.transport.param_name();
         format!("<sip:{}@{};transport={transport}>", self.config.user, self.config.address)
     }

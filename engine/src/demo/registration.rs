@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rsip::Header;
-use rsip::headers::{Expires, UntypedHeader};
+use rsip::headers::{Expires, Supported, UntypedHeader};
 use trunkline_sip::message::{HeaderName, Message, Method};
 
 use super::dialog::Dialog;
@@ -22,6 +22,8 @@ pub(super) struct Registration {
     was_challenged: bool,
     /// The Contact value to send instead of the phone's own: `*`.
     contact: Option<String>,
+    /// The address of this device, as a name-addr, if the registrar gave one.
+    pub(super) gruu: Option<String>,
 }
 
 impl Registration {
@@ -34,6 +36,7 @@ impl Registration {
             expires_s: 0,
             was_challenged: false,
             contact: None,
+            gruu: None,
         }
     }
 }
@@ -79,10 +82,17 @@ impl Phone {
     fn send_register(&mut self, now: Instant, credentials: Option<Header>, out: &mut PhoneOutbox) {
         let branch = self.branch();
         let via = self.via(&branch);
-        let contact = self.registration.contact.clone().unwrap_or_else(|| self.contact());
+        let instance = self.script.instance.as_ref();
+        let whole = || match instance {
+            Some(instance) => format!("{};+sip.instance=\"<{instance}>\"", self.place()),
+            None => self.place(),
+        };
+        let contact = self.registration.contact.clone().unwrap_or_else(whole);
+        let supported = instance.map(|_| Header::Supported(Supported::new("gruu")));
         let Some(dialog) = &mut self.registration.dialog else { return };
         dialog.cseq += 1;
         let mut headers = vec![Expires::new(self.registration.expires_s.to_string()).into()];
+        headers.extend(supported);
         headers.extend(credentials);
         let key = (Method::Register, dialog.cseq);
         let request = wire::request(key, dialog, via, Some(contact), headers, "");
@@ -118,11 +128,11 @@ impl Phone {
             out.notices.push(Notice::RegistrationFailed(status));
             return;
         }
-        let own = self.contact();
-        let granted = response
-            .contacts()
-            .find(|contact| own.trim_matches(['<', '>']) == contact.uri)
-            .and_then(|contact| contact.param("expires").and_then(|value| value.parse::<u32>().ok()));
+        let own = self.place();
+        let listed = response.contacts().find(|contact| own.trim_matches(['<', '>']) == contact.uri);
+        let granted = listed.and_then(|contact| contact.param("expires")?.parse::<u32>().ok());
+        let gruu = listed.and_then(|contact| contact.param("pub-gruu"));
+        self.registration.gruu = gruu.map(|gruu| format!("<{}>", gruu.trim_matches('"')));
         if self.registration.expires_s == 0 {
             self.registration.is_registered = false;
             out.notices.push(Notice::Unregistered);

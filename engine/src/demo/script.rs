@@ -73,6 +73,9 @@ pub struct Script {
     pub leaves_transferred: bool,
     /// Says in Record-Route that it is behind a loose router at its own address, and wants to see it in Route.
     pub record_route: bool,
+    /// Which device it is (`+sip.instance`, `urn:uuid:…`): it asks for an address of its own (GRUU, RFC 5627) and names that in its
+    /// calls. `None`: it does not say, and names where it is.
+    pub instance: Option<String>,
     /// Registers again before the registration ends.
     pub refreshes: bool,
     /// Speaks in a call: one RTP packet of its voice each 20 ms.
@@ -110,6 +113,7 @@ impl Default for Script {
             changes_by_update: false,
             leaves_transferred: true,
             record_route: false,
+            instance: None,
             refreshes: true,
             tone_hz: None,
             speaks: true,

@@ -95,6 +95,8 @@ pub(super) struct Few {
     pub(super) digits: Option<String>,
     /// `m` of the network's queue that this caller comes from (RFC 6910), until he is led there.
     pub(super) completes: Option<&'static str>,
+    /// The device of the line that alone is to ring, until the caller is led to that line (RFC 5627).
+    pub(super) device: Option<Box<str>>,
     /// How long the station may ring, where it is to be forwarded earlier.
     pub(super) rings_until: Option<Instant>,
     /// User-user information for the called party.
@@ -142,6 +144,7 @@ impl Few {
         errand: None,
         digits: None,
         completes: None,
+        device: None,
         rings_until: None,
         greeting: None,
         no_answer_after: None,

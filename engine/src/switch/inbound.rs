@@ -195,6 +195,9 @@ impl Switch {
         };
         let mut call = call.with(redirecting, PartyView::default(), Bytes::new(), Bytes::new());
         carried::note(&mut call, self.trunk(&line_address), invite);
+        if let Some(device) = invite.details.as_ref().and_then(|details| details.device.as_deref()) {
+            call.device = Some(device.into());
+        }
         self.introduce(call, None, out);
         let join = invite.details.as_ref().and_then(|details| details.join);
         match (place, join) {

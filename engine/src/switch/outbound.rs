@@ -87,6 +87,7 @@ impl Switch {
     pub(super) fn call_line(&mut self, now: Instant, caller: CallId, address: &str, out: &mut Outbox) {
         let Some(line) = self.lines.get(address) else { return };
         let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
+        let device = self.calls.get_mut(&caller).and_then(|call| call.few()?.device.take());
         if self.refuses_hidden(caller, &address) {
             self.fail(now, caller, &Failure::local(ANONYMITY_DISALLOWED), out);
             return;
@@ -102,7 +103,9 @@ impl Switch {
         }
         let Some(line) = self.lines.get(&address) else { return };
         let owned = line.watchers.iter().any(|(_, privilege)| *privilege == CallPrivilege::Owner);
-        let groups = groups(&self.location.lookup(&address, now));
+        let mut bindings = self.location.lookup(&address, now);
+        bindings.retain(|binding| device.as_deref().is_none_or(|device| binding.is_device(device)));
+        let groups = groups(&bindings);
         let reachable = if kind == LineKind::Local { owned } else { !groups.is_empty() };
         if !reachable {
             if !self.forward_caller(now, caller, &address, Condition::Unavailable, out) {

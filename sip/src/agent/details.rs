@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::dialog::{DialogName, Named, REPLACES_TAGS};
+use crate::gruu;
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri};
 use crate::outbox::{CallDetails, DIVERSIONS_MAX, Diversion, Party, Peer, Place, Replaced};
 use crate::session::{self, cause, user_to_user};
@@ -32,7 +33,8 @@ impl Details {
         let is_trunk = matches!(peer, Peer::Trunk(_));
         let verstat = if is_trunk { verstat(invite) } else { None };
         let vector = if is_trunk { invite.other(VECTOR) } else { None };
-        let is_plain = completion.is_none() && verstat.is_none() && vector.is_none();
+        let device = gruu::device(uri);
+        let is_plain = completion.is_none() && device.is_none() && verstat.is_none() && vector.is_none();
         if is_plain && !invite.names().any(is_detail) {
             return Ok(Self::default());
         }
@@ -55,6 +57,7 @@ impl Details {
             referred_by: referred_by(invite),
             is_private: session::wants_privacy(invite, CALLER),
             asserted,
+            device: device.map(str::to_owned),
             call_completion: completion.or_else(|| completion_of_call_info(invite)),
             verstat,
             carried: if is_trunk { carried(invite, vector) } else { Vec::new() },

@@ -44,6 +44,7 @@ impl Agent {
     pub(super) fn is_registered_phone(&self, now: Instant, user: &str, flow: Flow) -> bool {
         self.endpoint.directory.accounts.contains_key(user)
             && self
+                .endpoint
                 .location
                 .bindings(user, now)
                 .iter()
@@ -59,7 +60,7 @@ impl Agent {
             return true;
         }
         let user = leg.remote().map(|(user, _)| user).unwrap_or_default();
-        let bindings = self.location.bindings(&user, now);
+        let bindings = self.endpoint.location.bindings(&user, now);
         let is_at =
             |host| bindings.iter().any(|binding| Some(binding.flow.remote.ip().to_canonical()) == host);
         if !self.endpoint.directory.accounts.contains_key(&*user) || !is_at(known) || is_at(Some(source)) {

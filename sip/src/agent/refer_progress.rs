@@ -109,7 +109,7 @@ impl NotifyText {
         out: &mut Outbox,
     ) -> ClientKey {
         let Self { cseq, status, over, expires_s } = self;
-        let (flow, branch, number) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, number) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let mut notify = endpoint
             .request(dialog, Method::Notify, number, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, user))

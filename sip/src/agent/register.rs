@@ -27,7 +27,7 @@ impl Agent {
             return self.refuse(&arrival, 404, out, |reply| reply);
         }
         // A phone that is here already goes before one that would be: its calls depend on it.
-        let is_here = is_line && self.location.is_reached_at(&line, arrival.flow.remote.ip(), now);
+        let is_here = is_line && self.endpoint.location.is_reached_at(&line, arrival.flow.remote.ip(), now);
         if !is_here && self.load.may_refuse() {
             return self.turn_away(now, &arrival, Limit::Overload, out);
         }
@@ -52,9 +52,9 @@ impl Agent {
         let registration = Registration { request: message, line: &proven, flow: arrival.flow };
         let is_own = |uri: &Uri<'_>| self.endpoint.is_own(uri, arrival.flow);
         let Registered { status, headers } =
-            Registrar::DEFAULT.register(now, registration, &self.location, is_own, out);
+            Registrar::DEFAULT.register(now, registration, &self.endpoint.location, is_own, out);
         if status == 503 {
-            let is_full = self.location.is_full();
+            let is_full = self.endpoint.location.is_full();
             self.refusals.count(if is_full { Limit::Registrations } else { Limit::RegistrationsPerSource });
         }
         self.endpoint.reply_tagged(now, arrival, status, out, |reply| {
@@ -76,19 +76,19 @@ impl Agent {
 
     /// A stream closed: nobody can be reached by it.
     pub(super) fn drop_bindings(&self, connection: ConnectionId, out: &mut Outbox) {
-        self.location.remove_connection(connection, out);
+        self.endpoint.location.remove_connection(connection, out);
     }
 
     /// Removes bindings that were not refreshed, and keeps the way to the others open. Any worker may find them due; the first one
     /// sees to them.
     pub(super) fn tend_bindings(&self, now: Instant, out: &mut Outbox) {
-        self.location.expire(now, out);
-        self.location.keep_alive(now, out);
+        self.endpoint.location.expire(now, out);
+        self.endpoint.location.keep_alive(now, out);
     }
 
     /// When something is due about a binding.
     pub(super) fn bindings_deadline(&self) -> Option<Instant> {
-        self.location.deadline()
+        self.endpoint.location.deadline()
     }
 }
 

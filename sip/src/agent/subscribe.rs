@@ -214,7 +214,7 @@ impl Agent {
             return true;
         }
         let source = arrival.flow.remote.ip().to_canonical();
-        let bindings = self.location.bindings(line, now);
+        let bindings = self.endpoint.location.bindings(line, now);
         if bindings.iter().any(|binding| binding.flow.remote.ip().to_canonical() == source) {
             return true;
         }

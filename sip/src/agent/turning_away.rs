@@ -84,7 +84,7 @@ impl Agent {
     fn is_too_much_at_a_glance(&mut self, now: Instant, flow: Flow, glance: &Glance<'_>) -> bool {
         let source = flow.remote.ip();
         let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
-        let is_known = is_trunk || self.location.is_known(source);
+        let is_known = is_trunk || self.endpoint.location.is_known(source);
         if !self.load.would_refuse(is_known) || is_known && is_urgent(glance.uri, glance.priority) {
             return false;
         }
@@ -98,7 +98,7 @@ impl Agent {
         }
         let source = arrival.flow.remote.ip();
         let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
-        let is_known = is_trunk || self.location.is_known(source);
+        let is_known = is_trunk || self.endpoint.location.is_known(source);
         let message = &arrival.message;
         let is_proven = is_trunk || message.value(HeaderName::Authorization).is_some();
         let is_call = is_proven && message.method() == Method::Invite;

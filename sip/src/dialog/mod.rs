@@ -200,6 +200,11 @@ impl Dialog {
         (&self.call_id, &self.local, &self.remote)
     }
 
+    /// Whether nobody stands between: there is no route.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.routes.is_empty()
+    }
+
     /// The hop for a request from us.
     ///
     /// The first route decides, else the remote target; the path that the peer's messages come by decides where the

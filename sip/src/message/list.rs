@@ -80,7 +80,7 @@ pub(super) fn params(text: &str) -> impl Iterator<Item = (&str, &str)> {
 }
 
 /// The first parameter of that name, compared without regard to case.
-pub(super) fn param<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn param<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     params(text).find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 

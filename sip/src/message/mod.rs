@@ -32,6 +32,7 @@ pub use escape::{escape_user, quote_display};
 pub(crate) use glance::Glance;
 pub use header::HeaderName;
 pub use limits::Limits;
+pub(crate) use list::param;
 pub use method::Method;
 pub use name_addr::NameAddr;
 pub use phrase::reason_phrase;

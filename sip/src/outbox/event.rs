@@ -57,6 +57,9 @@ pub struct CallDetails {
     pub is_private: bool,
     /// P-Asserted-Identity, else Remote-Party-ID, of a trunk; nobody else is believed.
     pub asserted: Option<Party>,
+    /// The device that alone is called: `gr` of the Request-URI (RFC 5627), as [`Binding::is_device`](crate::location::Binding::is_device)
+    /// takes it.
+    pub device: Option<String>,
     /// `m` of the Request-URI where the call completes another (RFC 6910): `BS`, `NR` or `NL`.
     pub call_completion: Option<String>,
     /// What a trunk found of the caller's number (`verstat` of the URI that names him, 3GPP TS 24.229 §7.2A.20).

@@ -324,7 +324,7 @@ impl Leg {
         let Some(dialog) = dialog else {
             return out.events.push(Event::Notified { leg: self.id, status: 481 });
         };
-        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let bytes = endpoint
             .request(dialog, Method::Notify, cseq, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))

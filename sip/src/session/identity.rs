@@ -99,7 +99,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let (Some(dialog), Some(identity)) = (&mut self.dialog, &mut self.identity) else { return };
-        let flow = dialog.hop();
+        let flow = endpoint.hop(dialog);
         let is_invite = method == Method::Invite;
         let body = is_invite.then(|| self.local.repeat(Self::media_address(endpoint, flow))).flatten();
         if is_invite && body.is_none() {

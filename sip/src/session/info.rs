@@ -99,7 +99,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let (Some(dialog), Some(infos)) = (&mut self.dialog, &mut self.infos) else { return };
-        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, Method::Info, cseq, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()));

@@ -376,7 +376,7 @@ impl Leg {
     /// Credentials for a request inside the dialog, where the peer has asked for them before (RFC 3261 §22.2).
     fn authorization(&mut self, method: Method, endpoint: &mut Endpoint) -> Option<(HeaderName, String)> {
         let dialog = self.dialog.as_ref()?;
-        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, dialog.hop()))?;
+        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, endpoint.hop(dialog)))?;
         auth.header(method.name(), dialog.routed().uri, &endpoint.token().to_string())
     }
 
@@ -396,7 +396,7 @@ impl Leg {
         };
         let cnonce = endpoint.token().to_string();
         let hop = match (&self.dialog, &self.stage) {
-            (Some(dialog), _) => dialog.hop(),
+            (Some(dialog), _) => endpoint.hop(dialog),
             (None, Stage::Calling(calling)) => calling.flow,
             (None, _) => return None,
         };

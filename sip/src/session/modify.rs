@@ -55,7 +55,7 @@ impl Leg {
         out: &mut Outbox,
     ) {
         let Some(dialog) = &mut self.dialog else { return };
-        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let body = self.local.print(&description, Self::media_address(endpoint, flow));
         let bytes = endpoint
             .request(dialog, Method::Invite, cseq, flow, branch)

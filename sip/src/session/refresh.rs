@@ -239,7 +239,7 @@ impl Leg {
         let method = if self.peer_takes_update { Method::Update } else { Method::Invite };
         let authorization = self.authorization(method, endpoint);
         let Some(dialog) = &mut self.dialog else { return };
-        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
             .request(dialog, method, cseq, flow, branch)
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user).focus(self.focus.as_deref()))

@@ -280,7 +280,7 @@ impl Leg {
     ) {
         let Stage::Calling(calling) = &mut self.stage else { return };
         let Some(Fork { dialog, rseq, .. }) = calling.forks.get_mut(index) else { return };
-        let (flow, branch, cseq) = (dialog.hop(), endpoint.token(), dialog.sequence().advance());
+        let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let cnonce = endpoint.token().to_string();
         let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, flow));
         let authorization =
@@ -318,7 +318,7 @@ impl Leg {
         };
         let dialog = &calling.forks[index].dialog;
         let cnonce = endpoint.token().to_string();
-        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, dialog.hop()));
+        let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, endpoint.hop(dialog)));
         let answer = auth.and_then(|auth| {
             let lines = response.lines(challenges);
             auth.answer(response.status(), lines, Method::Prack.name(), dialog.routed().uri, &cnonce)

@@ -182,7 +182,7 @@ impl Watcher {
         self.cseq += 1;
         let uri = self.request_uri().to_owned();
         let cnonce = endpoint.token().to_string();
-        let hop = self.hop();
+        let hop = self.hop(endpoint);
         let auth = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, hop));
         let authorization = auth.and_then(|auth| auth.header(Method::Subscribe.name(), &uri, &cnonce));
         self.ask(now, authorization, endpoint, out);
@@ -198,7 +198,7 @@ impl Watcher {
         let (branch, method) = (endpoint.token(), Method::Subscribe);
         let (flow, mut builder) = match &mut self.dialog {
             Some(dialog) => {
-                let (flow, cseq) = (dialog.hop(), dialog.sequence().advance());
+                let (flow, cseq) = (endpoint.hop(dialog), dialog.sequence().advance());
                 (flow, endpoint.request(dialog, method, cseq, flow, branch))
             }
             None => {
@@ -226,8 +226,8 @@ impl Watcher {
     }
 
     /// Where the next SUBSCRIBE goes.
-    fn hop(&self) -> Flow {
-        self.dialog.as_ref().map_or(self.flow, |dialog| dialog.hop())
+    fn hop(&self, endpoint: &Endpoint) -> Flow {
+        self.dialog.as_ref().map_or(self.flow, |dialog| endpoint.hop(dialog))
     }
 
     fn request_uri(&self) -> &str {
@@ -325,7 +325,7 @@ impl Watcher {
         };
         let uri = self.request_uri().to_owned();
         let cnonce = endpoint.token().to_string();
-        let hop = self.hop();
+        let hop = self.hop(endpoint);
         let Some(auth) = self.auth.as_mut().filter(|auth| endpoint.may_answer(auth, hop)) else {
             return false;
         };

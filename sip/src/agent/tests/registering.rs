@@ -134,6 +134,52 @@ fn a_binding_ends_with_its_stream() {
     assert_eq!(bench.told(), ["Expired"]);
 }
 
+/// Registers the device of alice from where the peer is; what the last answer says.
+fn register_device(bench: &mut Bench, call_id: &str) -> Message {
+    let text = request("REGISTER", 1, "", "Supported: gruu\r\n", "")
+        .replace("sip:bob@192.0.2.1 SIP", "sip:192.0.2.1 SIP");
+    let contact = format!("<sip:alice@{}>;+sip.instance=\"<urn:uuid:1>\"", bench.flow.remote);
+    let text = text
+        .replace("To: <sip:bob@192.0.2.1>", "To: <sip:alice@192.0.2.1>")
+        .replace("<sip:alice@192.0.2.2:5070>", &contact)
+        .replace("Call-ID: ", &format!("Call-ID: {call_id}"))
+        .replace("z9hG4bK-1", &format!("z9hG4bK-1{call_id}"));
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    bench.only()
+}
+
+/// Its own address names the engine's host: what is sent there goes to the device, and not in a circle.
+#[test]
+fn a_device_that_moves_in_a_call_is_found_by_its_own_address() {
+    let mut bench = phone();
+    let registered = register_device(&mut bench, "first");
+    let gruu = "sip:alice@192.0.2.1;gr=urn:uuid:1";
+    let contact = registered.value(HeaderName::Contact).unwrap();
+    assert!(contact.contains(&format!(";pub-gruu=\"{gruu}\"")), "{contact}");
+    let text = invite("").replace("<sip:alice@192.0.2.2:5070>", &format!("<{gruu}>"));
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    let calls = bench.events();
+    let leg =
+        calls.iter().find_map(|event| if let Event::Incoming(leg, _) = event { Some(*leg) } else { None });
+    let leg = leg.unwrap();
+    bench.command(Command::Answer(leg, Some(sdp(5000))));
+    let answer = bench.sent().pop().unwrap().1;
+    bench.say(request("ACK", 2, answer.to_tag(), "", ""));
+    bench.command(Command::Notify(leg, "talk"));
+    let (flow, notify) = bench.sent().pop().unwrap();
+    assert_eq!((flow.remote, notify.request_uri()), (bench.flow.remote, "sip:alice@198.51.100.2:5070"));
+
+    bench.flow.remote = "198.51.100.9:5080".parse().unwrap();
+    assert_eq!(register_device(&mut bench, "second").status(), 200);
+    bench.command(Command::End(leg, None));
+    let (flow, bye) = bench.sent().pop().unwrap();
+    assert_eq!((flow.remote, bye.request_uri()), (bench.flow.remote, "sip:alice@198.51.100.9:5080"));
+}
+
 #[test]
 fn a_line_registers_itself_only_and_here_only() {
     let mut bench = phone();

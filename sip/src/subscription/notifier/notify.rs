@@ -78,7 +78,7 @@ impl Notifier {
             Place::Own(dialog) => dialog,
             Place::Leg(leg) => ground.legs.get_mut(leg)?.shared_dialog()?,
         };
-        let (flow, branch) = (hop(dialog, self.source), endpoint.token());
+        let (flow, branch) = (hop(endpoint, dialog, self.source), endpoint.token());
         let cseq = dialog.sequence().advance();
         let builder = endpoint
             .request(dialog, Method::Notify, cseq, flow, branch)
@@ -246,8 +246,8 @@ const fn is_end(status: u16) -> bool {
 
 /// Where NOTIFY goes: to the Contact or first route, but to no other host than the SUBSCRIBE came from, whose sender has
 /// proven who it is.
-fn hop(dialog: &Dialog, source: Flow) -> Flow {
-    let hop = dialog.hop();
+fn hop(endpoint: &Endpoint, dialog: &Dialog, source: Flow) -> Flow {
+    let hop = endpoint.hop(dialog);
     if hop.remote.ip() == source.remote.ip() { hop } else { source }
 }
 

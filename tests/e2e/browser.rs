@@ -22,7 +22,9 @@ fn a_browser_and_a_desk_phone() {
         let mut daemon = Daemon::start(directory.path(), &config());
         let mut browser = Chromium::start(directory.path(), 1, "1001", PASSWORD, SPOKEN_HZ);
         let mut phone = Baresip::start(directory.path(), 2, "1002", PASSWORD, "", Answer::Auto);
-        browser.expect("registered", STARTS_WITHIN);
+        let registered = browser.expect("registered", STARTS_WITHIN);
+        let gruu = format!("sip:1001@{};gr=urn:uuid:", daemon_address(1));
+        assert!(registered["gruu"].as_str().is_some_and(|given| given.starts_with(&gruu)), "{registered}");
         daemon.expect_metric("trunkline_registrations", 2.0, WITHIN);
 
         browser.command("call", &format!("sip:1002@{}", daemon_address(1)));

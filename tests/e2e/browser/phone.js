@@ -112,7 +112,8 @@ const ua = new JsSIP.UA({
   password: parameters.password,
 });
 for (const event of ['registered', 'unregistered', 'registrationFailed', 'disconnected']) {
-  ua.on(event, data => say(event, { cause: data.cause }));
+  // JsSIP names the address of its own device in its calls, if it was given one.
+  ua.on(event, data => say(event, { cause: data.cause, gruu: String(ua.contact.pub_gruu) }));
 }
 ua.on('newRTCSession', ({ session: begun, originator }) => {
   follow(begun);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
+use trunkline::switch::setup::EarlyMedia;
 use trunkline_sip::message::Method;
-use trunkline_tests::Lab;
+use trunkline_tests::{Lab, Plan};
 
 #[test]
 fn two_phones_talk_through_the_relay() {
@@ -241,6 +242,35 @@ fn early_media_is_heard_before_the_answer() {
     lab.run_ms(500);
     lab.expect_talk("alice", "bob");
     lab.hang_up("bob");
+    lab.nothing_left();
+}
+
+/// Where a trunk's early media is not wanted, callers are told of ringing alone, and a carrier that calls hears no tones of ours
+/// or of phones.
+#[test]
+fn early_media_of_a_trunk_is_ringing_where_it_is_set_so() {
+    let mut lab = Plan::seeded(22)
+        .with(|setup| setup.trunks.iter_mut().for_each(|trunk| trunk.early_media = EarlyMedia::Ringback))
+        .build()
+        .with_registered(&["alice", "bob"]);
+    for (caller, callee, number) in [("alice", "carrier", "0301234"), ("carrier", "bob", "1002")] {
+        lab.phone(callee).script.early_media = true;
+        lab.forget();
+        lab.call(caller, number);
+        lab.run_ms(500);
+        let heard = lab.hears(caller, Duration::from_secs(1));
+        assert_eq!(heard.total(), 0, "{caller}: {heard:?}");
+        assert_eq!((lab.status(caller), lab.status(callee)), (Status::Ringback, Status::Ringing));
+        assert_eq!(
+            (lab.ladder().count(callee, "engine", "183"), lab.ladder().count("engine", caller, "183")),
+            (1, 0)
+        );
+        lab.answer(callee);
+        lab.run_ms(500);
+        lab.expect_talk(caller, callee);
+        lab.hang_up(caller);
+        lab.run_ms(500);
+    }
     lab.nothing_left();
 }
 

@@ -144,6 +144,28 @@ fn a_lamp_blinks_shines_and_goes_out() {
     }
 }
 
+/// A trunk is a line: its lamp shines while it has calls.
+#[test]
+fn a_lamp_shows_whether_a_trunk_is_used() {
+    let mut lab = Plan::seeded(8).build().with_registered(&["alice"]);
+    let tag = watch(&mut lab, "carrier");
+    lab.call("alice", "0301234");
+    lab.run_ms(500);
+    lab.answer("carrier");
+    lab.run_ms(1_500);
+    let seen = told(&mut lab);
+    let (info, text) = seen.last().expect("it is told of a call");
+    let [dialog] = &info.dialogs[..] else { panic!("one call: {text}") };
+    assert_eq!((dialog.phase, dialog.is_initiator), (DialogPhase::Confirmed, true), "{text}");
+    lab.hang_up("alice");
+    lab.run_ms(1_500);
+    assert!(told(&mut lab).last().is_some_and(|(info, _)| info.is_idle()));
+    lab.sends("lamp", &subscribe("carrier", 3, &tag, 0, ""));
+    lab.run_ms(50);
+    told(&mut lab);
+    lab.nothing_left();
+}
+
 #[test]
 fn a_lamp_goes_on_through_reloads() {
     let (mut lab, tag) = watched(4);

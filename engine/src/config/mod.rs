@@ -26,8 +26,8 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, ForwardSetup, GroupSetup, LineKind, ParkSetup, RedirectPlace,
-    RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
+    CompletionSetup, ConferenceSetup, EarlyMedia, ForwardSetup, GroupSetup, LineKind, ParkSetup,
+    RedirectPlace, RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
 use crate::switch::{CodecList, NumberSetup, RecordPolicy};
@@ -318,6 +318,8 @@ pub struct Trunk {
     pub srtp: SrtpPolicy,
     /// The codecs that pass.
     pub codecs: CodecList,
+    /// What is heard before the answer.
+    pub early_media: EarlyMedia,
     /// How it writes numbers.
     pub numbers: NumberSetup,
     /// Whether it is told who calls where the caller hides.

@@ -50,6 +50,7 @@ impl Config {
             redirects: RedirectSetup { own: trunk.allow_from.clone(), places: trunk.redirect_to.clone() },
             srtp: trunk.srtp,
             codecs: trunk.codecs.clone(),
+            early_media: trunk.early_media,
             numbers: trunk.numbers.clone(),
             is_trusted: trunk.is_trusted,
             registration: trunk.registration.clone(),

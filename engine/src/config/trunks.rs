@@ -24,7 +24,7 @@ use super::registering;
 use super::secret::{INBOUND_PASSWORD, PASSWORD};
 use super::section::Section;
 use super::tls::{self, Sealing};
-use crate::switch::setup::RedirectPlace;
+use crate::switch::setup::{EarlyMedia, RedirectPlace};
 
 /// Reads one trunk. A trunk without `max_calls` may have `calls_max`.
 pub(super) fn read(
@@ -55,6 +55,7 @@ pub(super) fn read(
     let calls_max = section.integer("max_calls", 1..=1_000_000).unwrap_or(calls_max);
     let srtp = lines::srtp(&section);
     let codecs = codecs::read(&section);
+    let early_media = early_media(&section);
     let numbers = numbers::read(&section, places);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);
@@ -74,6 +75,7 @@ pub(super) fn read(
         redirect_to,
         srtp,
         codecs,
+        early_media,
         numbers,
         is_trusted,
         reliable,
@@ -92,6 +94,17 @@ fn reliable(section: &Section<'_>) -> Reliability {
             "write \"required\" (where the peer requires it) or \"supported\" (wherever it knows how)";
         section.refuse("reliable", &value, format!("{:?} is no policy", value.get_ref()), right);
         Reliability::default()
+    })
+}
+
+/// Reads what is heard before the answer.
+fn early_media(section: &Section<'_>) -> EarlyMedia {
+    let Some(value) = section.string("early_media") else { return EarlyMedia::default() };
+    let named = EarlyMedia::ALL.into_iter().find(|policy| policy.name() == *value.get_ref());
+    named.unwrap_or_else(|| {
+        let right = "write \"relay\" (what the far end plays) or \"ringback\" (ringing, whatever it plays)";
+        section.refuse("early_media", &value, format!("{:?} is no policy", value.get_ref()), right);
+        EarlyMedia::default()
     })
 }
 

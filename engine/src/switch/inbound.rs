@@ -29,7 +29,7 @@ use super::release::Parting;
 use super::report::CallReport;
 use super::route::{Source, is_for_help};
 use super::session;
-use super::setup::LineKind;
+use super::setup::{EarlyMedia, LineKind};
 use super::status::{Failure, RETRY_AFTER_S};
 use super::timers::{GUARD, Timer};
 use super::view::{CallOrigin, PartyView};
@@ -287,13 +287,14 @@ impl Switch {
         if early {
             self.tell_relay(leg, out);
         }
+        let is_relayed = self.relays_early_media(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let is_one_of_many = call.peer.is_some_and(|caller| self.hunts.offers(caller, id));
         let Some(ring) = call.ring.as_mut() else { return };
         ring.rang |= alerted;
         ring.reached |= status > 100;
         // Of the members of a group none is heard before the others.
-        if early && ring.early.is_none() && !is_one_of_many {
+        if early && ring.early.is_none() && !is_one_of_many && is_relayed {
             ring.early = Some(leg);
         }
         let heard = ring.early == Some(leg);
@@ -325,6 +326,7 @@ impl Switch {
         self.dirty.insert(caller);
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
         let place = self.place(leg);
+        let early = early && self.relays_early_media(caller);
         let theirs = self.legs.get(&station).and_then(|station| station.theirs.clone()).filter(|_| early);
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
             return;
@@ -351,6 +353,13 @@ impl Switch {
         let written = entry.ours.as_ref().map(|ours| entry.keying.write(ours, false, &mut self.rng));
         out.sip.push(Command::Progress(leg, status, written));
         self.tell_relay(leg, out);
+    }
+
+    /// Whether the far end of this call hears, or is heard, before the answer.
+    fn relays_early_media(&self, id: CallId) -> bool {
+        let trunk = self.calls.get(&id).filter(|call| call.kind == LineKind::Trunk);
+        let trunk = trunk.and_then(|call| self.trunk(&call.line));
+        trunk.is_none_or(|trunk| trunk.early_media == EarlyMedia::Relay)
     }
 
     /// Sends 180 to the caller because an application accepted the call.

@@ -42,6 +42,29 @@ impl LineKind {
     }
 }
 
+/// What a caller hears of a trunk before the answer, and a trunk that calls of a line (RFC 3960).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum EarlyMedia {
+    /// What the far end plays, once it describes it (183).
+    #[default]
+    Relay,
+    /// Ringing, which the caller's own side makes (180); what the far end plays is not heard.
+    Ringback,
+}
+
+impl EarlyMedia {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Relay, Self::Ringback];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Relay => "relay",
+            Self::Ringback => "ringback",
+        }
+    }
+}
+
 /// How the media of a line or trunk is protected.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum SrtpPolicy {
@@ -214,6 +237,8 @@ pub struct TrunkSetup {
     pub srtp: SrtpPolicy,
     /// The codecs that pass, in the order in which they are offered.
     pub codecs: CodecList,
+    /// What is heard before the answer.
+    pub early_media: EarlyMedia,
     /// How it writes numbers, and who calls as it is told.
     pub numbers: NumberSetup,
     /// Where it may send calls on to, beside to its peers.
@@ -268,6 +293,7 @@ impl TrunkSetup {
             calls_max: CALLS_MAX,
             srtp: SrtpPolicy::default(),
             codecs: CodecList::default(),
+            early_media: EarlyMedia::default(),
             numbers: NumberSetup::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,

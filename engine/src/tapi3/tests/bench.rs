@@ -45,9 +45,13 @@ impl Bench {
     /// The desk answers whatever is offered to these lines.
     pub(super) async fn answering(&self, lines: &[&str]) -> JoinHandle<()> {
         let mut events = self.offers(lines).await;
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if let Event::CallNotification { call, privilege: CallPrivilege::Owner } = event {
+                // The desk hears of what is offered to its other lines, too.
+                if let Event::CallNotification { call, privilege: CallPrivilege::Owner } = event
+                    && lines.iter().any(|line| line == call.address().name())
+                {
                     call.answer().await.unwrap();
                 }
             }
@@ -57,9 +61,12 @@ impl Bench {
     /// The desk refuses whatever is offered to this line.
     pub(super) async fn refusing(&self, line: &str) -> JoinHandle<()> {
         let mut events = self.offers(&[line]).await;
+        let line = line.to_owned();
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if let Event::CallNotification { call, .. } = event {
+                if let Event::CallNotification { call, .. } = event
+                    && line == call.address().name()
+                {
                     call.disconnect(DisconnectCode::Rejected).await.unwrap();
                 }
             }

@@ -57,7 +57,7 @@ pub fn registering() -> &'static Setup {
 }
 
 /// What is dialled: lines, numbers behind the trunks and of nobody, slots, feature codes, a conference, groups.
-pub const DIALLED: [&str; 25] = [
+pub const DIALLED: [&str; 26] = [
     "1001",
     "1002",
     "1003",
@@ -83,6 +83,7 @@ pub const DIALLED: [&str; 25] = [
     "602",
     "9030",
     "0030",
+    "650",
 ];
 
 /// Where an INVITE is sent on to.

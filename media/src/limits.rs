@@ -25,8 +25,9 @@ pub const BATCH_SOCKETS: usize = 256;
 /// exceeds it the kernel drops and counts.
 pub const RECEIVE_BUFFER_BYTES: usize = 256 * 1024;
 
-/// How many legs may hear one leg; further ones hear nothing.
-pub const LISTENERS_MAX: usize = 16;
+/// How many legs may hear one leg, as the members of a page do; further ones hear nothing. Each costs a datagram sent for every one
+/// that comes.
+pub const LISTENERS_MAX: usize = 64;
 
 /// How many unknown sources are watched at once while learning; further ones are foreign.
 pub const CANDIDATES_MAX: usize = 4;

@@ -432,7 +432,8 @@ fn the_clock_of_the_players_skips_rather_than_bursts() {
 #[test]
 fn more_listeners_than_the_limit_hear_nothing() {
     let mut relay = call();
-    for n in 0..30 {
+    let count = trunkline_media::LISTENERS_MAX as u64 + 14;
+    for n in 0..count {
         let leg = LegId(100 + n);
         relay.open(leg, PortPair(20_100 + u16::try_from(n).unwrap() * 2));
         relay.tell(Command::Remote(leg, remote(BOB).into()));

@@ -40,6 +40,7 @@ mod messages;
 mod names;
 mod operations;
 mod overload;
+mod pages;
 mod phones;
 mod provisioning;
 mod quality;

@@ -30,6 +30,7 @@ mod numbers;
 mod operation;
 mod overload;
 mod ownership;
+mod pages;
 mod park;
 mod pickup;
 mod privilege;

@@ -22,7 +22,7 @@ use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
-    lines, music, provisioning, reach, recording, routes, trunk_groups, trunks, vendors, voicemail,
+    lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -69,7 +69,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
     // A group is no line that an application could open.
     let groups =
         groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses, &mut wanted);
-    let park = features::park(root.table("park"), &addresses, &groups);
+    let pages = pages::read(root.tables("page"), &lines, lines.len() == lines_named, &mut addresses);
+    let park = features::park(root.table("park"), &addresses, &groups, &pages);
     let known =
         provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };
     let provisioning = provisioning::read(root.table("provisioning"), root.tables("phone"), &known, &mut tls);
@@ -86,6 +87,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         locations: places.finish(),
         lines,
         groups,
+        pages,
         trunks,
         routes,
         park,

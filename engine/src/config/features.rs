@@ -5,13 +5,18 @@ use std::time::Duration;
 use super::lines::Addresses;
 use super::section::Section;
 use crate::switch::feature_code::{CODE_BYTES_MAX, FeatureCodes};
-use crate::switch::setup::{GroupSetup, ParkSetup};
+use crate::switch::setup::{GroupSetup, PageSetup, ParkSetup};
 
 /// Park slots.
 const PARK_SLOTS_MAX: u32 = 10_000;
 
 /// Reads `[park]`. A slot that is written may not be a line; of the default ones those that are lines are left out.
-pub(super) fn park(section: Section<'_>, addresses: &Addresses, groups: &[GroupSetup]) -> ParkSetup {
+pub(super) fn park(
+    section: Section<'_>,
+    addresses: &Addresses,
+    groups: &[GroupSetup],
+    pages: &[PageSetup],
+) -> ParkSetup {
     let mut park = ParkSetup::default();
     if let Some(value) = section.string("slots") {
         let bounds = value.get_ref().split_once('-');
@@ -45,7 +50,9 @@ pub(super) fn park(section: Section<'_>, addresses: &Addresses, groups: &[GroupS
             let wrong = format!("{:?} is no number", value.get_ref());
             section.refuse("fallback", &value, wrong, "write what a line would dial, as in \"1001\"");
         }
-        if groups.iter().any(|group| *group.address == **value.get_ref()) {
+        let is_group =
+            groups.iter().map(|group| &group.address).chain(pages.iter().map(|page| &page.address));
+        if is_group.into_iter().any(|address| **address == **value.get_ref()) {
             let wrong =
                 format!("{} is a group, and a call that comes back rings at one line", value.get_ref());
             section.refuse("fallback", &value, wrong, "write the address of a line");

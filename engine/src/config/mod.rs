@@ -26,7 +26,7 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, EarlyMedia, ForwardSetup, GroupSetup, LineKind, ParkSetup,
+    CompletionSetup, ConferenceSetup, EarlyMedia, ForwardSetup, GroupSetup, LineKind, PageSetup, ParkSetup,
     RedirectPlace, RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
@@ -51,6 +51,7 @@ mod located;
 mod locations;
 mod music;
 mod numbers;
+mod pages;
 mod phone_table;
 mod provisioning;
 mod reach;
@@ -109,6 +110,8 @@ pub struct Config {
     pub lines: Vec<Line>,
     /// Ring groups, in order.
     pub groups: Vec<GroupSetup>,
+    /// Page groups, in order.
+    pub pages: Vec<PageSetup>,
     /// Trunks, in order.
     pub trunks: Vec<Trunk>,
     /// Routes, in order.

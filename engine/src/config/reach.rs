@@ -31,8 +31,8 @@ pub(super) fn check(report: &Report<'_>, config: &Config, wanted: &[Wanted]) {
         return;
     }
     let lines = config.lines.iter().map(|line| LineSetup::new(&line.address, line.kind)).collect();
-    let (groups, routes) = (config.groups.clone(), config.all_routes());
-    let reach = Reach::new(Setup { lines, groups, routes, ..Setup::default() });
+    let (groups, pages, routes) = (config.groups.clone(), config.pages.clone(), config.all_routes());
+    let reach = Reach::new(Setup { lines, groups, pages, routes, ..Setup::default() });
     let depositing = || config.lines.iter().filter(|line| line.deposits);
     let boxes = || depositing().map(|line| line.mailbox.as_ref().unwrap_or(&line.address));
     for Wanted { at, key, number } in wanted {
@@ -47,6 +47,7 @@ pub(super) fn check(report: &Report<'_>, config: &Config, wanted: &[Wanted]) {
         let Some((number, status)) = numbers.iter().find_map(nowhere) else { continue };
         let wrong = match status {
             404 => format!("{number} is no line or group, and no [[route]] is for it"),
+            403 if reach.is_page(&number) => format!("{number} is spoken to, and nobody is sent there"),
             status => format!("a [[route]] refuses {number} with {status}"),
         };
         report.refuse(at, key.clone(), wrong, "write what a line can dial, as in \"1001\"");

@@ -69,6 +69,7 @@ impl Config {
         Setup {
             lines: lines.collect(),
             groups: self.groups.clone(),
+            pages: self.pages.clone(),
             trunks: trunks.collect(),
             routes: self.all_routes(),
             apps: apps.collect(),
@@ -105,6 +106,7 @@ impl Config {
         let is_taken = |number: &str| {
             self.lines.iter().any(|line| *line.address == *number)
                 || self.groups.iter().any(|group| *group.address == *number)
+                || self.pages.iter().any(|page| *page.address == *number)
         };
         let way = super::voicemail::way(&self.voicemail, &self.lines, is_taken);
         self.routes.iter().cloned().chain(way).collect()

@@ -91,6 +91,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "otherwise = ",
         "step_s",
         "calls_per_second = 5",
+        "callers = ",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE

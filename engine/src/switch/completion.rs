@@ -277,7 +277,7 @@ impl Switch {
         match called {
             Destination::Line(line) => self.lines.get(line).is_some(),
             // Somebody of it is free sooner than anybody could be told.
-            Destination::Group(_) => false,
+            Destination::Group(_) | Destination::Page(_) => false,
             Destination::Trunk(trunk, _) => self.trunk(trunk).is_some_and(|trunk| !trunk.peers.is_empty()),
         }
     }
@@ -425,7 +425,7 @@ impl Switch {
     ) -> Result<CompletionId, LineError> {
         let called = match &missed.called {
             Destination::Line(called) => Arc::clone(called),
-            Destination::Group(_) => return Err(LineError::OperationUnavail),
+            Destination::Group(_) | Destination::Page(_) => return Err(LineError::OperationUnavail),
             Destination::Trunk(trunk, number) => {
                 return self.watch_elsewhere(line, &missed, (trunk, number), None, out);
             }

@@ -119,12 +119,15 @@ impl Switch {
                 self.name_connected(id, caller, if is_member { &nobody } else { connected }, out);
                 self.answer_caller(now, caller, Some(id), out);
             }
-            None => {
-                if let Some(call) = self.calls.get_mut(&id) {
-                    call.connected = party(connected, &call.called);
+            None => match self.pages.speaker(id) {
+                Some(caller) => self.listens(now, caller, id, out),
+                None => {
+                    if let Some(call) = self.calls.get_mut(&id) {
+                        call.connected = party(connected, &call.called);
+                    }
+                    self.tell_info(id, "connectedid", None, out);
                 }
-                self.tell_info(id, "connectedid", None, out);
-            }
+            },
         }
     }
 
@@ -284,7 +287,7 @@ impl Switch {
         if call.is_confirmed {
             return Heard::Tone(CallProgress::Confirmation);
         }
-        let Some(peer) = peer else { return alone(call) };
+        let Some(peer) = peer else { return self.listened_to(call).unwrap_or_else(|| alone(call)) };
         if peer.holds() {
             return Heard::Music;
         }

@@ -165,7 +165,8 @@ impl Switch {
         match resolve(&self.setup.routes, &self.lines, Source::Line, number) {
             Ok(Destination::Line(to) | Destination::Group(to)) => *to != *line && !calling.trail.has(&to),
             Ok(Destination::Trunk(..)) => true,
-            Err(_) => false,
+            // Who is sent on speaks to one, and is heard.
+            Ok(Destination::Page(_)) | Err(_) => false,
         }
     }
 

@@ -9,7 +9,7 @@ use super::ids::{AppId, CallId};
 use super::line_open::Interest;
 use super::privilege::CallPrivilege;
 use super::recording::RecordPolicy;
-use super::setup::{AppSetup, GroupSetup, LineKind, Setup, SrtpPolicy};
+use super::setup::{AppSetup, GroupSetup, LineKind, PageSetup, Setup, SrtpPolicy};
 
 /// One line. A trunk is a line too, with its name as address.
 #[derive(Debug)]
@@ -93,6 +93,8 @@ pub(super) struct Lines {
     leaving: BTreeMap<Arc<str>, Line>,
     /// Ring groups, which are no lines but are dialled as they are.
     groups: BTreeMap<Arc<str>, Arc<GroupSetup>>,
+    /// Page groups, likewise.
+    pages: BTreeMap<Arc<str>, Arc<PageSetup>>,
 }
 
 impl Lines {
@@ -108,11 +110,13 @@ impl Lines {
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
+        let pages = setup.pages.iter().map(|page| (Arc::clone(&page.address), Arc::new(page.clone())));
         let mut lines = Self {
             by_address: BTreeMap::new(),
             order: Vec::new(),
             leaving: BTreeMap::new(),
             groups: groups.collect(),
+            pages: pages.collect(),
         };
         for (address, name, kind, (groups, picks_up), (srtp, codecs, record)) in stations.chain(trunks) {
             let line = Line {
@@ -150,10 +154,21 @@ impl Lines {
         self.groups.get(address)
     }
 
+    /// The page group of this address.
+    pub(super) fn page(&self, address: &str) -> Option<&Arc<PageSetup>> {
+        self.pages.get(address)
+    }
+
+    /// Whether this is the address of a line, a trunk, a ring group or a page group.
+    pub(super) fn is_taken(&self, address: &str) -> bool {
+        self.get(address).is_some() || self.group(address).is_some() || self.page(address).is_some()
+    }
+
     /// The name of the line or group of this address; empty where there is none.
     pub(super) fn name(&self, address: &str) -> String {
         let line = self.get(address).map(|line| &line.name);
-        line.or_else(|| self.group(address).map(|group| &group.name)).cloned().unwrap_or_default()
+        let group = || self.group(address).map(|group| &group.name);
+        line.or_else(group).or_else(|| self.page(address).map(|page| &page.name)).cloned().unwrap_or_default()
     }
 
     /// The line of a call, which outlasts the configuration until the call is over.

@@ -86,7 +86,7 @@ impl Switch {
             }
             Ok(Destination::Line(address)) => !self.is_line_busy(&address),
             Ok(Destination::Group(_)) => true,
-            Err(_) => false,
+            Ok(Destination::Page(_)) | Err(_) => false,
         }
     }
 
@@ -129,7 +129,7 @@ impl Switch {
     pub(super) fn own_messages(&self, call: &Call, dialled: &str) -> Option<String> {
         let deposit = self.messages.deposit(&call.line).filter(|_| !call.trail.is_ours())?;
         // A mailbox that lines share may have the address of one of them, whom the others call by it.
-        let is_station = self.lines.get(dialled).is_some() || self.lines.group(dialled).is_some();
+        let is_station = self.lines.is_taken(dialled);
         let is_own = dialled == &*call.line || dialled == &*deposit.mailbox && !is_station;
         let number = match &*self.setup.voicemail.number {
             "" => &*deposit.number,

@@ -75,6 +75,7 @@ mod media;
 mod messages;
 mod outbound;
 mod owner;
+mod page;
 mod park;
 mod pickup;
 mod places;
@@ -164,6 +165,7 @@ use line::Lines;
 use media::{MediaPlane, Reopened};
 use messages::Messages;
 use owner::App;
+use page::Pages;
 use park::Slots;
 use places::Suspects;
 use qualifying::Qualifying;
@@ -193,6 +195,7 @@ pub struct Switch {
     forwarding: BTreeMap<Arc<str>, Forwarding>,
     completions: Completions,
     hunts: Hunts,
+    pages: Pages,
     texts: Texts,
     calls: Table<CallId, Call>,
     legs: Table<LegId, Leg>,
@@ -261,6 +264,7 @@ impl Switch {
             forwarding: BTreeMap::new(),
             completions: Completions::default(),
             hunts: Hunts::default(),
+            pages: Pages::default(),
             texts: Texts::default(),
             calls: Table::default(),
             legs: Table::default(),
@@ -405,6 +409,7 @@ impl Switch {
                 Timer::RingStep => self.ring_step(now, call, out),
                 Timer::Ring => self.nobody_answered(now, call, out),
                 Timer::Hunt => self.hunt_over(now, call, out),
+                Timer::Page => self.page_ends(now, call, out),
                 Timer::Clear => self.drop_call(now, call, out),
                 Timer::Orphan => self.drop_orphan(now, call, out),
                 Timer::Gather => self.gather_timeout(call, out),
@@ -469,6 +474,7 @@ impl Switch {
             self.tell_feeds(id, out);
             self.settle_fax(id, out);
             self.settle_hunt(now, id, out);
+            self.settle_page(id, out);
             self.settle_parked(now, id, out);
             self.settle_taker(now, id, out);
             self.settle_end(now, id, out);

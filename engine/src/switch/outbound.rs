@@ -75,6 +75,7 @@ impl Switch {
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
             Ok(Destination::Group(address)) => self.call_group(now, caller, &address, out),
+            Ok(Destination::Page(address)) => self.call_page(now, caller, &address, out),
             Ok(Destination::Trunk(trunk, number)) => {
                 let names = self.in_order(&trunk, choice.as_ref());
                 self.call_trunks(now, caller, (names, number), is_urgent, out);

@@ -458,7 +458,7 @@ impl Switch {
             parked.reminded = Reminded::Fallback;
             let offered = match resolve(&self.setup.routes, &self.lines, Source::Line, &fallback) {
                 Ok(Destination::Line(line)) => self.offer_back(now, far, &line, out),
-                Ok(Destination::Group(_)) => false,
+                Ok(Destination::Group(_) | Destination::Page(_)) => false,
                 Ok(Destination::Trunk(trunk, number)) => {
                     let route = first_fit(&self.setup.routes, Source::Line, &fallback);
                     let choice = route.and_then(choice).cloned();
@@ -643,7 +643,7 @@ impl Switch {
 
     /// Whether neither a line nor a group has this address.
     fn is_free_number(&self, number: &str) -> bool {
-        self.lines.get(number).is_none() && self.lines.group(number).is_none()
+        !self.lines.is_taken(number)
     }
 
     fn free_slot(&self) -> Option<Arc<str>> {

@@ -1,7 +1,7 @@
 //! Whether what is dialled leads anywhere, for a configuration that is not yet run.
 
 use super::line::Lines;
-use super::route::{Source, resolve};
+use super::route::{Destination, Source, resolve};
 use super::setup::Setup;
 
 /// The stations and routes of a configuration.
@@ -18,11 +18,20 @@ impl Reach {
         Self { setup, lines }
     }
 
-    /// Whether a line that dials this number is led anywhere.
+    /// Whether a caller who is sent to this number by a line is led anywhere.
     ///
     /// # Errors
     /// The status that it would be refused with.
     pub fn check(&self, number: &str) -> Result<(), u16> {
-        resolve(&self.setup.routes, &self.lines, Source::Line, number).map(drop)
+        match resolve(&self.setup.routes, &self.lines, Source::Line, number)? {
+            Destination::Page(_) => Err(403),
+            Destination::Line(_) | Destination::Group(_) | Destination::Trunk(..) => Ok(()),
+        }
+    }
+
+    /// Whether a line that dials this number speaks to a page group, where nobody is sent.
+    pub fn is_page(&self, number: &str) -> bool {
+        let found = resolve(&self.setup.routes, &self.lines, Source::Line, number);
+        matches!(found, Ok(Destination::Page(_)))
     }
 }

@@ -112,7 +112,10 @@ impl Switch {
                 Ok(Referred::Elsewhere(number, dialog))
             }
             Err(403) => Err(403),
-            Ok(Destination::Trunk(..) | Destination::Line(_) | Destination::Group(_)) | Err(_) => Err(481),
+            Ok(
+                Destination::Trunk(..) | Destination::Line(_) | Destination::Group(_) | Destination::Page(_),
+            )
+            | Err(_) => Err(481),
         }
     }
 

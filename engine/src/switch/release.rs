@@ -95,6 +95,7 @@ impl Switch {
         {
             self.part(now, peer, parting, out);
         }
+        self.page_over(now, id, parting, out);
     }
 
     /// The other side of this call is gone.

@@ -372,7 +372,9 @@ impl Switch {
             return Ok("Conference".to_owned());
         }
         match resolve(&self.setup.routes, &self.lines, Source::Line, to) {
-            Ok(Destination::Line(address) | Destination::Group(address)) => Ok(self.lines.name(&address)),
+            Ok(Destination::Line(address) | Destination::Group(address) | Destination::Page(address)) => {
+                Ok(self.lines.name(&address))
+            }
             Ok(Destination::Trunk(..)) => Ok(String::new()),
             Err(404 | 484 | 604) => Err(LineError::InvalAddress),
             Err(_) => Err(LineError::AddressBlocked),

@@ -534,7 +534,7 @@ impl Rig {
         let gauges = self.switch.gauges();
         assert_eq!(Gauges { calls_idle: 0, completions: 0, watches: 0, ..gauges }, Gauges::default());
         let (hunts, texts) = (self.switch.hunts.len(), self.switch.texts.len());
-        assert_eq!((self.switch.conversations, hunts, texts), (0, 0, 0));
+        assert_eq!((self.switch.conversations, hunts, self.switch.pages.len(), texts), (0, 0, 0, 0));
         assert!(self.open.is_empty());
     }
 }

@@ -24,11 +24,13 @@ pub(super) enum Destination {
     Line(Arc<str>),
     /// To the lines of this ring group.
     Group(Arc<str>),
+    /// To the phones of this page group, which are spoken to.
+    Page(Arc<str>),
     /// Out by this trunk, to this number; where a route has several, by the first of them.
     Trunk(Arc<str>, String),
 }
 
-/// The first route that fits; else the line or ring group of this address; else 404.
+/// The first route that fits; else the line, ring group or page group of this address; else 404.
 pub(super) fn resolve(
     routes: &[RouteSetup],
     lines: &Lines,
@@ -43,7 +45,8 @@ pub(super) fn resolve(
         let line = lines.get(address).filter(|line| line.kind != LineKind::Trunk);
         let line = line.map(|line| Destination::Line(Arc::clone(&line.address)));
         let group = || lines.group(address).map(|group| Destination::Group(Arc::clone(&group.address)));
-        line.or_else(group).ok_or(NOT_FOUND)
+        let page = || lines.page(address).map(|page| Destination::Page(Arc::clone(&page.address)));
+        line.or_else(group).or_else(page).ok_or(NOT_FOUND)
     };
     let found = routes.iter().filter(|route| is_from(&route.from, source)).find_map(|route| {
         let Some(number) = &route.number else {

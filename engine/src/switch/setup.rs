@@ -218,6 +218,34 @@ impl GroupSetup {
     }
 }
 
+/// A page group of the configuration: who dials its address speaks to all members at once, who are not heard.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PageSetup {
+    /// The address: `650`.
+    pub address: Arc<str>,
+    /// The name that phones of members show.
+    pub name: String,
+    /// The lines that are spoken to.
+    pub members: Vec<Arc<str>>,
+    /// The lines that may speak; empty: every line.
+    pub callers: Vec<Arc<str>>,
+    /// How long one may speak.
+    pub longest: Duration,
+}
+
+impl PageSetup {
+    /// These lines, for every line, a minute at most.
+    pub fn new(address: &str, members: &[&str]) -> Self {
+        Self {
+            address: address.into(),
+            name: address.to_owned(),
+            members: members.iter().map(|member| (*member).into()).collect(),
+            callers: Vec::new(),
+            longest: Duration::from_secs(60),
+        }
+    }
+}
+
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
 #[derive(Clone, Debug)]
 pub struct TrunkSetup {
@@ -544,6 +572,8 @@ pub struct Setup {
     pub lines: Vec<LineSetup>,
     /// Ring groups, in order.
     pub groups: Vec<GroupSetup>,
+    /// Page groups, in order.
+    pub pages: Vec<PageSetup>,
     /// Trunks, in order.
     pub trunks: Vec<TrunkSetup>,
     /// Routes, in order.
@@ -590,6 +620,7 @@ impl Default for Setup {
         Self {
             lines: Vec::new(),
             groups: Vec::new(),
+            pages: Vec::new(),
             trunks: Vec::new(),
             routes: Vec::new(),
             apps: Vec::new(),

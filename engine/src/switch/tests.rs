@@ -24,6 +24,7 @@ mod limits;
 mod measuring;
 mod messaging;
 mod ownership;
+mod paging;
 mod parking;
 mod picking_up;
 mod private;

@@ -100,7 +100,7 @@ impl Switch {
         let name = self.lines.get(&text.line).map(|line| line.name.clone()).ok_or(403_u16)?;
         let to = match resolve(&self.setup.routes, &self.lines, Source::Line, &text.dialled)? {
             Destination::Line(line) => line,
-            Destination::Group(_) | Destination::Trunk(..) => return Err(403),
+            Destination::Group(_) | Destination::Page(_) | Destination::Trunk(..) => return Err(403),
         };
         if !self.texts.admits(now, &text.line) {
             return Err(503);

@@ -19,6 +19,8 @@ pub(super) enum Timer {
     Ring,
     /// Nobody of a group answered.
     Hunt,
+    /// A page is as long as it may be.
+    Page,
     /// Nobody cleared a call that is over ([`CLEAR`]).
     Clear,
     /// Nobody took over a call that an application left.

@@ -37,7 +37,7 @@ impl Switch {
     /// The address to dial, and the digits that are said when the call is connected. That of a line or group is taken as it is,
     /// whatever its letters mean in a number. A number that is not whole has no such digits yet.
     pub(super) fn dialable_with_suffix(&self, to: &str) -> Result<Dialable, LineError> {
-        if self.lines.get(to).is_some() || self.lines.group(to).is_some() {
+        if self.lines.is_taken(to) {
             return Ok(Dialable { number: to.to_owned(), ..Dialable::default() });
         }
         let read = dialable::parse(to)?;

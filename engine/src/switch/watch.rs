@@ -249,7 +249,7 @@ impl Switch {
         };
         match resolve(&self.setup.routes, &self.lines, source, dialled) {
             Ok(Destination::Line(line)) => Some(line),
-            Ok(Destination::Trunk(..) | Destination::Group(_)) | Err(_) => None,
+            Ok(Destination::Trunk(..) | Destination::Group(_) | Destination::Page(_)) | Err(_) => None,
         }
     }
 
@@ -269,7 +269,8 @@ impl Switch {
     /// knows that can also speak in it.
     fn dialogs(&self, address: &str, watcher: &str) -> Option<Vec<DialogState>> {
         let Some(line) = self.lines.get(address) else {
-            return self.group_dialogs(address).or_else(|| self.slot_dialogs(address));
+            let page = || self.page_dialogs(address);
+            return self.group_dialogs(address).or_else(page).or_else(|| self.slot_dialogs(address));
         };
         let is_named = *line.address == *watcher
             || self.may_pick_up(watcher, address)

@@ -14,7 +14,7 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, sdp_at, setup};
-use crate::switch::setup::{GroupSetup, GroupStrategy};
+use crate::switch::setup::{GroupSetup, GroupStrategy, PageSetup};
 use crate::switch::*;
 
 /// One thing that happens. Numbers choose among the legs and calls that there are.
@@ -159,8 +159,8 @@ impl World {
                     [Peer::Line("1001".into()), Peer::Line("1002".into()), Peer::Trunk("carrier".into())]
                         [usize::from(from) % 3]
                         .clone();
-                let to =
-                    ["1001", "1002", "1003", "030", "4711", "conference", "600", "601"][usize::from(to) % 8];
+                let to = ["1001", "1002", "1003", "030", "4711", "conference", "600", "601", "650"]
+                    [usize::from(to) % 9];
                 let leg = self.rig.call_in(peer, to, (!late).then_some(USUAL));
                 self.legs.insert(leg);
             }
@@ -286,7 +286,7 @@ impl World {
                 };
                 let parent = self.rig.switch.conferences.keys().next().copied().unwrap_or(CallId(0));
                 let focus = format!("conf-{}", parent.0);
-                let to = ["1002", "1003", "030", &focus][usize::from(to) % 4].to_owned();
+                let to = ["1002", "1003", "030", &focus, "650"][usize::from(to) % 5].to_owned();
                 let method = if expels { ReferMethod::Bye } else { ReferMethod::Invite };
                 let to = ReferTo {
                     user: to,
@@ -337,7 +337,9 @@ impl World {
                 let pick =
                     |number: u8| calls.get(usize::from(number) % calls.len().max(1)).map(|view| view.id);
                 let (Some(call), Some(other)) = (pick(call), pick(other)) else { return };
-                let to = || ["1001", "600", "1003", "030", "601"][usize::from(operation) / 16 % 5].to_owned();
+                let to = || {
+                    ["1001", "600", "1003", "030", "601", "650"][usize::from(operation) / 16 % 6].to_owned()
+                };
                 let operation = match operation % 16 {
                     0 | 1 => Operation::SetupTransfer { call, to: None },
                     2..=4 => Operation::SetupTransfer { call, to: Some(to()) },
@@ -401,7 +403,7 @@ impl World {
             }
             Happening::MakeCall { app: first, line, to } => {
                 let line = ["1001", "1002", "1003", "carrier"][usize::from(line) % 4];
-                let to = ["1001", "1002", "1003", "030", "4711", "600"][usize::from(to) % 6];
+                let to = ["1001", "1002", "1003", "030", "4711", "600", "650"][usize::from(to) % 7];
                 let request = self.rig.ask(
                     app(first),
                     Operation::MakeCall { line: line.into(), to: to.to_owned(), params: None },
@@ -529,6 +531,7 @@ fn grouped() -> Setup {
         ..GroupSetup::new("601", &["1001", "1002"])
     };
     setup.groups = vec![GroupSetup::new("600", &["1001", "1002", "1003"]), in_order];
+    setup.pages = vec![PageSetup::new("650", &["1001", "1002"])];
     setup
 }
 

@@ -12,6 +12,7 @@ mod details;
 mod kept;
 mod outside;
 mod peer;
+mod publishing;
 mod refer;
 mod refer_progress;
 mod refer_to;
@@ -22,6 +23,7 @@ mod resolve;
 mod subscribe;
 mod texting;
 mod turning_away;
+mod waiting;
 mod worker;
 
 #[cfg(test)]
@@ -79,7 +81,7 @@ pub struct Agent {
     registrants: Registrants,
     challenger: Arc<Challenger>,
     referrals: Referrals,
-    texts: texting::Texts,
+    waiting: waiting::Waiting,
     admission: Arc<Admission>,
     load: Load,
     turned_away: TurnedAway,
@@ -111,7 +113,7 @@ impl Agent {
             registrants: Registrants::default(),
             challenger,
             referrals: Referrals::default(),
-            texts: texting::Texts::default(),
+            waiting: waiting::Waiting::default(),
             admission: Arc::new(Admission::new(epoch)),
             load: Load::default(),
             turned_away: TurnedAway::default(),
@@ -259,6 +261,7 @@ impl Agent {
             Command::Unregister(id) => self.unregister(now, id, out),
             Command::Message(id, message) => self.send_message(now, id, &message, out),
             Command::AnswerText(id, status) => self.answer_text(now, id, status, out),
+            Command::AnswerPublish(id, result) => self.answer_publish(now, id, result, out),
         }
     }
 

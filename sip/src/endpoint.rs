@@ -29,14 +29,14 @@ use crate::transport::{Flow, Transport};
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, PRACK, UPDATE, INFO, REFER, REGISTER, SUBSCRIBE, NOTIFY";
 /// Lines may send these outside of calls, too.
-const AND_TEXTS: &str = ", MESSAGE";
+const AND_TEXTS: &str = ", MESSAGE, PUBLISH";
 /// Extensions that may be required of us.
 pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub, tdialog";
 /// What follows where provisional responses may be reliable: not in every INVITE, for phones err there (RFC 3262 §7.1).
 pub(crate) const AND_RELIABLE: &str = ", 100rel";
 /// The event packages that are served.
 pub(crate) const ALLOW_EVENTS: &str =
-    "talk, hold, dialog, conference, call-completion, message-summary, as-feature-event";
+    "talk, hold, dialog, conference, call-completion, message-summary, as-feature-event, presence";
 /// Bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp";
 /// The media type of a session description.

@@ -139,6 +139,22 @@ impl Baresip {
         started
     }
 
+    /// As [`Self::start`]; the phone publishes its presence (RFC 3903), and subscribes to that of another line.
+    pub(crate) fn start_with_presence(
+        directory: &Path,
+        phone: u8,
+        account: &str,
+        password: &str,
+        watched: Option<&str>,
+    ) -> Self {
+        let contact = watched.map(|line| format!("<sip:{line}@{}>;presence=p2p\n", daemon_address(phone)));
+        let of_account = directory.join(format!("baresip-{account}"));
+        fs::create_dir_all(&of_account).expect("a directory of ours");
+        fs::write(of_account.join("contacts"), contact.unwrap_or_default()).expect("a directory of ours");
+        let options = ("module_app contact.so\nmodule_app presence.so\n", ";pubint=600");
+        Self::launch(directory, phone, (account, password, ""), Answer::Manual, PLAYS, options)
+    }
+
     /// As [`Self::start`]; the phone plays this file of 8,000 Hz and one channel instead of a tone.
     pub(crate) fn start_with_recording(
         directory: &Path,
@@ -179,8 +195,13 @@ impl Baresip {
             "<sip:{account}@{}{parameters}>;auth_pass={password}{renewal};answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
             daemon_address(phone)
         );
-        for (file, text) in [("config", config.as_str()), ("accounts", &line), ("contacts", "")] {
+        for (file, text) in [("config", config.as_str()), ("accounts", &line)] {
             fs::write(directory.join(file), text).expect("a directory of ours");
+        }
+        // Without such a file it writes one with strangers in it.
+        let contacts = directory.join("contacts");
+        if !contacts.exists() {
+            fs::write(contacts, "").expect("a directory of ours");
         }
         let mut command = Command::new("baresip");
         command.args(["-4", "-f"]).arg(&directory);

@@ -42,6 +42,7 @@ mod operations;
 mod overload;
 mod pages;
 mod phones;
+mod presence;
 mod provisioning;
 mod quality;
 mod recording;

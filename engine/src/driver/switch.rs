@@ -276,6 +276,7 @@ impl SwitchCore {
             | SipEvent::SubscriptionOver { .. }
             | SipEvent::MessagesTold(_)
             | SipEvent::Text(..)
+            | SipEvent::Publish(..)
             | SipEvent::MessageDone { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. } => {}

@@ -3,9 +3,8 @@
 //! The line knows; phones show what it knows. Whoever changes it, a phone, an application or a feature code, all phones of the
 //! line are told.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use trunkline_sip::UsageId;
 use trunkline_sip::outbox::{
@@ -18,13 +17,8 @@ use super::forward::{ForwardMode, Forwarding};
 use super::outbox::Outbox;
 use super::setup::LineKind;
 
-/// Changes that the phones of one line may make in [`WINDOW`]. Further ones are not carried out.
-const WISHES_MAX: u32 = 10;
-
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// How many changes the phones of a line made since when.
-pub(super) type Wishes = BTreeMap<Arc<str>, (Instant, u32)>;
+/// Changes that the phones of one line may make in a minute. Further ones are not carried out.
+pub(super) const WISHES_MAX: u32 = 10;
 
 const fn mode(kind: ForwardKind) -> ForwardMode {
     match kind {
@@ -51,11 +45,9 @@ impl Switch {
             };
             ForwardState { to: sent_to(mode(kind)).or_else(both), rings }
         });
-        let is_quiet =
-            |entry: &super::ForwardEntry| entry.mode == ForwardMode::Uncond && entry.destination.is_none();
         Some(Document::Features(Box::new(FeatureStates {
             device: line.address.to_string(),
-            do_not_disturb: entries.iter().any(is_quiet),
+            do_not_disturb: self.does_not_disturb(&line.address),
             forwards,
         })))
     }
@@ -63,7 +55,7 @@ impl Switch {
     /// A phone wants one of them changed. It is told in any case what holds by then.
     pub(super) fn wished(&mut self, now: Instant, usage: UsageId, wish: &FeatureWish, out: &mut Outbox) {
         let Some((Package::Features, line)) = self.watches.subject_of(usage) else { return };
-        if self.may_wish(now, &line) {
+        if self.wishes.admits(now, &line) {
             // What cannot be done is not done, and that is told.
             self.fulfil(&line, wish, out).ok();
         }
@@ -71,15 +63,6 @@ impl Switch {
             self.watches.note_told(usage, &document);
             out.sip.push(Command::NotifySubscriber(usage, Box::new(document), false));
         }
-    }
-
-    fn may_wish(&mut self, now: Instant, line: &Arc<str>) -> bool {
-        let (since, count) = self.wishes.entry(Arc::clone(line)).or_insert((now, 0));
-        if now.saturating_duration_since(*since) >= WINDOW {
-            (*since, *count) = (now, 0);
-        }
-        *count = count.saturating_add(1);
-        *count <= WISHES_MAX
     }
 
     fn fulfil(&mut self, line: &Arc<str>, wish: &FeatureWish, out: &mut Outbox) -> Result<(), LineError> {

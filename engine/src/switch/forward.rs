@@ -316,6 +316,13 @@ impl Switch {
         self.set_forwarding(line, Forwarding { entries, rings }, out);
     }
 
+    /// Whether nobody may disturb: calls of everybody are refused.
+    pub(super) fn does_not_disturb(&self, line: &str) -> bool {
+        let is_quiet =
+            |entry: &ForwardEntry| entry.mode == ForwardMode::Uncond && entry.destination.is_none();
+        self.forwarding(line).is_some_and(|forwarding| forwarding.entries.iter().any(is_quiet))
+    }
+
     /// The list of a line, if there is one.
     pub(super) fn forwarding(&self, line: &str) -> Option<&Forwarding> {
         self.forwarding.get(line)

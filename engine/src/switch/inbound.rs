@@ -74,6 +74,7 @@ impl Switch {
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => {
                 self.completions.stir(&line);
+                self.watches.touch(&line);
                 self.registration(&line, &contact, change, out);
             }
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
@@ -103,6 +104,7 @@ impl Switch {
                 self.trunk_unregistered(now, (usage, &trunk), status, retry_after_s, out);
             }
             Event::Text(usage, text) => self.texted(now, usage, *text, out),
+            Event::Publish(usage, publication) => self.published(now, usage, *publication, out),
             Event::MessageDone { usage, status } if self.qualifying.has(usage) => {
                 self.question_answered(now, usage, status, out);
             }

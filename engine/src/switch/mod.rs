@@ -41,6 +41,7 @@ pub mod vendor;
 pub mod view;
 
 mod adopt;
+mod allowance;
 mod call;
 mod call_data;
 mod callback;
@@ -79,6 +80,7 @@ mod page;
 mod park;
 mod pickup;
 mod places;
+mod presence;
 mod qualifying;
 mod read;
 mod recall;
@@ -152,11 +154,11 @@ pub use view::{
     RegistrationView, TrunkView,
 };
 
+use allowance::Allowance;
 use call::Call;
 use completion::Completions;
 use conference::Conference;
 use failover::Rates;
-use feature_sync::Wishes;
 use forward::Forwarding;
 use group::Hunts;
 use keeping::Keeping;
@@ -168,6 +170,7 @@ use owner::App;
 use page::Pages;
 use park::Slots;
 use places::Suspects;
+use presence::Publications;
 use qualifying::Qualifying;
 use recording::Recordings;
 use registering::Registrations;
@@ -214,7 +217,8 @@ pub struct Switch {
     /// Of trunks.
     registrations: Registrations,
     /// What phones have changed of late.
-    wishes: Wishes,
+    wishes: Allowance,
+    publications: Publications,
     timers: Timers,
     /// Digits that are being said for applications.
     generations: BTreeMap<u32, digits::Generation>,
@@ -278,7 +282,8 @@ impl Switch {
             recordings: Recordings::default(),
             messages,
             registrations,
-            wishes: Wishes::new(),
+            wishes: Allowance::new(feature_sync::WISHES_MAX),
+            publications: Publications::default(),
             timers: Timers::default(),
             generations: BTreeMap::new(),
             last_generation: 0,
@@ -430,6 +435,7 @@ impl Switch {
         self.registrations_due(now, out);
         self.questions_due(now, out);
         self.texts_due(now, out);
+        self.publications_due(now);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -445,7 +451,8 @@ impl Switch {
         let own = self.completions.deadline().into_iter().chain(self.keeping.deadline());
         let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
         let trunks = trunks.chain(self.qualifying.deadline());
-        calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(self.texts.deadline()).min()
+        let said = self.texts.deadline().into_iter().chain(self.publications.deadline());
+        calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(said).min()
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks; calls that are up go on.

@@ -483,6 +483,9 @@ impl Rig {
                 Command::Unregister(_) => "unregister".to_owned(),
                 Command::Message(..) => "message".to_owned(),
                 Command::AnswerText(_, status) => format!("answer text {status}"),
+                Command::AnswerPublish(_, result) => {
+                    format!("answer publish {}", result.err().unwrap_or(200))
+                }
                 Command::Probe(..) => "probe".to_owned(),
                 Command::End(..) => "end".to_owned(),
             };

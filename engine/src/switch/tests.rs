@@ -27,6 +27,7 @@ mod ownership;
 mod paging;
 mod parking;
 mod picking_up;
+mod presence;
 mod private;
 mod random;
 mod recording;

@@ -10,13 +10,13 @@
 //! - Texts go to lines alone: neither to trunks, where they may cost money, nor to groups. No forwarding is followed.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_sip::UsageId;
 use trunkline_sip::outbox::{Command, Content, IncomingText, OutgoingMessage, Party};
 
 use super::Switch;
+use super::allowance::Allowance;
 use super::outbox::Outbox;
 use super::ring::{BRANCHES_MAX, contact};
 use super::route::{Destination, Source, resolve};
@@ -25,13 +25,11 @@ use super::status::relayed_status;
 /// How long a phone may take.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// Texts that the phones of one line may send in [`WINDOW`]: 503 beyond.
+/// Texts that the phones of one line may send in a minute: 503 beyond.
 pub(super) const TEXTS_MAX: u32 = 60;
 
-const WINDOW: Duration = Duration::from_secs(60);
-
-/// Texts under way, and how many each line sent since when.
-#[derive(Default, Debug)]
+/// Texts under way, and how many each line may send.
+#[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Texts {
     waiting: BTreeMap<UsageId, Waiting>,
@@ -39,7 +37,18 @@ pub(super) struct Texts {
     sent: BTreeMap<UsageId, UsageId>,
     /// When they have waited long enough, the first first.
     due: VecDeque<(Instant, UsageId)>,
-    counts: BTreeMap<Arc<str>, (Instant, u32)>,
+    allowance: Allowance,
+}
+
+impl Default for Texts {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            due: VecDeque::new(),
+            allowance: Allowance::new(TEXTS_MAX),
+        }
+    }
 }
 
 /// A text whose sender waits.
@@ -53,15 +62,6 @@ struct Waiting {
 }
 
 impl Texts {
-    fn admits(&mut self, now: Instant, line: &Arc<str>) -> bool {
-        let (since, count) = self.counts.entry(Arc::clone(line)).or_insert((now, 0));
-        if now.saturating_duration_since(*since) >= WINDOW {
-            (*since, *count) = (now, 0);
-        }
-        *count = count.saturating_add(1);
-        *count <= TEXTS_MAX
-    }
-
     /// When a sender has waited long enough.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.due.front().map(|(at, _)| *at)
@@ -102,7 +102,7 @@ impl Switch {
             Destination::Line(line) => line,
             Destination::Group(_) | Destination::Page(_) | Destination::Trunk(..) => return Err(403),
         };
-        if !self.texts.admits(now, &text.line) {
+        if !self.texts.allowance.admits(now, &text.line) {
             return Err(503);
         }
         let bindings = self.location.lookup(&to, now);

@@ -1,6 +1,6 @@
-//! Who watches what (RFC 6665): the dialogs of lines, groups and park addresses, for the lamps of phones (RFC 4235), and
-//! conferences (RFC 4575), messages (RFC 3842), features. Any line may watch any other, but messages and features are its own alone;
-//! a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
+//! Who watches what (RFC 6665): the dialogs of lines, groups and park addresses, for the lamps of phones (RFC 4235), the presence of
+//! lines (RFC 3856), conferences (RFC 4575), messages (RFC 3842), features. Any line may watch any other, but messages and features
+//! are its own alone; a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -130,11 +130,15 @@ impl Switch {
             (Peer::Line(watcher), _) | (Peer::Trunk(watcher), Package::CallCompletion) => watcher,
             (
                 Peer::Trunk(_),
-                Package::Dialog | Package::Conference | Package::MessageSummary | Package::Features,
+                Package::Dialog
+                | Package::Conference
+                | Package::MessageSummary
+                | Package::Features
+                | Package::Presence,
             ) => return Err(403),
         };
         let subject: Arc<str> = match subscriber.package {
-            Package::Dialog => subscriber.dialled.as_str().into(),
+            Package::Dialog | Package::Presence => subscriber.dialled.as_str().into(),
             // Whatever the URI of the focus was called: that of the dialog, or that which the phone is in.
             Package::Conference => {
                 let here = subscriber.leg.and_then(|leg| self.legs.get(&leg));
@@ -238,6 +242,7 @@ impl Switch {
             }),
             Package::MessageSummary => self.message_summary(subject),
             Package::Features => self.feature_states(subject),
+            Package::Presence => self.presence(subject),
         }
     }
 
@@ -279,7 +284,7 @@ impl Switch {
         Some(calls.filter_map(|call| self.dialog(call, is_named)).take(DIALOGS_MAX).collect())
     }
 
-    fn dialog(&self, call: &Call, is_named: bool) -> Option<DialogState> {
+    pub(super) fn dialog(&self, call: &Call, is_named: bool) -> Option<DialogState> {
         let phase = phase(call.state)?;
         // Who waits for the line talks with nobody; the members of a conference speak for it.
         if call.camped.is_some() {
@@ -310,7 +315,8 @@ fn queued(document: Document) -> Document {
         Document::Dialogs(_)
         | Document::Conference(_)
         | Document::Messages { .. }
-        | Document::Features(_) => document,
+        | Document::Features(_)
+        | Document::Presence(_) => document,
     }
 }
 

@@ -24,7 +24,7 @@ impl Agent {
     pub(super) fn outside(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         let begins = matches!(
             arrival.message.method(),
-            Method::Invite | Method::Refer | Method::Subscribe | Method::Message
+            Method::Invite | Method::Refer | Method::Subscribe | Method::Message | Method::Publish
         );
         if self.is_too_much(now, &arrival) && begins {
             return self.turn_away(now, &arrival, Limit::Overload, out);
@@ -40,7 +40,7 @@ impl Agent {
             Method::Subscribe => self.subscribed(now, arrival, out),
             Method::Notify => self.notified_outside(now, &arrival, out),
             Method::Message => self.texted(now, arrival, out),
-            Method::Publish => self.unpublished(now, &arrival, out),
+            Method::Publish => self.published(now, arrival, out),
             Method::Bye => self.orphan(now, arrival, out),
             Method::Prack | Method::Update | Method::Info => self.refuse(&arrival, 481, out, |reply| reply),
             Method::Other => self.refuse(&arrival, 501, out, endpoint::allow),
@@ -57,13 +57,6 @@ impl Agent {
             return self.refuse(&arrival, 200, out, |reply| reply);
         }
         self.refuse(&arrival, 481, out, |reply| reply);
-    }
-
-    /// PUBLISH is for known peers only, and not served to them either.
-    fn unpublished(&mut self, now: Instant, arrival: &Arrival, out: &mut Outbox) {
-        if self.admit_peer(now, arrival, out).is_some() {
-            self.refuse(arrival, 489, out, endpoint::allow_events);
-        }
     }
 
     fn incoming(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {

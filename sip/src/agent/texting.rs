@@ -6,33 +6,23 @@
 //!
 //! Whoever sends it is asked who he is as a caller is. Networks send none: nobody there could be asked.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::Agent;
-use super::outside::RETRY_AFTER_S;
 use super::peer::names_nobody;
 use crate::admission::Limit;
-use crate::endpoint::{self, Arrival, response_flow};
+use crate::endpoint::{self, Arrival};
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Uri};
 use crate::outbox::{Event, IncomingText, Outbox, Peer};
 use crate::session;
 use crate::subscription::TEXT_BYTES_MAX;
-use crate::token::Token;
-use crate::transaction::ServerId;
-
-/// How many of one agent wait for their answer at a time.
-pub(crate) const TEXTS_MAX: usize = 10_000;
 
 /// The longest Content-Type that is passed on.
 const TYPE_BYTES_MAX: usize = 128;
 
 /// What a text is that does not say so (RFC 3261 §7.4.1 has no default; RFC 3428 §10 has no other).
 const PLAIN: &str = "text/plain";
-
-/// Those that wait for their answer.
-pub(super) type Texts = BTreeMap<UsageId, (ServerId, Token)>;
 
 impl Agent {
     /// A MESSAGE outside any dialog.
@@ -61,7 +51,7 @@ impl Agent {
         else {
             return self.refuse(&arrival, 416, out, |reply| reply);
         };
-        if self.has_no_room() || self.texts.len() >= TEXTS_MAX {
+        if !self.may_wait() {
             return self.turn_away(now, &arrival, Limit::State, out);
         }
         let text = IncomingText {
@@ -72,24 +62,13 @@ impl Agent {
             content_type,
             body: message.body_bytes(),
         };
-        let id = UsageId(self.next_serial().0);
-        let tag = self.endpoint.token();
-        let Arrival { message, flow, id: server, key } = arrival;
-        let to = response_flow(&message, flow);
-        self.endpoint.transactions.begin(server, key, message, to, flow.remote, None);
-        self.texts.insert(id, (server, tag));
+        let id = self.wait(arrival);
         out.events.push(Event::Text(id, Box::new(text)));
     }
 
     /// Answers one.
     pub(super) fn answer_text(&mut self, now: Instant, id: UsageId, status: u16, out: &mut Outbox) {
-        let Some((server, tag)) = self.texts.remove(&id) else { return };
-        let status = if (200..700).contains(&status) { status } else { 500 };
-        let Some(mut response) = self.endpoint.response(server, status, tag) else { return };
-        if status == 503 {
-            response = response.header(HeaderName::RetryAfter, RETRY_AFTER_S);
-        }
-        self.endpoint.transactions.respond(now, server, status, response.finish(), out);
+        self.answer_waiting(now, id, status, out, |reply| reply);
     }
 }
 

@@ -181,12 +181,23 @@ pub enum Command {
     Message(UsageId, Box<OutgoingMessage>),
     /// Answer a MESSAGE finally. Wanted before its sender gives up (32 s).
     AnswerText(UsageId, u16),
+    /// Answer a PUBLISH finally. Wanted before its sender gives up (32 s).
+    AnswerPublish(UsageId, Result<Publication, u16>),
     /// Ask the far end of an answered leg whether it still has the session, by a request that changes nothing: UPDATE where it
     /// takes that (RFC 3311), else re-INVITE with the same description. 481, 408 or silence ends the leg, whatever else is
     /// answered proves it. Where an offer is under way nothing is sent: it tells as much.
     Probe(LegId),
     /// End the leg however its state demands: CANCEL, final response or BYE. The Reason header's value, if any.
     End(LegId, Option<String>),
+}
+
+/// What a phone is told of what it published.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Publication {
+    /// By which it refreshes, changes or removes it; another one each time.
+    pub entity_tag: u64,
+    /// For how many seconds it holds; zero: it was removed.
+    pub expires_s: u32,
 }
 
 impl Command {
@@ -207,6 +218,7 @@ impl Command {
             | Self::Register(usage, _)
             | Self::Unregister(usage)
             | Self::AnswerText(usage, _)
+            | Self::AnswerPublish(usage, _)
             | Self::Message(usage, _) => Subject::Usage(*usage),
             Self::Invite(leg, _)
             | Self::Progress(leg, _, _)
@@ -252,6 +264,7 @@ impl Command {
             | Self::Unsubscribe(_)
             | Self::Unregister(_)
             | Self::AnswerText(..)
+            | Self::AnswerPublish(..)
             | Self::Probe(_)
             | Self::End(..) => None,
         }

@@ -2,6 +2,7 @@
 
 use super::Party;
 use crate::ids::LegId;
+use crate::package::presence::Activity;
 
 /// An event package (RFC 6665) that is served.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -16,6 +17,8 @@ pub enum Package {
     MessageSummary,
     /// `as-feature-event`: do not disturb and forwarding of a line, as BroadSoft's servers tell them.
     Features,
+    /// `presence` (RFC 3856).
+    Presence,
 }
 
 /// What a subscriber is told; the agent prints it and counts versions.
@@ -41,6 +44,30 @@ pub enum Document {
     },
     /// Do not disturb and forwarding.
     Features(Box<FeatureStates>),
+    /// The presence of a line.
+    Presence(Box<PresenceState>),
+}
+
+/// Whether a line can be reached, and what its person does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PresenceState {
+    /// Whether calls reach it: `open`, else `closed`.
+    pub is_open: bool,
+    /// What its person does; perhaps nothing.
+    pub activities: Vec<Activity>,
+    /// The same, or more, in words; perhaps none.
+    pub note: String,
+}
+
+/// What a phone says of its line's presence (RFC 3903).
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PublishedPresence {
+    /// Whether calls are welcome, if it says so.
+    pub is_open: Option<bool>,
+    /// What its person does, at most [`ACTIVITIES_MAX`](crate::package::presence::ACTIVITIES_MAX), each once.
+    pub activities: Vec<Activity>,
+    /// A note of at most [`NOTE_BYTES_MAX`](crate::package::presence::NOTE_BYTES_MAX); perhaps none.
+    pub note: String,
 }
 
 /// What the keys of a phone show of its line.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Cause, ForwardKind, MessageCounts, Package, Party, Peer, Subject};
+use super::{Cause, ForwardKind, MessageCounts, Package, Party, Peer, PublishedPresence, Subject};
 use crate::ids::{LegId, UsageId};
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
@@ -169,6 +169,21 @@ pub enum FeatureWish {
         /// Rings before nobody answers, if it says so.
         rings: Option<u32>,
     },
+}
+
+/// A PUBLISH of presence (RFC 3903), from a line that proved who it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IncomingPublication {
+    /// The line.
+    pub line: Arc<str>,
+    /// The user part of the Request-URI, unescaped: whom it is about.
+    pub dialled: String,
+    /// SIP-If-Match: which publication it refreshes, changes or removes; `None`: it is the first.
+    pub entity_tag: Option<u64>,
+    /// For how many seconds it is to hold; zero: it is removed.
+    pub expires_s: u32,
+    /// What it says; `None`: the same as before.
+    pub presence: Option<Box<PublishedPresence>>,
 }
 
 /// What a trunk told of a mailbox without being asked (RFC 3842), outside any dialog.
@@ -368,6 +383,8 @@ pub enum Event {
     },
     /// A MESSAGE of a line's phone: wants [`Command::AnswerText`](super::Command::AnswerText).
     Text(UsageId, Box<IncomingText>),
+    /// A PUBLISH of a line's phone: wants [`Command::AnswerPublish`](super::Command::AnswerPublish).
+    Publish(UsageId, Box<IncomingPublication>),
     /// How a MESSAGE, NOTIFY or OPTIONS of ours ended.
     MessageDone {
         /// Which.
@@ -419,6 +436,7 @@ impl Event {
             | Self::Subscribe(usage, _)
             | Self::FeatureWish(usage, _)
             | Self::Text(usage, _)
+            | Self::Publish(usage, _)
             | Self::Unsubscribed(usage)
             | Self::Subscription { usage, .. }
             | Self::SubscriptionOver { usage, .. }

@@ -7,12 +7,14 @@
 //! | `call-completion` | `application/call-completion` (RFC 6910) | state, URI | state, URI |
 //! | `as-feature-event` | `application/x-as-feature-event+xml` (no RFC) | full state | wishes |
 //! | `message-summary` | `application/simple-message-summary` (RFC 3842) | counts of voice messages | the same |
+//! | `presence` | `application/pidf+xml` (RFC 3863, RFC 4480) | full state | status, activities, note |
 //!
 //! State is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
 
 pub mod call_completion;
 pub mod dialog_info;
 pub mod message_summary;
+pub mod presence;
 
 mod conference_info;
 pub(crate) mod features;
@@ -27,12 +29,13 @@ use crate::token::Token;
 pub const BODY_BYTES_MAX: usize = 65_536;
 
 /// The packages that are served, as they stand in Allow-Events.
-pub(crate) const PACKAGES: [Package; 5] = [
+pub(crate) const PACKAGES: [Package; 6] = [
     Package::Dialog,
     Package::Conference,
     Package::CallCompletion,
     Package::MessageSummary,
     Package::Features,
+    Package::Presence,
 ];
 
 /// Why a body cannot be read.
@@ -64,6 +67,7 @@ impl Package {
             Self::CallCompletion => "call-completion",
             Self::MessageSummary => "message-summary",
             Self::Features => "as-feature-event",
+            Self::Presence => "presence",
         }
     }
 
@@ -80,6 +84,7 @@ impl Package {
             Self::CallCompletion => "application/call-completion",
             Self::MessageSummary => "application/simple-message-summary",
             Self::Features => features::PART,
+            Self::Presence => presence::PIDF,
         }
     }
 
@@ -87,9 +92,11 @@ impl Package {
     pub(crate) const fn printed_type(self) -> &'static str {
         match self {
             Self::Features => features::PARTS,
-            Self::Dialog | Self::Conference | Self::CallCompletion | Self::MessageSummary => {
-                self.content_type()
-            }
+            Self::Dialog
+            | Self::Conference
+            | Self::CallCompletion
+            | Self::MessageSummary
+            | Self::Presence => self.content_type(),
         }
     }
 }
@@ -159,6 +166,7 @@ pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
         Document::CallCompletion { is_ready, uri } => call_completion::print(*is_ready, uri),
         Document::Messages { counts, account } => message_summary::print(counts, account.as_deref(), notice),
         Document::Features(states) => features::print(states),
+        Document::Presence(state) => presence::print(state, notice),
     }
 }
 
@@ -171,6 +179,7 @@ pub(crate) const fn is_of(document: &Document, package: Package) -> bool {
             | (Document::CallCompletion { .. }, Package::CallCompletion)
             | (Document::Messages { .. }, Package::MessageSummary)
             | (Document::Features(_), Package::Features)
+            | (Document::Presence(_), Package::Presence)
     )
 }
 
@@ -188,7 +197,7 @@ mod tests {
             assert_eq!(Package::parse(package.name()), Some(package));
             assert_eq!(Package::parse(&package.name().to_uppercase()), None);
         }
-        assert_eq!(Package::parse("presence"), None);
+        assert_eq!(Package::parse("winfo"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::{self, Write as _};
 
 use quick_xml::Reader;
+use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesStart, Event};
 
 use super::{BODY_BYTES_MAX, Unreadable};
@@ -38,7 +39,8 @@ impl fmt::Display for Escaped<'_> {
 pub(super) enum Node<'a> {
     /// An element begins: how many are open around it, and the element.
     Open(usize, &'a BytesStart<'a>),
-    /// Text, as far as it is plain: references are left out.
+    /// A piece of text. References to characters and to the five entities that XML itself has are pieces of their own; others are
+    /// left out.
     Text(&'a str),
     /// An element ends: how many are open around it.
     Close(usize),
@@ -82,7 +84,15 @@ pub(super) fn read(body: &[u8], mut tell: impl FnMut(Node<'_>)) -> Result<(), Un
                 tell(Node::Text(std::str::from_utf8(&text).map_err(|_| Unreadable::Malformed)?));
             }
             Event::DocType(_) => return Err(Unreadable::DocumentType),
-            Event::Comment(_) | Event::Decl(_) | Event::PI(_) | Event::GeneralRef(_) => {}
+            Event::GeneralRef(reference) => {
+                let name = std::str::from_utf8(&reference).map_err(|_| Unreadable::Malformed)?;
+                if let Some(text) = resolve_xml_entity(name) {
+                    tell(Node::Text(text));
+                } else if let Ok(Some(c)) = reference.resolve_char_ref() {
+                    tell(Node::Text(c.encode_utf8(&mut [0; 4])));
+                }
+            }
+            Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof if depth == 0 && elements > 0 => return Ok(()),
             Event::Eof => return Err(Unreadable::Malformed),
         }
@@ -120,6 +130,18 @@ mod tests {
         assert_eq!(elements(bomb), Err(Unreadable::DocumentType));
         let outside = "<!DOCTYPE a SYSTEM \"file:///etc/passwd\"><a/>";
         assert_eq!(elements(outside), Err(Unreadable::DocumentType));
+    }
+
+    #[test]
+    fn references_are_text_if_they_are_to_characters() {
+        let mut text = String::new();
+        read(b"<a>1 &lt; 2 &#38;&#x20ac;&other;&#0;&#xd800;&#99999999999;!</a>", |node| {
+            if let Node::Text(piece) = node {
+                text.push_str(piece);
+            }
+        })
+        .unwrap();
+        assert_eq!(text, "1 < 2 &\u{20ac}!");
     }
 
     #[test]

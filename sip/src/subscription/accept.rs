@@ -161,6 +161,6 @@ mod tests {
     #[test]
     fn a_package_that_is_not_served_is_a_bad_event() {
         assert_eq!(asked(""), Err(489));
-        assert_eq!(asked("Event: presence\r\nExpires: 1\r\n"), Err(489));
+        assert_eq!(asked("Event: presence.winfo\r\nExpires: 1\r\n"), Err(489));
     }
 }

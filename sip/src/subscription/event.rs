@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(event("o: dialog ; sla;ID=7 ").as_deref(), Some("dialog;sla;id=7"));
         assert_eq!(event("Event: dialog;Shared;x=1").as_deref(), Some("dialog;shared"));
         assert_eq!(event("Event: conference;shared").as_deref(), Some("conference"));
-        assert_eq!(event("Event: presence"), None);
+        assert_eq!(event("Event: presence.winfo"), None);
         assert_eq!(event("Event:"), None);
         assert_eq!(event("Subject: dialog"), None);
         let id = |len| event(&format!("Event: dialog;id={}", "x".repeat(len)));

@@ -472,7 +472,8 @@ fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
                 Document::Dialogs(_)
                 | Document::Conference(_)
                 | Document::Messages { .. }
-                | Document::Features(_) => None,
+                | Document::Features(_)
+                | Document::Presence(_) => None,
             },
             _ => None,
         };

@@ -140,6 +140,7 @@ impl World {
                     | Command::Register(..)
                     | Command::Unregister(_)
                     | Command::AnswerText(..)
+                    | Command::AnswerPublish(..)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, usage.0 % 2 == 0),
                     Command::Unsubscribe(usage) => {

@@ -13,6 +13,7 @@ mod modifying;
 mod outliving;
 mod overload;
 mod private;
+mod publishing;
 mod referring;
 mod refreshing;
 mod registering;
@@ -322,6 +323,7 @@ fn name(event: &Event) -> String {
             format!("RegistrationOver {status} {}", retry_after_s.unwrap_or_default())
         }
         Event::Text(_, text) => format!("Text {}", text.dialled),
+        Event::Publish(_, publication) => format!("Publish {}", publication.dialled),
         Event::MessageDone { status, .. } => format!("MessageDone {status}"),
     }
 }

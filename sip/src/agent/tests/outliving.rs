@@ -126,7 +126,7 @@ fn what_is_over_or_elsewhere_is_not_taken_back() {
     assert!(restores(&stored, id));
     assert!(!restores(&KeptSubscription { expires: stored.expires - seconds(1), ..stored.clone() }, id));
     assert!(!restores(&KeptSubscription { line: "nobody".into(), ..stored.clone() }, id), "its line is gone");
-    assert!(!restores(&KeptSubscription { event: "presence".to_owned(), ..stored.clone() }, id));
+    assert!(!restores(&KeptSubscription { event: "presence.winfo".to_owned(), ..stored.clone() }, id));
     assert!(!restores(&stored, UsageId::new(1, 7)), "another worker's");
 }
 

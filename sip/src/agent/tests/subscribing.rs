@@ -337,7 +337,7 @@ fn a_subscribe_that_comes_again_is_answered_again() {
 #[test]
 fn what_is_not_served_is_refused_with_what_would_be() {
     let mut bench = Bench::new();
-    bench.say(subscribe("Event: presence\r\n"));
+    bench.say(subscribe("Event: presence.winfo\r\n"));
     let refused = bench.only();
     assert_eq!(refused.status(), 489);
     assert!(refused.has_option(HeaderName::AllowEvents, "dialog"));

@@ -244,6 +244,7 @@ impl World {
                     | Command::Register(..)
                     | Command::Unregister(_)
                     | Command::AnswerText(..)
+                    | Command::AnswerPublish(..)
                     | Command::Message(..) => {}
                     Command::Subscribe(usage, _) => self.rig.answer_subscribe(usage, true),
                     Command::Unsubscribe(usage) => {

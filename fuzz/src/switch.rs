@@ -27,13 +27,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use trunkline::switch::{
     AppId, CallId, CallOperation, CallOrigin, CallParams, CallPrivilege, CallState, CallView, CompletionId,
-    CompletionMode, DigitMode, ForwardEntry, ForwardMode, Gathering, Gauges, HandoffTarget, LineError,
-    MediaMode, Message, Operation, Outbox, QosLevel, RecordingCommand, RecordingEnd, RecordingEvent, Reply,
-    RequestId, Setup, Switch, TransferMode,
+    CompletionMode, DigitMode, ForkCommand, ForkEnd, ForkEvent, ForwardEntry, ForwardMode, Gathering, Gauges,
+    HandoffTarget, LineError, MediaMode, Message, Operation, Outbox, QosLevel, RecordingCommand,
+    RecordingEnd, RecordingEvent, Reply, RequestId, Setup, Switch, TransferMode,
 };
 use trunkline_media::{
-    Command as MediaCommand, DigitSource, Event as MediaEvent, LegId as MediaLegId, LegStats, MediaKind,
-    Parcel, PortPair, RecordingId,
+    Command as MediaCommand, DigitSource, Event as MediaEvent, ForkId, LegId as MediaLegId, LegStats,
+    MediaKind, Parcel, PortPair, RecordingId,
 };
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::outbox::{
@@ -88,6 +88,8 @@ pub struct World {
     generations: Vec<(MediaLegId, u32)>,
     /// Recordings whose file is not whole.
     files: BTreeSet<RecordingId>,
+    /// Forks whose server listens.
+    forks: BTreeSet<ForkId>,
     /// Subscriptions of others.
     subscribers: BTreeSet<UsageId>,
     /// Subscriptions of ours.
@@ -125,6 +127,7 @@ impl World {
             open: BTreeMap::new(),
             generations: Vec::new(),
             files: BTreeSet::new(),
+            forks: BTreeSet::new(),
             subscribers: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             registrations: BTreeMap::new(),
@@ -784,6 +787,9 @@ impl World {
         for command in out.recordings {
             self.write(command);
         }
+        for command in out.forks {
+            self.fork(command);
+        }
     }
 
     /// What is told of files: of every third recording that there is no room for it.
@@ -804,6 +810,26 @@ impl World {
         };
         let mut out = Outbox::default();
         self.switch.recorded(self.now, event, &mut out);
+        self.take(out);
+    }
+
+    /// What is told of connections: of every third fork that nobody listens.
+    fn fork(&mut self, command: ForkCommand) {
+        let fork = command.fork();
+        let event = match command {
+            ForkCommand::Begin(_) if !fork.0.is_multiple_of(3) => {
+                assert!(self.forks.insert(fork), "{fork} begins twice");
+                ForkEvent::Began(fork)
+            }
+            ForkCommand::Begin(_) => ForkEvent::Ended { fork, end: ForkEnd::Unreachable, pieces_lost: 0 },
+            ForkCommand::End(_, end) if self.forks.remove(&fork) => {
+                ForkEvent::Ended { fork, end, pieces_lost: 0 }
+            }
+            // Nobody listened.
+            ForkCommand::End(..) => return,
+        };
+        let mut out = Outbox::default();
+        self.switch.forked(self.now, event, &mut out);
         self.take(out);
     }
 

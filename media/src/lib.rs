@@ -52,7 +52,7 @@ pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE
 pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use quality::{Impairment, Way};
-pub use recording::{Recorded, RecordingId, Take};
+pub use recording::{ForkId, Recorded, RecordingId, Take, TapId};
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 pub use stats::{FarReport, LegStats, Secured};
 pub use thread::{RelayHandle, RelayThread};

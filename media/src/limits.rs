@@ -96,7 +96,8 @@ pub const FOREIGN_CODECS_MAX: usize = 8;
 /// How many segments a cadence may have; further ones are not played.
 pub const CADENCE_SEGMENTS_MAX: usize = 16;
 
-/// How many recordings one leg serves: a conference of the line has one for each member. Further ones stay silent.
+/// How many recordings and forks one leg serves: a conference of the line has a recording for each member. Further ones stay silent,
+/// forks before recordings.
 pub const TAKES_MAX: usize = 64;
 
 /// How many frames of 20 ms of a recording are told of together.

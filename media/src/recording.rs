@@ -2,12 +2,14 @@
 //!
 //! ```text
 //!  what its far end says ──▶ Voice ─┐ every 20 ms
-//!  who speaks to it ───────▶ Voice ─┴▶ left, right, left, right … ──▶ Event::Recorded, ten frames at a time
+//!  who speaks to it ───────▶ Voice ─┴▶ left, right, left, right … ──▶ Event::Recorded, ten frames at a time, or each by itself
 //! ```
 //!
-//! A recording belongs to its owner, who may let it serve one leg after the other, or none for a while: each frame has the number of
-//! its 20 ms since the recording began, and what is not there was silence.
+//! A tap belongs to its owner, who may let one leg after the other serve it, or none for a while: each frame has the number of
+//! its 20 ms since the tap was opened, and what is not there was silence. Whoever listens at once (a fork) is told of each frame.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::command::{Codec, Event};
@@ -25,11 +27,48 @@ const BEHIND_MAX: u64 = 2;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct RecordingId(pub u64);
 
+/// One fork of a call's audio to somebody who listens at once, named by its owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ForkId(pub u64);
+
+impl fmt::Display for ForkId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "f{}", self.0)
+    }
+}
+
+impl FromStr for ForkId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        text.strip_prefix('f').and_then(|digits| digits.parse().ok()).map(Self).ok_or(())
+    }
+}
+
+/// What a leg is tapped for; recordings come first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TapId {
+    /// A recording: [`RECORDED_FRAMES`] are told of together.
+    Recording(RecordingId),
+    /// A fork: each frame is told of when it is there.
+    Fork(ForkId),
+}
+
+impl TapId {
+    /// How many frames are told of together.
+    const fn frames(self) -> usize {
+        match self {
+            Self::Recording(_) => RECORDED_FRAMES,
+            Self::Fork(_) => 1,
+        }
+    }
+}
+
 /// What a leg is recorded for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Take {
-    /// The recording.
-    pub recording: RecordingId,
+    /// For what.
+    pub tap: TapId,
     /// When it began: what its frames are numbered from.
     pub began: Instant,
     /// Whether it has 16,000 samples a second, else 8,000.
@@ -39,8 +78,8 @@ pub struct Take {
 /// A piece of a recording: left the far end of the leg, right who speaks to it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recorded {
-    /// The recording.
-    pub recording: RecordingId,
+    /// For what.
+    pub tap: TapId,
     /// The number of its first frame of 20 ms.
     pub frame: u64,
     /// The samples of whole frames: left, right, left …
@@ -99,7 +138,7 @@ impl Recorder {
         }
     }
 
-    /// Takes down the frame that ends now, and tells of all when there are [`RECORDED_FRAMES`].
+    /// Takes down the frame that ends now, and tells of all when there are as many as are told of together.
     pub(crate) fn record(&mut self, now: Instant, out: &mut Vec<Event>) {
         let elapsed = now.saturating_duration_since(self.take.began);
         let due = u64::try_from(elapsed.as_millis() / FRAME.as_millis()).unwrap_or(u64::MAX);
@@ -113,6 +152,7 @@ impl Recorder {
             }
         };
         let length = if self.take.is_wide { FRAME_MAX } else { FRAME_TICKS };
+        let full = 2 * length * self.take.tap.frames();
         let mut frames = [[0; FRAME_MAX]; 2];
         for (voice, frame) in self.voices.iter_mut().zip(&mut frames) {
             if !voice.speak(self.take.is_wide, frame) {
@@ -121,12 +161,12 @@ impl Recorder {
         }
         if self.samples.is_empty() {
             self.first = next;
-            self.samples.reserve_exact(2 * length * RECORDED_FRAMES);
+            self.samples.reserve_exact(full);
         }
         let [left, right] = &frames;
         self.samples.extend(left.iter().zip(right).take(length).flat_map(|(left, right)| [*left, *right]));
         self.next = Some(next + 1);
-        if self.samples.len() >= 2 * length * RECORDED_FRAMES {
+        if self.samples.len() >= full {
             self.tell(out);
         }
     }
@@ -138,8 +178,8 @@ impl Recorder {
             return;
         }
         let samples = std::mem::take(&mut self.samples).into_boxed_slice();
-        let recording = self.take.recording;
-        out.push(Event::Recorded(Recorded { recording, frame: self.first, samples, undecoded }));
+        let tap = self.take.tap;
+        out.push(Event::Recorded(Recorded { tap, frame: self.first, samples, undecoded }));
     }
 }
 
@@ -151,7 +191,7 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn recorder(is_wide: bool) -> (Recorder, Instant) {
         let began = Instant::now();
-        (Recorder::new(Take { recording: RecordingId(3), began, is_wide }), began)
+        (Recorder::new(Take { tap: TapId::Recording(RecordingId(3)), began, is_wide }), began)
     }
 
     fn told(out: &mut Vec<Event>) -> Vec<Recorded> {
@@ -212,6 +252,22 @@ mod tests {
         recorder.tell(&mut out);
         let told = told(&mut out);
         assert_eq!((told[0].frame, told[0].samples.len() / 320), (10, 5), "10 to 14: ahead by one at most");
+    }
+
+    #[test]
+    fn a_fork_is_told_of_each_frame_at_once() {
+        let (Recorder { take, .. }, began) = recorder(true);
+        let tap = TapId::Fork(ForkId(3));
+        let mut recorder = Recorder::new(Take { tap, ..take });
+        let mut out = Vec::new();
+        for n in 0..3_u32 {
+            let (header, payload) = packet(Codec::Pcmu, 7, n.into(), 440.0);
+            recorder.hear(Side::Right, &header, Some(Codec::Pcmu), &payload, 80);
+            recorder.record(began + FRAME * n, &mut out);
+            let told = told(&mut out);
+            let [piece] = &told[..] else { panic!("{} pieces", told.len()) };
+            assert_eq!((piece.tap, piece.frame, piece.samples.len()), (tap, n.into(), 640));
+        }
     }
 
     #[test]

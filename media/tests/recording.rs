@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_media::io::simulated::Simulated;
-use trunkline_media::{Command, ConferenceId, Event, Feed, LegId, PortPair, RecordingId, Take, g711};
+use trunkline_media::{Command, ConferenceId, Event, Feed, LegId, PortPair, RecordingId, Take, TapId, g711};
 
 use common::{A, ALICE, B, BOB, Relay, at, far_end, rtp};
 
@@ -34,7 +34,7 @@ fn call(network: Simulated) -> Relay {
 }
 
 fn record(relay: &mut Relay, leg: LegId, recording: u64) -> Take {
-    let take = Take { recording: RecordingId(recording), began: relay.now, is_wide: false };
+    let take = Take { tap: TapId::Recording(RecordingId(recording)), began: relay.now, is_wide: false };
     relay.tell(Command::Record(leg, [take].into()));
     take
 }
@@ -56,7 +56,7 @@ fn recorded(relay: &mut Relay, recording: u64) -> [Vec<i16>; 2] {
     let mut channels = [Vec::new(), Vec::new()];
     for event in relay.events.drain(..) {
         let Event::Recorded(piece) = event else { continue };
-        if piece.recording != RecordingId(recording) {
+        if piece.tap != TapId::Recording(RecordingId(recording)) {
             continue;
         }
         let from = usize::try_from(piece.frame).expect("it is short") * 160;
@@ -164,7 +164,7 @@ fn two_recordings_of_one_leg_have_the_same_and_end_by_themselves() {
     let mut relay = call(Simulated::new());
     let first = record(&mut relay, A, 1);
     talk(&mut relay, 0..25);
-    let second = Take { recording: RecordingId(2), began: relay.now, is_wide: true };
+    let second = Take { tap: TapId::Recording(RecordingId(2)), began: relay.now, is_wide: true };
     relay.tell(Command::Record(A, [first, second].into()));
     talk(&mut relay, 25..50);
     relay.tell(Command::Record(A, [second].into()));
@@ -172,7 +172,7 @@ fn two_recordings_of_one_leg_have_the_same_and_end_by_themselves() {
     let frames = |of: u64, samples: usize| {
         let of_it = |event: &Event| {
             let Event::Recorded(piece) = event else { return None };
-            (piece.recording.0 == of).then_some(piece.samples.len() / samples)
+            (piece.tap == TapId::Recording(RecordingId(of))).then_some(piece.samples.len() / samples)
         };
         relay.events.iter().filter_map(of_it).sum::<usize>()
     };
@@ -180,7 +180,7 @@ fn two_recordings_of_one_leg_have_the_same_and_end_by_themselves() {
     assert!(counted.iter().all(|frames| (49..=51).contains(frames)), "{counted:?}");
     let wide = relay.events.iter().find_map(|event| {
         let Event::Recorded(piece) = event else { return None };
-        (piece.recording.0 == 2).then_some(piece.samples.len())
+        (piece.tap == TapId::Recording(RecordingId(2))).then_some(piece.samples.len())
     });
     assert_eq!(wide, Some(10 * 2 * 320));
 }

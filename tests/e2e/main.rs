@@ -20,6 +20,7 @@ mod sipp;
 mod swarm;
 
 mod api;
+mod audio_fork;
 mod brands;
 mod browser;
 mod command_line;

@@ -1,5 +1,6 @@
 //! The scenarios: each reads as a ladder.
 
+mod audio_fork;
 mod basic_call;
 mod browser;
 mod carried;

@@ -15,7 +15,7 @@ const TONES: [(&str, u16); 4] = [("alice", 400), ("bob", 700), ("carol", 1000), 
 const AUDIBLE: f64 = 1_000.0;
 
 /// Phones that answer after a second, in an engine that records as it is said.
-fn lab(seed: u64, change: impl FnOnce(&mut Setup)) -> Lab {
+pub(crate) fn lab(seed: u64, change: impl FnOnce(&mut Setup)) -> Lab {
     let plan = Plan::seeded(seed).with(|setup| {
         setup.recording.recordings_max = 4;
         change(setup);
@@ -29,7 +29,7 @@ fn lab(seed: u64, change: impl FnOnce(&mut Setup)) -> Lab {
 }
 
 /// Alice talks with Bob: the call of her line.
-fn talking(lab: &mut Lab) -> CallId {
+pub(crate) fn talking(lab: &mut Lab) -> CallId {
     lab.call("alice", "1002");
     lab.run_ms(3_000);
     lab.call_on("crm", "1001").id
@@ -37,7 +37,7 @@ fn talking(lab: &mut Lab) -> CallId {
 
 /// The station's side holds these voices between two moments in milliseconds, the other side those, and nobody else is heard.
 #[track_caller]
-fn expect(tape: &Tape, ms: std::ops::Range<usize>, station: &[&str], others: &[&str]) {
+pub(crate) fn expect(tape: &Tape, ms: std::ops::Range<usize>, station: &[&str], others: &[&str]) {
     for (side, voices) in [station, others].into_iter().enumerate() {
         if voices.is_empty() {
             assert!(tape.is_silent(side, ms.clone()), "side {side} is not silent in {ms:?}");

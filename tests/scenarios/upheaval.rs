@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use trunkline::demo::{OnInvite, Phone, Status};
 use trunkline::switch::{
-    AppId, CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode,
+    AppId, CallId, CallOperation, CallPrivilege, CallState, CallView, CompletionId, CompletionMode, ForkUrl,
     ForwardEntry, ForwardMode, Gathering, HandoffTarget, MediaMode, Operation, RecordPolicy, RequestId,
     TransferMode,
 };
@@ -141,6 +141,9 @@ fn lab(seed: u64, rng: &mut StdRng) -> Lab {
     let mut plan = Plan::seeded(seed).workers(workers).with(|setup| {
         setup.ring_max = Duration::from_secs(20);
         setup.recording.recordings_max = 3;
+        setup.fork.allow = ForkUrl::parse("ws://127.0.0.1:9000/").into_iter().collect();
+        setup.fork.forks_max = 3;
+        setup.fork.per_call_max = 2;
         setup.lines[3].record = RecordPolicy::Always;
         // Phones are silent as a rule.
         setup.media.silent_after = is_mortal.then_some(Duration::from_secs(20));
@@ -402,6 +405,8 @@ fn on_call(rng: &mut StdRng, calls: &[CallView], view: &CallView) -> Operation {
         | CallOperation::SetCallQualityOfService
         | CallOperation::SetMediaMode
         | CallOperation::StartRecording
+        | CallOperation::StartFork
+        | CallOperation::StopFork
         | CallOperation::StopRecording
         | CallOperation::Unhold => Operation::sample(operation, call, other),
     }
@@ -421,6 +426,7 @@ fn weighed(rng: &mut StdRng, operations: &[CallOperation]) -> CallOperation {
         CallOperation::Drop
         | CallOperation::PauseRecording
         | CallOperation::ResumeRecording
+        | CallOperation::StartFork
         | CallOperation::StartRecording => 2,
         CallOperation::DeallocateCall
         | CallOperation::GatherDigits
@@ -435,6 +441,7 @@ fn weighed(rng: &mut StdRng, operations: &[CallOperation]) -> CallOperation {
         | CallOperation::SetCallPrivilege
         | CallOperation::SetCallQualityOfService
         | CallOperation::SetMediaMode
+        | CallOperation::StopFork
         | CallOperation::StopRecording => 1,
     };
     let total: u32 = operations.iter().map(weight).sum();

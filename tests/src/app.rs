@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trunkline::switch::{CallId, CallReport, CallState, Message, Outcome, Reply, RequestId, advance};
+use trunkline::switch::{
+    CallId, CallReport, CallState, ForkEnd, Message, Outcome, Reply, RequestId, advance,
+};
 
 /// An application's view of the engine.
 #[derive(Debug, Default)]
@@ -81,6 +83,7 @@ impl App {
             | Message::MonitorMedia { .. }
             | Message::Parked { .. }
             | Message::Recording { .. }
+            | Message::Fork { .. }
             | Message::Registration { .. } => {}
         }
     }
@@ -166,6 +169,11 @@ impl App {
                 let text = format!("{line} recording {change} {reason}").trim_end().to_owned();
                 Told { kind: "recording", text, line: line.to_string() }
             }
+            Message::Fork { call: _, line, fork, change, end, .. } => {
+                let reason = end.map_or("", ForkEnd::name);
+                let text = format!("{line} fork {fork} {change} {reason}").trim_end().to_owned();
+                Told { kind: "fork", text, line: line.to_string() }
+            }
             Message::Registration { line, contact: _, change } => Told {
                 kind: "registration",
                 text: format!("{line} registration {change}"),
@@ -246,6 +254,7 @@ pub fn call_of(reply: &Reply) -> Option<CallId> {
             | Outcome::Completion(_)
             | Outcome::Calls(_)
             | Outcome::Recording(_)
+            | Outcome::Fork(_)
             | Outcome::Translated(_),
         )
         | Err(_) => None,

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use ipnet::IpNet;
 use trunkline::demo::{Notice, PhoneOutbox, Status};
 use trunkline::switch::setup::LineKind;
-use trunkline::switch::{AppId, Message, Operation, RecordingEvent, RequestId};
+use trunkline::switch::{AppId, ForkEvent, Message, Operation, RecordingEvent, RequestId};
 use trunkline_sip::auth::{Account, Algorithm, Challenger};
 use trunkline_sip::dialog::DialogChange;
 use trunkline_sip::ids::ConnectionId;
@@ -48,6 +48,8 @@ pub(crate) enum Parcel {
     MediaEvent(Box<trunkline_media::Event>),
     /// From the thread for files to the switch.
     RecordingEvent(RecordingEvent),
+    /// From the connections of forks to the switch.
+    ForkEvent(ForkEvent),
     /// From the switch to a worker.
     SipCommand(Box<Command>),
     /// From the switch to the relay.
@@ -114,6 +116,7 @@ const TO_SWITCH: u64 = 1;
 const TO_RELAY: u64 = 2;
 const RELAY_TO_SWITCH: u64 = 3;
 const FILES_TO_SWITCH: u64 = 4;
+const FORKS_TO_SWITCH: u64 = 5;
 const TO_WORKER: u64 = 1_000;
 const STREAM: u64 = 1_000_000;
 
@@ -295,6 +298,7 @@ impl Lab {
             Parcel::RecordingEvent(event) => {
                 self.switched(|switch, out| switch.recorded(now, event, out));
             }
+            Parcel::ForkEvent(event) => self.switched(|switch, out| switch.forked(now, event, out)),
             Parcel::SipCommand(mut command) => {
                 // What the routing table says in the daemon.
                 let flow = command.target_mut().map(|target| &mut target.flow);
@@ -569,6 +573,11 @@ impl Lab {
         for command in out.recordings {
             let event = self.disk.obey(command);
             self.network.mailbox(self.now, FILES_TO_SWITCH, Parcel::RecordingEvent(event));
+        }
+        for command in out.forks {
+            if let Some(event) = self.disk.connect(command) {
+                self.network.mailbox(self.now, FORKS_TO_SWITCH, Parcel::ForkEvent(event));
+            }
         }
         for command in out.sip {
             let channel = TO_WORKER + u64::from(command.worker());

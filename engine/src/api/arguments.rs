@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use bytes::Bytes;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -10,8 +11,9 @@ use utoipa::ToSchema;
 
 use super::problem::Problem;
 use crate::switch::{
-    CallId, CallParams, CallPrivilege, CompletionId, CompletionMode, DigitMode, ForwardEntry, ForwardMode,
-    Gathering, HandoffTarget, LineError, MediaMode, Operation, QosLevel, TransferMode,
+    Authorization, CallId, CallParams, CallPrivilege, CompletionId, CompletionMode, DigitMode, ForkUrl,
+    ForwardEntry, ForwardMode, Gathering, HandoffTarget, LineError, MediaMode, Operation, QosLevel,
+    TransferMode,
 };
 
 /// The longest string of an argument.
@@ -296,6 +298,50 @@ pub(super) struct SwapHold {
 impl SwapHold {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
         Ok(Operation::SwapHold { call, with: second(&self.with, LineError::InvalCallHandle)? })
+    }
+}
+
+/// The argument of `start-fork`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StartFork {
+    /// A WebSocket that `[fork] allow` names, or below one: `ws://` or `wss://`.
+    #[schema(example = "ws://127.0.0.1:9000/listen")]
+    url: String,
+    /// The value of the Authorization header of the request to it. It is neither shown nor logged.
+    #[serde(default)]
+    #[schema(example = "Bearer 8f14e45f")]
+    authorization: Option<String>,
+}
+
+impl StartFork {
+    pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
+        let unusable = |what| Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, what);
+        let url = ForkUrl::parse(&self.url);
+        let url =
+            url.ok_or_else(|| unusable("url is no URL of a WebSocket that can be forked to.".to_owned()))?;
+        let authorization = self.authorization.map(|value| {
+            let value = Authorization::parse(&value);
+            value.ok_or_else(|| unusable("authorization is no value of a header.".to_owned()))
+        });
+        Ok(Operation::StartFork { call, url, authorization: authorization.transpose()? })
+    }
+}
+
+/// The argument of `stop-fork`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StopFork {
+    /// Which; none: all of the call.
+    #[serde(default)]
+    #[schema(example = "f3")]
+    fork: Option<String>,
+}
+
+impl StopFork {
+    pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
+        let fork = self.fork.map(|text| text.parse().map_err(|()| LineError::InvalParam));
+        Ok(Operation::StopFork { call, fork: fork.transpose()? })
     }
 }
 

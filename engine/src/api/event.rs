@@ -7,7 +7,7 @@ use super::operate::Done;
 use super::problem::Problem;
 use super::shape::Media;
 use crate::handle::Delivery;
-use crate::switch::Message;
+use crate::switch::{ForkEnd, Message};
 
 /// One event. `seq` grows by one with each; a client that was away resumes with `?after=SEQ`.
 #[derive(Serialize, ToSchema)]
@@ -91,6 +91,27 @@ enum Kind {
         /// How long it is, when it is over.
         #[serde(skip_serializing_if = "Option::is_none")]
         seconds: Option<f64>,
+    },
+    /// A fork of the call's audio began, or is over.
+    Fork {
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// The fork, as in f3.
+        fork: String,
+        /// `started`, `stopped` or `failed`.
+        change: &'static str,
+        /// Why it is over: `stopped`, `callover`, `shutdown`, `closed` (by the server); failed: `nosuchhost`, `unreachable`, `timeout`,
+        /// `tls`, `refused`, `protocol`, `lost`, `stalled`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<&'static str>,
+        /// With `refused`: the HTTP status that the server answered.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+        /// When it is over: pieces of 20 ms that found no room on their way to the server.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pieces_lost: Option<u64>,
     },
     /// LINE_ADDRESSSTATE.
     AddressState {
@@ -242,6 +263,15 @@ impl From<&Message> for Kind {
                 reason: *reason,
                 seconds: reason.map(|_| length.as_secs_f64()),
             },
+            Message::Fork { call, line, fork, change, end, pieces_lost } => Self::Fork {
+                call: call.to_string(),
+                line: line.to_string(),
+                fork: fork.to_string(),
+                change,
+                reason: end.map(ForkEnd::name),
+                status: end.and_then(ForkEnd::status),
+                pieces_lost: end.map(|_| *pieces_lost),
+            },
             Message::AddressState { line, calls: [active, on_hold, on_hold_pend] } => Self::AddressState {
                 line: line.to_string(),
                 changed: "numcalls",
@@ -301,8 +331,8 @@ mod tests {
 
     use super::*;
     use crate::switch::{
-        CallId, CallOperation, CallPrivilege, CallState, DigitMode, LineError, MediaMode, OfferingMode,
-        Outcome, Refusal, RequestId,
+        CallId, CallOperation, CallPrivilege, CallState, DigitMode, ForkId, LineError, MediaMode,
+        OfferingMode, Outcome, Refusal, RequestId,
     };
 
     fn event(message: Message) -> Value {
@@ -354,6 +384,18 @@ mod tests {
                 },
                 json!({"type": "recording", "call": "c3", "change": "stopped", "path": "a.wav",
                        "reason": "toolong", "seconds": 1.5}),
+            ),
+            (
+                Message::Fork {
+                    call,
+                    line: line.clone(),
+                    fork: ForkId(1),
+                    change: "failed",
+                    end: Some(ForkEnd::Refused(302)),
+                    pieces_lost: 0,
+                },
+                json!({"type": "fork", "call": "c3", "fork": "f1", "change": "failed", "reason": "refused",
+                       "status": 302, "pieces_lost": 0}),
             ),
             (
                 Message::MonitorDigits { call, line: line.clone(), digit: '#', mode },

@@ -136,7 +136,7 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 10] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 11] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
@@ -148,6 +148,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 10] {
             numbers.media_ports_in_use,
         ),
         ("recordings", "Recordings of calls whose file is not whole yet.", numbers.recordings),
+        ("forks", "Forks of calls' audio, those included that are being connected.", numbers.forks),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),
         ("registrations", "Contacts of phones.", numbers.registrations),
         ("connections", "SIP stream connections.", numbers.connections),
@@ -160,7 +161,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 10] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 23] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 26] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -183,6 +184,17 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 23] {
             "recording_pieces_lost",
             "Pieces of 200 ms that recordings lack since the disk was too slow.",
             numbers.recording_pieces_lost_total,
+        ),
+        ("forks_begun", "Forks of calls' audio whose server listened.", numbers.forks_total),
+        (
+            "forks_failed",
+            "Forks that found no server, or lost it: the log says why.",
+            numbers.forks_failed_total,
+        ),
+        (
+            "fork_pieces_lost",
+            "Pieces of 20 ms that were not sent since their server was too slow.",
+            numbers.fork_pieces_lost_total,
         ),
         (
             "media_datagrams_received",

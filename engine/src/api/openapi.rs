@@ -99,6 +99,8 @@ fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
         named::<arguments::SetAppPriority>(),
         named::<arguments::SetCallPrivilege>(),
         named::<arguments::SetStatusMessages>(),
+        named::<arguments::StartFork>(),
+        named::<arguments::StopFork>(),
         named::<arguments::SwapHold>(),
         named::<arguments::To>(),
         named::<TranslateAddress>(),

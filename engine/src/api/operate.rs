@@ -19,7 +19,8 @@ use super::access::Caller;
 use super::arguments::{
     AddToConference, CompleteCall, CompleteTransfer, Consult, Dial, Forward, GatherDigits, GenerateDigits,
     Handoff, MakeCall, MediaModes, MonitorDigits, Nothing, Octets, OpenLine, Park, Pickup, Quality,
-    SetAppPriority, SetCallPrivilege, SetStatusMessages, SwapHold, To, UncompleteCall, Unpark, UserUser,
+    SetAppPriority, SetCallPrivilege, SetStatusMessages, StartFork, StopFork, SwapHold, To, UncompleteCall,
+    Unpark, UserUser,
 };
 use super::problem::Problem;
 use super::read::segments;
@@ -51,6 +52,10 @@ pub(super) struct Done {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "20261122T193319Z-c42-1.wav")]
     path: Option<String>,
+    /// The fork that began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "f3")]
+    fork: Option<String>,
     /// The calls that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Vec<String>>,
@@ -75,6 +80,7 @@ impl From<Outcome> for Done {
             },
             Outcome::Parked(address) => Self { parked_at: Some(address), ..Self::default() },
             Outcome::Completion(completion) => Self { completion: Some(completion.0), ..Self::default() },
+            Outcome::Fork(fork) => Self { fork: Some(fork.to_string()), ..Self::default() },
             Outcome::Recording(path) => Self { path: Some(path.to_string()), ..Self::default() },
             Outcome::Calls(calls) => {
                 Self { calls: Some(calls.iter().map(CallId::to_string).collect()), ..Self::default() }
@@ -176,6 +182,8 @@ fn on_call(operation: CallOperation, call: CallId, body: &[u8]) -> Result<Operat
             let Nothing {} = argument(body)?;
             Operation::sample(operation, call, call)
         }
+        CallOperation::StartFork => argument::<StartFork>(body)?.on(call)?,
+        CallOperation::StopFork => argument::<StopFork>(body)?.on(call)?,
         CallOperation::SwapHold => argument::<SwapHold>(body)?.on(call)?,
         CallOperation::Dial => Operation::Dial { call, digits: argument::<Dial>(body)?.digits.0 },
         CallOperation::BlindTransfer => Operation::BlindTransfer { call, to: argument::<To>(body)?.to.0 },
@@ -372,6 +380,8 @@ pub(super) const fn argument_name(operation: CallOperation) -> &'static str {
         | CallOperation::StartRecording
         | CallOperation::StopRecording
         | CallOperation::Unhold => "Nothing",
+        CallOperation::StartFork => "StartFork",
+        CallOperation::StopFork => "StopFork",
         CallOperation::SwapHold => "SwapHold",
         CallOperation::Dial => "Dial",
         CallOperation::BlindTransfer | CallOperation::Redirect => "To",
@@ -406,6 +416,7 @@ pub(super) const REPLY_MAX: Duration = Duration::from_secs(40);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::switch::{Authorization, ForkId, ForkUrl};
 
     #[test]
     fn the_preference_is_found_among_others() {
@@ -463,6 +474,17 @@ mod tests {
             (On::ResumeRecording, "{}", Operation::ResumeRecording(call)),
             (On::StopRecording, "{}", Operation::StopRecording(call)),
             (
+                On::StartFork,
+                r#"{"url":"ws://127.0.0.1:9000/","authorization":"Bearer x"}"#,
+                Operation::StartFork {
+                    call,
+                    url: ForkUrl::parse("ws://127.0.0.1:9000").unwrap(),
+                    authorization: Authorization::parse("Bearer x"),
+                },
+            ),
+            (On::StopFork, "{}", Operation::StopFork { call, fork: None }),
+            (On::StopFork, r#"{"fork":"f3"}"#, Operation::StopFork { call, fork: Some(ForkId(3)) }),
+            (
                 On::CompleteCall,
                 r#"{"mode":"message","message":1}"#,
                 Operation::CompleteCall {
@@ -514,6 +536,10 @@ mod tests {
             (On::SetCallData, r#"{"data":"0"}"#),
             (On::Dial, "{\"digits\":\"1\\n\"}"),
             (On::MonitorDigits, r#"{"modes":["morse"]}"#),
+            (On::StartFork, "{}"),
+            (On::StartFork, r#"{"url":"http://127.0.0.1:9000/"}"#),
+            (On::StartFork, r#"{"url":"ws://127.0.0.1:9000/","authorization":"a\r\nb"}"#),
+            (On::StopFork, r#"{"fork":"3"}"#),
         ] {
             let status = made(on, body).unwrap_err();
             assert!([404, 422].contains(&status), "{} {body}: {status}", on.name());

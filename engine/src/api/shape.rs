@@ -11,7 +11,7 @@ use super::arguments::hex;
 use super::messages::Messages;
 use super::timestamp::Anchor;
 use crate::switch::{
-    self, CallId, CallView, DirectionView, LineView, MediaView, ParkedView, PartyView, PlaceView,
+    self, CallId, CallView, DirectionView, ForkView, LineView, MediaView, ParkedView, PartyView, PlaceView,
     RecordingView, TrunkView,
 };
 
@@ -148,6 +148,36 @@ pub(super) struct Call {
     media: Option<Media>,
     /// How it is recorded; null: it is not.
     recording: Option<Recording>,
+    /// Where its audio is forked to.
+    forks: Vec<Fork>,
+}
+
+/// A fork of a call's audio.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Fork {
+    /// Its id.
+    #[schema(example = "f3")]
+    fork: String,
+    /// `connecting` or `up`.
+    #[schema(example = "up")]
+    state: &'static str,
+    /// Where to, without the query.
+    #[schema(example = "ws://127.0.0.1:9000/listen")]
+    url: String,
+    /// When it was asked for.
+    #[schema(example = "2026-11-22T19:33:19.123Z")]
+    since: String,
+}
+
+impl Fork {
+    fn new(fork: ForkView, anchor: &Anchor) -> Self {
+        Self {
+            fork: fork.fork.to_string(),
+            state: if fork.is_up { "up" } else { "connecting" },
+            url: fork.url,
+            since: anchor.text(fork.since),
+        }
+    }
 }
 
 /// The recording of a call.
@@ -202,6 +232,7 @@ impl Call {
             since: anchor.text(call.since),
             media: call.media.map(|media| Media::new(&media, Some(anchor))),
             recording: call.recording.map(|recording| Recording::new(recording, anchor)),
+            forks: call.forks.into_iter().map(|fork| Fork::new(fork, anchor)).collect(),
         }
     }
 }
@@ -500,6 +531,7 @@ mod tests {
 
     use super::*;
     use crate::driver::clock;
+    use crate::switch::ForkId;
     use crate::switch::{
         CallOperation, CallOrigin, CallPrivilege, CallReason, CallState, CompletionId, ConnectedMode,
         DisconnectMode, ForwardMode, Grade, LineKind, MediaMode, MessageCounts, RegistrationView,
@@ -529,6 +561,7 @@ mod tests {
             verstat: Some("TN-Validation-Passed".into()),
             media: None,
             recording: None,
+            forks: Vec::new(),
         }
     }
 
@@ -575,6 +608,19 @@ mod tests {
     }
 
     #[test]
+    fn a_fork_reads_as_documented() {
+        for (is_up, state) in [(false, "connecting"), (true, "up")] {
+            let url = "ws://127.0.0.1:9000/".to_owned();
+            let fork = ForkView { fork: ForkId(3), is_up, url: url.clone(), since: clock::now() };
+            let call = CallView { forks: vec![fork], ..view() };
+            let mut call = serde_json::to_value(Call::new(call, &Anchor::new())).unwrap();
+            let since = call["forks"][0].as_object_mut().unwrap().remove("since").unwrap();
+            assert!(since.as_str().unwrap().ends_with('Z'), "{since}");
+            assert_eq!(call["forks"], json!([{"fork": "f3", "state": state, "url": url}]));
+        }
+    }
+
+    #[test]
     fn a_recording_reads_as_documented() {
         for (is_paused, state) in [(false, "recording"), (true, "paused")] {
             let recording = RecordingView {
@@ -609,6 +655,7 @@ mod tests {
                 "related": ["c43"], "media_modes": ["interactivevoice"], "call_data": "63617365", "user_user": "046869", "verstat": "TN-Validation-Passed",
                 "media": null,
                 "recording": null,
+                "forks": [],
             })
         );
     }

@@ -21,8 +21,9 @@ use super::routes::Trunks;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{
-    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, groups, limits,
-    lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks, vendors, voicemail,
+    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, fork, groups,
+    limits, lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks, vendors,
+    voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -33,6 +34,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let api = api(root.table("api"));
     let limits = limits::read(root.table("limits"));
     let recording = recording::read(root.table("recording"));
+    let fork = fork::read(root.table("fork"), &mut tls);
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
     let line_sections = root.tables("line");
@@ -97,6 +99,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         completion: completion(root.table("completion")),
         vendors: vendors::read(&root),
         recording,
+        fork,
         voicemail,
         provisioning,
         limits,

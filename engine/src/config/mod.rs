@@ -30,7 +30,7 @@ use crate::switch::setup::{
     RedirectPlace, RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
-use crate::switch::{CodecList, NumberSetup, RecordPolicy};
+use crate::switch::{CodecList, ForkSetup, NumberSetup, RecordPolicy};
 use crate::translate::Locations;
 
 mod apps;
@@ -43,6 +43,7 @@ mod engine;
 mod error;
 mod failover;
 mod features;
+mod fork;
 mod groups;
 mod key_lines;
 mod limits;
@@ -130,6 +131,8 @@ pub struct Config {
     pub vendors: Vec<VendorSetup>,
     /// Where calls are recorded to; `None`: nowhere.
     pub recording: Option<Recording>,
+    /// Where calls' audio may be forked to.
+    pub fork: ForkSetup,
     /// Where messages are kept.
     pub voicemail: VoicemailSetup,
     /// Where phones fetch their configuration (`[provisioning]`, `[[phone]]`).

@@ -85,6 +85,7 @@ impl Config {
             recording: RecordingSetup {
                 recordings_max: self.recording.as_ref().map_or(0, |recording| recording.recordings_max),
             },
+            fork: self.fork.clone(),
             translation: Arc::clone(&self.locations),
             park: self.park.clone(),
             features: self.features.clone(),

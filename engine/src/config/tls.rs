@@ -30,6 +30,8 @@ pub struct Tls {
     pub server: Option<Arc<ServerConfig>>,
     /// The same for who is asked for no certificate: a phone that fetches its configuration has none yet.
     pub door: Option<Arc<ServerConfig>>,
+    /// How the engine goes to servers that audio is forked to; `None`: by TLS to none.
+    pub forks: Option<Arc<ClientConfig>>,
     /// Who is at an address that the engine goes to, as far as names are resolved. Nobody else is dialled by TLS.
     pub peers: HashMap<SocketAddr, TlsPeer>,
     /// The engine's own certificates.
@@ -135,7 +137,7 @@ impl Sealing {
         let server = server(certified, verifier, &provider);
         Self {
             provider,
-            tls: Tls { server, door, peers: HashMap::new(), chains },
+            tls: Tls { server, door, forks: None, peers: HashMap::new(), chains },
             is_server,
             is_authority_wrong: is_named && authorities.is_none(),
             authorities,
@@ -186,10 +188,16 @@ impl Sealing {
         self.tls
     }
 
-    /// How the engine begins handshakes with the peers of one trunk.
+    /// Lets audio be forked by TLS, to servers whose certificate is good: the engine shows them none.
+    pub(super) fn trust_fork_servers(&mut self, section: &Section<'_>, key: &'static str) {
+        self.tls.forks = self.client(section, key, None);
+    }
+
+    /// How the engine begins handshakes with those that a key names, the peers of one trunk for example.
     pub(super) fn client(
         &mut self,
         section: &Section<'_>,
+        key: &'static str,
         identity: Option<&Identity>,
     ) -> Option<Arc<ClientConfig>> {
         if let Some(identity) = identity {
@@ -198,7 +206,7 @@ impl Sealing {
         if let (None, Some(anonymous)) = (identity, &self.anonymous) {
             return Some(Arc::clone(anonymous));
         }
-        let authorities = self.authorities(section)?;
+        let authorities = self.authorities(section, key)?;
         let builder = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
             .with_safe_default_protocol_versions()
             .expect("ring has the ciphers of both versions")
@@ -226,12 +234,12 @@ impl Sealing {
     }
 
     /// Those of `trusted_ca`, else those of this machine.
-    fn authorities(&mut self, section: &Section<'_>) -> Option<Arc<RootCertStore>> {
+    fn authorities(&mut self, section: &Section<'_>, key: &'static str) -> Option<Arc<RootCertStore>> {
         self.look_for_authorities(section);
         if self.authorities.is_none() && !self.is_authority_wrong {
             self.is_authority_wrong = true;
-            let right = "write [sip.tls] trusted_ca = \"FILE\", the authorities that sign for your trunks";
-            section.refuse_key("peer", "no authority is known that could sign its certificate", right);
+            let right = "write [sip.tls] trusted_ca = \"FILE\", the authorities that sign for whom you call";
+            section.refuse_key(key, "no authority is known that could sign its certificate", right);
         }
         self.authorities.clone()
     }

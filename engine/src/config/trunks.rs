@@ -134,7 +134,7 @@ fn seal(section: &Section<'_>, peers: Vec<Peer>, tls: &mut Sealing) -> Vec<Trunk
         );
     }
     let is_wanted = peers.iter().any(is_sealed) || peers.iter().any(may_be) && tls.knows_authorities(section);
-    let client = if is_wanted { tls.client(section, identity.as_ref()) } else { None };
+    let client = if is_wanted { tls.client(section, "peer", identity.as_ref()) } else { None };
     let expected = |peer: Peer| {
         let sealed = client.as_ref().filter(|_| may_be(&peer));
         let tls = sealed.and_then(|client| tls.expect(section, &peer.host, client));

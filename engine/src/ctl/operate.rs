@@ -182,6 +182,23 @@ pub enum Operate {
     ResumeRecording(OneCall),
     /// End the recording of a call.
     StopRecording(OneCall),
+    /// Send the audio of a call to a WebSocket, too; gives the fork.
+    StartFork {
+        /// The call.
+        call: String,
+        /// Where to, as in ws://127.0.0.1:9000/listen; [fork] allow must name it.
+        url: String,
+        /// The value of the Authorization header of the request to it.
+        #[arg(long, value_name = "VALUE")]
+        authorization: Option<String>,
+    },
+    /// End a fork of a call, or all of them.
+    StopFork {
+        /// The call.
+        call: String,
+        /// Which, as in f3; none: all.
+        fork: Option<String>,
+    },
     /// Have a call that finds nobody completed later, or at once.
     CompleteCall {
         /// The call.
@@ -397,6 +414,10 @@ pub(super) fn request(operate: &Operate) -> (String, Value) {
         Operate::PauseRecording(OneCall { call }) => on_call(call, "pause-recording", json!({})),
         Operate::ResumeRecording(OneCall { call }) => on_call(call, "resume-recording", json!({})),
         Operate::StopRecording(OneCall { call }) => on_call(call, "stop-recording", json!({})),
+        Operate::StartFork { call, url, authorization } => {
+            on_call(call, "start-fork", json!({"url": url, "authorization": authorization}))
+        }
+        Operate::StopFork { call, fork } => on_call(call, "stop-fork", json!({ "fork": fork })),
         Operate::CompleteCall { call, mode, message } => {
             on_call(call, "complete-call", json!({"mode": mode, "message": message}))
         }
@@ -522,6 +543,13 @@ mod tests {
             ("drop c1 --user-user 0468", "calls/c1/drop", json!({"user_user": "0468"})),
             ("hold c1", "calls/c1/hold", json!({})),
             ("start-recording c1", "calls/c1/start-recording", json!({})),
+            (
+                "start-fork c1 ws://127.0.0.1:9000/ --authorization x",
+                "calls/c1/start-fork",
+                json!({"url": "ws://127.0.0.1:9000/", "authorization": "x"}),
+            ),
+            ("stop-fork c1", "calls/c1/stop-fork", json!({})),
+            ("stop-fork c1 f3", "calls/c1/stop-fork", json!({"fork": "f3"})),
             ("swap-hold c1 c2", "calls/c1/swap-hold", json!({"with": "c2"})),
             (
                 "complete-transfer c1 c2 --conference",

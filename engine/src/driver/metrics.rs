@@ -31,9 +31,15 @@ pub(crate) enum Counter {
     RecordingsFailed,
     /// Pieces of recordings for which the disk was too slow.
     RecordingPiecesLost,
+    /// Forks whose server listened.
+    Forks,
+    /// Forks that found no server, or lost it.
+    ForksFailed,
+    /// Pieces of forks for which the server was too slow.
+    ForkPiecesLost,
 }
 
-const COUNTERS: usize = 9;
+const COUNTERS: usize = Counter::ForkPiecesLost as usize + 1;
 
 /// All numbers. One writer each for the gauges, any for the counters.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ pub(crate) struct Metrics {
     legs: AtomicU64,
     media_ports_in_use: AtomicU64,
     recordings: AtomicU64,
+    forks: AtomicU64,
     /// Written by the switch once in a while, read once a scrape.
     media: Mutex<MediaTotals>,
     /// Panics caught by the media threads, which count for themselves.
@@ -84,6 +91,8 @@ pub struct MetricsSnapshot {
     pub media_ports_in_use: u64,
     /// Recordings whose file is not whole.
     pub recordings: u64,
+    /// Forks of calls' audio, those included that are being connected.
+    pub forks: u64,
     /// SIP subscriptions.
     pub subscriptions: u64,
     /// Bindings of the location table.
@@ -112,6 +121,12 @@ pub struct MetricsSnapshot {
     pub recordings_failed_total: u64,
     /// Pieces of recordings, of 200 ms, for which the disk was too slow, since the start.
     pub recording_pieces_lost_total: u64,
+    /// Forks whose server listened, since the start.
+    pub forks_total: u64,
+    /// Forks that found no server or lost it, since the start.
+    pub forks_failed_total: u64,
+    /// Pieces of forks, of 20 ms, for which the server was too slow, since the start.
+    pub fork_pieces_lost_total: u64,
     /// What the relay counted since the start, as far as it has said: a few seconds ago for calls that are up.
     pub media: MediaTotals,
 }
@@ -127,6 +142,7 @@ impl Metrics {
             legs: AtomicU64::new(0),
             media_ports_in_use: AtomicU64::new(0),
             recordings: AtomicU64::new(0),
+            forks: AtomicU64::new(0),
             media: Mutex::default(),
             relay_panics: OnceLock::new(),
             call_quality: CallQuality::default(),
@@ -159,8 +175,9 @@ impl Metrics {
         self.media_ports_in_use.store(media_ports_in_use, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_recordings(&self, recordings: u64) {
+    pub(crate) fn set_taps(&self, recordings: u64, forks: u64) {
         self.recordings.store(recordings, Ordering::Relaxed);
+        self.forks.store(forks, Ordering::Relaxed);
     }
 
     pub(crate) fn set_switch_refusals(&self, refusals: &Refusals) {
@@ -191,6 +208,7 @@ impl Metrics {
             sip_transactions: sum(|cells| &cells.transactions),
             media_ports_in_use: self.media_ports_in_use.load(Ordering::Relaxed),
             recordings: self.recordings.load(Ordering::Relaxed),
+            forks: self.forks.load(Ordering::Relaxed),
             subscriptions: sum(|cells| &cells.subscriptions),
             registrations,
             connections,
@@ -205,6 +223,9 @@ impl Metrics {
             recordings_total: counted(Counter::Recordings),
             recordings_failed_total: counted(Counter::RecordingsFailed),
             recording_pieces_lost_total: counted(Counter::RecordingPiecesLost),
+            forks_total: counted(Counter::Forks),
+            forks_failed_total: counted(Counter::ForksFailed),
+            fork_pieces_lost_total: counted(Counter::ForkPiecesLost),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

@@ -8,11 +8,13 @@
 //!  recording       the WAV files of calls that are recorded                             recording
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //!                        name servers                                                    names.rs
+//!                        WebSockets that calls' audio is forked to                       audio_fork
 //! ```
 //!
 //! Agents and Switch sit at desks ([`desk`]): the thread that brings something runs them there and then, unless another does, and
 //! goes on to the desks that it concerns ([`floor`]).
 
+mod audio_fork;
 pub(crate) mod call_quality;
 pub(crate) mod clock;
 mod desk;

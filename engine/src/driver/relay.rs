@@ -8,8 +8,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::kernel::KernelPath;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
-use trunkline_media::{Command, Event, RelayConfig};
+use trunkline_media::{Command, Event, RelayConfig, TapId};
 
+use super::audio_fork::Forks;
 use super::desk::Letterbox;
 use super::mailbox::RETRY;
 use super::recording::Recordings;
@@ -30,7 +31,7 @@ struct Way {
 
 impl Relays {
     /// Starts `count` media threads that report to the switch, and forward in the kernel if there is a path. What they take
-    /// down goes to the files of recordings. Their seeds follow that of `config`.
+    /// down goes to the files of recordings and to forks. Their seeds follow that of `config`.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
@@ -40,14 +41,17 @@ impl Relays {
         kernel: Option<&KernelPath>,
         switch: &Letterbox<SwitchInput>,
         recordings: Option<&Recordings>,
+        forks: &Forks,
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
-            let (switch, recordings) = (switch.clone(), recordings.cloned());
+            let (switch, recordings, forks) = (switch.clone(), recordings.cloned(), forks.clone());
             // A full mailbox has it offered again: audio does not wait for the switch.
             let report = move |event: Event| {
                 if let Event::Recorded(piece) = event {
-                    if let Some(recordings) = &recordings {
-                        recordings.piece(piece);
+                    match (piece.tap, &recordings) {
+                        (TapId::Fork(fork), _) => forks.piece(fork, piece),
+                        (TapId::Recording(_), Some(recordings)) => recordings.piece(piece),
+                        (TapId::Recording(_), None) => {}
                     }
                     return None;
                 }

@@ -126,6 +126,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("api.origins", api.origins != other_api.origins),
         ("provisioning.listen", running.provisioning.listen != wanted.provisioning.listen),
         ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
+        ("fork.allow", running.fork != wanted.fork),
         ("recording.directory", running.recording != wanted.recording),
         ("store.url", running.store != wanted.store),
         ("log.format", running.log.format != wanted.log.format),
@@ -209,6 +210,8 @@ mod tests {
         assert_eq!(refused(&store), [(2, "store.url".to_owned())]);
         let recorded = format!("[recording]\ndirectory = \"recordings\"\n{BEFORE}");
         assert_eq!(refused(&recorded), [(2, "recording.directory".to_owned())]);
+        let forked = format!("[fork]\nallow = [\"ws://127.0.0.1:9000/\"]\n{BEFORE}");
+        assert_eq!(refused(&forked), [(2, "fork.allow".to_owned())]);
         let fetched = format!("[provisioning]\nlisten = \"http:127.0.0.1:8090\"\npnp = true\n{BEFORE}");
         let both = [(2, "provisioning.listen".to_owned()), (3, "provisioning.pnp".to_owned())];
         assert_eq!(refused(&fetched), both);

@@ -24,6 +24,7 @@ use trunkline_sip::directory::{Directory, TrustedTrunk};
 use trunkline_sip::location::Location;
 use trunkline_sip::transport::Transport;
 
+use super::audio_fork::{Forks, Leaving};
 use super::desk::{Desk, Letterbox};
 use super::event_log::EventLog;
 use super::floor::Floor;
@@ -105,6 +106,7 @@ pub struct Running {
     threads: Vec<JoinHandle<()>>,
     media: Vec<RelayThread>,
     recording: Option<JoinHandle<()>>,
+    leaving: Leaving,
     kernel: Option<KernelPath>,
     accepting: Vec<AbortHandle>,
     lifeline: Lifeline,
@@ -196,12 +198,16 @@ impl Running {
         let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
         let (recordings, recording) =
             start_recordings(state_directory, &config, &metrics, &events_for_switch)?.unzip();
+        let tls = config.tls.forks.clone();
+        let (forks, leaving) =
+            Forks::new(runtime.clone(), tls, Arc::clone(&metrics), events_for_switch.clone());
         let (relays, media) = Relays::spawn(
             config.media.workers,
             &relay_config,
             kernel.as_ref(),
             &events_for_switch,
             recordings.as_ref(),
+            &forks,
         )
         .map_err(StartError::Thread)?;
         let desk = |((index, agent), (inputs, sockets)): ((u16, Agent), (_, &Vec<_>))| {
@@ -230,6 +236,7 @@ impl Running {
             waiting: Arc::clone(&waiting),
             store,
             recordings,
+            forks,
             metrics: Arc::clone(&metrics),
         });
         let switch = Desk::new(core, events_for_switch, switch_events);
@@ -273,6 +280,7 @@ impl Running {
             threads,
             media,
             recording,
+            leaving,
             kernel,
             accepting,
             lifeline,
@@ -338,11 +346,13 @@ impl Running {
 
     /// Stops the threads and waits for them; what the store gathered is written.
     pub async fn stop(self) {
-        let Self { engine, shared, workers, threads, media, recording, kernel, accepting, .. } = self;
+        let Self { engine, shared, workers, threads, media, recording, leaving, kernel, accepting, .. } =
+            self;
         shared.ready.store(false, Ordering::Release);
         for listener in accepting {
             listener.abort();
         }
+        leaving.leave().await;
         workers.stop();
         drop(shared.switch.send(SwitchInput::Stop).await);
         drop((engine, shared, workers));

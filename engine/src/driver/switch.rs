@@ -12,6 +12,7 @@ use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 use trunkline_sip::outbox::Event as SipEvent;
 
+use super::audio_fork::Forks;
 use super::clock;
 use super::desk::{BATCH, Core};
 use super::event_log::EventLog;
@@ -29,7 +30,7 @@ use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
 use crate::switch::setup::{Setup, TrunkPlaces};
-use crate::switch::{Outbox, RecordingEvent, Switch, Urgent};
+use crate::switch::{ForkEvent, Outbox, RecordingEvent, Switch, Urgent};
 
 /// A reader of the switch's state, run on its thread.
 pub(crate) type Reader = Box<dyn FnOnce(&Switch) + Send>;
@@ -39,6 +40,7 @@ pub(crate) enum SwitchInput {
     Sip(SipEvent),
     Media(trunkline_media::Event),
     Recording(RecordingEvent),
+    Fork(ForkEvent),
     Request(AppId, RequestId, Operation),
     View(Reader),
     Reconfigure(Box<Setup>),
@@ -53,6 +55,7 @@ impl fmt::Debug for SwitchInput {
             Self::Sip(_) => "Sip",
             Self::Media(_) => "Media",
             Self::Recording(_) => "Recording",
+            Self::Fork(_) => "Fork",
             Self::Request(..) => "Request",
             Self::View(_) => "View",
             Self::Reconfigure(_) => "Reconfigure",
@@ -77,6 +80,7 @@ pub(crate) struct Parts {
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) store: Store,
     pub(crate) recordings: Option<Recordings>,
+    pub(crate) forks: Forks,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -142,6 +146,7 @@ pub(crate) struct SwitchCore {
     waiting: Arc<Waiting>,
     store: Store,
     recordings: Option<Recordings>,
+    forks: Forks,
     metrics: Arc<Metrics>,
     presence: Presence,
     refusals: RefusalLog,
@@ -181,7 +186,8 @@ impl Core for SwitchCore {
 
 impl SwitchCore {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { switch, out, workers, relays, events, waiting, store, recordings, metrics } = parts;
+        let Parts { switch, out, workers, relays, events, waiting, store, recordings, forks, metrics } =
+            parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         let mut core = Self {
             switch,
@@ -191,6 +197,7 @@ impl SwitchCore {
             waiting,
             store,
             recordings,
+            forks,
             metrics,
             presence: Presence::new(clock::now()),
             refusals: RefusalLog::new(clock::now()),
@@ -204,7 +211,7 @@ impl SwitchCore {
     fn count(&self) {
         let gauges = self.switch.gauges();
         self.metrics.set_switch(gauges.calls as u64, gauges.legs as u64, gauges.media_ports_in_use as u64);
-        self.metrics.set_recordings(gauges.recordings as u64);
+        self.metrics.set_taps(gauges.recordings as u64, gauges.forks as u64);
         self.metrics.set_switch_refusals(&self.switch.refusals());
         self.metrics.set_media(self.switch.media_totals());
     }
@@ -220,6 +227,9 @@ impl SwitchCore {
             }
             SwitchInput::Recording(event) => {
                 self.guarded("a recording", |switch, out| switch.recorded(now, event, out));
+            }
+            SwitchInput::Fork(event) => {
+                self.guarded("a fork", |switch, out| switch.forked(now, event, out));
             }
             SwitchInput::Request(app, request, operation) => {
                 self.guarded("an operation", |switch, out| switch.request(now, app, request, operation, out));
@@ -302,6 +312,9 @@ impl SwitchCore {
                     self.switch.recorded(clock::now(), RecordingEvent::failed(&command), &mut self.out);
                 }
             }
+        }
+        for command in self.out.forks.drain(..) {
+            self.forks.command(command);
         }
         for (worker, command) in self.out.media.drain(..) {
             self.relays.push(worker, command);

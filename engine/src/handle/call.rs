@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use trunkline_media::ForkId;
 
 use super::{App, outcome};
 use crate::switch::call_state::CallState;
 use crate::switch::error::LineError;
+use crate::switch::fork_url::{Authorization, ForkUrl};
 use crate::switch::ids::{CallId, CompletionId};
 use crate::switch::operation::{
     CompletionMode, DigitMode, Gathering, HandoffTarget, Operation, Outcome, QosLevel, Refusal, TransferMode,
@@ -368,6 +370,31 @@ impl Call {
     /// [`LineError::OperationUnavail`] unless the call is recorded, and not because its line's policy demands it.
     pub async fn stop_recording(&self) -> Result<(), Refusal> {
         self.request(Operation::StopRecording(self.id)).await
+    }
+
+    /// Sends the call's audio to a WebSocket, too, and gives the fork when the server listens: what its station says first, then who
+    /// speaks to it. `authorization` is the value of the Authorization header of the request. An extension: TAPI has no such function.
+    ///
+    /// # Errors
+    /// [`LineError::InvalParam`] for what is no such URL or header; [`LineError::AddressBlocked`] unless the URL is allowed;
+    /// [`LineError::OperationUnavail`] where nothing is forked, or calls of this line are never recorded, or nothing of the call can be
+    /// decoded; [`LineError::ResourceUnavail`] if there are as many forks as there may be; [`LineError::OperationFailed`] if the server
+    /// does not listen, the cause of which the [`Message::Fork`](crate::Message::Fork) before says.
+    pub async fn start_fork(&self, url: &str, authorization: Option<&str>) -> Result<ForkId, Refusal> {
+        let url = ForkUrl::parse(url).ok_or(LineError::InvalParam)?;
+        let authorization = authorization
+            .map(|value| Authorization::parse(value).ok_or(LineError::InvalParam))
+            .transpose()?;
+        let operation = Operation::StartFork { call: self.id, url, authorization };
+        outcome::fork(self.app.request(operation).await?)
+    }
+
+    /// Ends a fork, or all of the call.
+    ///
+    /// # Errors
+    /// [`LineError::OperationUnavail`] if the call has none, [`LineError::InvalParam`] if it has not this one.
+    pub async fn stop_fork(&self, fork: Option<ForkId>) -> Result<(), Refusal> {
+        self.request(Operation::StopFork { call: self.id, fork }).await
     }
 
     /// Has a call that finds nobody completed later, or at once; `message` is for [`CompletionMode::Message`].

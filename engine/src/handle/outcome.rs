@@ -1,5 +1,7 @@
 //! What a reply carries, taken out of it. A reply of another kind than its operation's cannot come.
 
+use trunkline_media::ForkId;
+
 use crate::switch::error::LineError;
 use crate::switch::ids::CallId;
 use crate::switch::operation::{Outcome, Refusal};
@@ -33,6 +35,12 @@ pub(super) fn parked(outcome: Outcome) -> Result<String, Refusal> {
 pub(super) fn recording(outcome: Outcome) -> Result<String, Refusal> {
     let Outcome::Recording(path) = outcome else { return Err(foreign()) };
     Ok(path.to_string())
+}
+
+/// The fork that began.
+pub(super) fn fork(outcome: Outcome) -> Result<ForkId, Refusal> {
+    let Outcome::Fork(fork) = outcome else { return Err(foreign()) };
+    Ok(fork)
 }
 
 /// The calls that were asked for.

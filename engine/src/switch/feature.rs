@@ -51,6 +51,7 @@ impl Switch {
             | CallOperation::PauseRecording
             | CallOperation::ResumeRecording
             | CallOperation::StopRecording => self.can_record(call, operation),
+            CallOperation::StartFork | CallOperation::StopFork => self.can_fork(call, operation),
         }
     }
 
@@ -102,6 +103,7 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
         | CallOperation::MonitorDigits
         | CallOperation::PauseRecording
         | CallOperation::ResumeRecording
+        | CallOperation::StopFork
         | CallOperation::StopRecording => !matches!(state, CallState::Idle | CallState::Disconnected(_)),
         CallOperation::Hold
         | CallOperation::SwapHold
@@ -126,7 +128,7 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
             matches!(state, CallState::OnHold | CallState::OnHoldPendTransfer)
         }
         CallOperation::AddToConference => matches!(state, CallState::OnHold | CallState::OnHoldPendConf),
-        CallOperation::StartRecording => {
+        CallOperation::StartFork | CallOperation::StartRecording => {
             let holds = matches!(
                 state,
                 CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline_media::ForkId;
+
+use super::audio_fork::ForkEnd;
 use super::call_state::CallState;
 use super::ids::{CallId, RequestId};
 use super::operation::{DigitMode, Reply};
@@ -72,6 +75,21 @@ pub enum Message {
         reason: Option<&'static str>,
         /// How long it is, when it is over.
         length: Duration,
+    },
+    /// A fork of the call's audio began, or is over. TAPI has no such message.
+    Fork {
+        /// The call.
+        call: CallId,
+        /// Its line.
+        line: Arc<str>,
+        /// The fork.
+        fork: ForkId,
+        /// `started`, `stopped` or `failed`.
+        change: &'static str,
+        /// Why it is over.
+        end: Option<ForkEnd>,
+        /// Pieces of 20 ms that found no room on their way to the server.
+        pieces_lost: u64,
     },
     /// LINE_ADDRESSSTATE (NUMCALLS): the number of calls on the line changed.
     AddressState {

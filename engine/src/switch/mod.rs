@@ -18,11 +18,13 @@
 //! other one is cleared at once.
 //! An idle call stays until every handle is deallocated, at most `owner::IDLE_CALLS_MAX` for one application.
 
+pub mod audio_fork;
 pub mod call_state;
 pub mod error;
 pub mod feature;
 pub mod feature_code;
 mod follow;
+pub mod fork_url;
 pub mod forward;
 mod group;
 pub mod ids;
@@ -100,6 +102,7 @@ mod station;
 mod status;
 mod suffix;
 mod table;
+mod taps;
 mod texting;
 mod timers;
 mod transfer;
@@ -123,10 +126,12 @@ use trunkline_sip::admission::Refusals;
 use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
+pub use audio_fork::{ForkBegin, ForkCommand, ForkEnd, ForkEvent, ForkSetup, ForkView};
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use codecs::CodecList;
 pub use error::LineError;
 pub use feature::permit;
+pub use fork_url::{Authorization, ForkUrl};
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
 pub use keeping::{KeptCall, KeptLeg};
@@ -147,7 +152,7 @@ pub use recording::{
 };
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
-pub use trunkline_media::{Secured, SrtpSuite};
+pub use trunkline_media::{ForkId, Secured, SrtpSuite};
 pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{
     CallOrigin, CallReason, CallView, Gauges, LineView, MediaMode, ParkedView, PartyView, PlaceView,
@@ -155,6 +160,7 @@ pub use view::{
 };
 
 use allowance::Allowance;
+use audio_fork::Forks;
 use call::Call;
 use completion::Completions;
 use conference::Conference;
@@ -178,6 +184,7 @@ use release::Parting;
 use session::FarEnd;
 use status::Failure;
 use table::{Few, Table};
+use taps::Taps;
 use texting::Texts;
 use timers::{CLEAR, Timer, Timers};
 use watch::Watches;
@@ -214,6 +221,8 @@ pub struct Switch {
     /// Of calls out by trunks.
     rates: Rates,
     recordings: Recordings,
+    forks: Forks,
+    taps: Taps,
     /// Of trunks.
     registrations: Registrations,
     /// What phones have changed of late.
@@ -280,6 +289,8 @@ impl Switch {
             qualifying,
             rates: Rates::new(epoch),
             recordings: Recordings::default(),
+            forks: Forks::default(),
+            taps: Taps::default(),
             messages,
             registrations,
             wishes: Allowance::new(feature_sync::WISHES_MAX),
@@ -489,6 +500,8 @@ impl Switch {
             self.settle_camped(now, id, out);
             self.settle_suffix(id, out);
             self.settle_recording(id, out);
+            self.settle_forks(id, out);
+            self.settle_taps(id, out);
             self.settle_kept(now, id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
@@ -592,7 +605,7 @@ impl Switch {
             Reopened::Moved => {
                 entry.moved = entry.ours.is_some();
                 self.describe_moved(leg, out);
-                self.record_again(leg, out);
+                self.tap_again(leg, out);
             }
             Reopened::Failed => {
                 let failure = Failure::local(503);

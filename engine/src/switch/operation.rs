@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use trunkline_media::ForkId;
 use trunkline_sip::outbox::MessageCounts;
 
 use super::call_state::CallState;
 use super::error::LineError;
+use super::fork_url::{Authorization, ForkUrl};
 use super::forward::ForwardEntry;
 use super::ids::{CallId, CompletionId};
 use super::privilege::CallPrivilege;
@@ -240,6 +242,22 @@ pub enum Operation {
     ResumeRecording(CallId),
     /// Ends the recording.
     StopRecording(CallId),
+    /// Sends the call's audio to a WebSocket, too: `start-fork`, which TAPI does not have.
+    StartFork {
+        /// The call.
+        call: CallId,
+        /// Where to.
+        url: ForkUrl,
+        /// What the application proves itself with there.
+        authorization: Option<Authorization>,
+    },
+    /// Ends a fork, or all of the call.
+    StopFork {
+        /// The call.
+        call: CallId,
+        /// Which; `None`: all.
+        fork: Option<ForkId>,
+    },
     /// `lineSetCallPrivilege`.
     SetCallPrivilege {
         /// The call.
@@ -360,6 +378,8 @@ impl Operation {
             CallOperation::SetupConference => Self::SetupConference { call, to: None },
             CallOperation::SetupTransfer => Self::SetupTransfer { call, to: None },
             CallOperation::SwapHold => Self::SwapHold { call, with: other },
+            CallOperation::StartFork => Self::StartFork { call, url: ForkUrl::sample(), authorization: None },
+            CallOperation::StopFork => Self::StopFork { call, fork: None },
             CallOperation::StartRecording => Self::StartRecording(call),
             CallOperation::PauseRecording => Self::PauseRecording(call),
             CallOperation::ResumeRecording => Self::ResumeRecording(call),
@@ -513,7 +533,9 @@ pub enum CallOperation {
     SetMediaMode,
     SetupConference,
     SetupTransfer,
+    StartFork,
     StartRecording,
+    StopFork,
     StopRecording,
     SwapHold,
     Unhold,
@@ -521,7 +543,7 @@ pub enum CallOperation {
 
 impl CallOperation {
     /// All of them, in the order of their names.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 36] = [
         Self::Accept,
         Self::AddToConference,
         Self::Answer,
@@ -552,17 +574,24 @@ impl CallOperation {
         Self::SetMediaMode,
         Self::SetupConference,
         Self::SetupTransfer,
+        Self::StartFork,
         Self::StartRecording,
+        Self::StopFork,
         Self::StopRecording,
         Self::SwapHold,
         Self::Unhold,
     ];
 
-    /// Whether TAPI 2.x has a function for it; what records calls is an extension.
+    /// Whether TAPI 2.x has a function for it; what records and forks calls is an extension.
     pub const fn is_tapi(self) -> bool {
         !matches!(
             self,
-            Self::StartRecording | Self::PauseRecording | Self::ResumeRecording | Self::StopRecording
+            Self::StartRecording
+                | Self::PauseRecording
+                | Self::ResumeRecording
+                | Self::StopRecording
+                | Self::StartFork
+                | Self::StopFork
         )
     }
 
@@ -599,7 +628,9 @@ impl CallOperation {
             Self::SetMediaMode => "set-media-mode",
             Self::SetupConference => "setup-conference",
             Self::SetupTransfer => "setup-transfer",
+            Self::StartFork => "start-fork",
             Self::StartRecording => "start-recording",
+            Self::StopFork => "stop-fork",
             Self::StopRecording => "stop-recording",
             Self::SwapHold => "swap-hold",
             Self::Unhold => "unhold",
@@ -673,6 +704,8 @@ pub enum Outcome {
     Calls(Vec<CallId>),
     /// The file of the recording that began, from the directory of recordings on.
     Recording(Arc<str>),
+    /// The fork that began.
+    Fork(ForkId),
     /// What to dial and what to show.
     Translated(Box<Translation>),
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audio_fork::ForkCommand;
 use super::ids::{AppId, CallId};
 use super::kept::Kept;
 use super::message::Message;
@@ -26,6 +27,8 @@ pub struct Outbox {
     pub urgent: Vec<Urgent>,
     /// For the files of recordings.
     pub recordings: Vec<RecordingCommand>,
+    /// For the connections of forks.
+    pub forks: Vec<ForkCommand>,
     /// Calls whose line's policy demands a recording, and there are as many as there may be: for the log.
     pub unrecorded: Vec<(CallId, Arc<str>)>,
 }
@@ -53,6 +56,7 @@ impl Outbox {
             && self.ended.is_empty()
             && self.urgent.is_empty()
             && self.recordings.is_empty()
+            && self.forks.is_empty()
             && self.unrecorded.is_empty()
     }
 }

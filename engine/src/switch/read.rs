@@ -67,6 +67,7 @@ impl Switch {
             completions: self.completions.len(),
             watches: self.watches.len(),
             recordings: self.recordings.len(),
+            forks: self.forks.len(),
         }
     }
 
@@ -148,6 +149,7 @@ impl Switch {
             user_user: call.user_user.clone(),
             verstat: call.verstat.clone(),
             recording: self.recording_view(call.id),
+            forks: self.fork_views(call.id),
             media: call.leg.and_then(|leg| self.media.view(leg)).or_else(|| call.media.as_deref().cloned()),
         }
     }

@@ -19,8 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_media::{RecordingId, Take};
-use trunkline_sip::LegId;
+use trunkline_media::{RecordingId, TapId};
 
 use super::Switch;
 use super::call::Call;
@@ -31,6 +30,7 @@ use super::message::Message;
 use super::operation::{CallOperation, Outcome};
 use super::outbox::Outbox;
 use super::request::Asker;
+use super::taps::Tap;
 
 /// Whether the calls of a line or trunk are recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -161,15 +161,7 @@ pub struct RecordingView {
 struct Recording {
     call: CallId,
     line: Arc<str>,
-    began: Instant,
-    is_wide: bool,
-    is_paused: bool,
     is_demanded: bool,
-    is_ending: bool,
-    /// The leg of the call's station.
-    station: Option<LegId>,
-    /// The leg that serves it: that of the station, while that speaks for the call.
-    leg: Option<LegId>,
     path: Option<Arc<str>>,
     /// Who waits for its beginning.
     asker: Option<Asker>,
@@ -194,37 +186,29 @@ impl Recordings {
     pub(super) fn len(&self) -> usize {
         self.all.len()
     }
-
-    /// The one of a call that goes on.
-    fn of(&self, call: CallId) -> Option<(RecordingId, &Recording)> {
-        let of_it =
-            |(_, recording): &(&RecordingId, &Recording)| recording.call == call && !recording.is_ending;
-        self.all.iter().find(of_it).map(|(id, recording)| (*id, recording))
-    }
-
-    fn of_mut(&mut self, call: CallId) -> Option<&mut Recording> {
-        self.all.values_mut().find(|recording| recording.call == call && !recording.is_ending)
-    }
 }
 
 impl Switch {
+    /// The one of a call that goes on: whose tap is open.
+    fn recording_of(&self, call: CallId) -> Option<(RecordingId, &Recording, &Tap)> {
+        let TapId::Recording(id) = self.taps.of_call(call).next()? else { return None };
+        Some((id, self.recordings.all.get(&id)?, self.taps.get(TapId::Recording(id))?))
+    }
+
     /// Whether an application may do this with the recording of a call.
     pub(super) fn can_record(&self, call: &Call, operation: CallOperation) -> Result<(), LineError> {
-        let recording = self.recordings.of(call.id).map(|(_, recording)| recording);
-        let may = match (operation, recording) {
+        let may = match (operation, self.recording_of(call.id)) {
             (CallOperation::StartRecording, None) => return self.can_start_recording(call),
-            (CallOperation::PauseRecording, Some(recording)) => !recording.is_paused,
-            (CallOperation::ResumeRecording, Some(recording)) => recording.is_paused,
-            (CallOperation::StopRecording, Some(recording)) => !recording.is_demanded,
+            (CallOperation::PauseRecording, Some((_, _, tap))) => !tap.is_paused,
+            (CallOperation::ResumeRecording, Some((_, _, tap))) => tap.is_paused,
+            (CallOperation::StopRecording, Some((_, recording, _))) => !recording.is_demanded,
             _ => false,
         };
         if may { Ok(()) } else { Err(LineError::OperationUnavail) }
     }
 
     fn can_start_recording(&self, call: &Call) -> Result<(), LineError> {
-        let policy = self.lines.of_call(&call.line).map_or(RecordPolicy::Never, |line| line.record);
-        let is_decoded = call.leg.is_some_and(|leg| self.media.is_decoded(leg));
-        if self.setup.recording.recordings_max == 0 || policy == RecordPolicy::Never || !is_decoded {
+        if self.setup.recording.recordings_max == 0 || !self.may_be_tapped(call) {
             return Err(LineError::OperationUnavail);
         }
         if self.recordings.len() >= self.setup.recording.recordings_max {
@@ -241,10 +225,10 @@ impl Switch {
     /// `pause-recording` and `resume-recording`.
     pub(super) fn pause_recording(&mut self, asker: Asker, id: CallId, is_paused: bool, out: &mut Outbox) {
         asker.done(out);
-        let Some(recording) = self.recordings.of_mut(id) else { return };
-        recording.is_paused = is_paused;
+        let Some((recording, ..)) = self.recording_of(id) else { return };
+        self.taps.set_paused(TapId::Recording(recording), is_paused);
         self.dirty.insert(id);
-        self.tell_recording(id, if is_paused { "paused" } else { "resumed" }, out);
+        self.tell_of(recording, if is_paused { "paused" } else { "resumed" }, None, out);
     }
 
     /// `stop-recording`.
@@ -255,12 +239,12 @@ impl Switch {
 
     /// The recording of a call, as an application reads it.
     pub(super) fn recording_view(&self, id: CallId) -> Option<RecordingView> {
-        let (_, recording) = self.recordings.of(id)?;
+        let (_, recording, tap) = self.recording_of(id)?;
         Some(RecordingView {
-            is_paused: recording.is_paused,
+            is_paused: tap.is_paused,
             is_demanded: recording.is_demanded,
             path: recording.path.clone(),
-            since: recording.began,
+            since: tap.began,
         })
     }
 
@@ -292,14 +276,13 @@ impl Switch {
         if let Some(asker) = recording.asker {
             asker.reply(Err(LineError::OperationFailed.into()), out);
         }
-        if let Some(leg) = recording.leg {
-            self.tell_takes(leg, out);
-        }
+        let tap = self.close_tap(TapId::Recording(id), out);
         if change == "failed" && self.calls.contains_key(&recording.call) {
             self.recordings.failed.insert(recording.call);
         }
         // One that grew too long has a successor where the policy demands it, which is paused as it was.
-        if end == RecordingEnd::TooLong && recording.is_paused && recording.is_demanded {
+        let is_paused = tap.is_some_and(|tap| tap.is_paused);
+        if end == RecordingEnd::TooLong && is_paused && recording.is_demanded {
             self.recordings.paused.insert(recording.call);
         }
         self.dirty.insert(recording.call);
@@ -320,137 +303,53 @@ impl Switch {
         if self.is_recording_demanded(call) {
             self.begin_recording(id, None, out);
         }
-        if self.recordings.all.is_empty() {
-            return;
-        }
-        let leg = self.calls.get(&id).and_then(|call| call.leg);
-        let shares =
-            |recording: &Recording| recording.call == id || leg.is_some() && recording.station == leg;
-        let shared = self.recordings.all.iter().filter(|(_, recording)| shares(recording));
-        let shared: Vec<RecordingId> = shared.map(|(recording, _)| *recording).collect();
-        for recording in shared {
-            self.settle_take(recording, out);
-        }
     }
 
     fn is_recording_demanded(&self, call: &Call) -> bool {
-        let demands =
-            || self.lines.of_call(&call.line).is_some_and(|line| line.record == RecordPolicy::Always);
         matches!(call.state, CallState::Connected(_) | CallState::Conferenced)
             // Its members are recorded.
             && !self.is_conference(call.id)
-            && self.recorded_leg(call).is_some()
-            && demands()
-            && self.recordings.of(call.id).is_none()
+            && self.tapped_leg(call).is_some()
+            && self.record_policy(call) == RecordPolicy::Always
+            && self.recording_of(call.id).is_none()
             && !self.recordings.failed.contains(&call.id)
             && self.setup.recording.recordings_max > 0
     }
 
     fn begin_recording(&mut self, id: CallId, asker: Option<Asker>, out: &mut Outbox) {
         let Some(call) = self.calls.get(&id) else { return };
-        let is_demanded =
-            self.lines.of_call(&call.line).is_some_and(|line| line.record == RecordPolicy::Always);
-        let legs = [Some(call), call.peer.and_then(|peer| self.calls.get(&peer))].map(|call| call?.leg);
-        let is_wide = legs.into_iter().flatten().any(|leg| self.media.is_wide(leg));
-        let (line, apps) = (Arc::clone(&call.line), call.handles.iter().map(|(app, _)| *app).collect());
+        let is_demanded = self.record_policy(call) == RecordPolicy::Always;
+        let is_wide = self.is_wide_call(call);
+        let (line, apps) = (Arc::clone(&call.line), self.holders(id).unwrap_or_default());
         if self.recordings.len() >= self.setup.recording.recordings_max {
             // Only what a policy demands comes here: who asks was refused before.
             self.recordings.failed.insert(id);
-            let apps: Vec<AppId> = apps;
             tell_apps(&apps, id, &line, "failed", None, Some("resourceunavail"), Duration::ZERO, out);
             out.unrecorded.push((id, line));
             return;
         }
         self.recordings.last += 1;
         let recording = RecordingId(self.recordings.last);
-        let entry = Recording {
-            call: id,
-            line: Arc::clone(&line),
-            began: self.now,
-            is_wide,
-            is_paused: asker.is_none() && self.recordings.paused.remove(&id),
-            is_demanded,
-            is_ending: false,
-            station: None,
-            leg: None,
-            path: None,
-            asker,
-            apps,
-        };
+        let is_paused = asker.is_none() && self.recordings.paused.remove(&id);
+        let entry = Recording { call: id, line: Arc::clone(&line), is_demanded, path: None, asker, apps };
         self.recordings.all.insert(recording, entry);
         out.recordings.push(RecordingCommand::Begin { recording, call: id, line, is_wide });
-        self.settle_take(recording, out);
+        self.open_tap(TapId::Recording(recording), id, is_wide, is_paused, out);
     }
 
     fn end_recording(&mut self, call: CallId, out: &mut Outbox) {
-        let Some((id, _)) = self.recordings.of(call) else { return };
+        let Some((id, ..)) = self.recording_of(call) else { return };
         self.note_holders(id);
-        let now = self.now;
-        let Some(recording) = self.recordings.all.get_mut(&id) else { return };
-        recording.is_ending = true;
-        let length = now.saturating_duration_since(recording.began);
-        if let Some(leg) = recording.leg.take() {
-            self.tell_takes(leg, out);
-        }
+        let Some(tap) = self.close_tap(TapId::Recording(id), out) else { return };
+        let length = self.now.saturating_duration_since(tap.began);
         out.recordings.push(RecordingCommand::End { recording: id, length });
-    }
-
-    /// Lets the leg of the station serve a recording, while it speaks for that call and is to be recorded.
-    fn settle_take(&mut self, id: RecordingId, out: &mut Outbox) {
-        let Some(recording) = self.recordings.all.get(&id).filter(|recording| !recording.is_ending) else {
-            return;
-        };
-        let Some(call) = self.calls.get(&recording.call) else { return };
-        let station = call.leg;
-        let leg = if recording.is_paused { None } else { self.recorded_leg(call) };
-        let Some(recording) = self.recordings.all.get_mut(&id) else { return };
-        recording.station = station;
-        let before = std::mem::replace(&mut recording.leg, leg);
-        if before == leg {
-            return;
-        }
-        for leg in [before, leg].into_iter().flatten() {
-            self.tell_takes(leg, out);
-        }
-    }
-
-    /// The leg of a call's station, while that takes part in the call.
-    fn recorded_leg(&self, call: &Call) -> Option<LegId> {
-        let takes_part = matches!(call.state, CallState::Connected(_) | CallState::Conferenced);
-        let leg = self.legs.get(&call.leg?)?;
-        (takes_part && leg.is_up() && leg.call == self.led_by(call).id).then_some(leg.id)
-    }
-
-    fn tell_takes(&mut self, leg: LegId, out: &mut Outbox) {
-        let serves = self.recordings.all.iter().filter(|(_, recording)| recording.leg == Some(leg));
-        let take = |(id, recording): (&RecordingId, &Recording)| Take {
-            recording: *id,
-            began: recording.began,
-            is_wide: recording.is_wide,
-        };
-        let takes = serves.map(take).collect();
-        self.media.set_takes(leg, takes, out);
-    }
-
-    /// The relay lost what it knew of a leg: it is told again.
-    pub(super) fn record_again(&mut self, leg: LegId, out: &mut Outbox) {
-        if self.recordings.all.values().any(|recording| recording.leg == Some(leg)) {
-            self.tell_takes(leg, out);
-        }
     }
 
     /// Notes who holds handles of the call, for what is told once they are gone.
     fn note_holders(&mut self, id: RecordingId) {
-        let Some(recording) = self.recordings.all.get_mut(&id) else { return };
-        let holders = self.calls.get(&recording.call).map(|call| call.handles.iter().map(|(app, _)| *app));
-        if let Some(holders) = holders.filter(|holders| holders.len() > 0) {
-            recording.apps = holders.collect();
-        }
-    }
-
-    fn tell_recording(&mut self, call: CallId, change: &'static str, out: &mut Outbox) {
-        if let Some((id, _)) = self.recordings.of(call) {
-            self.tell_of(id, change, None, out);
+        let holders = self.recordings.all.get(&id).and_then(|recording| self.holders(recording.call));
+        if let (Some(holders), Some(recording)) = (holders, self.recordings.all.get_mut(&id)) {
+            recording.apps = holders;
         }
     }
 

@@ -211,6 +211,14 @@ impl Switch {
                 self.check(asker.app, call, On::StopRecording)?;
                 self.stop_recording(asker, call, out);
             }
+            Operation::StartFork { call, url, authorization } => {
+                self.check(asker.app, call, On::StartFork)?;
+                self.start_fork(asker, call, url, authorization, out)?;
+            }
+            Operation::StopFork { call, fork } => {
+                self.check(asker.app, call, On::StopFork)?;
+                self.stop_fork(asker, call, fork, out)?;
+            }
             Operation::SetCallPrivilege { call, privilege } => {
                 self.check(asker.app, call, On::SetCallPrivilege)?;
                 self.set_call_privilege(asker, call, privilege, out)?;
@@ -514,7 +522,9 @@ const fn permit_to_claim(operation: CallOperation) -> bool {
             | CallOperation::PauseRecording
             | CallOperation::ResumeRecording
             | CallOperation::SetCallPrivilege
+            | CallOperation::StartFork
             | CallOperation::StartRecording
+            | CallOperation::StopFork
             | CallOperation::StopRecording
     )
 }

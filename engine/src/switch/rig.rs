@@ -162,6 +162,8 @@ pub(super) struct Rig {
     pub(super) ended: Vec<EndedMedia>,
     /// What was wanted of files.
     pub(super) recordings: Vec<RecordingCommand>,
+    /// What was wanted of connections of forks.
+    pub(super) forks: Vec<ForkCommand>,
     next_leg: u64,
     next_request: u32,
 }
@@ -191,6 +193,7 @@ impl Rig {
             ports: Vec::new(),
             ended: Vec::new(),
             recordings: Vec::new(),
+            forks: Vec::new(),
             next_leg: 0,
             next_request: 0,
         }
@@ -221,6 +224,7 @@ impl Rig {
             ports: Vec::new(),
             ended: Vec::new(),
             recordings: Vec::new(),
+            forks: Vec::new(),
             relayed: Vec::new(),
             next_leg: self.next_leg,
             next_request: self.next_request,
@@ -279,6 +283,7 @@ impl Rig {
         }
         self.ended.extend(out.ended);
         self.recordings.extend(out.recordings);
+        self.forks.extend(out.forks);
         for (worker, command) in out.media {
             match command {
                 MediaCommand::Open { leg, ports, .. } => {

@@ -11,6 +11,7 @@ use trunkline_sip::auth::Credentials;
 use trunkline_sip::servers::Server;
 use trunkline_sip::transport::Transport;
 
+use super::audio_fork::ForkSetup;
 use super::codecs::CodecList;
 use super::feature_code::FeatureCodes;
 use super::forward::RINGS_DEFAULT;
@@ -586,6 +587,8 @@ pub struct Setup {
     pub conference: ConferenceSetup,
     /// Recording.
     pub recording: RecordingSetup,
+    /// Forks of audio.
+    pub fork: ForkSetup,
     /// Where lines are, for lineTranslateAddress and callers' numbers.
     pub translation: Arc<Locations>,
     /// Where calls are parked.
@@ -627,6 +630,7 @@ impl Default for Setup {
             media: MediaSetup::default(),
             conference: ConferenceSetup::default(),
             recording: RecordingSetup::default(),
+            fork: ForkSetup::default(),
             translation: Arc::default(),
             park: ParkSetup::default(),
             features: FeatureCodes::default(),

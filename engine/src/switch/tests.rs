@@ -2,6 +2,7 @@
 
 mod alerting;
 mod applications;
+mod audio_fork;
 mod basic;
 mod calling_back;
 mod camping;

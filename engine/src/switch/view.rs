@@ -8,6 +8,7 @@ use bytes::Bytes;
 use trunkline_sip::outbox::MessageCounts;
 use trunkline_sip::transport::Transport;
 
+use super::audio_fork::ForkView;
 use super::call_state::CallState;
 use super::forward::ForwardEntry;
 use super::ids::{CallId, CompletionId};
@@ -64,6 +65,8 @@ pub struct CallView {
     pub media: Option<MediaView>,
     /// How it is recorded; `None`: it is not.
     pub recording: Option<RecordingView>,
+    /// Where its audio is forked to.
+    pub forks: Vec<ForkView>,
 }
 
 /// A party as a person reads it.
@@ -352,4 +355,6 @@ pub struct Gauges {
     pub watches: usize,
     /// Recordings, those included whose file is not whole yet.
     pub recordings: usize,
+    /// Forks, those included whose connection is not made yet, or not gone.
+    pub forks: usize,
 }

@@ -399,6 +399,7 @@ impl Call {
             | Outcome::Completion(_)
             | Outcome::Calls(_)
             | Outcome::Recording(_)
+            | Outcome::Fork(_)
             | Outcome::Translated(_) => parent,
         };
         consult.flag(self, Purpose::Add(parent));

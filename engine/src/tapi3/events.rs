@@ -108,7 +108,10 @@ impl Events {
                 self.tell(*call, |call| Event::CallMedia { call, media_mode: *media_mode });
             }
             // TAPI 3 has no word for it.
-            Message::Parked { .. } | Message::CallQuality { .. } | Message::Recording { .. } => {}
+            Message::Parked { .. }
+            | Message::CallQuality { .. }
+            | Message::Recording { .. }
+            | Message::Fork { .. } => {}
         }
     }
 

@@ -208,6 +208,7 @@ impl Shared {
             | Outcome::Completion(_)
             | Outcome::Calls(_)
             | Outcome::Recording(_)
+            | Outcome::Fork(_)
             | Outcome::Translated(_) => None,
         };
         if let Some(id) = id {

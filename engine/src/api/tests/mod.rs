@@ -589,6 +589,7 @@ async fn every_type_of_event_is_in_the_contract() {
             "call-state",
             "close",
             "digits",
+            "fork",
             "gather-digits",
             "generate",
             "line-state",

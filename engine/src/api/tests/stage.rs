@@ -255,6 +255,7 @@ async fn play(
             SwitchInput::View(reader) => reader(&state),
             SwitchInput::Drain
             | SwitchInput::Media(_)
+            | SwitchInput::Fork(_)
             | SwitchInput::Recording(_)
             | SwitchInput::Reconfigure(_)
             | SwitchInput::Relocate(_)

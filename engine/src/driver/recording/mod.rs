@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::io::free_bytes;
 use trunkline_media::recording::FRAME;
-use trunkline_media::{Recorded, RecordingId};
+use trunkline_media::{Recorded, RecordingId, TapId};
 
 use self::file::{WavFile, make_whole};
 use super::clock;
@@ -220,16 +220,17 @@ impl Writer {
     }
 
     fn write(&mut self, piece: &Recorded) {
-        let Some(open) = self.open.get_mut(&piece.recording) else { return };
+        let TapId::Recording(recording) = piece.tap else { return };
+        let Some(open) = self.open.get_mut(&recording) else { return };
         for (sum, count) in open.undecoded.iter_mut().zip(piece.undecoded) {
             *sum += u64::from(count);
         }
         if piece.frame >= self.frames_max {
             let length = FRAME.saturating_mul(u32::try_from(self.frames_max).unwrap_or(u32::MAX));
-            self.end(piece.recording, RecordingEnd::TooLong, length);
+            self.end(recording, RecordingEnd::TooLong, length);
         } else if let Err(error) = open.file.write(piece.frame, &piece.samples) {
             tracing::error!(path = %open.name, %error, "a recording cannot be written");
-            self.end(piece.recording, end_of(&error), Duration::ZERO);
+            self.end(recording, end_of(&error), Duration::ZERO);
         }
     }
 

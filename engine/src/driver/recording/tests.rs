@@ -30,7 +30,7 @@ fn end(recording: u64, length: Duration) -> RecordingCommand {
 
 fn piece(recording: u64, frame: u64, sample: i16) -> Recorded {
     let samples = vec![sample; 320 * 10].into();
-    Recorded { recording: RecordingId(recording), frame, samples, undecoded: [0; 2] }
+    Recorded { tap: TapId::Recording(RecordingId(recording)), frame, samples, undecoded: [0; 2] }
 }
 
 impl Bench {

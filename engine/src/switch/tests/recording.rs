@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use trunkline_media::{Command as MediaCommand, RecordingId};
+use trunkline_media::{Command as MediaCommand, RecordingId, TapId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Peer};
 
@@ -36,6 +36,11 @@ fn hears(rig: &mut Rig, event: RecordingEvent) {
     rig.take(out);
 }
 
+fn recording_of(tap: TapId) -> u64 {
+    let TapId::Recording(recording) = tap else { panic!("{tap:?}") };
+    recording.0
+}
+
 fn began(rig: &mut Rig, recording: RecordingId) {
     hears(rig, RecordingEvent::Began { recording, path: format!("{}.wav", recording.0).into() });
 }
@@ -49,7 +54,7 @@ fn takes(rig: &mut Rig) -> Vec<(u64, Vec<u64>)> {
     let told = std::mem::take(&mut rig.relayed).into_iter();
     told.filter_map(|command| {
         let MediaCommand::Record(leg, takes) = command else { return None };
-        Some((leg.0, takes.iter().map(|take| take.recording.0).collect()))
+        Some((leg.0, takes.iter().map(|take| recording_of(take.tap)).collect()))
     })
     .collect()
 }

@@ -50,6 +50,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
                 }
                 SwitchInput::Drain
                 | SwitchInput::Media(_)
+                | SwitchInput::Fork(_)
                 | SwitchInput::Recording(_)
                 | SwitchInput::Reconfigure(_)
                 | SwitchInput::Relocate(_)

@@ -1,0 +1,86 @@
+//! The connection to the server of a fork: name, TCP, TLS, WebSocket.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio_rustls::TlsConnector;
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::switch::{ForkBegin, ForkEnd};
+
+/// What a WebSocket runs on.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
+
+/// A connection whose server listens.
+pub(super) type Socket = WebSocketStream<Box<dyn Wire>>;
+
+/// The longest message that a server may send; nothing in it is read.
+pub(super) const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// What the kernel keeps for a server that does not read, in bytes: what waits there is heard late.
+const SEND_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Addresses of a name that are tried.
+const ADDRESSES_MAX: usize = 4;
+
+/// Connects to the server that the switch allowed, and to no other: redirections are not followed.
+///
+/// # Errors
+/// Why it does not listen.
+pub(super) async fn connect(begin: &ForkBegin, tls: Option<&Arc<ClientConfig>>) -> Result<Socket, ForkEnd> {
+    let url = &begin.url;
+    let mut request = url.whole().into_client_request().map_err(|_| ForkEnd::Protocol)?;
+    if let Some(authorization) = &begin.authorization {
+        let mut value = HeaderValue::from_str(authorization.value()).map_err(|_| ForkEnd::Protocol)?;
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
+    }
+    let stream = dial(url.host(), url.port()).await?;
+    let wire: Box<dyn Wire> = if url.is_sealed() {
+        let (name, tls) =
+            ServerName::try_from(url.host().to_owned()).ok().zip(tls.map(Arc::clone)).ok_or(ForkEnd::Tls)?;
+        Box::new(TlsConnector::from(tls).connect(name, stream).await.map_err(|_| ForkEnd::Tls)?)
+    } else {
+        Box::new(stream)
+    };
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(MESSAGE_BYTES_MAX)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    match client_async_with_config(request, wire, Some(config)).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(response)) => Err(ForkEnd::Refused(response.status().as_u16())),
+        Err(Error::Io(_)) => Err(ForkEnd::Lost),
+        Err(_) => Err(ForkEnd::Protocol),
+    }
+}
+
+async fn dial(host: &str, port: u16) -> Result<TcpStream, ForkEnd> {
+    let addresses = lookup_host((host, port)).await.map_err(|_| ForkEnd::NoSuchHost)?;
+    for address in addresses.take(ADDRESSES_MAX) {
+        if let Ok(stream) = TcpStream::connect(address).await
+            && prepare(&stream).is_ok()
+        {
+            return Ok(stream);
+        }
+    }
+    Err(ForkEnd::Unreachable)
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES)
+}

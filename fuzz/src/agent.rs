@@ -158,6 +158,7 @@ impl Stage {
                         credentials: None,
                         timeout: Duration::from_secs(100),
                         patience: None,
+                        progress: None,
                     }),
                 )
             }

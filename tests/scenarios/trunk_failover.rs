@@ -96,6 +96,40 @@ fn a_silent_trunk_is_followed_by_the_next_after_four_seconds_and_then_left_alone
 }
 
 #[test]
+fn a_trunk_that_says_100_and_nothing_more_is_followed_by_the_next_and_not_left_alone() {
+    let mut lab = lab(13);
+    lab.phone("carrier").script.on_invite = OnInvite::Try;
+    lab.call("alice", "0301234");
+    lab.run_ms(14_990);
+    assert_eq!(invited(&mut lab), [1, 0]);
+    lab.run_ms(500);
+    assert_eq!((lab.status("alice"), lab.status("carrier")), (Status::Connected, Status::Over(487)));
+    lab.expect_talk("alice", "overseas");
+    // That call's callee may have been slow: others go there as before.
+    assert_eq!(standing(&lab), (None, Some(408)));
+    lab.ladder().forget();
+    lab.phone("carrier").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    assert!(is_connected(&mut lab, "bob"));
+    assert_eq!(invited(&mut lab), [1, 0]);
+    hang_up(&mut lab, &["alice", "bob"]);
+    lab.nothing_left();
+}
+
+#[test]
+fn where_there_is_nobody_else_100_is_waited_upon() {
+    let mut lab = Plan::seeded(14).build().with_registered(&["alice"]);
+    lab.phone("carrier").script.on_invite = OnInvite::Try;
+    lab.call("alice", "0301234");
+    lab.run(Duration::from_secs(60));
+    assert_eq!(lab.status("carrier"), Status::Ringing, "it was called, and says nothing");
+    lab.answer("carrier");
+    lab.run_ms(500);
+    lab.expect_talk("alice", "carrier");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
 fn what_the_callee_says_is_the_last_word_and_so_is_a_bell_that_rang() {
     let mut lab = lab(2);
     for (answer, expected) in [

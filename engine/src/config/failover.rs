@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use super::section::Section;
-use crate::switch::setup::{FAILOVER_ON, PATIENCE, REST};
+use crate::switch::setup::{FAILOVER_ON, PATIENCE, PROGRESS, REST};
 
 /// When calls of a trunk go on elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failover {
     /// How long a place may be silent.
     pub patience: Duration,
+    /// How long it may say nothing but 100.
+    pub progress: Duration,
     /// How long a place rests that was silent or overloaded.
     pub rest: Duration,
     /// The final statuses after which another place is tried.
@@ -26,6 +28,7 @@ pub(super) fn read(section: &Section<'_>) -> Failover {
         section.integer(key, allowed).map_or(default, |seconds| Duration::from_secs(seconds.into()))
     };
     let patience = seconds("failover_s", 1..=PATIENCE_S_MAX, PATIENCE);
+    let progress = seconds("progress_s", PROGRESS_S_MIN..=PROGRESS_S_MAX, PROGRESS);
     let rest = seconds("rest_s", 1..=REST_S_MAX, REST);
     let statuses = section.integers("failover_on", 400..=599).map(|statuses| {
         if let Some(status) = statuses.iter().find(|status| OF_THE_CALL.contains(status)) {
@@ -48,6 +51,7 @@ pub(super) fn read(section: &Section<'_>) -> Failover {
     }
     Failover {
         patience,
+        progress,
         rest,
         statuses: statuses.unwrap_or_else(|| FAILOVER_ON.to_vec()),
         calls_per_second: section.integer("calls_per_second", 1..=CALLS_PER_SECOND_MAX),
@@ -62,6 +66,12 @@ const OF_THE_CALL: [u32; 3] = [486, 487, 491];
 
 /// An INVITE is given up after so long anyway (RFC 3261 §17.1.1.2, Timer B).
 const PATIENCE_S_MAX: u32 = 32;
+
+/// Calls of some seconds' way to the callee are usual.
+const PROGRESS_S_MIN: u32 = 5;
+
+/// No destination rings for longer.
+const PROGRESS_S_MAX: u32 = 120;
 
 /// No place rests for longer.
 const REST_S_MAX: u32 = 3_600;

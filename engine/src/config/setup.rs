@@ -55,6 +55,7 @@ impl Config {
             is_trusted: trunk.is_trusted,
             registration: trunk.registration.clone(),
             patience: trunk.failover.patience,
+            progress: trunk.failover.progress,
             rest: trunk.failover.rest,
             failover_on: trunk.failover.statuses.clone(),
             calls_per_second: trunk.failover.calls_per_second,

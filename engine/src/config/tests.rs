@@ -148,7 +148,7 @@ fn stock_sipp_needs_one_trunk_and_one_route() {
 fn a_route_may_name_several_trunks_and_groups_of_them() {
     let trunk = |name: &str| format!("[[trunk]]\nname = \"{name}\"\npeer = \"udp:192.0.2.1\"\n");
     let trunks: String = ["a", "b", "c", "d"].map(trunk).concat();
-    let rest = "failover_s = 2\nrest_s = 60\nfailover_on = [403]\ncalls_per_second = 7\n\
+    let rest = "failover_s = 2\nprogress_s = 20\nrest_s = 60\nfailover_on = [403]\ncalls_per_second = 7\n\
         [[trunk_group]]\nname = \"out\"\nmembers = [{ trunk = \"b\", priority = 2 }, { trunk = \"c\", weight = 3 }, \
         { trunk = \"d\" }]\n[[route]]\nmatch = \"1\"\nto = [\"trunk:a\", \"trunk:b\", \"trunk_group:out\"]\n\
         [[route]]\nmatch = \"2\"\nto = \"trunk_group:out\"\n[[route]]\nmatch = \"3\"\nto = [\"trunk:d\"]\n";
@@ -167,8 +167,10 @@ fn a_route_may_name_several_trunks_and_groups_of_them() {
         (&[408, 500, 502, 503, 504][..], None)
     );
     assert_eq!((changed.failover_on.as_slice(), changed.calls_per_second), (&[403][..], Some(7)));
-    let seconds = |trunk: &crate::switch::setup::TrunkSetup| (trunk.patience.as_secs(), trunk.rest.as_secs());
-    assert_eq!((seconds(plain), seconds(changed)), ((4, 30), (2, 60)));
+    let seconds = |trunk: &crate::switch::setup::TrunkSetup| {
+        (trunk.patience.as_secs(), trunk.progress.as_secs(), trunk.rest.as_secs())
+    };
+    assert_eq!((seconds(plain), seconds(changed)), ((4, 15, 30), (2, 20, 60)));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum OnInvite {
     Ring,
     /// Rings, then refuses with this status after this long. No time: refuses without ringing.
     Refuse(u16, Duration),
+    /// Says 100, and nothing more before somebody says otherwise.
+    Try,
     /// Says nothing at all to an INVITE, not even 100.
     Silent,
 }

@@ -123,6 +123,7 @@ impl Phone {
                 self.calls[index].refuse_with = Some(480);
                 self.ring(now, index, out);
             }
+            OnInvite::Try => self.respond_to_invite(now, index, 100, "", out),
             OnInvite::Silent => {}
         }
     }

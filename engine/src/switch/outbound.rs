@@ -30,7 +30,7 @@ use super::report::CallReport;
 use super::ring::{Candidate, Invitation, Ring, groups};
 use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::session::{self, Place};
-use super::setup::{LineKind, PATIENCE, TrunkSetup};
+use super::setup::{LineKind, PATIENCE, PROGRESS, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
 use super::vendor::{self, RingKind};
@@ -368,6 +368,7 @@ impl Switch {
         // Where there is nobody else, a late answer is better than none.
         let is_trunk = call.kind == LineKind::Trunk;
         let patience = is_trunk.then(|| self.trunk(&call.line).map_or(PATIENCE, |trunk| trunk.patience));
+        let progress = is_trunk.then(|| self.trunk(&call.line).map_or(PROGRESS, |trunk| trunk.progress));
         let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
         let (srtp, codecs) = line.unwrap_or_default();
         let leg = LegId::new(invitation.worker, self.next_leg);
@@ -422,6 +423,7 @@ impl Switch {
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
             patience: patience.filter(|_| has_others),
+            progress: progress.filter(|_| has_others),
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())

@@ -5,7 +5,7 @@
 //!            ├── no answer within ANSWER ──▶ asked once more at once ──▶ down, asked again after `qualify_s`
 //!            │                                  └── it answered a call within `qualify_s` ──▶ asked again when that is over
 //!            ├── not sent, for lack of room here ──▶ as it was, asked again after `qualify_s`
-//!            └── 5xx that speaks of trouble ──────────────────────────▶ down
+//!            └── 5xx that speaks of trouble ──▶ asked once more after CONFIRMED_AFTER ──▶ down, as above
 //! ```
 //!
 //! Calls go to a peer that is down only where there is nobody else. A trunk all of whose peers are down is out of service.
@@ -30,13 +30,13 @@ use super::setup::{Setup, TrunkSetup};
 /// How long a peer may take to answer: by UDP it was asked four times by then.
 const ANSWER: Duration = Duration::from_secs(4);
 
-/// Questions in a row without an answer that make a peer one that is down.
+/// Questions in a row without a good answer that make a peer one that is down.
 const MISSES_MAX: u32 = 2;
 
 /// Good answers in a row that bring it back.
 const GOOD_MIN: u32 = 2;
 
-/// Between the good answers of a peer that was down.
+/// Between the good answers of a peer that was down, and between those that speak of trouble of one that is not.
 const CONFIRMED_AFTER: Duration = Duration::from_secs(2);
 
 /// Between one question and the next, so that a start floods nobody.
@@ -155,20 +155,24 @@ impl Switch {
             match standing.usage.take() {
                 Some(usage) => {
                     self.qualifying.by_usage.remove(&usage);
-                    self.question_missed(now, &key, out);
+                    self.question_missed(now, &key, TIMED_OUT, out);
                 }
                 None => self.question(now, &key, out),
             }
         }
     }
 
-    /// A question was not answered.
-    fn question_missed(&mut self, now: Instant, key: &Key, out: &mut Outbox) {
+    /// A question was not answered, or by a status that speaks of trouble.
+    fn question_missed(&mut self, now: Instant, key: &Key, status: u16, out: &mut Outbox) {
         let every = self.trunk(&key.0).and_then(|trunk| trunk.qualify_every);
         let Some(standing) = self.qualifying.peers.get_mut(key) else { return };
         (standing.misses, standing.good) = (standing.misses + 1, 0);
         if !standing.is_down && standing.misses < MISSES_MAX {
-            return self.question(now, key, out);
+            return if status == TIMED_OUT {
+                self.question(now, key, out);
+            } else {
+                self.qualifying.look_again(key, now + CONFIRMED_AFTER);
+            };
         }
         // Who takes calls is there, whether he serves OPTIONS or not.
         let takes_calls_until = standing.heard_at.zip(every).map(|(at, every)| at + every);
@@ -177,18 +181,22 @@ impl Switch {
                 standing.misses = 0;
                 self.qualifying.look_again(key, until);
             }
-            None => self.peer_found(now, key, Some(TIMED_OUT), out),
+            None => self.peer_found(now, key, Some(status), out),
         }
     }
 
     fn question(&mut self, now: Instant, key: &Key, out: &mut Outbox) {
         let Some(trunk) = self.trunk(&key.0) else { return };
-        let Some(target) = peers(trunk, &[key.1], "").into_iter().flatten().next() else { return };
+        let Some(mut asked) = peers(trunk, &[key.1], "").into_iter().flatten().next() else { return };
+        // The way that its registrar wants requests to take (RFC 3608 §6.1).
+        if let Some((_, route)) = self.registrations.way_of(&key.0).filter(|(peer, _)| *peer == key.1) {
+            asked.target.route = route.to_vec();
+        }
         let host = if trunk.credentials.is_some() { &trunk.domain } else { &self.setup.domain };
         let host = trunk.numbers.from_domain.as_ref().unwrap_or(host).clone();
         let user = trunk.numbers.from_user.clone().unwrap_or_default();
         let question = OutgoingMessage {
-            target: target.target,
+            target: asked.target,
             from: Party { user, host, name: String::new() },
             to: Party::default(),
             max_forwards: MAX_FORWARDS,
@@ -213,12 +221,16 @@ impl Switch {
             // That we have no room says nothing of him.
             UNSENT => return self.ask_again(now, &key),
             // His stream was lost, perhaps with an earlier request.
-            TIMED_OUT => return self.question_missed(now, &key, out),
+            TIMED_OUT => return self.question_missed(now, &key, status, out),
             _ => {}
         }
         // Who does not serve OPTIONS is there.
         let is_in_trouble = matches!(status, 500..=599) && !matches!(status, 501 | 505 | 513);
-        self.peer_found(now, &key, is_in_trouble.then_some(status), out);
+        if is_in_trouble {
+            self.question_missed(now, &key, status, out);
+        } else {
+            self.peer_found(now, &key, None, out);
+        }
     }
 
     /// It is known how a peer is.
@@ -319,6 +331,7 @@ mod tests {
     use super::*;
     use crate::switch::TrunkPlaces;
     use crate::switch::rig::{self, Rig};
+    use crate::switch::setup::RegistrationSetup;
 
     #[test]
     fn peers_that_are_asked_are_few_and_asked_one_after_the_other() {
@@ -414,6 +427,62 @@ mod tests {
         assert!(is_in_service(&rig));
         rig.hang_up(caller);
         rig.assert_quiet();
+    }
+
+    #[test]
+    fn one_answer_of_trouble_takes_nobody_out_of_service_and_two_do() {
+        let (mut rig, first) = asked();
+        assert_eq!(done(&mut rig, first, 503), None, "not at once");
+        assert!(is_in_service(&rig));
+        rig.pass(CONFIRMED_AFTER);
+        let second = question(&mut rig).expect("asked once more");
+        assert_eq!(done(&mut rig, second, 200), None);
+        assert!(is_in_service(&rig), "it was for a moment");
+        rig.pass(EVERY);
+        let third = question(&mut rig).expect("asked in its turn");
+        done(&mut rig, third, 500);
+        rig.pass(CONFIRMED_AFTER);
+        let fourth = question(&mut rig).expect("asked once more");
+        done(&mut rig, fourth, 503);
+        assert!(!is_in_service(&rig));
+        assert_eq!(rig.switch.trunks()[0].places[0].failure.map(|(status, _)| status), Some(503));
+    }
+
+    #[test]
+    fn a_question_takes_the_way_that_the_registrar_wants() {
+        let mut setup = rig::setup();
+        setup.trunks[0].qualify_every = Some(EVERY);
+        setup.trunks[0].registration = Some(RegistrationSetup {
+            user: "4930".to_owned(),
+            contact: "4930".into(),
+            expires: Duration::from_secs(600),
+        });
+        let mut rig = Rig::with(setup);
+        rig.pass(Duration::ZERO);
+        rig.pass(APART);
+        let route = || vec!["<sip:edge.carrier.example;lr>".to_owned()];
+        let registers = rig
+            .sip
+            .iter()
+            .find_map(|command| if let Command::Register(usage, _) = command { Some(*usage) } else { None });
+        let (usage, trunk, expires) = (registers.unwrap(), "carrier".into(), Duration::from_secs(600));
+        rig.tell(Event::Registered { usage, trunk, expires, service_route: route(), is_first: true });
+        rig.sip.clear();
+        let asked: Vec<_> = std::mem::take(&mut rig.switch.qualifying.by_usage).into_keys().collect();
+        assert_eq!(asked.len(), 2);
+        for _ in 0..4 {
+            rig.pass(ANSWER);
+        }
+        let questions = rig.sip.iter().filter_map(|command| {
+            let Command::Message(_, question) = command else { return None };
+            Some((question.target.flow.remote, question.target.route.clone()))
+        });
+        let questions: Vec<_> = questions.collect();
+        assert!(questions.len() >= 2, "{questions:?}");
+        for (remote, taken) in questions {
+            let is_registrar = remote == rig.switch.setup.trunks[0].peers[0].1;
+            assert_eq!(taken, if is_registrar { route() } else { Vec::new() }, "{remote}");
+        }
     }
 
     #[test]

@@ -65,8 +65,26 @@ pub(super) struct Registrations {
     due: BTreeSet<(Instant, Arc<str>)>,
     /// No registration before.
     not_before: Option<Instant>,
-    /// Registrations that are being ended: of which trunk, and until when its next one waits.
-    leaving: BTreeMap<UsageId, (Arc<str>, Instant)>,
+    /// Registrations that are being ended.
+    leaving: BTreeMap<UsageId, Leaving>,
+}
+
+/// A registration that is being ended.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+struct Leaving {
+    trunk: Arc<str>,
+    record: Option<Record>,
+    /// Until when the next one of this trunk, or of this address of record, waits.
+    until: Instant,
+}
+
+/// An address of record: user and host.
+type Record = (String, String);
+
+/// That of a trunk.
+fn record(trunk: &TrunkSetup) -> Option<Record> {
+    Some((trunk.registration.as_ref()?.user.clone(), trunk.domain.clone()))
 }
 
 /// How a trunk stands with its registrar.
@@ -74,6 +92,8 @@ pub(super) struct Registrations {
 #[cfg_attr(test, derive(Clone))]
 struct Standing {
     usage: Option<UsageId>,
+    /// What it registers, or did last.
+    record: Option<Record>,
     /// Where it is registered, or was asked last.
     peer: Option<(Transport, SocketAddr)>,
     /// Which peer is asked next.
@@ -127,10 +147,14 @@ impl Registrations {
         Some((standing.peer?, &standing.service_route))
     }
 
-    /// Until when the next registration of a trunk waits for the end of one before, if it does.
-    fn waits_until(&self, trunk: &str, now: Instant) -> Option<Instant> {
-        let ends = self.leaving.values().filter(|(name, until)| **name == *trunk && *until > now);
-        ends.map(|(_, until)| *until).max()
+    /// Until when the next registration of a trunk waits for the end of one before, if it does: of its own, or where another trunk
+    /// registered the same, as it did itself by another name.
+    fn waits_until(&self, trunk: &str, record: Option<&Record>, now: Instant) -> Option<Instant> {
+        let is_before = |leaving: &&Leaving| {
+            *leaving.trunk == *trunk || record.is_some() && leaving.record.as_ref() == record
+        };
+        let ends = self.leaving.values().filter(is_before).map(|leaving| leaving.until);
+        ends.filter(|until| *until > now).max()
     }
 
     /// Ends the registration of a trunk, if it has or wants one; whether it was registered.
@@ -138,7 +162,8 @@ impl Registrations {
         self.due.retain(|(_, name)| name != trunk);
         let Some(standing) = self.by_trunk.get_mut(trunk) else { return false };
         if let Some(usage) = standing.usage.take() {
-            self.leaving.insert(usage, (Arc::clone(trunk), now + LEAVING));
+            let (trunk, record) = (Arc::clone(trunk), standing.record.clone());
+            self.leaving.insert(usage, Leaving { trunk, record, until: now + LEAVING });
             out.sip.push(Command::Unregister(usage));
         }
         standing.until = None;
@@ -184,7 +209,8 @@ impl Switch {
     /// Registers the trunks whose turn it is.
     pub(super) fn registrations_due(&mut self, now: Instant, out: &mut Outbox) {
         while let Some(name) = self.registrations.take_due(now) {
-            if let Some(until) = self.registrations.waits_until(&name, now) {
+            let record = self.trunk(&name).and_then(record);
+            if let Some(until) = self.registrations.waits_until(&name, record.as_ref(), now) {
                 self.registrations.due.insert((until, name));
                 continue;
             }
@@ -198,7 +224,7 @@ impl Switch {
             let worker = SPREAD.hash_one(&*name) % u64::from(self.setup.sip_workers.max(1));
             let usage = self.usage_of(u16::try_from(worker).unwrap_or_default());
             if let Some(standing) = self.registrations.by_trunk.get_mut(&name) {
-                (standing.usage, standing.peer) = (Some(usage), Some(peer));
+                (standing.usage, standing.peer, standing.record) = (Some(usage), Some(peer), record);
                 out.sip.push(Command::Register(usage, Box::new(register)));
             }
         }
@@ -256,11 +282,11 @@ impl Switch {
         retry_after_s: Option<u32>,
         out: &mut Outbox,
     ) {
-        if let Some((trunk, until)) = self.registrations.leaving.remove(&usage) {
-            // Who waited for that need not wait any more.
-            if self.registrations.due.remove(&(until, Arc::clone(&trunk))) {
-                self.registrations.due.insert((now, trunk));
-            }
+        if let Some(Leaving { until, .. }) = self.registrations.leaving.remove(&usage) {
+            // Who waited for that need not wait any more; who waits for another as well will.
+            let due = std::mem::take(&mut self.registrations.due).into_iter();
+            self.registrations.due =
+                due.map(|(at, name)| (if at == until { now } else { at }, name)).collect();
             return;
         }
         let count = self.trunk(trunk).map_or(0, |trunk| trunk.peers.len());

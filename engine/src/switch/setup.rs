@@ -278,6 +278,8 @@ pub struct TrunkSetup {
     pub registration: Option<RegistrationSetup>,
     /// How long a place may be silent where there is another one, of this trunk or of the next one of a route.
     pub patience: Duration,
+    /// How long a place may say nothing but 100 where there is another one.
+    pub progress: Duration,
     /// How long a place rests that was silent, or overloaded and did not say for how long.
     pub rest: Duration,
     /// The final statuses after which another place is tried.
@@ -295,6 +297,10 @@ pub const FAILOVER_ON: [u16; 5] = [408, 500, 502, 503, 504];
 
 /// How long a place may be silent: four copies of the INVITE by UDP.
 pub const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a place may say nothing but 100: of the calls to other countries 95 of 100 have gone on by 11 s (ITU-T E.721, post-selection
+/// delay).
+pub const PROGRESS: Duration = Duration::from_secs(15);
 
 /// How long a place without an answer rests.
 pub const REST: Duration = Duration::from_secs(30);
@@ -328,6 +334,7 @@ impl TrunkSetup {
             is_trusted: false,
             registration: None,
             patience: PATIENCE,
+            progress: PROGRESS,
             rest: REST,
             failover_on: FAILOVER_ON.to_vec(),
             calls_per_second: None,

@@ -41,8 +41,11 @@ pub struct Invite {
     pub credentials: Option<Arc<Credentials>>,
     /// Give up if no final response came after this time, then CANCEL.
     pub timeout: Duration,
-    /// Give up if no response at all came after this time: somebody else can be asked. `None`: Timer B.
+    /// Give up if no response at all came after this time: somebody else can be asked. `None`: Timer B. Asked for a password, or for
+    /// another form of the INVITE, the peer has it once more.
     pub patience: Option<Duration>,
+    /// Give up if nothing but 100 came after this time from the first 100 on, then CANCEL. `None`: as long as `timeout`.
+    pub progress: Option<Duration>,
 }
 
 /// A subscription to make (RFC 6665).

@@ -29,6 +29,33 @@ const DATAGRAM_BYTES_MAX: usize = 1300;
 /// How many Contacts of a 3xx are reported.
 const REDIRECTS_MAX: usize = 16;
 
+impl Calling {
+    /// The INVITE leaves: until when its peer may say nothing at all.
+    fn ask(&mut self, now: Instant) {
+        self.has_response = false;
+        self.give_up_at =
+            self.invite.patience.map_or(self.final_by, |patience| (now + patience).min(self.final_by));
+    }
+
+    /// The peer wants another INVITE, which is a new request.
+    fn begin_anew(&mut self, now: Instant) {
+        self.cseq += 1;
+        self.forks.clear();
+        self.ask(now);
+    }
+
+    /// The peer said something: 100 alone is no progress.
+    fn answered(&mut self, now: Instant, status: u16) {
+        let is_first = !std::mem::replace(&mut self.has_response, true);
+        if status > 100 {
+            self.give_up_at = self.final_by;
+        } else if is_first {
+            let progress = self.invite.progress.map(|progress| now + progress);
+            self.give_up_at = progress.map_or(self.final_by, |progress| progress.min(self.final_by));
+        }
+    }
+}
+
 impl Leg {
     /// Sends an INVITE.
     pub(crate) fn invite(
@@ -46,7 +73,7 @@ impl Leg {
             call_id,
             cseq: endpoint.first_cseq(now),
             forks: SmallVec::new(),
-            give_up_at: now + invite.patience.map_or(invite.timeout, |patience| patience.min(invite.timeout)),
+            give_up_at: now + invite.timeout,
             final_by: now + invite.timeout,
             min_se_s: 0,
             is_diverted: false,
@@ -55,7 +82,9 @@ impl Leg {
             pracks: 0,
             invite,
         };
-        let mut leg = Self::new(id, Role::Uac, Stage::Calling(Box::new(calling)), &user, endpoint);
+        let mut calling = Box::new(calling);
+        calling.ask(now);
+        let mut leg = Self::new(id, Role::Uac, Stage::Calling(calling), &user, endpoint);
         leg.send_invite(now, None, endpoint, out);
         leg
     }
@@ -114,8 +143,7 @@ impl Leg {
         let Some((response, flow)) = answer else {
             return self.unreachable(now, concern.verdict, endpoint, out);
         };
-        calling.has_response = true;
-        calling.give_up_at = calling.final_by;
+        calling.answered(now, response.status());
         match response.status() {
             0..=100 => {}
             101..200 => self.provisional(now, response, flow, endpoint, out),
@@ -284,8 +312,7 @@ impl Leg {
         };
         self.close_exchange(now, endpoint, out);
         if let Stage::Calling(calling) = &mut self.stage {
-            calling.cseq += 1;
-            calling.forks.clear();
+            calling.begin_anew(now);
         }
         self.send_invite(now, Some(authorization), endpoint, out);
         true
@@ -312,8 +339,7 @@ impl Leg {
         let Stage::Calling(calling) = &mut self.stage else { return false };
         let Some(demanded_s) = refresh::demanded(response, calling.min_se_s) else { return false };
         calling.min_se_s = demanded_s;
-        calling.cseq += 1;
-        calling.forks.clear();
+        calling.begin_anew(now);
         self.send_invite(now, None, endpoint, out);
         true
     }
@@ -332,8 +358,7 @@ impl Leg {
             return false;
         }
         calling.lists_reliable = true;
-        calling.cseq += 1;
-        calling.forks.clear();
+        calling.begin_anew(now);
         self.send_invite_again(now, endpoint, out);
         true
     }

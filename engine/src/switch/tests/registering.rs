@@ -155,3 +155,21 @@ fn a_new_password_is_not_used_before_the_old_registration_has_ended_or_nobody_an
     rig.pass(Duration::from_secs(60));
     assert_eq!(asked(&mut rig).1, Vec::<String>::new());
 }
+
+#[test]
+fn a_trunk_that_is_renamed_registers_when_what_it_registered_before_is_over() {
+    let mut rig = Rig::with(registering());
+    rig.pass(Duration::ZERO);
+    let (first, _) = asked(&mut rig);
+    accepted(&mut rig, first.unwrap());
+    let mut renamed = registering();
+    renamed.trunks[0].name = "provider".into();
+    let mut out = crate::switch::Outbox::default();
+    rig.switch.reconfigure(rig.now, renamed, &mut out);
+    assert!(matches!(out.sip[..], [Command::Unregister(usage)] if Some(usage) == first), "{:?}", out.sip);
+    rig.pass(Duration::from_secs(1));
+    assert_eq!(asked(&mut rig).1, Vec::<String>::new(), "the end of the first is waited for");
+    over(&mut rig, first.unwrap(), 0);
+    rig.pass(Duration::from_millis(50));
+    assert_eq!(asked(&mut rig).1, ["register 198.51.100.7:5060"]);
+}

@@ -277,6 +277,52 @@ fn a_challenge_is_answered_in_the_same_call() {
 }
 
 #[test]
+fn who_is_silent_once_he_has_the_password_is_given_up_as_soon_as_who_was_silent_before() {
+    let mut bench = Bench::new();
+    let credentials =
+        Credentials { username: "me".into(), password: "secret".into(), realm: Some("carrier".into()) };
+    let invite = calling(&mut bench, |invite| {
+        invite.credentials = Some(Arc::new(credentials));
+        invite.patience = Some(seconds(4));
+    });
+    bench.pass(seconds(3));
+    bench.say(response(&invite, 401, "x", CHALLENGE, ""));
+    bench.pass(milliseconds(3_990));
+    assert_eq!(bench.told(), [""; 0], "it has its time once more");
+    bench.pass(milliseconds(20));
+    assert_eq!(bench.told(), ["Failed Unreachable 408"]);
+}
+
+#[test]
+fn who_says_100_and_nothing_more_is_given_up_in_time_and_told_so() {
+    let asks = |invite: &mut Invite| {
+        (invite.patience, invite.progress) = (Some(seconds(4)), Some(seconds(15)));
+    };
+    let mut bench = Bench::new();
+    let invite = calling(&mut bench, asks);
+    bench.pass(seconds(1));
+    bench.say(response(&invite, 100, "", "", ""));
+    bench.pass(seconds(14));
+    bench.say(response(&invite, 100, "", "", ""));
+    assert_eq!(bench.told(), [""; 0], "100 is an answer, which is not to be heard twice");
+    bench.sent();
+    bench.pass(milliseconds(1_010));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec!["CANCEL".to_owned()], vec!["Failed Status 408".to_owned()])
+    );
+    // Who has said where the call is may take his time.
+    let mut bench = Bench::new();
+    let invite = calling(&mut bench, asks);
+    for status in [100, 181, 100] {
+        bench.say(response(&invite, status, if status > 100 { "b" } else { "" }, "", ""));
+        bench.told();
+    }
+    bench.pass(seconds(100));
+    assert_eq!(bench.told(), [""; 0]);
+}
+
+#[test]
 fn credentials_are_for_their_own_realm() {
     let mut bench = Bench::new();
     let credentials =

@@ -120,6 +120,7 @@ fn invite_to(local: SocketAddr, remote: SocketAddr) -> Box<Invite> {
         credentials: None,
         timeout: seconds(120),
         patience: None,
+        progress: None,
     })
 }
 

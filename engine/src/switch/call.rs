@@ -133,6 +133,8 @@ pub(super) struct Few {
     pub(super) verstat: Option<Arc<str>>,
     /// What a trusted network says that the next is told.
     pub(super) carried: Option<Box<Carried>>,
+    /// Whether it calls for help.
+    pub(super) is_urgent: bool,
 }
 
 /// What most calls have of it.
@@ -164,6 +166,7 @@ impl Few {
         user_user: Bytes::new(),
         verstat: None,
         carried: None,
+        is_urgent: false,
     };
 }
 

@@ -145,6 +145,9 @@ impl Switch {
         let Some(callee) = self.called_side(now, caller, name, kind, state, called, out) else { return };
         self.report(now, caller, CallReport::Dialed, out);
         if others.is_urgent {
+            if let Some(callee) = self.calls.get_mut(&callee) {
+                callee.is_urgent = true;
+            }
             let urgent = Urgent { call: callee, line, number: number.clone(), trunk: Arc::clone(name) };
             out.urgent.push(urgent);
         }

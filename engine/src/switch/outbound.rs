@@ -260,7 +260,14 @@ impl Switch {
         let call = self.calls.get(&id)?;
         let trunk = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk);
         let (from, told) = match trunk {
-            Some(trunk) => self.told_caller(trunk, &call.caller, &from_host),
+            Some(trunk) => {
+                // Who calls for help is told to who sends it, whatever he wished.
+                let caller = PartyView {
+                    is_blocked: call.caller.is_blocked && !call.is_urgent,
+                    ..call.caller.clone()
+                };
+                self.told_caller(trunk, &caller, &from_host)
+            }
             None => (call.caller.shown(&from_host), Vec::new()),
         };
         let max_forwards = call.max_forwards;

@@ -9,7 +9,7 @@ use trunkline_sip::{LegId, UsageId};
 
 use crate::switch::keeping::KEEP_AFTER;
 use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, setup};
-use crate::switch::setup::LineSetup;
+use crate::switch::setup::{LineSetup, RouteSetup};
 use crate::switch::*;
 
 /// 1001, 1002 and 1004 are registered phones.
@@ -159,6 +159,26 @@ fn only_a_trusted_trunk_hears_who_hides() {
     trusted.call_in(line("1001"), "030", Some(USUAL));
     let (_, invite) = trusted.invited();
     assert_eq!((invite.from.user.as_str(), identity(&invite)), ("1001", vec![]), "who does not hide");
+}
+
+#[test]
+fn who_calls_for_help_is_told_to_the_trunk_though_he_hides() {
+    let pattern = regex::Regex::new("^0(112)$").unwrap();
+    for trusted in [false, true] {
+        let mut rig = rig(|setup| {
+            setup.trunks[0].is_trusted = trusted;
+            setup.trunks[0].numbers.caller_header = CallerHeader::Asserted;
+            let route = RouteSetup { is_emergency: true, ..setup.routes[0].clone() };
+            setup.routes.insert(0, RouteSetup { pattern: pattern.clone(), ..route });
+        });
+        rig.call_in_with(line("1001"), "0112", private());
+        let (_, invite) = rig.invited();
+        let asserted = ("P-Asserted-Identity", "<sip:1001@pbx.example>");
+        assert_eq!((invite.from.user.as_str(), identity(&invite)), ("1001", vec![asserted]));
+        assert!(view(&rig, 2).caller.is_blocked, "applications still see that he hides");
+        rig.call_in_with(line("1002"), "030", private());
+        assert_eq!(rig.invited().1.from, Party::anonymous(), "from everybody else");
+    }
 }
 
 #[test]

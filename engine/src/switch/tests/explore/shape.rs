@@ -131,6 +131,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         user_user: _,
         verstat: _,
         carried: _,
+        is_urgent: _,
     } = &**call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.

@@ -11,7 +11,7 @@ use super::call_state::CallState;
 use super::callback::Completable;
 use super::carried::Carried;
 use super::digits::Listening;
-use super::diversion::Trail;
+use super::diversion::{Trail, Why};
 use super::ids::{AppId, CallId, CompletionId, RequestId};
 use super::privilege::CallPrivilege;
 use super::quality::MediaView;
@@ -135,6 +135,8 @@ pub(super) struct Few {
     pub(super) carried: Option<Box<Carried>>,
     /// Whether it calls for help.
     pub(super) is_urgent: bool,
+    /// The line whose mailbox the caller was handed to, and why; until that answers.
+    pub(super) deposited: Option<(Arc<str>, Why)>,
 }
 
 /// What most calls have of it.
@@ -167,6 +169,7 @@ impl Few {
         verstat: None,
         carried: None,
         is_urgent: false,
+        deposited: None,
     };
 }
 

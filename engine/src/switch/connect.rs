@@ -147,6 +147,9 @@ impl Switch {
         if let Some(calling) = self.calls.get_mut(&caller) {
             // Where the call goes from here on is another journey.
             calling.trail = Trail::default();
+            if let Some(few) = calling.few() {
+                few.deposited = None;
+            }
         }
         let station = callee.and_then(|callee| self.calls.get(&callee)?.leg);
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());

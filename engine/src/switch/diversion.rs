@@ -100,9 +100,9 @@ impl Hop {
         Self { mailbox: Some(mailbox), ..self }
     }
 
-    /// Whom others are told of.
-    fn shown(&self) -> Cow<'_, Party> {
-        match &self.mailbox {
+    /// Whom others are told of. Only who sent the call last names his mailbox in his place: who is called then is who keeps it.
+    fn shown(&self, is_last: bool) -> Cow<'_, Party> {
+        match self.mailbox.as_ref().filter(|_| is_last) {
             _ if self.is_private => Cow::Owned(Party::anonymous()),
             Some(mailbox) => Cow::Owned(Party { user: mailbox.to_string(), ..self.party.clone() }),
             None => Cow::Borrowed(&self.party),
@@ -185,7 +185,7 @@ impl Trail {
     /// What the Request-URI of an INVITE says where the call is sent to a mailbox: which, and why (RFC 4458 §2).
     pub(super) fn mailbox_parameters(&self) -> Option<String> {
         let hop = self.hops.last().filter(|hop| hop.mailbox.is_some())?;
-        let target = uri(&hop.shown()).bytes().fold(String::new(), |mut text, byte| {
+        let target = uri(&hop.shown(true)).bytes().fold(String::new(), |mut text, byte| {
             // RFC 3261 §25.1, paramchar.
             if byte.is_ascii_alphanumeric() || b"-_.!~*'()[]/:&+$".contains(&byte) {
                 text.push(char::from(byte));
@@ -202,8 +202,9 @@ impl Trail {
         if self.hops.is_empty() {
             return Vec::new();
         }
-        let diversions = self.hops.iter().rev().map(|hop| {
-            let (party, Hop { reason, counter, .. }) = (hop.shown(), hop);
+        let last = self.hops.len() - 1;
+        let diversions = self.hops.iter().enumerate().rev().map(|(number, hop)| {
+            let (party, Hop { reason, counter, .. }) = (hop.shown(number == last), hop);
             let privacy = if hop.is_private { ";privacy=full" } else { "" };
             (
                 "Diversion",
@@ -224,7 +225,7 @@ impl Trail {
                 "History-Info",
                 format!(
                     "<{}{reached}?Reason=SIP%3Bcause%3D{cause}>;{}",
-                    uri(&hop.shown()),
+                    uri(&hop.shown(number == last)),
                     indexed(&index, number)
                 ),
             ));
@@ -389,6 +390,12 @@ mod tests {
         assert_eq!(told.as_deref(), Some(";target=sip:50%25232%40pbx.example;cause=480"));
         line(&mut trail, "1009", Why::Busy);
         assert_eq!(trail.mailbox_parameters(), None, "it went on from there");
+        let said: Vec<String> = trail.headers(&party("97", "")).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(
+            said[1], "\"Bob\" <sip:1002@pbx.example>;reason=do-not-disturb;counter=1",
+            "who was called"
+        );
+        assert!(said[2].starts_with("<sip:1002@pbx.example?"), "{said:?}");
     }
 
     #[test]

@@ -263,7 +263,7 @@ impl Switch {
         most.is_some_and(|most| line.occupied >= most) || self.is_secured(address)
     }
 
-    fn do_not_disturb(&self) -> Parting {
+    pub(super) fn do_not_disturb(&self) -> Parting {
         Parting::by_us(DisconnectMode::DoNotDisturb, self.setup.forward.do_not_disturb, None)
     }
 }

@@ -13,13 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline_sip::outbox::{Cause, CauseKind};
+
 use super::Switch;
 use super::call::Call;
 use super::diversion::Why;
 use super::ids::CallId;
 use super::outbox::Outbox;
+use super::release::Parting;
 use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::setup::{LineKind, Setup};
+use super::status::Failure;
 use super::view::CallReason;
 
 /// Stands for the name of a mailbox in what is dialled.
@@ -108,6 +112,9 @@ impl Switch {
             return false;
         };
         let hop = self.sent_on_by(line, why).into_mailbox(mailbox);
+        if let Some(calling) = self.calls.get_mut(&caller) {
+            calling.deposited = Some((Arc::clone(line), why));
+        }
         self.divert_by(now, caller, hop, &number, out);
         true
     }
@@ -123,6 +130,24 @@ impl Switch {
         };
         self.leave_forwarded(now, id, caller, why, out);
         self.deposit_caller(now, caller, &line, why, out)
+    }
+
+    /// The mailbox did not take a caller either: what he is told is why he came there, and whom he did not reach is who was called.
+    pub(super) fn undeposited(&mut self, caller: CallId) -> Option<Parting> {
+        let calling = self.calls.get_mut(&caller)?;
+        let (line, why) = calling.few()?.deposited.take()?;
+        calling.reached = Some(Destination::Line(line));
+        let refused = |status| {
+            let cause = Cause { status, kind: CauseKind::Status, ..Cause::default() };
+            Parting::because(&Failure::of(cause, false))
+        };
+        Some(match why {
+            Why::Busy => refused(486),
+            Why::Deflected => refused(603),
+            Why::NoAnswer => Parting::because(&Failure::no_answer()),
+            Why::Always | Why::Unavailable => Parting::because(&Failure::local(480)),
+            Why::DoNotDisturb => self.do_not_disturb(),
+        })
     }
 
     /// What is called in place of a line's own number or mailbox, which its phone dials to hear its messages.

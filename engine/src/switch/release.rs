@@ -100,6 +100,8 @@ impl Switch {
 
     /// The other side of this call is gone.
     pub(super) fn part(&mut self, now: Instant, id: CallId, parting: &Parting, out: &mut Outbox) {
+        let deposited = self.undeposited(id);
+        let parting = deposited.as_ref().unwrap_or(parting);
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.peer = None;
         // Whoever waited for this has consequences to draw, even where nothing is told.

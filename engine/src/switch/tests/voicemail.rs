@@ -111,6 +111,48 @@ fn the_mailbox_is_told_why() {
 }
 
 #[test]
+fn who_finds_the_mailbox_closed_is_told_why_he_came_there() {
+    for (status, told) in [(486, 486), (603, 603), (480, 480)] {
+        let mut rig = rig(|_| {});
+        let caller = from_line(&mut rig, "1002");
+        let (station, _) = rig.invited();
+        rig.refuse(station, status);
+        let (mailbox, _) = rig.invited();
+        rig.refuse(mailbox, 404);
+        assert_eq!(rig.commands().last(), Some(&format!("reject {told} {caller}")), "{status}");
+        rig.assert_quiet();
+    }
+    // An application hears it as well, and what can be completed later is the call to the line.
+    let mut rig = rig(|setup| setup.lines[1].calls_max = Some(1));
+    from_line(&mut rig, "1002");
+    rig.invited();
+    let to = "1002".to_owned();
+    let params = None;
+    let Ok(Outcome::Call(id)) = rig.request(CRM, Operation::MakeCall { line: "1004".into(), to, params })
+    else {
+        panic!("it is made")
+    };
+    let (own, _) = rig.invited();
+    rig.answer(own, USUAL);
+    let (mailbox, _) = rig.invited();
+    rig.refuse(mailbox, 404);
+    assert_eq!(rig.state(id.0), CallState::Busy(BusyMode::Station));
+    let completes = Operation::CompleteCall { call: id, mode: CompletionMode::Callback, message: None };
+    assert!(matches!(rig.request(CRM, completes), Ok(Outcome::Completion(_))));
+    // What happens after the mailbox has answered is its own.
+    let mut rig = self::rig(|_| {});
+    let caller = from_line(&mut rig, "1002");
+    let (station, _) = rig.invited();
+    rig.refuse(station, 486);
+    let (mailbox, _) = rig.invited();
+    rig.answer(mailbox, USUAL);
+    rig.tell(Event::Established { leg: caller, answer: None });
+    rig.states(CRM);
+    rig.hang_up(mailbox);
+    assert!(rig.states(CRM).contains(&"c1 disconnected/normal".to_owned()));
+}
+
+#[test]
 fn a_phone_that_is_not_there_and_a_line_that_is_full_have_mailboxes() {
     let mut rig = rig(|setup| setup.lines[1].calls_max = Some(1));
     from_line(&mut rig, "1002");

@@ -132,6 +132,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         verstat: _,
         carried: _,
         is_urgent: _,
+        deposited,
     } = &**call;
     let is_own = call.line.as_ref() == world.line;
     // Of a line that no application opens only the kind counts.
@@ -141,7 +142,7 @@ fn read_call(call: &Call, world: &World) -> Seen {
         digits.is_some(),
         *max_forwards > 0,
         completable.is_some(),
-        completes.is_some() || device.is_some(),
+        completes.is_some() || device.is_some() || deposited.is_some(),
         trail.is_full(),
         rings_until.is_some(),
         completion.is_some(),

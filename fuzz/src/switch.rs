@@ -488,11 +488,12 @@ impl World {
             Package::MessageSummary,
             Package::Features,
             Package::Presence,
+            Package::Registration,
         ];
         let subscriber = Subscriber {
             peer: Peer::Line(pick(&["1001", "1002"], a).into()),
             dialled: if c % 8 < 4 { pick(&DIALLED, b).to_owned() } else { format!("conf-{}", b % 8) },
-            package: if b > 128 { packages[4 + usize::from(b % 2)] } else { packages[usize::from(c % 4)] },
+            package: if b > 128 { packages[4 + usize::from(b % 3)] } else { packages[usize::from(c % 4)] },
             leg: None,
             call_completion: (c > 100).then(|| "BS".to_owned()),
         };

@@ -36,7 +36,7 @@ pub(crate) const SUPPORTED: &str = "path, timer, replaces, join, norefersub, tdi
 pub(crate) const AND_RELIABLE: &str = ", 100rel";
 /// The event packages that are served.
 pub(crate) const ALLOW_EVENTS: &str =
-    "talk, hold, dialog, conference, call-completion, message-summary, as-feature-event, presence";
+    "talk, hold, dialog, conference, call-completion, message-summary, as-feature-event, presence, reg";
 /// Bodies we read.
 pub(crate) const ACCEPT: &str = "application/sdp";
 /// The media type of a session description.

@@ -42,6 +42,7 @@ mod recording;
 mod recovery;
 mod redirect;
 mod refer;
+mod reg;
 mod registration;
 mod relay;
 mod servers;

@@ -360,6 +360,10 @@ fn read(package: Package, body: &[u8]) -> Option<bool> {
             // What changed says nothing of the other dialogs, but that one is there.
             (told.is_full || !told.is_idle()).then(|| told.is_idle())
         }
-        Package::Conference | Package::MessageSummary | Package::Features | Package::Presence => None,
+        Package::Conference
+        | Package::MessageSummary
+        | Package::Features
+        | Package::Presence
+        | Package::Registration => None,
     }
 }

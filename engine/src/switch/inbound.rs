@@ -74,7 +74,7 @@ impl Switch {
             Event::Ended { leg, cause } => self.leg_over(now, leg, Failure::of(cause, false), out),
             Event::Registration { line, contact, change } => {
                 self.completions.stir(&line);
-                self.watches.touch(&line);
+                self.watches.contact_changed(&line, &contact, change);
                 self.registration(&line, &contact, change, out);
             }
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),

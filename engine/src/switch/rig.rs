@@ -266,6 +266,10 @@ impl Rig {
         self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();
     }
 
+    pub(super) fn unregister(&mut self, line: &str, contact: &str) {
+        self.location.remove(line, contact, &mut SipOutbox::default());
+    }
+
     pub(super) fn take(&mut self, out: Outbox) {
         self.sip.extend(out.sip);
         self.messages.extend(out.messages);

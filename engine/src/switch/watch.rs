@@ -1,6 +1,6 @@
 //! Who watches what (RFC 6665): the dialogs of lines, groups and park addresses, for the lamps of phones (RFC 4235), the presence of
-//! lines (RFC 3856), conferences (RFC 4575), messages (RFC 3842), features. Any line may watch any other, but messages and features
-//! are its own alone; a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
+//! lines (RFC 3856), conferences (RFC 4575), messages (RFC 3842), features, contacts (RFC 3680). Any line may watch any other, but the
+//! last three are its own alone; a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use trunkline_sip::UsageId;
 use trunkline_sip::admission::Limit;
-use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Package, Party, Peer, Subscriber};
+use trunkline_sip::outbox::{
+    Command, ContactState, DialogPhase, DialogState, Document, Package, Party, Peer, RegistrationChange,
+    Subscriber,
+};
 
 use super::Switch;
 use super::call::Call;
@@ -18,10 +21,14 @@ use super::ids::CallId;
 use super::outbound::escaped;
 use super::outbox::Outbox;
 use super::route::{Destination, Source, resolve};
+use super::setup::LineKind;
 use super::view::CallOrigin;
 
 /// More dialogs of one line are not told.
 pub(super) const DIALOGS_MAX: usize = 32;
+
+/// More contacts of one line that have gone at once are not told one by one.
+const GONE_MAX: usize = 16;
 
 /// One subscription.
 #[derive(Debug)]
@@ -47,6 +54,8 @@ pub(super) struct Watches {
     by_watcher: BTreeMap<Arc<str>, usize>,
     /// What may look different.
     changed: BTreeSet<Arc<str>>,
+    /// Contacts that have gone and whose line's watchers do not know yet.
+    gone: BTreeMap<Arc<str>, Vec<ContactState>>,
 }
 
 impl Watches {
@@ -60,6 +69,17 @@ impl Watches {
         if let Some((subject, _)) = self.by_subject.get_key_value(subject) {
             self.changed.insert(Arc::clone(subject));
         }
+    }
+
+    /// A contact of a line has come or gone.
+    pub(super) fn contact_changed(&mut self, line: &str, uri: &str, change: RegistrationChange) {
+        let Some((subject, _)) = self.by_subject.get_key_value(line) else { return };
+        let gone = self.gone.entry(Arc::clone(subject)).or_default();
+        gone.retain(|contact| contact.uri != uri);
+        if change != RegistrationChange::Registered && gone.len() < GONE_MAX {
+            gone.push(ContactState { uri: uri.to_owned(), q_milli: 1000, last: change });
+        }
+        self.changed.insert(Arc::clone(subject));
     }
 
     /// What a subscription is of, and about.
@@ -88,6 +108,7 @@ impl Watches {
             if usages.is_empty() {
                 self.by_subject.remove(&watch.subject);
                 self.changed.remove(&watch.subject);
+                self.gone.remove(&watch.subject);
             } else {
                 // Who waited for it may be the next.
                 self.changed.insert(Arc::clone(&watch.subject));
@@ -134,7 +155,8 @@ impl Switch {
                 | Package::Conference
                 | Package::MessageSummary
                 | Package::Features
-                | Package::Presence,
+                | Package::Presence
+                | Package::Registration,
             ) => return Err(403),
         };
         let subject: Arc<str> = match subscriber.package {
@@ -151,9 +173,12 @@ impl Switch {
                 self.wanted_line(&subscriber.peer, &subscriber.dialled).ok_or(404_u16)?
             }
             Package::MessageSummary => self.mailbox_meant(watcher, &subscriber.dialled)?,
-            Package::Features if *subscriber.dialled == **watcher => Arc::clone(watcher),
-            Package::Features if self.lines.get(&subscriber.dialled).is_some() => return Err(403),
-            Package::Features => return Err(404),
+            Package::Features | Package::Registration if *subscriber.dialled == **watcher => {
+                Arc::clone(watcher)
+            }
+            Package::Features | Package::Registration => {
+                return Err(if self.lines.get(&subscriber.dialled).is_some() { 403 } else { 404 });
+            }
         };
         let awaits_use =
             subscriber.call_completion.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("NR"));
@@ -218,13 +243,14 @@ impl Switch {
                 if watch.told == document {
                     continue;
                 }
-                watch.told = document.clone();
+                watch.told = lasting(document.clone());
                 let is_over = matches!(&document, Document::Conference(conference) if conference.is_over);
                 out.sip.push(Command::NotifySubscriber(usage, Box::new(document), is_over));
                 if is_over {
                     self.watches.remove(usage);
                 }
             }
+            self.watches.gone.remove(&subject);
         }
     }
 
@@ -243,7 +269,32 @@ impl Switch {
             Package::MessageSummary => self.message_summary(subject),
             Package::Features => self.feature_states(subject),
             Package::Presence => self.presence(subject),
+            Package::Registration => self.contact_states(subject),
         }
+    }
+
+    /// The contacts of a line, and those that have just gone; `None`: it has no phones.
+    fn contact_states(&self, address: &str) -> Option<Document> {
+        let line = self.lines.get(address).filter(|line| line.kind == LineKind::Phone)?;
+        let mut contacts: Vec<ContactState> = Vec::new();
+        for binding in self.location.lookup(&line.address, self.now) {
+            // Two phones behind one translator may say the same.
+            if contacts.iter().all(|known| *known.uri != *binding.contact) {
+                contacts.push(ContactState {
+                    uri: binding.contact.to_string(),
+                    q_milli: binding.q_milli,
+                    last: RegistrationChange::Registered,
+                });
+            }
+        }
+        for gone in self.watches.gone.get(address).into_iter().flatten() {
+            if contacts.iter().all(|known| known.uri != gone.uri) {
+                contacts.push(gone.clone());
+            }
+        }
+        // Who was refreshed last is not what changed.
+        contacts.sort_by(|one, other| one.uri.cmp(&other.uri));
+        Some(Document::Registration(contacts))
     }
 
     /// The line that a peer called in vain, by its own routes.
@@ -316,8 +367,17 @@ fn queued(document: Document) -> Document {
         | Document::Conference(_)
         | Document::Messages { .. }
         | Document::Features(_)
-        | Document::Presence(_) => document,
+        | Document::Presence(_)
+        | Document::Registration(_) => document,
     }
+}
+
+/// What of a document is still so after it was told: a contact goes once.
+fn lasting(mut document: Document) -> Document {
+    if let Document::Registration(contacts) = &mut document {
+        contacts.retain(|contact| contact.last == RegistrationChange::Registered);
+    }
+    document
 }
 
 /// How far a call is in the words of RFC 4235; `None`: it is over.

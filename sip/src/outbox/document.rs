@@ -1,6 +1,6 @@
 //! What event packages tell their subscribers: one value a package.
 
-use super::Party;
+use super::{Party, RegistrationChange};
 use crate::ids::LegId;
 use crate::package::presence::Activity;
 
@@ -19,6 +19,8 @@ pub enum Package {
     Features,
     /// `presence` (RFC 3856).
     Presence,
+    /// `reg` (RFC 3680).
+    Registration,
 }
 
 /// What a subscriber is told; the agent prints it and counts versions.
@@ -46,6 +48,19 @@ pub enum Document {
     Features(Box<FeatureStates>),
     /// The presence of a line.
     Presence(Box<PresenceState>),
+    /// The contacts of a line (RFC 3680): all that it has, and those that have just gone.
+    Registration(Vec<ContactState>),
+}
+
+/// One contact of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContactState {
+    /// The Contact URI.
+    pub uri: String,
+    /// Preference in thousandths; of one that has gone 1000.
+    pub q_milli: u16,
+    /// What happened to it last.
+    pub last: RegistrationChange,
 }
 
 /// Whether a line can be reached, and what its person does.

@@ -8,6 +8,7 @@
 //! | `as-feature-event` | `application/x-as-feature-event+xml` (no RFC) | full state | wishes |
 //! | `message-summary` | `application/simple-message-summary` (RFC 3842) | counts of voice messages | the same |
 //! | `presence` | `application/pidf+xml` (RFC 3863, RFC 4480) | full state | status, activities, note |
+//! | `reg` | `application/reginfo+xml` (RFC 3680) | full state | |
 //!
 //! State is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
 
@@ -15,6 +16,7 @@ pub mod call_completion;
 pub mod dialog_info;
 pub mod message_summary;
 pub mod presence;
+pub mod reginfo;
 
 mod conference_info;
 pub(crate) mod features;
@@ -29,13 +31,14 @@ use crate::token::Token;
 pub const BODY_BYTES_MAX: usize = 65_536;
 
 /// The packages that are served, as they stand in Allow-Events.
-pub(crate) const PACKAGES: [Package; 6] = [
+pub(crate) const PACKAGES: [Package; 7] = [
     Package::Dialog,
     Package::Conference,
     Package::CallCompletion,
     Package::MessageSummary,
     Package::Features,
     Package::Presence,
+    Package::Registration,
 ];
 
 /// Why a body cannot be read.
@@ -68,6 +71,7 @@ impl Package {
             Self::MessageSummary => "message-summary",
             Self::Features => "as-feature-event",
             Self::Presence => "presence",
+            Self::Registration => "reg",
         }
     }
 
@@ -85,6 +89,7 @@ impl Package {
             Self::MessageSummary => "application/simple-message-summary",
             Self::Features => features::PART,
             Self::Presence => presence::PIDF,
+            Self::Registration => reginfo::REGINFO,
         }
     }
 
@@ -96,7 +101,8 @@ impl Package {
             | Self::Conference
             | Self::CallCompletion
             | Self::MessageSummary
-            | Self::Presence => self.content_type(),
+            | Self::Presence
+            | Self::Registration => self.content_type(),
         }
     }
 }
@@ -167,6 +173,7 @@ pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
         Document::Messages { counts, account } => message_summary::print(counts, account.as_deref(), notice),
         Document::Features(states) => features::print(states),
         Document::Presence(state) => presence::print(state, notice),
+        Document::Registration(contacts) => reginfo::print(contacts, notice),
     }
 }
 
@@ -180,6 +187,7 @@ pub(crate) const fn is_of(document: &Document, package: Package) -> bool {
             | (Document::Messages { .. }, Package::MessageSummary)
             | (Document::Features(_), Package::Features)
             | (Document::Presence(_), Package::Presence)
+            | (Document::Registration(_), Package::Registration)
     )
 }
 

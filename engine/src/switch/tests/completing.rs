@@ -473,7 +473,8 @@ fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
                 | Document::Conference(_)
                 | Document::Messages { .. }
                 | Document::Features(_)
-                | Document::Presence(_) => None,
+                | Document::Presence(_)
+                | Document::Registration(_) => None,
             },
             _ => None,
         };

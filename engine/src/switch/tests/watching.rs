@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use trunkline_sip::UsageId;
 use trunkline_sip::admission::Limit;
-use trunkline_sip::outbox::{Command, DialogPhase, DialogState, Document, Event, Package, Peer, Subscriber};
+use trunkline_sip::outbox::{
+    Command, ContactState, DialogPhase, DialogState, Document, Event, Package, Peer, RegistrationChange,
+    Subscriber,
+};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
 use crate::switch::setup::{GroupSetup, WatchSetup};
@@ -212,4 +215,60 @@ fn the_lamp_of_a_group_blinks_while_it_rings() {
     rig.hang_up(caller);
     rig.pass(Duration::from_secs(60));
     assert!(last(&mut rig).is_empty());
+}
+
+/// What a watcher of contacts is told: `sip:a@b registered`.
+fn contacts(rig: &mut Rig) -> Vec<Vec<String>> {
+    let told = told(rig).into_iter().map(|(document, _)| {
+        let Document::Registration(contacts) = document else { panic!("contacts") };
+        contacts.iter().map(|contact| format!("{} {:?}", contact.uri, contact.last)).collect()
+    });
+    told.collect()
+}
+
+#[test]
+fn phones_of_a_line_are_told_of_one_another_and_once_of_who_goes() {
+    let mut rig = Rig::new();
+    let (desk, soft) = ("sip:1002@10.0.0.8", "sip:1002@10.0.0.9");
+    let happens = |rig: &mut Rig, contact: &str, change| {
+        rig.tell(Event::Registration { line: "1002".into(), contact: contact.to_owned(), change });
+    };
+    rig.register("1002", desk, 1000);
+    let first = subscribe(&mut rig, 1, line("1002"), "1002", Package::Registration);
+    let expected = ContactState { uri: desk.to_owned(), q_milli: 1000, last: RegistrationChange::Registered };
+    assert_eq!(first, Some(Document::Registration(vec![expected])));
+    rig.register("1002", soft, 500);
+    happens(&mut rig, soft, RegistrationChange::Registered);
+    assert_eq!(contacts(&mut rig), [[format!("{desk} Registered"), format!("{soft} Registered")]]);
+    rig.register("1002", desk, 1000);
+    rig.call_in(line("1002"), "031", Some(USUAL));
+    assert!(contacts(&mut rig).is_empty(), "who was refreshed is not told");
+    rig.unregister("1002", soft);
+    happens(&mut rig, soft, RegistrationChange::Unregistered);
+    assert_eq!(contacts(&mut rig), [[format!("{desk} Registered"), format!("{soft} Unregistered")]]);
+    rig.call_in(line("1002"), "030", Some(USUAL));
+    assert!(contacts(&mut rig).is_empty(), "who has gone is told once, and calls change nothing");
+    rig.unregister("1002", desk);
+    happens(&mut rig, desk, RegistrationChange::Expired);
+    assert_eq!(contacts(&mut rig), [[format!("{desk} Expired")]]);
+    rig.register("1002", desk, 1000);
+    happens(&mut rig, desk, RegistrationChange::Registered);
+    assert_eq!(contacts(&mut rig), [[format!("{desk} Registered")]]);
+}
+
+#[test]
+fn where_a_line_is_registered_is_its_own_affair() {
+    let mut rig = Rig::new();
+    for (peer, dialled, status) in [
+        (line("1001"), "1002", 403),
+        (line("1001"), "4711", 404),
+        (Peer::Trunk("carrier".into()), "1002", 403),
+    ] {
+        let (package, dialled) = (Package::Registration, dialled.to_owned());
+        let subscriber = Subscriber { peer, dialled, package, leg: None, call_completion: None };
+        rig.tell(Event::Subscribe(UsageId::new(0, 1), Box::new(subscriber)));
+        let [Command::AnswerSubscribe(_, told)] = rig.sip[..] else { panic!("{:?}", rig.sip) };
+        assert_eq!(told, status);
+        rig.sip.clear();
+    }
 }

@@ -76,7 +76,11 @@ impl Notifier {
     fn mark(&self) -> Option<Mark> {
         let Place::Own(dialog) = &self.place else { return None };
         let outlives = match self.event.package {
-            Package::Dialog | Package::MessageSummary | Package::Features | Package::Presence => true,
+            Package::Dialog
+            | Package::MessageSummary
+            | Package::Features
+            | Package::Presence
+            | Package::Registration => true,
             Package::Conference | Package::CallCompletion => false,
         };
         let is_kept = outlives

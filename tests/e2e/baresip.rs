@@ -155,6 +155,21 @@ impl Baresip {
         Self::launch(directory, phone, (account, password, ""), Answer::Manual, PLAYS, options)
     }
 
+    /// As [`Self::start_with_tone`]; the phone knows these codecs alone, of these modules beside G.711: `G722/16000/1`, `g722`.
+    pub(crate) fn start_with_codecs(
+        directory: &Path,
+        phone: u8,
+        account: (&str, &str),
+        answer: Answer,
+        tone_hz: f64,
+        (codecs, module): (&str, &str),
+    ) -> Self {
+        let (account, password) = account;
+        let modules = if module.is_empty() { String::new() } else { format!("module {module}.so\n") };
+        let options = (modules.as_str(), &*format!(";audio_codecs={codecs}"));
+        Self::launch(directory, phone, (account, password, ""), answer, Plays::Tone(tone_hz), options)
+    }
+
     /// As [`Self::start`]; the phone plays this file of 8,000 Hz and one channel instead of a tone.
     pub(crate) fn start_with_recording(
         directory: &Path,
@@ -191,8 +206,10 @@ impl Baresip {
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
         let renewal = if options.contains(";regint=") { "" } else { ";regint=600" };
         // A registration outlives the test: three phones that renew theirs every minute leave no moment without a transaction.
+        let codecs =
+            if options.contains(";audio_codecs=") { "" } else { ";audio_codecs=PCMU/8000/1,PCMA/8000/1" };
         let line = format!(
-            "<sip:{account}@{}{parameters}>;auth_pass={password}{renewal};answermode={mode};audio_codecs=PCMU/8000/1,PCMA/8000/1{options}\n",
+            "<sip:{account}@{}{parameters}>;auth_pass={password}{renewal};answermode={mode}{codecs}{options}\n",
             daemon_address(phone)
         );
         for (file, text) in [("config", config.as_str()), ("accounts", &line)] {

@@ -59,5 +59,6 @@ mod srtp;
 mod texts;
 mod throttle;
 mod tls;
+mod transcoding;
 mod trunks;
 mod voicemail;

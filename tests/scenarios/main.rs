@@ -52,6 +52,7 @@ mod tcp;
 mod texts;
 mod timers;
 mod torture;
+mod transcoding;
 mod transfer;
 mod translate_address;
 mod trunk;

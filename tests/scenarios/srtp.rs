@@ -143,6 +143,9 @@ fn a_phone_that_does_not_take_what_its_line_requires_is_not_talked_to_in_plain()
         lab.expect_ladder(
             "engine -> bob     INVITE, RTP/SAVP
              bob -> engine     488
+             engine -> bob     ACK
+             engine -> bob     INVITE, RTP/SAVP, a=rtpmap:9 G722/8000
+             bob -> engine     488
              engine -> bob     ACK",
         );
         assert_eq!(lab.status("alice"), Status::Over(488));

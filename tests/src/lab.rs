@@ -315,9 +315,10 @@ impl Lab {
         self.agents.iter_mut().for_each(|agent| agent.note_queue(now, true));
     }
 
-    /// How often the workers refused something by this limit.
+    /// How often the workers or the switch refused something by this limit.
     pub fn refusals(&self, limit: Limit) -> u64 {
-        self.agents.iter().map(|agent| agent.refusals().of(limit)).sum()
+        let workers: u64 = self.agents.iter().map(|agent| agent.refusals().of(limit)).sum();
+        workers + self.switch.refusals().of(limit)
     }
 
     /// The configuration is changed and read again.

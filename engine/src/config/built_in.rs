@@ -64,6 +64,7 @@ fn line(text: &str) -> Option<Line> {
         groups: Vec::new(),
         calls_max: None,
         srtp: SrtpPolicy::default(),
+        transcodes: None,
         mailbox: None,
         deposits: true,
         deposit_rings: None,

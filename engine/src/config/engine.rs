@@ -228,6 +228,7 @@ fn media(section: Section<'_>) -> Media {
         country
     });
     let tones = tones.to_owned();
+    let transcodes = section.boolean("transcode").is_none_or(Spanned::into_inner);
     section.close();
     let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
     Media {
@@ -242,6 +243,7 @@ fn media(section: Section<'_>) -> Media {
         silence_timeout,
         music,
         tones,
+        transcodes,
     }
 }
 

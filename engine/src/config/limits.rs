@@ -7,7 +7,7 @@ use trunkline_sip::location::LocationLimits;
 
 use super::section::Section;
 use super::{ConnectionLimits, Limits};
-use crate::switch::setup::WatchSetup;
+use crate::switch::setup::{TRANSCODED_CALLS_MAX, WatchSetup};
 
 /// One key.
 struct Row {
@@ -22,6 +22,7 @@ pub(super) fn read(section: Section<'_>) -> Limits {
     let count = |row: &Row| usize::try_from(value(&section, row)).unwrap_or(usize::MAX);
     let limits = Limits {
         calls: value(&section, &CALLS),
+        transcoded_calls: value(&section, &TRANSCODED_CALLS),
         admission: AdmissionLimits {
             calls_per_source: value(&section, &CALLS_PER_SOURCE),
             calls_per_line: value(&section, &CALLS_PER_LINE),
@@ -75,6 +76,9 @@ const CALLS_DEFAULT: u32 = 10_000;
 const ORPHAN_TIMEOUT_S: u32 = 30;
 
 const CALLS: Row = Row { key: "calls", default: CALLS_DEFAULT as u64, may_be_off: false };
+
+const TRANSCODED_CALLS: Row =
+    Row { key: "transcoded_calls", default: TRANSCODED_CALLS_MAX as u64, may_be_off: true };
 
 const CALLS_PER_SOURCE: Row = Row {
     key: "calls_per_source",
@@ -185,7 +189,7 @@ mod tests {
     use crate::Config;
 
     /// Each with what is counted, and what happens beyond.
-    const ROWS: [(&Row, &str, &str); 19] = [
+    const ROWS: [(&Row, &str, &str); 20] = [
         (&CALLS, "calls at once", "503 with Retry-After; `callunavail` to applications"),
         (&CALLS_PER_SOURCE, "calls at once that lines at one address made", "503 with Retry-After"),
         (&CALLS_PER_LINE, "calls at once that the phones of one line made", "503 with Retry-After"),
@@ -213,6 +217,11 @@ mod tests {
         (&SUBSCRIPTIONS_PER_LINE, "subscriptions of one line or trunk", "403"),
         (&SUBSCRIPTIONS_PER_SECOND, "subscriptions that begin within a second", "503 with Retry-After"),
         (&SUBSCRIPTIONS_PER_SECOND_PER_LINE, "the same of one line or trunk", "503 with Retry-After"),
+        (
+            &TRANSCODED_CALLS,
+            "calls at once that began between ends which share no codec",
+            "488, as where nothing is transcoded",
+        ),
         (&CONNECTIONS, "stream connections", "closed at once"),
         (
             &CONNECTIONS_PER_SOURCE,

@@ -78,6 +78,7 @@ pub(super) fn read(
     let digest = digest(&section);
     let calls_max = calls_max(&section);
     let srtp = srtp(&section);
+    let transcodes = section.boolean("transcode").map(Spanned::into_inner);
     let refuses_hidden = refuses_hidden(&section);
     let mailbox = mailbox(&section);
     let deposits = section.boolean("voicemail").is_none_or(Spanned::into_inner);
@@ -98,6 +99,7 @@ pub(super) fn read(
         calls_max,
         kind,
         srtp,
+        transcodes,
         refuses_hidden,
         mailbox,
         deposits,

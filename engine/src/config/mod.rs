@@ -194,6 +194,8 @@ pub struct Media {
     pub music: Option<Arc<[i16]>>,
     /// The country whose call-progress tones are played, as its ISO 3166 alpha-2 code.
     pub tones: String,
+    /// Whether ends that share no codec are transcoded between, where line or trunk do not say.
+    pub transcodes: bool,
 }
 
 /// Whether packets may be forwarded in the kernel.
@@ -279,6 +281,8 @@ pub struct Line {
     pub kind: LineKind,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// Whether it is transcoded for; `None`: what `[media]` says.
+    pub transcodes: Option<bool>,
     /// Whether callers who hide are refused.
     pub refuses_hidden: bool,
     /// Its mailbox; empty: none. `None`: that of its address.
@@ -326,6 +330,8 @@ pub struct Trunk {
     pub codecs: CodecList,
     /// What is heard before the answer.
     pub early_media: EarlyMedia,
+    /// Whether it is transcoded for; `None`: what `[media]` says.
+    pub transcodes: Option<bool>,
     /// How it writes numbers.
     pub numbers: NumberSetup,
     /// Whether it is told who calls where the caller hides.
@@ -363,6 +369,8 @@ pub struct TrunkPeer {
 pub struct Limits {
     /// Calls at once; more are refused with 503.
     pub calls: u32,
+    /// Calls at once between ends that share no codec; more are refused with 488.
+    pub transcoded_calls: u32,
     /// Calls and registrations, by source and line, at once and a second.
     pub admission: AdmissionLimits,
     /// Contacts of phones.

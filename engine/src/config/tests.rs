@@ -95,6 +95,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "step_s",
         "calls_per_second = 5",
         "callers = ",
+        "transcode = ",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));
     let shown: String = EXAMPLE

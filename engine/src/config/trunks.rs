@@ -56,6 +56,7 @@ pub(super) fn read(
     let srtp = lines::srtp(&section);
     let codecs = codecs::read(&section);
     let early_media = early_media(&section);
+    let transcodes = section.boolean("transcode").map(Spanned::into_inner);
     let numbers = numbers::read(&section, places);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);
@@ -76,6 +77,7 @@ pub(super) fn read(
         srtp,
         codecs,
         early_media,
+        transcodes,
         numbers,
         is_trusted,
         reliable,

@@ -99,11 +99,12 @@ impl Call {
         matches!(self.status, Status::Over(_))
     }
 
-    /// Where the phone's voice goes, if it may be sent and the user is not on hold.
-    pub(super) fn speaks_to(&self, early: bool) -> Option<(SocketAddr, u8)> {
+    /// Where the phone's voice goes, if it may be sent and the user is not on hold, and in which of the formats that it knows.
+    pub(super) fn speaks_to(&self, early: bool, known: &[u8]) -> Option<(SocketAddr, u8)> {
         let may_speak = self.status == Status::Connected || (early && self.status == Status::Ringing);
         let remote = self.remote.as_ref()?;
-        let payload_type = remote.formats.iter().copied().find(|format| [0, 8].contains(format))?;
+        let is_spoken = |format: &u8| [0, 8].contains(format) && known.contains(format);
+        let payload_type = remote.formats.iter().copied().find(is_spoken)?;
         let agreed = self.direction.sends() && remote.direction.receives() && !self.holds;
         remote.audio.filter(|_| may_speak && agreed).map(|to| (to, payload_type))
     }

@@ -525,7 +525,7 @@ impl Phone {
         let calls = self.calls.iter().enumerate().rev();
         calls
             .filter(|_| self.script.speaks)
-            .find_map(|(index, call)| call.speaks_to(early).map(|to| (index, to)))
+            .find_map(|(index, call)| call.speaks_to(early, &self.script.formats).map(|to| (index, to)))
     }
 
     fn mind_the_voice(&mut self, now: Instant) {

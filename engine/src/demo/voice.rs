@@ -1,6 +1,6 @@
 //! The phone's mouth and ears: RTP packets that say whose voice they carry, and a tally of what is heard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -45,6 +45,8 @@ pub struct Heard {
     pub sources: Vec<u32>,
     /// Packets whose sequence number is not one more than the last of their source.
     pub jumps: u64,
+    /// The formats that came, events among them.
+    pub formats: BTreeSet<u8>,
     /// Digits by RFC 4733, in the order in which they were pressed.
     pub digits: String,
     /// The timestamp of the last of them.
@@ -109,6 +111,7 @@ impl Heard {
             self.jumps += 1;
         }
         self.last = Some((source, sequence));
+        self.formats.insert(bytes[1] & 0x7f);
         if bytes[1] & 0x7f == EVENTS {
             let pressed = u32::from_be_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
             let digit = bytes.get(HEADER_BYTES).and_then(|event| DIGITS.get(usize::from(*event)));

@@ -18,6 +18,11 @@ impl CodecList {
         Self(names.into_iter().collect())
     }
 
+    /// Whether codecs of this encoding name pass.
+    pub(super) fn passes(&self, name: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+
     /// What passes of a description.
     pub(super) fn passing<'d>(&self, description: &'d SessionDescription) -> Cow<'d, SessionDescription> {
         if self.0.is_empty() {

@@ -15,11 +15,12 @@ use smallvec::SmallVec;
 use trunkline_media::{CallProgress, ConferenceId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Party};
-use trunkline_sip::sdp::SessionDescription;
+use trunkline_sip::sdp::{ENGINE_CODECS, SessionDescription};
 
 use super::Switch;
 use super::call::Call;
 use super::call_state::{BusyMode, CallState, DisconnectMode};
+use super::codecs::CodecList;
 use super::diversion::Trail;
 use super::ice;
 use super::ids::CallId;
@@ -32,6 +33,7 @@ use super::session::{self, FarEnd, Place};
 use super::setup::LineKind;
 use super::status::{COMPLETED_ELSEWHERE, Failure};
 use super::timers::Timer;
+use super::transcoding::extended;
 use super::view::PartyView;
 
 impl Switch {
@@ -55,6 +57,7 @@ impl Switch {
             return;
         }
         entry.phase = LegPhase::Up;
+        entry.invited = None;
         let id = entry.call;
         // RFC 6337: a 200 without SDP leaves the description of the 18x in force.
         if let Some(sdp) = sdp {
@@ -155,10 +158,13 @@ impl Switch {
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
         let leg = self.calls.get(&caller).and_then(|call| call.leg);
         let place = leg.and_then(|leg| self.place(leg));
+        let may_transcode = self.may_transcode(caller);
         let entry = leg.and_then(|leg| self.legs.get_mut(&leg));
         if let Some(entry) = entry.filter(|entry| entry.phase == LegPhase::Offered) {
             let leg = entry.id;
-            let described = place.and_then(|place| describe(entry, theirs.as_deref(), place, &mut self.rng));
+            let station = station.zip(theirs.as_deref());
+            let described =
+                place.and_then(|place| describe(entry, station, place, may_transcode, &mut self.rng));
             let Some(described) = described.map(Box::new) else {
                 let parting = Parting::because(&Failure::local(488));
                 let report = CallReport::Disconnected(DisconnectMode::Incompatible);
@@ -219,7 +225,7 @@ impl Switch {
         let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
         entry.moved = false;
         let written = entry.keying.write(&offer, true, &mut self.rng);
-        entry.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
+        entry.offered.push_back(Offered::own(offer));
         out.sip.push(Command::Offer(leg, written));
     }
 
@@ -346,16 +352,26 @@ fn alone(call: &Call) -> Heard {
 /// What the caller's leg is answered with: an answer to its offer, or an offer where it made none.
 fn describe(
     leg: &mut Leg,
-    station: Option<&SessionDescription>,
+    station: Option<(LegId, &SessionDescription)>,
     place: Place,
+    may_transcode: bool,
     rng: &mut StdRng,
 ) -> Option<SessionDescription> {
     let mut described = match (&leg.theirs, station) {
         // What was said in a provisional response is said again (RFC 3261 §13.2.1).
         (Some(_), _) if leg.ours.is_some() => return leg.ours.as_deref().cloned(),
-        (Some(offer), Some(station)) => session::answer(offer, station, place),
+        (Some(offer), Some((station, theirs))) => {
+            let (answer, is_transcoded) = session::answer_between(offer, theirs, place, may_transcode)?;
+            leg.is_foreign_to = is_transcoded.then_some(station);
+            Some(answer)
+        }
         (Some(offer), None) => session::own_answer(offer, place),
-        (None, Some(station)) => session::offer(station, place),
+        (None, Some((_, theirs))) => session::offer(theirs, place).map(|offer| {
+            // Who has not said what he speaks is offered at once what everybody does.
+            let usual = CodecList::new(ENGINE_CODECS.iter().map(|name| (*name).to_owned()));
+            let more = may_transcode.then(|| extended(&offer, &usual)).flatten();
+            more.unwrap_or(offer)
+        }),
         (None, None) => Some(session::own_offer(None, place)),
     }?;
     match &leg.theirs {

@@ -15,6 +15,7 @@ use trunkline_sip::sdp::SessionDescription;
 use super::Switch;
 use super::call::{Call, Pending, Wish};
 use super::call_state::CallState;
+use super::codecs::CodecList;
 use super::error::LineError;
 use super::fax::Taken;
 use super::ice;
@@ -26,6 +27,7 @@ use super::report::{CallReport, Hold};
 use super::request::Asker;
 use super::session::{self, FarEnd};
 use super::setup::LineKind;
+use super::transcoding::extended;
 
 /// Offers of ours that may wait on one leg: one that the far end asked for, and one of our own.
 const OFFERS_MAX: usize = 2;
@@ -126,7 +128,9 @@ impl Switch {
     /// The far end of a leg wants the session changed, or asks for our offer.
     pub(super) fn offered(&mut self, leg: LegId, sdp: Option<Box<SessionDescription>>, out: &mut Outbox) {
         let place = self.place(leg);
-        let partner = self.partner(leg).and_then(|partner| self.legs.get(&partner)?.theirs.clone());
+        let may_transcode = self.leg_may_transcode(leg);
+        let with = self.partner(leg);
+        let partner = with.and_then(|partner| self.legs.get(&partner)?.theirs.clone());
         let Some(entry) = self.legs.get_mut(&leg) else {
             out.sip.push(Command::RefuseOffer(leg, 481));
             return;
@@ -139,19 +143,20 @@ impl Switch {
             return;
         };
         let Some(offer) = sdp else {
-            // RFC 3261 §14.2: a fresh and full offer, of what the other side can do.
-            let aligned = entry
-                .ours
-                .as_ref()
-                .zip(partner)
-                .and_then(|(ours, partner)| session::aligned_offer(ours, &partner, place));
+            // RFC 3261 §14.2: a fresh and full offer, of what the other side can do; or of what the relay can, where the two share nothing.
+            let is_foreign = may_transcode && with.is_some() && entry.is_foreign_to == with;
+            let aligned = entry.ours.as_deref().zip(partner.as_deref()).and_then(|(ours, partner)| {
+                session::aligned_offer(ours, if is_foreign { ours } else { partner }, place)
+            });
+            let more = aligned.as_ref().filter(|_| is_foreign);
+            let aligned = more.and_then(|offer| extended(offer, &CodecList::default())).or(aligned);
             // Fax goes on as it is.
             let fax = entry.ours.as_deref().filter(|_| entry.is_fax()).cloned();
             let ours = fax.or(aligned).unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
             let ours = Box::new(ours);
             // An offer of our own that met this one waits: theirs goes first.
             let written = entry.keying.write(&ours, false, &mut self.rng);
-            entry.offered.push_front(Offered { description: ours, asked: true, on_behalf: None });
+            entry.offered.push_front(Offered { asked: true, ..Offered::own(ours) });
             out.sip.push(Command::AnswerOffer(leg, written));
             return;
         };
@@ -185,7 +190,9 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
-        let Some(Offered { description: offered, asked, on_behalf }) = entry.offered.pop_front() else {
+        let Some(Offered { description: offered, asked, on_behalf, aligned_to: _ }) =
+            entry.offered.pop_front()
+        else {
             return;
         };
         // An answer of the other kind (audio to an offer of fax) is none.
@@ -215,6 +222,10 @@ impl Switch {
     pub(super) fn offer_refused(&mut self, leg: LegId, out: &mut Outbox) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let refused = entry.offered.pop_front();
+        // It need not be asked again each time that one of the two describes itself.
+        if let Some(other) = refused.as_ref().and_then(|refused| refused.aligned_to) {
+            entry.is_foreign_to = Some(other);
+        }
         self.dirty.insert(entry.call);
         if let Some(waiting) = refused.and_then(|refused| refused.on_behalf) {
             self.answer_passing(waiting, leg, None, out);
@@ -226,6 +237,9 @@ impl Switch {
         let Some(partner) = self.partner(leg) else { return };
         let Some((entry, other)) = self.legs.get(&leg).zip(self.legs.get(&partner)) else { return };
         if other.phase != LegPhase::Up || !other.offered.is_empty() {
+            return;
+        }
+        if other.is_foreign_to == Some(leg) && self.may_transcode(other.call) {
             return;
         }
         let Some((ours, theirs)) = descriptions(entry).zip(descriptions(other)) else { return };
@@ -242,7 +256,7 @@ impl Switch {
         let Some(offer) = offer.map(Box::new) else { return };
         let Some(other) = self.legs.get_mut(&partner) else { return };
         let written = other.keying.write(&offer, true, &mut self.rng);
-        other.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
+        other.offered.push_back(Offered { aligned_to: Some(leg), ..Offered::own(offer) });
         out.sip.push(Command::Offer(partner, written));
     }
 

@@ -329,6 +329,7 @@ impl Switch {
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
         let place = self.place(leg);
         let early = early && self.relays_early_media(caller);
+        let may_transcode = self.may_transcode(caller);
         let theirs = self.legs.get(&station).and_then(|station| station.theirs.clone()).filter(|_| early);
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
             return;
@@ -336,7 +337,7 @@ impl Switch {
         let described = match (&entry.theirs, &theirs, place) {
             // What was described once is not described differently (RFC 3261 §13.2.1).
             (Some(offer), Some(theirs), Some(place)) if entry.ours.is_none() => {
-                session::answer(offer, theirs, place)
+                session::answer_between(offer, theirs, place, may_transcode)
             }
             (_, _, _) => None,
         };
@@ -346,7 +347,8 @@ impl Switch {
             (None, _) => return,
         };
         entry.provisional = Some(status);
-        if let Some(mut described) = described {
+        if let Some((mut described, is_transcoded)) = described {
+            entry.is_foreign_to = is_transcoded.then_some(station);
             if let Some(offer) = &entry.theirs {
                 ice::take_part(&mut entry.ice, &mut self.rng, offer, &mut described);
             }

@@ -13,6 +13,7 @@ use super::fax::Passing;
 use super::ice::IceSession;
 use super::ids::CallId;
 use super::keying::Keying;
+use super::ring::Candidate;
 use super::session::FarEnd;
 
 /// How far a leg is.
@@ -39,6 +40,15 @@ pub(super) struct Offered {
     pub(super) asked: bool,
     /// The leg whose far end's offer it passes on.
     pub(super) on_behalf: Option<LegId>,
+    /// The leg whose codecs it asks for.
+    pub(super) aligned_to: Option<LegId>,
+}
+
+impl Offered {
+    /// An offer that nobody asked for and that passes on nobody's.
+    pub(super) const fn own(description: Box<SessionDescription>) -> Self {
+        Self { description, asked: false, on_behalf: None, aligned_to: None }
+    }
 }
 
 /// One leg.
@@ -56,6 +66,10 @@ pub(super) struct Leg {
     pub(super) ours: Option<Box<SessionDescription>>,
     /// How its media is sealed; both descriptions are without keys.
     pub(super) keying: Keying,
+    /// Where we called it, should it be worth another offer.
+    pub(super) invited: Option<Box<Candidate>>,
+    /// The leg whose codecs the far end does not know: between the two the relay transcodes.
+    pub(super) is_foreign_to: Option<LegId>,
     /// The contact of the phone, where we called it.
     pub(super) binding: Option<Arc<Binding>>,
     /// Whether the phone can be asked by `NOTIFY Event: talk`.
@@ -94,6 +108,8 @@ impl Leg {
             theirs: None,
             ours: None,
             keying: Keying::default(),
+            invited: None,
+            is_foreign_to: None,
             binding: None,
             talk: false,
             rang: false,

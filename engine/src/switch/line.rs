@@ -25,6 +25,8 @@ pub(super) struct Line {
     pub(super) srtp: SrtpPolicy,
     /// The codecs that pass.
     pub(super) codecs: CodecList,
+    /// Whether it is transcoded for.
+    pub(super) transcodes: bool,
     /// Whether its calls are recorded.
     pub(super) record: RecordPolicy,
     /// The applications that open it, in the order of the configuration.
@@ -101,12 +103,12 @@ impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
-            let media = (line.srtp, CodecList::default(), line.record);
+            let media = (line.srtp, CodecList::default(), line.transcodes, line.record);
             (&line.address, line.name.clone(), line.kind, groups, media)
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
-            let media = (trunk.srtp, trunk.codecs.clone(), trunk.record);
+            let media = (trunk.srtp, trunk.codecs.clone(), trunk.transcodes, trunk.record);
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
@@ -118,7 +120,9 @@ impl Lines {
             groups: groups.collect(),
             pages: pages.collect(),
         };
-        for (address, name, kind, (groups, picks_up), (srtp, codecs, record)) in stations.chain(trunks) {
+        for (address, name, kind, (groups, picks_up), (srtp, codecs, transcodes, record)) in
+            stations.chain(trunks)
+        {
             let line = Line {
                 address: Arc::clone(address),
                 name,
@@ -127,6 +131,7 @@ impl Lines {
                 picks_up,
                 srtp,
                 codecs,
+                transcodes,
                 record,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),

@@ -52,6 +52,8 @@ struct MediaLeg {
     figures: Figures,
     /// When the relay is asked for them.
     ask_at: Instant,
+    /// Whether its call began between ends that share no codec.
+    is_transcoded: bool,
     /// The call whose station it was when it was closed, and that call's line.
     last_of: Option<(CallId, Arc<str>)>,
 }
@@ -120,6 +122,8 @@ pub(super) struct MediaPlane {
     asks: VecDeque<(Instant, LegId)>,
     asks_rest_until: Option<Instant>,
     totals: MediaTotals,
+    /// Legs that are not closing whose calls began between ends that share no codec.
+    transcoded: usize,
 }
 
 impl MediaPlane {
@@ -132,6 +136,7 @@ impl MediaPlane {
             asks: VecDeque::new(),
             asks_rest_until: None,
             totals: MediaTotals::default(),
+            transcoded: 0,
         }
     }
 
@@ -210,6 +215,7 @@ impl MediaPlane {
             waiting: None,
             figures: Figures::new(now),
             ask_at: now + ASK_EVERY,
+            is_transcoded: false,
             last_of: None,
         };
         self.asks.push_back((entry.ask_at, leg));
@@ -220,6 +226,19 @@ impl MediaPlane {
     /// The RTP port of a leg that is open.
     pub(super) fn port(&self, leg: LegId) -> Option<u16> {
         self.legs.get(&leg).filter(|entry| !entry.closing).map(|entry| entry.ports.rtp())
+    }
+
+    /// Counts a leg, until it closes, as one of a call between ends that share no codec.
+    pub(super) fn note_transcoded(&mut self, leg: LegId) {
+        let Some(entry) = self.open_leg(leg) else { return };
+        if !mem::replace(&mut entry.is_transcoded, true) {
+            self.transcoded += 1;
+        }
+    }
+
+    /// How many there are.
+    pub(super) const fn transcoded(&self) -> usize {
+        self.transcoded
     }
 
     /// Says what is known of the far end.
@@ -347,6 +366,8 @@ impl MediaPlane {
                 out.media.push((entry.worker, Command::Close(media_leg(leg))));
             }
             let heard = mem::replace(&mut entry.heard, Heard::Nothing);
+            let was_transcoded = mem::replace(&mut entry.is_transcoded, false);
+            self.transcoded -= usize::from(was_transcoded);
             self.tidy_asks();
             self.leave(heard);
         }
@@ -461,6 +482,7 @@ impl MediaPlane {
         }
         let other = if entry.retried { None } else { self.pool.allocate(now) };
         let Some(other) = other else {
+            self.transcoded -= usize::from(entry.is_transcoded);
             self.legs.remove(&leg);
             self.tidy_asks();
             self.leave(heard);

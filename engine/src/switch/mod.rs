@@ -105,6 +105,7 @@ mod table;
 mod taps;
 mod texting;
 mod timers;
+mod transcoding;
 mod transfer;
 mod translate;
 mod watch;

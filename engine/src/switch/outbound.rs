@@ -33,6 +33,7 @@ use super::session::{self, Place};
 use super::setup::{LineKind, PATIENCE, PROGRESS, TrunkSetup};
 use super::status::Failure;
 use super::timers::{RING_STEP, Timer};
+use super::transcoding::{extended, is_extensible};
 use super::vendor::{self, RingKind};
 use super::view::{CallOrigin, CallReason, PartyView};
 
@@ -368,6 +369,28 @@ impl Switch {
         candidate: Candidate,
         out: &mut Outbox,
     ) -> Result<(), Failure> {
+        self.invite_with(now, id, candidate, false, out)
+    }
+
+    /// The same, with all codecs of the relay behind those of the caller: nobody is offered them who has not refused these alone.
+    pub(super) fn invite_extended(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        candidate: Candidate,
+        out: &mut Outbox,
+    ) -> Result<(), Failure> {
+        self.invite_with(now, id, candidate, true, out)
+    }
+
+    fn invite_with(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        candidate: Candidate,
+        was_refused: bool,
+        out: &mut Outbox,
+    ) -> Result<(), Failure> {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
         let ring = call.ring.as_ref().ok_or_else(|| Failure::local(481))?;
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
@@ -378,6 +401,20 @@ impl Switch {
         let progress = is_trunk.then(|| self.trunk(&call.line).map_or(PROGRESS, |trunk| trunk.progress));
         let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
         let (srtp, codecs) = line.unwrap_or_default();
+        // A trunk may let nothing pass of what the caller speaks.
+        let is_barred = !was_refused
+            && invitation.offer.as_deref().is_some_and(|offer| {
+                session::audio(offer).is_some() && session::audio(&codecs.passing(offer)).is_none()
+            });
+        let may_transcode = self.may_transcode(id);
+        let caller_leg = call.peer.and_then(|caller| self.calls.get(&caller)?.leg);
+        let is_saved = is_barred && may_transcode;
+        let is_saved =
+            is_saved && invitation.offer.as_ref().is_some_and(|offer| is_extensible(offer, &codecs));
+        let is_extended = was_refused || is_saved;
+        if is_extended && !self.has_room_to_transcode() {
+            return Err(Failure::local(488));
+        }
         let leg = LegId::new(invitation.worker, self.next_leg);
         self.next_leg = (self.next_leg + 1) % SERIALS;
         let peer = candidate.target.flow.remote.ip();
@@ -386,15 +423,20 @@ impl Switch {
             return Err(Failure::local(503));
         };
         let place = Place { port: ports.rtp(), address: self.setup.media.address };
-        let Some(offer) = offer(invitation.offer.as_deref(), place) else {
+        let mut offer = offer(invitation.offer.as_deref(), place);
+        if is_extended {
+            offer = offer.and_then(|offer| extended(&offer, &codecs));
+        }
+        let Some(offer) = offer else {
             self.media.close(leg, None, out);
             return Err(Failure::local(488));
         };
         let mut offer = Box::new(offer);
         let flow = candidate.target.flow;
         let mut entry = Leg::new(leg, id, LegPhase::Inviting, flow.remote.ip());
-        entry.keying =
-            Keying::new(srtp, self.fingerprint).towards_browser(flow.transport.is_websocket()).with(codecs);
+        entry.keying = Keying::new(srtp, self.fingerprint)
+            .towards_browser(flow.transport.is_websocket())
+            .with(codecs.clone());
         if entry.keying.offers_to_browser() {
             ice::offer(&mut entry.ice, &mut self.rng, &mut offer);
         }
@@ -405,6 +447,15 @@ impl Switch {
             // The caller and this trunk have no codec in common, or there is no fax with keys.
             self.media.close(leg, None, out);
             return Err(Failure::local(488));
+        }
+        // Browsers know G.711 (RFC 7874 §3): what they refuse is something else.
+        let may_know_less = !is_extended && !flow.transport.is_websocket();
+        if may_transcode && may_know_less && is_extensible(&offer, &codecs) {
+            entry.invited = Some(Box::new(candidate.clone()));
+        }
+        if is_extended {
+            entry.is_foreign_to = caller_leg;
+            self.media.note_transcoded(leg);
         }
         entry.ours = Some(offer);
         entry.binding = candidate.binding;

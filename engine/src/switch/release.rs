@@ -162,7 +162,11 @@ impl Switch {
         self.dirty.insert(id);
         let ringing = call.ring.as_mut().is_some_and(|ring| ring.remove(leg));
         if ringing {
-            self.branch_failed(now, id, failure, out);
+            let again =
+                entry.invited.is_some_and(|candidate| self.invite_again(now, id, *candidate, &failure, out));
+            if !again {
+                self.branch_failed(now, id, failure, out);
+            }
             return;
         }
         let users = self.users_of(leg, id);

@@ -10,8 +10,8 @@ use smallvec::SmallVec;
 use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Protection, Remote, SourcePolicy};
 use trunkline_sip::sdp::{Codec as NamedCodec, Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
-    ENGINE_CODECS, answer_from_other_leg, answer_locally, full_offer, hold_answer, lines_for_other_leg,
-    offer_for_other_leg,
+    ENGINE_CODECS, RELAY_CODECS, answer_from_other_leg, answer_locally, answer_transcoded, full_offer,
+    hold_answer, lines_for_other_leg, offer_for_other_leg,
 };
 
 use super::{fax, ice};
@@ -113,10 +113,37 @@ pub(super) fn answer(
     Some(placed(answer, place))
 }
 
+/// The same between two that the relay may transcode between; whether it has to, since they share nothing that is speech.
+pub(super) fn answer_between(
+    offer: &SessionDescription,
+    theirs: &SessionDescription,
+    place: Place,
+    may_transcode: bool,
+) -> Option<(SessionDescription, bool)> {
+    if may_transcode && !shares_speech(offer, theirs) {
+        let ports = ports(offer, place)?;
+        if let Some(answer) = answer_transcoded(offer, theirs, RELAY_CODECS, &ports) {
+            return Some((placed(answer, place), true));
+        }
+    }
+    Some((answer(offer, theirs, place)?, false))
+}
+
+/// Whether two descriptions have a codec in common that is speech, or are not both of audio.
+pub(super) fn shares_speech(one: &SessionDescription, other: &SessionDescription) -> bool {
+    let Some((one, other)) = audio(one).zip(audio(other)).map(|(a, b)| (&one.media[a], &other.media[b]))
+    else {
+        return true;
+    };
+    let known: SmallVec<[NamedCodec<'_>; 8]> = one.codecs().filter(|codec| !codec.is_auxiliary()).collect();
+    other.codecs().any(|codec| known.iter().any(|known| known.is_same_encoding(&codec)))
+}
+
 /// The answer of the engine itself. `None`: it speaks nothing of what is offered.
 pub(super) fn own_answer(offer: &SessionDescription, place: Place) -> Option<SessionDescription> {
     let ports = ports(offer, place)?;
-    Some(placed(answer_locally(offer, ENGINE_CODECS, Direction::SendRecv, &ports)?, place))
+    let spoken = |codecs| answer_locally(offer, codecs, Direction::SendRecv, &ports);
+    Some(placed(spoken(ENGINE_CODECS).or_else(|| spoken(RELAY_CODECS))?, place))
 }
 
 /// The answer to a re-INVITE that keeps the codecs of `current`, what we last described on the leg.

@@ -21,6 +21,9 @@ use super::recording::{RecordPolicy, RecordingSetup};
 use super::vendor::VendorSetup;
 use crate::translate::Locations;
 
+/// Calls at once between ends that share no codec where nothing else is said.
+pub const TRANSCODED_CALLS_MAX: u32 = 1_000;
+
 /// Where a line's media ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum LineKind {
@@ -115,6 +118,8 @@ pub struct LineSetup {
     pub picks_up: Vec<String>,
     /// How its media is protected.
     pub srtp: SrtpPolicy,
+    /// Whether the relay transcodes between it and whoever shares no codec with it.
+    pub transcodes: bool,
     /// Whether callers who hide are refused (433, RFC 5079).
     pub refuses_hidden: bool,
     /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
@@ -142,6 +147,7 @@ impl LineSetup {
             calls_max: None,
             picks_up: Vec::new(),
             srtp: SrtpPolicy::default(),
+            transcodes: true,
             refuses_hidden: false,
             mailbox: None,
             deposits: true,
@@ -268,6 +274,8 @@ pub struct TrunkSetup {
     pub codecs: CodecList,
     /// What is heard before the answer.
     pub early_media: EarlyMedia,
+    /// Whether the relay transcodes between it and whoever shares no codec with it.
+    pub transcodes: bool,
     /// How it writes numbers, and who calls as it is told.
     pub numbers: NumberSetup,
     /// Where it may send calls on to, beside to its peers.
@@ -329,6 +337,7 @@ impl TrunkSetup {
             srtp: SrtpPolicy::default(),
             codecs: CodecList::default(),
             early_media: EarlyMedia::default(),
+            transcodes: true,
             numbers: NumberSetup::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,
@@ -610,6 +619,8 @@ pub struct Setup {
     pub ring_max: Duration,
     /// Calls at once; more are refused with 503.
     pub calls_max: u32,
+    /// Calls at once that begin between ends which share no codec.
+    pub transcoded_calls_max: u32,
     /// Subscriptions.
     pub watches: WatchSetup,
     /// How long a call waits for another owner when its application is gone and nobody else could end it.
@@ -645,6 +656,7 @@ impl Default for Setup {
             sip_workers: 1,
             ring_max: Duration::from_secs(120),
             calls_max: CALLS_MAX,
+            transcoded_calls_max: TRANSCODED_CALLS_MAX,
             watches: WatchSetup::DEFAULT,
             orphans_after: Duration::from_secs(30),
             forward: ForwardSetup::default(),

@@ -41,6 +41,8 @@ pub enum Limit {
     HandshakesPerSecondPerSource,
     /// Port pairs for media: all are in use, or at rest after a call.
     MediaPorts,
+    /// Calls at once whose ends share no codec.
+    TranscodedCalls,
     /// Transactions and legs of one worker ([`Capacity`](crate::agent::Capacity)).
     State,
     /// A worker that does not keep up ([`Load`](super::Load)).
@@ -52,7 +54,7 @@ impl Limit {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Calls,
         Self::CallsPerSource,
         Self::CallsPerLine,
@@ -72,6 +74,7 @@ impl Limit {
         Self::Handshakes,
         Self::HandshakesPerSecondPerSource,
         Self::MediaPorts,
+        Self::TranscodedCalls,
         Self::State,
         Self::Overload,
     ];
@@ -98,6 +101,7 @@ impl Limit {
             Self::Handshakes => "handshakes",
             Self::HandshakesPerSecondPerSource => "handshakes_per_second_per_source",
             Self::MediaPorts => "media_ports",
+            Self::TranscodedCalls => "transcoded_calls",
             Self::State => "state",
             Self::Overload => "overload",
         }

@@ -11,8 +11,11 @@ use smallvec::SmallVec;
 use super::codec::payload_type;
 use super::{Codec, Direction, MediaDescription, SessionDescription, UNFILLED, attribute};
 
-/// What the relay can speak by itself, most wanted first.
+/// What the engine speaks where the choice is its own, most wanted first.
 pub const ENGINE_CODECS: &[&str] = &["PCMU", "PCMA"];
+
+/// All that the relay can speak.
+pub const RELAY_CODECS: &[&str] = &["PCMU", "PCMA", "G722"];
 
 /// The offer for the other leg of an anchored call: the same sections, formats and attributes in the same order, with
 /// the engine's address, `ports[section]`, and without ICE, `a=rtcp`, and what names sections, streams and sources.
@@ -86,6 +89,45 @@ pub fn answer_locally(
     })
 }
 
+/// The answer to `offer` where the other leg's answer has no codec of it and the relay transcodes between the two: one codec of
+/// `codecs`, that of the offer's preference among those which are as wide as what the other leg speaks, or else among all. Digits
+/// are accepted where the other leg takes them.
+///
+/// `None`: no section in which both speak something of `codecs`.
+pub fn answer_transcoded(
+    offer: &SessionDescription,
+    their_answer: &SessionDescription,
+    codecs: &[&str],
+    ports: &[u16],
+) -> Option<SessionDescription> {
+    let mut answered = false;
+    let media = offer.media.iter().zip(ports_for(ports)).enumerate().map(|(index, (offered, port))| {
+        let theirs = their_answer
+            .media
+            .get(index)
+            .filter(|theirs| !answered && port != 0 && same_profile(&theirs.protocol, &offered.protocol));
+        let pair = theirs.and_then(|theirs| {
+            let width = is_wide(&spoken(theirs, codecs)?);
+            let fitting = spoken_by(offered, codecs).find(|codec| is_wide(codec) == width);
+            Some((fitting.or_else(|| spoken(offered, codecs))?, theirs))
+        });
+        let Some((speech, theirs)) = pair else { return rejected(offered) };
+        answered = true;
+        let takes_events = theirs.codecs().any(|codec| codec.is_telephone_event());
+        let events = offered.codecs().find(|codec| {
+            takes_events && codec.is_telephone_event() && codec.clock_rate_hz == speech.clock_rate_hz
+        });
+        let direction = Some(offer.direction(index).answer(their_answer.direction(index)));
+        MediaDescription { port, direction, ..section(offered, speech, events) }
+    });
+    let media = media.collect();
+    answered.then(|| SessionDescription {
+        connection: Some(UNFILLED),
+        media,
+        ..SessionDescription::default()
+    })
+}
+
 /// The answer to an offer that holds: sendonly draws recvonly, inactive draws inactive, `c=0.0.0.0` a usual answer.
 ///
 /// Keeps the codecs of `current`, what we last described on this leg, so that nothing changes but the direction; where
@@ -104,6 +146,7 @@ pub fn hold_answer(
     as_before
         .filter(|answer| answer.media.iter().any(|media| media.port != 0))
         .or_else(|| answer_locally(offer, ENGINE_CODECS, Direction::SendRecv, ports))
+        .or_else(|| answer_locally(offer, RELAY_CODECS, Direction::SendRecv, ports))
 }
 
 /// The engine's own offer: PCMU, PCMA and digits, sendrecv, on the first audio section of `before`, or on the only one
@@ -209,14 +252,25 @@ fn rejected(offered: &MediaDescription) -> MediaDescription {
 
 /// The first codec of the section that is among `codecs`, if the engine can take the section at all.
 fn spoken<'a>(offered: &'a MediaDescription, codecs: &[&str]) -> Option<Codec<'a>> {
-    if offered.port == 0 || !offered.is_audio() || offered.is_secure() {
-        return None;
-    }
-    offered.codecs().find(|codec| {
-        codec.clock_rate_hz == 8000
-            && codec.channels == 1
-            && codecs.iter().any(|name| name.eq_ignore_ascii_case(codec.name))
-    })
+    spoken_by(offered, codecs).next()
+}
+
+/// All of them.
+fn spoken_by<'a>(offered: &'a MediaDescription, codecs: &[&str]) -> impl Iterator<Item = Codec<'a>> {
+    let is_taken = offered.port != 0 && offered.is_audio() && !offered.is_secure();
+    offered.codecs().filter(move |codec| is_taken && is_one_of(codec, codecs))
+}
+
+/// Whether a codec is among those of the relay that have these names.
+pub fn is_one_of(codec: &Codec<'_>, names: &[&str]) -> bool {
+    codec.clock_rate_hz == 8000
+        && codec.channels == 1
+        && names.iter().any(|name| name.eq_ignore_ascii_case(codec.name))
+}
+
+/// Whether a codec of the relay has more than the band of a telephone.
+fn is_wide(codec: &Codec<'_>) -> bool {
+    !is_one_of(codec, ENGINE_CODECS)
 }
 
 /// A section that accepts `speech` and `events` with the numbers of the offer.
@@ -407,6 +461,43 @@ mod tests {
     }
 
     #[test]
+    fn who_shares_no_codec_is_answered_with_one_of_its_own() {
+        let offer = "m=video 5000 RTP/AVP 99\r\nm=audio 4000 RTP/AVP 18 9 8 96 97\r\na=rtpmap:96 telephone-event/8000\r\n\
+                     a=rtpmap:97 telephone-event/48000\r\na=fmtp:96 0-15\r\n";
+        let events = "a=rtpmap:96 telephone-event/8000|a=fmtp:96 0-15|";
+        for (answered, speech, events, direction) in [
+            ("0", "8 PCMA", "", "sendrecv"),
+            ("0 101\r\na=rtpmap:101 telephone-event/8000", "8 PCMA", events, "sendrecv"),
+            ("9\r\na=recvonly", "9 G722", "", "recvonly"),
+        ] {
+            let theirs = sdp(&format!("m=video 0 RTP/AVP 99\r\nm=audio 7000 RTP/AVP {answered}\r\n"));
+            let answer = answer_transcoded(&sdp(offer), &theirs, RELAY_CODECS, &[1, 20002]).unwrap();
+            let (number, name) = speech.split_once(' ').unwrap();
+            let numbers = if events.is_empty() { number.to_owned() } else { format!("{number} 96") };
+            assert_eq!(
+                printed(&answer),
+                format!(
+                    "m=video 0 RTP/AVP 99|m=audio 20002 RTP/AVP {numbers}|a=rtpmap:{number} {name}/8000|{events}\
+                     a=ptime:20|a={direction}|"
+                )
+            );
+        }
+        // The other width where there is no other.
+        let theirs = sdp("m=audio 7000 RTP/AVP 9\r\n");
+        let narrow = answer_transcoded(&sdp("m=audio 4000 RTP/AVP 8\r\n"), &theirs, RELAY_CODECS, &[20000]);
+        assert_eq!(narrow.unwrap().media[0].formats, ["8"]);
+        for (offered, answered) in
+            [("18", "0"), ("8", "18"), ("8", "101"), ("8\r\na=x", "0\r\nm=audio 1 RTP/AVP 0")]
+        {
+            let offer = sdp(&format!("m=audio 4000 RTP/AVP {offered}\r\n"));
+            let theirs = sdp(&format!("m=audio 7000 RTP/AVP {answered}\r\n"));
+            let answer = answer_transcoded(&offer, &theirs, RELAY_CODECS, &[20000]);
+            assert_eq!(answer.is_some(), answered.starts_with("0\r\n"), "{offered} {answered}");
+            assert_eq!(answer_transcoded(&offer, &theirs, RELAY_CODECS, &[]), None, "no port");
+        }
+    }
+
+    #[test]
     fn hold_is_answered_by_its_direction_and_with_the_codec_in_use() {
         let current = sdp("m=audio 20000 RTP/AVP 8\r\na=recvonly\r\n");
         for (held, direction) in [
@@ -421,7 +512,9 @@ mod tests {
         }
         let offer = sdp("m=audio 4000 RTP/AVP 0\r\na=sendonly\r\n");
         assert_eq!(hold_answer(&offer, Some(&current), &[20000]).unwrap().media[0].formats, ["0"]);
-        assert_eq!(hold_answer(&sdp("m=audio 4000 RTP/AVP 9\r\n"), Some(&current), &[20000]), None);
+        let wide = hold_answer(&sdp("m=audio 4000 RTP/AVP 9\r\n"), Some(&current), &[20000]);
+        assert_eq!(wide.unwrap().media[0].formats, ["9"]);
+        assert_eq!(hold_answer(&sdp("m=audio 4000 RTP/AVP 18\r\n"), Some(&current), &[20000]), None);
     }
 
     #[test]

@@ -125,7 +125,7 @@ impl Switch {
             out.sip.push(Command::RefuseOffer(leg, 488));
             return;
         };
-        other.offered.push_back(Offered { description: passed, asked: false, on_behalf: Some(leg) });
+        other.offered.push_back(Offered { on_behalf: Some(leg), ..Offered::own(passed) });
         out.sip.push(Command::Offer(partner, written));
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         entry.passing = Some(Box::new(Passing { offer, to: partner }));
@@ -224,7 +224,7 @@ impl Switch {
         let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
         let offer = Box::new(section::again(ours, rejected, place));
         let written = entry.keying.write(&offer, true, &mut self.rng);
-        entry.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
+        entry.offered.push_back(Offered::own(offer));
         out.sip.push(Command::Offer(leg, written));
     }
 
@@ -287,7 +287,7 @@ impl Switch {
         let offer = Box::new(section::audio_again(ours, entry.audio.as_deref(), place));
         entry.leaves_fax = true;
         let written = entry.keying.write(&offer, true, &mut self.rng);
-        entry.offered.push_back(Offered { description: offer, asked: false, on_behalf: None });
+        entry.offered.push_back(Offered::own(offer));
         out.sip.push(Command::Offer(leg, written));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Party, Peer};
 
 use crate::switch::CallState;
-use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp};
+use crate::switch::rig::{CRM, Rig, USUAL, WALLBOARD, sdp, setup};
 
 fn trunk() -> Peer {
     Peer::Trunk("carrier".into())
@@ -161,7 +161,7 @@ fn a_late_offer_is_answered_by_an_offer_made_of_the_answer() {
     assert_eq!(invite.offer.unwrap().media[0].formats.len(), 3);
     rig.answer(station, "8 101");
     let Some(Command::Answer(_, Some(offer))) = rig.sip.first() else { panic!() };
-    assert_eq!(offer.media[0].formats, ["8", "101"]);
+    assert_eq!(offer.media[0].formats, ["8", "101", "0"]);
     rig.commands();
     rig.tell(Event::Established { leg: caller, answer: Some(sdp("8")) });
     assert!(rig.remotes[&caller].payload_types.contains(8));
@@ -181,14 +181,18 @@ fn a_late_offer_that_draws_no_answer_ends_the_call() {
 }
 
 #[test]
-fn an_answer_that_was_not_offered_is_told_to_the_caller() {
-    let mut rig = Rig::new();
-    let caller = rig.call_in(line("1001"), "030", Some("8 101"));
-    let (station, _) = rig.invited();
-    rig.answer(station, "0");
-    let Some(Command::Answer(leg, Some(answer))) = rig.sip.first() else { panic!() };
-    assert_eq!(*leg, caller);
-    assert_eq!(answer.media[0].formats, ["0"]);
+fn an_answer_that_was_not_offered_is_transcoded_or_told_to_the_caller() {
+    for (transcodes, answered, told) in [(true, "0", "8"), (false, "0", "0"), (true, "18", "18")] {
+        let mut setup = setup();
+        setup.lines[0].transcodes = transcodes;
+        let mut rig = Rig::with(setup);
+        let caller = rig.call_in(line("1001"), "030", Some("8 101"));
+        let (station, _) = rig.invited();
+        rig.answer(station, answered);
+        let Some(Command::Answer(leg, Some(answer))) = rig.sip.first() else { panic!() };
+        assert_eq!(*leg, caller);
+        assert_eq!(answer.media[0].formats, [told]);
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn a_caller_without_an_offer_is_made_one_from_the_pickers() {
     rig.invited();
     rig.commands();
     let picker = rig.call_in(Peer::Line("1001".into()), "**1002", Some("8 101"));
-    assert_eq!(answers(&rig), [(picker, "8 101".to_owned()), (caller, "8 101".to_owned())]);
+    assert_eq!(answers(&rig), [(picker, "8 101".to_owned()), (caller, "8 101 0".to_owned())]);
     rig.commands();
     rig.tell(Event::Established { leg: picker, answer: None });
     rig.tell(Event::Established { leg: caller, answer: Some(sdp("8 101")) });

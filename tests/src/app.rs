@@ -191,9 +191,16 @@ impl App {
     /// What it was told since the last look: replies, calls and states, and other kinds that are named.
     pub fn take(&mut self, also: &[&str]) -> Vec<String> {
         let kinds = ["reply", "new-call", "call-state"];
-        let told = self.lines[self.mark..]
-            .iter()
-            .filter(|told| kinds.contains(&told.kind) || also.contains(&told.kind));
+        self.take_kinds(|kind| kinds.contains(&kind) || also.contains(&kind))
+    }
+
+    /// What of this kind it was told since the last look.
+    pub fn take_only(&mut self, kind: &str) -> Vec<String> {
+        self.take_kinds(|told| told == kind)
+    }
+
+    fn take_kinds(&mut self, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let told = self.lines[self.mark..].iter().filter(|told| is_wanted(told.kind));
         let told = told.map(|told| told.text.clone()).collect();
         self.mark = self.lines.len();
         told

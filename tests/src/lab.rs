@@ -503,8 +503,7 @@ impl Lab {
 
     /// What of this kind an application was told since the last time.
     pub fn told(&mut self, app: &str, kind: &str) -> Vec<String> {
-        let told = self.apps[place_of(app)].take(&[kind]);
-        told.into_iter().filter(|told| told.contains(kind)).collect()
+        self.apps[place_of(app)].take_only(kind)
     }
 
     /// Compares the states of calls on a line that an application was told of, and leaves them for later.

@@ -9,9 +9,8 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::access::Caller;
 use super::openapi::Refused;
-use super::operate::{Done, argument, ask, body, prefers_async};
+use super::operate::{Done, ask_on_line};
 use super::problem::Problem;
-use super::read::segments;
 use crate::switch::Operation;
 
 /// What the phones are to do.
@@ -37,8 +36,6 @@ pub(super) async fn check_sync(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let line = segments(path)?;
-    let prefer_async = prefers_async(request.headers());
-    let CheckSync { reboot } = argument(&body(request).await?)?;
-    ask(&shared, &app, "check-sync", Operation::CheckSync { line: line.into(), reboot }, prefer_async).await
+    let on = |CheckSync { reboot }, line| Operation::CheckSync { line, reboot };
+    ask_on_line((&shared, &app), "check-sync", path, request, on).await
 }

@@ -11,9 +11,8 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::access::Caller;
 use super::openapi::Refused;
-use super::operate::{Done, argument, ask, body, prefers_async};
+use super::operate::{Done, ask_on_line};
 use super::problem::Problem;
-use super::read::segments;
 use crate::switch::{MessageCounts, Operation};
 
 /// The voice messages of a line.
@@ -92,8 +91,5 @@ pub(super) async fn set(
     path: Result<Path<String>, PathRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
-    let line = segments(path)?;
-    let prefer_async = prefers_async(request.headers());
-    let operation = argument::<SetMessages>(&body(request).await?)?.on(line.into());
-    ask(&shared, &app, "set-messages", operation, prefer_async).await
+    ask_on_line((&shared, &app), "set-messages", path, request, SetMessages::on).await
 }

@@ -268,7 +268,21 @@ pub(super) async fn app(
     ask(&shared, &caller, SET_APP_PRIORITY, operation, prefer_async).await
 }
 
-pub(super) async fn ask(
+/// Asks for an operation on the line that the path names; `on` makes it of the body.
+pub(super) async fn ask_on_line<T: DeserializeOwned>(
+    (shared, app): (&Shared, &AppIdentity),
+    name: &str,
+    path: Result<Path<String>, PathRejection>,
+    request: Request,
+    on: impl FnOnce(T, Arc<str>) -> Operation,
+) -> Result<Response, Problem> {
+    let line = segments(path)?;
+    let prefer_async = prefers_async(request.headers());
+    let operation = on(argument(&body(request).await?)?, line.into());
+    ask(shared, app, name, operation, prefer_async).await
+}
+
+async fn ask(
     shared: &Shared,
     app: &AppIdentity,
     name: &str,
@@ -298,7 +312,7 @@ fn unknown(name: &str, known: &[&str]) -> Problem {
 }
 
 /// Whether the client prefers 202 to waiting (RFC 7240 §4.1).
-pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
+fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|preference| {
         preference.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(RESPOND_ASYNC)

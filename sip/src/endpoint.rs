@@ -173,23 +173,36 @@ impl Endpoint {
 
     /// The hop for a request in a dialog: that of the dialog, but to a device that named its own address where that is registered.
     pub(crate) fn hop(&self, dialog: &Dialog) -> Flow {
-        let flow = dialog.flow();
-        match self.device(dialog.target(), flow) {
-            Some(contact) if dialog.is_direct() => contact.map_or(flow, |contact| contact.flow),
+        match self.device(dialog) {
+            Some(contact) if dialog.is_direct() => contact.map_or(dialog.flow(), |contact| contact.flow),
             Some(_) | None => dialog.hop(),
         }
     }
 
-    /// The contact of the device whose own address this is (RFC 5627 §5.3): the one that it registered last, but of several flows
-    /// that it keeps (RFC 5626) the one that it speaks by. `Some(None)`: it is registered no more; `None`: we gave no such address.
-    fn device(&self, target: &str, flow: Flow) -> Option<Option<Arc<Binding>>> {
+    /// The contact of the device at the other end of a dialog, which named its own address there (RFC 5627 §5.3): the one that it
+    /// registered last, but of several flows that it keeps (RFC 5626) the one that it speaks by. `Some(None)`: what it named leads
+    /// to us, but nowhere else than where it spoke from; `None`: it named something else.
+    ///
+    /// Nobody is led to the device of another, what was said sealed does not go on in clear, and a proxy that must be passed is.
+    pub(crate) fn device(&self, dialog: &Dialog) -> Option<Option<Arc<Binding>>> {
+        let (target, flow) = (dialog.target(), dialog.flow());
         // Most targets are none, which is to cost nothing.
         let uri = target.contains(";gr=").then(|| Uri::parse(target)).flatten()?;
-        let instance = gruu::device(&uri).filter(|_| self.serves(&uri, flow))?;
-        let mut contacts = self.location.device(&uri.user_unescaped(), instance);
+        let instance = gruu::device(&uri)?;
+        let line = uri.user_unescaped();
+        let mut contacts = self.location.device(&line, instance);
+        let is_there = contacts.iter().any(|contact| contact.flow == flow);
+        if !is_there && !self.serves(&uri, flow) {
+            return None;
+        }
         let last = contacts.pop();
-        let spoken_by = contacts.into_iter().find(|contact| contact.flow == flow);
-        Some(spoken_by.filter(|contact| contact.is_kept_flow()).or(last))
+        let spoken_by = contacts.into_iter().find(|contact| contact.flow == flow && contact.is_kept_flow());
+        let is_sealed = flow.transport.is_secure();
+        let may = |contact: &Arc<Binding>| {
+            contact.path.is_empty() && (contact.flow.transport.is_secure() || !is_sealed)
+        };
+        let is_his = is_there || dialog.remote_user().is_some_and(|user| user == line);
+        Some(spoken_by.or(last).filter(|contact| is_his && may(contact)))
     }
 
     /// Begins a request inside a dialog: everything up to the headers of its method.
@@ -203,8 +216,11 @@ impl Endpoint {
     ) -> Builder {
         let routed = dialog.routed();
         let (call_id, local, remote) = dialog.identity();
-        let device = self.device(routed.uri, flow).flatten();
-        let mut builder = request(method, device.as_ref().map_or(routed.uri, |device| &*device.contact))
+        let contact = self
+            .device(dialog)
+            .flatten()
+            .filter(|contact| routed.uri == dialog.target() && contact.flow == flow);
+        let mut builder = request(method, contact.as_ref().map_or(routed.uri, |contact| &*contact.contact))
             .header(HeaderName::Via, self.via(flow, branch))
             .header(HeaderName::MaxForwards, 70)
             .header(HeaderName::From, local)

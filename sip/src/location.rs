@@ -68,6 +68,12 @@ impl Binding {
     pub(crate) fn is_kept_flow(&self) -> bool {
         self.key.starts_with(INSTANCE_MARK)
     }
+
+    /// Which device keeps this flow, if it is one of several that it may keep.
+    fn kept_device(&self) -> Option<&str> {
+        let (device, _) = self.key.strip_prefix(INSTANCE_MARK)?.rsplit_once(';')?;
+        Some(device)
+    }
 }
 
 /// Begins the key of a binding by instance, as no URI does.
@@ -166,10 +172,18 @@ impl Location {
         self.contacts_per_line_max.store(limits.contacts_per_line_max, Ordering::Relaxed);
     }
 
-    /// Where the line can be reached: by q, then the one refreshed last first (RFC 3261 §16.6). Empty where nowhere.
+    /// Where the line can be reached: by q, then the one refreshed last first (RFC 3261 §16.6). Empty where nowhere. Of several flows
+    /// that one device keeps it is the one refreshed last (RFC 5626 §7): nobody's phone rings twice.
     pub fn lookup(&self, line: &str, now: Instant) -> Vec<Arc<Binding>> {
         let mut found = self.bindings(line, now);
         found.reverse();
+        let mut devices: SmallVec<[Arc<Binding>; 2]> = SmallVec::new();
+        found.retain(|binding| {
+            let Some(device) = binding.kept_device() else { return true };
+            let is_first = devices.iter().all(|other| other.kept_device() != Some(device));
+            devices.push(Arc::clone(binding));
+            is_first
+        });
         found.sort_by_key(|binding| std::cmp::Reverse(binding.q_milli));
         found
     }
@@ -563,6 +577,17 @@ mod tests {
         table.put("1001", table.binding("a", 60)).unwrap();
         assert_eq!(table.keys("1001", 0), "a c b");
         assert_eq!(table.keys("1002", 0), "");
+    }
+
+    #[test]
+    fn a_device_with_several_flows_is_found_once() {
+        let mut table = Table::new();
+        for key in ["+<urn:uuid:1>;1", "+<urn:uuid:2>;1", "+<urn:uuid:1>;2", "sip:1001@192.0.2.1"] {
+            table.put("1001", table.binding(key, 60)).unwrap();
+        }
+        assert_eq!(table.keys("1001", 0), "sip:1001@192.0.2.1 +<urn:uuid:1>;2 +<urn:uuid:2>;1");
+        table.put("1001", table.binding("+<urn:uuid:1>;1", 60)).unwrap();
+        assert!(table.keys("1001", 0).starts_with("+<urn:uuid:1>;1 sip:1001"), "by which it was heard last");
     }
 
     #[test]

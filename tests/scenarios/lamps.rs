@@ -144,7 +144,7 @@ fn a_lamp_blinks_shines_and_goes_out() {
     }
 }
 
-/// A trunk is a line: its lamp shines while it has calls.
+/// A trunk is a line: its lamp shines while it has calls, whosever they are.
 #[test]
 fn a_lamp_shows_whether_a_trunk_is_used() {
     let mut lab = Plan::seeded(8).build().with_registered(&["alice"]);
@@ -157,6 +157,7 @@ fn a_lamp_shows_whether_a_trunk_is_used() {
     let (info, text) = seen.last().expect("it is told of a call");
     let [dialog] = &info.dialogs[..] else { panic!("one call: {text}") };
     assert_eq!((dialog.phase, dialog.is_initiator), (DialogPhase::Confirmed, true), "{text}");
+    assert!(!text.contains("301234") && !text.contains("1001"), "who talks to whom is not told: {text}");
     lab.hang_up("alice");
     lab.run_ms(1_500);
     assert!(told(&mut lab).last().is_some_and(|(info, _)| info.is_idle()));

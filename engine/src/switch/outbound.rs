@@ -73,6 +73,11 @@ impl Switch {
                 few.completes = None;
             }
         }
+        if !matches!(found, Ok(Destination::Line(_)))
+            && let Some(few) = self.calls.get_mut(&caller).and_then(Call::few)
+        {
+            few.device = None;
+        }
         match found {
             Ok(Destination::Line(address)) => self.call_line(now, caller, &address, out),
             Ok(Destination::Group(address)) => self.call_group(now, caller, &address, out),

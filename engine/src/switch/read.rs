@@ -74,7 +74,7 @@ impl Switch {
     fn line_view(&self, app: AppId, line: &Line, alerting: &[&Line]) -> Option<LineView> {
         line.watchers.iter().find(|(watcher, _)| *watcher == app)?;
         let contacts = match line.kind {
-            LineKind::Phone => self.location.lookup(&line.address, self.now).len(),
+            LineKind::Phone => self.location.bindings(&line.address, self.now).len(),
             LineKind::Local | LineKind::Trunk => 0,
         };
         let registered = match line.kind {

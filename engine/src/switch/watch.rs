@@ -346,14 +346,16 @@ impl Switch {
         }
         let domain = || self.setup.domain.clone();
         let local = Party { user: call.line.to_string(), host: domain(), name: String::new() };
-        let far = far_party(call);
+        // Whom the whole house calls is nobody's to read: the lamp of a trunk says that it is used.
+        let is_told = call.kind != LineKind::Trunk;
+        let remote = if is_told { far_party(call).shown(&self.setup.domain) } else { Party::anonymous() };
         Some(DialogState {
             id: call.id.0,
             leg: call.legs().next().filter(|_| is_named),
             phase,
             is_initiator: call.calls || call.origin == CallOrigin::Outbound,
             local,
-            remote: far.shown(&self.setup.domain),
+            remote,
             is_held: call.holds(),
         })
     }

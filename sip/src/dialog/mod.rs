@@ -18,10 +18,11 @@ pub(crate) use name::{Named, READINGS, REPLACES_TAGS, TARGET_DIALOG_TAGS};
 pub use route::{RouteSet, Routed};
 pub use sequence::{OutOfOrder, Sequence};
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
 use crate::ids::ConnectionId;
-use crate::message::{HeaderName, Message, Method, Scheme, Uri, text_of};
+use crate::message::{HeaderName, Message, Method, NameAddr, Scheme, Uri, text_of};
 use crate::token::Token;
 use crate::transport::{Flow, Transport};
 
@@ -198,6 +199,12 @@ impl Dialog {
     /// Call-ID, our value (From of our requests) and the peer's (To).
     pub fn identity(&self) -> (&str, &str, &str) {
         (&self.call_id, &self.local, &self.remote)
+    }
+
+    /// Who the peer is by the name that it has in the dialog.
+    pub(crate) fn remote_user(&self) -> Option<Cow<'_, str>> {
+        let uri = NameAddr::parse(&self.remote)?.parsed_uri()?;
+        Some(uri.user_unescaped())
     }
 
     /// Whether nobody stands between: there is no route.

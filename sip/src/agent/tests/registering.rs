@@ -150,6 +150,46 @@ fn register_device(bench: &mut Bench, call_id: &str) -> Message {
     bench.only()
 }
 
+/// Alice calls and names this as where she is; the leg, which is up.
+fn calls_from(bench: &mut Bench, contact: &str) -> LegId {
+    let text = invite("").replace("<sip:alice@192.0.2.2:5070>", &format!("<{contact}>"));
+    bench.say(text.clone());
+    let challenge = bench.only();
+    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+    let leg = |event: &Event| if let Event::Incoming(leg, _) = event { Some(*leg) } else { None };
+    let leg = bench.events().iter().find_map(leg).unwrap();
+    bench.command(Command::Answer(leg, Some(sdp(5000))));
+    let answer = bench.sent().pop().unwrap().1;
+    bench.say(request("ACK", 2, answer.to_tag(), "", ""));
+    leg
+}
+
+/// Nobody is led to somebody else's device, and what was said sealed does not go on in clear.
+#[test]
+fn the_address_of_a_device_leads_nowhere_but_to_who_names_it_and_as_safely() {
+    let mut bench = phone();
+    register_device(&mut bench, "first");
+    let mut others = crate::testing::binding("sip:bob@203.0.113.7:5060");
+    others.params = ";+sip.instance=\"<urn:uuid:bob>\"".into();
+    others.flow.remote = "203.0.113.7:5060".parse().unwrap();
+    bench.agent.endpoint.location.put(bench.now, &"bob".into(), others, &mut Outbox::default()).unwrap();
+    let stolen = "sip:bob@192.0.2.1;gr=urn:uuid:bob";
+    let leg = calls_from(&mut bench, stolen);
+    bench.command(Command::End(leg, None));
+    let (flow, bye) = bench.sent().pop().unwrap();
+    assert_eq!((flow.remote, bye.request_uri()), (bench.flow.remote, stolen));
+
+    let mut bench = phone().by_tcp();
+    bench.flow.transport = Transport::Tls;
+    register_device(&mut bench, "first");
+    let leg = calls_from(&mut bench, "sip:alice@192.0.2.1;gr=urn:uuid:1");
+    let sealed = bench.flow;
+    bench.flow = udp(sealed.local, "198.51.100.9:5080".parse().unwrap());
+    assert_eq!(register_device(&mut bench, "second").status(), 200);
+    bench.command(Command::End(leg, None));
+    assert_eq!(bench.sent().pop().unwrap().0, sealed);
+}
+
 /// Its own address names the engine's host: what is sent there goes to the device, and not in a circle.
 #[test]
 fn a_device_that_moves_in_a_call_is_found_by_its_own_address() {
@@ -158,17 +198,7 @@ fn a_device_that_moves_in_a_call_is_found_by_its_own_address() {
     let gruu = "sip:alice@192.0.2.1;gr=urn:uuid:1";
     let contact = registered.value(HeaderName::Contact).unwrap();
     assert!(contact.contains(&format!(";pub-gruu=\"{gruu}\"")), "{contact}");
-    let text = invite("").replace("<sip:alice@192.0.2.2:5070>", &format!("<{gruu}>"));
-    bench.say(text.clone());
-    let challenge = bench.only();
-    bench.say(with_credentials(&text, &challenge, "alice", "secret"));
-    let calls = bench.events();
-    let leg =
-        calls.iter().find_map(|event| if let Event::Incoming(leg, _) = event { Some(*leg) } else { None });
-    let leg = leg.unwrap();
-    bench.command(Command::Answer(leg, Some(sdp(5000))));
-    let answer = bench.sent().pop().unwrap().1;
-    bench.say(request("ACK", 2, answer.to_tag(), "", ""));
+    let leg = calls_from(&mut bench, gruu);
     bench.command(Command::Notify(leg, "talk"));
     let (flow, notify) = bench.sent().pop().unwrap();
     assert_eq!((flow.remote, notify.request_uri()), (bench.flow.remote, "sip:alice@198.51.100.2:5070"));

@@ -245,10 +245,11 @@ const fn is_end(status: u16) -> bool {
 }
 
 /// Where NOTIFY goes: to the Contact or first route, but to no other host than the SUBSCRIBE came from, whose sender has
-/// proven who it is.
+/// proven who it is; or to where the same device has registered since, which proves as much.
 fn hop(endpoint: &Endpoint, dialog: &Dialog, source: Flow) -> Flow {
     let hop = endpoint.hop(dialog);
-    if hop.remote.ip() == source.remote.ip() { hop } else { source }
+    let is_proven = || matches!(endpoint.device(dialog), Some(Some(_)));
+    if hop.remote.ip() == source.remote.ip() || is_proven() { hop } else { source }
 }
 
 #[cfg(test)]

@@ -174,7 +174,9 @@ impl Endpoint {
     /// The hop for a request in a dialog: that of the dialog, but to a device that named its own address where that is registered.
     pub(crate) fn hop(&self, dialog: &Dialog) -> Flow {
         match self.device(dialog) {
-            Some(contact) if dialog.is_direct() => contact.map_or(dialog.flow(), |contact| contact.flow),
+            Some(contact) if dialog.is_direct() => {
+                contact.map_or_else(|| dialog.flow(), |contact| contact.flow)
+            }
             Some(_) | None => dialog.hop(),
         }
     }

@@ -43,11 +43,14 @@ fn each_tone_is_on_its_channel_and_a_killed_daemon_leaves_a_file_that_plays() {
         grows(&mut daemon, &part, 3);
         ask(&call, "pause-recording");
         let before = seconds(&part);
+        // The other line's recording, which its policy demands, goes on: by that it is seen how long the pause is.
+        let demanded = only_other_part(&files, &part);
+        let paused_at = seconds(&demanded);
         let paused = http::get(&format!("/v1/calls/{call}"), Some(OWNER)).json();
         assert_eq!(paused["recording"]["state"], "paused");
-        // The next piece stands behind the pause.
+        grows(&mut daemon, &demanded, paused_at + 4);
         ask(&call, "resume-recording");
-        grows(&mut daemon, &part, before + 2);
+        grows(&mut daemon, &part, before + 6);
         ask(&call, "stop-recording");
         let is_over = |event: &Value| event["type"] == "recording" && event["change"] == "stopped";
         let over = events.until(WITHIN, is_over).pop().expect("it came");
@@ -56,6 +59,7 @@ fn each_tone_is_on_its_channel_and_a_killed_daemon_leaves_a_file_that_plays() {
         assert_eq!(fs::metadata(&whole).expect("it is whole").permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::metadata(&files).expect("it is there").permissions().mode() & 0o777, 0o700);
         expect_tones(&whole, 4.0);
+        expect_pause(&whole, before as f64, 3.0);
 
         // The other line's policy demands a recording of its own call: that one is under way when the daemon is killed.
         let demanded = only_part(&files);
@@ -96,6 +100,29 @@ fn expect_tones(path: &Path, at_least_s: f64) {
     assert!(own.0 > at_least_s && own.1 > at_least_s && other == (0.0, 0.0));
 }
 
+/// Both sides are silent, to the last bit, for so long, and speak before and behind it.
+fn expect_pause(path: &Path, begins_s: f64, at_least_s: f64) {
+    let sides = [0, 1].map(|channel| Audio::read_channel(path, channel));
+    let length = sides[0].samples.len();
+    let (mut silent, mut longest) = (0, (0, 0));
+    for n in 0..length {
+        silent = if sides.iter().all(|side| side.samples[n] == 0) { silent + 1 } else { 0 };
+        longest = longest.max((silent, n + 1));
+    }
+    let (samples, end) = longest;
+    let [begins, ends] = [end - samples, end].map(|at| at as f64 / 8_000.0);
+    eprintln!("recording: paused from {begins:.1} s to {ends:.1} s of {:.1} s", length as f64 / 8_000.0);
+    assert!(ends - begins >= at_least_s && begins >= begins_s - 1.0 && end < length);
+    for side in &sides {
+        let behind = Audio { rate_hz: 8_000, samples: side.samples[end..].to_vec() };
+        let before = Audio { rate_hz: 8_000, samples: side.samples[..end - samples].to_vec() };
+        for (part, name) in [(before, "before"), (behind, "behind")] {
+            let heard = part.seconds_of_tone(CALLER_HZ) + part.seconds_of_tone(TONE_HZ);
+            assert!(heard > 1.0, "{heard:.1} s of tone {name} the pause");
+        }
+    }
+}
+
 fn ask(call: &str, operation: &str) -> Value {
     let answer = http::post(&format!("/v1/calls/{call}/{operation}"), OWNER, &json!({}));
     assert_eq!(answer.status, 200, "{operation}: {}", answer.text);
@@ -112,6 +139,16 @@ fn grows(daemon: &mut Daemon, path: &Path, to: u64) {
         length if length >= to => Ok(()),
         length => Err(format!("{} has {length} s", path.display())),
     });
+}
+
+/// What is being recorded beside this.
+fn only_other_part(directory: &Path, this: &Path) -> PathBuf {
+    let names = fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it is read").path());
+    let mut others =
+        names.filter(|path| path.extension().is_some_and(|extension| extension == "part") && path != this);
+    let other = others.next().expect("the other line's");
+    assert_eq!(others.next(), None);
+    other
 }
 
 fn only_part(directory: &Path) -> PathBuf {

@@ -42,8 +42,16 @@ impl WavFile {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part(&path))?;
+        Self::begin(file, path, is_wide)
+    }
+
+    /// Writes the head of a file that is new; one that has no room even for that is gone again.
+    fn begin(file: File, path: PathBuf, is_wide: bool) -> io::Result<Self> {
         let rate_hz: u32 = if is_wide { 16_000 } else { 8_000 };
-        file.write_all_at(&head(rate_hz), 0)?;
+        if let Err(error) = file.write_all_at(&head(rate_hz), 0) {
+            drop(fs::remove_file(part(&path)));
+            return Err(error);
+        }
         let frame_bytes = u64::from(rate_hz) / 50 * MOMENT_BYTES;
         Ok(Self { file, path, frame_bytes, bytes: 0, told: 0 })
     }
@@ -219,6 +227,17 @@ mod tests {
         assert_eq!(names, others);
         assert_eq!(fs::read(directory.0.join("foreign.wav.part")).unwrap(), foreign);
         assert_eq!(fs::read(directory.0.join("other.txt")).unwrap(), b"not ours");
+    }
+
+    #[test]
+    fn a_file_that_has_no_room_for_its_head_is_gone_again() {
+        let directory = Directory::new("head");
+        let path = directory.0.join("a.wav");
+        fs::write(part(&path), b"").unwrap();
+        // Who may not write fails as one does who finds no room.
+        let unwritable = File::open(part(&path)).unwrap();
+        assert!(WavFile::begin(unwritable, path, false).is_err());
+        assert_eq!(fs::read_dir(&directory.0).unwrap().count(), 0);
     }
 
     #[test]

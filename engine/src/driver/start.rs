@@ -365,13 +365,13 @@ impl Running {
             for thread in media {
                 thread.join();
             }
-            // Now there is nothing more to write.
-            if recording.is_some_and(|thread| thread.join().is_err()) {
-                tracing::error!("the thread of recordings ended by a panic");
-            }
             drop(kernel);
         };
         drop(tokio::task::spawn_blocking(join).await);
+        // Now there is nothing more to write.
+        if let Some(thread) = recording {
+            recording::finish(thread).await;
+        }
     }
 }
 

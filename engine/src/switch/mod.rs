@@ -437,6 +437,7 @@ impl Switch {
                 Timer::Passing => self.passing_over(call, out),
                 Timer::Confirmation => self.confirmation_over(now, call, out),
                 Timer::Pause => self.pause_over(call, out),
+                Timer::File => self.file_missing(call, out),
                 Timer::Probe => self.probe(call, out),
             }
             self.settle(now, out);

@@ -31,6 +31,7 @@ use super::operation::{CallOperation, Outcome};
 use super::outbox::Outbox;
 use super::request::Asker;
 use super::taps::Tap;
+use super::timers::Timer;
 
 /// Whether the calls of a line or trunk are recorded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -57,6 +58,9 @@ impl RecordPolicy {
         }
     }
 }
+
+/// How long the disk has to make the file that an application waits for.
+pub(super) const FILE: Duration = Duration::from_secs(10);
 
 /// Recording as the engine is set up for it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -256,6 +260,7 @@ impl Switch {
                 let Some(entry) = self.recordings.all.get_mut(&recording) else { return };
                 entry.path = Some(Arc::clone(&path));
                 if let Some(asker) = entry.asker.take() {
+                    self.timers.stop(entry.call, Timer::File);
                     asker.reply(Ok(Outcome::Recording(path)), out);
                 }
                 self.tell_of(recording, "started", None, out);
@@ -265,6 +270,17 @@ impl Switch {
             }
         }
         self.settle(now, out);
+    }
+
+    /// The disk hangs: who waits is told, and what comes of the file is given up.
+    pub(super) fn file_missing(&mut self, call: CallId, out: &mut Outbox) {
+        let Some((id, ..)) = self.recording_of(call) else { return };
+        let asker = self.recordings.all.get_mut(&id).and_then(|recording| recording.asker.take());
+        if let Some(asker) = asker {
+            asker.reply(Err(LineError::OperationFailed.into()), out);
+            self.end_recording(call, out);
+            self.dirty.insert(call);
+        }
     }
 
     fn recording_ended(&mut self, id: RecordingId, end: RecordingEnd, length: Duration, out: &mut Outbox) {
@@ -332,6 +348,9 @@ impl Switch {
         let recording = RecordingId(self.recordings.last);
         let is_paused = asker.is_none() && self.recordings.paused.remove(&id);
         let entry = Recording { call: id, line: Arc::clone(&line), is_demanded, path: None, asker, apps };
+        if asker.is_some() {
+            self.timers.start(id, Timer::File, self.now + FILE);
+        }
         self.recordings.all.insert(recording, entry);
         out.recordings.push(RecordingCommand::Begin { recording, call: id, line, is_wide });
         self.open_tap(TapId::Recording(recording), id, is_wide, is_paused, out);

@@ -41,6 +41,8 @@ pub(super) enum Timer {
     Confirmation,
     /// Nothing was heard of a station that was taken back ([`super::recovery::PROBE_AFTER`]).
     Probe,
+    /// The disk did not say that the file of a recording is there ([`super::recording::FILE`]).
+    File,
     /// A pause between the digits of a dialled address is over ([`super::suffix::PAUSE`]).
     Pause,
 }

@@ -52,6 +52,9 @@ const ROOM_EVERY: Duration = Duration::from_secs(5);
 /// How long a recording that is over waits for what media threads took down of it.
 const LAST_PIECES: Duration = Duration::from_millis(200);
 
+/// How long a disk may take to make files whole when the engine stops.
+const FINISH_AT_MOST: Duration = Duration::from_secs(10);
+
 /// Something for the thread.
 #[derive(Debug)]
 enum Job {
@@ -119,6 +122,21 @@ impl Recordings {
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         drop(self.jobs.send(Job::Piece(piece)));
+    }
+}
+
+/// Waits until the thread has made every file whole, or a disk that hangs has had its time: then it is left behind, and the next
+/// start makes whole what it left.
+pub(crate) async fn finish(thread: JoinHandle<()>) {
+    let ended = async {
+        while !thread.is_finished() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    if tokio::time::timeout(FINISH_AT_MOST, ended).await.is_err() {
+        tracing::error!("the disk hangs: recordings are not whole");
+    } else if thread.join().is_err() {
+        tracing::error!("the thread of recordings ended by a panic");
     }
 }
 

@@ -156,3 +156,21 @@ fn a_thread_that_has_ended_takes_no_commands() {
         RecordingEvent::Ended { recording: RecordingId(1), end: RecordingEnd::Failed, .. }
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_hangs_holds_up_no_stop() {
+    let (hangs, hung) = channel::<()>();
+    let thread = std::thread::spawn(move || assert!(hung.recv().is_err()));
+    let asked = tokio::time::Instant::now();
+    finish(thread).await;
+    assert!(asked.elapsed() >= FINISH_AT_MOST && asked.elapsed() < 2 * FINISH_AT_MOST);
+    drop(hangs);
+    // Who has ended is waited for no longer.
+    let asked = tokio::time::Instant::now();
+    let thread = std::thread::spawn(|| {});
+    while !thread.is_finished() {
+        std::thread::yield_now();
+    }
+    finish(thread).await;
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}

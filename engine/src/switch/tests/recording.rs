@@ -199,3 +199,30 @@ fn a_call_that_a_policy_demands_beyond_the_limit_is_told_of() {
     assert_eq!(told(&mut rig), [("failed", Some("resourceunavail"), None)]);
     assert_eq!(rig.recordings.len(), 1);
 }
+
+#[test]
+fn who_waits_for_a_disk_that_hangs_is_told_so() {
+    let mut rig = rig(RecordPolicy::OnDemand);
+    let (_, station) = bridged(&mut rig, USUAL);
+    takes(&mut rig);
+    let asked = rig.ask(CRM, Operation::StartRecording(CallId(2)));
+    rig.pass(Duration::from_secs(9));
+    assert_eq!(rig.reply(asked), None);
+    rig.pass(Duration::from_secs(2));
+    let reply = rig.reply(asked).map(|reply| reply.map_err(|refusal| refusal.error));
+    assert_eq!(reply, Some(Err(LineError::OperationFailed)));
+    assert_eq!(takes(&mut rig), [(station.0, vec![1]), (station.0, vec![])]);
+    assert!(matches!(rig.recordings[1], RecordingCommand::End { recording: ONE, .. }));
+    assert_eq!(rig.switch.gauges().recordings, 1, "the disk has it still");
+    // It wakes up: nobody is replied to twice, and nothing is left.
+    began(&mut rig, ONE);
+    ended(&mut rig, ONE, RecordingEnd::Stopped);
+    assert!(rig.reply(asked).is_some());
+    assert_eq!(rig.switch.gauges().recordings, 0);
+    // One whose file is there in time has no end of this kind.
+    let asked = rig.ask(CRM, Operation::StartRecording(CallId(2)));
+    began(&mut rig, RecordingId(2));
+    rig.pass(Duration::from_secs(20));
+    assert!(matches!(rig.reply(asked), Some(Ok(Outcome::Recording(_)))));
+    assert_eq!(rig.switch.gauges().recordings, 1);
+}

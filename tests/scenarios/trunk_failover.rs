@@ -129,6 +129,35 @@ fn where_there_is_nobody_else_100_is_waited_upon() {
     lab.nothing_left();
 }
 
+type Way = fn(&mut Lab);
+
+#[test]
+fn a_slow_call_is_given_up_for_none_that_would_not_take_it() {
+    let not_listed = |lab: &mut Lab| lab.reload(|setup| setup.trunks[0].failover_on = vec![503]);
+    let full = |lab: &mut Lab| lab.reload(|setup| setup.trunks[1].calls_max = 0);
+    let rests = |lab: &mut Lab| {
+        lab.phone("carrier").script.on_invite = OnInvite::Refuse(503, Duration::ZERO);
+        lab.phone("overseas").script.dead = true;
+        lab.call("bob", "0301234");
+        // Overseas rests from when bob's call has failed, and the carrier no more.
+        lab.run(Duration::from_secs(40));
+    };
+    let ways: [(_, Way); 3] = [("408 is not listed", not_listed), ("full", full), ("rests", rests)];
+    for (seed, (why, way)) in (20..).zip(ways) {
+        let mut lab = lab(seed);
+        way(&mut lab);
+        lab.ladder().forget();
+        lab.phone("carrier").script.on_invite = OnInvite::Try;
+        lab.call("alice", "0301234");
+        lab.run_ms(20_000);
+        assert_eq!((lab.status("carrier"), invited(&mut lab)), (Status::Ringing, [1, 0]), "{why}");
+        lab.answer("carrier");
+        lab.run_ms(500);
+        lab.expect_talk("alice", "carrier");
+        hang_up(&mut lab, &["alice"]);
+    }
+}
+
 #[test]
 fn what_the_callee_says_is_the_last_word_and_so_is_a_bell_that_rang() {
     let mut lab = lab(2);

@@ -239,7 +239,9 @@ impl Switch {
         let Some(entry) = self.legs.get(&leg).filter(|entry| !entry.keying.is_lost()) else { return };
         if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
             let mut remote = session::remote(theirs, ours, entry.signalling);
-            remote.receive &= entry.is_up();
+            // Nobody hears the member of a page group, whose phone may be a loudspeaker and no more.
+            let is_listener = self.pages.speaker(entry.call).is_some();
+            remote.receive &= entry.is_up() && !is_listener;
             remote.protection = entry.keying.protection();
             self.media.set_remote(leg, remote, out);
         }

@@ -141,8 +141,13 @@ impl Switch {
         out.messages.push((app, Message::Generate { call, line, reason }));
     }
 
-    pub(super) fn can_gather_digits(&self, _call: &Call) -> Result<(), LineError> {
-        Ok(())
+    /// Who speaks to a page group, and who listens to him, have no other side that could be heard.
+    fn can_listen(&self, call: &Call) -> Result<(), LineError> {
+        if self.pages.has(call.id) { Err(LineError::OperationUnavail) } else { Ok(()) }
+    }
+
+    pub(super) fn can_gather_digits(&self, call: &Call) -> Result<(), LineError> {
+        self.can_listen(call)
     }
 
     /// `lineGatherDigits`: a request takes the place of the one before, which ends with what it has.
@@ -189,8 +194,8 @@ impl Switch {
         self.end_gathering(id, if first { "firsttimeout" } else { "intertimeout" }, out);
     }
 
-    pub(super) fn can_monitor_digits(&self, _call: &Call) -> Result<(), LineError> {
-        Ok(())
+    pub(super) fn can_monitor_digits(&self, call: &Call) -> Result<(), LineError> {
+        self.can_listen(call)
     }
 
     /// `lineMonitorDigits`.
@@ -215,8 +220,8 @@ impl Switch {
         Ok(())
     }
 
-    pub(super) fn can_monitor_media(&self, _call: &Call) -> Result<(), LineError> {
-        Ok(())
+    pub(super) fn can_monitor_media(&self, call: &Call) -> Result<(), LineError> {
+        self.can_listen(call)
     }
 
     /// `lineMonitorMedia`: what is detected is told; the media mode of the call stays.

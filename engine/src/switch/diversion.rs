@@ -100,6 +100,11 @@ impl Hop {
         Self { mailbox: Some(mailbox), ..self }
     }
 
+    /// Whether the call is sent to his mailbox.
+    pub(super) const fn is_into_mailbox(&self) -> bool {
+        self.mailbox.is_some()
+    }
+
     /// Whom others are told of. Only who sent the call last names his mailbox in his place: who is called then is who keeps it.
     fn shown(&self, is_last: bool) -> Cow<'_, Party> {
         match self.mailbox.as_ref().filter(|_| is_last) {

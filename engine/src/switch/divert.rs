@@ -209,6 +209,12 @@ impl Switch {
     pub(super) fn note_hop(&mut self, caller: CallId, hop: Hop, redirection: PartyView, out: &mut Outbox) {
         let Some(calling) = self.calls.get_mut(&caller) else { return };
         calling.max_forwards = calling.max_forwards.saturating_sub(1);
+        // Whom the mailbox's line sends on has a new journey before him: what he is told is how that ends.
+        if !hop.is_into_mailbox()
+            && let Some(few) = calling.few()
+        {
+            few.deposited = None;
+        }
         calling.trail.add(hop);
         calling.redirecting = calling.trail.redirecting();
         calling.redirection = redirection;

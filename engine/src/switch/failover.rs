@@ -18,11 +18,14 @@ use rand::rngs::StdRng;
 use trunkline_sip::admission::Rate;
 
 use super::Switch;
+use super::call::Call;
 use super::call_state::CallState;
 use super::ids::CallId;
 use super::outbox::{Outbox, Urgent};
+use super::places::TIMED_OUT;
 use super::release::Parting;
 use super::report::CallReport;
+use super::ring::{Candidate, Ring};
 use super::route::Destination;
 use super::setup::{FAILOVER_ON, LineKind, TrunkChoice, TrunkSetup};
 use super::status::Failure;
@@ -182,6 +185,27 @@ impl Switch {
         self.over(now, id, failure.report(), &Parting::because(failure), out);
         self.next_trunk(now, caller, others, Some(failure), out);
         true
+    }
+
+    /// Whether a call that hears 100 here and nothing more goes to another place that calls go to: where 408 says so, or help is called for.
+    pub(super) fn goes_on_after_silence(&self, call: &Call, ring: &Ring) -> bool {
+        let Some(trunk) = self.trunk(&call.line).filter(|_| call.kind == LineKind::Trunk) else {
+            return false;
+        };
+        let is_listed = trunk.failover_on.contains(&TIMED_OUT);
+        let is_open = |one: &Candidate| {
+            let flow = one.target.flow;
+            !self.is_suspect(self.now, trunk, (flow.transport, flow.remote))
+        };
+        let takes_it = |others: &Others| {
+            let takes = |name: &Arc<str>| {
+                let may = self.trunk(name).is_some_and(|trunk| others.is_urgent || self.has_room(trunk));
+                may && self.takes_calls(name)
+            };
+            (is_listed || others.is_urgent) && others.names.iter().any(takes)
+        };
+        is_listed && ring.waiting.iter().flatten().any(is_open)
+            || ring.others.as_deref().is_some_and(takes_it)
     }
 
     /// Whether the trunk may have one more call out: it has a channel, and has not had all calls of this second.

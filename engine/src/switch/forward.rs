@@ -371,7 +371,7 @@ impl Switch {
                     return Err(LineError::InvalAddress);
                 }
                 *to = number.into();
-                self.check_destination(to)?;
+                self.check_sent_to(to)?;
                 if self.leads_to(to, line) {
                     return Err(LineError::InvalAddress);
                 }

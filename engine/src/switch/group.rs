@@ -355,22 +355,33 @@ impl Switch {
     /// The dialogs of a group, for lamps: one for each caller whom nobody has answered. `None`: there is no such group.
     pub(super) fn group_dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
         let group = self.lines.group(address)?;
-        let party = |name: &str| Party {
-            user: group.address.to_string(),
-            host: self.setup.domain.clone(),
-            name: name.to_owned(),
+        let callers = self.hunts.callers(address).map(|caller| (caller, DialogPhase::Early));
+        Some(self.dialogs_with(&group.address, callers))
+    }
+
+    /// The dialogs of an address with these callers.
+    pub(super) fn dialogs_with(
+        &self,
+        address: &str,
+        callers: impl Iterator<Item = (CallId, DialogPhase)>,
+    ) -> Vec<DialogState> {
+        let dialog = |(caller, phase)| {
+            let calling = self.calls.get(&caller)?;
+            Some(DialogState {
+                id: calling.id.0,
+                leg: None,
+                phase,
+                is_initiator: false,
+                local: Party {
+                    user: address.to_owned(),
+                    host: self.setup.domain.clone(),
+                    name: String::new(),
+                },
+                remote: calling.station_party().shown(&self.setup.domain),
+                is_held: false,
+            })
         };
-        let callers = self.hunts.callers(address).filter_map(|caller| self.calls.get(&caller));
-        let dialog = |calling: &super::Call| DialogState {
-            id: calling.id.0,
-            leg: None,
-            phase: DialogPhase::Early,
-            is_initiator: false,
-            local: party(""),
-            remote: calling.station_party().shown(&self.setup.domain),
-            is_held: false,
-        };
-        Some(callers.map(dialog).take(DIALOGS_MAX).collect())
+        callers.filter_map(dialog).take(DIALOGS_MAX).collect()
     }
 
     /// Whether a member's call can be joined with its caller's, by what its phone said, or else by what the engine speaks. All other

@@ -8,15 +8,27 @@
 use std::time::Instant;
 
 use super::Switch;
+use super::call::Call;
 use super::caller::ANONYMITY_DISALLOWED;
 use super::forward::Condition;
 use super::ids::CallId;
+use super::leg::Leg;
 use super::outbox::Outbox;
 use super::route::{Destination, Source, resolve};
 use super::setup::LineKind;
 use super::view::PartyView;
 
 impl Switch {
+    /// Whether who has this line would be disturbed: he has a call, or his phone is on one that counts no more, as that of who hears busy or
+    /// waits for a line that is.
+    pub(super) fn is_on_a_call(&self, address: &str) -> bool {
+        let Some(line) = self.lines.get(address) else { return true };
+        let mut legs = line.calls.iter().filter_map(|id| self.calls.get(id)).flat_map(Call::legs);
+        self.is_line_busy(address)
+            || line.occupied > 0
+            || legs.any(|leg| self.legs.get(&leg).is_some_and(Leg::is_up))
+    }
+
     /// Calls the line of this number for a caller.
     ///
     /// # Errors
@@ -49,7 +61,7 @@ impl Switch {
         if self.forward_entry(id, address, Condition::Always).is_some() {
             return Err(480);
         }
-        if self.is_line_busy(address) || self.lines.get(address).is_some_and(|line| line.occupied > 0) {
+        if self.is_on_a_call(address) {
             return Err(486);
         }
         if let Some(calling) = self.calls.get_mut(&id) {

@@ -401,6 +401,7 @@ impl Switch {
         let (invitation, media_worker) = (ring.invitation.clone(), call.media_worker);
         let has_others = !ring.waiting.is_empty() || ring.others.is_some();
         // Where there is nobody else, a late answer is better than none.
+        let goes_on = self.goes_on_after_silence(call, ring);
         let is_trunk = call.kind == LineKind::Trunk;
         let patience = is_trunk.then(|| self.trunk(&call.line).map_or(PATIENCE, |trunk| trunk.patience));
         let progress = is_trunk.then(|| self.trunk(&call.line).map_or(PROGRESS, |trunk| trunk.progress));
@@ -486,7 +487,7 @@ impl Switch {
             credentials: invitation.credentials,
             timeout: self.setup.ring_max + BACKSTOP,
             patience: patience.filter(|_| has_others),
-            progress: progress.filter(|_| has_others),
+            progress: progress.filter(|_| goes_on),
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())

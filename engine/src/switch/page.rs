@@ -10,7 +10,7 @@
 //! - Nobody is disturbed who has a call, or who said that he does not want to be; whose phone does not answer by itself is left alone
 //!   after [`RING`]. The call goes nowhere else for any of them.
 //! - One phone of a line is spoken to, the one that was heard of last, in the form that its vendor understands.
-//! - A speaks to lines as one of them: not from outside, not hidden, and not as somebody whom another sent there.
+//! - A speaks to lines as one of them: not from outside, not hidden, and not as somebody whom another sent there; and alone.
 //! - Members hear what the engine can say in their codecs and keys, so A must speak one that it understands.
 
 use std::collections::BTreeMap;
@@ -67,6 +67,17 @@ impl Pages {
     /// Who speaks to this member.
     pub(super) fn speaker(&self, member: CallId) -> Option<CallId> {
         self.by_member.get(&member).copied()
+    }
+
+    /// Whether this call is one of a page: of who speaks, or of a member.
+    pub(super) fn has(&self, id: CallId) -> bool {
+        self.by_caller.contains_key(&id) || self.by_member.contains_key(&id)
+    }
+
+    /// Who speaks to the group of this address, and whether a member has answered.
+    fn to(&self, address: &str) -> Option<(CallId, bool)> {
+        let mut pages = self.by_caller.iter().filter(|(_, page)| *page.setup.address == *address);
+        pages.next().map(|(caller, page)| (*caller, page.is_heard))
     }
 
     /// How many speak.
@@ -129,7 +140,8 @@ impl Switch {
     /// Whether this caller may speak to the group, and can be heard there.
     ///
     /// # Errors
-    /// The status of the refusal: 403 without the right, 433 for who hides, 488 where the engine does not understand his codecs.
+    /// The status of the refusal: 403 without the right, 433 for who hides, 486 where somebody speaks already, 488 where the engine does not
+    /// understand his codecs.
     fn check_page(&self, caller: CallId, page: &PageSetup) -> Result<(), u16> {
         let call = self.calls.get(&caller).ok_or(481_u16)?;
         let may = page.callers.is_empty() || page.callers.contains(&call.line);
@@ -140,7 +152,11 @@ impl Switch {
         if call.caller.is_blocked {
             return Err(ANONYMITY_DISALLOWED);
         }
-        let leg = call.leg.and_then(|leg| self.legs.get(&leg)).ok_or(480_u16)?;
+        if self.pages.to(&page.address).is_some() {
+            return Err(486);
+        }
+        let leg =
+            call.leg.and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.call == caller).ok_or(480_u16)?;
         let is_understood = match &leg.theirs {
             Some(_) if leg.is_up() => self.media.is_decoded(leg.id),
             Some(offer) if leg.phase == LegPhase::Offered => {
@@ -156,8 +172,7 @@ impl Switch {
         let setup = self.setup.lines.iter().find(|line| line.address == *address);
         if !setup.is_some_and(|line| line.kind == LineKind::Phone && line.intercom)
             || self.forward_entry(caller, address, Condition::Always).is_some()
-            || self.is_line_busy(address)
-            || self.lines.get(address).is_none_or(|line| line.occupied > 0)
+            || self.is_on_a_call(address)
         {
             return;
         }
@@ -200,6 +215,7 @@ impl Switch {
             return;
         }
         let (longest, group) = (page.setup.longest, &page.setup);
+        self.watches.touch(&group.address);
         let group = PartyView::new(group.address.to_string(), group.name.clone());
         self.timers.start(caller, Timer::Page, now + longest);
         if let Some(calling) = self.calls.get_mut(&caller) {
@@ -255,24 +271,12 @@ impl Switch {
         self.over(now, caller, CallReport::Disconnected(DisconnectMode::Normal), &parting, out);
     }
 
-    /// The dialogs of a page group, for lamps: one for each who speaks. `None`: there is no such group.
+    /// The dialogs of a page group, for lamps: that of who speaks, early until a member has answered. `None`: there is no such group.
     pub(super) fn page_dialogs(&self, address: &str) -> Option<Vec<DialogState>> {
         let group = self.lines.page(address)?;
-        let of_group = |(_, page): &(&CallId, &Page)| page.setup.address == group.address;
-        let callers = self.pages.by_caller.iter().filter(of_group).filter_map(|(id, _)| self.calls.get(id));
-        let dialog = |calling: &Call| DialogState {
-            id: calling.id.0,
-            leg: None,
-            phase: DialogPhase::Confirmed,
-            is_initiator: false,
-            local: Party {
-                user: group.address.to_string(),
-                host: self.setup.domain.clone(),
-                name: String::new(),
-            },
-            remote: calling.station_party().shown(&self.setup.domain),
-            is_held: false,
-        };
-        Some(callers.map(dialog).take(super::watch::DIALOGS_MAX).collect())
+        let speaker = self.pages.to(&group.address);
+        let phase = |is_heard| if is_heard { DialogPhase::Confirmed } else { DialogPhase::Early };
+        let callers = speaker.into_iter().map(|(caller, is_heard)| (caller, phase(is_heard)));
+        Some(self.dialogs_with(&group.address, callers))
     }
 }

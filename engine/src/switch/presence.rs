@@ -182,9 +182,10 @@ impl Switch {
         Some(Document::Presence(Box::new(PresenceState { is_open, activities, note })))
     }
 
-    /// Whether somebody at the line has made a call or taken one: who is called only may not be there.
+    /// Whether somebody at the line has made a call or taken one: who is called only may not be there, nor he whose phone listens to a page.
     fn is_on_the_phone(&self, line: &Line) -> bool {
-        let mut dialogs = line.calls.iter().filter_map(|id| self.dialog(self.calls.get(id)?, false));
+        let calls = line.calls.iter().filter(|id| self.pages.speaker(**id).is_none());
+        let mut dialogs = calls.filter_map(|id| self.dialog(self.calls.get(id)?, false));
         dialogs.any(|dialog| dialog.is_initiator || dialog.phase == DialogPhase::Confirmed)
     }
 }

@@ -54,11 +54,12 @@ impl Switch {
         }
     }
 
-    /// Whether somebody uses the line: a call there is more than offered.
+    /// Whether somebody uses the line: a call there is more than offered, and was not taken by the phone itself for a page group.
     pub(super) fn is_used(&self, line: &str) -> bool {
         let uses = |id: &CallId| {
             self.calls.get(id).is_some_and(|call| {
                 call.camped.is_none()
+                    && self.pages.speaker(*id).is_none()
                     && occupies(call.state)
                     && !matches!(call.state, CallState::Offering(_) | CallState::Accepted)
             })

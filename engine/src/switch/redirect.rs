@@ -63,7 +63,7 @@ impl Switch {
         out: &mut Outbox,
     ) -> Result<(), LineError> {
         let number = self.whole_number(to)?;
-        self.check_destination(&number)?;
+        self.check_sent_to(&number)?;
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
         let (line, is_caller) = (Arc::clone(&call.line), call.calls);
         let caller = if is_caller { id } else { call.peer.ok_or(LineError::OperationUnavail)? };

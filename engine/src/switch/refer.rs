@@ -92,7 +92,7 @@ impl Switch {
 
     fn referred_number(&self, call: &Call, user: &str) -> Result<String, u16> {
         let number = self.whole_number(user).map_err(|_| 404_u16)?;
-        match self.check_destination(&number) {
+        match self.check_sent_to(&number) {
             Ok(_) if self.leads_to(&number, &call.line) => Err(603),
             Ok(_) => Ok(number),
             Err(LineError::AddressBlocked) => Err(403),

@@ -389,6 +389,15 @@ impl Switch {
         }
     }
 
+    /// The same for where somebody else is sent: he speaks to one, and is heard, so not to a page group.
+    pub(super) fn check_sent_to(&self, to: &str) -> Result<String, LineError> {
+        let found = resolve(&self.setup.routes, &self.lines, Source::Line, to);
+        if matches!(found, Ok(Destination::Page(_))) && !self.is_factory(to) {
+            return Err(LineError::AddressBlocked);
+        }
+        self.check_destination(to)
+    }
+
     pub(super) fn can_answer(&self, call: &Call) -> Result<(), LineError> {
         // A bridged appearance cannot be joined.
         if matches!(call.state, CallState::Connected(_)) {

@@ -69,7 +69,7 @@ impl Switch {
         let number = self.whole_number(to)?;
         let call = self.calls.get(&id).ok_or(LineError::InvalCallHandle)?;
         let (by, is_hidden) = (Arc::clone(&call.line), call.station_party().is_blocked);
-        self.check_destination(&number)?;
+        self.check_sent_to(&number)?;
         if self.leads_to(&number, &by) {
             return Err(LineError::InvalAddress);
         }

@@ -118,7 +118,7 @@ impl Switch {
         let conference = self.calls.get(&parent).ok_or(LineError::InvalConfCallHandle)?;
         let line = Arc::clone(&conference.line);
         let name =
-            if conference.kind == LineKind::Trunk { String::new() } else { self.check_destination(number)? };
+            if conference.kind == LineKind::Trunk { String::new() } else { self.check_sent_to(number)? };
         self.admit_call(&line)?;
         let id = self.next_call();
         let conference = self.calls.get(&parent).ok_or(LineError::InvalConfCallHandle)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{CallDetails, Event, Peer};
+use trunkline_sip::outbox::{CallDetails, DialogPhase, Event, Peer, Refer, ReferMethod, ReferTo};
 
 use crate::switch::page::RING;
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
@@ -195,6 +195,24 @@ fn nobody_is_disturbed_who_talks_or_does_not_want_it() {
         [format!("reject 480 {caller}")],
         "1001 rings, 1002 is quiet, 1004 forbids it"
     );
+    // Each for itself: the others are called.
+    for (line, others) in [("1001", ["1002", "1004"]), ("1002", ["1001", "1004"]), ("1004", ["1001", "1002"])]
+    {
+        let mut rig = with(|setup| setup.lines[3].intercom = line != "1004");
+        if line == "1001" {
+            rig.call_in(Peer::Trunk("carrier".into()), "1001", Some(USUAL));
+            rig.invited();
+            rig.commands();
+        } else if line == "1002" {
+            let entry = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: None };
+            let quiet = Operation::Forward { line: "1002".into(), entries: vec![entry], rings: None };
+            rig.request(CRM, quiet).unwrap();
+        }
+        page(&mut rig);
+        let called: Vec<_> = (0..2).map(|_| rig.invited().1.target.uri).collect();
+        assert_eq!(called, others.map(|line| format!("sip:{line}@10.0.0.9")));
+        assert!(rig.sip.is_empty(), "{line}");
+    }
     // A member who speaks is not spoken to.
     let mut rig = self::rig();
     let caller = rig.call_in(Peer::Line("1002".into()), PAGE, Some(USUAL));
@@ -230,23 +248,156 @@ fn who_may_not_speak_is_refused() {
 #[test]
 fn nobody_is_sent_there() {
     let mut rig = rig();
+    let error = |reply: Reply| reply.unwrap_err().error;
+    let blocked = LineError::AddressBlocked;
     let entry = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: Some(PAGE.into()) };
     let away = Operation::Forward { line: "1001".into(), entries: vec![entry], rings: None };
-    rig.request(CRM, away).unwrap();
-    let caller = rig.call_in(Peer::Line("1005".into()), "1001", Some(USUAL));
-    assert_eq!(rig.commands(), [format!("reject 482 {caller}")]);
-    // A party who is transferred there comes back.
+    assert_eq!(error(rig.request(CRM, away.clone())), blocked);
     let caller = rig.call_in(Peer::Line("1005".into()), "1002", Some(USUAL));
     let (station, _) = rig.invited();
+    rig.commands();
+    let call = rig.switch.calls(CRM).iter().find(|view| &*view.line == "1002").unwrap().id;
+    assert_eq!(error(rig.request(CRM, Operation::Redirect { call, to: PAGE.to_owned() })), blocked);
     rig.answer(station, USUAL);
     rig.tell(Event::Established { leg: caller, answer: None });
     rig.commands();
-    let call = rig.switch.calls(CRM).iter().find(|view| &*view.line == "1002").unwrap().id;
-    rig.request(CRM, Operation::BlindTransfer { call, to: PAGE.to_owned() }).unwrap();
-    assert_eq!(rig.invited().1.target.uri, "sip:1002@10.0.0.9");
+    assert_eq!(error(rig.request(CRM, Operation::BlindTransfer { call, to: PAGE.to_owned() })), blocked);
+    let usage = trunkline_sip::UsageId(7);
+    rig.tell(Event::Refer(usage, refer(station, "1002")));
+    assert_eq!(rig.commands(), [format!("answer refer 403 {usage}")]);
+    assert_eq!(rig.state(call.0), CallState::Connected(ConnectedMode::Active), "they talk on");
     rig.hang_up(caller);
     rig.commands();
-    rig.assert_quiet();
+    // What became the number of a page group later leads there no more.
+    let pages = rig.switch.setup.pages.clone();
+    let change = |rig: &mut Rig, change: &dyn Fn(&mut Setup)| {
+        let mut changed = Setup::clone(&rig.switch.setup);
+        change(&mut changed);
+        let mut out = Outbox::default();
+        rig.switch.reconfigure(rig.now, changed, &mut out);
+        rig.take(out);
+    };
+    change(&mut rig, &|setup| {
+        setup.pages.clear();
+        setup.lines.push(LineSetup { address: PAGE.into(), ..setup.lines[0].clone() });
+    });
+    assert_eq!(rig.request(CRM, away), Ok(Outcome::Done));
+    change(&mut rig, &|setup| {
+        setup.lines.pop();
+        setup.pages = pages.clone();
+    });
+    let caller = rig.call_in(Peer::Line("1005".into()), "1001", Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 482 {caller}")]);
+}
+
+fn refer(leg: LegId, line: &str) -> Box<Refer> {
+    Box::new(Refer {
+        leg: Some(leg),
+        peer: Peer::Line(line.into()),
+        dialled: String::new(),
+        to: ReferTo {
+            user: PAGE.to_owned(),
+            host: "pbx.example".to_owned(),
+            method: ReferMethod::Invite,
+            replaces: None,
+            dialog: None,
+        },
+        referred_by: None,
+        notifies: true,
+    })
+}
+
+#[test]
+fn a_conference_calls_no_page_group_in() {
+    let mut rig = rig();
+    let lead = rig.call_in(Peer::Line("1005".into()), "conference", Some(USUAL));
+    rig.tell(Event::Established { leg: lead, answer: None });
+    rig.commands();
+    let usage = trunkline_sip::UsageId(7);
+    rig.tell(Event::Refer(usage, refer(lead, "1005")));
+    assert_eq!(rig.commands(), [format!("answer refer 202 {usage}"), format!("refer progress 403 {usage}")]);
+    assert_eq!((rig.switch.pages.len(), feed(&rig, lead)), (0, "conference 1"));
+}
+
+#[test]
+fn one_speaks_to_a_group_at_a_time() {
+    let mut rig = rig();
+    let (caller, _) = spoken(&mut rig);
+    let other = rig.call_in(Peer::Line("1001".into()), PAGE, Some(USUAL));
+    assert_eq!(rig.commands(), [format!("reject 486 {other}")]);
+    rig.hang_up(caller);
+    rig.commands();
+    rig.call_in(Peer::Line("1005".into()), PAGE, Some(USUAL));
+    called(&mut rig, 3);
+}
+
+#[test]
+fn who_hears_busy_is_not_disturbed() {
+    let mut rig = rig();
+    // 1001 has called 1002 by an application, who is busy, and has his phone at his ear.
+    let made = Operation::MakeCall { line: "1001".into(), to: "1002".to_owned(), params: None };
+    rig.request(CRM, made).unwrap();
+    let (own, _) = rig.invited();
+    rig.answer(own, USUAL);
+    let (station, _) = rig.invited();
+    rig.refuse(station, 486);
+    rig.commands();
+    assert_eq!(rig.state(1), CallState::Busy(BusyMode::Station));
+    assert!(rig.switch.is_on_a_call("1001"));
+    assert!(!rig.switch.is_on_a_call("1002"), "what was refused is over");
+    page(&mut rig);
+    let lines: Vec<_> = (0..2).map(|_| rig.invited().1.target.uri).collect();
+    assert_eq!(lines, ["sip:1002@10.0.0.9", "sip:1004@10.0.0.9"]);
+    assert!(rig.sip.is_empty());
+}
+
+#[test]
+fn a_page_is_no_use_of_the_phone_and_its_members_need_not_speak() {
+    let mut rig = rig();
+    let (caller, members) = spoken(&mut rig);
+    assert!(rig.switch.is_used("1005") && !rig.switch.is_used("1001"));
+    assert!(rig.remotes[&caller].receive, "who speaks is expected to");
+    for member in members {
+        assert!(!rig.remotes[&member].receive, "a loudspeaker says nothing");
+    }
+}
+
+#[test]
+fn what_members_and_who_speaks_dial_is_not_listened_to() {
+    let mut rig = rig();
+    spoken(&mut rig);
+    for call in [CallId(1), CallId(2)] {
+        let modes = vec![DigitMode::Dtmf];
+        let media_modes = vec![MediaMode::InteractiveVoice];
+        for operation in [
+            Operation::MonitorDigits { call, modes },
+            Operation::MonitorMedia { call, media_modes },
+            Operation::GatherDigits { call, gathering: None },
+        ] {
+            assert_eq!(
+                rig.request(CRM, operation).unwrap_err().error,
+                LineError::OperationUnavail,
+                "{call:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_lamp_blinks_until_a_member_has_answered() {
+    let mut rig = rig();
+    let phases = |rig: &Rig| {
+        let dialogs = rig.switch.page_dialogs(PAGE).unwrap();
+        dialogs.iter().map(|dialog| (dialog.phase, dialog.remote.user.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(phases(&rig), []);
+    let caller = page(&mut rig);
+    let members = called(&mut rig, 3);
+    assert_eq!(phases(&rig), [(DialogPhase::Early, "1005".to_owned())]);
+    rig.answer(members[0], USUAL);
+    assert_eq!(phases(&rig), [(DialogPhase::Confirmed, "1005".to_owned())]);
+    rig.hang_up(caller);
+    assert_eq!(phases(&rig), []);
 }
 
 #[test]
@@ -279,12 +430,29 @@ fn an_application_speaks_by_its_phone_and_hands_nobody_over() {
             CallOperation::SetupTransfer,
             CallOperation::SetupConference,
             CallOperation::Park,
-            CallOperation::CompleteTransfer,
         ] {
             assert!(!view.features.contains(&operation), "{calling} {operation:?}");
         }
         assert!(view.features.contains(&CallOperation::Hold));
     }
+    // Who speaks is not handed to another either whom his phone holds, nor he to the members.
+    rig.request(CRM, Operation::Hold(CallId(1))).unwrap();
+    let to = "030".to_owned();
+    rig.request(CRM, Operation::MakeCall { line: "1005".into(), to, params: None }).unwrap();
+    let (second, _) = rig.invited();
+    rig.answer(second, USUAL);
+    let (network, _) = rig.invited();
+    rig.answer(network, USUAL);
+    let calls = rig.switch.calls(CRM);
+    let consult = calls.iter().filter(|view| &*view.line == "1005").map(|view| view.id).max().unwrap();
+    assert_eq!(rig.state(consult.0), CallState::Connected(ConnectedMode::Active));
+    for (call, consult) in [(CallId(1), consult), (consult, CallId(1))] {
+        let handed = Operation::CompleteTransfer { call, consult, mode: TransferMode::Transfer };
+        assert!(rig.request(CRM, handed).is_err(), "{call:?}");
+        let view = rig.switch.call(CRM, call).unwrap();
+        assert!(!view.features.contains(&CallOperation::CompleteTransfer), "{call:?}");
+    }
+    rig.request(CRM, Operation::Drop(consult, None)).unwrap();
     rig.request(CRM, Operation::Drop(CallId(1), None)).unwrap();
     rig.assert_quiet();
 }

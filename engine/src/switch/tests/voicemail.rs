@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{Command, Event, Peer};
+use trunkline_sip::outbox::{Cause, CauseKind, Command, Event, Peer};
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
 use crate::switch::setup::{GroupSetup, LineSetup, RouteSetup, VoicemailSetup};
@@ -416,4 +416,22 @@ fn a_mailbox_that_lines_share_is_called_by_its_number() {
     let mut rig = rig(|setup| setup.lines[1].mailbox = Some("1001".into()));
     rig.call_in(Peer::Line("1002".into()), "1001", Some(USUAL));
     assert_eq!(rig.invited().1.target.uri, "sip:1001@10.0.0.9", "the line, not its messages");
+}
+
+#[test]
+fn whom_the_mailbox_sends_on_is_told_what_became_of_him_there() {
+    // A line of its own keeps the messages; its phone sends him to somebody who is busy.
+    let mut rig = rig(|setup| setup.voicemail.deposit = "1004".to_owned());
+    let caller = from_line(&mut rig, "1002");
+    let (station, _) = rig.invited();
+    rig.refuse(station, 603);
+    let (keeper, invite) = rig.invited();
+    assert!(invite.target.uri.starts_with("sip:1004@"), "{}", invite.target.uri);
+    let cause = Cause { status: 302, kind: CauseKind::Status, ..Cause::default() };
+    let redirect = vec!["sip:030@pbx.example".to_owned()];
+    rig.tell(Event::Failed { leg: keeper, cause, retry_after_s: None, redirect });
+    let (elsewhere, _) = rig.invited();
+    rig.refuse(elsewhere, 404);
+    assert_eq!(rig.commands().last(), Some(&format!("reject 404 {caller}")));
+    rig.assert_quiet();
 }

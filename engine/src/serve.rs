@@ -227,6 +227,11 @@ fn start_log(config: &Config) {
     let level = format!("rtc_dtls=error,{}", config.log.level);
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    // It would write the tokens that forks of calls carry.
+    let filter = match "tungstenite=info".parse() {
+        Ok(quiet) => filter.add_directive(quiet),
+        Err(_) => filter,
+    };
     // A log that cannot be written (a full disk, a reader that went away) would be complained of where it cannot be written, by
     // a panic in whatever was logged.
     let log = tracing_subscriber::fmt()

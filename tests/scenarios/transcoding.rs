@@ -255,7 +255,31 @@ fn who_is_transferred_to_one_of_another_codec_is_transcoded() {
     assert_eq!(asked, ["8 101", "8 101 0 9"], "neither is asked for what it does not know");
     assert_eq!(lab.ladder().count("engine", "carol", "INVITE"), 2);
     expect_sines(&mut lab, "alice", "carol");
+    // Nobody refused anything on her leg: what she is offered afresh is hers all the same.
+    lab.phone("alice").script.resumes_without_offer = true;
+    lab.hold("alice");
+    lab.run_ms(500);
+    lab.resume("alice");
+    lab.run_ms(1_000);
+    expect_sines(&mut lab, "alice", "carol");
     lab.hang_up("carol");
+    lab.nothing_left();
+}
+
+/// The limit of transcoded calls does not hold for who calls for help.
+#[test]
+fn a_call_for_help_is_transcoded_whatever_is() {
+    let full = |setup: &mut Setup| {
+        setup.transcoded_calls_max = 0;
+        setup.routes.iter_mut().for_each(|route| route.is_emergency = true);
+    };
+    let mut lab = lab(Plan::seeded(16).with(full), &[("alice", &[8, 101]), ("carrier", &[0, 101])]);
+    lab.call("alice", "0301234");
+    lab.run_ms(500);
+    lab.answer("carrier");
+    lab.run_ms(500);
+    expect_sines(&mut lab, "alice", "carrier");
+    lab.hang_up("alice");
     lab.nothing_left();
 }
 

@@ -27,7 +27,7 @@ use super::report::{CallReport, Hold};
 use super::request::Asker;
 use super::session::{self, FarEnd};
 use super::setup::LineKind;
-use super::transcoding::extended;
+use super::transcoding::{KNOWS_NO_CODEC, extended, is_spoken};
 
 /// Offers of ours that may wait on one leg: one that the far end asked for, and one of our own.
 const OFFERS_MAX: usize = 2;
@@ -144,7 +144,10 @@ impl Switch {
         };
         let Some(offer) = sdp else {
             // RFC 3261 §14.2: a fresh and full offer, of what the other side can do; or of what the relay can, where the two share nothing.
-            let is_foreign = may_transcode && with.is_some() && entry.is_foreign_to == with;
+            // Which of the two legs refused is noted with that one alone, and not over a restart.
+            let described = entry.ours.as_deref().zip(partner.as_deref());
+            let shares_none = described.is_some_and(|(ours, partner)| !session::shares_speech(ours, partner));
+            let is_foreign = may_transcode && with.is_some() && (entry.is_foreign_to == with || shares_none);
             let aligned = entry.ours.as_deref().zip(partner.as_deref()).and_then(|(ours, partner)| {
                 session::aligned_offer(ours, if is_foreign { ours } else { partner }, place)
             });
@@ -219,11 +222,13 @@ impl Switch {
     }
 
     /// Our offer was refused: the session is as it was.
-    pub(super) fn offer_refused(&mut self, leg: LegId, out: &mut Outbox) {
+    pub(super) fn offer_refused(&mut self, leg: LegId, status: u16, out: &mut Outbox) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let refused = entry.offered.pop_front();
         // It need not be asked again each time that one of the two describes itself.
-        if let Some(other) = refused.as_ref().and_then(|refused| refused.aligned_to) {
+        if let Some(other) = refused.as_ref().and_then(|refused| refused.aligned_to)
+            && KNOWS_NO_CODEC.contains(&status)
+        {
             entry.is_foreign_to = Some(other);
         }
         self.dirty.insert(entry.call);
@@ -239,10 +244,10 @@ impl Switch {
         if other.phase != LegPhase::Up || !other.offered.is_empty() {
             return;
         }
-        if other.is_foreign_to == Some(leg) && self.may_transcode(other.call) {
+        let Some((ours, theirs)) = descriptions(entry).zip(descriptions(other)) else { return };
+        if other.is_foreign_to == Some(leg) && is_spoken(ours.0) && self.may_transcode(other.call) {
             return;
         }
-        let Some((ours, theirs)) = descriptions(entry).zip(descriptions(other)) else { return };
         if session::covers(theirs, ours) {
             return;
         }

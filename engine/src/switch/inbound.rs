@@ -62,8 +62,8 @@ impl Switch {
                 self.offer_answered(leg, sdp, out);
                 self.end_unsealed(now, leg, out);
             }
-            Event::OfferRefused { leg, status: _ } => {
-                self.offer_refused(leg, out);
+            Event::OfferRefused { leg, status } => {
+                self.offer_refused(leg, status, out);
                 self.end_unsealed(now, leg, out);
             }
             Event::Notified { leg, status } => self.notified(now, leg, status, out),

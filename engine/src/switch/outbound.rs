@@ -414,11 +414,12 @@ impl Switch {
             });
         let may_transcode = self.may_transcode(id);
         let caller_leg = call.peer.and_then(|caller| self.calls.get(&caller)?.leg);
-        let is_saved = is_barred && may_transcode;
+        // The next trunk may know a codec of the caller's.
+        let is_saved = is_barred && may_transcode && ring.others.is_none();
         let is_saved =
             is_saved && invitation.offer.as_ref().is_some_and(|offer| is_extensible(offer, &codecs));
-        let is_extended = was_refused || is_saved;
-        if is_extended && !self.has_room_to_transcode() {
+        let (is_extended, is_urgent) = (was_refused || is_saved, call.is_urgent);
+        if is_extended && !is_urgent && !self.has_room_to_transcode() {
             return Err(Failure::local(488));
         }
         let leg = LegId::new(invitation.worker, self.next_leg);

@@ -162,8 +162,10 @@ impl Switch {
         self.dirty.insert(id);
         let ringing = call.ring.as_mut().is_some_and(|ring| ring.remove(leg));
         if ringing {
+            // Nobody's phone rings twice.
+            let invited = entry.invited.filter(|_| !entry.rang);
             let again =
-                entry.invited.is_some_and(|candidate| self.invite_again(now, id, *candidate, &failure, out));
+                invited.is_some_and(|candidate| self.invite_again(now, id, *candidate, &failure, out));
             if !again {
                 self.branch_failed(now, id, failure, out);
             }

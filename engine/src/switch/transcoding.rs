@@ -68,7 +68,7 @@ impl Switch {
 }
 
 /// What a far end says that knows no codec of an offer: 488 and 606 (RFC 3261 §21.4.26, §21.6.4), and some devices 415.
-const KNOWS_NO_CODEC: [u16; 3] = [415, 488, 606];
+pub(super) const KNOWS_NO_CODEC: [u16; 3] = [415, 488, 606];
 
 /// The offer with what the relay can speak beyond it, of which `passing` may be named, behind all that it has. `None`: there is nothing to
 /// add, or nothing in it that the relay could transcode from.
@@ -102,6 +102,11 @@ fn missing<'a>(
 ) -> impl Iterator<Item = &'static str> + 'a {
     let is_there = |name: &str| section.codecs().any(|codec| is_one_of(&codec, &[name]));
     RELAY_CODECS.iter().copied().filter(move |name| !is_there(name) && passing.passes(name))
+}
+
+/// Whether the relay speaks any codec of a description.
+pub(super) fn is_spoken(description: &SessionDescription) -> bool {
+    audio(description).is_some_and(|index| description.media[index].codecs().any(|codec| is_known(&codec)))
 }
 
 fn is_known(codec: &NamedCodec<'_>) -> bool {

@@ -2,15 +2,18 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -33,6 +36,8 @@ const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Addresses of a name that are tried.
 const ADDRESSES_MAX: usize = 4;
+/// How long one of them may be silent, of the five seconds that a connection may take.
+const ADDRESS: Duration = Duration::from_millis(1_500);
 
 /// Connects to the server that the switch allowed, and to no other: redirections are not followed.
 ///
@@ -63,7 +68,7 @@ pub(super) async fn connect(begin: &ForkBegin, tls: Option<&Arc<ClientConfig>>) 
     match client_async_with_config(request, wire, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(response)) => Err(ForkEnd::Refused(response.status().as_u16())),
-        Err(Error::Io(_)) => Err(ForkEnd::Lost),
+        Err(Error::Io(_) | Error::Protocol(ProtocolError::HandshakeIncomplete)) => Err(ForkEnd::Lost),
         Err(_) => Err(ForkEnd::Protocol),
     }
 }
@@ -71,7 +76,8 @@ pub(super) async fn connect(begin: &ForkBegin, tls: Option<&Arc<ClientConfig>>) 
 async fn dial(host: &str, port: u16) -> Result<TcpStream, ForkEnd> {
     let addresses = lookup_host((host, port)).await.map_err(|_| ForkEnd::NoSuchHost)?;
     for address in addresses.take(ADDRESSES_MAX) {
-        if let Ok(stream) = TcpStream::connect(address).await
+        // One address that is silent leaves time for the others.
+        if let Ok(Ok(stream)) = timeout(ADDRESS, TcpStream::connect(address)).await
             && prepare(&stream).is_ok()
         {
             return Ok(stream);

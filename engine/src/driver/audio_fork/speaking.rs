@@ -7,6 +7,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde::Serialize;
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use trunkline_media::Recorded;
 
@@ -161,7 +162,10 @@ async fn listen(listener: &mut SplitStream<Socket>) -> ForkEnd {
             Ok(Message::Close(_)) => return ForkEnd::Closed,
             Ok(_) => {}
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => return ForkEnd::Closed,
-            Err(Error::Io(_)) => return ForkEnd::Lost,
+            // A server that was killed says no goodbye.
+            Err(Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
+                return ForkEnd::Lost;
+            }
             Err(_) => return ForkEnd::Protocol,
         }
         if Instant::now() >= until {

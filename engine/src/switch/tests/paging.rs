@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_sip::LegId;
-use trunkline_sip::outbox::{CallDetails, DialogPhase, Event, Peer, Refer, ReferMethod, ReferTo};
+use trunkline_sip::outbox::{CallDetails, DialogPhase, Document, Event, Peer, Refer, ReferMethod, ReferTo};
 
 use crate::switch::page::RING;
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
@@ -356,6 +356,11 @@ fn a_page_is_no_use_of_the_phone_and_its_members_need_not_speak() {
     let mut rig = rig();
     let (caller, members) = spoken(&mut rig);
     assert!(rig.switch.is_used("1005") && !rig.switch.is_used("1001"));
+    let activities = |line| match rig.switch.presence(line) {
+        Some(Document::Presence(state)) => state.activities.len(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((activities("1005"), activities("1001")), (1, 0), "who speaks is on the phone");
     assert!(rig.remotes[&caller].receive, "who speaks is expected to");
     for member in members {
         assert!(!rig.remotes[&member].receive, "a loudspeaker says nothing");

@@ -45,26 +45,29 @@ pub(crate) fn wish(body: &[u8]) -> Result<FeatureWish, Unreadable> {
         return Err(Unreadable::TooLong);
     }
     let mut root = String::new();
-    let mut element = String::new();
+    // The element that is open, and its text: that comes in pieces.
+    let (mut element, mut text) = (String::new(), String::new());
     let (mut disturb, mut kind, mut is_on, mut to, mut rings) = (None, None, None, String::new(), None);
     xml::read(body, |node| match node {
         Node::Open(0, found) => root = String::from_utf8_lossy(found.local_name().as_ref()).into_owned(),
         Node::Open(1, found) => element = String::from_utf8_lossy(found.local_name().as_ref()).into_owned(),
-        Node::Close(1) => element.clear(),
-        Node::Text(text) => {
-            let text = text.trim();
+        Node::Text(piece) if !element.is_empty() => text.push_str(piece),
+        Node::Close(1) => {
+            let said = text.trim();
             match element.as_str() {
-                "doNotDisturbOn" => disturb = flag(text),
+                "doNotDisturbOn" => disturb = flag(said),
                 "forwardingType" => {
-                    kind = ForwardKind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(text));
+                    kind = ForwardKind::ALL.into_iter().find(|kind| kind.word().eq_ignore_ascii_case(said));
                 }
-                "activateForward" => is_on = flag(text),
-                "forwardDN" => to.push_str(text),
-                "ringCount" => rings = text.parse().ok(),
+                "activateForward" => is_on = flag(said),
+                "forwardDN" => said.clone_into(&mut to),
+                "ringCount" => rings = said.parse().ok(),
                 _ => {}
             }
+            element.clear();
+            text.clear();
         }
-        Node::Open(..) | Node::Close(_) => {}
+        Node::Open(..) | Node::Text(_) | Node::Close(_) => {}
     })?;
     match root.as_str() {
         "SetDoNotDisturb" => Ok(FeatureWish::DoNotDisturb(disturb.ok_or(Unreadable::Malformed)?)),
@@ -182,6 +185,28 @@ mod tests {
         ] {
             assert_eq!(set_forwarding(inside), expected, "{inside}");
         }
+    }
+
+    #[test]
+    fn a_wish_may_come_in_pieces() {
+        let on = |text: &str| {
+            wish(
+                format!("<SetDoNotDisturb><doNotDisturbOn>{text}</doNotDisturbOn></SetDoNotDisturb>")
+                    .as_bytes(),
+            )
+        };
+        for text in ["true&#10;", "&#32;tr<!-- -->ue", "<![CDATA[true]]>", "t&#114;ue"] {
+            assert_eq!(on(text), Ok(FeatureWish::DoNotDisturb(true)), "{text}");
+        }
+        let forward = "<forwardingType>forward&#66;usy</forwardingType><activateForward>&#49;</activateForward>\
+                       <forwardDN>&#43;49<!-- --> 30</forwardDN>";
+        let wanted = FeatureWish::Forward {
+            kind: ForwardKind::Busy,
+            is_on: true,
+            to: "+49 30".to_owned(),
+            rings: None,
+        };
+        assert_eq!(set_forwarding(forward), Ok(wanted));
     }
 
     #[test]

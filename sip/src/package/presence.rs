@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::xml::{self, Escaped, Node};
+use super::xml::{self, Escaped, EscapedText, Node};
 use super::{Notice, Unreadable};
 use crate::outbox::{PresenceState, PublishedPresence};
 
@@ -18,8 +18,8 @@ pub const ACTIVITIES_MAX: usize = 4;
 /// The type of the document.
 pub(crate) const PIDF: &str = "application/pidf+xml";
 
-/// What RFC 4480 §3.2 knows that a person may do, without what says nothing (`unknown`).
-const ACTIVITIES: [&str; 24] = [
+/// What RFC 4480 §3.2 knows that a person may do, without what says nothing in a word (`unknown`, `other`).
+const ACTIVITIES: [&str; 25] = [
     "appointment",
     "away",
     "breakfast",
@@ -44,6 +44,7 @@ const ACTIVITIES: [&str; 24] = [
     "tv",
     "vacation",
     "working",
+    "worship",
 ];
 
 /// What a person does: one of the activities of RFC 4480.
@@ -124,22 +125,21 @@ impl PublishedPresence {
 pub(super) fn print(state: &PresenceState, notice: &Notice<'_>) -> String {
     let uri = Escaped(&notice.entity.uri);
     let basic = if state.is_open { "open" } else { "closed" };
-    let note = |name: &str| match state.note.as_str() {
+    let note = match state.note.as_str() {
         "" => String::new(),
-        note => format!("<{name}>{}</{name}>", Escaped(note)),
+        note => format!("<note>{}</note>", EscapedText(note)),
     };
     let mut body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<presence xmlns=\"urn:ietf:params:xml:ns:pidf\" \
          xmlns:dm=\"urn:ietf:params:xml:ns:pidf:data-model\" xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" \
-         entity=\"{uri}\">\r\n<tuple id=\"line\"><status><basic>{basic}</basic></status><contact>{uri}</contact>{}</tuple>\r\n",
-        note("note")
+         entity=\"{uri}\">\r\n<tuple id=\"line\"><status><basic>{basic}</basic></status><contact>{uri}</contact>{note}</tuple>\r\n"
     );
     if !state.activities.is_empty() {
         body.push_str("<dm:person id=\"person\"><rpid:activities>");
         for activity in &state.activities {
             write!(body, "<rpid:{}/>", activity.name()).expect("writing to memory");
         }
-        write!(body, "</rpid:activities>{}</dm:person>\r\n", note("dm:note")).expect("writing to memory");
+        body.push_str("</rpid:activities></dm:person>\r\n");
     }
     body.push_str("</presence>\r\n");
     body
@@ -180,8 +180,7 @@ mod tests {
              xmlns:rpid=\"urn:ietf:params:xml:ns:pidf:rpid\" entity=\"sip:102@pbx.example.com\">\r\n\
              <tuple id=\"line\"><status><basic>open</basic></status><contact>sip:102@pbx.example.com</contact>\
              <note>Talks to &lt;Al&gt;</note></tuple>\r\n\
-             <dm:person id=\"person\"><rpid:activities><rpid:on-the-phone/></rpid:activities>\
-             <dm:note>Talks to &lt;Al&gt;</dm:note></dm:person>\r\n</presence>\r\n"
+             <dm:person id=\"person\"><rpid:activities><rpid:on-the-phone/></rpid:activities></dm:person>\r\n</presence>\r\n"
         );
     }
 
@@ -192,6 +191,25 @@ mod tests {
             body.contains("<basic>closed</basic>") && !body.contains("person") && !body.contains("<note"),
             "{body}"
         );
+    }
+
+    /// 256 bytes of a phone are not to become a packet that is cut on its way.
+    #[test]
+    fn quotes_of_a_note_stay_quotes_and_it_stands_there_once() {
+        let note = "\"'".repeat(NOTE_BYTES_MAX / 2);
+        let body =
+            printed(&PresenceState { is_open: true, activities: vec![Activity::BUSY], note: note.clone() });
+        assert!(body.contains(&note) && body.len() < 900, "{}", body.len());
+        let read = PublishedPresence::parse(body.as_bytes()).unwrap();
+        assert_eq!(read, said(Some(true), &["busy"], &note).unwrap());
+    }
+
+    #[test]
+    fn every_activity_of_the_rfc_is_known() {
+        for name in ["worship", "appointment", "working"] {
+            assert_eq!(Activity::parse(name).map(Activity::name), Some(name));
+        }
+        assert_eq!([Activity::parse("unknown"), Activity::parse("other")], [None, None]);
     }
 
     /// As baresip writes it; the empty list and the status that is none say nothing.

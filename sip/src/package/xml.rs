@@ -35,6 +35,19 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Text in an element alone, where quotes need no escape.
+pub(super) struct EscapedText<'a>(pub(super) &'a str);
+
+impl fmt::Display for EscapedText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for piece in self.0.split_inclusive(['"', '\'']) {
+            let text = piece.trim_end_matches(['"', '\'']);
+            write!(f, "{}{}", Escaped(text), &piece[text.len()..])?;
+        }
+        Ok(())
+    }
+}
+
 /// What stands in a document, in order.
 pub(super) enum Node<'a> {
     /// An element begins: how many are open around it, and the element.
@@ -122,6 +135,7 @@ mod tests {
     fn text_of_users_stays_text() {
         assert_eq!(Escaped("a<b>&\"'\u{1b}\r\n\0").to_string(), "a&lt;b&gt;&amp;&quot;&apos;    ");
         assert_eq!(Escaped("Jörg").to_string(), "Jörg");
+        assert_eq!(EscapedText("\"'a<b>&'\"\0'").to_string(), "\"'a&lt;b&gt;&amp;'\" '");
     }
 
     #[test]

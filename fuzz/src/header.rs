@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use trunkline_sip::ConnectionId;
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, Limits, Message};
-use trunkline_sip::outbox::Outbox;
+use trunkline_sip::outbox::{Outbox, PublishedPresence};
 use trunkline_sip::package::call_completion::CallCompletionState;
 use trunkline_sip::package::dialog_info::{DIALOGS_MAX, DialogInfo};
 use trunkline_sip::package::message_summary::{COUNT_MAX, MessageSummary};
+use trunkline_sip::package::presence::{ACTIVITIES_MAX, NOTE_BYTES_MAX};
 use trunkline_sip::registrar::{Registrar, Registration};
 use trunkline_sip::transport::{Flow, Transport};
 
@@ -30,7 +31,7 @@ pub fn check(octets: &[u8]) {
     }
 }
 
-/// What a subscription of ours may be told.
+/// What a subscription of ours may be told, and what a phone may publish.
 fn bodies(octets: &[u8]) {
     if let Ok(info) = DialogInfo::parse(octets) {
         assert!(info.dialogs.len() <= DIALOGS_MAX);
@@ -41,6 +42,9 @@ fn bodies(octets: &[u8]) {
     if let Ok(MessageSummary { counts, .. }) = MessageSummary::parse(octets) {
         assert!(counts.new.max(counts.old) <= COUNT_MAX);
         assert!(counts.urgent_new <= counts.new && counts.urgent_old <= counts.old);
+    }
+    if let Ok(said) = PublishedPresence::parse(octets) {
+        assert!(said.activities.len() <= ACTIVITIES_MAX && said.note.len() <= NOTE_BYTES_MAX);
     }
 }
 

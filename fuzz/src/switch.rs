@@ -16,7 +16,7 @@
 //! f LEG STATUS       an INVITE of ours failed     @ SECONDS           time passes
 //! d LEG CAUSE        a leg is over                .                   the agents do what they were told
 //! m LEG WHAT ARG     the relay says something     ! WHAT              a reload, or an application is gone
-//! g FROM TO WHAT     a text, a wish, a registration of ours, messages told
+//! g FROM TO WHAT     a text, a wish, a publication, a registration of ours, messages told
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,9 +38,11 @@ use trunkline_media::{
 use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::outbox::{
     CallDetails, Cause, CauseKind, Command, CompletionOffer, Event, FeatureWish, ForwardKind, IncomingCall,
-    IncomingText, Invite, MessageCounts, MessagesTold, Outbox as SipOutbox, Package, Party, Peer, Refer,
-    ReferMethod, ReferTo, RegistrationChange, Replaced, Subscriber, SubscriptionPhase,
+    IncomingPublication, IncomingText, Invite, MessageCounts, MessagesTold, Outbox as SipOutbox, Package,
+    Party, Peer, PublishedPresence, Refer, ReferMethod, ReferTo, RegistrationChange, Replaced, Subscriber,
+    SubscriptionPhase,
 };
+use trunkline_sip::package::presence::Activity;
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::{LegId, UsageId};
 
@@ -96,6 +98,8 @@ pub struct World {
     subscriptions: BTreeSet<UsageId>,
     /// Registrations of ours that hold, each with its trunk.
     registrations: BTreeMap<UsageId, Arc<str>>,
+    /// Of publications, also of those that are no more.
+    entity_tags: BTreeSet<u64>,
     replies: BTreeMap<RequestId, Reply>,
     connected: BTreeSet<CallId>,
     idle: BTreeSet<CallId>,
@@ -131,6 +135,7 @@ impl World {
             subscribers: BTreeSet::new(),
             subscriptions: BTreeSet::new(),
             registrations: BTreeMap::new(),
+            entity_tags: BTreeSet::new(),
             replies: BTreeMap::new(),
             connected: BTreeSet::new(),
             idle: BTreeSet::new(),
@@ -578,6 +583,22 @@ impl World {
                 let told = MessagesTold { trunk: "carrier".into(), mailboxes, counts };
                 self.tell(Event::MessagesTold(Box::new(told)));
             }
+            7 => {
+                let tag =
+                    self.entity_tags.iter().nth(usize::from(b) % self.entity_tags.len().max(1)).copied();
+                let activities = ["meal", "busy", "x"].into_iter().filter_map(Activity::parse).collect();
+                let said =
+                    PublishedPresence { is_open: Some(b.is_multiple_of(2)), activities, note: b.to_string() };
+                let publication = IncomingPublication {
+                    line: Arc::clone(&line),
+                    dialled: if b > 240 { "1001".to_owned() } else { line.to_string() },
+                    entity_tag: tag.filter(|_| c > 64),
+                    expires_s: u32::from(b),
+                    presence: (c < 192).then(|| Box::new(said)),
+                };
+                let usage = self.next_usage();
+                self.tell(Event::Publish(usage, Box::new(publication)));
+            }
             _ => {
                 let text = IncomingText {
                     line,
@@ -695,6 +716,9 @@ impl World {
                         let status = if usage.0.is_multiple_of(3) { 408 } else { 200 };
                         self.tell(Event::MessageDone { usage, status });
                     }
+                    Command::AnswerPublish(_, result) => {
+                        self.entity_tags.extend(result.map(|told| told.entity_tag))
+                    }
                     Command::AnswerSubscribe(usage, status) => {
                         if status >= 300 {
                             self.subscribers.remove(&usage);
@@ -715,7 +739,6 @@ impl World {
                     | Command::UserToUser(..)
                     | Command::AnswerRefer(..)
                     | Command::AnswerText(..)
-                    | Command::AnswerPublish(..)
                     | Command::ReferProgress(..)
                     | Command::NotifySubscriber(..) => {}
                 }

@@ -331,6 +331,7 @@ impl Agent {
         self.handle_subscriptions(now, out);
         self.handle_registrations(now, out);
         self.expire_referrals(now, out);
+        self.expire_waiting(now, out);
         self.tend_bindings(now, out);
     }
 
@@ -350,7 +351,8 @@ impl Agent {
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
         let usages = self.subscriptions.deadline().into_iter().chain(self.referrals.deadline());
-        own.chain(usages).chain(self.registrants.deadline()).chain(self.bindings_deadline()).min()
+        let asked = self.registrants.deadline().into_iter().chain(self.waiting.deadline());
+        own.chain(usages).chain(asked).chain(self.bindings_deadline()).min()
     }
 
     /// How much state there is. Costs nothing.

@@ -72,7 +72,7 @@ impl Agent {
             return self.turn_away(now, &arrival, Limit::State, out);
         }
         let publication = IncomingPublication { line, dialled, entity_tag, expires_s, presence };
-        let id = self.wait(arrival);
+        let id = self.wait(now, arrival);
         out.events.push(Event::Publish(id, Box::new(publication)));
     }
 
@@ -120,12 +120,18 @@ impl Agent {
     }
 }
 
+/// An entity-tag as we write it, which is compared octet for octet (RFC 3903 §11.3.1).
+fn read_tag(tag: &str) -> Option<u64> {
+    let is_ours = tag.len() == 16 && tag.bytes().all(|octet| matches!(octet, b'0'..=b'9' | b'a'..=b'f'));
+    if is_ours { u64::from_str_radix(tag, 16).ok() } else { None }
+}
+
 /// Reads a PUBLISH, in the order of RFC 3903 §6.
 fn read(message: &Message) -> Result<Demand, Refusal> {
     let event = EventType::of(message).filter(|event| event.package == Package::Presence);
     event.ok_or(Refusal::Event)?;
     let entity_tag = match message.other("SIP-If-Match") {
-        Some(tag) => Some(u64::from_str_radix(tag.trim(), 16).map_err(|_| Refusal::Unmatched)?),
+        Some(tag) => Some(read_tag(tag.trim()).ok_or(Refusal::Unmatched)?),
         None => None,
     };
     let expires_s = match message.expires() {

@@ -62,7 +62,7 @@ impl Agent {
             content_type,
             body: message.body_bytes(),
         };
-        let id = self.wait(arrival);
+        let id = self.wait(now, arrival);
         out.events.push(Event::Text(id, Box::new(text)));
     }
 

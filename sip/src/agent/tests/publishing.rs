@@ -3,7 +3,7 @@
 use super::bench::{Bench, request};
 use super::registering::{phone, with_credentials};
 use super::*;
-use crate::agent::waiting::WAITING_MAX;
+use crate::agent::waiting::{PATIENCE, WAITING_MAX};
 use crate::ids::UsageId;
 use crate::message::HeaderName;
 use crate::outbox::{IncomingPublication, Publication};
@@ -78,6 +78,10 @@ fn what_cannot_be_published_is_refused() {
         (publish("", BODY).replace("pidf", "xpidf"), 415),
         (publish("Content-Encoding: gzip\r\n", BODY), 415),
         (publish("SIP-If-Match: x\r\n", BODY), 412),
+        (publish("SIP-If-Match: ab\r\n", BODY), 412),
+        (publish("SIP-If-Match: +00000000000000ab\r\n", BODY), 412),
+        (publish("SIP-If-Match: +0000000000000ab\r\n", BODY), 412),
+        (publish("SIP-If-Match: 00000000000000AB\r\n", BODY), 412),
         (publish("Expires: 59\r\n", BODY), 423),
         (publish("", ""), 400),
         (publish("Expires: 0\r\n", ""), 400),
@@ -111,12 +115,38 @@ fn no_more_wait_than_may() {
     let mut bench = phone();
     say(&mut bench, &publish("", BODY));
     let (id, _) = told(&mut bench);
-    let waiting = bench.agent.waiting[&id];
-    bench.agent.waiting.extend((1..WAITING_MAX as u64).map(|id| (UsageId(id), waiting)));
+    let waiting = bench.agent.waiting.by_id[&id];
+    bench.agent.waiting.by_id.extend((1..WAITING_MAX as u64).map(|id| (UsageId(id), waiting)));
     assert_eq!(bench.agent.waiting.len(), WAITING_MAX);
     let other = publish("", BODY).replace("z9hG4bK-", "z9hG4bK-o").replace("Call-ID: ", "Call-ID: o");
     say(&mut bench, &other);
     let refused = bench.only();
     assert_eq!((refused.status(), refused.value(HeaderName::RetryAfter).is_some()), (503, true));
     assert!(bench.events().is_empty());
+}
+
+#[test]
+fn who_asks_too_often_is_told_when_to_come_again() {
+    let mut bench = phone();
+    say(&mut bench, &publish("", BODY));
+    let (id, _) = told(&mut bench);
+    bench.command(Command::AnswerPublish(id, Err(480)));
+    let refused = bench.only();
+    assert_eq!((refused.status(), refused.value(HeaderName::RetryAfter)), (480, Some("60")));
+    bench.expect_nothing_left();
+}
+
+#[test]
+fn what_nobody_answers_is_answered_once_its_sender_has_given_up() {
+    let mut bench = phone();
+    say(&mut bench, &publish("", BODY));
+    let (id, _) = told(&mut bench);
+    bench.pass(PATIENCE - Duration::from_millis(1));
+    assert_eq!((bench.heard(), bench.agent.waiting.len()), (vec![], 1));
+    bench.pass(Duration::from_millis(1));
+    assert_eq!((bench.heard(), bench.agent.waiting.len()), (vec!["500".to_owned()], 0));
+    let publication = Publication { entity_tag: 0xab, expires_s: 3600 };
+    bench.command(Command::AnswerPublish(id, Ok(publication)));
+    assert_eq!(bench.heard(), [""; 0], "it is too late");
+    bench.expect_nothing_left();
 }

@@ -27,7 +27,12 @@ fn told(lab: &mut Lab, desk: &mut Desk) -> Vec<String> {
 #[test]
 fn a_colleague_is_seen_to_come_to_talk_and_to_want_quiet() {
     for workers in [1, 4] {
-        let mut lab = Plan::seeded(21).workers(workers).build().with_registered(&["alice"]);
+        let plan = Plan::seeded(21).workers(workers).with(|setup| {
+            for line in setup.lines.iter_mut().filter(|line| ["1002", "1004"].contains(&&*line.address)) {
+                line.groups = vec!["desk".into()];
+            }
+        });
+        let mut lab = plan.build().with_registered(&["alice"]);
         let mut desk = Desk::new(&mut lab, "desk", "10.0.66.7:5060");
         let dialog = desk.subscribes(&mut lab, "1002", SUBSCRIBE);
         assert_eq!(told(&mut lab, &mut desk), ["closed: "], "nobody is registered");
@@ -45,12 +50,28 @@ fn a_colleague_is_seen_to_come_to_talk_and_to_want_quiet() {
         lab.restart();
         lab.run_ms(5_000);
         assert_eq!(told(&mut lab, &mut desk), ["open busy: Do not disturb"], "in the same subscription");
+        lab.reload(|setup| setup.lines.iter_mut().for_each(|line| line.groups.clear()));
+        assert_eq!(told(&mut lab, &mut desk), ["open: "], "it is shown to who is in its group");
         let ended = desk.says(&mut lab, "SUBSCRIBE", &dialog, "Event: presence\nExpires: 0\n", "");
         assert_eq!(ended.status(), 200);
         let last = desk.told(&mut lab).pop().expect("a last NOTIFY");
         assert_eq!(last.value(HeaderName::SubscriptionState), Some("terminated;reason=timeout"));
         lab.nothing_left();
     }
+}
+
+#[test]
+fn a_line_that_is_taken_away_is_closed_for_the_last_time() {
+    let mut lab = Plan::seeded(25).build().with_registered(&["alice"]);
+    let mut desk = Desk::new(&mut lab, "desk", "10.0.66.7:5060");
+    desk.subscribes(&mut lab, "1001", SUBSCRIBE);
+    assert_eq!(told(&mut lab, &mut desk), ["open: "]);
+    lab.reload(|setup| setup.lines.retain(|line| *line.address != *"1001"));
+    lab.run_ms(1_500);
+    let last = desk.told(&mut lab).pop().expect("a last NOTIFY");
+    assert_eq!(last.value(HeaderName::SubscriptionState), Some("terminated;reason=noresource"));
+    assert_eq!(words(&last), "closed: ");
+    lab.nothing_left();
 }
 
 #[test]

@@ -43,5 +43,11 @@ impl Switch {
         let before = mem::replace(&mut self.lines, Lines::new(&setup));
         self.lines.take_over(before, &setup, &renumbered);
         self.setup = Arc::new(setup);
+        let lines = &self.lines;
+        let is_there = |line: &str| lines.get(line).is_some();
+        self.publications.retain(is_there);
+        self.texts.retain(is_there);
+        self.wishes.retain(is_there);
+        self.watches.touch_all();
     }
 }

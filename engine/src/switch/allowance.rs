@@ -28,6 +28,17 @@ impl Allowance {
         *count = count.saturating_add(1);
         *count <= self.max
     }
+
+    /// Forgets the lines that are no more.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.counts.retain(|line, _| is_there(line));
+    }
+
+    /// How many lines are counted.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.counts.len()
+    }
 }
 
 #[cfg(test)]

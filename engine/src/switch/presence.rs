@@ -5,7 +5,7 @@
 //! |---|---|---|---|
 //! | no phone is registered | `closed` | | |
 //! | it has made a call, or taken one | | `on-the-phone` | On the phone |
-//! | nobody may disturb | | `busy` | Do not disturb |
+//! | nobody may disturb, and who asks is close to it | | `busy` | Do not disturb |
 //! | a phone published | `closed`, if it says so | its own, behind those | its own, in their place |
 //!
 //! Of several phones the one that said something last is heard. What they said is forgotten with the process: a refresh is answered 412,
@@ -31,7 +31,7 @@ use super::setup::LineKind;
 /// Publications of one line: the oldest makes room, for a phone that restarts leaves its own behind.
 pub(super) const PUBLICATIONS_MAX: usize = 4;
 
-/// PUBLISH that the phones of one line may send in a minute: 503 beyond.
+/// PUBLISH that the phones of one line may send in a minute: 480 beyond.
 pub(super) const PUBLISHES_MAX: u32 = 60;
 
 /// What phones published.
@@ -90,9 +90,22 @@ impl Publications {
         Some(published)
     }
 
+    /// Forgets what lines published that are no more, and how often they did.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.by_line.retain(|line, _| is_there(line));
+        self.due.retain(|_, line| is_there(line));
+        self.allowance.retain(is_there);
+    }
+
     /// When the next is forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.due.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// Of how many lines it is known how much they published.
+    #[cfg(test)]
+    pub(super) fn writers(&self) -> usize {
+        self.allowance.len()
     }
 
     /// How many there are.
@@ -123,13 +136,15 @@ impl Switch {
             Some(_) => return Err(403),
             None => return Err(404),
         }
+        // Not 503, which has a phone leave this server (RFC 3261 §21.5.4).
         if !self.publications.allowance.admits(now, &line) {
-            return Err(503);
+            return Err(480);
         }
         let at = entity_tag.map(|tag| self.publications.place_of(&line, tag).ok_or(412_u16)).transpose()?;
         let before = at.and_then(|at| self.publications.remove(&line, at));
         // Who says nothing new stays where he was.
         let (presence, at) = match (presence, before) {
+            (Some(said), Some(before)) if *said == before.presence => (before.presence, at),
             (Some(said), _) => (*said, None),
             (None, Some(before)) => (before.presence, at),
             (None, None) => return Err(400),
@@ -155,8 +170,8 @@ impl Switch {
         }
     }
 
-    /// What there is to say of a line's presence; `None`: there is no such line. Trunks have none.
-    pub(super) fn presence(&self, address: &str) -> Option<Document> {
+    /// What there is to say of a line's presence to another; `None`: there is no such line. Trunks have none.
+    pub(super) fn presence(&self, address: &str, watcher: &str) -> Option<Document> {
         let line = self.lines.get(address)?;
         let is_reached = match line.kind {
             LineKind::Phone => self.location.is_registered(&line.address, self.now),
@@ -165,9 +180,10 @@ impl Switch {
         };
         let said = self.publications.heard(address);
         let is_welcome = said.and_then(|said| said.is_open).unwrap_or(true);
+        let is_quiet = self.does_not_disturb(address) && self.is_close(watcher, address);
         let does = [
             (self.is_on_the_phone(line), Activity::ON_THE_PHONE, "On the phone"),
-            (self.does_not_disturb(address), Activity::BUSY, "Do not disturb"),
+            (is_quiet, Activity::BUSY, "Do not disturb"),
         ];
         let (mut activities, notes): (Vec<_>, Vec<_>) =
             does.into_iter().filter(|(is, ..)| *is).map(|(_, activity, note)| (activity, note)).unzip();
@@ -182,10 +198,12 @@ impl Switch {
         Some(Document::Presence(Box::new(PresenceState { is_open, activities, note })))
     }
 
-    /// Whether somebody at the line has made a call or taken one: who is called only may not be there, nor he whose phone listens to a page.
+    /// Whether somebody at the line has made a call or taken one: who is called only may not be there, nor he whose phone listens to a
+    /// page, nor he whose phone the engine calls first, for a call that the line makes then.
     fn is_on_the_phone(&self, line: &Line) -> bool {
         let calls = line.calls.iter().filter(|id| self.pages.speaker(**id).is_none());
-        let mut dialogs = calls.filter_map(|id| self.dialog(self.calls.get(id)?, false));
+        let calls = calls.filter_map(|id| self.calls.get(id)).filter(|call| call.errand.is_none());
+        let mut dialogs = calls.filter_map(|call| self.dialog(call, false));
         dialogs.any(|dialog| dialog.is_initiator || dialog.phase == DialogPhase::Confirmed)
     }
 }

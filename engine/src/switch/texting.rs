@@ -75,6 +75,17 @@ impl Texts {
         }
     }
 
+    /// Forgets how much lines wrote that are no more.
+    pub(super) fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.allowance.retain(is_there);
+    }
+
+    /// Of how many lines it is known how much they wrote.
+    #[cfg(test)]
+    pub(super) fn writers(&self) -> usize {
+        self.allowance.len()
+    }
+
     /// How many are under way.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
@@ -102,8 +113,9 @@ impl Switch {
             Destination::Line(line) => line,
             Destination::Group(_) | Destination::Page(_) | Destination::Trunk(..) => return Err(403),
         };
+        // Not 503, which has a phone leave this server (RFC 3261 §21.5.4).
         if !self.texts.allowance.admits(now, &text.line) {
-            return Err(503);
+            return Err(480);
         }
         let bindings = self.location.lookup(&to, now);
         if bindings.is_empty() {

@@ -9,8 +9,8 @@ use std::time::Instant;
 use trunkline_sip::UsageId;
 use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{
-    Command, ContactState, DialogPhase, DialogState, Document, Package, Party, Peer, RegistrationChange,
-    Subscriber,
+    Command, ConferenceState, ContactState, DialogPhase, DialogState, Document, FeatureStates, ForwardState,
+    MessageCounts, Package, Party, Peer, PresenceState, RegistrationChange, Subscriber,
 };
 
 use super::Switch;
@@ -69,6 +69,11 @@ impl Watches {
         if let Some((subject, _)) = self.by_subject.get_key_value(subject) {
             self.changed.insert(Arc::clone(subject));
         }
+    }
+
+    /// Everything that is watched may look different.
+    pub(super) fn touch_all(&mut self) {
+        self.changed.extend(self.by_subject.keys().cloned());
     }
 
     /// A contact of a line has come or gone.
@@ -237,7 +242,15 @@ impl Switch {
             let first = self.wants(&subject);
             for usage in usages {
                 let Some(watch) = self.watches.by_usage.get(&usage) else { continue };
-                let Some(document) = self.document(watch.package, &subject, &watch.watcher) else { continue };
+                // A line that is gone neither watches nor is watched.
+                let watches = self.lines.get(&watch.watcher).is_some();
+                let document = self.document(watch.package, &subject, &watch.watcher).filter(|_| watches);
+                let Some(document) = document else {
+                    let document = Box::new(idle(watch.told.clone()));
+                    out.sip.push(Command::NotifySubscriber(usage, document, true));
+                    self.watches.remove(usage);
+                    continue;
+                };
                 let document = if first == Some(usage) { document } else { queued(document) };
                 let Some(watch) = self.watches.by_usage.get_mut(&usage) else { continue };
                 if watch.told == document {
@@ -268,7 +281,7 @@ impl Switch {
             }),
             Package::MessageSummary => self.message_summary(subject),
             Package::Features => self.feature_states(subject),
-            Package::Presence => self.presence(subject),
+            Package::Presence => self.presence(subject, watcher),
             Package::Registration => self.contact_states(subject),
         }
     }
@@ -328,11 +341,14 @@ impl Switch {
             let page = || self.page_dialogs(address);
             return self.group_dialogs(address).or_else(page).or_else(|| self.slot_dialogs(address));
         };
-        let is_named = *line.address == *watcher
-            || self.may_pick_up(watcher, address)
-            || self.share_group(watcher, address);
+        let is_named = self.is_close(watcher, address);
         let calls = line.calls.iter().filter_map(|id| self.calls.get(id));
         Some(calls.filter_map(|call| self.dialog(call, is_named)).take(DIALOGS_MAX).collect())
+    }
+
+    /// Whether a line is another one itself, may take its calls, or is in a group with it.
+    pub(super) fn is_close(&self, watcher: &str, address: &str) -> bool {
+        watcher == address || self.may_pick_up(watcher, address) || self.share_group(watcher, address)
     }
 
     pub(super) fn dialog(&self, call: &Call, is_named: bool) -> Option<DialogState> {
@@ -371,6 +387,28 @@ fn queued(document: Document) -> Document {
         | Document::Features(_)
         | Document::Presence(_)
         | Document::Registration(_) => document,
+    }
+}
+
+/// What is told of a subject that is no more: nobody is there, and nothing goes on.
+fn idle(told: Document) -> Document {
+    match told {
+        Document::Dialogs(_) => Document::Dialogs(Vec::new()),
+        Document::Conference(conference) => {
+            Document::Conference(ConferenceState { members: Vec::new(), is_over: true, ..conference })
+        }
+        Document::CallCompletion { .. } => queued(told),
+        Document::Messages { .. } => Document::Messages { counts: MessageCounts::default(), account: None },
+        Document::Features(states) => {
+            let forwards = states.forwards.map(|forward| ForwardState { to: None, ..forward });
+            Document::Features(Box::new(FeatureStates { do_not_disturb: false, forwards, ..*states }))
+        }
+        Document::Presence(_) => Document::Presence(Box::new(PresenceState {
+            is_open: false,
+            activities: Vec::new(),
+            note: String::new(),
+        })),
+        Document::Registration(_) => Document::Registration(Vec::new()),
     }
 }
 

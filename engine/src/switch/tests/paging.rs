@@ -356,7 +356,7 @@ fn a_page_is_no_use_of_the_phone_and_its_members_need_not_speak() {
     let mut rig = rig();
     let (caller, members) = spoken(&mut rig);
     assert!(rig.switch.is_used("1005") && !rig.switch.is_used("1001"));
-    let activities = |line| match rig.switch.presence(line) {
+    let activities = |line| match rig.switch.presence(line, "1001") {
         Some(Document::Presence(state)) => state.activities.len(),
         other => panic!("{other:?}"),
     };

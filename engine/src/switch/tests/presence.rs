@@ -10,7 +10,7 @@ use trunkline_sip::outbox::{
 use trunkline_sip::package::presence::Activity;
 
 use crate::switch::presence::{PUBLICATIONS_MAX, PUBLISHES_MAX};
-use crate::switch::rig::{CRM, Rig, USUAL};
+use crate::switch::rig::{CRM, Rig, USUAL, setup};
 use crate::switch::*;
 
 const ID: UsageId = UsageId(4711);
@@ -67,6 +67,93 @@ fn publish_of(
     result
 }
 
+/// 1001 and 1002 are in a group.
+fn friends() -> Setup {
+    let mut setup = setup();
+    for line in &mut setup.lines[..2] {
+        line.groups = vec!["sales".into()];
+    }
+    setup
+}
+
+fn want_quiet(rig: &mut Rig) {
+    let quiet = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: None };
+    let forward = Operation::Forward { line: "1002".into(), entries: vec![quiet], rings: None };
+    rig.request(CRM, forward).unwrap();
+}
+
+fn reload(rig: &mut Rig, setup: Setup) {
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, setup, &mut out);
+    rig.take(out);
+}
+
+type Change = fn(&mut Setup);
+
+#[test]
+fn who_wants_quiet_is_told_to_the_line_and_to_who_may_take_its_calls_alone() {
+    let group: Change = |setup: &mut Setup| *setup = friends();
+    let takes: Change = |setup: &mut Setup| setup.lines[0].picks_up = vec!["1002".into()];
+    let other: Change = |setup: &mut Setup| setup.lines[1].picks_up = vec!["*".into()];
+    let (none, quiet) = ("closed: ", "closed busy: Do not disturb");
+    let cases: [(&str, Change, &str); 5] = [
+        ("1002", |_| {}, quiet),
+        ("1001", group, quiet),
+        ("1001", takes, quiet),
+        ("1001", other, none),
+        ("1001", |_| {}, none),
+    ];
+    for (watcher, change, expected) in cases {
+        let mut changed = setup();
+        change(&mut changed);
+        let mut rig = Rig::with(changed);
+        want_quiet(&mut rig);
+        subscribe(&mut rig, line(watcher), "1002");
+        assert_eq!(told(&mut rig), [expected], "{watcher}");
+        if expected == quiet && watcher == "1001" {
+            reload(&mut rig, setup());
+            assert_eq!(told(&mut rig), [none], "he is in it no more");
+        }
+    }
+}
+
+#[test]
+fn a_phone_that_the_engine_calls_first_is_not_on_the_phone_before_it_answers() {
+    let mut rig = Rig::new();
+    for number in ["1001", "1002"] {
+        rig.register(number, &format!("sip:{number}@10.0.0.9"), 1000);
+    }
+    subscribe(&mut rig, line("1001"), "1002");
+    assert_eq!(told(&mut rig), ["open: "]);
+    rig.request(CRM, Operation::MakeCall { line: "1002".into(), to: "1001".into(), params: None }).unwrap();
+    let (station, _) = rig.invited();
+    assert!(told(&mut rig).is_empty(), "it rings only");
+    rig.answer(station, USUAL);
+    assert_eq!(told(&mut rig), ["open on-the-phone: On the phone"]);
+}
+
+#[test]
+fn what_a_line_that_is_gone_said_is_forgotten_and_its_watchers_are_told() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    subscribe(&mut rig, line("1001"), "1002");
+    publish(&mut rig, None, 600, said(None, &["meal"], "")).unwrap();
+    assert_eq!(told(&mut rig), ["open: ", "open meal: "]);
+    let mut without = setup();
+    without.lines.remove(1);
+    reload(&mut rig, without);
+    let [Command::NotifySubscriber(_, document, true)] = &rig.sip[..] else { panic!("{:?}", rig.sip) };
+    let nothing = PresenceState { is_open: false, activities: Vec::new(), note: String::new() };
+    assert_eq!(**document, Document::Presence(Box::new(nothing)));
+    let gone = &rig.switch;
+    assert_eq!((gone.watches.len(), gone.publications.len(), gone.publications.writers()), (0, 0, 0));
+    assert_eq!(gone.publications.deadline(), None);
+    rig.sip.clear();
+    reload(&mut rig, setup());
+    subscribe(&mut rig, line("1001"), "1002");
+    assert_eq!(told(&mut rig), ["open: "], "nothing of it is left");
+}
+
 #[test]
 fn a_line_is_open_while_a_phone_of_it_is_registered() {
     let mut rig = Rig::new();
@@ -107,7 +194,7 @@ fn who_calls_or_talks_is_on_the_phone_and_who_is_called_is_not() {
 
 #[test]
 fn a_phone_adds_what_its_person_does_and_may_close_the_line_but_not_open_it() {
-    let mut rig = Rig::new();
+    let mut rig = Rig::with(friends());
     subscribe(&mut rig, line("1001"), "1002");
     told(&mut rig);
     publish(&mut rig, None, 600, said(Some(true), &["on-the-phone", "meeting"], "Board")).unwrap();
@@ -119,9 +206,7 @@ fn a_phone_adds_what_its_person_does_and_may_close_the_line_but_not_open_it() {
         change: RegistrationChange::Registered,
     });
     assert_eq!(told(&mut rig), ["open on-the-phone meeting: Board"]);
-    let quiet = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: None };
-    let forward = Operation::Forward { line: "1002".into(), entries: vec![quiet], rings: None };
-    rig.request(CRM, forward).unwrap();
+    want_quiet(&mut rig);
     assert_eq!(told(&mut rig), ["open busy on-the-phone meeting: Board"]);
     publish(&mut rig, None, 600, said(Some(false), &["on-the-phone"], "")).unwrap();
     assert_eq!(told(&mut rig), ["closed busy on-the-phone: Do not disturb"], "the last is heard");
@@ -138,6 +223,8 @@ fn a_publication_is_refreshed_changed_removed_and_forgotten() {
     let second = publish(&mut rig, Some(first.entity_tag), 600, None).unwrap();
     assert!(second.entity_tag != first.entity_tag && second.expires_s == 600);
     assert!(told(&mut rig).is_empty(), "a refresh says nothing new");
+    let second = publish(&mut rig, Some(second.entity_tag), 600, said(None, &["meal"], "")).unwrap();
+    assert!(told(&mut rig).is_empty(), "nor does the same once more");
     assert_eq!(publish(&mut rig, Some(first.entity_tag), 600, None), Err(412));
     let third = publish(&mut rig, Some(second.entity_tag), 600, said(None, &["away"], "")).unwrap();
     assert_eq!(told(&mut rig), ["closed away: "], "who says something new is heard");
@@ -162,7 +249,7 @@ fn a_line_speaks_for_itself_and_not_too_often() {
         publish(&mut rig, None, 600, news()).unwrap();
     }
     assert_eq!(rig.switch.publications.len(), PUBLICATIONS_MAX, "the oldest made room");
-    assert_eq!(publish(&mut rig, None, 600, news()), Err(503));
+    assert_eq!(publish(&mut rig, None, 600, news()), Err(480));
     rig.pass(Duration::from_secs(61));
     publish(&mut rig, None, 600, news()).unwrap();
     rig.pass(Duration::from_secs(601));

@@ -121,7 +121,11 @@ fn a_line_writes_so_many_texts_a_minute() {
     for _ in 0..TEXTS_MAX {
         assert_eq!(write(&mut rig), format!("answer text 200 {ID}"));
     }
-    assert_eq!(write(&mut rig), format!("answer text 503 {ID}"));
+    assert_eq!(write(&mut rig), format!("answer text 480 {ID}"));
     rig.pass(Duration::from_secs(60));
     assert_eq!(write(&mut rig), format!("answer text 200 {ID}"));
+    let mut without = setup();
+    without.lines.remove(0);
+    rig.switch.reconfigure(rig.now, without, &mut Outbox::default());
+    assert_eq!(rig.switch.texts.writers(), 0, "the line is gone");
 }

@@ -10,7 +10,7 @@ use trunkline_sip::outbox::{
 };
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
-use crate::switch::setup::{GroupSetup, WatchSetup};
+use crate::switch::setup::{GroupSetup, PageSetup, ParkSetup, WatchSetup};
 use crate::switch::*;
 
 fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
@@ -271,4 +271,58 @@ fn where_a_line_is_registered_is_its_own_affair() {
         assert_eq!(told, status);
         rig.sip.clear();
     }
+}
+
+/// A lamp that nobody puts out would shine until its phone restarts.
+#[test]
+fn who_watches_what_a_reload_takes_away_is_told_that_it_is_no_more() {
+    let full = || {
+        let mut setup = setup();
+        setup.groups = vec![GroupSetup::new("600", &["1002"])];
+        setup.pages = vec![PageSetup::new("650", &["1002"])];
+        setup
+    };
+    let mut rig = Rig::with(full());
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let watched = [
+        ("1001", "1002", Package::Dialog),
+        ("1001", "1002", Package::Presence),
+        ("1001", "1002", Package::CallCompletion),
+        ("1002", "1002", Package::Features),
+        ("1002", "1002", Package::Registration),
+        ("1001", "600", Package::Dialog),
+        ("1001", "650", Package::Dialog),
+        ("1001", "701", Package::Dialog),
+        ("1002", "1001", Package::Dialog),
+        ("1001", "1003", Package::Dialog),
+    ];
+    for (number, (watcher, subject, package)) in (1..).zip(watched) {
+        assert!(
+            subscribe(&mut rig, number, line(watcher), subject, package).is_some(),
+            "{subject} {package:?}"
+        );
+    }
+    rig.call_in(line("1003"), "600", Some(USUAL));
+    told(&mut rig);
+    let mut without = full();
+    without.lines.remove(1);
+    (without.groups, without.pages) = (Vec::new(), Vec::new());
+    without.park = ParkSetup { slots: None, ..without.park };
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, without, &mut out);
+    rig.take(out);
+    let last: Vec<_> = told(&mut rig).into_iter().filter(|(_, is_last)| *is_last).collect();
+    assert_eq!(last.len(), watched.len() - 1, "{last:?}");
+    for (document, _) in last {
+        let is_idle = match &document {
+            Document::Dialogs(dialogs) => dialogs.is_empty(),
+            Document::CallCompletion { is_ready, .. } => !is_ready,
+            Document::Features(states) => !states.do_not_disturb,
+            Document::Presence(state) => !state.is_open && state.note.is_empty(),
+            Document::Registration(contacts) => contacts.is_empty(),
+            Document::Conference(_) | Document::Messages { .. } => false,
+        };
+        assert!(is_idle, "{document:?}");
+    }
+    assert_eq!(rig.switch.watches.len(), 1, "what is there is watched as before");
 }

@@ -186,7 +186,7 @@ pub enum Operate {
     StartFork {
         /// The call.
         call: String,
-        /// Where to, as in ws://127.0.0.1:9000/listen; [fork] allow must name it.
+        /// Where to, as in ws://127.0.0.1:9000/listen; the configuration must allow it (fork.allow).
         url: String,
         /// The value of the Authorization header of the request to it.
         #[arg(long, value_name = "VALUE")]

@@ -559,13 +559,21 @@ impl Lab {
             |seat: &Seat| seat.phone.statuses().filter(|(_, status)| *status == Status::Connected).count();
         let (dead, alive): (Vec<&Seat>, Vec<&Seat>) =
             self.seats.iter().partition(|seat| seat.phone.script.dead);
-        let connected: usize = alive.into_iter().map(up).sum();
+        let connected: usize = alive.iter().copied().map(up).sum();
+        // A call back may begin at any time.
+        let on_its_way = |seat: &Seat| {
+            let statuses = seat.phone.statuses();
+            statuses
+                .filter(|(_, status)| matches!(status, Status::Calling | Status::Ringback | Status::Ringing))
+                .count()
+        };
+        let ringing: usize = alive.into_iter().map(on_its_way).sum();
         // Who died may be up, and may have said goodbye to nobody.
         let perhaps = |seat: &Seat| {
             let statuses = seat.phone.statuses();
             statuses.filter(|(_, status)| matches!(status, Status::Connected | Status::Over(0))).count()
         };
-        let connected_max: usize = connected + dead.into_iter().map(perhaps).sum::<usize>();
+        let connected_max: usize = connected + ringing + dead.into_iter().map(perhaps).sum::<usize>();
         let agrees = (connected..=connected_max).contains(&legs);
         assert!(agrees, "{legs} legs, and phones in {connected} calls\n{}", self.ladder.tail(40));
     }

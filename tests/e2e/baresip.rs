@@ -193,7 +193,6 @@ impl Baresip {
     ) -> Self {
         let directory = directory.join(format!("baresip-{account}"));
         fs::create_dir_all(&directory).expect("a directory of ours");
-        let config = CONFIG.replace("{directory}", directory.to_str().expect("paths here are UTF-8"));
         // `ausine` knows only 48 kHz and two channels, `aufile` only what the file has.
         let source = match plays {
             Plays::Tone(hz) => format!("ausine,{hz}\nausrc_srate 48000\nausrc_channels 2"),
@@ -201,7 +200,7 @@ impl Baresip {
                 format!("aufile,{}\nausrc_srate 8000\nausrc_channels 1", file.display())
             }
         };
-        let config = config.replace("{source}", &source);
+        let config = CONFIG.replace("{source}", &source);
         let config = config + modules;
         let mode = if answer == Answer::Auto { "auto" } else { "manual" };
         let renewal = if options.contains(";regint=") { "" } else { ";regint=600" };
@@ -221,7 +220,8 @@ impl Baresip {
             fs::write(contacts, "").expect("a directory of ours");
         }
         let mut command = Command::new("baresip");
-        command.args(["-4", "-f"]).arg(&directory);
+        // It records into the directory where it runs: a path of more than some 90 octets it would cut off, name and all.
+        command.args(["-4", "-f"]).arg(&directory).current_dir(&directory);
         let mut process = spawn_on_host(phone, &format!("baresip {account}"), &command);
         process.wait_for(SPEAKS_WITHIN, |_, line| line.contains("baresip is ready"));
         let address = SocketAddr::from((phone_address(phone), 4444));
@@ -337,5 +337,5 @@ module_tmp account.so
 module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen 0.0.0.0:4444
-snd_path {directory}
+snd_path .
 ";

@@ -102,6 +102,9 @@ pub struct Codecs {
     pub events: Option<u8>,
     /// telephone-event with a clock of 16 kHz.
     pub events_16k: Option<u8>,
+    /// telephone-event/8000 as the far end described it where it was not agreed to: who hears is never told digits so, but those of
+    /// another leg pass.
+    pub events_known: Option<u8>,
 }
 
 impl Codecs {

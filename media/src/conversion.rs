@@ -68,7 +68,8 @@ impl Conversion {
             };
             decide(number, fate);
         }
-        for (said, heard) in [(speaks.events, hears.events), (speaks.events_16k, hears.events_16k)] {
+        let known = hears.events.or(hears.events_known);
+        for (said, heard) in [(speaks.events, known), (speaks.events_16k, hears.events_16k)] {
             if let Some(number) = said {
                 decide(number, heard.map_or(Fate::Dropped, Fate::Is));
             }
@@ -209,6 +210,15 @@ mod tests {
         assert_eq!(converted(&mut conversion, &packet(0, &[1; 4])), Some((0, vec![1; 4])));
         let mut deaf = Conversion::between(&speaks, &Codecs::default().with_foreign(96, OPUS)).unwrap();
         assert_eq!(converted(&mut deaf, &packet(0, &[1; 4])), None);
+    }
+
+    #[test]
+    fn digits_pass_to_who_knows_them_though_none_were_agreed_to() {
+        let speaks = Codecs::default().with(0, Codec::Pcmu).with_events(101);
+        let mut hears = Codecs::default().with(8, Codec::Pcma);
+        hears.events_known = Some(96);
+        let mut conversion = Conversion::between(&speaks, &hears).unwrap();
+        assert_eq!(converted(&mut conversion, &packet(101, &[1; 4])), Some((96, vec![1; 4])));
     }
 
     #[test]

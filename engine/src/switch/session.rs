@@ -299,7 +299,7 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
     let agreed = section.codecs().filter(|codec| {
         known.as_ref().is_none_or(|known| known.iter().any(|one| one.is_same_encoding(codec)))
     });
-    agreed.fold(Codecs::default(), |mut codecs, codec| {
+    let mut codecs = agreed.fold(Codecs::default(), |mut codecs, codec| {
         let is_narrow = codec.clock_rate_hz == 8_000 && codec.channels == 1;
         let is = |name: &str| is_narrow && codec.name.eq_ignore_ascii_case(name);
         if codec.is_telephone_event() {
@@ -318,7 +318,12 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
         } else {
             codecs.with_foreign(codec.payload_type, foreign(&codec))
         }
-    })
+    });
+    let mut described =
+        section.codecs().filter(|codec| codec.is_telephone_event() && codec.clock_rate_hz == 8_000);
+    codecs.events_known =
+        described.next().map(|codec| codec.payload_type).filter(|_| codecs.events.is_none());
+    codecs
 }
 
 fn foreign(codec: &NamedCodec<'_>) -> ForeignCodec {

@@ -66,6 +66,18 @@ fn the_relay_speaks_to_the_caller_only_what_the_answer_agreed_to() {
 }
 
 #[test]
+fn a_caller_whose_digits_are_not_taken_still_hears_those_of_the_callee() {
+    let mut rig = Rig::new();
+    let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some("8 101"));
+    let (station, _) = rig.invited();
+    rig.answer(station, "0");
+    rig.tell(Event::Established { leg: caller, answer: None });
+    let remote = rig.remotes[&caller];
+    assert_eq!((remote.codecs.events, remote.codecs.events_known), (None, Some(101)));
+    assert_eq!(rig.remotes[&station].codecs.events_known, None);
+}
+
+#[test]
 fn a_far_end_that_fell_silent_ends_the_call() {
     let mut rig = Rig::new();
     let (caller, station) = bridged(&mut rig);

@@ -486,7 +486,8 @@ impl Switch {
         while let Some(id) = self.dirty.pop_first() {
             self.settle_hold(now, id, out);
             let peer = self.calls.get(&id).and_then(|call| call.peer);
-            if let Some(peer) = peer {
+            // One whose turn comes is settled then.
+            if let Some(peer) = peer.filter(|peer| !self.dirty.contains(peer)) {
                 self.settle_hold(now, peer, out);
                 self.tell_feeds(peer, out);
                 self.settle_fax(peer, out);

@@ -296,33 +296,33 @@ fn is_private(address: IpAddr) -> bool {
 fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codecs {
     let known: Option<SmallVec<[NamedCodec<'_>; 8]>> =
         other.filter(|other| !other.formats.is_empty()).map(|other| other.codecs().collect());
-    let agreed = section.codecs().filter(|codec| {
-        known.as_ref().is_none_or(|known| known.iter().any(|one| one.is_same_encoding(codec)))
-    });
-    let mut codecs = agreed.fold(Codecs::default(), |mut codecs, codec| {
+    let mut codecs = Codecs::default();
+    let mut events_known = None;
+    for codec in section.codecs() {
+        let agreed = known.as_ref().is_none_or(|known| known.iter().any(|one| one.is_same_encoding(&codec)));
         let is_narrow = codec.clock_rate_hz == 8_000 && codec.channels == 1;
         let is = |name: &str| is_narrow && codec.name.eq_ignore_ascii_case(name);
+        let number = codec.payload_type;
         if codec.is_telephone_event() {
             match codec.clock_rate_hz {
-                8_000 => codecs.events = codecs.events.or(Some(codec.payload_type)),
-                16_000 => codecs.events_16k = codecs.events_16k.or(Some(codec.payload_type)),
+                8_000 if !agreed => events_known = events_known.or(Some(number)),
+                8_000 => codecs.events = codecs.events.or(Some(number)),
+                16_000 if agreed => codecs.events_16k = codecs.events_16k.or(Some(number)),
                 _ => {}
             }
-            codecs
+        } else if !agreed {
+            // It is known to one side alone.
         } else if is("PCMU") {
-            codecs.with(codec.payload_type, Codec::Pcmu)
+            codecs = codecs.with(number, Codec::Pcmu);
         } else if is("PCMA") {
-            codecs.with(codec.payload_type, Codec::Pcma)
+            codecs = codecs.with(number, Codec::Pcma);
         } else if is("G722") {
-            codecs.with(codec.payload_type, Codec::G722)
+            codecs = codecs.with(number, Codec::G722);
         } else {
-            codecs.with_foreign(codec.payload_type, foreign(&codec))
+            codecs = codecs.with_foreign(number, foreign(&codec));
         }
-    });
-    let mut described =
-        section.codecs().filter(|codec| codec.is_telephone_event() && codec.clock_rate_hz == 8_000);
-    codecs.events_known =
-        described.next().map(|codec| codec.payload_type).filter(|_| codecs.events.is_none());
+    }
+    codecs.events_known = events_known.filter(|_| codecs.events.is_none());
     codecs
 }
 

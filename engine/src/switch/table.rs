@@ -99,6 +99,10 @@ impl<K: Copy + Ord> Few<K> {
         }
     }
 
+    pub(super) fn contains(&self, key: &K) -> bool {
+        self.0.binary_search(key).is_ok()
+    }
+
     pub(super) fn pop_first(&mut self) -> Option<K> {
         (!self.0.is_empty()).then(|| self.0.remove(0))
     }
@@ -127,6 +131,7 @@ mod tests {
     fn the_least_key_is_taken_first_and_once() {
         let mut few = Few::default();
         [3, 1, 3, 2, 1].into_iter().for_each(|key| few.insert(key));
+        assert!(few.contains(&2) && !few.contains(&4));
         assert_eq!(std::iter::from_fn(|| few.pop_first()).collect::<Vec<_>>(), [1, 2, 3]);
     }
 }

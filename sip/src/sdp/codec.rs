@@ -48,20 +48,21 @@ impl MediaDescription {
 
     /// What payload type `payload_type` is, by rtpmap, else by RFC 3551 table 4.
     pub fn codec(&self, payload_type: u8) -> Option<Codec<'_>> {
-        let of_this = |name| {
-            self.lines.iter().filter_map(move |line| {
-                let text = attribute(line, name)?.trim_ascii();
-                let (number, value) = text.split_at(text.iter().position(|b| *b == b' ')?);
-                if decimal(number) != Some(payload_type) {
-                    return None;
-                }
-                // What is no text names nothing.
-                std::str::from_utf8(value.trim_ascii()).ok()
-            })
-        };
-        let fmtp = of_this("fmtp").next().unwrap_or("");
-        let (name, clock_rate_hz, channels) =
-            of_this("rtpmap").find_map(encoding).or_else(|| static_encoding(payload_type))?;
+        let mut fmtp = None;
+        let mut rtpmap = None;
+        for line in &self.lines {
+            if rtpmap.is_none()
+                && let Some(text) = attribute(line, "rtpmap")
+            {
+                rtpmap = of(payload_type, text).and_then(encoding);
+            } else if fmtp.is_none()
+                && let Some(text) = attribute(line, "fmtp")
+            {
+                fmtp = of(payload_type, text);
+            }
+        }
+        let (name, clock_rate_hz, channels) = rtpmap.or_else(|| static_encoding(payload_type))?;
+        let fmtp = fmtp.unwrap_or("");
         Some(Codec { payload_type, name, clock_rate_hz, channels, fmtp })
     }
 
@@ -76,6 +77,16 @@ impl MediaDescription {
     pub fn speech(&self) -> Option<Codec<'_>> {
         self.codecs().find(|codec| !codec.is_auxiliary())
     }
+}
+
+/// What is said of a payload type by an attribute that begins with the number of one. What is no text names nothing.
+fn of(payload_type: u8, text: &[u8]) -> Option<&str> {
+    let text = text.trim_ascii();
+    let (number, value) = text.split_at(text.iter().position(|octet| *octet == b' ')?);
+    if decimal(number) != Some(payload_type) {
+        return None;
+    }
+    std::str::from_utf8(value.trim_ascii()).ok()
 }
 
 pub(super) fn payload_type(format: &[u8]) -> Option<u8> {
@@ -96,10 +107,19 @@ fn decimal(digits: &[u8]) -> Option<u8> {
 
 /// `opus/48000/2`.
 fn encoding(text: &str) -> Option<(&str, u32, u8)> {
-    let mut parts = text.split('/');
-    let name = parts.next().filter(|name| !name.is_empty())?;
-    let clock_rate_hz = parts.next()?.trim().parse().ok()?;
-    let channels = parts.next().map_or(Some(1), |channels| channels.trim().parse().ok())?;
+    let (name, rest) = text.split_at(text.bytes().position(|octet| octet == b'/')?);
+    if name.is_empty() {
+        return None;
+    }
+    let rest = &rest[1..];
+    let (clock, channels) = match rest.bytes().position(|octet| octet == b'/') {
+        Some(end) => (&rest[..end], Some(&rest[end + 1..])),
+        None => (rest, None),
+    };
+    // What stands behind the channels means nothing.
+    let channels = channels.map(|text| text.split('/').next().unwrap_or_default());
+    let clock_rate_hz = clock.trim_ascii().parse().ok()?;
+    let channels = channels.map_or(Some(1), |channels| channels.trim_ascii().parse().ok())?;
     Some((name, clock_rate_hz, channels))
 }
 

@@ -59,5 +59,6 @@ mod trunk;
 mod trunk_failover;
 mod trunk_registration;
 mod upheaval;
+mod video;
 mod voicemail;
 mod workers;

@@ -65,6 +65,7 @@ fn line(text: &str) -> Option<Line> {
         calls_max: None,
         srtp: SrtpPolicy::default(),
         transcodes: None,
+        video: true,
         mailbox: None,
         deposits: true,
         deposit_rings: None,

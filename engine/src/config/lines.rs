@@ -79,6 +79,7 @@ pub(super) fn read(
     let calls_max = calls_max(&section);
     let srtp = srtp(&section);
     let transcodes = section.boolean("transcode").map(Spanned::into_inner);
+    let video = section.boolean("video").is_none_or(Spanned::into_inner);
     let refuses_hidden = refuses_hidden(&section);
     let mailbox = mailbox(&section);
     let deposits = section.boolean("voicemail").is_none_or(Spanned::into_inner);
@@ -100,6 +101,7 @@ pub(super) fn read(
         kind,
         srtp,
         transcodes,
+        video,
         refuses_hidden,
         mailbox,
         deposits,

@@ -283,6 +283,8 @@ pub struct Line {
     pub srtp: SrtpPolicy,
     /// Whether it is transcoded for; `None`: what `[media]` says.
     pub transcodes: Option<bool>,
+    /// Whether video and real-time text pass beside its audio.
+    pub video: bool,
     /// Whether callers who hide are refused.
     pub refuses_hidden: bool,
     /// Its mailbox; empty: none. `None`: that of its address.
@@ -332,6 +334,8 @@ pub struct Trunk {
     pub early_media: EarlyMedia,
     /// Whether it is transcoded for; `None`: what `[media]` says.
     pub transcodes: Option<bool>,
+    /// Whether video and real-time text pass beside its audio.
+    pub video: bool,
     /// How it writes numbers.
     pub numbers: NumberSetup,
     /// Whether it is told who calls where the caller hides.

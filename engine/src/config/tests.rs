@@ -111,6 +111,21 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
 }
 
 #[test]
+fn video_is_refused_by_line_and_trunk() {
+    let text = |video: &str| {
+        format!(
+            "[[line]]\naddress = \"1001\"\npassword = \"x\"\n{video}\n\
+             [[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.9\"\n{video}\n"
+        )
+    };
+    for (written, passes) in [("", true), ("video = true", true), ("video = false", false)] {
+        let setup = parse(&text(written)).unwrap().setup();
+        assert_eq!((setup.lines[0].video, setup.trunks[0].video), (passes, passes), "{written}");
+    }
+    assert!(parse(&text("video = \"no\"")).is_err());
+}
+
+#[test]
 fn forwarding_and_completion_are_set_apart_from_their_defaults() {
     let text = "[forward]\nring_s = 5\ndo_not_disturb = 603\n[completion]\nmessages = [\"Call me.\"]\nmax = 2\ntimeout_s = 60";
     let config = parse(text).unwrap();

@@ -211,18 +211,40 @@ pub(super) struct OwnDescription {
     pub(super) key: Option<Crypto>,
     /// Whether the phone takes fax instead of audio.
     pub(super) takes_fax: bool,
+    /// Whether the phone has a camera.
+    pub(super) takes_video: bool,
     last: String,
 }
 
 impl OwnDescription {
     pub(super) const fn new(user: String, id: u64, address: SocketAddr, attributes: String) -> Self {
-        Self { user, id, version: 0, address, attributes, key: None, takes_fax: false, last: String::new() }
+        Self {
+            user,
+            id,
+            version: 0,
+            address,
+            attributes,
+            key: None,
+            takes_fax: false,
+            takes_video: false,
+            last: String::new(),
+        }
+    }
+
+    /// How many media lines were said last.
+    pub(super) fn sections(&self) -> usize {
+        self.last.lines().filter(|line| line.starts_with("m=")).count()
     }
 
     /// A full offer.
     pub(super) fn offer(&mut self, formats: &[u8], direction: Direction, black_hole: bool) -> String {
-        let media = self.audio(formats, direction, self.key.as_ref());
-        self.write(&[media], black_hole)
+        let mut media = vec![self.audio(formats, direction, self.key.as_ref())];
+        media.extend(self.takes_video.then(|| self.video(direction)));
+        // A section that was described once keeps its place (RFC 3264 §8).
+        if !self.takes_video && self.last.contains("m=video ") {
+            media.push("m=video 0 RTP/AVP 97\r\n".to_owned());
+        }
+        self.write(&media, black_hole)
     }
 
     /// An offer of fax in place of audio.
@@ -249,6 +271,10 @@ impl OwnDescription {
                     answered = true;
                     return self.audio(&formats, direction, key.as_ref());
                 }
+                let is_open = !line.starts_with("video 0 ");
+                if line.starts_with("video ") && is_open && self.takes_video && !offer.is_fax() {
+                    return self.video(direction);
+                }
                 if line.starts_with("image ") && self.takes_fax && offer.is_fax() {
                     return self.fax();
                 }
@@ -265,6 +291,11 @@ impl OwnDescription {
     fn fax(&self) -> String {
         let port = self.address.port();
         format!("m=image {port} udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n")
+    }
+
+    fn video(&self, direction: Direction) -> String {
+        let (port, direction) = (self.address.port() + 2, direction.name());
+        format!("m=video {port} RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na={direction}\r\n")
     }
 
     fn audio(&self, formats: &[u8], direction: Direction, key: Option<&Crypto>) -> String {

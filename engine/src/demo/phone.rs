@@ -405,7 +405,7 @@ impl Phone {
     pub(super) fn describe(&mut self, index: usize, description: Description, is_answer: bool) {
         let call = &mut self.calls[index];
         let fault = call.remote.as_ref().and_then(|last| description.fault_after(last));
-        let is_cut = is_answer && description.sections() != 1;
+        let is_cut = is_answer && description.sections() != call.own.sections();
         call.remote = Some(description);
         call.agree_keys();
         if let Some(fault) = fault {
@@ -544,6 +544,7 @@ impl Phone {
         };
         call.direction = direction;
         call.own.key.clone_from(&self.script.srtp);
+        call.own.takes_video = self.script.takes_video;
         call.own.offer(&self.script.formats, direction, holds && form == HoldForm::Unspecified)
     }
 }

@@ -324,6 +324,7 @@ impl Phone {
             if is_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
                 call.own.key.clone_from(&self.script.srtp);
+                call.own.takes_video = self.script.takes_video;
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             self.describe(index, described, !is_offer);
@@ -385,6 +386,7 @@ impl Phone {
             if !has_offer {
                 call.direction = described.direction.answer(Direction::SendRecv);
                 call.own.key.clone_from(&self.script.srtp);
+                call.own.takes_video = self.script.takes_video;
                 body = call.own.answer(&described, &self.script.formats, call.direction);
             }
             self.describe(index, described, has_offer);

@@ -65,6 +65,8 @@ pub struct Script {
     pub srtp: Option<Crypto>,
     /// Takes fax instead of audio (ITU-T T.38), as an adapter of fax machines does.
     pub takes_fax: bool,
+    /// Has a camera: it describes video, of H.264, two ports above its audio. Nothing is ever shown.
+    pub takes_video: bool,
     /// How it writes hold.
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
@@ -110,6 +112,7 @@ impl Default for Script {
             attributes: String::new(),
             srtp: None,
             takes_fax: false,
+            takes_video: false,
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,

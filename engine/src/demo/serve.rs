@@ -144,6 +144,7 @@ impl Phone {
         let call = &mut self.calls[index];
         call.own.key.clone_from(&self.script.srtp);
         call.own.takes_fax = self.script.takes_fax;
+        call.own.takes_video = self.script.takes_video;
         let own = if call.holds { Direction::SendOnly } else { Direction::SendRecv };
         match &call.remote {
             Some(offer) if !call.is_late_offer => {

@@ -32,6 +32,7 @@ use super::report::CallReport;
 use super::session::{self, FarEnd, Place};
 use super::setup::LineKind;
 use super::status::{COMPLETED_ELSEWHERE, Failure};
+use super::streams::STREAMS;
 use super::timers::Timer;
 use super::transcoding::extended;
 use super::view::PartyView;
@@ -157,6 +158,7 @@ impl Switch {
         let station = callee.and_then(|callee| self.calls.get(&callee)?.leg);
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.clone());
         let leg = self.calls.get(&caller).and_then(|call| call.leg);
+        self.open_streams_for(leg, station, out);
         let place = leg.and_then(|leg| self.place(leg));
         let may_transcode = self.may_transcode(caller);
         let entry = leg.and_then(|leg| self.legs.get_mut(&leg));
@@ -206,7 +208,7 @@ impl Switch {
             self.over(now, id, CallReport::Disconnected(DisconnectMode::Incompatible), &parting, out);
             return;
         }
-        if entry.is_fax() {
+        if entry.is_fax() || entry.has_beside_audio() {
             self.dirty.insert(id);
         }
         self.tell_relay(leg, out);
@@ -231,7 +233,8 @@ impl Switch {
 
     /// Where the engine is on this leg.
     pub(super) fn place(&self, leg: LegId) -> Option<Place> {
-        Some(Place { port: self.media.port(leg)?, address: self.setup.media.address })
+        let (port, streams) = (self.media.port(leg)?, self.media.stream_ports(leg));
+        Some(Place { port, address: self.setup.media.address, streams })
     }
 
     /// Tells the relay what was agreed, as far as it was. Before the answer nobody is expected to speak.
@@ -243,7 +246,15 @@ impl Switch {
             let is_listener = self.pages.speaker(entry.call).is_some();
             remote.receive &= entry.is_up() && !is_listener;
             remote.protection = entry.keying.protection();
+            let signalling = entry.signalling;
+            let streams = entry.streams().map(|(kind, index)| {
+                (kind.media_leg(leg), session::stream_remote(theirs, ours, index, signalling))
+            });
+            let streams: SmallVec<[_; STREAMS]> = streams.collect();
             self.media.set_remote(leg, remote, out);
+            for (stream, remote) in streams {
+                self.media.set_remote(stream, remote, out);
+            }
         }
     }
 
@@ -253,6 +264,7 @@ impl Switch {
         let heard: SmallVec<[_; 2]> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
         for (leg, heard) in heard {
             self.media.set_heard(leg, heard, &self.setup.media, out);
+            self.tell_streams(leg, heard, out);
             self.tell_detection(leg, out);
             if self.legs.get(&leg).is_some_and(Leg::is_up) {
                 self.tell_focus(leg, self.focus_for(leg), out);

@@ -17,11 +17,11 @@ use super::call::{Call, Pending, Wish};
 use super::call_state::CallState;
 use super::codecs::CodecList;
 use super::error::LineError;
-use super::fax::Taken;
 use super::ice;
 use super::ids::{AppId, CallId};
 use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
+use super::passing::Taken;
 use super::privilege::CallPrivilege;
 use super::report::{CallReport, Hold};
 use super::request::Asker;
@@ -164,15 +164,20 @@ impl Switch {
             return;
         };
         let wants_fax = session::audio(&offer).is_none() && session::relayed(&offer).is_some();
-        let offer = if wants_fax || entry.is_fax() {
-            match self.take_change(leg, offer, out) {
-                Taken::Here(offer) => offer,
-                Taken::There => return,
-            }
+        let taken = if wants_fax || entry.is_fax() {
+            self.take_change(leg, offer, out)
         } else {
-            offer
+            self.take_streams(leg, offer, out)
         };
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
+        if let Taken::Here(offer) = taken {
+            self.answer_alone(leg, offer, out);
+        }
+    }
+
+    /// Answers an offer of audio that concerns this leg alone.
+    pub(super) fn answer_alone(&mut self, leg: LegId, offer: Box<SessionDescription>, out: &mut Outbox) {
+        let place = self.place(leg);
+        let Some((entry, place)) = self.legs.get_mut(&leg).zip(place) else { return };
         let answer = session::answer_again(&offer, entry.audio.as_deref().or(entry.ours.as_deref()), place);
         let Some(mut answer) = answer.filter(|_| session::audio(&offer).is_some()).map(Box::new) else {
             out.sip.push(Command::RefuseOffer(leg, 488));
@@ -204,6 +209,7 @@ impl Switch {
             session::relayed(sdp).is_some() && session::audio(sdp).is_some() == is_audio
         };
         let Some(answer) = sdp.filter(|sdp| fits(sdp)) else {
+            entry.give_up_streams(&offered);
             if let Some(waiting) = on_behalf {
                 self.answer_passing(waiting, leg, None, out);
                 self.describe_again(leg, &offered, out);
@@ -230,6 +236,9 @@ impl Switch {
             && KNOWS_NO_CODEC.contains(&status)
         {
             entry.is_foreign_to = Some(other);
+        }
+        if let Some(refused) = &refused {
+            entry.give_up_streams(&refused.description);
         }
         self.dirty.insert(entry.call);
         if let Some(waiting) = refused.and_then(|refused| refused.on_behalf) {

@@ -7,7 +7,8 @@ use rand::rngs::StdRng;
 use trunkline_media::IceCredentials;
 use trunkline_sip::sdp::{Ice, OwnIce, SessionDescription};
 
-use super::session::audio;
+use super::session::{audio, stream};
+use super::streams::StreamKind;
 
 /// The ICE session of a leg. Both sides are put aside: few legs have one.
 #[derive(Clone, Debug)]
@@ -61,6 +62,12 @@ pub(super) fn take_part(
             offer.is_ice_mismatch(index).then_some(OwnIce::Mismatch)
         }
     };
+    // The name and password of audio do for what is beside it.
+    for kind in StreamKind::ALL {
+        let Some(index) = stream(answer, kind) else { continue };
+        let ours = session.as_ref().filter(|_| offer.ice(index).is_some());
+        answer.media[index].ice = ours.map(|session| OwnIce::Lite(session.ours.clone()));
+    }
 }
 
 /// Offers ICE to a browser, and all of RTP and RTCP at one port, without which browsers take nothing.

@@ -147,7 +147,7 @@ impl Switch {
         }
         let mut keying =
             Keying::new(line.srtp, self.fingerprint).towards_browser(invite.flow.transport.is_websocket());
-        keying = keying.with(line.codecs.clone());
+        keying = keying.with(line.codecs.clone(), line.video);
         let offer = invite.offer.as_ref().map(|offer| Box::new(keying.read_offer(offer)));
         let is_usable = |offer: &SessionDescription| match session::relayed(offer) {
             Some(_) => session::audio(offer).is_some() || keying.may_be_plain(),
@@ -327,10 +327,11 @@ impl Switch {
         self.alerted(caller, out);
         self.dirty.insert(caller);
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
-        let place = self.place(leg);
         let early = early && self.relays_early_media(caller);
         let may_transcode = self.may_transcode(caller);
         let theirs = self.legs.get(&station).and_then(|station| station.theirs.clone()).filter(|_| early);
+        self.open_streams_for(Some(leg), early.then_some(station), out);
+        let place = self.place(leg);
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Offered) else {
             return;
         };

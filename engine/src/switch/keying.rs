@@ -21,6 +21,7 @@ use trunkline_sip::sdp::{Bundle, Crypto, Dtls, DtlsSetup, MediaDescription, Sess
 use super::codecs::CodecList;
 use super::session::audio;
 use super::setup::SrtpPolicy;
+use super::streams::StreamKind;
 
 /// The keying of one leg.
 #[derive(Default)]
@@ -28,6 +29,8 @@ use super::setup::SrtpPolicy;
 pub(super) struct Keying {
     policy: SrtpPolicy,
     codecs: CodecList,
+    /// Whether video and text pass.
+    video: bool,
     /// Of our certificate; `None`: the relay has none.
     fingerprint: Option<Fingerprint>,
     /// Our master keys with their salts, one a suite, made when first named. They stay for the leg's life, unless the far end
@@ -133,15 +136,23 @@ impl Keying {
         Some(Self { agreed, is_lost: true, ..Self::new(policy, fingerprint) })
     }
 
-    /// The same, of a line where these codecs pass.
-    pub(super) fn with(self, codecs: CodecList) -> Self {
-        Self { codecs, ..self }
+    /// The same, of a line where these codecs pass, and video and text or not.
+    pub(super) fn with(self, codecs: CodecList, video: bool) -> Self {
+        Self { codecs, video, ..self }
+    }
+
+    /// Whether video and text may pass on the leg. There are no keys for them, nor a transport that they share with audio.
+    pub(super) fn may_have_streams(&self) -> bool {
+        self.may_be_plain() && self.video && self.bundle.is_none()
     }
 
     /// Whether what no keys are for may pass on the leg: it is not sealed, and may be so.
     pub(super) fn may_be_plain(&self) -> bool {
-        let wants_keys = matches!(self.policy, SrtpPolicy::Required | SrtpPolicy::Dtls) || self.is_browser;
-        !wants_keys && !self.is_lost && self.agreed.theirs.is_none()
+        !self.wants_keys() && !self.is_lost && self.agreed.theirs.is_none()
+    }
+
+    const fn wants_keys(&self) -> bool {
+        matches!(self.policy, SrtpPolicy::Required | SrtpPolicy::Dtls) || self.is_browser
     }
 
     /// Whether the far end's key is not known, though the leg is sealed.
@@ -178,7 +189,9 @@ impl Keying {
             theirs: taken.and_then(|(_, theirs)| theirs),
         }));
         self.bundle = Bundle::described(offer).map(Box::new);
-        plain(offer, taken.map(|(index, _)| index))
+        let is_sealed = taken.is_some_and(|(_, theirs)| theirs.is_some());
+        let streams = self.video && self.bundle.is_none() && !is_sealed && !self.wants_keys();
+        plain(offer, taken.map(|(index, _)| index), streams)
     }
 
     /// The far end asks for our offer.
@@ -204,7 +217,7 @@ impl Keying {
             let protocol = self.agreed.protocol.clone();
             self.agree(Exchange { is_made: true, protocols: Vec::new(), protocol, theirs });
         }
-        plain(answer, index)
+        plain(answer, index, self.may_have_streams())
     }
 
     /// Our description as the far end is to see it: an offer if `is_offer` or if that is what the far end asked for, else the
@@ -380,12 +393,18 @@ fn usable(crypto: &Crypto, wanted: impl Fn(SrtpSuite) -> bool) -> Option<Theirs>
     Some(Theirs::Key(crypto.tag, SrtpKey::new(suite, &crypto.key)?))
 }
 
-/// A description without keys, in which only audio section `taken` is accepted.
-fn plain(described: &SessionDescription, taken: Option<usize>) -> SessionDescription {
+/// A description without keys, in which only audio section `taken` is accepted, and video and text that need no keys if they may pass.
+fn plain(described: &SessionDescription, taken: Option<usize>, streams: bool) -> SessionDescription {
     let mut plain = described.without_session_keys();
     for (index, section) in plain.media.iter_mut().enumerate() {
+        let is_stream = StreamKind::ALL.iter().any(|kind| kind.is_of(section));
+        let is_refused = if is_stream {
+            !streams || section.is_secure()
+        } else {
+            section.is_audio() && taken != Some(index)
+        };
         *section = section.without_keys();
-        if section.is_audio() && taken != Some(index) {
+        if is_refused {
             section.port = 0;
         }
     }

@@ -9,11 +9,11 @@ use trunkline_sip::location::Binding;
 use trunkline_sip::sdp::SessionDescription;
 
 use super::digits::DigitWay;
-use super::fax::Passing;
 use super::ice::IceSession;
 use super::ids::CallId;
 use super::keying::Keying;
 use super::ring::Candidate;
+use super::passing::Passing;
 use super::session::FarEnd;
 
 /// How far a leg is.

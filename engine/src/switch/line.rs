@@ -27,6 +27,8 @@ pub(super) struct Line {
     pub(super) codecs: CodecList,
     /// Whether it is transcoded for.
     pub(super) transcodes: bool,
+    /// Whether video and text pass.
+    pub(super) video: bool,
     /// Whether its calls are recorded.
     pub(super) record: RecordPolicy,
     /// The applications that open it, in the order of the configuration.
@@ -103,12 +105,12 @@ impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
-            let media = (line.srtp, CodecList::default(), line.transcodes, line.record);
+            let media = (line.srtp, CodecList::default(), (line.transcodes, line.video), line.record);
             (&line.address, line.name.clone(), line.kind, groups, media)
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
-            let media = (trunk.srtp, trunk.codecs.clone(), trunk.transcodes, trunk.record);
+            let media = (trunk.srtp, trunk.codecs.clone(), (trunk.transcodes, trunk.video), trunk.record);
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
@@ -120,7 +122,7 @@ impl Lines {
             groups: groups.collect(),
             pages: pages.collect(),
         };
-        for (address, name, kind, (groups, picks_up), (srtp, codecs, transcodes, record)) in
+        for (address, name, kind, (groups, picks_up), (srtp, codecs, (transcodes, video), record)) in
             stations.chain(trunks)
         {
             let line = Line {
@@ -132,6 +134,7 @@ impl Lines {
                 srtp,
                 codecs,
                 transcodes,
+                video,
                 record,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),

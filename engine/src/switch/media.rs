@@ -20,6 +20,7 @@ use super::quality::{
     ASK_EARLY, ASK_EVERY, ASK_PAUSE, ASKS_AT_ONCE, EndedMedia, Figures, MediaTotals, MediaView,
 };
 use super::setup::MediaSetup;
+use super::streams::{STREAMS, StreamKind};
 use super::table::Table;
 
 /// What a leg hears.
@@ -114,6 +115,8 @@ pub(super) enum Reopened {
 pub(super) struct MediaPlane {
     pool: PortPool,
     legs: Table<LegId, MediaLeg>,
+    /// How many of them are of video or text.
+    streams: usize,
     /// Where each conference lives, and how many members it has.
     conferences: BTreeMap<ConferenceId, (u16, usize)>,
     next_worker: u16,
@@ -131,6 +134,7 @@ impl MediaPlane {
         Self {
             pool: PortPool::new(setup.ports.clone(), seed),
             legs: Table::default(),
+            streams: 0,
             conferences: BTreeMap::new(),
             next_worker: 0,
             asks: VecDeque::new(),
@@ -160,6 +164,40 @@ impl MediaPlane {
         let ports = self.pool.allocate(now)?;
         self.open_at(now, leg, worker, ports, peer, setup, out);
         Some(ports)
+    }
+
+    /// Opens ports for video or text of a leg, where there are some left and those before are closed.
+    pub(super) fn open_stream(
+        &mut self,
+        now: Instant,
+        leg: LegId,
+        kind: StreamKind,
+        setup: &MediaSetup,
+        out: &mut Outbox,
+    ) {
+        let stream = kind.media_leg(leg);
+        let Some((worker, address)) = self.open_leg(leg).map(|entry| (entry.worker, entry.address)) else {
+            return;
+        };
+        if !self.legs.contains_key(&stream)
+            && let Some(ports) = self.pool.allocate(now)
+        {
+            self.streams += 1;
+            self.open_at(now, stream, worker, ports, address, setup, out);
+        }
+    }
+
+    /// Whether any leg has video or text: hardly any has, so that it is not looked for.
+    pub(super) const fn has_streams(&self) -> bool {
+        self.streams > 0
+    }
+
+    /// The ports of a leg for video and text; 0 where it has none.
+    pub(super) fn stream_ports(&self, leg: LegId) -> [u16; STREAMS] {
+        if !self.has_streams() {
+            return [0; STREAMS];
+        }
+        StreamKind::ALL.map(|kind| self.port(kind.media_leg(leg)).unwrap_or(0))
     }
 
     /// The ports that far ends may speak to now or soon, where they are not the ones that were said last.
@@ -358,6 +396,9 @@ impl MediaPlane {
 
     /// Closes a leg, which was last of this call; its ports come back when the relay confirms.
     pub(super) fn close(&mut self, leg: LegId, last_of: Option<(CallId, Arc<str>)>, out: &mut Outbox) {
+        if self.has_streams() && StreamKind::owner(leg).is_none() {
+            StreamKind::ALL.into_iter().for_each(|kind| self.close(kind.media_leg(leg), None, out));
+        }
         if let Some(entry) = self.open_leg(leg) {
             entry.closing = true;
             entry.last_of = last_of;
@@ -383,7 +424,7 @@ impl MediaPlane {
     ) -> Option<EndedMedia> {
         self.legs.get(&leg).filter(|entry| entry.ports == ports)?;
         self.measured(now, leg, stats);
-        let entry = self.legs.remove(&leg)?;
+        let entry = self.forget(leg)?;
         self.tidy_asks();
         self.leave(entry.heard);
         if stats.is_quiet() {
@@ -476,14 +517,14 @@ impl MediaPlane {
         // It has no packets for the kernel any more.
         self.totals.flows_in_kernel -= u64::from(entry.figures.lose_flow());
         if entry.closing {
-            self.legs.remove(&leg);
+            self.forget(leg);
             self.leave(heard);
             return Reopened::Unknown;
         }
         let other = if entry.retried { None } else { self.pool.allocate(now) };
         let Some(other) = other else {
             self.transcoded -= usize::from(entry.is_transcoded);
-            self.legs.remove(&leg);
+            self.forget(leg);
             self.tidy_asks();
             self.leave(heard);
             return Reopened::Failed;
@@ -510,6 +551,12 @@ impl MediaPlane {
     /// Port pairs that are not free and not at rest.
     pub(super) fn ports_in_use(&self) -> usize {
         self.pool.in_use()
+    }
+
+    fn forget(&mut self, leg: LegId) -> Option<Box<MediaLeg>> {
+        let entry = self.legs.remove(&leg)?;
+        self.streams -= usize::from(StreamKind::owner(leg).is_some());
+        Some(entry)
     }
 
     fn open_leg(&mut self, leg: LegId) -> Option<&mut MediaLeg> {

@@ -80,6 +80,7 @@ mod outbound;
 mod owner;
 mod page;
 mod park;
+mod passing;
 mod pickup;
 mod places;
 mod presence;
@@ -100,6 +101,7 @@ mod secure;
 mod session;
 mod station;
 mod status;
+mod streams;
 mod suffix;
 mod table;
 mod taps;
@@ -184,6 +186,7 @@ use registering::Registrations;
 use release::Parting;
 use session::FarEnd;
 use status::Failure;
+use streams::StreamKind;
 use table::{Few, Table};
 use taps::Taps;
 use texting::Texts;
@@ -491,9 +494,11 @@ impl Switch {
                 self.settle_hold(now, peer, out);
                 self.tell_feeds(peer, out);
                 self.settle_fax(peer, out);
+                self.settle_streams(peer, out);
             }
             self.tell_feeds(id, out);
             self.settle_fax(id, out);
+            self.settle_streams(id, out);
             self.settle_hunt(now, id, out);
             self.settle_page(id, out);
             self.settle_parked(now, id, out);
@@ -600,6 +605,10 @@ impl Switch {
     }
 
     fn reopened(&mut self, now: Instant, leg: LegId, reopened: Reopened, out: &mut Outbox) {
+        if let Some(owner) = StreamKind::owner(leg) {
+            self.stream_reopened(owner, reopened, out);
+            return;
+        }
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let id = entry.call;
         self.dirty.insert(id);

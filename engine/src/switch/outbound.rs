@@ -405,8 +405,8 @@ impl Switch {
         let is_trunk = call.kind == LineKind::Trunk;
         let patience = is_trunk.then(|| self.trunk(&call.line).map_or(PATIENCE, |trunk| trunk.patience));
         let progress = is_trunk.then(|| self.trunk(&call.line).map_or(PROGRESS, |trunk| trunk.progress));
-        let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone()));
-        let (srtp, codecs) = line.unwrap_or_default();
+        let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone(), line.video));
+        let (srtp, codecs, video) = line.unwrap_or_default();
         // A trunk may let nothing pass of what the caller speaks.
         let is_barred = !was_refused
             && invitation.offer.as_deref().is_some_and(|offer| {
@@ -429,7 +429,14 @@ impl Switch {
             self.refusals.count(Limit::MediaPorts);
             return Err(Failure::local(503));
         };
-        let place = Place { port: ports.rtp(), address: self.setup.media.address };
+        let flow = candidate.target.flow;
+        let keying = Keying::new(srtp, self.fingerprint).with(codecs.clone(), video);
+        let keying = keying.towards_browser(flow.transport.is_websocket());
+        if let Some(from) = invitation.offer.as_deref().filter(|_| keying.may_have_streams()) {
+            self.open_streams(leg, from, out);
+        }
+        let streams = self.media.stream_ports(leg);
+        let place = Place { port: ports.rtp(), address: self.setup.media.address, streams };
         let mut offer = offer(invitation.offer.as_deref(), place);
         if is_extended {
             offer = offer.and_then(|offer| extended(&offer, &codecs));
@@ -439,11 +446,8 @@ impl Switch {
             return Err(Failure::local(488));
         };
         let mut offer = Box::new(offer);
-        let flow = candidate.target.flow;
         let mut entry = Leg::new(leg, id, LegPhase::Inviting, flow.remote.ip());
-        entry.keying = Keying::new(srtp, self.fingerprint)
-            .towards_browser(flow.transport.is_websocket())
-            .with(codecs.clone());
+        entry.keying = keying;
         if entry.keying.offers_to_browser() {
             ice::offer(&mut entry.ice, &mut self.rng, &mut offer);
         }

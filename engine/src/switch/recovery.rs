@@ -168,7 +168,7 @@ impl Switch {
         let Side { kept, leg } = side;
         let Some(line) = self.lines.get(&kept.line) else { return };
         let (address, kind, srtp) = (Arc::clone(&line.address), line.kind, line.srtp);
-        let codecs = line.codecs.clone();
+        let (codecs, video) = (line.codecs.clone(), line.video);
         if let Some(DescribedLeg { kept: leg, theirs, ours }) = leg {
             let mut entry = Leg::new(leg.id, kept.id, LegPhase::Up, leg.signalling);
             (entry.theirs, entry.ours) = (Some(theirs), Some(ours));
@@ -176,8 +176,11 @@ impl Switch {
             entry.ice = ice.map(|(ice, ours)| IceSession::restored(ice, ours));
             let seal = leg.seal.as_ref();
             let sealed = seal.and_then(|seal| Keying::sealed_before(srtp, self.fingerprint, seal));
-            entry.moved = sealed.is_some();
-            entry.keying = sealed.unwrap_or_else(|| Keying::plain(srtp, self.fingerprint)).with(codecs);
+            // Video and text end: their ports are not kept.
+            let has_streams = entry.streams().next().is_some();
+            entry.moved = sealed.is_some() || has_streams;
+            entry.keying =
+                sealed.unwrap_or_else(|| Keying::plain(srtp, self.fingerprint)).with(codecs, video);
             entry.talk = leg.talk;
             entry.far_end = entry.theirs.as_deref().map(session::far_end).unwrap_or_default();
             self.legs.insert(leg.id, entry);

@@ -1,6 +1,7 @@
 //! The session descriptions of a call: what the engine writes into them, and what it reads from them for the relay.
 //!
-//! One section of a description is relayed, the first of audio or else of fax; every other one is rejected with port 0.
+//! The first section of audio is relayed, or else the first of fax; beside audio the first of video and the first of text, where they have
+//! ports ([`super::streams`]). Every other one is rejected with port 0.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use trunkline_sip::sdp::{
     hold_answer, lines_for_other_leg, offer_for_other_leg,
 };
 
+use super::streams::{STREAMS, StreamKind};
 use super::{fax, ice};
 
 /// How long after an offer or answer an unknown source may be learnt where NAT is seen.
@@ -24,6 +26,8 @@ pub(super) const LEARNING_WINDOW: Duration = Duration::from_secs(3);
 pub(super) struct Place {
     pub(super) port: u16,
     pub(super) address: IpAddr,
+    /// The same of video and text; 0 where there is none.
+    pub(super) streams: [u16; STREAMS],
 }
 
 /// What the far end of a leg does with our speech.
@@ -51,6 +55,28 @@ pub(super) fn relayed(description: &SessionDescription) -> Option<usize> {
     audio(description).or_else(|| fax::fax(description))
 }
 
+/// Which section of video or text can be relayed: the first that is plain RTP, with a port and at least one format.
+pub(super) fn stream(description: &SessionDescription, kind: StreamKind) -> Option<usize> {
+    let is_it = |media: &MediaDescription| {
+        kind.is_of(media)
+            && media.port != 0
+            && !media.formats.is_empty()
+            && media.is_rtp()
+            && !media.is_secure()
+    };
+    description.media.iter().position(is_it)
+}
+
+/// The section with port 0.
+pub(super) fn rejected(section: &MediaDescription) -> MediaDescription {
+    MediaDescription {
+        kind: section.kind.clone(),
+        protocol: section.protocol.clone(),
+        formats: section.formats.clone(),
+        ..MediaDescription::default()
+    }
+}
+
 /// The offer for the other leg of a call.
 pub(super) fn offer(from: &SessionDescription, place: Place) -> Option<SessionDescription> {
     let ports = ports(from, place)?;
@@ -73,6 +99,13 @@ pub(super) fn aligned_offer(
     section.lines = lines_for_other_leg(agreed);
     section.direction = Some(Direction::SendRecv);
     section.port = place.port;
+    for kind in StreamKind::ALL {
+        let Some(index) = stream(current, kind) else { continue };
+        match place.streams[kind as usize] {
+            0 => offer.media[index] = rejected(&current.media[index]),
+            port => offer.media[index].port = port,
+        }
+    }
     Some(placed(offer, place))
 }
 
@@ -212,7 +245,62 @@ pub(super) fn far_end(theirs: &SessionDescription) -> FarEnd {
 /// What the relay is told of a leg: `theirs` is what the far end described, `ours` what we described to it, `signalling`
 /// where its messages come from.
 pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, signalling: IpAddr) -> Remote {
-    let nowhere = Remote {
+    let Some(index) = audio(theirs) else {
+        return fax::remote(theirs, ours, signalling).unwrap_or_else(nowhere);
+    };
+    let section = &theirs.media[index];
+    Remote {
+        codecs: codecs(section, ours.media.get(index)),
+        speaks: ours.media.get(index).map(|section| codecs(section, None)).unwrap_or_default(),
+        // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
+        receive: address(theirs, index, signalling).is_some()
+            && theirs.direction(index) == Direction::SendRecv,
+        ..transport(theirs, ours, index, signalling)
+    }
+}
+
+/// The same of section `index` of video or text. The relay looks into nothing of it: all passes as it is, RTCP too, and silence is no fault.
+pub(super) fn stream_remote(
+    theirs: &SessionDescription,
+    ours: &SessionDescription,
+    index: usize,
+    signalling: IpAddr,
+) -> Remote {
+    Remote { sealed: true, ..transport(theirs, ours, index, signalling) }
+}
+
+/// Where packets of a section go and come from.
+fn transport(
+    theirs: &SessionDescription,
+    ours: &SessionDescription,
+    index: usize,
+    signalling: IpAddr,
+) -> Remote {
+    let section = &theirs.media[index];
+    let described = ours.media.get(index).map_or(&[][..], |media| &media.formats);
+    let payload_types = described
+        .iter()
+        .filter_map(|format| std::str::from_utf8(format).ok()?.parse().ok())
+        .fold(PayloadTypes::default(), PayloadTypes::with);
+    let rtp = address(theirs, index, signalling);
+    Remote {
+        rtp,
+        rtcp: if section.rtcp_mux && ours.media.get(index).is_some_and(|media| media.rtcp_mux) {
+            rtp
+        } else {
+            theirs.rtcp(index)
+        },
+        source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
+        payload_types,
+        send: rtp.is_some() && theirs.direction(index).receives(),
+        ice: ice::credentials(theirs, ours, index),
+        ..nowhere()
+    }
+}
+
+/// Of a far end that neither speaks nor hears.
+fn nowhere() -> Remote {
+    Remote {
         rtp: None,
         rtcp: None,
         source: SourcePolicy::Signalled,
@@ -225,36 +313,6 @@ pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, sig
         opaque: false,
         protection: Protection::Plain,
         ice: None,
-    };
-    let Some(index) = audio(theirs) else {
-        return fax::remote(theirs, ours, signalling).unwrap_or(nowhere);
-    };
-    let section = &theirs.media[index];
-    let described = ours.media.get(index).map_or(&[][..], |media| &media.formats);
-    let payload_types = described
-        .iter()
-        .filter_map(|format| std::str::from_utf8(format).ok()?.parse().ok())
-        .fold(PayloadTypes::default(), PayloadTypes::with);
-    let direction = theirs.direction(index);
-    let rtp = address(theirs, index, signalling);
-    Remote {
-        rtp,
-        rtcp: if section.rtcp_mux && ours.media.get(index).is_some_and(|media| media.rtcp_mux) {
-            rtp
-        } else {
-            theirs.rtcp(index)
-        },
-        source: rtp.map_or(SourcePolicy::Signalled, |rtp| source_policy(rtp.ip(), signalling)),
-        payload_types,
-        codecs: codecs(section, ours.media.get(index)),
-        speaks: ours.media.get(index).map(|section| codecs(section, None)).unwrap_or_default(),
-        send: rtp.is_some() && matches!(direction, Direction::SendRecv | Direction::RecvOnly),
-        // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
-        receive: rtp.is_some() && direction == Direction::SendRecv,
-        sealed: false,
-        opaque: false,
-        protection: Protection::Plain,
-        ice: ice::credentials(theirs, ours, index),
     }
 }
 
@@ -339,7 +397,16 @@ pub(super) fn encoding_number(name: &str, clock_hz: u32, channels: u8) -> u32 {
 }
 
 fn ports(description: &SessionDescription, place: Place) -> Option<Vec<u16>> {
-    relayed(description).map(|index| at(index, place.port))
+    let index = relayed(description)?;
+    let mut ports = at(index, place.port);
+    let beside = audio(description).map(|_| StreamKind::ALL).into_iter().flatten();
+    for kind in beside.filter(|kind| place.streams[*kind as usize] != 0) {
+        if let Some(index) = stream(description, kind) {
+            ports.resize(ports.len().max(index + 1), 0);
+            ports[index] = place.streams[kind as usize];
+        }
+    }
+    Some(ports)
 }
 
 fn at(index: usize, port: u16) -> Vec<u16> {

@@ -120,6 +120,8 @@ pub struct LineSetup {
     pub srtp: SrtpPolicy,
     /// Whether the relay transcodes between it and whoever shares no codec with it.
     pub transcodes: bool,
+    /// Whether video and real-time text pass beside its audio.
+    pub video: bool,
     /// Whether callers who hide are refused (433, RFC 5079).
     pub refuses_hidden: bool,
     /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
@@ -148,6 +150,7 @@ impl LineSetup {
             picks_up: Vec::new(),
             srtp: SrtpPolicy::default(),
             transcodes: true,
+            video: true,
             refuses_hidden: false,
             mailbox: None,
             deposits: true,
@@ -276,6 +279,8 @@ pub struct TrunkSetup {
     pub early_media: EarlyMedia,
     /// Whether the relay transcodes between it and whoever shares no codec with it.
     pub transcodes: bool,
+    /// Whether video and real-time text pass beside its audio.
+    pub video: bool,
     /// How it writes numbers, and who calls as it is told.
     pub numbers: NumberSetup,
     /// Where it may send calls on to, beside to its peers.
@@ -338,6 +343,7 @@ impl TrunkSetup {
             codecs: CodecList::default(),
             early_media: EarlyMedia::default(),
             transcodes: true,
+            video: true,
             numbers: NumberSetup::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,

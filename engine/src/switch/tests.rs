@@ -38,6 +38,7 @@ mod referring;
 mod registering;
 mod relay;
 mod sequences;
+mod streaming;
 mod swapping;
 mod tables;
 mod texting;

@@ -35,7 +35,7 @@ pub(super) enum Timer {
     Leave,
     /// Nobody retrieved a parked call (`park.timeout` of the configuration).
     Park,
-    /// The other side said nothing to an offer that was passed on ([`super::fax::PASSING`]).
+    /// The other side said nothing to an offer that was passed on ([`super::passing::PASSING`]).
     Passing,
     /// The confirmation tone of a feature code was heard.
     Confirmation,

@@ -12,8 +12,6 @@
 
 mod section;
 
-use std::time::Duration;
-
 use trunkline_media::MediaKind;
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::Command;
@@ -23,31 +21,10 @@ use super::Switch;
 use super::ice;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase, Offered};
-use super::media::Heard;
 use super::outbox::Outbox;
-use super::session::{audio, relayed};
-use super::timers::Timer;
+use super::passing::Taken;
+use super::session::audio;
 pub(super) use section::{fax, remote, tidy};
-
-/// How long the other side may take to say something to an offer that is passed on; then it counts as refused. Far less than the 32 s after
-/// which who offered it hears no more.
-pub(super) const PASSING: Duration = Duration::from_secs(20);
-
-/// An offer that waits for what the other side says to it.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-pub(super) struct Passing {
-    offer: Box<SessionDescription>,
-    to: LegId,
-}
-
-/// What becomes of an offer.
-pub(super) enum Taken {
-    /// It is for this leg alone.
-    Here(Box<SessionDescription>),
-    /// It is passed on, answered, or refused.
-    There,
-}
 
 impl Leg {
     /// Whether both sides agreed to fax.
@@ -85,7 +62,7 @@ impl Switch {
             out.sip.push(Command::RefuseOffer(leg, 491));
             return Taken::There;
         }
-        let partner = self.fax_partner(leg);
+        let partner = self.connected_partner(leg);
         let other = partner.and_then(|partner| self.legs.get(&partner));
         let (Some(partner), Some(other)) = (partner, other) else {
             if !wants_fax {
@@ -101,35 +78,13 @@ impl Switch {
         } else if !other.offered.is_empty() {
             out.sip.push(Command::RefuseOffer(leg, 491));
         } else {
-            self.pass_on(leg, partner, offer, out);
+            let passed = other.ours.as_ref().zip(self.place(partner));
+            let passed = passed.and_then(|(ours, place)| section::passed_on(ours, &offer, place));
+            if let Taken::Here(_) = self.pass_on(leg, partner, offer, passed, out) {
+                out.sip.push(Command::RefuseOffer(leg, 488));
+            }
         }
         Taken::There
-    }
-
-    /// The leg that this one is connected with, both ways, where an offer to it would be sent.
-    fn fax_partner(&self, leg: LegId) -> Option<LegId> {
-        let partner = self.partner(leg)?;
-        let is_up = |leg| self.legs.get(&leg).is_some_and(|entry| entry.phase == LegPhase::Up);
-        let connected = self.heard(leg) == Heard::Leg(partner) && self.heard(partner) == Heard::Leg(leg);
-        (is_up(leg) && is_up(partner) && connected).then_some(partner)
-    }
-
-    fn pass_on(&mut self, leg: LegId, partner: LegId, offer: Box<SessionDescription>, out: &mut Outbox) {
-        let place = self.place(partner);
-        let now = self.now;
-        let Some(other) = self.legs.get_mut(&partner) else { return };
-        let passed = other.ours.as_ref().zip(place);
-        let passed = passed.and_then(|(ours, place)| section::passed_on(ours, &offer, place)).map(Box::new);
-        let written = passed.map(|passed| (other.keying.write(&passed, true, &mut self.rng), passed));
-        let Some((written, passed)) = written.filter(|(written, _)| relayed(written).is_some()) else {
-            out.sip.push(Command::RefuseOffer(leg, 488));
-            return;
-        };
-        other.offered.push_back(Offered { on_behalf: Some(leg), ..Offered::own(passed) });
-        out.sip.push(Command::Offer(partner, written));
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
-        entry.passing = Some(Box::new(Passing { offer, to: partner }));
-        self.timers.start(entry.call, Timer::Passing, now + PASSING);
     }
 
     /// Both sides offer the same change at once: each offer is the answer to the other.
@@ -150,35 +105,8 @@ impl Switch {
         self.answer_change(leg, offer, &theirs, out);
     }
 
-    /// The other side said something to an offer of this leg that was passed on: its description, or `None` where it refused.
-    pub(super) fn answer_passing(
-        &mut self,
-        leg: LegId,
-        by: LegId,
-        theirs: Option<&SessionDescription>,
-        out: &mut Outbox,
-    ) {
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
-        let Some(passing) = entry.passing.take_if(|passing| passing.to == by) else { return };
-        let call = entry.call;
-        self.timers.stop(call, Timer::Passing);
-        match theirs {
-            Some(theirs) => self.answer_change(leg, passing.offer, theirs, out),
-            None => out.sip.push(Command::RefuseOffer(leg, 488)),
-        }
-    }
-
-    /// The far end has taken back an offer that was passed on: what the other side says to it concerns nobody.
-    pub(super) fn offer_withdrawn(&mut self, leg: LegId) {
-        let Some(entry) = self.legs.get_mut(&leg) else { return };
-        if entry.passing.take().is_some() {
-            let call = entry.call;
-            self.timers.stop(call, Timer::Passing);
-            self.dirty.insert(call);
-        }
-    }
-
-    fn answer_change(
+    /// Answers an offer of fax, or of the way back from it, with what the other side said to it.
+    pub(super) fn answer_change(
         &mut self,
         leg: LegId,
         offer: Box<SessionDescription>,
@@ -228,32 +156,15 @@ impl Switch {
         out.sip.push(Command::Offer(leg, written));
     }
 
-    /// The other side does not say anything to an offer of the call's leg.
-    pub(super) fn passing_over(&mut self, id: CallId, out: &mut Outbox) {
-        let leg = self.calls.get(&id).and_then(|call| call.leg);
-        let waiting = leg.and_then(|leg| self.legs.get_mut(&leg)).and_then(|entry| entry.passing.take());
-        if let (Some(leg), Some(_)) = (leg, waiting) {
-            out.sip.push(Command::RefuseOffer(leg, 488));
-            self.dirty.insert(id);
-        }
-    }
-
     /// Brings a leg of fax back to audio that is not connected with another one; an offer that nobody is there for is refused.
     pub(super) fn settle_fax(&mut self, id: CallId, out: &mut Outbox) {
         let Some(leg) = self.calls.get(&id).and_then(|call| call.leg) else { return };
         let Some(entry) = self.legs.get(&leg).filter(|entry| entry.phase == LegPhase::Up) else { return };
-        let (waits_for, speaks_for) = (entry.passing.as_ref().map(|passing| passing.to), entry.call);
-        if waits_for.is_none() && !entry.is_fax() {
+        if entry.passing.is_none() && !entry.is_fax() {
             return;
         }
-        let partner = self.fax_partner(leg);
-        if waits_for.is_some() && waits_for != partner {
-            self.timers.stop(speaks_for, Timer::Passing);
-            if let Some(entry) = self.legs.get_mut(&leg) {
-                entry.passing = None;
-            }
-            out.sip.push(Command::RefuseOffer(leg, 488));
-        }
+        self.settle_passing(leg, out);
+        let partner = self.connected_partner(leg);
         let is_connected =
             partner.and_then(|partner| self.legs.get(&partner)).is_some_and(|other| other.is_fax());
         if !is_connected {
@@ -267,7 +178,7 @@ impl Switch {
         for (id, call) in self.calls.iter() {
             let leg = call.leg.and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.phase == LegPhase::Up);
             let Some(entry) = leg else { continue };
-            let partner = self.fax_partner(entry.id);
+            let partner = self.connected_partner(entry.id);
             let waits_for = entry.passing.as_ref().map(|passing| passing.to);
             assert!(waits_for.is_none() || waits_for == partner, "{id} waits for nobody: {entry:?}");
             let leaves = entry.leaves_fax || waits_for.is_some() || !entry.offered.is_empty();

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use trunkline_media::{Codecs, PayloadTypes, Protection, Remote, SourcePolicy};
 use trunkline_sip::sdp::{Direction, MEDIA_MAX, MediaDescription, SessionDescription, lines_for_other_leg};
 
-use super::super::session::{self, Place, audio, placed, relayed, source_policy};
+use super::super::session::{self, Place, audio, placed, rejected, relayed, source_policy};
 
 /// A section of fax with more lines is taken for one that is not understood. Annex D has eleven, some makers a few of their own.
 pub(in super::super) const FAX_LINES_MAX: usize = 32;
@@ -164,25 +164,17 @@ fn is_parameter(line: &Bytes) -> bool {
     line.get(..5).is_some_and(|head| head.eq_ignore_ascii_case(b"a=t38"))
 }
 
-/// The section with port 0.
-fn rejected(section: &MediaDescription) -> MediaDescription {
-    MediaDescription {
-        kind: section.kind.clone(),
-        protocol: section.protocol.clone(),
-        formats: section.formats.clone(),
-        ..MediaDescription::default()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use trunkline_sip::sdp::Origin;
 
+    use super::super::super::streams::STREAMS;
     use super::*;
 
-    const OURS: Place = Place { port: 20_000, address: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+    const OURS: Place =
+        Place { port: 20_000, address: IpAddr::V4(Ipv4Addr::UNSPECIFIED), streams: [0; STREAMS] };
     const AUDIO: &str = "m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n";
     const NO_AUDIO: &str = "m=audio 0 RTP/AVP 0\r\n";
     const FAX: &str = "m=image 4002 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";

@@ -6,8 +6,8 @@ use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
 use trunkline_sip::sdp::{Origin, SessionDescription};
 
-use crate::switch::fax::PASSING;
 use crate::switch::keeping::KEEP_AFTER;
+use crate::switch::passing::PASSING;
 use crate::switch::rig::{CRM, Rig, USUAL, sdp, sdp_at, setup};
 use crate::switch::*;
 

@@ -65,6 +65,9 @@ pub const QUIET_REST: Duration = Duration::from_secs(1);
 /// How many port pairs are drawn before they are given out, so that they can be noted: a quarter of the range at most.
 pub const PAIRS_AHEAD: usize = 1_024;
 
+/// Beside audio (video, text) port pairs are given out while at least one in so many is free, so that these leave some for calls.
+pub const SPARE_PAIRS_PART: usize = 4;
+
 /// How long port pairs rest that a killed process had noted: whoever speaks to nobody for so long has hung up.
 pub const DOUBTFUL_REST: Duration = Duration::from_secs(60);
 

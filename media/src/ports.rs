@@ -22,7 +22,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::command::PortPair;
-use crate::limits::{DOUBTFUL_REST, PAIRS_AHEAD, QUARANTINE, QUIET_REST, SET_ASIDE};
+use crate::limits::{DOUBTFUL_REST, PAIRS_AHEAD, QUARANTINE, QUIET_REST, SET_ASIDE, SPARE_PAIRS_PART};
 
 /// The pairs of a port range: free ones in random order, those in use, those at rest.
 #[derive(Clone, Debug)]
@@ -74,6 +74,16 @@ impl PortPool {
         let pair = self.next.pop_front()?;
         self.in_use.insert(pair);
         Some(pair)
+    }
+
+    /// Takes a free pair for what a call can do without: only while at least one in [`SPARE_PAIRS_PART`] is free.
+    pub fn allocate_spare(&mut self, now: Instant) -> Option<PortPair> {
+        self.wake(now);
+        let free = self.free.len() + self.next.len();
+        if free * SPARE_PAIRS_PART < self.capacity() {
+            return None;
+        }
+        self.allocate(now)
     }
 
     /// Takes this pair, which was in use before a restart; whether it is free.
@@ -214,6 +224,22 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "where virtual time begins")]
     fn beginning() -> Instant {
         Instant::now()
+    }
+
+    #[test]
+    fn what_a_call_can_do_without_has_a_pair_while_a_quarter_is_free() {
+        let now = beginning();
+        let mut pool = PortPool::new(20_000..=20_031, 7);
+        let pairs = 16;
+        let spare = pairs - pairs / SPARE_PAIRS_PART + 1;
+        let mut taken: Vec<_> = (0..spare).map(|_| pool.allocate_spare(now).unwrap()).collect();
+        assert_eq!(pool.allocate_spare(now), None);
+        taken.extend((spare..pairs).map(|_| pool.allocate(now).unwrap()));
+        assert_eq!((pool.in_use(), pool.allocate(now)), (pairs, None), "a call has the last one, too");
+        // Those at rest are not free.
+        taken.iter().take(4).for_each(|pair| pool.release(now, *pair));
+        assert_eq!(pool.allocate_spare(now), None);
+        assert!(pool.allocate_spare(now + QUARANTINE).is_some());
     }
 
     #[test]

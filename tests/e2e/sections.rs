@@ -227,6 +227,7 @@ listen = "127.0.0.1"
 name = "sipp"
 peer = "udp:127.0.0.1:5070"
 allow_from = ["127.0.0.1/32"]
+video = true
 [[route]]
 from = "trunk:sipp"
 match = "^2\\d\\d$"

@@ -123,6 +123,72 @@ fn a_hold_says_nothing_to_the_other_side_and_video_comes_back_with_speech() {
 }
 
 #[test]
+fn a_phone_that_holds_without_its_camera_has_it_back_with_speech() {
+    let mut lab = watching(41);
+    lab.phone("alice").script.takes_video = false;
+    lab.hold("alice");
+    lab.run_ms(500);
+    assert_eq!(lab.media_ports().len(), 6);
+    lab.phone("alice").script.takes_video = true;
+    lab.resume("alice");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "alice -> engine    INVITE, m=video 0, sendonly
+         engine -> alice    200, m=video 0, recvonly
+         alice -> engine    ACK
+         alice -> engine    INVITE, m=video, !m=video 0
+         engine -> alice    200, m=video, !m=video 0
+         alice -> engine    ACK",
+    );
+    assert_eq!(lab.media_ports().len(), 8);
+    lab.expect_talk("alice", "carrier");
+    end(lab);
+}
+
+#[test]
+fn a_phone_that_refuses_calls_with_video_is_called_again_without() {
+    let mut lab = with_cameras(42, &["carrier"]);
+    lab.phone("alice").script.refuses_video = true;
+    lab.ladder().forget();
+    lab.call("carrier", "1001");
+    lab.run_ms(500);
+    lab.answer("alice");
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "carrier -> engine  INVITE, m=video
+         engine -> carrier  100
+         engine -> alice    INVITE, m=video, !m=video 0
+         alice -> engine    488
+         engine -> alice    ACK
+         engine -> alice    INVITE, m=video 0
+         alice -> engine    180
+         engine -> carrier  180
+         alice -> engine    200, m=video 0
+         engine -> alice    ACK
+         engine -> carrier  200, m=video 0
+         carrier -> engine  ACK",
+    );
+    assert_eq!(lab.media_ports().len(), 4);
+    lab.expect_talk("alice", "carrier");
+    end(lab);
+}
+
+#[test]
+fn a_phone_that_offers_refused_video_at_each_refresh_asks_nobody() {
+    let mut lab = with_cameras(43, &["carrier"]);
+    lab.connected_call("carrier", "alice");
+    lab.ladder().forget();
+    for _ in 0..2 {
+        lab.resume("carrier");
+        lab.run_ms(500);
+    }
+    assert_eq!(lab.ladder().count("carrier", "engine", "INVITE"), 2);
+    assert_eq!(lab.ladder().count("engine", "alice", "INVITE"), 0);
+    lab.expect_talk("alice", "carrier");
+    end(lab);
+}
+
+#[test]
 fn a_transfer_to_a_phone_without_a_camera_ends_video() {
     for (seed, takes) in [(5, false), (6, true)] {
         let mut lab = watching(seed);

@@ -187,7 +187,7 @@ fn setup() -> Setup {
     let trunk = |place: usize, name: &&str| {
         let address = address_of(PHONES.len() + place);
         let peers = vec![(Transport::Udp, address)];
-        TrunkSetup { calls_max: 4, ..TrunkSetup::to(name, &address.to_string(), peers) }
+        TrunkSetup { calls_max: 4, video: true, ..TrunkSetup::to(name, &address.to_string(), peers) }
     };
     let route = |from, pattern: &str, to, number: Option<&str>| RouteSetup {
         from,

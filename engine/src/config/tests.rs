@@ -111,16 +111,18 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
 }
 
 #[test]
-fn video_is_refused_by_line_and_trunk() {
+fn video_passes_to_lines_that_do_not_refuse_it_and_trunks_that_want_it() {
     let text = |video: &str| {
         format!(
             "[[line]]\naddress = \"1001\"\npassword = \"x\"\n{video}\n\
              [[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.9\"\n{video}\n"
         )
     };
-    for (written, passes) in [("", true), ("video = true", true), ("video = false", false)] {
+    for (written, line, trunk) in
+        [("", true, false), ("video = true", true, true), ("video = false", false, false)]
+    {
         let setup = parse(&text(written)).unwrap().setup();
-        assert_eq!((setup.lines[0].video, setup.trunks[0].video), (passes, passes), "{written}");
+        assert_eq!((setup.lines[0].video, setup.trunks[0].video), (line, trunk), "{written}");
     }
     assert!(parse(&text("video = \"no\"")).is_err());
 }

@@ -57,7 +57,7 @@ pub(super) fn read(
     let codecs = codecs::read(&section);
     let early_media = early_media(&section);
     let transcodes = section.boolean("transcode").map(Spanned::into_inner);
-    let video = section.boolean("video").is_none_or(|video| *video.get_ref());
+    let video = section.boolean("video").is_some_and(|video| *video.get_ref());
     let numbers = numbers::read(&section, places);
     let is_trusted = section.boolean("trusted").is_some_and(|trusted| *trusted.get_ref());
     let reliable = reliable(&section);

@@ -175,6 +175,11 @@ impl Description {
             && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
     }
 
+    /// Whether video is described, and not rejected.
+    pub(super) fn has_video(&self) -> bool {
+        self.media.iter().any(|line| line.starts_with("video ") && !line.starts_with("video 0 "))
+    }
+
     /// Whether it is fax instead of audio.
     pub(super) const fn is_fax(&self) -> bool {
         self.fax.is_some() && !self.has_audio

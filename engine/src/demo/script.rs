@@ -67,6 +67,8 @@ pub struct Script {
     pub takes_fax: bool,
     /// Has a camera: it describes video, of H.264, two ports above its audio. Nothing is ever shown.
     pub takes_video: bool,
+    /// Refuses a call that offers video with 488, instead of the video.
+    pub refuses_video: bool,
     /// How it writes hold.
     pub hold_form: HoldForm,
     /// Resumes by a re-INVITE without a session description.
@@ -113,6 +115,7 @@ impl Default for Script {
             srtp: None,
             takes_fax: false,
             takes_video: false,
+            refuses_video: false,
             hold_form: HoldForm::SendOnly,
             resumes_without_offer: false,
             changes_by_update: false,

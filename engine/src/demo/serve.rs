@@ -130,6 +130,9 @@ impl Phone {
 
     fn takes(&self, offer: &Description) -> bool {
         let speaks = || offer.fits(&self.script.formats, self.script.srtp.as_ref(), &self.script.attributes);
+        if self.script.refuses_video && offer.has_video() {
+            return false;
+        }
         if offer.is_fax() { self.script.takes_fax } else { speaks() }
     }
 

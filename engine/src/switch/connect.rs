@@ -176,6 +176,9 @@ impl Switch {
             let written = entry.keying.write(&described, false, &mut self.rng);
             entry.ours = Some(described);
             entry.phase = LegPhase::Answered;
+            if let Some((station, _)) = station {
+                entry.note_refused_streams(station);
+            }
             out.sip.push(Command::Answer(leg, Some(written)));
             self.tell_relay(leg, out);
         } else if let Some(leg) = leg {

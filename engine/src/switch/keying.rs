@@ -141,9 +141,11 @@ impl Keying {
         Self { codecs, video, ..self }
     }
 
-    /// Whether video and text may pass on the leg. There are no keys for them, nor a transport that they share with audio.
+    /// Whether video and text may pass on the leg. There are no keys for them, nor a transport that they share with audio. Beside a first
+    /// offer of keys there are none either: where these are taken video would be on its way already.
     pub(super) fn may_have_streams(&self) -> bool {
-        self.may_be_plain() && self.video && self.bundle.is_none()
+        let offers_keys = self.policy == SrtpPolicy::Optional && !self.agreed.is_made && !self.answering;
+        self.may_be_plain() && self.video && self.bundle.is_none() && !offers_keys
     }
 
     /// Whether what no keys are for may pass on the leg: it is not sealed, and may be so.

@@ -12,8 +12,8 @@ use super::digits::DigitWay;
 use super::ice::IceSession;
 use super::ids::CallId;
 use super::keying::Keying;
-use super::ring::Candidate;
 use super::passing::Passing;
+use super::ring::Candidate;
 use super::session::FarEnd;
 
 /// How far a leg is.
@@ -70,6 +70,8 @@ pub(super) struct Leg {
     pub(super) invited: Option<Box<Candidate>>,
     /// The leg whose codecs the far end does not know: between the two the relay transcodes.
     pub(super) is_foreign_to: Option<LegId>,
+    /// The leg whose far end did not take the video or text that this one's offers.
+    pub(super) streams_refused_by: Option<LegId>,
     /// The contact of the phone, where we called it.
     pub(super) binding: Option<Arc<Binding>>,
     /// Whether the phone can be asked by `NOTIFY Event: talk`.
@@ -110,6 +112,7 @@ impl Leg {
             keying: Keying::default(),
             invited: None,
             is_foreign_to: None,
+            streams_refused_by: None,
             binding: None,
             talk: false,
             rang: false,

@@ -166,7 +166,7 @@ impl MediaPlane {
         Some(ports)
     }
 
-    /// Opens ports for video or text of a leg, where there are some left and those before are closed.
+    /// Opens ports for video or text of a leg, where there are some to spare and those before are closed.
     pub(super) fn open_stream(
         &mut self,
         now: Instant,
@@ -180,7 +180,7 @@ impl MediaPlane {
             return;
         };
         if !self.legs.contains_key(&stream)
-            && let Some(ports) = self.pool.allocate(now)
+            && let Some(ports) = self.pool.allocate_spare(now)
         {
             self.streams += 1;
             self.open_at(now, stream, worker, ports, address, setup, out);
@@ -482,7 +482,7 @@ impl MediaPlane {
     pub(super) fn measured(&mut self, now: Instant, leg: LegId, stats: LegStats) -> bool {
         let Some(entry) = self.legs.get_mut(&leg) else { return false };
         let before = entry.figures.stats();
-        self.totals.add(&before, &stats);
+        self.totals.add(&before, &stats, StreamKind::owner(leg).is_none());
         self.totals.flows_in_kernel += u64::from(stats.in_kernel);
         self.totals.flows_in_kernel -= u64::from(before.in_kernel);
         entry.figures.take(now, stats, entry.remote.as_deref())

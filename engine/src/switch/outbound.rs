@@ -32,6 +32,7 @@ use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::session::{self, Place};
 use super::setup::{LineKind, PATIENCE, PROGRESS, TrunkSetup};
 use super::status::Failure;
+use super::streams::STREAMS;
 use super::timers::{RING_STEP, Timer};
 use super::transcoding::{extended, is_extensible};
 use super::vendor::{self, RingKind};
@@ -323,6 +324,9 @@ impl Switch {
             offer.direction = None;
             offer.media.iter_mut().for_each(|media| media.direction = None);
         }
+        if let Some((offer, caller)) = offer.as_mut().zip(caller_entry) {
+            caller.leave_out_streams(offer);
+        }
         let worker = caller_leg.map_or_else(|| self.next_sip_worker(), LegId::worker);
         // Whoever rings later, when this call was transferred or comes back, is not meant.
         if wants_off_hook && let Some(wishing) = self.calls.get_mut(&caller.unwrap_or(id)) {
@@ -374,7 +378,18 @@ impl Switch {
         candidate: Candidate,
         out: &mut Outbox,
     ) -> Result<(), Failure> {
-        self.invite_with(now, id, candidate, false, out)
+        self.invite_with(now, id, candidate, Extent::Whole, out)
+    }
+
+    /// The same, without video and text.
+    pub(super) fn invite_to_speech(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        candidate: Candidate,
+        out: &mut Outbox,
+    ) -> Result<(), Failure> {
+        self.invite_with(now, id, candidate, Extent::Speech, out)
     }
 
     /// The same, with all codecs of the relay behind those of the caller: nobody is offered them who has not refused these alone.
@@ -385,7 +400,7 @@ impl Switch {
         candidate: Candidate,
         out: &mut Outbox,
     ) -> Result<(), Failure> {
-        self.invite_with(now, id, candidate, true, out)
+        self.invite_with(now, id, candidate, Extent::Extended, out)
     }
 
     fn invite_with(
@@ -393,7 +408,7 @@ impl Switch {
         now: Instant,
         id: CallId,
         candidate: Candidate,
-        was_refused: bool,
+        extent: Extent,
         out: &mut Outbox,
     ) -> Result<(), Failure> {
         let call = self.calls.get(&id).ok_or_else(|| Failure::local(481))?;
@@ -408,6 +423,7 @@ impl Switch {
         let line = self.lines.of_call(&call.line).map(|line| (line.srtp, line.codecs.clone(), line.video));
         let (srtp, codecs, video) = line.unwrap_or_default();
         // A trunk may let nothing pass of what the caller speaks.
+        let was_refused = extent == Extent::Extended;
         let is_barred = !was_refused
             && invitation.offer.as_deref().is_some_and(|offer| {
                 session::audio(offer).is_some() && session::audio(&codecs.passing(offer)).is_none()
@@ -432,7 +448,9 @@ impl Switch {
         let flow = candidate.target.flow;
         let keying = Keying::new(srtp, self.fingerprint).with(codecs.clone(), video);
         let keying = keying.towards_browser(flow.transport.is_websocket());
-        if let Some(from) = invitation.offer.as_deref().filter(|_| keying.may_have_streams()) {
+        if let Some(from) =
+            invitation.offer.as_deref().filter(|_| extent == Extent::Whole && keying.may_have_streams())
+        {
             self.open_streams(leg, from, out);
         }
         let streams = self.media.stream_ports(leg);
@@ -461,7 +479,8 @@ impl Switch {
         }
         // Browsers know G.711 (RFC 7874 §3): what they refuse is something else.
         let may_know_less = !is_extended && !flow.transport.is_websocket();
-        if may_transcode && may_know_less && is_extensible(&offer, &codecs) {
+        let has_streams = self.media.stream_ports(leg) != [0; STREAMS];
+        if has_streams || (may_transcode && may_know_less && is_extensible(&offer, &codecs)) {
             entry.invited = Some(Box::new(candidate.clone()));
         }
         if is_extended {
@@ -524,6 +543,17 @@ impl Switch {
             ring.note(failure);
         }
     }
+}
+
+/// How much of what its caller offers a station is offered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it.
+    Whole,
+    /// Its audio alone.
+    Speech,
+    /// The same with all codecs of the relay behind.
+    Extended,
 }
 
 fn offer(from: Option<&SessionDescription>, place: Place) -> Option<SessionDescription> {

@@ -90,7 +90,10 @@ impl Switch {
         match theirs {
             Some(theirs) if is_of_fax => self.answer_change(leg, passing.offer, theirs, out),
             Some(theirs) => self.answer_streams(leg, passing.offer, theirs, out),
-            None => self.refuse_passing(leg, passing.offer, out),
+            None => {
+                self.refuse_passing(leg, passing.offer, out);
+                self.refused_streams(leg, Some(by));
+            }
         }
     }
 
@@ -119,6 +122,7 @@ impl Switch {
         let waiting = leg.and_then(|leg| self.legs.get_mut(&leg)).and_then(|entry| entry.passing.take());
         if let Some((leg, waiting)) = leg.zip(waiting) {
             self.refuse_passing(leg, waiting.offer, out);
+            self.refused_streams(leg, Some(waiting.to));
             self.dirty.insert(id);
         }
     }

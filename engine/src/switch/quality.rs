@@ -145,7 +145,7 @@ pub struct EndedMedia {
     pub media: MediaView,
 }
 
-/// What the relay counted on all legs since the start.
+/// What the relay counted on all legs since the start. Of video and text only what is wrong with the packets, for they are none of speech.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MediaTotals {
     /// RTP packets received.
@@ -181,26 +181,28 @@ pub struct MediaTotals {
 }
 
 impl MediaTotals {
-    /// Adds what a leg counted between two answers.
-    pub(super) fn add(&mut self, before: &LegStats, after: &LegStats) {
+    /// Adds what a leg counted between two answers, one of speech or of fax, or of what is beside it.
+    pub(super) fn add(&mut self, before: &LegStats, after: &LegStats, is_speech: bool) {
         type Count = fn(&LegStats) -> u64;
-        let counts: [(&mut u64, Count); 14] = [
+        let counts: [(&mut u64, Count); 5] = [
+            (&mut self.foreign, |stats| stats.foreign),
+            (&mut self.unauthentic, |stats| stats.unauthentic),
+            (&mut self.malformed, |stats| stats.malformed),
+            (&mut self.send_failed, |stats| stats.send_failed),
+            (&mut self.kernel_dropped, |stats| stats.kernel_dropped),
+        ];
+        let of_speech: [(&mut u64, Count); 9] = [
             (&mut self.packets_received, |stats| stats.packets_received),
             (&mut self.packets_sent, |stats| stats.packets_sent),
             (&mut self.lost, |stats| stats.lost),
             (&mut self.late, |stats| stats.late),
             (&mut self.duplicates, |stats| stats.duplicates),
-            (&mut self.foreign, |stats| stats.foreign),
-            (&mut self.unauthentic, |stats| stats.unauthentic),
-            (&mut self.malformed, |stats| stats.malformed),
             (&mut self.unheard, |stats| stats.unheard),
-            (&mut self.send_failed, |stats| stats.send_failed),
-            (&mut self.kernel_dropped, |stats| stats.kernel_dropped),
             (&mut self.kernel_packets, |stats| stats.kernel_packets),
             (&mut self.datagrams_received, |stats| stats.datagrams_received),
             (&mut self.datagrams_sent, |stats| stats.datagrams_sent),
         ];
-        for (total, count) in counts {
+        for (total, count) in counts.into_iter().chain(of_speech.into_iter().filter(|_| is_speech)) {
             // Loss goes back when a late packet comes; a total does not.
             *total += count(after).saturating_sub(count(before));
         }

@@ -163,9 +163,10 @@ impl Switch {
         let ringing = call.ring.as_mut().is_some_and(|ring| ring.remove(leg));
         if ringing {
             // Nobody's phone rings twice.
+            let had_streams = entry.described_streams();
             let invited = entry.invited.filter(|_| !entry.rang);
-            let again =
-                invited.is_some_and(|candidate| self.invite_again(now, id, *candidate, &failure, out));
+            let again = invited
+                .is_some_and(|candidate| self.invite_again(now, id, *candidate, had_streams, &failure, out));
             if !again {
                 self.branch_failed(now, id, failure, out);
             }

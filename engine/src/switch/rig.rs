@@ -60,6 +60,7 @@ pub(super) fn setup() -> Setup {
         trunks: vec![TrunkSetup {
             calls_max: 4,
             redirects: redirects(),
+            video: true,
             ..TrunkSetup::to(
                 "carrier",
                 "carrier.example",

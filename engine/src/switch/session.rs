@@ -103,7 +103,10 @@ pub(super) fn aligned_offer(
         let Some(index) = stream(current, kind) else { continue };
         match place.streams[kind as usize] {
             0 => offer.media[index] = rejected(&current.media[index]),
-            port => offer.media[index].port = port,
+            port => {
+                let section = &mut offer.media[index];
+                (section.port, section.direction) = (port, Some(Direction::SendRecv));
+            }
         }
     }
     Some(placed(offer, place))
@@ -155,11 +158,28 @@ pub(super) fn answer_between(
 ) -> Option<(SessionDescription, bool)> {
     if may_transcode && !shares_speech(offer, theirs) {
         let ports = ports(offer, place)?;
-        if let Some(answer) = answer_transcoded(offer, theirs, RELAY_CODECS, &ports) {
+        if let Some(mut answer) = answer_transcoded(offer, theirs, RELAY_CODECS, &ports) {
+            accept_streams(&mut answer, offer, theirs, place);
             return Some((placed(answer, place), true));
         }
     }
     Some((answer(offer, theirs, place)?, false))
+}
+
+/// Accepts the video and text of an offer in an answer of audio, as another leg answered to them.
+pub(super) fn accept_streams(
+    answer: &mut SessionDescription,
+    offer: &SessionDescription,
+    theirs: &SessionDescription,
+    place: Place,
+) {
+    let Some(ports) = ports(offer, place).filter(|_| place.streams != [0; STREAMS]) else { return };
+    let accepted = answer_from_other_leg(offer, theirs, &ports);
+    for kind in StreamKind::ALL {
+        if let Some(index) = stream(&accepted, kind) {
+            answer.media[index].clone_from(&accepted.media[index]);
+        }
+    }
 }
 
 /// Whether two descriptions have a codec in common that is speech, or are not both of audio.

@@ -279,7 +279,7 @@ pub struct TrunkSetup {
     pub early_media: EarlyMedia,
     /// Whether the relay transcodes between it and whoever shares no codec with it.
     pub transcodes: bool,
-    /// Whether video and real-time text pass beside its audio.
+    /// Whether video and real-time text pass beside its audio. Most carriers have none, and some refuse calls for it.
     pub video: bool,
     /// How it writes numbers, and who calls as it is told.
     pub numbers: NumberSetup,
@@ -343,7 +343,7 @@ impl TrunkSetup {
             codecs: CodecList::default(),
             early_media: EarlyMedia::default(),
             transcodes: true,
-            video: true,
+            video: false,
             numbers: NumberSetup::default(),
             redirects: RedirectSetup::default(),
             is_trusted: false,

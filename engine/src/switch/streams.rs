@@ -8,11 +8,12 @@
 //!
 //! Of each kind one section is relayed. It lasts for as long as both far ends have it and understand each other's numbers: a transfer to
 //! somebody without it, a conference, a park and a fax end it by an offer of ours, and it comes back when one of the two offers it again.
-//! While a call is held nothing passes. There are no keys for it: who has some for speech, or wants them, is refused it.
+//! Who was refused it by somebody and says it in each offer all the same does not have him asked each time. While a call is held nothing
+//! passes. There are no keys for it: who has some for speech, wants them, or is offered them, is refused it.
 
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::Command;
-use trunkline_sip::sdp::{MEDIA_MAX, MediaDescription, SessionDescription, lines_for_other_leg};
+use trunkline_sip::sdp::{Codec, MEDIA_MAX, MediaDescription, SessionDescription, lines_for_other_leg};
 
 use super::Switch;
 use super::call::Call;
@@ -23,7 +24,7 @@ use super::leg::{Leg, LegPhase};
 use super::media::{Heard, Reopened};
 use super::outbox::Outbox;
 use super::passing::Taken;
-use super::session::{self, FarEnd, Place, audio, rejected, stream};
+use super::session::{self, FarEnd, Place, accept_streams, audio, rejected, stream};
 use super::setup::LineKind;
 
 /// What passes beside audio.
@@ -83,6 +84,50 @@ impl Leg {
     /// Whether we described more than one section.
     pub(super) fn has_beside_audio(&self) -> bool {
         self.ours.as_ref().is_some_and(|ours| ours.media.len() > 1)
+    }
+
+    /// Both descriptions of what is beside audio, of a kind that both sides take.
+    fn sections(&self, kind: StreamKind) -> Option<(&MediaDescription, &MediaDescription)> {
+        let index = self.stream(kind)?;
+        Some((&self.theirs.as_deref()?.media[index], &self.ours.as_deref()?.media[index]))
+    }
+
+    /// Whether we offered, or agreed to, anything beside audio.
+    pub(super) fn described_streams(&self) -> bool {
+        let described = |ours| StreamKind::ALL.into_iter().any(|kind| stream(ours, kind).is_some());
+        self.ours.as_deref().is_some_and(described)
+    }
+
+    /// Leaves out of a copy of what the far end described what it does not have, since it was refused that.
+    pub(super) fn leave_out_streams(&self, described: &mut SessionDescription) {
+        for kind in
+            StreamKind::ALL.into_iter().filter(|kind| self.ours.is_some() && self.stream(*kind).is_none())
+        {
+            for section in described.media.iter_mut().filter(|section| kind.is_of(section)) {
+                *section = rejected(section);
+            }
+        }
+    }
+
+    /// Notes who did not take what the far end offers beside audio.
+    pub(super) fn note_refused_streams(&mut self, by: LegId) {
+        let offers = |kind| self.theirs.as_deref().is_some_and(|theirs| stream(theirs, kind).is_some());
+        if StreamKind::ALL.into_iter().any(|kind| offers(kind) && self.stream(kind).is_none()) {
+            self.streams_refused_by = Some(by);
+        }
+    }
+
+    /// Whether an offer of the far end says something new of what is beside its audio, to `other` at the other side.
+    fn is_news(&self, kind: StreamKind, offer: &SessionDescription, other: &Self) -> bool {
+        let Some((index, theirs)) = stream(offer, kind).zip(self.theirs.as_deref()) else { return false };
+        let Some(before) = self.stream(kind) else {
+            return stream(theirs, kind).is_none() || self.streams_refused_by != Some(other.id);
+        };
+        // The other one may say what is not in this offer any more.
+        let is_beyond = other
+            .sections(kind)
+            .is_some_and(|(speaks, told)| !is_understood(speaks, told, &offer.media[index]));
+        before != index || theirs.direction(before) != offer.direction(index) || is_beyond
     }
 
     /// The far end refused an offer of ours: what was to end by it has ended for us.
@@ -151,6 +196,10 @@ impl Switch {
             out.sip.push(Command::RefuseOffer(leg, 491));
             return Taken::There;
         }
+        if let Some(theirs) = self.kept_for(entry, &offer) {
+            self.answer_streams(leg, offer, &theirs, out);
+            return Taken::There;
+        }
         let Some(partner) = self.partner_for_streams(entry, &offer) else { return Taken::Here(offer) };
         let Some(other) = self.legs.get(&partner) else { return Taken::Here(offer) };
         if other.passing.is_some() || !other.offered.is_empty() {
@@ -170,19 +219,26 @@ impl Switch {
 
     /// Who is to be asked what he says to the video and text of an offer. Who holds holds all of it, which concerns nobody else.
     fn partner_for_streams(&self, entry: &Leg, offer: &SessionDescription) -> Option<LegId> {
-        let at = audio(offer).filter(|at| entry.far_end == FarEnd::Listens && !offer.is_hold(*at))?;
-        let is_changed = |kind: StreamKind| {
-            let index = stream(offer, kind).filter(|index| *index != at);
-            let before = entry.theirs.as_deref().zip(entry.stream(kind));
-            index.is_some_and(|index| {
-                before.is_none_or(|(theirs, before)| theirs.direction(before) != offer.direction(index))
-            })
-        };
-        if !StreamKind::ALL.into_iter().any(is_changed) {
+        audio(offer).filter(|at| entry.far_end == FarEnd::Listens && !offer.is_hold(*at))?;
+        if !StreamKind::ALL.into_iter().any(|kind| stream(offer, kind).is_some()) {
             return None;
         }
         let partner = self.connected_partner(entry.id)?;
-        self.legs.get(&partner).filter(|other| other.keying.may_have_streams()).map(|_| partner)
+        let other = self.legs.get(&partner).filter(|other| other.keying.may_have_streams())?;
+        StreamKind::ALL.into_iter().any(|kind| entry.is_news(kind, offer, other)).then_some(partner)
+    }
+
+    /// What the other side said to video and text that a far end took away as it held, and offers again as it does not hold any more:
+    /// meanwhile they waited there.
+    fn kept_for(&self, entry: &Leg, offer: &SessionDescription) -> Option<Box<SessionDescription>> {
+        audio(offer).filter(|at| entry.far_end != FarEnd::Listens && !offer.is_hold(*at))?;
+        let other = self.legs.get(&self.partner(entry.id)?)?;
+        let is_settled = other.phase == LegPhase::Up && other.offered.is_empty() && other.passing.is_none();
+        let comes_back = |kind: StreamKind| {
+            stream(offer, kind).is_some() && entry.stream(kind).is_none() && other.stream(kind).is_some()
+        };
+        let comes_back = is_settled && StreamKind::ALL.into_iter().any(comes_back);
+        other.theirs.clone().filter(|_| comes_back)
     }
 
     /// Answers an offer of audio with video or text with what the other side said to these.
@@ -205,7 +261,15 @@ impl Switch {
         let written = entry.keying.write(&answer, false, &mut self.rng);
         out.sip.push(Command::AnswerOffer(leg, written));
         self.agreed(leg, offer, answer, out);
+        self.refused_streams(leg, self.partner(leg));
         self.align_partner(leg, out);
+    }
+
+    /// Notes who did not take what a far end offers beside audio.
+    pub(super) fn refused_streams(&mut self, leg: LegId, by: Option<LegId>) {
+        if let Some((entry, by)) = self.legs.get_mut(&leg).zip(by) {
+            entry.note_refused_streams(by);
+        }
     }
 
     /// The ports of a leg's video or text had to be changed, or are gone.
@@ -270,6 +334,10 @@ impl Switch {
         if other.phase != LegPhase::Up || !other.offered.is_empty() || other.passing.is_some() {
             return true;
         }
+        // Who holds may take it away for as long.
+        if other.far_end != FarEnd::Listens && other.stream(kind).is_none() {
+            return true;
+        }
         other.stream(kind).is_some() && understand(entry, other, kind) && understand(other, entry, kind)
     }
 }
@@ -285,7 +353,9 @@ fn passed_on(
     let ice = audio(&offer).and_then(|at| offer.media[at].ice.clone());
     let mut has_any = false;
     for kind in StreamKind::ALL {
-        let before = offer.media.iter().position(|section| kind.is_of(section));
+        // Only one of a kind has the port, also where one that was rejected stands before it.
+        let before =
+            stream(&offer, kind).or_else(|| offer.media.iter().position(|section| kind.is_of(section)));
         let port = place.streams[kind as usize];
         let Some(section) = stream(offered, kind).filter(|_| port != 0) else {
             if let Some(at) = before {
@@ -326,31 +396,36 @@ fn answered(
     theirs: &SessionDescription,
     place: Place,
 ) -> Option<SessionDescription> {
-    let speech = &current.media[audio(current)?];
-    let at = audio(offered)?;
+    let mut answer = session::answer_again(offered, Some(current), Place { streams: [0; STREAMS], ..place })?;
     let mut media: Vec<_> = offered.media.iter().map(rejected).collect();
-    media[at] = MediaDescription { direction: None, connection: None, ..speech.clone() };
     for kind in StreamKind::ALL {
         if let Some((index, section)) = stream(offered, kind).zip(stream(theirs, kind)) {
             let direction = Some(theirs.direction(section));
             media[index] = MediaDescription { direction, connection: None, ..theirs.media[section].clone() };
         }
     }
-    let in_their_places = SessionDescription { media, direction: None, ..current.clone() };
-    session::answer(offered, &in_their_places, place)
+    let in_their_places = SessionDescription { media, direction: None, ..theirs.clone() };
+    accept_streams(&mut answer, offered, &in_their_places, place);
+    Some(answer)
 }
 
 /// Whether all that the far end of a leg may say is known to that of the other by the same numbers.
 fn understand(speaker: &Leg, hearer: &Leg, kind: StreamKind) -> bool {
-    let section = |description: Option<&SessionDescription>| {
-        let description = description?;
-        Some(description.media[stream(description, kind)?].clone())
+    let sections = speaker.sections(kind).zip(hearer.sections(kind));
+    sections.is_some_and(|((speaks, told), (known, _))| is_understood(speaks, told, known))
+}
+
+/// The same by their sections. A far end may say what it was told: of that what it describes under the same numbers, of which one encoding
+/// may have several (H.264 by profile and packetization); who numbers all of it differently may say all that it knows.
+fn is_understood(speaks: &MediaDescription, told: &MediaDescription, known: &MediaDescription) -> bool {
+    let has = |section: &MediaDescription, format: &Codec<'_>| {
+        let is_it = |one: &Codec<'_>| one.payload_type == format.payload_type && one.is_same_encoding(format);
+        section.codecs().any(|one| is_it(&one))
     };
-    let spoken = section(speaker.theirs.as_deref()).zip(section(speaker.ours.as_deref()));
-    let Some(((speaks, told), known)) = spoken.zip(section(hearer.theirs.as_deref())) else { return false };
-    let may_say =
-        |format: &trunkline_sip::sdp::Codec<'_>| speaks.codecs().any(|one| one.is_same_encoding(format));
-    told.codecs()
-        .filter(may_say)
-        .all(|codec| known.codec(codec.payload_type).is_some_and(|known| known.is_same_encoding(&codec)))
+    let is_numbered = told.codecs().any(|format| has(speaks, &format));
+    let may_say = |format: &Codec<'_>| match is_numbered {
+        true => has(speaks, format),
+        false => speaks.codecs().any(|one| one.is_same_encoding(format)),
+    };
+    told.codecs().filter(may_say).all(|format| has(known, &format))
 }

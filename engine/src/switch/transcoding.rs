@@ -42,19 +42,28 @@ impl Switch {
         self.legs.get(&leg).is_some_and(|entry| self.may_transcode(entry.call))
     }
 
-    /// Calls a station again that knows none of the codecs that it was offered; whether it is called.
+    /// Calls a station again that took nothing of what it was offered: without video and text, if there were any, or else with more codecs;
+    /// whether it is called.
     pub(super) fn invite_again(
         &mut self,
         now: Instant,
         id: CallId,
         candidate: Candidate,
+        had_streams: bool,
         failure: &Failure,
         out: &mut Outbox,
     ) -> bool {
         let is_of_codecs = failure.cause.kind == CauseKind::Status
             && !failure.ours
             && KNOWS_NO_CODEC.contains(&failure.cause.status);
-        is_of_codecs && self.invite_extended(now, id, candidate, out).is_ok()
+        if !is_of_codecs {
+            return false;
+        }
+        let invited = match had_streams {
+            true => self.invite_to_speech(now, id, candidate, out),
+            false => self.invite_extended(now, id, candidate, out),
+        };
+        invited.is_ok()
     }
 
     /// Whether one more call may be transcoded. Counts the refusal.
@@ -67,7 +76,7 @@ impl Switch {
     }
 }
 
-/// What a far end says that knows no codec of an offer: 488 and 606 (RFC 3261 §21.4.26, §21.6.4), and some devices 415.
+/// What a far end says that knows no codec of an offer, or cannot take a section of it: 488 and 606 (RFC 3261 §21.4.26, §21.6.4), and some devices 415.
 pub(super) const KNOWS_NO_CODEC: [u16; 3] = [415, 488, 606];
 
 /// The offer with what the relay can speak beyond it, of which `passing` may be named, behind all that it has. `None`: there is nothing to

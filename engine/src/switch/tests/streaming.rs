@@ -1,7 +1,7 @@
 //! Video and text beside audio: what is passed on, what is refused, and what ends it.
 
 use bytes::Bytes;
-use trunkline_media::Event as MediaEvent;
+use trunkline_media::{Event as MediaEvent, LegStats};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
 use trunkline_sip::sdp::{Origin, SessionDescription};
@@ -239,7 +239,12 @@ fn video_that_the_other_side_does_not_take_is_not_added() {
         }
         assert!(rig.commands().is_empty());
         assert_eq!(rig.open.len(), 2);
-        // It may ask again.
+        // A refresh says the same again.
+        offer(&mut rig, phone, &[AUDIO, VIDEO]);
+        assert_eq!(lines(&told(&mut rig, phone)), "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/AVP 97");
+        // Who has taken it away may ask again.
+        offer(&mut rig, phone, &[AUDIO, NO_VIDEO]);
+        assert_eq!(rig.commands(), [format!("answer offer {phone}")]);
         offer(&mut rig, phone, &[AUDIO, VIDEO]);
         assert_eq!(rig.commands(), [format!("offer {carrier}")]);
         answer(&mut rig, carrier, &[AUDIO, NO_VIDEO]);
@@ -421,12 +426,14 @@ fn a_fax_ends_it() {
 
 #[test]
 fn who_has_no_video_by_configuration_or_has_or_wants_keys_has_none() {
-    let policies: [fn(&mut Setup); 5] = [
+    let policies: [fn(&mut Setup); 6] = [
         |setup| setup.lines[0].video = false,
         |setup| setup.trunks[0].video = false,
         |setup| setup.lines[0].srtp = SrtpPolicy::Required,
         |setup| setup.trunks[0].srtp = SrtpPolicy::Dtls,
         |setup| setup.lines[0].srtp = SrtpPolicy::Accept,
+        // Keys are offered to it.
+        |setup| setup.trunks[0].srtp = SrtpPolicy::Optional,
     ];
     for (number, policy) in policies.into_iter().enumerate() {
         let mut setup = setup();
@@ -524,6 +531,319 @@ fn what_nobody_was_offered_is_not_passed_on() {
     let (sdp, connected) = (Some(described(&[AUDIO, VIDEO])), Party::default());
     // The carrier answers more than it was offered.
     rig.tell(Event::Answered { leg: carrier, sdp, is_offer: false, connected });
-    assert_eq!(lines(&told(&mut rig, phone)), "m=audio PORT RTP/AVP 0|m=video 0 RTP/AVP 97");
+    assert_eq!(lines(&told(&mut rig, phone)), "m=audio PORT RTP/AVP 0 8|m=video 0 RTP/AVP 97");
     assert_eq!(rig.open.len(), 2);
+}
+
+/// H.264 in two modes, and VP8.
+const MANY: &str = "m=video 4002 RTP/AVP 97 98 99\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 packetization-mode=1\r\n\
+                    a=rtpmap:98 H264/90000\r\na=rtpmap:99 VP8/90000\r\n";
+/// The first of them.
+const FIRST: &str = "m=video 4002 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\na=fmtp:97 packetization-mode=1\r\n";
+/// The two codecs.
+const BOTH: &str = "m=video 4002 RTP/AVP 97 99\r\na=rtpmap:97 H264/90000\r\na=rtpmap:99 VP8/90000\r\n";
+
+const HELD: &str = "a=sendonly\r\n";
+
+#[test]
+fn who_offers_less_than_before_keeps_video() {
+    let mut rig = Rig::new();
+    let (phone, carrier, _) = calling(&mut rig, &[AUDIO, MANY]);
+    answered(&mut rig, (phone, carrier), &[AUDIO, FIRST]);
+    rig.commands();
+    for _ in 0..2 {
+        offer(&mut rig, phone, &[AUDIO, FIRST]);
+        assert_eq!(
+            lines(&told(&mut rig, phone)),
+            "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+        );
+        assert!(rig.commands().is_empty(), "the carrier says nothing else");
+        assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+    }
+}
+
+#[test]
+fn what_is_not_known_any_more_is_taken_from_who_may_say_it() {
+    let mut rig = Rig::new();
+    let (phone, carrier, _) = calling(&mut rig, &[AUDIO, MANY]);
+    answered(&mut rig, (phone, carrier), &[AUDIO, BOTH]);
+    rig.commands();
+    offer(&mut rig, phone, &[AUDIO, FIRST]);
+    assert_eq!(
+        lines(&told(&mut rig, carrier)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+    answer(&mut rig, carrier, &[AUDIO, FIRST]);
+    assert_eq!(rig.commands(), [format!("answer offer {phone}")]);
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+    offer(&mut rig, phone, &[AUDIO, FIRST]);
+    assert_eq!(rig.commands(), [format!("answer offer {phone}")], "it is settled");
+}
+
+#[test]
+fn a_call_that_is_refused_for_its_video_is_tried_once_more_without() {
+    for status in [415, 488, 606] {
+        let mut rig = Rig::new();
+        let (phone, first, offered) = calling(&mut rig, &[AUDIO, VIDEO, TEXT]);
+        assert_eq!(
+            lines(&offered),
+            "m=audio PORT RTP/AVP 0|m=video PORT RTP/AVP 97|m=text PORT RTP/AVP 98 100"
+        );
+        rig.refuse(first, status);
+        let (second, again) = rig.invited();
+        assert_eq!(
+            lines(again.offer.as_ref().unwrap()),
+            "m=audio PORT RTP/AVP 0|m=video 0 RTP/AVP 97|m=text 0 RTP/AVP 98 100"
+        );
+        assert_eq!(rig.open.len(), 2);
+        // Only then is anything added to its codecs.
+        rig.refuse(second, status);
+        let (third, last) = rig.invited();
+        assert_eq!(
+            lines(last.offer.as_ref().unwrap()),
+            "m=audio PORT RTP/AVP 0 8 9|m=video 0 RTP/AVP 97|m=text 0 RTP/AVP 98 100"
+        );
+        rig.commands();
+        rig.answer(third, "8");
+        assert_eq!(rig.commands(), [format!("answer {phone}")], "{status}");
+        rig.hang_up(phone);
+        rig.assert_quiet();
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_for_another_reason_or_after_it_rang_is_not_tried_again() {
+    for (status, rings) in [(486, false), (488, true)] {
+        let mut rig = Rig::new();
+        let (_, carrier, _) = calling(&mut rig, &[AUDIO, VIDEO]);
+        if rings {
+            rig.progress(carrier, 180, None);
+        }
+        rig.refuse(carrier, status);
+        assert!(!rig.commands().iter().any(|command| command.starts_with("invite")), "{status}");
+    }
+}
+
+#[test]
+fn who_asks_for_an_offer_to_end_his_hold_is_offered_video_too() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = talking_with(&mut rig, &[VIDEO]);
+    offer(&mut rig, phone, &[AUDIO, HELD, VIDEO, "a=inactive\r\n"]);
+    rig.commands();
+    rig.tell(Event::Offer { leg: phone, sdp: None });
+    assert_eq!(
+        lines(&told(&mut rig, phone)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+    answer(&mut rig, phone, &[AUDIO, VIDEO]);
+    assert!(rig.commands().is_empty());
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+    assert!(rig.remotes[&Video.media_leg(phone)].send);
+}
+
+#[test]
+fn video_that_a_hold_took_away_comes_back_with_speech() {
+    for held in [NO_VIDEO, ""] {
+        let mut rig = Rig::new();
+        let (phone, carrier) = talking_with(&mut rig, &[VIDEO]);
+        offer(&mut rig, phone, &[AUDIO, HELD, NO_VIDEO]);
+        assert_eq!(lines(&told(&mut rig, phone)), "m=audio PORT RTP/AVP 0|a=recvonly|m=video 0 RTP/AVP 97");
+        assert!(rig.commands().is_empty(), "it waits at the other side");
+        assert_eq!(has(&rig, [phone, carrier], Video), [false, true]);
+        assert_eq!(seen(&rig, [phone, carrier], Video)[1], "nothing");
+        // The other side refreshes its session.
+        offer(&mut rig, carrier, &[AUDIO, VIDEO]);
+        assert_eq!(rig.commands(), [format!("answer offer {carrier}")]);
+        if held.is_empty() {
+            offer(&mut rig, phone, &[AUDIO, VIDEO]);
+            assert_eq!(
+                lines(&told(&mut rig, phone)),
+                "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+            );
+            assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+        } else {
+            offer(&mut rig, phone, &[AUDIO, NO_VIDEO]);
+            assert_eq!(
+                lines(&told(&mut rig, phone)),
+                "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/AVP 97"
+            );
+            assert_eq!(
+                lines(&told(&mut rig, carrier)),
+                "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/AVP 97"
+            );
+            answer(&mut rig, carrier, &[AUDIO, NO_VIDEO]);
+            assert_eq!(rig.open.len(), 2);
+        }
+        assert!(rig.commands().is_empty());
+        rig.hang_up(carrier);
+        rig.assert_quiet();
+    }
+}
+
+#[test]
+fn only_one_section_of_a_kind_has_the_port() {
+    let sealed = "m=video 4010 RTP/SAVP 97\r\na=rtpmap:97 H264/90000\r\n";
+    let mut rig = Rig::new();
+    let (phone, carrier, _) = calling(&mut rig, &[AUDIO, sealed, VIDEO]);
+    answered(&mut rig, (phone, carrier), &[AUDIO, NO_VIDEO, VIDEO]);
+    rig.commands();
+    offer(&mut rig, phone, &[AUDIO, sealed, VIDEO, "a=recvonly\r\n"]);
+    assert_eq!(
+        lines(&told(&mut rig, carrier)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/AVP 97|m=video PORT RTP/AVP 97|a=recvonly"
+    );
+    answer(&mut rig, carrier, &[AUDIO, NO_VIDEO, VIDEO, "a=sendonly\r\n"]);
+    assert_eq!(
+        lines(&told(&mut rig, phone)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/SAVP 97|m=video PORT RTP/AVP 97|a=sendonly"
+    );
+    // The same video in another place.
+    offer(&mut rig, phone, &[AUDIO, VIDEO, NO_VIDEO]);
+    assert_eq!(
+        lines(&told(&mut rig, carrier)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video 0 RTP/AVP 97|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+    answer(&mut rig, carrier, &[AUDIO, NO_VIDEO, VIDEO]);
+    assert_eq!(
+        lines(&told(&mut rig, phone)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv|m=video 0 RTP/AVP 97"
+    );
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+}
+
+#[test]
+fn video_that_the_callee_refused_is_not_asked_of_him_at_each_refresh() {
+    let mut rig = Rig::new();
+    let (phone, carrier, _) = calling(&mut rig, &[AUDIO, VIDEO]);
+    answered(&mut rig, (phone, carrier), &[AUDIO, NO_VIDEO]);
+    rig.commands();
+    for _ in 0..3 {
+        offer(&mut rig, phone, &[AUDIO, VIDEO]);
+        assert_eq!(rig.commands(), [format!("answer offer {phone}")]);
+        assert_eq!(rig.open.len(), 2);
+    }
+    // He may offer it himself.
+    offer(&mut rig, carrier, &[AUDIO, VIDEO]);
+    assert_eq!(rig.commands(), [format!("offer {phone}")]);
+    answer(&mut rig, phone, &[AUDIO, VIDEO]);
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+}
+
+#[test]
+fn who_has_none_is_not_handed_on_with_it() {
+    let mut rig = Rig::new();
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let (phone, carrier, _) = calling(&mut rig, &[AUDIO]);
+    // The carrier says what it was not offered.
+    answered(&mut rig, (phone, carrier), &[AUDIO, VIDEO]);
+    rig.request(CRM, Operation::BlindTransfer { call: CallId(1), to: "1002".to_owned() }).unwrap();
+    let (_, invite) = rig.invited();
+    assert_eq!(lines(&invite.offer.unwrap()), "m=audio PORT RTP/AVP 0|m=video 0 RTP/AVP 97");
+    // And who offered it in vain.
+    let mut rig = Rig::new();
+    rig.register("1001", "sip:1001@10.0.0.9", 1000);
+    rig.register("1002", "sip:1002@10.0.0.9", 1000);
+    let mut call = rig.incoming(Peer::Trunk("carrier".into()), "1001", None);
+    call.offer = Some(described(&[AUDIO, VIDEO]));
+    let caller = LegId::new(1, 1 << 47);
+    rig.tell(Event::Incoming(caller, call));
+    let (phone, _) = rig.invited();
+    answered(&mut rig, (caller, phone), &[AUDIO, NO_VIDEO]);
+    let called = rig.switch.legs[&phone].call;
+    rig.request(CRM, Operation::BlindTransfer { call: called, to: "1002".to_owned() }).unwrap();
+    let (_, invite) = rig.invited();
+    assert_eq!(lines(&invite.offer.unwrap()), "m=audio PORT RTP/AVP 0|m=video 0 RTP/AVP 97");
+}
+
+#[test]
+fn video_leaves_a_quarter_of_the_ports_to_calls() {
+    let mut setup = setup();
+    setup.media.ports = 20_000..=20_023;
+    let mut rig = Rig::with(setup);
+    for (number, wanted) in [(0, "m=video PORT"), (1, "m=video PORT"), (2, "m=video 0")] {
+        let mut call = rig.incoming(Peer::Line("1001".into()), "030", None);
+        call.offer = Some(described(&[AUDIO, VIDEO]));
+        let phone = LegId::new(1, (1 << 47) + number);
+        rig.tell(Event::Incoming(phone, call));
+        let (carrier, invite) = rig.invited();
+        let offered = lines(&invite.offer.unwrap());
+        assert_eq!(offered, format!("m=audio PORT RTP/AVP 0|{wanted} RTP/AVP 97"), "{number}");
+        let video = if number == 2 { NO_VIDEO } else { VIDEO };
+        answered(&mut rig, (phone, carrier), &[AUDIO, video]);
+        rig.commands();
+    }
+    assert_eq!(rig.open.len(), 10, "of 12");
+}
+
+#[test]
+fn an_answer_names_codecs_that_were_offered() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = talking_with(&mut rig, &[]);
+    offer(&mut rig, phone, &["m=audio 4000 RTP/AVP 8\r\n", VIDEO]);
+    assert_eq!(
+        lines(&told(&mut rig, carrier)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+    answer(&mut rig, carrier, &[AUDIO, VIDEO]);
+    assert_eq!(
+        lines(&told(&mut rig, phone)),
+        "m=audio PORT RTP/AVP 8|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+}
+
+#[test]
+fn video_passes_beside_speech_that_is_transcoded() {
+    let mut setup = setup();
+    setup.trunks[0].codecs = CodecList::new(["PCMA".to_owned()]);
+    let mut rig = Rig::with(setup);
+    let (phone, carrier, offered) = calling(&mut rig, &[AUDIO, VIDEO]);
+    assert_eq!(lines(&offered), "m=audio PORT RTP/AVP 8|m=video PORT RTP/AVP 97");
+    let said = answered(&mut rig, (phone, carrier), &["m=audio 4000 RTP/AVP 8\r\n", VIDEO]);
+    assert_eq!(lines(&said), "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv");
+    assert!(rig.commands().is_empty());
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+}
+
+#[test]
+fn video_comes_with_keys_that_were_not_taken_when_it_is_added() {
+    let mut setup = setup();
+    setup.trunks[0].srtp = SrtpPolicy::Optional;
+    let mut rig = Rig::with(setup);
+    let (phone, carrier) = talking_with(&mut rig, &[]);
+    offer(&mut rig, phone, &[AUDIO, VIDEO]);
+    assert_eq!(
+        lines(&told(&mut rig, carrier)),
+        "m=audio PORT RTP/AVP 0|a=sendrecv|m=video PORT RTP/AVP 97|a=sendrecv"
+    );
+    // A caller on such a line who has none may have it at once.
+    let mut setup = self::setup();
+    setup.lines[0].srtp = SrtpPolicy::Optional;
+    let mut rig = Rig::with(setup);
+    let (phone, carrier) = talking_with(&mut rig, &[VIDEO]);
+    assert_eq!(seen(&rig, [phone, carrier], Video), each_other((phone, carrier), Video));
+}
+
+#[test]
+fn video_is_no_speech_in_the_totals_nor_in_the_figures_of_a_call() {
+    let mut rig = Rig::new();
+    let (phone, _) = talking_with(&mut rig, &[VIDEO]);
+    let stats = LegStats {
+        packets_received: 9_000,
+        packets_sent: 8_000,
+        lost: 4_000,
+        late: 3,
+        duplicates: 2,
+        unheard: 1,
+        foreign: 5,
+        ..LegStats::default()
+    };
+    rig.tell_media(MediaEvent::Stats { leg: trunkline_media::LegId(Video.media_leg(phone).0), stats });
+    let wanted = MediaTotals { foreign: 5, ..MediaTotals::default() };
+    assert_eq!(rig.switch.media_totals(), wanted, "what is wrong with packets is counted");
+    assert_eq!(rig.switch.call(CRM, CallId(1)).unwrap().media, None);
+    rig.counts.insert(Video.media_leg(phone), stats);
+    rig.hang_up(phone);
+    rig.assert_quiet();
+    assert_eq!(rig.switch.media_totals(), wanted);
+    assert!(rig.ended.is_empty(), "nothing was said");
 }

@@ -65,6 +65,19 @@ fn datagrams_pass_both_ways_as_they_are_whatever_they_look_like() {
 }
 
 #[test]
+fn what_keeps_a_translator_open_is_no_fax() {
+    let mut relay = faxing(Simulated::new());
+    let stun = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
+    let keep_alives = [&b""[..], b"\0", b"\r\n", b"\r\n\r\n", &stun];
+    for datagram in keep_alives {
+        assert!(relay.arrives(20_000, ALICE, datagram).is_empty(), "{datagram:?}");
+    }
+    let stats = relay.stats(A);
+    assert_eq!((stats.datagrams_received, stats.malformed), (0, 5));
+    assert_eq!(relay.arrives(20_000, ALICE, &udptl(1)).len(), 1);
+}
+
+#[test]
 fn strangers_are_not_heard_and_not_learnt() {
     let mut relay = faxing(Simulated::new());
     let window = Duration::from_secs(3);

@@ -191,7 +191,10 @@ impl Machine {
     fn says(&self, number: u16) {
         let datagram = [&number.to_be_bytes()[..], &[6, 0xc0, 1, 0x80, 0, 0, self.name]].concat();
         for port in PORTS.step_by(2) {
-            self.socket.send_to(&datagram, ("127.0.0.1", port)).expect("the engine is there");
+            // What keeps a translator open (RFC 5626 §3.5.1) is for the engine alone.
+            for said in [&datagram[..], b"\r\n\r\n"] {
+                self.socket.send_to(said, ("127.0.0.1", port)).expect("the engine is there");
+            }
         }
     }
 

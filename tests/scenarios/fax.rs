@@ -151,6 +151,45 @@ fn a_fax_that_is_held_comes_back_as_speech() {
 }
 
 #[test]
+fn who_refuses_speech_while_he_is_held_is_asked_again_when_he_is_not() {
+    let mut lab = faxing(22);
+    lab.phone("alice").script.refuses_reinvite = Some(488);
+    let call = lab.call_on("crm", "1001").id;
+    lab.does_ask("crm", Operation::Hold(call));
+    lab.run_ms(500);
+    assert!(lab.phone("alice").faxes() && !lab.phone("carrier").faxes());
+    lab.phone("alice").script.refuses_reinvite = None;
+    lab.ladder().forget();
+    lab.does_ask("crm", Operation::Unhold(call));
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "engine -> alice    INVITE, m=audio, !m=image
+         alice -> engine    200, m=audio
+         engine -> alice    ACK",
+    );
+    lab.expect_talk("alice", "carrier");
+    end(lab);
+}
+
+#[test]
+fn a_held_fax_that_cannot_speak_refreshes_its_session() {
+    let mut lab = faxing(23);
+    lab.phone("alice").script.refuses_reinvite = Some(488);
+    let call = lab.call_on("crm", "1001").id;
+    lab.does_ask("crm", Operation::Hold(call));
+    lab.run_ms(500);
+    lab.ladder().forget();
+    lab.does("alice", Phone::offer_fax);
+    lab.run_ms(500);
+    lab.expect_ladder(
+        "alice -> engine    INVITE, udptl t38
+         engine -> alice    200, udptl t38, !m=audio
+         alice -> engine    ACK",
+    );
+    end(lab);
+}
+
+#[test]
 fn a_fax_that_is_transferred_goes_on_as_speech() {
     let mut lab = faxing(21);
     lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::from_millis(300));

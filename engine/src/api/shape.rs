@@ -240,7 +240,7 @@ impl Call {
 /// The media between the engine and the station of a call, or the network behind a trunk.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Media {
-    /// What the station speaks, by its name in SDP.
+    /// What the station speaks, by its name in SDP; `image/t38` while it faxes.
     #[schema(example = "PCMU")]
     codec: Option<&'static str>,
     /// Who forwards what the station says: `kernel` or `user` space; of a call that is over, most of it.
@@ -279,7 +279,7 @@ pub(super) struct Srtp {
 /// One direction of a call's media since its station has it. What is not known is null.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Direction {
-    /// RTP packets.
+    /// RTP packets, and datagrams of fax.
     packets: u64,
     /// Their headers and payload, in bytes.
     bytes: u64,

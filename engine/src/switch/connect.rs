@@ -22,6 +22,7 @@ use super::call::Call;
 use super::call_state::{BusyMode, CallState, DisconnectMode};
 use super::codecs::CodecList;
 use super::diversion::Trail;
+use super::fax;
 use super::ice;
 use super::ids::CallId;
 use super::leg::{Leg, LegPhase, Offered};
@@ -227,7 +228,11 @@ impl Switch {
             return;
         }
         let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
-        let Some(offer) = session::aligned_offer(ours, ours, place).map(Box::new) else { return };
+        let offer = match entry.is_fax() {
+            true => Some(fax::again(ours, ours, place)),
+            false => session::aligned_offer(ours, ours, place),
+        };
+        let Some(offer) = offer.map(Box::new) else { return };
         entry.moved = false;
         let written = entry.keying.write(&offer, true, &mut self.rng);
         entry.offered.push_back(Offered::own(offer));
@@ -266,7 +271,11 @@ impl Switch {
         let Some(call) = self.calls.get(&id) else { return };
         let heard: SmallVec<[_; 2]> = call.legs().map(|leg| (leg, self.heard(leg))).collect();
         for (leg, heard) in heard {
-            self.media.set_heard(leg, heard, &self.setup.media, out);
+            let is_new = self.media.set_heard(leg, heard, &self.setup.media, out);
+            // Who refused to leave fax is asked again where there is something else to hear.
+            if let Some(entry) = self.legs.get_mut(&leg).filter(|entry| is_new && entry.leaves_fax) {
+                entry.leaves_fax = false;
+            }
             self.tell_streams(leg, heard, out);
             self.tell_detection(leg, out);
             if self.legs.get(&leg).is_some_and(Leg::is_up) {

@@ -290,8 +290,14 @@ impl MediaPlane {
     }
 
     /// Says what the leg hears. A leg that hears one of another worker, or a conference there, moves to that worker, and
-    /// whoever hears it follows. One that is closing cannot be heard.
-    pub(super) fn set_heard(&mut self, leg: LegId, heard: Heard, setup: &MediaSetup, out: &mut Outbox) {
+    /// whoever hears it follows. One that is closing cannot be heard. Whether it hears something else from here on.
+    pub(super) fn set_heard(
+        &mut self,
+        leg: LegId,
+        heard: Heard,
+        setup: &MediaSetup,
+        out: &mut Outbox,
+    ) -> bool {
         let heard = match heard {
             Heard::Leg(speaker) if self.worker_of(speaker).is_none() => Heard::Silence,
             Heard::Music if setup.music.is_none() => Heard::Silence,
@@ -302,10 +308,7 @@ impl MediaPlane {
             | Heard::Music
             | Heard::Conference(_) => heard,
         };
-        let Some(entry) = self.open_leg(leg) else { return };
-        if entry.heard == heard {
-            return;
-        }
+        let Some(entry) = self.open_leg(leg).filter(|entry| entry.heard != heard) else { return false };
         let (before, worker) = (entry.heard, entry.worker);
         entry.heard = heard;
         self.leave(before);
@@ -315,8 +318,10 @@ impl MediaPlane {
             Heard::Nothing | Heard::Silence | Heard::Tone(_) | Heard::Music => worker,
         };
         self.move_to(leg, there, out);
-        let Some(entry) = self.open_leg(leg) else { return };
-        entry.tell(Command::Feed(media_leg(leg), feed(heard, setup)), out);
+        if let Some(entry) = self.open_leg(leg) {
+            entry.tell(Command::Feed(media_leg(leg), feed(heard, setup)), out);
+        }
+        true
     }
 
     /// Says which digits and media are to be reported.

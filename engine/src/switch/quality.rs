@@ -41,10 +41,13 @@ const GOOD_FROM_X100: u16 = 360;
 /// How far beyond it a call must be to count as better than before.
 const MARGIN_X100: u16 = 15;
 
+/// What a station of fax speaks: the media type of T.38 (RFC 3362).
+const FAX: &str = "image/t38";
+
 /// The media of a call's station.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MediaView {
-    /// What it speaks, by its name in SDP; `None` before it spoke, and for what has no well-known name.
+    /// What it speaks, by its name in SDP, or `image/t38`; `None` before it spoke, and for what has no well-known name.
     pub codec: Option<&'static str>,
     /// What came from it.
     pub received: DirectionView,
@@ -70,9 +73,9 @@ pub struct MediaView {
 /// of the far end tells what became of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DirectionView {
-    /// RTP packets.
+    /// RTP packets, and datagrams of fax (UDPTL).
     pub packets: u64,
-    /// Their headers and payload, in bytes.
+    /// Of RTP packets headers and payload, in bytes.
     pub bytes: u64,
     /// Packets that did not arrive.
     pub lost: Option<u64>,
@@ -244,7 +247,9 @@ impl Figures {
             None => self.stats = Some(Box::new(stats)),
         }
         self.measured = now;
-        if let Some(payload_type) = stats.payload_type {
+        if remote.is_some_and(|remote| remote.opaque) {
+            self.codec = Some(FAX);
+        } else if let Some(payload_type) = stats.payload_type {
             self.codec = encoding_name(remote, payload_type);
         }
         let codec = impairment(self.codec);
@@ -272,14 +277,14 @@ impl Figures {
         MediaView {
             codec: self.codec,
             received: DirectionView {
-                packets: stats.packets_received,
+                packets: stats.packets_received + stats.datagrams_received,
                 bytes: stats.bytes_received,
                 late: heard.map(|_| stats.late),
                 duplicates: heard.map(|_| stats.duplicates),
                 ..direction(heard, codec)
             },
             sent: DirectionView {
-                packets: stats.packets_sent,
+                packets: stats.packets_sent + stats.datagrams_sent,
                 bytes: stats.bytes_sent,
                 ..direction(said, codec)
             },

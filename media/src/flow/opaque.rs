@@ -9,7 +9,7 @@ use super::{Channel, Flow};
 use crate::destination::Destinations;
 use crate::latch::Admission;
 use crate::limits::OPAQUE_BYTES_MIN;
-use crate::rtcp;
+use crate::{rtcp, stun};
 
 impl Flow {
     /// Whether what comes from the network is SRTP, or no RTP at all.
@@ -32,7 +32,7 @@ impl Flow {
         packet: &[u8],
         destinations: &Destinations,
     ) -> Option<Admission> {
-        if packet.len() < OPAQUE_BYTES_MIN {
+        if packet.len() < OPAQUE_BYTES_MIN || is_keep_alive(packet) {
             self.count_malformed();
             return None;
         }
@@ -75,6 +75,12 @@ impl Flow {
         let named = packet.get(place..place + 4);
         packet[0] >> 6 == RTP_VERSION && named == Some(&ssrc.to_be_bytes())
     }
+}
+
+/// Whether a datagram only keeps a translator's binding (RFC 5626 §3.5, RFC 6263 §4), or asks for connectivity. UDPTL that looked so would
+/// say that it has more octets than there are, or come in the one place among 2^32 where the cookie of STUN fits.
+fn is_keep_alive(packet: &[u8]) -> bool {
+    packet == b"\r\n\r\n" || stun::is_stun(packet)
 }
 
 /// RFC 3550 §5.1.

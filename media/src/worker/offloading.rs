@@ -173,6 +173,10 @@ impl<I: DatagramIo> RelayWorker<I> {
             return None;
         }
         let by = self.slots[hearer as usize].leg.as_ref()?;
+        // What is no RTP has no numbers that the network could count.
+        if leg.flow.is_opaque() || by.flow.is_opaque() {
+            return None;
+        }
         let sealed = leg.flow.is_sealed();
         if by.saying.is_some() || by.flow.is_sealed() != sealed {
             return None;

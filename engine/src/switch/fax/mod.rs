@@ -24,7 +24,7 @@ use super::leg::{Leg, LegPhase, Offered};
 use super::outbox::Outbox;
 use super::passing::Taken;
 use super::session::audio;
-pub(super) use section::{fax, remote, tidy};
+pub(super) use section::{again, fax, remote, tidy};
 
 impl Leg {
     /// Whether both sides agreed to fax.
@@ -39,8 +39,10 @@ impl Leg {
         let was_fax = self.is_fax();
         let before = self.ours.replace(ours);
         self.theirs = Some(theirs);
-        self.leaves_fax = false;
-        match (was_fax, self.is_fax()) {
+        let is_fax = self.is_fax();
+        // A refresh is no reason to ask again who refused to leave it.
+        self.leaves_fax &= was_fax && is_fax;
+        match (was_fax, is_fax) {
             (false, true) => self.audio = before,
             (_, false) => self.audio = None,
             (true, true) => {}
@@ -68,7 +70,14 @@ impl Switch {
             if !wants_fax {
                 return Taken::Here(offer);
             }
-            out.sip.push(Command::RefuseOffer(leg, 488));
+            // A session that is refreshed goes on as it is. Who is not acknowledged yet may be asked soon.
+            if entry.is_fax() {
+                let ours = entry.ours.as_deref().cloned().unwrap_or_default();
+                self.answer_change(leg, offer, &ours, out);
+            } else {
+                let status = if self.is_unacknowledged(leg) { 491 } else { 488 };
+                out.sip.push(Command::RefuseOffer(leg, status));
+            }
             return Taken::There;
         };
         if wants_fax && !(entry.keying.may_be_plain() && other.keying.may_be_plain()) {
@@ -85,6 +94,12 @@ impl Switch {
             }
         }
         Taken::There
+    }
+
+    /// Whether a leg, or the one that it talks with, was answered and its ACK is not here.
+    fn is_unacknowledged(&self, leg: LegId) -> bool {
+        let is_so = |leg| self.legs.get(&leg).is_some_and(|entry| entry.phase == LegPhase::Answered);
+        is_so(leg) || self.partner(leg).is_some_and(is_so)
     }
 
     /// Both sides offer the same change at once: each offer is the answer to the other.
@@ -150,7 +165,7 @@ impl Switch {
         let place = self.place(leg);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let Some((ours, place)) = entry.ours.as_ref().zip(place) else { return };
-        let offer = Box::new(section::again(ours, rejected, place));
+        let offer = Box::new(again(ours, rejected, place));
         let written = entry.keying.write(&offer, true, &mut self.rng);
         entry.offered.push_back(Offered::own(offer));
         out.sip.push(Command::Offer(leg, written));
@@ -187,7 +202,7 @@ impl Switch {
         }
     }
 
-    /// Offers audio on a leg of fax, once: who refuses it stays where it is.
+    /// Offers audio on a leg of fax, once: who refuses it stays where it is until it is to hear something else.
     pub(super) fn leave_fax(&mut self, leg: LegId, out: &mut Outbox) {
         let place = self.place(leg);
         let Some(entry) = self.legs.get_mut(&leg) else { return };
@@ -198,6 +213,10 @@ impl Switch {
         let offer = Box::new(section::audio_again(ours, entry.audio.as_deref(), place));
         entry.leaves_fax = true;
         let written = entry.keying.write(&offer, true, &mut self.rng);
+        // Where no codec of ours passes there is nothing to say: an offer of no section would end what there is.
+        if audio(&written).is_none() {
+            return;
+        }
         entry.offered.push_back(Offered::own(offer));
         out.sip.push(Command::Offer(leg, written));
     }

@@ -101,7 +101,7 @@ pub(super) fn audio_again(
 }
 
 /// Our offer of what was described `before`, after the far end rejected all of another offer, whose sections keep their places.
-pub(super) fn again(
+pub(in super::super) fn again(
     before: &SessionDescription,
     rejected_all: &SessionDescription,
     place: Place,

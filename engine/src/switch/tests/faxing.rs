@@ -1,11 +1,12 @@
 //! Fax by T.38: offers that are passed on, and what parts two who fax.
 
 use bytes::Bytes;
-use trunkline_media::Remote;
+use trunkline_media::{Event as MediaEvent, LegStats, Remote};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
 use trunkline_sip::sdp::{Origin, SessionDescription};
 
+use crate::switch::codecs::CodecList;
 use crate::switch::keeping::KEEP_AFTER;
 use crate::switch::passing::PASSING;
 use crate::switch::rig::{CRM, Rig, USUAL, sdp, sdp_at, setup};
@@ -248,7 +249,7 @@ fn what_parts_the_two_brings_each_back_to_audio() {
 }
 
 #[test]
-fn who_refuses_audio_is_asked_once() {
+fn who_refuses_audio_is_asked_again_when_there_is_something_else_to_hear() {
     let mut rig = Rig::new();
     let (phone, carrier) = faxing(&mut rig);
     rig.request(CRM, Operation::Hold(CallId(1))).unwrap();
@@ -256,10 +257,98 @@ fn who_refuses_audio_is_asked_once() {
     for leg in [phone, carrier] {
         rig.tell(Event::OfferRefused { leg, status: 488 });
     }
+    assert!(rig.commands().is_empty(), "not for the same");
     rig.request(CRM, Operation::Unhold(CallId(1))).unwrap();
+    assert!(rig.commands().is_empty(), "they fax");
+    assert_eq!(are_opaque(&rig, [phone, carrier]), [true, true]);
     rig.request(CRM, Operation::Hold(CallId(1))).unwrap();
+    for leg in [carrier, phone] {
+        assert_eq!(told(&mut rig, leg), ["m=audio RTP/AVP 0 8 101"]);
+    }
+    answer(&mut rig, phone, "m=audio 4000 RTP/AVP 0\r\n");
+    rig.tell(Event::OfferRefused { leg: carrier, status: 488 });
+    // One of them speaks, so that the other is not left alone in fax.
+    rig.request(CRM, Operation::Unhold(CallId(1))).unwrap();
+    assert_eq!(told(&mut rig, carrier), ["m=audio RTP/AVP 0 8 101"]);
+    answer(&mut rig, carrier, "m=audio 4000 RTP/AVP 0\r\n");
+    assert_eq!((are_opaque(&rig, [phone, carrier]), rig.commands().len()), ([false, false], 0));
+}
+
+#[test]
+fn a_leg_that_faxes_with_nobody_may_refresh_its_session() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = faxing(&mut rig);
+    rig.request(CRM, Operation::Hold(CallId(1))).unwrap();
+    rig.commands();
+    for leg in [phone, carrier] {
+        rig.tell(Event::OfferRefused { leg, status: 488 });
+    }
+    offer(&mut rig, carrier, "m=image 6020 udptl t38\r\na=T38FaxVersion:0\r\n");
+    assert_eq!(told(&mut rig, carrier), ["m=image udptl t38", "a=T38FaxVersion:0"]);
+    assert_eq!(rig.remotes[&carrier].rtp, Some("198.51.100.7:6020".parse().unwrap()));
+    assert!(rig.commands().is_empty(), "it concerns nobody else");
+}
+
+#[test]
+fn no_offer_of_no_section_leaves_fax() {
+    let mut setup = setup();
+    setup.trunks[0].codecs = CodecList::new(["G729".to_owned()]);
+    let mut rig = Rig::with(setup);
+    let phone = call_to_fax(&mut rig, "030");
+    let (carrier, _) = rig.invited();
+    let (sdp, connected) = (Some(described(IMAGE)), Party::default());
+    rig.tell(Event::Answered { leg: carrier, sdp, is_offer: false, connected });
+    rig.tell(Event::Established { leg: phone, answer: None });
+    rig.commands();
+    rig.request(CRM, Operation::Hold(CallId(1))).unwrap();
+    assert_eq!(rig.commands(), [format!("offer {phone}")], "the carrier could say nothing to ours");
+}
+
+#[test]
+fn a_port_that_moves_while_two_fax_is_described() {
+    let mut rig = Rig::new();
+    let (phone, carrier) = faxing(&mut rig);
+    let (_, ports) = rig.open[&phone];
+    rig.tell_media(MediaEvent::OpenFailed { leg: trunkline_media::LegId(phone.0), ports });
+    let said = rig.sip.iter().find_map(|command| {
+        let Command::Offer(leg, sdp) = command else { return None };
+        sdp.media.iter().find(|section| *leg == phone && section.port != 0)
+    });
+    let section = said.expect("the port is described");
+    assert!(
+        section.kind == "image" && section.port == rig.open[&phone].1.rtp() && section.port != ports.rtp()
+    );
+    rig.commands();
+    answer(&mut rig, phone, IMAGE);
     assert!(rig.commands().is_empty());
     assert_eq!(are_opaque(&rig, [phone, carrier]), [true, true]);
+}
+
+#[test]
+fn fax_that_is_asked_for_before_the_ack_may_be_asked_for_again() {
+    let mut rig = Rig::new();
+    let phone = rig.call_in(Peer::Line("1001".into()), "030", Some(USUAL));
+    let (carrier, _) = rig.invited();
+    rig.answer(carrier, USUAL);
+    rig.commands();
+    offer(&mut rig, carrier, IMAGE);
+    assert_eq!(rig.commands(), [format!("refuse offer 491 {carrier}")]);
+    rig.tell(Event::Established { leg: phone, answer: None });
+    rig.commands();
+    offer(&mut rig, carrier, IMAGE);
+    assert_eq!(rig.commands(), [format!("offer {phone}")]);
+}
+
+#[test]
+fn the_media_of_a_call_of_fax_say_so() {
+    let mut rig = Rig::new();
+    let (phone, _) = faxing(&mut rig);
+    let stats = LegStats { datagrams_received: 7, datagrams_sent: 9, ..LegStats::default() };
+    rig.tell_media(MediaEvent::Stats { leg: trunkline_media::LegId(phone.0), stats });
+    let media = rig.switch.call(CRM, CallId(1)).unwrap().media.unwrap();
+    assert_eq!(media.codec, Some("image/t38"));
+    assert_eq!((media.received.packets, media.sent.packets), (7, 9));
+    assert_eq!((media.received.mos_x100, media.sent.mos_x100), (None, None));
 }
 
 #[test]

@@ -497,10 +497,15 @@ impl World {
         ];
         let subscriber = Subscriber {
             peer: Peer::Line(pick(&["1001", "1002"], a).into()),
-            dialled: if c % 8 < 4 { pick(&DIALLED, b).to_owned() } else { format!("conf-{}", b % 8) },
+            dialled: match c % 8 {
+                0..4 => pick(&DIALLED, b).to_owned(),
+                7 => "keys".to_owned(),
+                _ => format!("conf-{}", b % 8),
+            },
             package: if b > 128 { packages[4 + usize::from(b % 3)] } else { packages[usize::from(c % 4)] },
             leg: None,
             call_completion: (c > 100).then(|| "BS".to_owned()),
+            takes_lists: a < 200,
         };
         let usage = self.next_usage();
         self.subscribers.insert(usage);
@@ -740,6 +745,7 @@ impl World {
                     | Command::AnswerRefer(..)
                     | Command::AnswerText(..)
                     | Command::ReferProgress(..)
+                    | Command::AcceptList(_)
                     | Command::NotifySubscriber(..) => {}
                 }
             }

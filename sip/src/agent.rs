@@ -252,6 +252,7 @@ impl Agent {
                 self.with_leg(id, out, |leg, endpoint, out| leg.probe(now, endpoint, out));
             }
             Command::AnswerSubscribe(id, status) => self.answer_subscribe(now, id, status, out),
+            Command::AcceptList(id) => self.accept_list(now, id, out),
             Command::NotifySubscriber(id, document, is_last) => {
                 self.notify_subscriber(now, id, *document, is_last, out);
             }

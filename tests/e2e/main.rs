@@ -35,6 +35,7 @@ mod kernel_daemon;
 mod kernel_moves;
 mod kills;
 mod lamps;
+mod lists;
 mod load;
 mod media;
 mod messages;

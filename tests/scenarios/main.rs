@@ -11,6 +11,7 @@ mod conference;
 mod desk;
 mod dial;
 mod emergency;
+mod event_lists;
 mod fax;
 mod feature_sync;
 mod forking;

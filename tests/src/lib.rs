@@ -15,6 +15,7 @@ pub mod app;
 pub mod dialog_info;
 mod drive;
 mod engine;
+pub mod event_list;
 pub mod lab;
 pub mod ladder;
 pub mod network;
@@ -23,6 +24,7 @@ mod recording;
 mod seeds;
 mod spread;
 mod temper;
+mod xml;
 
 use std::sync::LazyLock;
 use std::time::Instant;

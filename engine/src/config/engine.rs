@@ -21,9 +21,9 @@ use super::routes::Trunks;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{
-    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, features, fork, groups,
-    limits, lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks, vendors,
-    voicemail,
+    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, event_lists, features, fork,
+    groups, limits, lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks,
+    vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -72,9 +72,28 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let groups =
         groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses, &mut wanted);
     let pages = pages::read(root.tables("page"), &lines, lines.len() == lines_named, &mut addresses);
+    let list_sections = root.tables("list");
+    let lists_named = list_sections.len();
+    let lists = event_lists::addresses(list_sections, &mut addresses);
     let park = features::park(root.table("park"), &addresses, &groups, &pages);
-    let known =
-        provisioning::Known { listen: &sip.listen, lines: &lines, addresses: &addresses, park: &park };
+    let whole = whole && lines.len() == lines_named;
+    let known = event_lists::Known {
+        lines: &lines,
+        trunks: &trunks,
+        groups: &groups,
+        pages: &pages,
+        park: &park,
+        whole,
+    };
+    let lists = event_lists::read(lists, &known);
+    let known = provisioning::Known {
+        listen: &sip.listen,
+        lines: &lines,
+        addresses: &addresses,
+        lists: &lists,
+        lists_whole: lists.len() == lists_named,
+        park: &park,
+    };
     let provisioning = provisioning::read(root.table("provisioning"), root.tables("phone"), &known, &mut tls);
     let features = features::features(root.table("features"), &addresses);
     let mut config = Config {
@@ -90,6 +109,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         lines,
         groups,
         pages,
+        lists,
         trunks,
         routes,
         park,

@@ -26,8 +26,8 @@ use trunkline_sip::transport::Transport;
 use crate::switch::feature_code::FeatureCodes;
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::setup::{
-    CompletionSetup, ConferenceSetup, EarlyMedia, ForwardSetup, GroupSetup, LineKind, PageSetup, ParkSetup,
-    RedirectPlace, RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
+    CompletionSetup, ConferenceSetup, EarlyMedia, ForwardSetup, GroupSetup, LineKind, ListSetup, PageSetup,
+    ParkSetup, RedirectPlace, RegistrationSetup, RouteSetup, SrtpPolicy, VoicemailSetup, WatchSetup,
 };
 use crate::switch::vendor::VendorSetup;
 use crate::switch::{CodecList, ForkSetup, NumberSetup, RecordPolicy};
@@ -41,6 +41,7 @@ mod codecs;
 mod endpoint;
 mod engine;
 mod error;
+mod event_lists;
 mod failover;
 mod features;
 mod fork;
@@ -113,6 +114,8 @@ pub struct Config {
     pub groups: Vec<GroupSetup>,
     /// Page groups, in order.
     pub pages: Vec<PageSetup>,
+    /// Event lists, in order.
+    pub lists: Vec<ListSetup>,
     /// Trunks, in order.
     pub trunks: Vec<Trunk>,
     /// Routes, in order.

@@ -40,7 +40,7 @@ fn page(section: Section<'_>, lines: &[Line], whole: bool, addresses: &mut Addre
 }
 
 /// Lines with a phone, each once.
-fn named(
+pub(super) fn named(
     section: &Section<'_>,
     key: &'static str,
     most: usize,

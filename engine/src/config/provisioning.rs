@@ -16,8 +16,8 @@ use super::lines::Addresses;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{Config, Line, Tls};
-use crate::provision::{self, Brand, Codec, Function, Key, Mac, Phone, Site, Srtp};
-use crate::switch::setup::{LineKind, ParkSetup, SrtpPolicy};
+use crate::provision::{self, Brand, Codec, Function, Key, KeyList, Mac, Phone, Site, Srtp};
+use crate::switch::setup::{LineKind, ListSetup, ParkSetup, SrtpPolicy};
 
 /// `[provisioning]` with the rows of `[[phone]]`.
 #[derive(Clone)]
@@ -98,6 +98,9 @@ pub(super) struct Known<'c> {
     pub(super) listen: &'c [(Transport, SocketAddr)],
     pub(super) lines: &'c [Line],
     pub(super) addresses: &'c Addresses,
+    pub(super) lists: &'c [ListSetup],
+    /// Whether all lists could be read.
+    pub(super) lists_whole: bool,
     pub(super) park: &'c ParkSetup,
 }
 
@@ -236,8 +239,52 @@ fn phone(section: Section<'_>, known: &Known<'_>, rows: &mut HashMap<Mac, usize>
         section.refuse_key("lines", "would have SRTP, which these phones speak by TLS alone", right);
     }
     let keys = keys(&section, brand, accounts.len(), known);
+    let list = list(&section, brand, &accounts, keys.len(), known);
     section.close();
-    Some(Phone { mac: mac?, brand: brand?, accounts, keys, transport, port, srtp })
+    Some(Phone { mac: mac?, brand: brand?, accounts, keys, list, transport, port, srtp })
+}
+
+/// The event list of its first line.
+fn list(
+    section: &Section<'_>,
+    brand: Option<Brand>,
+    accounts: &[provision::Account],
+    keys: usize,
+    known: &Known<'_>,
+) -> Option<KeyList> {
+    let value = section.string("blf_list")?;
+    let text = *value.get_ref();
+    let refuse = |wrong: String, right: &str| section.refuse("blf_list", &value, wrong, right);
+    let Some(list) = known.lists.iter().find(|list| *list.address == *text) else {
+        if !known.addresses.has(text) {
+            refuse(format!("there is no list {text:?}"), "write a [[list]] with this address");
+        } else if known.lists_whole {
+            refuse(format!("{text} is no list"), "write the address of a [[list]]");
+        }
+        return None;
+    };
+    if let Some(account) = accounts.first()
+        && !list.is_for(&account.user)
+    {
+        let right = "add that line to the watchers of the list";
+        refuse(format!("{text} is not for line {}, which asks for it", account.user), right);
+    }
+    let brand = brand?;
+    if !brand.has_lists() {
+        let right = "leave it out, and write keys where the phone has some";
+        refuse("is not known to be something that these phones can be told of".to_owned(), right);
+        return None;
+    }
+    if keys > 0 && !brand.has_keys_beside_a_list() {
+        let right = "add what the keys watch to the list, and leave the keys out";
+        refuse("stands beside keys, which these phones leave out then".to_owned(), right);
+    }
+    if keys + list.entries.len() > brand.keys_max(accounts.len()) {
+        let most = brand.keys_max(accounts.len());
+        let wrong = format!("needs {} keys beside {keys}", list.entries.len());
+        refuse(wrong, &format!("let it be {most} in all"));
+    }
+    Some(KeyList { address: Arc::clone(&list.address), keys: list.entries.len() })
 }
 
 fn mac(section: &Section<'_>, rows: &mut HashMap<Mac, usize>) -> Option<Mac> {
@@ -476,6 +523,10 @@ fn check_number(
         Function::Lamp if !known.addresses.has(text) => {
             let wrong = format!("there is no line {text:?}");
             section.refuse(key, value, wrong, "write the address of a [[line]]");
+        }
+        Function::Lamp if known.lists.iter().any(|list| *list.address == *text) => {
+            let right = format!("write blf_list = {text:?} for the phone, and no key");
+            section.refuse(key, value, format!("{text} is a list"), right);
         }
         Function::Slot => {
             let slot = text.parse::<u32>().ok();

@@ -75,6 +75,7 @@ impl Config {
             lines: lines.collect(),
             groups: self.groups.clone(),
             pages: self.pages.clone(),
+            lists: self.lists.clone(),
             trunks: trunks.collect(),
             routes: self.all_routes(),
             apps: apps.collect(),

@@ -95,6 +95,8 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "step_s",
         "calls_per_second = 5",
         "callers = ",
+        "watchers = ",
+        "blf_list = ",
         "transcode = ",
     ];
     let is_key = |text: &str| text.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '));

@@ -62,6 +62,8 @@ pub struct Phone {
     pub accounts: Vec<Account>,
     /// The keys behind those of its lines, in order.
     pub keys: Vec<Key>,
+    /// The event list whose keys come behind those (RFC 4662).
+    pub list: Option<KeyList>,
     /// How it registers.
     pub transport: Transport,
     /// The registrar's port for that.
@@ -79,6 +81,15 @@ pub struct Account {
     pub name: String,
     /// What it proves itself with.
     pub password: Secret,
+}
+
+/// Keys that a phone asks for by one subscription: what they are stands in the list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct KeyList {
+    /// The list's address.
+    pub address: Arc<str>,
+    /// How many.
+    pub keys: usize,
 }
 
 /// A key of a phone.

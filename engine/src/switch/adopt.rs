@@ -48,6 +48,6 @@ impl Switch {
         self.publications.retain(is_there);
         self.texts.retain(is_there);
         self.wishes.retain(is_there);
-        self.watches.touch_all();
+        self.watches.adopt(&self.setup);
     }
 }

@@ -21,6 +21,7 @@
 pub mod audio_fork;
 pub mod call_state;
 pub mod error;
+mod event_list;
 pub mod feature;
 pub mod feature_code;
 mod follow;
@@ -272,6 +273,7 @@ impl Switch {
         let messages = Messages::new(&setup, epoch);
         let registrations = Registrations::new(&setup, epoch);
         let qualifying = Qualifying::new(&setup, epoch);
+        let watches = Watches::new(&setup);
         Self {
             setup: Arc::new(setup),
             location,
@@ -288,7 +290,7 @@ impl Switch {
             media,
             fingerprint: None,
             conferences: BTreeMap::new(),
-            watches: Watches::default(),
+            watches,
             suspects: Suspects::default(),
             qualifying,
             rates: Rates::new(epoch),

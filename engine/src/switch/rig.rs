@@ -486,6 +486,7 @@ impl Rig {
                 Command::AnswerRefer(_, status) => format!("answer refer {status}"),
                 Command::ReferProgress(_, status) => format!("refer progress {status}"),
                 Command::AnswerSubscribe(_, status) => format!("answer subscribe {status}"),
+                Command::AcceptList(_) => "accept list".to_owned(),
                 Command::NotifySubscriber(..) => "notify subscriber".to_owned(),
                 Command::Subscribe(..) => "subscribe".to_owned(),
                 Command::Unsubscribe(_) => "unsubscribe".to_owned(),

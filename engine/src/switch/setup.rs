@@ -256,6 +256,31 @@ impl PageSetup {
     }
 }
 
+/// An event list of the configuration (RFC 4662): what a phone watches by one subscription.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListSetup {
+    /// The address: `blf-1001`.
+    pub address: Arc<str>,
+    /// The name a person reads.
+    pub name: String,
+    /// What it names, in order: the addresses of lines, groups, trunks and parking slots, and what a person reads.
+    pub entries: Vec<(Arc<str>, String)>,
+    /// The lines that may watch it; empty: every line.
+    pub watchers: Vec<Arc<str>>,
+}
+
+impl ListSetup {
+    /// These, for every line.
+    pub fn new(address: &str, entries: &[&str]) -> Self {
+        Self {
+            address: address.into(),
+            name: address.to_owned(),
+            entries: entries.iter().map(|entry| ((*entry).into(), (*entry).to_owned())).collect(),
+            watchers: Vec::new(),
+        }
+    }
+}
+
 /// A trunk of the configuration. Each is a line too, of kind trunk, with the trunk's name as address.
 #[derive(Clone, Debug)]
 pub struct TrunkSetup {
@@ -597,6 +622,8 @@ pub struct Setup {
     pub groups: Vec<GroupSetup>,
     /// Page groups, in order.
     pub pages: Vec<PageSetup>,
+    /// Event lists, in order.
+    pub lists: Vec<ListSetup>,
     /// Trunks, in order.
     pub trunks: Vec<TrunkSetup>,
     /// Routes, in order.
@@ -648,6 +675,7 @@ impl Default for Setup {
             lines: Vec::new(),
             groups: Vec::new(),
             pages: Vec::new(),
+            lists: Vec::new(),
             trunks: Vec::new(),
             routes: Vec::new(),
             apps: Vec::new(),

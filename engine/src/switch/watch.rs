@@ -1,5 +1,5 @@
 //! Who watches what (RFC 6665): the dialogs of lines, groups and park addresses, for the lamps of phones (RFC 4235), the presence of
-//! lines (RFC 3856), conferences (RFC 4575), messages (RFC 3842), features, contacts (RFC 3680). Any line may watch any other, but the
+//! lines (RFC 3856), lists of both (RFC 4662), conferences (RFC 4575), messages (RFC 3842), features, contacts (RFC 3680). Any line may watch any other, but the
 //! last three are its own alone; a trunk may watch nothing but whether a line that it called in vain is free (RFC 6910).
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,11 +17,12 @@ use super::Switch;
 use super::call::Call;
 use super::call_state::CallState;
 use super::conference::{far_party, focus_name};
+use super::event_list::EventLists;
 use super::ids::CallId;
 use super::outbound::escaped;
 use super::outbox::Outbox;
 use super::route::{Destination, Source, resolve};
-use super::setup::LineKind;
+use super::setup::{LineKind, Setup};
 use super::view::CallOrigin;
 
 /// More dialogs of one line are not told.
@@ -39,6 +40,8 @@ struct Watch {
     subject: Arc<str>,
     /// What was told last.
     told: Document,
+    /// Whether it is of a list.
+    is_list: bool,
     /// Whether somebody must use the line before it counts as free: nobody answered there.
     awaits_use: bool,
 }
@@ -48,6 +51,7 @@ struct Watch {
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Watches {
     by_usage: BTreeMap<UsageId, Watch>,
+    lists: EventLists,
     /// By what is watched: a line, a park address, a focus.
     by_subject: BTreeMap<Arc<str>, BTreeSet<UsageId>>,
     /// How many each line has.
@@ -59,6 +63,17 @@ pub(super) struct Watches {
 }
 
 impl Watches {
+    /// Nobody watches.
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self { lists: EventLists::new(setup), ..Self::default() }
+    }
+
+    /// Other lists; everything that is watched may look different.
+    pub(super) fn adopt(&mut self, setup: &Setup) {
+        self.lists = EventLists::new(setup);
+        self.changed.extend(self.by_subject.keys().cloned());
+    }
+
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.by_usage.len()
@@ -69,22 +84,19 @@ impl Watches {
         if let Some((subject, _)) = self.by_subject.get_key_value(subject) {
             self.changed.insert(Arc::clone(subject));
         }
-    }
-
-    /// Everything that is watched may look different.
-    pub(super) fn touch_all(&mut self) {
-        self.changed.extend(self.by_subject.keys().cloned());
+        let lists = self.lists.naming(subject).iter().filter(|list| self.by_subject.contains_key(*list));
+        self.changed.extend(lists.cloned());
     }
 
     /// A contact of a line has come or gone.
     pub(super) fn contact_changed(&mut self, line: &str, uri: &str, change: RegistrationChange) {
+        self.touch(line);
         let Some((subject, _)) = self.by_subject.get_key_value(line) else { return };
         let gone = self.gone.entry(Arc::clone(subject)).or_default();
         gone.retain(|contact| contact.uri != uri);
         if change != RegistrationChange::Registered && gone.len() < GONE_MAX {
             gone.push(ContactState { uri: uri.to_owned(), q_milli: 1000, last: change });
         }
-        self.changed.insert(Arc::clone(subject));
     }
 
     /// What a subscription is of, and about.
@@ -139,7 +151,12 @@ impl Switch {
     ) {
         match self.admit_watch(now, usage, subscriber) {
             Ok(document) => {
-                out.sip.push(Command::AnswerSubscribe(usage, 200));
+                let is_list = matches!(document, Document::List(_));
+                out.sip.push(if is_list {
+                    Command::AcceptList(usage)
+                } else {
+                    Command::AnswerSubscribe(usage, 200)
+                });
                 out.sip.push(Command::NotifySubscriber(usage, Box::new(document), false));
             }
             Err(status) => out.sip.push(Command::AnswerSubscribe(usage, status)),
@@ -165,7 +182,17 @@ impl Switch {
             ) => return Err(403),
         };
         let subject: Arc<str> = match subscriber.package {
-            Package::Dialog | Package::Presence => subscriber.dialled.as_str().into(),
+            Package::Dialog | Package::Presence => {
+                if let Some(list) = self.watches.lists.get(&subscriber.dialled) {
+                    if !list.is_for(watcher) {
+                        return Err(403);
+                    }
+                    if !subscriber.takes_lists {
+                        return Err(421);
+                    }
+                }
+                subscriber.dialled.as_str().into()
+            }
             // Whatever the URI of the focus was called: that of the dialog, or that which the phone is in.
             Package::Conference => {
                 let here = subscriber.leg.and_then(|leg| self.legs.get(&leg));
@@ -205,6 +232,7 @@ impl Switch {
             package: subscriber.package,
             subject,
             told: document.clone(),
+            is_list: matches!(document, Document::List(_)),
             awaits_use,
         };
         self.watches.remove(usage);
@@ -245,6 +273,9 @@ impl Switch {
                 // A line that is gone neither watches nor is watched.
                 let watches = self.lines.get(&watch.watcher).is_some();
                 let document = self.document(watch.package, &subject, &watch.watcher).filter(|_| watches);
+                // Who subscribed to a list knows nothing else, and the other way round.
+                let is_same = |found: &Document| matches!(found, Document::List(_)) == watch.is_list;
+                let document = document.filter(is_same);
                 let Some(document) = document else {
                     let document = Box::new(idle(watch.told.clone()));
                     out.sip.push(Command::NotifySubscriber(usage, document, true));
@@ -268,8 +299,12 @@ impl Switch {
     }
 
     /// What there is to say of a subject to this line; `None`: it does not exist.
-    fn document(&self, package: Package, subject: &str, watcher: &str) -> Option<Document> {
+    pub(super) fn document(&self, package: Package, subject: &str, watcher: &str) -> Option<Document> {
         match package {
+            Package::Dialog | Package::Presence if self.watches.lists.get(subject).is_some() => {
+                let list = self.watches.lists.get(subject).filter(|list| list.is_for(watcher))?;
+                Some(self.list_state(list, package, watcher))
+            }
             Package::Dialog => self.dialogs(subject, watcher).map(Document::Dialogs),
             Package::Conference => {
                 let id = subject.rsplit('-').next()?.parse().ok()?;
@@ -386,7 +421,8 @@ fn queued(document: Document) -> Document {
         | Document::Messages { .. }
         | Document::Features(_)
         | Document::Presence(_)
-        | Document::Registration(_) => document,
+        | Document::Registration(_)
+        | Document::List(_) => document,
     }
 }
 
@@ -409,6 +445,12 @@ fn idle(told: Document) -> Document {
             note: String::new(),
         })),
         Document::Registration(_) => Document::Registration(Vec::new()),
+        Document::List(mut list) => {
+            for entry in &mut list.entries {
+                entry.state = entry.state.take().map(idle);
+            }
+            Document::List(list)
+        }
     }
 }
 

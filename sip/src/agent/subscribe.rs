@@ -21,7 +21,7 @@ use crate::package::message_summary::MessageSummary;
 use crate::session;
 use crate::subscription::{
     Asked, Demand, Entry, EventType, Ground, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX,
-    Watcher, demand, message,
+    Watcher, demand, message, takes_lists,
 };
 use crate::token::Token;
 use crate::transaction::Concern;
@@ -31,6 +31,10 @@ use crate::transport::Flow;
 impl Agent {
     pub(super) fn answer_subscribe(&mut self, now: Instant, id: UsageId, status: u16, out: &mut Outbox) {
         self.with_notifier(id, out, |notifier, ground, out| notifier.answer(now, status, ground, out));
+    }
+
+    pub(super) fn accept_list(&mut self, now: Instant, id: UsageId, out: &mut Outbox) {
+        self.with_notifier(id, out, |notifier, ground, out| notifier.accept_list(now, ground, out));
     }
 
     pub(super) fn notify_subscriber(
@@ -265,6 +269,7 @@ impl Agent {
             package: demand.event.package,
             leg,
             call_completion: uri.param("m").map(str::to_owned),
+            takes_lists: takes_lists(&arrival.message),
         });
         let id = UsageId(self.next_serial().0);
         let asked = Asked { arrival, subscriber, demand };

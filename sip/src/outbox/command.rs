@@ -170,6 +170,8 @@ pub enum Command {
     ReferProgress(UsageId, u16),
     /// Accept a subscription, or refuse it.
     AnswerSubscribe(UsageId, u16),
+    /// Accept a subscription to a list (RFC 4662 §4.1): 200 with Require.
+    AcceptList(UsageId),
     /// Tell a subscriber; `true`: for the last time.
     NotifySubscriber(UsageId, Box<Document>, bool),
     /// Subscribe.
@@ -215,6 +217,7 @@ impl Command {
             Self::AnswerRefer(usage, _)
             | Self::ReferProgress(usage, _)
             | Self::AnswerSubscribe(usage, _)
+            | Self::AcceptList(usage)
             | Self::NotifySubscriber(usage, _, _)
             | Self::Subscribe(usage, _)
             | Self::Unsubscribe(usage)
@@ -263,6 +266,7 @@ impl Command {
             | Self::AnswerRefer(..)
             | Self::ReferProgress(..)
             | Self::AnswerSubscribe(..)
+            | Self::AcceptList(_)
             | Self::NotifySubscriber(..)
             | Self::Unsubscribe(_)
             | Self::Unregister(_)

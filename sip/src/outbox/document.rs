@@ -50,6 +50,30 @@ pub enum Document {
     Presence(Box<PresenceState>),
     /// The contacts of a line (RFC 3680): all that it has, and those that have just gone.
     Registration(Vec<ContactState>),
+    /// What a list names (RFC 4662): all of it. The agent tells what of it has changed.
+    List(Box<ListState>),
+}
+
+/// A list, and how that is which it names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListState {
+    /// Of its resources.
+    pub package: Package,
+    /// The name a person reads.
+    pub name: String,
+    /// At most [`ENTRIES_MAX`](crate::package::event_list::ENTRIES_MAX), in the order of the keys.
+    pub entries: Vec<ListEntry>,
+}
+
+/// One resource of a list.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ListEntry {
+    /// The user part of its URI.
+    pub user: String,
+    /// The name a person reads.
+    pub name: String,
+    /// How it is, never a list; `None`: there is nothing of this package.
+    pub state: Option<Document>,
 }
 
 /// One contact of a line.

@@ -151,6 +151,8 @@ pub struct Subscriber {
     pub leg: Option<LegId>,
     /// `m` of the Request-URI (RFC 6910).
     pub call_completion: Option<String>,
+    /// Whether it takes lists (RFC 4662 §4.1).
+    pub takes_lists: bool,
 }
 
 /// What a phone wants of its line.

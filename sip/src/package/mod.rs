@@ -9,11 +9,13 @@
 //! | `message-summary` | `application/simple-message-summary` (RFC 3842) | counts of voice messages | the same |
 //! | `presence` | `application/pidf+xml` (RFC 3863, RFC 4480) | full state | status, activities, note |
 //! | `reg` | `application/reginfo+xml` (RFC 3680) | full state | |
+//! | `dialog` or `presence` of a list | `multipart/related` with `application/rlmi+xml` (RFC 4662) | what changed | |
 //!
-//! State is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
+//! State of one thing is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
 
 pub mod call_completion;
 pub mod dialog_info;
+pub mod event_list;
 pub mod message_summary;
 pub mod presence;
 pub mod reginfo;
@@ -21,6 +23,8 @@ pub mod reginfo;
 mod conference_info;
 pub(crate) mod features;
 mod xml;
+
+use std::borrow::Cow;
 
 use crate::ids::LegId;
 use crate::message::{Scheme, Uri, escape_user};
@@ -164,7 +168,13 @@ pub(crate) struct Notice<'a> {
     pub(crate) dialog_of: &'a dyn Fn(LegId) -> Option<LegDialog>,
 }
 
-/// The body that tells a document.
+/// A body as it is sent.
+pub(crate) struct Body {
+    pub(crate) content_type: Cow<'static, str>,
+    pub(crate) text: String,
+}
+
+/// The body that tells a document. Of a list [`event_list::Told`] knows what is to be told; here it is nothing.
 pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
     match document {
         Document::Dialogs(dialogs) => dialog_info::print(dialogs, notice),
@@ -174,21 +184,32 @@ pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
         Document::Features(states) => features::print(states),
         Document::Presence(state) => presence::print(state, notice),
         Document::Registration(contacts) => reginfo::print(contacts, notice),
+        Document::List(_) => String::new(),
     }
 }
 
 /// Whether a document is of this package.
-pub(crate) const fn is_of(document: &Document, package: Package) -> bool {
-    matches!(
-        (document, package),
-        (Document::Dialogs(_), Package::Dialog)
-            | (Document::Conference(_), Package::Conference)
-            | (Document::CallCompletion { .. }, Package::CallCompletion)
-            | (Document::Messages { .. }, Package::MessageSummary)
-            | (Document::Features(_), Package::Features)
-            | (Document::Presence(_), Package::Presence)
-            | (Document::Registration(_), Package::Registration)
-    )
+pub(crate) fn is_of(document: &Document, package: Package) -> bool {
+    package_of(document) == package
+}
+
+/// The package of a document: of a list that of its resources.
+const fn package_of(document: &Document) -> Package {
+    match document {
+        Document::Dialogs(_) => Package::Dialog,
+        Document::Conference(_) => Package::Conference,
+        Document::CallCompletion { .. } => Package::CallCompletion,
+        Document::Messages { .. } => Package::MessageSummary,
+        Document::Features(_) => Package::Features,
+        Document::Presence(_) => Package::Presence,
+        Document::Registration(_) => Package::Registration,
+        Document::List(list) => list.package,
+    }
+}
+
+/// The type of a part that tells a document.
+const fn media_type(document: &Document) -> &'static str {
+    package_of(document).printed_type()
 }
 
 #[cfg(test)]

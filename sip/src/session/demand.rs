@@ -2,6 +2,7 @@
 
 use crate::endpoint::{ACCEPT, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
+use crate::package::event_list;
 
 use super::{description, refresh, reliable};
 
@@ -39,7 +40,8 @@ impl Unmet {
 /// The first demand of a request that cannot be met.
 pub(crate) fn unmet(request: &Message) -> Option<Unmet> {
     let is_unknown = |option: &&str| {
-        let mut known = SUPPORTED.split(", ").chain([reliable::OPTION]);
+        let of_lists = (request.method() == Method::Subscribe).then_some(event_list::OPTION);
+        let mut known = SUPPORTED.split(", ").chain([reliable::OPTION]).chain(of_lists);
         !option.is_empty() && !known.any(|known| known.eq_ignore_ascii_case(option))
     };
     let required = [HeaderName::Require, HeaderName::ProxyRequire];

@@ -3,7 +3,7 @@
 use super::{EXPIRES_MAX_S, EXPIRES_MIN_S, EventType};
 use crate::message::{Builder, HeaderName, Message};
 use crate::outbox::{FeatureWish, Package};
-use crate::package::features;
+use crate::package::{event_list, features};
 
 /// What a SUBSCRIBE asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -91,15 +91,24 @@ fn accepts(request: &Message, package: Package) -> bool {
         .peekable();
     ranges.peek().is_none()
         || ranges.any(|range| {
+            let of_lists = takes_lists(request).then_some(event_list::ACCEPTED).into_iter().flatten();
             [
                 "*/*",
                 "application/*",
                 package.content_type(),
                 package.printed_type().split(';').next().unwrap_or_default(),
             ]
-            .iter()
+            .into_iter()
+            .chain(of_lists)
             .any(|known| range.eq_ignore_ascii_case(known))
         })
+}
+
+/// Whether the subscriber takes lists.
+pub(crate) fn takes_lists(request: &Message) -> bool {
+    [HeaderName::Supported, HeaderName::Require]
+        .into_iter()
+        .any(|name| request.has_option(name, event_list::OPTION))
 }
 
 #[cfg(test)]
@@ -135,6 +144,8 @@ mod tests {
         assert_eq!(with("Accept: text/plain, Application/Dialog-Info+XML;q=0.5\r\n"), Ok(3600));
         assert_eq!(with("Accept: application/*\r\n"), Ok(3600));
         assert_eq!(with("Accept: application/pidf+xml\r\nAccept: text/plain\r\n"), Err(406));
+        assert_eq!(with("Accept: multipart/related\r\n"), Err(406));
+        assert_eq!(with("Accept: multipart/related\r\nSupported: replaces, eventlist\r\n"), Ok(3600));
     }
 
     #[test]

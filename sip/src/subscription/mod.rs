@@ -7,7 +7,7 @@
 //!                             └──refused, silence──────┴──terminated, lost──────────────────────────▶
 //! ```
 //!
-//! A notifier tells the full state, at once and then at most every [`NOTIFY_INTERVAL`]; one NOTIFY is on its way at a
+//! A notifier tells the full state (of a list what changed, RFC 4662), at once and then at most every [`NOTIFY_INTERVAL`]; one NOTIFY is on its way at a
 //! time, and what changes meanwhile is told as it is by then. A subscriber refreshes until it is told to leave.
 
 mod accept;
@@ -17,7 +17,7 @@ mod request;
 mod subscriber;
 mod table;
 
-pub(crate) use accept::{Demand, demand};
+pub(crate) use accept::{Demand, demand, takes_lists};
 pub(crate) use event::EventType;
 pub(crate) use notifier::{Asked, Notifier};
 pub use notifier::{KeptSubscription, SubscriptionChange};

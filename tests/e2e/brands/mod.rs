@@ -6,7 +6,7 @@
 
 mod brand;
 mod documents;
-mod received;
+pub(crate) mod received;
 mod scenario;
 mod script;
 

@@ -26,7 +26,7 @@ pub(super) fn judge(directory: &Path) -> usize {
 }
 
 /// The messages that a SIPp received, by what `-trace_msg` writes: `UDP message received [468] bytes :`.
-fn received(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn received(text: &str) -> impl Iterator<Item = &str> {
     text.split(" message received [").skip(1).map(|rest| {
         let (length, rest) = rest.split_once("] bytes :\n\n").expect("SIPp writes the length");
         &rest[..length.parse().expect("a length is a number")]

@@ -35,6 +35,10 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
     set("Voice_Mail_Number", &site.voicemail);
     set("Secure_Call_Serv", if phone.srtp == Srtp::Off { "No" } else { "Yes" });
     set("Attendant_Console_Call_Pickup_Code", &site.pickup_code);
+    if let Some(list) = &phone.list {
+        set("BLF_List_URI", &format!("sip:{}@$PROXY", list.address));
+        set("Use_Line_Keys_For_BLF_List", "Yes");
+    }
     set("Auto_Answer_Page", "Yes");
     for (number, account) in (1..).zip(&phone.accounts) {
         set(&format!("Extension_{number}_"), &number.to_string());

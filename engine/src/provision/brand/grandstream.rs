@@ -11,6 +11,12 @@ pub(super) const ACCOUNTS_MAX: usize = 6;
 /// Line keys whose numbers are known, those of the accounts included.
 const LINE_KEYS_MAX: usize = 6;
 
+/// The event list of the first account.
+const LIST: usize = 134;
+
+/// Whether the phone makes keys of it.
+const LISTS_ONTO_KEYS: usize = 2389;
+
 /// Further keys, of phones that have them.
 const SIDE_KEYS_MAX: usize = 7;
 
@@ -120,6 +126,11 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         for (number, codec) in numbers.codecs.into_iter().zip(choices) {
             set(number, payload_type(*codec));
         }
+    }
+    if let Some(list) = &phone.list {
+        set(LIST, &list.address);
+        // The phone puts what the list names onto keys that have no mode.
+        set(LISTS_ONTO_KEYS, "1");
     }
     let on_lines = LINE_KEYS_MAX.saturating_sub(phone.accounts.len()).min(phone.keys.len());
     let (lines, sides) = phone.keys.split_at(on_lines);

@@ -72,6 +72,16 @@ impl Brand {
         !matches!(self, Self::Poly)
     }
 
+    /// Whether a phone can be told of an event list.
+    pub const fn has_lists(self) -> bool {
+        !matches!(self, Self::Fanvil | Self::Gigaset)
+    }
+
+    /// Whether it has both an event list and keys that are watched each by itself.
+    pub const fn has_keys_beside_a_list(self) -> bool {
+        !matches!(self, Self::Poly)
+    }
+
     /// Whether a phone finds in its file exactly this text: a password cannot be bent as a name can.
     pub fn can_hold(self, text: &str) -> bool {
         match self {

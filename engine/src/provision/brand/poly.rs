@@ -64,6 +64,10 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         set("label", &key.label);
         set("type", if key.function == Function::Lamp { "normal" } else { "automata" });
     }
+    if let Some(list) = &phone.list {
+        set("attendant.uri", &list.address);
+        set("attendant.reg", "1");
+    }
     set("call.directedCallPickupMethod", "native");
     set("call.directedCallPickupString", &site.pickup_code);
     // The text that the daemon asks these phones with to answer by themselves; they compare all of it.

@@ -30,6 +30,10 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         };
         set("user_savp", savp);
         set("codec_priority_list", &codecs.join(","));
+        if let Some(list) = phone.list.as_ref().filter(|_| number == 1) {
+            set("user_event_list_subscription", "on");
+            set("user_event_list_uri", &format!("sip:{}@{}", list.address, site.server));
+        }
     }
     text += "    <answer_after_policy perm=\"\">idle</answer_after_policy>\n";
     text += "  </phone-settings>\n  <functionKeys e=\"2\">\n";

@@ -63,6 +63,18 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
             set("extension", &site.pickup_code);
         }
     }
+    if let Some(list) = &phone.list {
+        set("account.1.blf.blf_list_uri", &format!("{}@{}", list.address, site.server));
+        if picks_up {
+            set("account.1.blf_list_code", &site.pickup_code);
+        }
+        // The phone puts onto them what the list names, in its order.
+        let first = phone.accounts.len() + phone.keys.len() + 1;
+        for number in first..first + list.keys {
+            set(&format!("linekey.{number}.type"), "39");
+            set(&format!("linekey.{number}.line"), "1");
+        }
+    }
     text
 }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 use trunkline_sip::transport::Transport;
 
-use super::{leaves, office, pairs, phone, settings, settings_name, values};
+use super::{leaves, office, office_with, pairs, phone, settings, settings_name, values};
 use crate::config::Secret;
 use crate::provision::{Brand, Mac, Site, Srtp};
 
@@ -36,6 +36,55 @@ fn each_brand_is_told_what_the_table_says() {
             let wanted = fs::read_to_string(&path).unwrap_or_default();
             assert_eq!(text, wanted, "{} differs; look, then run with TRUNKLINE_BLESS=1", path.display());
         }
+    }
+}
+
+/// Beside the table, which has no list: what is written then, and nothing else is.
+#[test]
+fn an_event_list_is_told_in_each_brands_words() {
+    let (without, with) = (site(), office_with(true).site().expect("provisioning is on"));
+    for (brand, expected) in [
+        (
+            Brand::Yealink,
+            &[
+                ("account.1.blf.blf_list_uri", "keys@pbx.example"),
+                ("account.1.blf_list_code", "**"),
+                ("linekey.8.type", "39"),
+                ("linekey.8.line", "1"),
+                ("linekey.9.type", "39"),
+                ("linekey.9.line", "1"),
+            ][..],
+        ),
+        (Brand::Poly, &[("settings@attendant.uri", "keys"), ("settings@attendant.reg", "1")]),
+        (
+            Brand::Snom,
+            &[
+                ("user_event_list_subscription@idx", "1"),
+                ("user_event_list_subscription@perm", ""),
+                ("user_event_list_subscription", "on"),
+                ("user_event_list_uri@idx", "1"),
+                ("user_event_list_uri@perm", ""),
+                ("user_event_list_uri", "sip:keys@pbx.example"),
+            ],
+        ),
+        (Brand::Grandstream, &[("P134", "keys"), ("P2389", "1")]),
+        (
+            Brand::Cisco,
+            &[
+                ("BLF_List_URI@ua", "na"),
+                ("BLF_List_URI", "sip:keys@$PROXY"),
+                ("Use_Line_Keys_For_BLF_List@ua", "na"),
+                ("Use_Line_Keys_For_BLF_List", "Yes"),
+            ],
+        ),
+        (Brand::Fanvil, &[]),
+        (Brand::Gigaset, &[]),
+    ] {
+        let read = |site: &Site| values(brand, &settings(site, &phone(site, brand)));
+        let before = read(&without);
+        let added: Vec<_> = read(&with).into_iter().filter(|pair| !before.contains(pair)).collect();
+        let added: Vec<_> = added.iter().map(|(key, value)| (&**key, &**value)).collect();
+        assert_eq!(added, expected, "{}", brand.name());
     }
 }
 

@@ -34,10 +34,18 @@ password = "another-password"
 [[line]]
 address = "1003"
 kind = "local"
+[[list]]
+address = "keys"
+entries = ["1003", "701"]
 "##;
 
 /// The row of each brand.
 fn office() -> Config {
+    office_with(false)
+}
+
+/// The same, with an event list where the brand knows such.
+fn office_with(lists: bool) -> Config {
     let rows = Brand::ALL.into_iter().zip(1..).map(|(brand, number)| {
         let keys = match brand {
             Brand::Gigaset => "",
@@ -48,9 +56,11 @@ fn office() -> Config {
                    {kind = "park", slot = "702"}"#
             }
         };
+        let keys = if brand == Brand::Poly && lists { "" } else { keys };
+        let list = if lists && brand.has_lists() { "blf_list = \"keys\"\n" } else { "" };
         let transport = if number % 2 == 0 { "transport = \"tcp\"\nsrtp = \"optional\"\n" } else { "" };
         format!(
-            "[[phone]]\nmac = \"00:15:65:00:00:0{number}\"\nbrand = \"{}\"\nlines = [\"1001\", \"1002\"]\nkeys = [{keys}]\n{transport}",
+            "[[phone]]\nmac = \"00:15:65:00:00:0{number}\"\nbrand = \"{}\"\nlines = [\"1001\", \"1002\"]\nkeys = [{keys}]\n{list}{transport}",
             brand.name()
         )
     });

@@ -459,6 +459,7 @@ fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
             package: Package::CallCompletion,
             leg: None,
             call_completion: Some(mode.to_owned()),
+            takes_lists: false,
         };
         rig.tell(Event::Subscribe(usage(serial), Box::new(subscriber)));
     };
@@ -474,7 +475,8 @@ fn another_system_is_told_when_the_line_is_free_and_the_next_one_waits() {
                 | Document::Messages { .. }
                 | Document::Features(_)
                 | Document::Presence(_)
-                | Document::Registration(_) => None,
+                | Document::Registration(_)
+                | Document::List(_) => None,
             },
             _ => None,
         };

@@ -16,7 +16,8 @@ fn usage(number: u64) -> UsageId {
 
 fn watch(rig: &mut Rig, number: u64, peer: Peer, dialled: &str) {
     let (package, dialled) = (Package::Features, dialled.to_owned());
-    let subscriber = Subscriber { peer, dialled, package, leg: None, call_completion: None };
+    let subscriber =
+        Subscriber { peer, dialled, package, leg: None, call_completion: None, takes_lists: false };
     rig.tell(Event::Subscribe(usage(number), Box::new(subscriber)));
 }
 

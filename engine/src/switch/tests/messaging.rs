@@ -26,6 +26,7 @@ fn watch(rig: &mut Rig, number: u64, line: &str, dialled: &str) {
         package: Package::MessageSummary,
         leg: None,
         call_completion: None,
+        takes_lists: false,
     };
     rig.tell(Event::Subscribe(usage(number), Box::new(subscriber)));
 }

@@ -21,7 +21,8 @@ fn line(address: &str) -> Peer {
 
 fn subscribe(rig: &mut Rig, peer: Peer, dialled: &str) {
     let (package, dialled) = (Package::Presence, dialled.to_owned());
-    let subscriber = Subscriber { peer, dialled, package, leg: None, call_completion: None };
+    let subscriber =
+        Subscriber { peer, dialled, package, leg: None, call_completion: None, takes_lists: false };
     rig.tell(Event::Subscribe(UsageId::new(0, 1), Box::new(subscriber)));
 }
 

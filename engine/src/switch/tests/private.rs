@@ -80,6 +80,7 @@ fn lamp(rig: &mut Rig, address: &str) -> Vec<DialogState> {
         package: Package::Dialog,
         leg: None,
         call_completion: None,
+        takes_lists: false,
     };
     rig.tell(Event::Subscribe(UsageId::new(0, 9), Box::new(subscriber)));
     let told = rig.sip.iter().rev().find_map(|command| {

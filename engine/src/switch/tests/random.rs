@@ -136,6 +136,7 @@ impl World {
                     | Command::AnswerRefer(..)
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)
+                    | Command::AcceptList(_)
                     | Command::NotifySubscriber(..)
                     | Command::Register(..)
                     | Command::Unregister(_)

@@ -10,12 +10,14 @@ use trunkline_sip::outbox::{
 };
 
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
-use crate::switch::setup::{GroupSetup, PageSetup, ParkSetup, WatchSetup};
+use crate::switch::setup::{GroupSetup, ListSetup, PageSetup, ParkSetup, WatchSetup};
 use crate::switch::*;
 
 fn subscribe(rig: &mut Rig, number: u64, peer: Peer, to: &str, package: Package) -> Option<Document> {
     let usage = UsageId::new(0, number);
-    let subscriber = Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+    let dialled = to.to_owned();
+    let (leg, call_completion, takes_lists) = (None, None, true);
+    let subscriber = Subscriber { peer, dialled, package, leg, call_completion, takes_lists };
     rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
     told(rig).pop().map(|(document, _)| document)
 }
@@ -165,8 +167,14 @@ fn what_is_not_there_cannot_be_watched() {
     let mut rig = Rig::new();
     let refused = |rig: &mut Rig, peer: Peer, to: &str, package| {
         let usage = UsageId::new(0, 1);
-        let subscriber =
-            Subscriber { peer, dialled: to.to_owned(), package, leg: None, call_completion: None };
+        let subscriber = Subscriber {
+            peer,
+            dialled: to.to_owned(),
+            package,
+            leg: None,
+            call_completion: None,
+            takes_lists: false,
+        };
         rig.tell(Event::Subscribe(usage, Box::new(subscriber)));
         rig.commands().pop().expect("an answer")
     };
@@ -265,7 +273,8 @@ fn where_a_line_is_registered_is_its_own_affair() {
         (Peer::Trunk("carrier".into()), "1002", 403),
     ] {
         let (package, dialled) = (Package::Registration, dialled.to_owned());
-        let subscriber = Subscriber { peer, dialled, package, leg: None, call_completion: None };
+        let subscriber =
+            Subscriber { peer, dialled, package, leg: None, call_completion: None, takes_lists: false };
         rig.tell(Event::Subscribe(UsageId::new(0, 1), Box::new(subscriber)));
         let [Command::AnswerSubscribe(_, told)] = rig.sip[..] else { panic!("{:?}", rig.sip) };
         assert_eq!(told, status);
@@ -280,6 +289,7 @@ fn who_watches_what_a_reload_takes_away_is_told_that_it_is_no_more() {
         let mut setup = setup();
         setup.groups = vec![GroupSetup::new("600", &["1002"])];
         setup.pages = vec![PageSetup::new("650", &["1002"])];
+        setup.lists = vec![ListSetup::new("keys", &["1001", "1003"])];
         setup
     };
     let mut rig = Rig::with(full());
@@ -293,6 +303,7 @@ fn who_watches_what_a_reload_takes_away_is_told_that_it_is_no_more() {
         ("1001", "600", Package::Dialog),
         ("1001", "650", Package::Dialog),
         ("1001", "701", Package::Dialog),
+        ("1001", "keys", Package::Dialog),
         ("1002", "1001", Package::Dialog),
         ("1001", "1003", Package::Dialog),
     ];
@@ -306,7 +317,7 @@ fn who_watches_what_a_reload_takes_away_is_told_that_it_is_no_more() {
     told(&mut rig);
     let mut without = full();
     without.lines.remove(1);
-    (without.groups, without.pages) = (Vec::new(), Vec::new());
+    (without.groups, without.pages, without.lists) = (Vec::new(), Vec::new(), Vec::new());
     without.park = ParkSetup { slots: None, ..without.park };
     let mut out = Outbox::default();
     rig.switch.reconfigure(rig.now, without, &mut out);
@@ -320,6 +331,9 @@ fn who_watches_what_a_reload_takes_away_is_told_that_it_is_no_more() {
             Document::Features(states) => !states.do_not_disturb,
             Document::Presence(state) => !state.is_open && state.note.is_empty(),
             Document::Registration(contacts) => contacts.is_empty(),
+            Document::List(list) => {
+                list.entries.iter().all(|entry| entry.state == Some(Document::Dialogs(Vec::new())))
+            }
             Document::Conference(_) | Document::Messages { .. } => false,
         };
         assert!(is_idle, "{document:?}");

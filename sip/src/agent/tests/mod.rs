@@ -8,6 +8,7 @@ mod crossing;
 mod enrolling;
 mod hostile;
 mod keeping;
+mod listing;
 mod loss;
 mod modifying;
 mod outliving;

@@ -87,7 +87,8 @@ fn a_subscriber_is_told_at_once() {
             dialled: "bob".to_owned(),
             package: Package::Dialog,
             leg: None,
-            call_completion: None
+            call_completion: None,
+            takes_lists: false
         }
     );
     bench.command(Command::AnswerSubscribe(id, 200));
@@ -346,9 +347,9 @@ fn what_is_not_served_is_refused_with_what_would_be() {
     assert_eq!((refused.status(), refused.value(HeaderName::MinExpires)), (423, Some("60")));
     bench.say(subscribe("Event: dialog\r\nAccept: application/pidf+xml\r\n"));
     assert_eq!(bench.only().status(), 406);
-    bench.say(subscribe("Event: dialog\r\nRequire: eventlist\r\n"));
+    bench.say(subscribe("Event: dialog\r\nRequire: adhoclist\r\n"));
     let refused = bench.only();
-    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("eventlist")));
+    assert_eq!((refused.status(), refused.value(HeaderName::Unsupported)), (420, Some("adhoclist")));
     bench.say(subscribe(DIALOG).replace("Max-Forwards: 70", "Max-Forwards: 0"));
     assert_eq!(bench.only().status(), 483);
     assert!(bench.told().is_empty());

@@ -146,6 +146,8 @@ impl Notifier {
             package: event.package,
             leg: None,
             call_completion: None,
+            // Else it would not be kept, if it is to a list.
+            takes_lists: true,
         };
         let dialog = Dialog::restored(&kept.dialog);
         let notifier = Self {
@@ -163,6 +165,7 @@ impl Notifier {
             expires_at: kept.expires,
             version: kept.version.saturating_add(VERSIONS_UNKEPT_MAX),
             document: None,
+            list: None,
             is_due: false,
             not_before: Some(now + after),
             in_flight: None,

@@ -11,9 +11,9 @@ use super::{Demand, EventType, Ground, demand};
 use crate::dialog::Dialog;
 use crate::endpoint::{Arrival, Endpoint, allow_events, response_flow};
 use crate::ids::{ConnectionId, LegId, UsageId};
-use crate::message::{HeaderName, Message, Uri, escape_user};
+use crate::message::{Builder, HeaderName, Message, Uri, escape_user};
 use crate::outbox::{Document, Event, Outbox, Peer, Subscriber};
-use crate::package::{self, Entity, LegDialog};
+use crate::package::{self, Entity, LegDialog, event_list};
 use crate::token::Token;
 use crate::transaction::{ClientKey, ServerId};
 use crate::transport::Flow;
@@ -50,6 +50,8 @@ pub(crate) struct Notifier {
     version: u32,
     /// What was to be told last.
     document: Option<Document>,
+    /// What of a list has been told; `None`: it is to none.
+    list: Option<event_list::Told>,
     /// Whether it is still to be told.
     is_due: bool,
     not_before: Option<Instant>,
@@ -142,6 +144,7 @@ impl Notifier {
             expires_at: now + OWNER_TIMEOUT,
             version: 0,
             document: None,
+            list: None,
             is_due: false,
             not_before: None,
             in_flight: None,
@@ -271,6 +274,8 @@ impl Notifier {
         if status >= 300 {
             // RFC 6665 §8.3.2: who hears that an event is bad hears which are not.
             let reply = match status {
+                // RFC 4662 §4.1: who is told of a list must know what that is.
+                421 => reply.header(HeaderName::Require, event_list::OPTION),
                 489 => allow_events(reply),
                 // RFC 3261 §21.5.4: without the time it would be taken for a 500.
                 503 => reply.header(HeaderName::RetryAfter, endpoint.between(LATER_S.0, LATER_S.1)),
@@ -283,7 +288,8 @@ impl Notifier {
             Some((request, _)) => reply.copy(request, HeaderName::RecordRoute),
             None => reply,
         };
-        let bytes = reply
+        let bytes = self
+            .requiring(reply)
             .header(HeaderName::Contact, endpoint.contact(self.source, &self.user))
             .header(HeaderName::Expires, expires_s)
             .finish();
@@ -297,6 +303,20 @@ impl Notifier {
         } else {
             self.stage = Stage::Active;
             self.expires_at = now + Duration::from_secs(expires_s.into());
+        }
+    }
+
+    /// Accepts the SUBSCRIBE: it is to a list.
+    pub(crate) fn accept_list(&mut self, now: Instant, ground: &mut Ground<'_>, out: &mut Outbox) {
+        self.list.get_or_insert_default();
+        self.answer(now, 200, ground, out);
+    }
+
+    /// Says that it is of a list, if it is (RFC 4662 §4.1).
+    fn requiring(&self, message: Builder) -> Builder {
+        match self.list {
+            Some(_) => message.header(HeaderName::Require, event_list::OPTION),
+            None => message,
         }
     }
 
@@ -408,6 +428,7 @@ impl Notifier {
             out.events.push(Event::FeatureWish(self.id, wish));
         } else {
             self.is_due = self.document.is_some();
+            self.forget_told();
             self.tell_state(now, ground, out);
         }
     }
@@ -423,6 +444,7 @@ impl Notifier {
         self.expires_at = now + Duration::from_secs(expires_s.into());
         let contact = endpoint.contact(arrival.flow, &self.user);
         endpoint.reply(now, arrival, 200, self.tag, out, |reply| {
+            let reply = self.requiring(reply);
             reply.header(HeaderName::Contact, contact).header(HeaderName::Expires, expires_s)
         });
     }

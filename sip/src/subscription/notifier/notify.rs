@@ -7,9 +7,10 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::ids::LegId;
 use crate::message::{HeaderName, Message, Method};
-use crate::outbox::{Document, LegQuestion, Outbox, Question, Unresolved};
+use crate::outbox::{DialogState, Document, LegQuestion, Outbox, Question, Unresolved};
 use crate::package::dialog_info::DIALOGS_MAX;
-use crate::package::{self, LegDialog, Notice};
+use crate::package::event_list::{self, Notification};
+use crate::package::{self, Body, LegDialog, Notice};
 use crate::subscription::{Ground, Legs, NOTIFY_INTERVAL};
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
@@ -35,9 +36,13 @@ impl Notifier {
             // One more would begin at 0, which a watcher takes for old: it is to subscribe anew (RFC 6665 §4.2.2).
             return self.end(now, "deactivated", ground, out);
         }
+        let Some(body) = self.body(ground.legs) else {
+            self.is_due = false;
+            return;
+        };
         let left = self.expires_at.saturating_duration_since(now);
         let left_s = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-        match self.notify(now, &format!("active;expires={left_s}"), ground, out) {
+        match self.notify(now, &format!("active;expires={left_s}"), body, ground, out) {
             Some(key) => self.in_flight = Some(key),
             None => self.lose(out),
         }
@@ -51,8 +56,42 @@ impl Notifier {
         ground: &mut Ground<'_>,
         out: &mut Outbox,
     ) {
-        self.notify(now, &format!("terminated;reason={reason}"), ground, out);
+        self.forget_told();
+        if let Some(body) = self.body(ground.legs) {
+            self.notify(now, &format!("terminated;reason={reason}"), body, ground, out);
+        }
         self.stage = Stage::Over;
+    }
+
+    /// What there is to say. `None`: of a list nothing that is not known.
+    fn body(&mut self, legs: &Legs) -> Option<Words> {
+        let (mut told, tag) = (self.list.take(), self.tag);
+        let dialog_of = |leg| self.called(leg, legs);
+        let notice = Notice {
+            entity: &self.entity,
+            version: self.version,
+            last_dialog: self.last_dialog,
+            dialog_of: &dialog_of,
+        };
+        let words = match &self.document {
+            Some(Document::List(list)) => {
+                let Notification { body, is_cut } = told.get_or_insert_default().print(list, &notice, tag);
+                body.map(|body| Words { body: Some(body), is_cut })
+            }
+            Some(document) => {
+                let content_type = self.event.package.printed_type().into();
+                let body = Some(Body { content_type, text: package::print(document, &notice) });
+                Some(Words { body, is_cut: false })
+            }
+            None => Some(Words { body: None, is_cut: false }),
+        };
+        self.list = told;
+        words
+    }
+
+    /// Nobody knows what of a list its subscriber knows: it is told all of it.
+    pub(super) fn forget_told(&mut self) {
+        self.list.iter_mut().for_each(event_list::Told::forget);
     }
 
     /// Sends NOTIFY. `None`: there is no dialog to send it in.
@@ -60,19 +99,11 @@ impl Notifier {
         &mut self,
         now: Instant,
         state: &str,
+        words: Words,
         ground: &mut Ground<'_>,
         out: &mut Outbox,
     ) -> Option<ClientKey> {
-        let body = self.document.as_ref().map(|document| {
-            let dialog_of = |leg| self.called(leg, ground.legs);
-            let notice = Notice {
-                entity: &self.entity,
-                version: self.version,
-                last_dialog: self.last_dialog,
-                dialog_of: &dialog_of,
-            };
-            package::print(document, &notice)
-        });
+        let Words { body, is_cut } = words;
         let endpoint = &mut *ground.endpoint;
         let dialog = match &mut self.place {
             Place::Own(dialog) => dialog,
@@ -85,8 +116,9 @@ impl Notifier {
             .header(HeaderName::Contact, endpoint.contact(flow, &self.user))
             .header(HeaderName::Event, &self.event)
             .header(HeaderName::SubscriptionState, state);
+        let builder = self.requiring(builder);
         let bytes = match &body {
-            Some(body) => builder.body(self.event.package.printed_type(), body.as_bytes()),
+            Some(Body { content_type, text }) => builder.body(content_type, text.as_bytes()),
             None => builder.finish(),
         };
         let (key, purpose) = (ClientKey::new(branch, Method::Notify), Purpose::Subscription(self.id));
@@ -100,10 +132,11 @@ impl Notifier {
         {
             self.last_dialog = dialog.id;
         }
-        self.is_due = false;
-        self.not_before = Some(now + NOTIFY_INTERVAL);
+        let later = now + NOTIFY_INTERVAL;
+        self.is_due = is_cut;
+        self.not_before = (!is_cut).then_some(later);
         self.told_unnamed = self.unnamed(ground.legs);
-        self.look_again_at = self.not_before.filter(|_| !self.told_unnamed.is_empty());
+        self.look_again_at = (!self.told_unnamed.is_empty()).then_some(later);
         Some(key)
     }
 }
@@ -152,6 +185,7 @@ impl Notifier {
             return self.lose(out);
         }
         self.is_due = true;
+        self.forget_told();
         self.not_before = is_answered.then(|| now + RETRY);
         self.tell_state(now, ground, out);
     }
@@ -169,9 +203,9 @@ impl Notifier {
 
     /// The legs whose peer has no tag yet.
     fn unnamed(&self, legs: &Legs) -> Vec<LegId> {
-        let Some(Document::Dialogs(dialogs)) = &self.document else { return Vec::new() };
         let is_unnamed = |leg: &LegId| self.called(*leg, legs).is_some_and(|name| name.peer_tag.is_empty());
-        dialogs.iter().take(DIALOGS_MAX).filter_map(|dialog| dialog.leg).filter(is_unnamed).collect()
+        let dialogs = self.document.iter().flat_map(dialogs_of);
+        dialogs.filter_map(|dialog| dialog.leg).filter(is_unnamed).collect()
     }
 
     /// Looks whether a leg that was told without the tag of its peer has it by now: then the state is told again.
@@ -202,15 +236,26 @@ impl Notifier {
         endpoint: &Endpoint,
         out: &mut Outbox,
     ) {
-        self.elsewhere.clear();
+        let before = std::mem::take(&mut self.elsewhere);
         let config = &endpoint.config;
         let is_elsewhere = |leg: &LegId| leg.worker() != config.worker && leg.worker() < config.workers;
-        let Document::Dialogs(dialogs) = document else { return };
-        for leg in dialogs.iter().take(DIALOGS_MAX).filter_map(|dialog| dialog.leg).filter(is_elsewhere) {
+        // Of a list most is as it was: only whose state has changed is asked for.
+        let was = match (&self.document, document) {
+            (Some(was @ Document::List(_)), Document::List(_)) => dialogs_of(was),
+            _ => Vec::new(),
+        };
+        for dialog in dialogs_of(document) {
+            let Some(leg) = dialog.leg.filter(is_elsewhere) else { continue };
+            let known = was.contains(&dialog).then(|| before.iter().find(|(of, _)| *of == leg)).flatten();
+            if let Some(known @ (_, Some(_))) = known {
+                self.elsewhere.push(known.clone());
+                continue;
+            }
             self.elsewhere.push((leg, None));
             self.ask(leg, out);
         }
-        self.patience = (!self.elsewhere.is_empty()).then(|| now + PATIENCE);
+        let is_unknown = self.elsewhere.iter().any(|(_, known)| known.is_none());
+        self.patience = is_unknown.then(|| now + PATIENCE);
     }
 
     /// Another worker says how a leg is called.
@@ -237,6 +282,22 @@ impl Notifier {
             self.tell_state(now, ground, out);
         }
     }
+}
+
+/// What a NOTIFY says.
+struct Words {
+    body: Option<Body>,
+    /// Whether there is more than had room.
+    is_cut: bool,
+}
+
+/// The dialogs that a document tells.
+fn dialogs_of(document: &Document) -> Vec<&DialogState> {
+    let listed = if let Document::List(list) = document { &list.entries[..] } else { &[] };
+    let documents = listed.iter().filter_map(|entry| entry.state.as_ref()).chain([document]);
+    let dialogs =
+        documents.map(|document| if let Document::Dialogs(dialogs) = document { &dialogs[..] } else { &[] });
+    dialogs.flat_map(|dialogs| dialogs.iter().take(DIALOGS_MAX)).collect()
 }
 
 /// Whether an answer to NOTIFY says that there is no such subscription, or never will be (RFC 5057 §5.3).

@@ -240,6 +240,7 @@ impl World {
                     | Command::AnswerRefer(..)
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)
+                    | Command::AcceptList(_)
                     | Command::NotifySubscriber(..)
                     | Command::Register(..)
                     | Command::Unregister(_)

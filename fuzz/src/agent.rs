@@ -16,6 +16,7 @@ use trunkline_sip::outbox::{
     Command, Content, Event, Invite, Outbox, OutgoingMessage, Package, Party, Register, Subject, Subscribe,
     Target,
 };
+use trunkline_sip::package::csta::Service;
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{Agent, AgentConfig, ConnectionId, Directory, Gauges, LegId, TrustedTrunk, UsageId};
@@ -128,6 +129,7 @@ impl Stage {
                 }
                 2 => Command::Focus(leg, number.is_multiple_of(2).then(|| number.to_string())),
                 3 => Command::Digit(leg, (number / 10 % 256) as u8, 100),
+                4 if number.is_multiple_of(2) => Command::Csta(leg, Box::new(Service::RequestSystemStatus)),
                 _ => Command::UserToUser(leg, number.to_be_bytes().to_vec().into()),
             };
             return self.act(|agent, now, out| agent.command(now, command, out));
@@ -152,7 +154,8 @@ impl Stage {
                         target,
                         from: Party::default(),
                         to: Party::default(),
-                        offer: if number.is_multiple_of(20) { description() } else { None },
+                        is_csta: number.is_multiple_of(30),
+                        offer: if number % 60 == 20 || number % 60 == 40 { description() } else { None },
                         max_forwards: 70,
                         headers: Vec::new(),
                         credentials: None,

@@ -11,6 +11,7 @@ use trunkline_sip::location::{Location, LocationLimits};
 use trunkline_sip::message::{Framing, Limits, Message};
 use trunkline_sip::outbox::{Outbox, PublishedPresence};
 use trunkline_sip::package::call_completion::CallCompletionState;
+use trunkline_sip::package::csta::{self, Statement};
 use trunkline_sip::package::dialog_info::{DIALOGS_MAX, DialogInfo};
 use trunkline_sip::package::message_summary::{COUNT_MAX, MessageSummary};
 use trunkline_sip::package::presence::{ACTIVITIES_MAX, NOTE_BYTES_MAX};
@@ -38,6 +39,9 @@ fn bodies(octets: &[u8]) {
     }
     if let Ok(state) = CallCompletionState::parse(octets) {
         assert!(state.uri.is_none_or(|uri| !uri.contains(['\r', '\n'])));
+    }
+    if let Ok(Statement::CallEvent(event)) = csta::read(octets) {
+        assert!(event.connection.call.len() <= csta::IDENTIFIER_BYTES_MAX && octets.len() <= csta::BYTES_MAX);
     }
     if let Ok(MessageSummary { counts, .. }) = MessageSummary::parse(octets) {
         assert!(counts.new.max(counts.old) <= COUNT_MAX);

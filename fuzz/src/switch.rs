@@ -742,6 +742,7 @@ impl World {
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)
+                    | Command::Csta(..)
                     | Command::AnswerRefer(..)
                     | Command::AnswerText(..)
                     | Command::ReferProgress(..)

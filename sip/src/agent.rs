@@ -248,6 +248,9 @@ impl Agent {
             Command::UserToUser(id, data) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.user_to_user(now, data, endpoint, out));
             }
+            Command::Csta(id, service) => {
+                self.with_leg(id, out, |leg, endpoint, out| leg.csta(now, &service, endpoint, out));
+            }
             Command::Probe(id) => {
                 self.with_leg(id, out, |leg, endpoint, out| leg.probe(now, endpoint, out));
             }

@@ -24,6 +24,7 @@ mod audio_fork;
 mod brands;
 mod browser;
 mod command_line;
+mod csta;
 mod disk;
 mod faults;
 mod floods;

@@ -8,6 +8,7 @@ mod carrier;
 mod codecs;
 mod completion;
 mod conference;
+mod csta;
 mod desk;
 mod dial;
 mod emergency;

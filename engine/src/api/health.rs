@@ -136,7 +136,7 @@ impl Collector for Numbers {
 
 type Number = (&'static str, &'static str, u64);
 
-fn gauges(numbers: &MetricsSnapshot) -> [Number; 11] {
+fn gauges(numbers: &MetricsSnapshot) -> [Number; 12] {
     [
         ("calls", "TAPI calls that are not idle.", numbers.calls),
         ("legs", "SIP legs of calls.", numbers.legs),
@@ -147,6 +147,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 11] {
             "Pairs of RTP and RTCP ports that calls have, without those that rest after one.",
             numbers.media_ports_in_use,
         ),
+        ("csta_sessions", "Sessions about CSTA with phones.", numbers.csta_sessions),
         ("recordings", "Recordings of calls whose file is not whole yet.", numbers.recordings),
         ("forks", "Forks of calls' audio, those included that are being connected.", numbers.forks),
         ("subscriptions", "SIP subscriptions.", numbers.subscriptions),

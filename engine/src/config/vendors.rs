@@ -4,6 +4,7 @@ use toml::Spanned;
 
 use super::routes;
 use super::section::Section;
+use crate::switch::csta::CstaUse;
 use crate::switch::vendor::{HEADERS, HeaderLine, VendorSetup};
 
 /// Reads the rows, in order.
@@ -27,9 +28,10 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
     });
     let [ring_internal, ring_external, ring_callback, ring_group] =
         ["ring_internal", "ring_external", "ring_callback", "ring_group"].map(|key| ring(&section, key));
+    let csta = csta(&section);
     section.close();
     let pattern = pattern?;
-    Some(VendorSetup { pattern, auto_answer, ring_internal, ring_external, ring_callback, ring_group })
+    Some(VendorSetup { pattern, auto_answer, ring_internal, ring_external, ring_callback, ring_group, csta })
 }
 
 /// `Name: value`, of a header that asks phones for something.
@@ -51,6 +53,29 @@ fn header_line(section: &Section<'_>, line: &Spanned<&str>) -> Option<HeaderLine
             None
         }
     }
+}
+
+/// What the phone is asked for by CSTA; `[]`: nothing.
+fn csta(section: &Section<'_>) -> Option<Vec<CstaUse>> {
+    let words = section.string_or_strings("csta")?;
+    let mut uses = Vec::new();
+    for word in &words {
+        match CstaUse::ALL.into_iter().find(|(known, _)| known == word.get_ref()) {
+            Some((_, known)) if uses.contains(&known) => {}
+            Some((_, known)) => uses.push(known),
+            None => {
+                let known: Vec<_> = CstaUse::ALL.iter().map(|(known, _)| format!("{known:?}")).collect();
+                let right = format!("write some of {}", known.join(", "));
+                section.refuse(
+                    "csta",
+                    word,
+                    format!("{:?} is nothing that phones do", word.get_ref()),
+                    right,
+                );
+            }
+        }
+    }
+    Some(uses)
 }
 
 /// The Alert-Info of a kind of call; empty: none.

@@ -55,6 +55,7 @@ pub(crate) struct Metrics {
     media_ports_in_use: AtomicU64,
     recordings: AtomicU64,
     forks: AtomicU64,
+    csta_sessions: AtomicU64,
     /// Written by the switch once in a while, read once a scrape.
     media: Mutex<MediaTotals>,
     /// Panics caught by the media threads, which count for themselves.
@@ -93,6 +94,8 @@ pub struct MetricsSnapshot {
     pub recordings: u64,
     /// Forks of calls' audio, those included that are being connected.
     pub forks: u64,
+    /// Sessions about CSTA with phones.
+    pub csta_sessions: u64,
     /// SIP subscriptions.
     pub subscriptions: u64,
     /// Bindings of the location table.
@@ -143,6 +146,7 @@ impl Metrics {
             media_ports_in_use: AtomicU64::new(0),
             recordings: AtomicU64::new(0),
             forks: AtomicU64::new(0),
+            csta_sessions: AtomicU64::new(0),
             media: Mutex::default(),
             relay_panics: OnceLock::new(),
             call_quality: CallQuality::default(),
@@ -180,6 +184,10 @@ impl Metrics {
         self.forks.store(forks, Ordering::Relaxed);
     }
 
+    pub(crate) fn set_csta_sessions(&self, sessions: u64) {
+        self.csta_sessions.store(sessions, Ordering::Relaxed);
+    }
+
     pub(crate) fn set_switch_refusals(&self, refusals: &Refusals) {
         store_refusals(&self.switch_refusals, refusals);
     }
@@ -209,6 +217,7 @@ impl Metrics {
             media_ports_in_use: self.media_ports_in_use.load(Ordering::Relaxed),
             recordings: self.recordings.load(Ordering::Relaxed),
             forks: self.forks.load(Ordering::Relaxed),
+            csta_sessions: self.csta_sessions.load(Ordering::Relaxed),
             subscriptions: sum(|cells| &cells.subscriptions),
             registrations,
             connections,

@@ -336,11 +336,12 @@ impl Running {
         // Calls that outlast the wait are left as a crash would leave them: the next start takes them back or ends them.
         drop(tokio::time::timeout(at_most, idle).await);
         let leaving = async {
-            while self.engine.view(Switch::registrations_leaving).await.is_ok_and(|leaving| leaving > 0) {
+            let leaving = |switch: &Switch| switch.registrations_leaving() + switch.csta_leaving();
+            while self.engine.view(leaving).await.is_ok_and(|leaving| leaving > 0) {
                 tokio::time::sleep(DRAIN_LOOK).await;
             }
         };
-        // A carrier that does not answer keeps nobody here.
+        // A carrier or a phone that does not answer keeps nobody here.
         drop(tokio::time::timeout(LEAVING_AT_MOST, leaving).await);
     }
 

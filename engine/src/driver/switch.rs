@@ -26,6 +26,7 @@ use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
 use super::worker::{WorkerInput, Workers};
+use crate::switch::csta::CstaNote;
 use crate::switch::ids::{AppId, RequestId};
 use crate::switch::message::Message;
 use crate::switch::operation::{Operation, Reply};
@@ -212,6 +213,7 @@ impl SwitchCore {
         let gauges = self.switch.gauges();
         self.metrics.set_switch(gauges.calls as u64, gauges.legs as u64, gauges.media_ports_in_use as u64);
         self.metrics.set_taps(gauges.recordings as u64, gauges.forks as u64);
+        self.metrics.set_csta_sessions(gauges.csta_sessions as u64);
         self.metrics.set_switch_refusals(&self.switch.refusals());
         self.metrics.set_media(self.switch.media_totals());
     }
@@ -279,6 +281,8 @@ impl SwitchCore {
             | SipEvent::Completable { .. }
             | SipEvent::UserToUser { .. }
             | SipEvent::Digit { .. }
+            | SipEvent::Csta { .. }
+            | SipEvent::CstaAnswered { .. }
             | SipEvent::Subscribe(..)
             | SipEvent::FeatureWish(..)
             | SipEvent::Unsubscribed(_)
@@ -332,6 +336,12 @@ impl SwitchCore {
         for (call, line) in self.out.unrecorded.drain(..) {
             self.metrics.count(Counter::RecordingsFailed);
             tracing::error!(%call, %line, "a call is not recorded: there are as many recordings as there may be");
+        }
+        for CstaNote { line, contact, failure } in self.out.csta.drain(..) {
+            match failure {
+                None => tracing::info!(%line, contact, "a phone takes CSTA"),
+                Some(status) => tracing::warn!(%line, contact, status, "no session about CSTA with a phone"),
+            }
         }
         for Urgent { call, line, number, trunk } in self.out.urgent.drain(..) {
             tracing::warn!(%call, %line, number, %trunk, "a call for help");

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rand::Rng;
 use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
-use trunkline_sip::outbox::{CauseKind, Command, Event, IncomingCall, Peer, RegistrationChange};
+use trunkline_sip::outbox::{CauseKind, Command, Event, IncomingCall, Peer, RegistrationChange, Subject};
 use trunkline_sip::sdp::SessionDescription;
 
 use super::Switch;
@@ -36,6 +36,11 @@ use super::view::{CallOrigin, PartyView};
 
 impl Switch {
     pub(super) fn sip_event(&mut self, now: Instant, event: Event, out: &mut Outbox) {
+        if let Some(Subject::Leg(leg)) = event.subject()
+            && self.csta.has(leg)
+        {
+            return self.csta_event(now, leg, event, out);
+        }
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
             Event::Progress { leg, status, sdp, talk } => {
@@ -76,6 +81,7 @@ impl Switch {
                 self.completions.stir(&line);
                 self.watches.contact_changed(&line, &contact, change);
                 self.registration(&line, &contact, change, out);
+                self.look_at_phones(now, &line, out);
             }
             Event::Refer(usage, refer) => self.referred(now, usage, &refer, out),
             Event::Subscribe(usage, subscriber) => self.subscribed(now, usage, &subscriber, out),
@@ -109,7 +115,8 @@ impl Switch {
                 self.question_answered(now, usage, status, out);
             }
             Event::MessageDone { usage, status } => self.text_done(usage, status, out),
-            Event::Refused { .. } => {}
+            // Of a session that is over.
+            Event::Csta { .. } | Event::CstaAnswered { .. } | Event::Refused { .. } => {}
         }
     }
 
@@ -134,12 +141,15 @@ impl Switch {
         if self.draining {
             return Err(503);
         }
-        if self.conversations >= self.setup.calls_max && !self.is_call_for_help(invite) {
+        let (Peer::Line(address) | Peer::Trunk(address)) = &invite.peer;
+        // One that the phone was asked to make is counted already.
+        let asked_for = self.call_of_phone(address, &invite.dialled, invite);
+        let is_full = self.conversations >= self.setup.calls_max && asked_for.is_none();
+        if is_full && !self.is_call_for_help(invite) {
             self.refusals.count(Limit::Calls);
             return Err(503);
         }
         let max_forwards = invite.max_forwards.checked_sub(1).ok_or(483_u16)?;
-        let (Peer::Line(address) | Peer::Trunk(address)) = &invite.peer;
         let line = self.lines.get(address).ok_or(403_u16)?;
         let (address, name, kind) = (Arc::clone(&line.address), line.name.clone(), line.kind);
         if self.trunk(&address).is_some_and(|trunk| self.is_full(trunk)) {
@@ -159,18 +169,25 @@ impl Switch {
         let details = invite.details.as_deref();
         let replaces = details.and_then(|details| details.replaces);
         let place = replaces.map(|replaces| self.check_replaces(replaces, &address)).transpose()?;
-        let media_worker = self.media.choose_worker(&self.setup.media);
+        let media_worker = asked_for.and_then(|id| self.calls.get(&id)).map(|call| call.media_worker);
+        let media_worker = media_worker.unwrap_or_else(|| self.media.choose_worker(&self.setup.media));
         let peer = session::family(invite.offer.as_deref(), invite.flow.remote.ip());
         if self.media.open(now, leg, media_worker, peer, &self.setup.media, out).is_none() {
             self.refusals.count(Limit::MediaPorts);
             return Err(503);
         }
 
-        let id = self.next_call();
+        let id = asked_for.unwrap_or_else(|| self.next_call());
         let mut entry = Leg::new(leg, id, LegPhase::Offered, invite.flow.remote.ip());
         entry.theirs = offer;
         entry.keying = keying;
         self.legs.insert(leg, entry);
+        if asked_for.is_some() {
+            let caller = PartyView::of_line(&address, name, invite);
+            self.phone_called(id, leg, caller, max_forwards);
+            self.dial(now, id, &invite.dialled, out);
+            return Ok(());
+        }
         let inbound = kind == LineKind::Trunk;
         let caller = if inbound {
             let caller = PartyView::of_network(invite);

@@ -20,6 +20,7 @@
 
 pub mod audio_fork;
 pub mod call_state;
+pub mod csta;
 pub mod error;
 mod event_list;
 pub mod feature;
@@ -168,6 +169,7 @@ use audio_fork::Forks;
 use call::Call;
 use completion::Completions;
 use conference::Conference;
+use csta::Sessions;
 use failover::Rates;
 use forward::Forwarding;
 use group::Hunts;
@@ -212,6 +214,8 @@ pub struct Switch {
     hunts: Hunts,
     pages: Pages,
     texts: Texts,
+    /// With phones that are told by CSTA.
+    csta: Sessions,
     calls: Table<CallId, Call>,
     legs: Table<LegId, Leg>,
     media: MediaPlane,
@@ -274,6 +278,7 @@ impl Switch {
         let registrations = Registrations::new(&setup, epoch);
         let qualifying = Qualifying::new(&setup, epoch);
         let watches = Watches::new(&setup);
+        let csta = Sessions::new(&setup.vendors, epoch);
         Self {
             setup: Arc::new(setup),
             location,
@@ -285,6 +290,7 @@ impl Switch {
             hunts: Hunts::default(),
             pages: Pages::default(),
             texts: Texts::default(),
+            csta,
             calls: Table::default(),
             legs: Table::default(),
             media,
@@ -338,6 +344,7 @@ impl Switch {
         self.revisit_registrations(now, &before, out);
         self.revisit_rates();
         self.revisit_questions(now, out);
+        self.revisit_csta(now);
         self.settle(now, out);
     }
 
@@ -454,6 +461,7 @@ impl Switch {
         self.questions_due(now, out);
         self.texts_due(now, out);
         self.publications_due(now);
+        self.csta_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -470,14 +478,16 @@ impl Switch {
         let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
         let trunks = trunks.chain(self.qualifying.deadline());
         let said = self.texts.deadline().into_iter().chain(self.publications.deadline());
+        let said = said.chain(self.csta.deadline());
         calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(said).min()
     }
 
-    /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks; calls that are up go on.
+    /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks and the sessions about CSTA; calls that are up go on.
     pub fn drain(&mut self, now: Instant, out: &mut Outbox) {
         self.now = now;
         self.draining = true;
         self.leave_registrars(out);
+        self.leave_csta(now, out);
         self.qualifying.stop();
     }
 
@@ -509,6 +519,7 @@ impl Switch {
             self.settle_conference(now, id, out);
             self.settle_camped(now, id, out);
             self.settle_suffix(id, out);
+            self.settle_made(now, id, out);
             self.settle_recording(id, out);
             self.settle_forks(id, out);
             self.settle_taps(id, out);

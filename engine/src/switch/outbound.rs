@@ -503,6 +503,7 @@ impl Switch {
         self.dirty.insert(id);
         let invite = Invite {
             target: candidate.target,
+            is_csta: false,
             from: invitation.from,
             to: invitation.to,
             offer: Some(written),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::audio_fork::ForkCommand;
+use super::csta::CstaNote;
 use super::ids::{AppId, CallId};
 use super::kept::Kept;
 use super::message::Message;
@@ -31,6 +32,8 @@ pub struct Outbox {
     pub forks: Vec<ForkCommand>,
     /// Calls whose line's policy demands a recording, and there are as many as there may be: for the log.
     pub unrecorded: Vec<(CallId, Arc<str>)>,
+    /// Sessions about CSTA that began or failed: for the log.
+    pub csta: Vec<CstaNote>,
 }
 
 /// A call for help that goes out.
@@ -58,5 +61,6 @@ impl Outbox {
             && self.recordings.is_empty()
             && self.forks.is_empty()
             && self.unrecorded.is_empty()
+            && self.csta.is_empty()
     }
 }

@@ -68,6 +68,7 @@ impl Switch {
             watches: self.watches.len(),
             recordings: self.recordings.len(),
             forks: self.forks.len(),
+            csta_sessions: self.csta.open(),
         }
     }
 

@@ -359,7 +359,9 @@ impl Switch {
             LineKind::Phone => {
                 // The phone shows whom it calls; itself, while nobody knows.
                 let shown = if number.is_empty() { self.own_party(&address) } else { called };
-                self.ring_own_phone(now, id, &shown, out);
+                if is_partial || !self.make_by_phone(now, id, &number, out) {
+                    self.ring_own_phone(now, id, &shown, out);
+                }
             }
             LineKind::Local | LineKind::Trunk if is_partial => self.collect(now, id, number),
             LineKind::Local => self.dial(now, id, &number, out),
@@ -466,8 +468,15 @@ impl Switch {
         }
     }
 
-    /// Asks the phone to answer: by NOTIFY where it announced that it knows how, else by calling it anew.
+    /// Asks the phone to answer: by CSTA where it is told so, else as SIP has it.
     fn ask_to_answer(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        if !self.answer_by_phone(now, id, out) {
+            self.ask_to_answer_by_sip(now, id, out);
+        }
+    }
+
+    /// Asks the phone to answer: by NOTIFY where it announced that it knows how, else by calling it anew.
+    pub(super) fn ask_to_answer_by_sip(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let ring = self.calls.get(&id).and_then(|call| call.ring.as_ref());
         let mut branches = ring.iter().flat_map(|ring| ring.branches.iter());
         let knows = |leg: &&trunkline_sip::LegId| self.legs.get(leg).is_some_and(|leg| leg.talk);

@@ -483,6 +483,7 @@ impl Rig {
                 Command::Focus(_, user) => format!("focus {}", user.is_some()),
                 Command::Digit(_, digit, _) => format!("digit {}", char::from(*digit)),
                 Command::UserToUser(..) => "user-to-user".to_owned(),
+                Command::Csta(_, service) => service.name().to_owned(),
                 Command::AnswerRefer(_, status) => format!("answer refer {status}"),
                 Command::ReferProgress(_, status) => format!("refer progress {status}"),
                 Command::AnswerSubscribe(_, status) => format!("answer subscribe {status}"),

@@ -10,6 +10,7 @@ mod check_sync;
 mod completing;
 mod conference;
 mod counting;
+mod csta;
 mod dialling;
 mod digits;
 mod explore;

@@ -6,6 +6,8 @@
 
 use regex::Regex;
 
+use super::csta::CstaUse;
+
 /// A row of the table.
 #[derive(Clone, Debug)]
 pub struct VendorSetup {
@@ -21,6 +23,8 @@ pub struct VendorSetup {
     pub ring_callback: Option<String>,
     /// Alert-Info of a call to a group of the line; empty, or `None` in all rows: as of any other call.
     pub ring_group: Option<String>,
+    /// What the phone is asked for by CSTA; `None`: what the rows below say, or nothing at all.
+    pub csta: Option<Vec<CstaUse>>,
 }
 
 /// The name and value of a header.
@@ -68,6 +72,17 @@ pub(super) fn ring(
     (!value.is_empty()).then(|| ("Alert-Info", value.replace(DOMAIN, domain)))
 }
 
+/// What a phone with this User-Agent is asked for by CSTA.
+pub(super) fn csta<'r>(rows: &'r [VendorSetup], user_agent: &str) -> &'r [CstaUse] {
+    let mut fitting = rows.iter().filter(|row| row.pattern.is_match(user_agent));
+    fitting.find_map(|row| row.csta.as_deref()).unwrap_or_default()
+}
+
+/// Whether any phone is asked for anything by CSTA.
+pub(super) fn uses_csta(rows: &[VendorSetup]) -> bool {
+    rows.iter().any(|row| row.csta.as_ref().is_some_and(|uses| !uses.is_empty()))
+}
+
 /// Stands for the engine's domain in a value.
 const DOMAIN: &str = "{domain}";
 
@@ -108,6 +123,7 @@ mod tests {
             ring_external: None,
             ring_callback: None,
             ring_group: None,
+            csta: None,
         }
     }
 
@@ -159,6 +175,21 @@ mod tests {
         assert_eq!(asked("Poly/7.2")[0].1, "Ring Answer");
         let rows = [VendorSetup { auto_answer: Some(Vec::new()), ..row("") }];
         assert_eq!(auto_answer(&rows, "Yealink T46", "x"), [], "phones that are not to be asked");
+    }
+
+    #[test]
+    fn csta_is_for_the_phones_that_a_row_names() {
+        let rows = [
+            VendorSetup { csta: Some(Vec::new()), ..row("^Yealink SIP-T21") },
+            row("^Yealink"),
+            VendorSetup { csta: Some(vec![CstaUse::Answer]), ..row("^(Yealink|Snom)") },
+        ];
+        for user_agent in ["Yealink SIP-T46S 66.85.0.5", "Snom/8"] {
+            assert_eq!(csta(&rows, user_agent), [CstaUse::Answer]);
+        }
+        assert_eq!(csta(&rows, "Yealink SIP-T21P"), []);
+        assert_eq!(csta(&rows, "Poly/7.2"), []);
+        assert!(uses_csta(&rows) && !uses_csta(&rows[..2]));
     }
 
     #[test]

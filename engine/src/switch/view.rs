@@ -357,4 +357,6 @@ pub struct Gauges {
     pub recordings: usize,
     /// Forks, those included whose connection is not made yet, or not gone.
     pub forks: usize,
+    /// Sessions about CSTA with phones.
+    pub csta_sessions: usize,
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{Document, Package, Party, Subject};
 use crate::auth::Credentials;
 use crate::ids::{LegId, UsageId};
+use crate::package::csta::Service;
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
 
@@ -31,6 +32,8 @@ pub struct Invite {
     pub from: Party,
     /// To: who is called.
     pub to: Party,
+    /// Whether it asks for a session about CSTA that has no media (ECMA TR/87): then there is no offer.
+    pub is_csta: bool,
     /// The offer; its addresses are filled in by the agent where unspecified. `None`: late offer.
     pub offer: Option<Box<SessionDescription>>,
     /// Max-Forwards to write.
@@ -163,6 +166,9 @@ pub enum Command {
     Digit(LegId, u8, u16),
     /// Send user-to-user information by INFO (RFC 7433).
     UserToUser(LegId, Bytes),
+    /// Ask the phone at the other end of a session about CSTA for a service: by INFO, one after the other. What came of each
+    /// is told by [`Event::CstaAnswered`](super::Event::CstaAnswered), unless the leg ends before.
+    Csta(LegId, Box<Service>),
     /// Accept a REFER (2xx: the agent then notifies 100 at once, if anything is notified) or refuse it. Wanted within 20 s.
     AnswerRefer(UsageId, u16),
     /// Tell by NOTIFY how far a REFER is; 200 and above is the last. Nothing is told once the leg is over: tell it before
@@ -239,6 +245,7 @@ impl Command {
             | Self::Focus(leg, _)
             | Self::Digit(leg, _, _)
             | Self::UserToUser(leg, _)
+            | Self::Csta(leg, _)
             | Self::Probe(leg)
             | Self::End(leg, _) => Subject::Leg(*leg),
         }
@@ -263,6 +270,7 @@ impl Command {
             | Self::Focus(..)
             | Self::Digit(..)
             | Self::UserToUser(..)
+            | Self::Csta(..)
             | Self::AnswerRefer(..)
             | Self::ReferProgress(..)
             | Self::AnswerSubscribe(..)

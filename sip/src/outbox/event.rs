@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::{Cause, ForwardKind, MessageCounts, Package, Party, Peer, PublishedPresence, Subject};
 use crate::ids::{LegId, UsageId};
+use crate::package::csta::Statement;
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
 
@@ -326,6 +327,23 @@ pub enum Event {
         /// What is offered.
         offer: Box<CompletionOffer>,
     },
+    /// What the phone of a session about CSTA says: in its 2xx to our INVITE (said right before [`Self::Answered`]), in an INFO of
+    /// its own, or in a re-INVITE.
+    Csta {
+        /// The leg.
+        leg: LegId,
+        /// What it says.
+        statement: Box<Statement>,
+    },
+    /// What came of a service: [`Command::Csta`](super::Command::Csta).
+    CstaAnswered {
+        /// The leg.
+        leg: LegId,
+        /// The final status of the INFO; 408 where none came, [`UNSENT`] where too many waited.
+        status: u16,
+        /// What the answer says; `None`: nothing, or nothing that can be read.
+        statement: Option<Box<Statement>>,
+    },
     /// A digit by SIP INFO.
     Digit {
         /// The leg.
@@ -433,6 +451,8 @@ impl Event {
             | Self::Ended { leg, .. }
             | Self::UserToUser { leg, .. }
             | Self::Completable { leg, .. }
+            | Self::Csta { leg, .. }
+            | Self::CstaAnswered { leg, .. }
             | Self::Digit { leg, .. } => Some(Subject::Leg(*leg)),
             Self::Refer(usage, _)
             | Self::Subscribe(usage, _)

@@ -91,7 +91,7 @@ fn flag(text: &str) -> Option<bool> {
 }
 
 /// The number of what may be a URI: some phones write `sip:200@pbx`.
-fn bare(number: &str) -> &str {
+pub(super) fn bare(number: &str) -> &str {
     match number.split_once(':') {
         Some((scheme, rest))
             if ["sip", "sips", "tel"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) =>

@@ -11,9 +11,12 @@
 //! | `reg` | `application/reginfo+xml` (RFC 3680) | full state | |
 //! | `dialog` or `presence` of a list | `multipart/related` with `application/rlmi+xml` (RFC 4662) | what changed | |
 //!
+//! [`csta`] is no package: its bodies go in a dialog of their own.
+//!
 //! State of one thing is always full: a phone that missed a version of a partial one would have to subscribe again, and few do.
 
 pub mod call_completion;
+pub mod csta;
 pub mod dialog_info;
 pub mod event_list;
 pub mod message_summary;

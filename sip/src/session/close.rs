@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::demand::Unmet;
 use super::{Exchange, Incoming, Leg, Stage, cause, description, user_to_user};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method, text_of};
@@ -252,8 +253,10 @@ impl Leg {
             endpoint.reply(now, arrival, 500, tag, out, |reply| reply);
             return None;
         }
+        // Bodies of CSTA are none that others would read.
+        let unmet = super::unmet(&arrival.message).filter(|unmet| !(self.is_csta && *unmet == Unmet::Body));
         if method != Method::Bye
-            && let Some(unmet) = super::unmet(&arrival.message)
+            && let Some(unmet) = unmet
         {
             endpoint.reply(now, arrival, unmet.status(), tag, out, |reply| unmet.explain(reply));
             return None;
@@ -273,6 +276,9 @@ impl Leg {
         let Some(arrival) = self.admit(now, arrival, endpoint, out) else { return };
         let tag = self.tag;
         let method = arrival.message.method();
+        let is_of_csta = matches!(method, Method::Invite | Method::Update | Method::Info);
+        let arrival = if is_of_csta { self.csta_request(now, arrival, endpoint, out) } else { Some(arrival) };
+        let Some(arrival) = arrival else { return };
         let has_offer = description::of(&arrival.message).is_some();
         match method {
             Method::Bye => self.bye(now, arrival, endpoint, out),

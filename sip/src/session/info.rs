@@ -8,7 +8,8 @@ use bytes::Bytes;
 use super::{Leg, Stage, user_to_user};
 use crate::endpoint::{Arrival, Endpoint};
 use crate::message::{HeaderName, Message, Method};
-use crate::outbox::{Event, Outbox};
+use crate::outbox::{Event, Outbox, UNSENT};
+use crate::package::csta;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -39,6 +40,8 @@ pub(super) struct Infos {
 pub(super) enum Info {
     Digit(u8, u16),
     UserToUser(Bytes),
+    /// A body of CSTA.
+    Csta(Bytes),
 }
 
 /// Ours.
@@ -68,13 +71,15 @@ impl Leg {
         self.send_info(now, Info::UserToUser(data), endpoint, out);
     }
 
-    fn send_info(&mut self, now: Instant, info: Info, endpoint: &mut Endpoint, out: &mut Outbox) {
+    pub(super) fn send_info(&mut self, now: Instant, info: Info, endpoint: &mut Endpoint, out: &mut Outbox) {
         if self.is_told_over() {
             return;
         }
         let infos = self.infos.get_or_insert_default();
         if infos.waiting.len() < INFOS_WAITING_MAX {
             infos.waiting.push_back(info);
+        } else if matches!(info, Info::Csta(_)) {
+            self.csta_answered(UNSENT, None, out);
         }
         self.next_info(now, endpoint, out);
     }
@@ -115,6 +120,9 @@ impl Leg {
             Info::UserToUser(data) => {
                 request.header(HeaderName::UserToUser, user_to_user::value(data)).finish()
             }
+            Info::Csta(body) => request
+                .header(HeaderName::ContentDisposition, csta::DISPOSITION)
+                .body(csta::CONTENT_TYPE, body),
         };
         let key = ClientKey::new(branch, Method::Info);
         infos.in_flight = Some((key, info));
@@ -142,12 +150,20 @@ impl Leg {
         }
         if concern.has_lost_stream {
             infos.waiting.push_front(info);
-        } else if matches!(status, 405 | 408 | 415 | 481 | 501) || response.is_none() {
-            infos.waiting.clear();
-        } else if let (401 | 407, Some(response), Some(uri)) = (status, response, self.target())
+            return self.next_info(now, endpoint, out);
+        }
+        let is_lost = matches!(status, 405 | 408 | 415 | 481 | 501) || response.is_none();
+        let lost = if is_lost { std::mem::take(&mut infos.waiting) } else { VecDeque::new() };
+        if let (401 | 407, Some(response), Some(uri)) = (status, response, self.target())
             && let Some(authorization) = self.answer_challenge(response, Method::Info, &uri, endpoint)
         {
             return self.write_info(now, info, Some(authorization), endpoint, out);
+        }
+        if matches!(info, Info::Csta(_)) {
+            self.csta_answered(status, response, out);
+        }
+        for _ in lost.iter().filter(|lost| matches!(lost, Info::Csta(_))) {
+            self.csta_answered(status, None, out);
         }
         self.next_info(now, endpoint, out);
     }

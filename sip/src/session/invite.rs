@@ -16,6 +16,7 @@ use crate::endpoint::{ALLOW, AND_RELIABLE, Endpoint, SDP, SUPPORTED};
 use crate::ids::{ConnectionId, LegId};
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri, request, text_of};
 use crate::outbox::{Cause, CauseKind, Event, Invite, Outbox, Party};
+use crate::package::csta;
 use crate::registrar::thousandths;
 use crate::sdp::SessionDescription;
 use crate::token::Token;
@@ -66,7 +67,7 @@ impl Leg {
         out: &mut Outbox,
     ) -> Self {
         let call_id = text_of((endpoint.token(), endpoint.token()));
-        let user = invite.from.user.clone();
+        let (user, is_csta) = (invite.from.user.clone(), invite.is_csta);
         let calling = Calling {
             key: ClientKey { branch: 0, is_cancel: false },
             flow: invite.target.flow,
@@ -85,6 +86,7 @@ impl Leg {
         let mut calling = Box::new(calling);
         calling.ask(now);
         let mut leg = Self::new(id, Role::Uac, Stage::Calling(calling), &user, endpoint);
+        leg.is_csta = is_csta;
         leg.send_invite(now, None, endpoint, out);
         leg
     }
@@ -97,11 +99,12 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
+        let question = self.csta_question();
         let Stage::Calling(calling) = &mut self.stage else { return };
         let address = Self::media_address(endpoint, calling.flow);
         let body = calling.invite.offer.as_deref().map(|offer| self.local.print(offer, address));
         let mut branch = endpoint.token();
-        let text = InviteText { user: &self.user, tag: self.tag, authorization, body };
+        let text = InviteText { user: &self.user, tag: self.tag, authorization, body, question };
         let mut bytes = text.write(calling, branch, endpoint);
         let is_long = calling.flow.transport == Transport::Udp && bytes.len() > DATAGRAM_BYTES_MAX;
         if let (true, Some(listener)) =
@@ -236,7 +239,9 @@ impl Leg {
         let had_offer = calling.invite.offer.is_some();
         let cseq = response.cseq().number;
         let described = if is_answered { Ok(None) } else { description::offered(response) };
-        let Ok(sdp) = described else {
+        // Who describes media to a question of CSTA took it for a call.
+        let described = described.ok().filter(|sdp| !self.is_csta || sdp.is_none());
+        let Some(sdp) = described else {
             endpoint.acknowledge(&dialog, key, cseq, None, out);
             endpoint.bye(now, &mut dialog, &[], self.id, Purpose::Bye, out);
             self.dialog = Some(dialog);
@@ -263,6 +268,7 @@ impl Leg {
         self.timer_answered(now, response);
         let connected = Self::connected(response, flow, endpoint);
         self.tell_user_to_user(response, out);
+        self.tell_csta(response, out);
         out.events.push(Event::Answered { leg: self.id, sdp, is_offer, connected });
         self.resume(now, endpoint, out);
     }
@@ -453,6 +459,8 @@ struct InviteText<'a> {
     tag: Token,
     authorization: Option<(HeaderName, String)>,
     body: Option<Bytes>,
+    /// What is asked of CSTA in place of it.
+    question: Option<Bytes>,
 }
 
 impl InviteText<'_> {
@@ -487,9 +495,13 @@ impl InviteText<'_> {
         if let Some((name, value)) = &self.authorization {
             builder = builder.header(*name, value);
         }
-        match &self.body {
-            Some(body) => builder.body(SDP, body),
-            None => builder.finish(),
+        match (&self.body, &self.question) {
+            (_, Some(question)) => builder
+                .header(HeaderName::Accept, csta::CONTENT_TYPE)
+                .header(HeaderName::ContentDisposition, csta::DISPOSITION)
+                .body(csta::CONTENT_TYPE, question),
+            (Some(body), None) => builder.body(SDP, body),
+            (None, None) => builder.finish(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod announcement;
 mod answer;
 mod close;
 mod completion;
+mod csta;
 mod demand;
 mod description;
 mod identity;
@@ -99,6 +100,8 @@ pub(crate) struct Leg {
     enclosed: Vec<(&'static str, String)>,
     identity: Option<Box<Identity>>,
     infos: Option<Box<Infos>>,
+    /// Whether it is about CSTA in place of media.
+    is_csta: bool,
     /// The user part of the conference that our Contact names, escaped (RFC 4579).
     focus: Option<Box<str>>,
     /// The REFERs of the peer in this dialog that are not done.
@@ -267,6 +270,7 @@ impl Leg {
             enclosed: Vec::new(),
             identity: None,
             infos: None,
+            is_csta: false,
             focus: None,
             referrals: Vec::new(),
             kept: None,

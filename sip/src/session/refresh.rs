@@ -13,6 +13,7 @@ use super::{Exchange, Leg, MODIFY_TIMEOUT, Stage};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
 use crate::outbox::Outbox;
+use crate::package::csta;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -238,6 +239,7 @@ impl Leg {
         }
         let method = if self.peer_takes_update { Method::Update } else { Method::Invite };
         let authorization = self.authorization(method, endpoint);
+        let question = self.csta_question().filter(|_| method == Method::Invite);
         let Some(dialog) = &mut self.dialog else { return };
         let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let mut request = endpoint
@@ -255,9 +257,12 @@ impl Leg {
         let body = (method == Method::Invite)
             .then(|| self.local.repeat(Self::media_address(endpoint, flow)))
             .flatten();
-        let bytes = match body {
-            Some(body) => request.body(SDP, &body),
-            None => request.finish(),
+        let bytes = match (body, question) {
+            (_, Some(question)) => request
+                .header(HeaderName::ContentDisposition, csta::DISPOSITION)
+                .body(csta::CONTENT_TYPE, &question),
+            (Some(body), None) => request.body(SDP, &body),
+            (None, None) => request.finish(),
         };
         self.exchange = Exchange::Refreshing { key, give_up_at: now + MODIFY_TIMEOUT };
         endpoint.transactions.send(now, key, method, bytes, flow, self.id, Purpose::Refresh, out);

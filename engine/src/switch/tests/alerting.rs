@@ -20,6 +20,7 @@ fn rig() -> Rig {
         ring_internal: some("inside"),
         ring_external: some("outside"),
         ring_callback: some("again"),
+        csta: None,
         ring_group: some("together"),
     }];
     setup.groups = vec![GroupSetup::new("600", &["1002"])];

@@ -133,6 +133,7 @@ impl World {
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)
+                    | Command::Csta(..)
                     | Command::AnswerRefer(..)
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)

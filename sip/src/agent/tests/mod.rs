@@ -5,6 +5,7 @@ mod bench;
 mod call;
 mod calling;
 mod crossing;
+mod csta;
 mod enrolling;
 mod hostile;
 mod keeping;
@@ -115,6 +116,7 @@ fn invite_to(local: SocketAddr, remote: SocketAddr) -> Box<Invite> {
         target: Target { uri: format!("sip:bob@{remote}"), flow: udp(local, remote), route: Vec::new() },
         from: party("alice"),
         to: party("bob"),
+        is_csta: false,
         offer: Some(sdp(4000)),
         max_forwards: 69,
         headers: Vec::new(),
@@ -311,6 +313,10 @@ fn name(event: &Event) -> String {
         Event::Refer(_, refer) => format!("Refer {}", refer.to.user),
         Event::Completable { offer, .. } => format!("Completable {}", offer.uri),
         Event::UserToUser { data, .. } => format!("UserToUser {}", data.escape_ascii()),
+        Event::Csta { statement, .. } => format!("Csta {statement:?}"),
+        Event::CstaAnswered { status, statement, .. } => {
+            format!("CstaAnswered {status} {}", statement.is_some())
+        }
         Event::Digit { digit, duration_ms, .. } => format!("Digit {} {duration_ms}", char::from(*digit)),
         Event::Subscribe(_, subscriber) => format!("Subscribe {:?}", subscriber.package),
         Event::FeatureWish(_, wish) => format!("FeatureWish {wish:?}"),

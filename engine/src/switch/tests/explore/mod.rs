@@ -237,6 +237,7 @@ impl World {
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)
+                    | Command::Csta(..)
                     | Command::AnswerRefer(..)
                     | Command::ReferProgress(..)
                     | Command::AnswerSubscribe(..)

@@ -23,6 +23,11 @@ struct Desk {
     refuses: &'static str,
     /// Whether it answers INFO 200 without a body, and says what came of it in an INFO of its own.
     is_late: bool,
+    /// Whether it does nothing about INFO, and what it will do about them once it wakes.
+    is_asleep: bool,
+    slept: Vec<Message>,
+    /// What its dial plan puts before each number.
+    prefix: &'static str,
     /// The dialog of the session: From, To and Call-ID of requests of its own.
     session: Option<[String; 3]>,
     /// The INVITE of a call that rings.
@@ -101,6 +106,11 @@ impl Desk {
                 let caller = caller.user_unescaped().into_owned();
                 self.tells(lab, "DeliveredEvent", "connection", &caller);
             }
+            "INFO" if self.is_asleep => {
+                if self.slept.last().is_none_or(|before| before.cseq().number != message.cseq().number) {
+                    self.slept.push(message.clone());
+                }
+            }
             "INFO" => {
                 self.heard.push(service.to_owned());
                 self.serves(lab, message, service, &body);
@@ -113,6 +123,14 @@ impl Desk {
                 }
             }
             _ => self.replies(lab, message, 200, ""),
+        }
+    }
+
+    /// It does what it was asked meanwhile.
+    fn wakes(&mut self, lab: &mut Lab) {
+        self.is_asleep = false;
+        for info in std::mem::take(&mut self.slept) {
+            self.takes(lab, &info);
         }
     }
 
@@ -139,7 +157,8 @@ impl Desk {
             "MakeCall" => {
                 let to =
                     body.split("<calledDirectoryNumber>sip:").nth(1).and_then(|rest| rest.split('@').next());
-                self.dials(lab, to.expect("a number"), "");
+                let to = format!("{}{}", self.prefix, to.expect("a number"));
+                self.dials(lab, &to, "");
             }
             "AnswerCall" => {
                 assert!(body.contains("<callID>21</callID>"), "the call that rings: {body}");
@@ -200,6 +219,9 @@ impl Desk {
             self.dials(lab, &to, &answer(message, "INVITE", &uri));
         } else {
             self.heard.push(status.to_string());
+            if status >= 300 {
+                return;
+            }
             let own = [line(HeaderName::From), line(HeaderName::To), "own"].map(str::to_owned);
             self.up.insert("own".to_owned(), own);
         }
@@ -385,6 +407,53 @@ fn a_phone_that_refuses_a_service_is_asked_otherwise() {
     assert_eq!(desk.heard(), ["INVITE", "AnswerCall", "INVITE", "CANCEL"]);
     lab.hang_up("alice");
     desk.listen(&mut lab, 500);
+    leave(&mut lab, &mut desk);
+}
+
+#[test]
+fn a_phone_that_calls_too_late_is_refused_and_told_to_leave() {
+    let (mut lab, mut desk) = started(8);
+    desk.is_asleep = true;
+    lab.make_call("crm", "1004", "1002");
+    desk.listen(&mut lab, 2_200);
+    assert_eq!(desk.heard(), ["INVITE"], "it is called, since it is silent");
+    desk.wakes(&mut lab);
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard(), ["MakeCall", "ClearConnection", "480"]);
+    assert_ne!(lab.status("bob"), Status::Ringing, "nobody is called for what it made");
+    desk.answers(&mut lab);
+    desk.listen(&mut lab, 500);
+    assert_eq!(lab.status("bob"), Status::Ringing, "the other way goes on");
+    desk.hangs_up(&mut lab);
+    leave(&mut lab, &mut desk);
+}
+
+#[test]
+fn a_call_that_is_dropped_before_the_phone_calls_does_not_go_out() {
+    let (mut lab, mut desk) = started(9);
+    desk.is_asleep = true;
+    let call = lab.make_call("crm", "1004", "1002");
+    desk.listen(&mut lab, 500);
+    lab.does_ask("crm", Operation::Drop(call, None));
+    desk.wakes(&mut lab);
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard(), ["MakeCall", "ClearConnection", "480"]);
+    assert_ne!(lab.status("bob"), Status::Ringing);
+    leave(&mut lab, &mut desk);
+}
+
+#[test]
+fn a_number_that_the_phone_changed_is_known_and_the_one_asked_for_is_called() {
+    let (mut lab, mut desk) = started(10);
+    desk.prefix = "9";
+    let call = lab.make_call("crm", "1004", "1002");
+    desk.listen(&mut lab, 500);
+    lab.answer("bob");
+    desk.listen(&mut lab, 500);
+    assert_eq!((desk.heard(), lab.status("bob")), (vec!["MakeCall".into(), "200".into()], Status::Connected));
+    lab.does_ask("crm", Operation::Drop(call, None));
+    desk.listen(&mut lab, 500);
+    desk.heard();
     leave(&mut lab, &mut desk);
 }
 

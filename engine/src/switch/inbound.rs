@@ -14,6 +14,7 @@ use super::Switch;
 use super::call::{Call, Wish};
 use super::call_state::{CallState, OfferingMode};
 use super::carried;
+use super::csta::MadeByPhone;
 use super::diversion::{Trail, Why};
 use super::error::LineError;
 use super::ice;
@@ -143,7 +144,15 @@ impl Switch {
         }
         let (Peer::Line(address) | Peer::Trunk(address)) = &invite.peer;
         // One that the phone was asked to make is counted already.
-        let asked_for = self.call_of_phone(address, &invite.dialled, invite);
+        let asked_for = match self.call_of_phone(now, invite) {
+            Some(MadeByPhone::Wanted(id)) => Some(id),
+            // Whoever needs help may have dialled it himself.
+            Some(MadeByPhone::Unwanted(id)) if !self.is_call_for_help(invite) => {
+                self.unwanted_came(id);
+                return Err(480);
+            }
+            Some(MadeByPhone::Unwanted(_)) | None => None,
+        };
         let is_full = self.conversations >= self.setup.calls_max && asked_for.is_none();
         if is_full && !self.is_call_for_help(invite) {
             self.refusals.count(Limit::Calls);
@@ -184,8 +193,8 @@ impl Switch {
         self.legs.insert(leg, entry);
         if asked_for.is_some() {
             let caller = PartyView::of_line(&address, name, invite);
-            self.phone_called(id, leg, caller, max_forwards);
-            self.dial(now, id, &invite.dialled, out);
+            let number = self.phone_called(id, leg, invite, caller);
+            self.dial(now, id, &number, out);
             return Ok(());
         }
         let inbound = kind == LineKind::Trunk;

@@ -218,6 +218,12 @@ impl Lines {
         }
     }
 
+    /// Some of their addresses, in that order.
+    pub(super) fn some(&self, from: usize, many: usize) -> &[Arc<str>] {
+        let rest = self.order.get(from..).unwrap_or_default();
+        &rest[..many.min(rest.len())]
+    }
+
     /// All of them, in the order of the configuration, trunks last.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Line> {
         self.order.iter().filter_map(|address| self.get(address))

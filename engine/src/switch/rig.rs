@@ -267,6 +267,13 @@ impl Rig {
         self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();
     }
 
+    /// A phone registers from this address.
+    pub(super) fn register_from(&mut self, line: &str, contact: &str, remote: SocketAddr) {
+        let binding = binding_until(contact, 1000, self.now + Duration::from_secs(86_400));
+        let binding = Binding { flow: flow(remote), ..binding };
+        self.location.put(self.now, &line.into(), binding, &mut SipOutbox::default()).unwrap();
+    }
+
     pub(super) fn unregister(&mut self, line: &str, contact: &str) {
         self.location.remove(line, contact, &mut SipOutbox::default());
     }

@@ -11,6 +11,7 @@ mod completing;
 mod conference;
 mod counting;
 mod csta;
+mod csta_faults;
 mod dialling;
 mod digits;
 mod explore;

@@ -12,9 +12,12 @@
 //! Bodies have no number: a response belongs to the service that was asked for last. Elements are known by their local names,
 //! whatever edition of the namespace a phone writes.
 
+mod texts;
+
 use super::Unreadable;
 use super::features::bare;
-use super::xml::{self, Escaped, Node};
+use super::xml::Escaped;
+use texts::Texts;
 
 /// The type of the bodies.
 pub const CONTENT_TYPE: &str = "application/csta+xml";
@@ -25,11 +28,8 @@ pub(crate) const DISPOSITION: &str = "signal;handling=required";
 /// A longer body is not read, in bytes.
 pub const BYTES_MAX: usize = 8_192;
 
-/// A longer identifier is not read, in bytes.
+/// A longer text is read past, in bytes: a call whose name is longer is not known.
 pub const IDENTIFIER_BYTES_MAX: usize = 256;
-
-/// Texts of one body that are kept; the further ones are read past.
-const TEXTS_MAX: usize = 64;
 
 /// The edition of June 2004, which TR/87 was written for: phones know it, and later ones add to it.
 const NAMESPACE: &str = "http://www.ecma-international.org/standards/ecma-323/csta/ed3";
@@ -68,6 +68,11 @@ impl Service {
             Self::AnswerCall(_) => "AnswerCall",
             Self::ClearConnection(_) => "ClearConnection",
         }
+    }
+
+    /// Whether it may be asked for again where nobody knows whether the phone heard of it. A call would be made twice.
+    pub(crate) const fn may_repeat(&self) -> bool {
+        !matches!(self, Self::MakeCall(..))
     }
 
     /// The body.
@@ -190,7 +195,7 @@ pub(crate) fn is_type(content_type: Option<&str>) -> bool {
 /// Reads what a phone says.
 ///
 /// # Errors
-/// [`Unreadable`], whatever the bytes are: [`Unreadable::TooLong`] also for an identifier above [`IDENTIFIER_BYTES_MAX`].
+/// [`Unreadable`], whatever the bytes are.
 pub fn read(body: &[u8]) -> Result<Statement, Unreadable> {
     let texts = Texts::read(body)?;
     let root = texts.root.as_str();
@@ -210,8 +215,7 @@ pub fn read(body: &[u8]) -> Result<Statement, Unreadable> {
     }
     Ok(match root {
         "CSTAErrorCode" => {
-            let said = texts.all.iter().find(|(path, _)| !path.contains('/'));
-            Statement::Error(said.map(|(path, text)| format!("{path} {text}")).unwrap_or_default())
+            Statement::Error(texts.first().map(|(name, text)| format!("{name} {text}")).unwrap_or_default())
         }
         "RequestSystemStatus" => Statement::Status { is_question: true },
         "SystemStatus" => Statement::Status { is_question: false },
@@ -235,68 +239,6 @@ pub(crate) fn response_to(statement: &Statement) -> Option<String> {
 fn number(device: &str) -> String {
     let device = device.trim().trim_start_matches('<').trim_end_matches('>');
     bare(device).split(['@', ';']).next().unwrap_or_default().to_owned()
-}
-
-/// The texts of a body, each by the way that leads to it below the root: `connection/callID`.
-struct Texts {
-    root: String,
-    all: Vec<(String, String)>,
-}
-
-impl Texts {
-    fn read(body: &[u8]) -> Result<Self, Unreadable> {
-        if body.len() > BYTES_MAX {
-            return Err(Unreadable::TooLong);
-        }
-        let mut texts = Self { root: String::new(), all: Vec::new() };
-        let mut path: Vec<String> = Vec::new();
-        // Text comes in pieces, with references between them.
-        let mut goes_on = false;
-        xml::read(body, |node| match node {
-            Node::Open(0, found) => {
-                texts.root = String::from_utf8_lossy(found.local_name().as_ref()).into_owned();
-            }
-            Node::Open(_, found) => {
-                path.push(String::from_utf8_lossy(found.local_name().as_ref()).into_owned());
-                goes_on = false;
-            }
-            Node::Close(0) => {}
-            Node::Close(_) => {
-                path.pop();
-                goes_on = false;
-            }
-            Node::Text(text) if goes_on => {
-                if let Some((_, before)) = texts.all.last_mut() {
-                    before.push_str(text);
-                }
-            }
-            Node::Text(text) => {
-                let is_kept = !path.is_empty() && !text.trim().is_empty() && texts.all.len() < TEXTS_MAX;
-                if is_kept {
-                    texts.all.push((path.join("/"), text.to_owned()));
-                }
-                goes_on = is_kept;
-            }
-        })?;
-        for (_, text) in &mut texts.all {
-            *text = text.trim().to_owned();
-        }
-        if texts.all.iter().any(|(_, text)| text.len() > IDENTIFIER_BYTES_MAX) {
-            return Err(Unreadable::TooLong);
-        }
-        Ok(texts)
-    }
-
-    fn of(&self, path: &str) -> &str {
-        self.all.iter().find(|(known, _)| known == path).map(|(_, text)| text.as_str()).unwrap_or_default()
-    }
-
-    /// The first connection, whatever its element is called.
-    fn connection(&self) -> Option<Connection> {
-        let (path, call) = self.all.iter().find(|(path, _)| path.ends_with("/callID"))?;
-        let device = format!("{}deviceID", path.strip_suffix("callID")?);
-        Some(Connection { call: call.clone(), device: self.of(&device).to_owned() })
-    }
 }
 
 #[cfg(test)]
@@ -445,11 +387,8 @@ mod tests {
                     .as_bytes(),
             )
         };
-        assert!(named(IDENTIFIER_BYTES_MAX).is_ok());
-        assert_eq!(named(IDENTIFIER_BYTES_MAX + 1), Err(Unreadable::TooLong));
-        let many =
-            format!("<HeldEvent>{}<c><callID>1</callID></c></HeldEvent>", "<x>y</x>".repeat(TEXTS_MAX));
-        assert_eq!(read(many.as_bytes()), Ok(Statement::Other), "what comes too late is read past");
+        assert!(matches!(named(IDENTIFIER_BYTES_MAX), Ok(Statement::CallEvent(_))));
+        assert_eq!(named(IDENTIFIER_BYTES_MAX + 1), Ok(Statement::Other), "a call that nobody can name");
         assert_eq!(number("<sip:1001@pbx>"), "1001");
         assert_eq!(number("1001@pbx"), "1001");
         assert_eq!(number(""), "");

@@ -7,6 +7,7 @@ use super::{Exchange, Incoming, Leg, Stage, cause, description, user_to_user};
 use crate::endpoint::{Arrival, Endpoint, SUPPORTED};
 use crate::message::{HeaderName, Message, Method, text_of};
 use crate::outbox::{Cause, CauseKind, Event, Outbox};
+use crate::package::csta;
 use crate::transaction::{ClientKey, Concern, Purpose};
 use crate::transport::Flow;
 
@@ -254,7 +255,8 @@ impl Leg {
             return None;
         }
         // Bodies of CSTA are none that others would read.
-        let unmet = super::unmet(&arrival.message).filter(|unmet| !(self.is_csta && *unmet == Unmet::Body));
+        let reads = self.is_csta && csta::is_type(arrival.message.content_type());
+        let unmet = super::unmet(&arrival.message).filter(|unmet| !(reads && *unmet == Unmet::Body));
         if method != Method::Bye
             && let Some(unmet) = unmet
         {

@@ -5,8 +5,8 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::info::Info;
-use super::{Leg, Stage};
-use crate::endpoint::{Arrival, Endpoint};
+use super::{Leg, Stage, description};
+use crate::endpoint::{self, Arrival, Endpoint};
 use crate::message::{HeaderName, Message, Method};
 use crate::outbox::{Event, Outbox};
 use crate::package::Unreadable;
@@ -21,8 +21,8 @@ impl Leg {
         endpoint: &mut Endpoint,
         out: &mut Outbox,
     ) {
-        let body = service.print().into();
-        self.send_info(now, Info::Csta(body), endpoint, out);
+        let info = Info::Csta(service.print().into(), service.may_repeat());
+        self.send_info(now, info, endpoint, out);
     }
 
     /// The body of our INVITE and of those that refresh the session: a question that the phone has an answer to.
@@ -61,8 +61,17 @@ impl Leg {
             (_, read) => read,
         };
         let tag = self.tag;
-        if !matches!(self.stage, Stage::Established) {
-            endpoint.reply(now, arrival, 481, tag, out, |reply| reply);
+        let refusal = if method == Method::Info {
+            (!matches!(self.stage, Stage::Established)).then_some(481)
+        } else {
+            self.refusal_of_refresh(&arrival.message)
+        };
+        if let Some(status) = refusal {
+            let (ours, after_s) = (endpoint.address(arrival.flow), endpoint.between(0, 10));
+            endpoint.reply(now, arrival, status, tag, out, |reply| match status {
+                500 => reply.header(HeaderName::RetryAfter, after_s),
+                _ => endpoint::incompatible(reply, status, ours),
+            });
             return None;
         }
         let answer = match &read {
@@ -96,6 +105,14 @@ impl Leg {
             out.events.push(Event::Csta { leg: self.id, statement: Box::new(statement) });
         }
         None
+    }
+
+    /// Why a re-INVITE or UPDATE of the phone is refused: it meets one of ours (RFC 3261 §14.2), or describes media.
+    fn refusal_of_refresh(&self, request: &Message) -> Option<u16> {
+        match self.obstacle(request) {
+            Some(obstacle) => Some(obstacle.status()),
+            None => description::of(request).is_some().then_some(488),
+        }
     }
 }
 

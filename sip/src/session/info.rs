@@ -40,8 +40,8 @@ pub(super) struct Infos {
 pub(super) enum Info {
     Digit(u8, u16),
     UserToUser(Bytes),
-    /// A body of CSTA.
-    Csta(Bytes),
+    /// A body of CSTA; whether it may be sent again where nobody knows whether it arrived.
+    Csta(Bytes, bool),
 }
 
 /// Ours.
@@ -78,7 +78,7 @@ impl Leg {
         let infos = self.infos.get_or_insert_default();
         if infos.waiting.len() < INFOS_WAITING_MAX {
             infos.waiting.push_back(info);
-        } else if matches!(info, Info::Csta(_)) {
+        } else if matches!(info, Info::Csta(..)) {
             self.csta_answered(UNSENT, None, out);
         }
         self.next_info(now, endpoint, out);
@@ -120,7 +120,7 @@ impl Leg {
             Info::UserToUser(data) => {
                 request.header(HeaderName::UserToUser, user_to_user::value(data)).finish()
             }
-            Info::Csta(body) => request
+            Info::Csta(body, _) => request
                 .header(HeaderName::ContentDisposition, csta::DISPOSITION)
                 .body(csta::CONTENT_TYPE, body),
         };
@@ -148,21 +148,22 @@ impl Leg {
         if !matches!(self.stage, Stage::Established) {
             return;
         }
-        if concern.has_lost_stream {
+        if concern.has_lost_stream && !matches!(info, Info::Csta(_, false)) {
             infos.waiting.push_front(info);
             return self.next_info(now, endpoint, out);
         }
-        let is_lost = matches!(status, 405 | 408 | 415 | 481 | 501) || response.is_none();
+        let is_silent = response.is_none() && !concern.has_lost_stream;
+        let is_lost = matches!(status, 405 | 408 | 415 | 481 | 501) || is_silent;
         let lost = if is_lost { std::mem::take(&mut infos.waiting) } else { VecDeque::new() };
         if let (401 | 407, Some(response), Some(uri)) = (status, response, self.target())
             && let Some(authorization) = self.answer_challenge(response, Method::Info, &uri, endpoint)
         {
             return self.write_info(now, info, Some(authorization), endpoint, out);
         }
-        if matches!(info, Info::Csta(_)) {
+        if matches!(info, Info::Csta(..)) {
             self.csta_answered(status, response, out);
         }
-        for _ in lost.iter().filter(|lost| matches!(lost, Info::Csta(_))) {
+        for _ in lost.iter().filter(|lost| matches!(lost, Info::Csta(..))) {
             self.csta_answered(status, None, out);
         }
         self.next_info(now, endpoint, out);

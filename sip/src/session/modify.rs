@@ -189,14 +189,15 @@ impl Leg {
         let tag = self.tag;
         let is_update = arrival.message.method() == Method::Update;
         match self.obstacle(&arrival.message) {
-            Some(Obstacle::OfferOfOurs) => return endpoint.reply(now, arrival, 491, tag, out, |reply| reply),
-            Some(Obstacle::OfferOfTheirs) => {
+            Some(obstacle @ Obstacle::OfferOfTheirs) => {
                 let after_s = endpoint.between(0, 10);
-                return endpoint.reply(now, arrival, 500, tag, out, |reply| {
+                return endpoint.reply(now, arrival, obstacle.status(), tag, out, |reply| {
                     reply.header(HeaderName::RetryAfter, after_s)
                 });
             }
-            Some(Obstacle::NoSession) => return endpoint.reply(now, arrival, 481, tag, out, |reply| reply),
+            Some(obstacle) => {
+                return endpoint.reply(now, arrival, obstacle.status(), tag, out, |reply| reply);
+            }
             None => {}
         }
         let sdp = match description::offered(&arrival.message) {
@@ -244,7 +245,7 @@ impl Leg {
         Exchange::Stable
     }
 
-    fn obstacle(&self, request: &Message) -> Option<Obstacle> {
+    pub(super) fn obstacle(&self, request: &Message) -> Option<Obstacle> {
         if request.method() == Method::Update && self.is_early_session(request.from_tag()) {
             return None;
         }
@@ -316,11 +317,22 @@ impl Leg {
 
 /// Why an offer of theirs cannot be taken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Obstacle {
+pub(super) enum Obstacle {
     /// 491.
     OfferOfOurs,
     /// 500 with Retry-After.
     OfferOfTheirs,
     /// 481.
     NoSession,
+}
+
+impl Obstacle {
+    /// The status that says so.
+    pub(super) const fn status(self) -> u16 {
+        match self {
+            Self::OfferOfOurs => 491,
+            Self::OfferOfTheirs => 500,
+            Self::NoSession => 481,
+        }
+    }
 }

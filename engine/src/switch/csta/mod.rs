@@ -12,7 +12,10 @@
 //! - A session is quiet mostly: after [`QUIET`] the phone is asked for its status, so that one that was restarted is found.
 //! - Sessions do not outlive the process. Those of a process that was killed are ended by the next one.
 
+mod answer;
+mod make;
 mod services;
+mod session;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,8 +35,9 @@ use super::ring::contact;
 use super::setup::LineKind;
 use super::vendor;
 
-pub(super) use services::Session;
-use services::{Job, Made};
+pub(super) use make::MadeByPhone;
+use make::MadeCalls;
+use session::{Lost, Session};
 
 /// Phones that are asked, those included that refused. Further ones are not.
 pub(super) const PHONES_MAX: usize = 10_000;
@@ -58,6 +62,12 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// After this long without a word the phone is asked for its status.
 const QUIET: Duration = Duration::from_secs(300);
+
+/// How long a phone may take for a service, from when it is wanted, before another way is gone.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Lines whose phones are looked at in one go.
+const SWEPT_AT_ONCE: usize = 256;
 
 /// What phones are asked for by CSTA.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,10 +111,11 @@ pub(super) struct Sessions {
     watch: BTreeSet<(Instant, LegId)>,
     /// Sessions that we ended and whose end was not confirmed.
     leaving: BTreeSet<LegId>,
-    /// Calls that phones were asked to make, until they do.
-    made: BTreeMap<super::CallId, Made>,
-    /// When all registered phones are looked at.
-    sweep_at: Option<Instant>,
+    made: MadeCalls,
+    /// When the phones of further lines are looked at, and how many lines were.
+    sweep: Option<(Instant, usize)>,
+    /// Sessions that are open.
+    open: usize,
 }
 
 #[derive(Debug)]
@@ -130,7 +141,7 @@ enum State {
 impl Sessions {
     /// Those of a start: whoever is registered is looked at.
     pub(super) fn new(rows: &[vendor::VendorSetup], now: Instant) -> Self {
-        Self { sweep_at: vendor::uses_csta(rows).then_some(now), ..Self::default() }
+        Self { sweep: vendor::uses_csta(rows).then_some((now, 0)), ..Self::default() }
     }
 
     /// Whether the leg is that of a session.
@@ -139,8 +150,14 @@ impl Sessions {
     }
 
     /// How many are open.
-    pub(super) fn open(&self) -> usize {
-        self.phones.values().filter(|phone| matches!(phone.state, State::Open(_))).count()
+    pub(super) const fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Phones that are known.
+    #[cfg(test)]
+    pub(super) fn phones(&self) -> usize {
+        self.phones.len()
     }
 
     /// How many are being ended.
@@ -152,7 +169,8 @@ impl Sessions {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.due.first().map(|(at, _)| self.not_before.map_or(*at, |free| free.max(*at)));
         let watch = self.watch.first().map(|(at, _)| *at);
-        due.into_iter().chain(watch).chain(self.sweep_at).min()
+        let sweep = self.sweep.map(|(at, _)| at);
+        due.into_iter().chain(watch).chain(sweep).chain(self.made.deadline()).min()
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Place> {
@@ -173,23 +191,36 @@ impl Sessions {
     }
 
     /// Ends whatever there is with a phone; what was asked of it and not answered.
-    fn leave(&mut self, place: &Place, out: &mut Outbox) -> Vec<Job> {
-        let Some(phone) = self.phones.get_mut(place) else { return Vec::new() };
-        let (leg, jobs) = match std::mem::replace(&mut phone.state, State::Resting(phone.binding.expires)) {
+    fn leave(&mut self, now: Instant, place: &Place, out: &mut Outbox) -> Vec<Lost> {
+        let (leg, lost) = self.close(now, place);
+        if let Some(leg) = leg {
+            self.leaving.insert(leg);
+            out.sip.push(Command::End(leg, None));
+        }
+        lost
+    }
+
+    /// Forgets the session with a phone: its leg, and what was asked in it and not answered.
+    fn close(&mut self, now: Instant, place: &Place) -> (Option<LegId>, Vec<Lost>) {
+        let Some(phone) = self.phones.get_mut(place) else { return (None, Vec::new()) };
+        let (leg, lost) = match std::mem::replace(&mut phone.state, State::Resting(phone.binding.expires)) {
             State::Resting(at) => {
                 self.due.remove(&(at, place.clone()));
-                return Vec::new();
+                return (None, Vec::new());
             }
             State::Asked(leg, _) => (leg, Vec::new()),
             State::Open(mut session) => {
+                // One that has lasted was of use.
+                if now.saturating_duration_since(session.opened_at) >= QUIET {
+                    phone.failures = 0;
+                }
+                self.open -= 1;
                 self.watch.remove(&(session.watched_at, session.leg));
-                (session.leg, session.jobs())
+                (session.leg, session.lost())
             }
         };
         self.by_leg.remove(&leg);
-        self.leaving.insert(leg);
-        out.sip.push(Command::End(leg, None));
-        jobs
+        (Some(leg), lost)
     }
 
     /// Asks the phone when it is time.
@@ -211,7 +242,7 @@ impl Switch {
     pub(super) fn revisit_csta(&mut self, now: Instant) {
         let is_used = vendor::uses_csta(&self.setup.vendors) || !self.csta.phones.is_empty();
         if is_used && !self.draining {
-            self.csta.sweep_at = Some(now);
+            self.csta.sweep = Some((now, 0));
         }
     }
 
@@ -221,7 +252,7 @@ impl Switch {
         for place in places {
             self.part_from_phone(now, &place, out);
         }
-        self.csta.sweep_at = None;
+        self.csta.sweep = None;
     }
 
     /// The phones of a line have changed.
@@ -266,28 +297,41 @@ impl Switch {
 
     /// The phone is not told by CSTA any more.
     fn part_from_phone(&mut self, now: Instant, place: &Place, out: &mut Outbox) {
-        let jobs = self.csta.leave(place, out);
+        let lost = self.csta.leave(now, place, out);
         self.csta.phones.remove(place);
-        self.jobs_failed(now, jobs, out);
+        self.jobs_lost(now, lost, out);
     }
 
     /// Does what is due.
     pub(super) fn csta_due(&mut self, now: Instant, out: &mut Outbox) {
-        if self.csta.sweep_at.is_some_and(|at| at <= now) {
-            self.csta.sweep_at = None;
-            let known = self.csta.phones.keys().map(|(line, _)| Arc::clone(line));
-            let registered = self.location.snapshot().into_iter().map(|(line, _)| line);
-            let lines: BTreeSet<Arc<str>> = known.chain(registered).collect();
-            for line in lines {
-                self.look_at_phones(now, &line, out);
-            }
+        if let Some((_, from)) = self.csta.sweep.take_if(|(at, _)| *at <= now) {
+            self.sweep_phones(now, from, out);
         }
+        self.csta.made.forget(now);
         while let Some(place) = self.csta.take_due(now) {
             self.ask_for_session(now, &place, out);
         }
         while let Some((_, leg)) = self.csta.watch.first().copied().filter(|(at, _)| *at <= now) {
             self.csta.watch.pop_first();
             self.session_due(now, leg, out);
+        }
+    }
+
+    /// Looks at the phones of the next lines, in the order of the configuration.
+    fn sweep_phones(&mut self, now: Instant, from: usize, out: &mut Outbox) {
+        if from == 0 {
+            let is_gone = |place: &&Place| self.lines.get(&place.0).is_none();
+            let gone: Vec<_> = self.csta.phones.keys().filter(is_gone).cloned().collect();
+            for place in gone {
+                self.part_from_phone(now, &place, out);
+            }
+        }
+        let lines: Vec<Arc<str>> = self.lines.some(from, SWEPT_AT_ONCE).to_vec();
+        if lines.len() == SWEPT_AT_ONCE {
+            self.csta.sweep = Some((now + APART, from + SWEPT_AT_ONCE));
+        }
+        for line in lines {
+            self.look_at_phones(now, &line, out);
         }
     }
 
@@ -335,8 +379,8 @@ impl Switch {
         match event {
             Event::Progress { status: 180..=183, .. } => {
                 // It rings.
-                let jobs = self.csta.leave(&place, out);
-                self.session_failed(now, &place, (488, None), jobs, out);
+                let lost = self.csta.leave(now, &place, out);
+                self.session_failed(now, &place, (488, None), lost, out);
             }
             Event::Csta { statement, .. } => {
                 let is_refusal = matches!(
@@ -354,9 +398,9 @@ impl Switch {
                 self.service_answered(now, &place, status, statement.map(|said| *said), out);
             }
             Event::Failed { cause, retry_after_s, .. } => {
-                self.session_over(now, leg, &place, &cause, retry_after_s, out);
+                self.session_over(now, &place, &cause, retry_after_s, out);
             }
-            Event::Ended { cause, .. } => self.session_over(now, leg, &place, &cause, None, out),
+            Event::Ended { cause, .. } => self.session_over(now, &place, &cause, None, out),
             _ => {}
         }
     }
@@ -364,11 +408,12 @@ impl Switch {
     fn session_answered(&mut self, now: Instant, leg: LegId, place: &Place, out: &mut Outbox) {
         let Some(phone) = self.csta.phones.get_mut(place) else { return };
         if matches!(phone.state, State::Asked(_, true)) {
-            let jobs = self.csta.leave(place, out);
-            return self.session_failed(now, place, (488, None), jobs, out);
+            let lost = self.csta.leave(now, place, out);
+            return self.session_failed(now, place, (488, None), lost, out);
         }
         let at = now + QUIET;
-        phone.state = State::Open(Box::new(Session::new(leg, at)));
+        phone.state = State::Open(Box::new(Session::new(leg, now, at)));
+        self.csta.open += 1;
         let (line, contact) = (Arc::clone(&place.0), phone.binding.contact.to_string());
         out.csta.push(CstaNote { line, contact, failure: None });
         self.csta.watch.insert((at, leg));
@@ -379,22 +424,13 @@ impl Switch {
     fn session_over(
         &mut self,
         now: Instant,
-        leg: LegId,
         place: &Place,
         cause: &Cause,
         retry_after_s: Option<u32>,
         out: &mut Outbox,
     ) {
-        self.csta.by_leg.remove(&leg);
-        let state = self.csta.phones.get_mut(place).map(|phone| &mut phone.state);
-        let jobs = match state {
-            Some(State::Open(session)) => {
-                self.csta.watch.remove(&(session.watched_at, leg));
-                session.jobs()
-            }
-            Some(State::Asked(..) | State::Resting(_)) | None => Vec::new(),
-        };
-        self.session_failed(now, place, (cause.status, retry_after_s), jobs, out);
+        let (_, lost) = self.csta.close(now, place);
+        self.session_failed(now, place, (cause.status, retry_after_s), lost, out);
     }
 
     /// There is no session with the phone: it is asked again after a pause.
@@ -403,7 +439,7 @@ impl Switch {
         now: Instant,
         place: &Place,
         (status, retry_after_s): (u16, Option<u32>),
-        jobs: Vec<Job>,
+        lost: Vec<Lost>,
         out: &mut Outbox,
     ) {
         let Some(phone) = self.csta.phones.get_mut(place) else { return };
@@ -418,6 +454,6 @@ impl Switch {
         let (line, contact) = (Arc::clone(&place.0), phone.binding.contact.to_string());
         out.csta.push(CstaNote { line, contact, failure: Some(status) });
         self.csta.rest(place, now + pause.max(wanted));
-        self.jobs_failed(now, jobs, out);
+        self.jobs_lost(now, lost, out);
     }
 }

@@ -197,3 +197,58 @@ fn either_side_refreshes_it() {
     bench.sent();
     bench.expect_nothing_left();
 }
+
+/// The phone may have made the call already.
+#[test]
+fn a_call_is_not_asked_for_again_by_another_stream() {
+    for (service, is_repeated) in [
+        (Service::MakeCall("sip:bob@x".to_owned(), "sip:carol@x".to_owned()), false),
+        (Service::MonitorStart("sip:bob@x".to_owned()), true),
+    ] {
+        let mut bench = Bench::new().by_tcp();
+        let invite = calling(&mut bench, |invite| (invite.is_csta, invite.offer) = (true, None));
+        bench.say(says(&invite, 200, "Contact: <sip:bob@192.0.2.2:5071;transport=tcp>\r\n", NORMAL));
+        bench.sent();
+        bench.told();
+        for service in [service, Service::RequestSystemStatus] {
+            bench.command(Command::Csta(LEG, Box::new(service)));
+        }
+        let first = body(&bench.only());
+        bench.act(|agent, now, out| agent.connection_closed(now, ConnectionId(1), out));
+        let next = body(&bench.only());
+        assert_eq!(first == next, is_repeated, "{first}");
+        assert!(is_repeated || next.contains("<RequestSystemStatus "), "what waits goes on: {next}");
+        let told = if is_repeated { vec![] } else { vec!["CstaAnswered 503 false".to_owned()] };
+        assert_eq!(bench.told(), told);
+    }
+}
+
+#[test]
+fn a_refresh_that_meets_ours_or_brings_media_is_refused() {
+    let (mut bench, ack) = session("Session-Expires: 90;refresher=uac\r\nAllow: INVITE, INFO\r\n");
+    for (cseq, method, content_type, body) in [
+        (1, "INVITE", "application/sdp", SDP_BODY),
+        (2, "UPDATE", "application/sdp", SDP_BODY),
+        (3, "INVITE", "text/plain", "hello"),
+    ] {
+        bench.say(asks(&ack, method, cseq, content_type, body));
+        let answer = bench.only();
+        let status = if content_type == "text/plain" { 415 } else { 488 };
+        assert_eq!((answer.status(), bench.told()), (status, Vec::new()), "{method} {content_type}");
+        assert_eq!(answer.value(HeaderName::Warning).is_some(), status == 488);
+        if method == "INVITE" {
+            bench.say(asks(&ack, "ACK", cseq, "", "").replace("-ACK", "-INVITE"));
+        }
+    }
+    bench.pass(seconds(45));
+    let ours = bench.only();
+    assert_eq!(word(&ours), "INVITE");
+    for (cseq, method) in [(4, "INVITE"), (5, "UPDATE")] {
+        bench.say(asks(&ack, method, cseq, "", ""));
+        assert_eq!(bench.heard(), ["491"], "{method}");
+    }
+    bench.say(asks(&ack, "ACK", 4, "", "").replace("-ACK", "-INVITE"));
+    bench.say(says(&ours, 200, &format!("{CONTACT}Session-Expires: 90;refresher=uac\r\n"), NORMAL));
+    assert_eq!((bench.heard(), bench.told()), (vec!["ACK".to_owned()], Vec::new()), "the session lives on");
+    end(&mut bench);
+}

@@ -45,6 +45,7 @@ use turning_away::Paper;
 
 use crate::admission::{Admission, Load, Refusals, TurnedAway};
 use crate::auth::Challenger;
+use crate::certificates::Certificates;
 use crate::directory::Directory;
 use crate::endpoint::{Arrival, Endpoint};
 use crate::ids::{ConnectionId, LegId};
@@ -127,6 +128,12 @@ impl Agent {
     /// Counts calls and registrations together with other workers, which share this.
     pub fn with_admission(self, admission: Arc<Admission>) -> Self {
         Self { admission, ..self }
+    }
+
+    /// Knows the far ends of connections by what was noted here of their certificates.
+    pub fn with_certificates(mut self, certificates: Arc<Certificates>) -> Self {
+        self.endpoint.certificates = certificates;
+        self
     }
 
     /// Takes what the driver has seen of the worker's queue: whether nothing waits, in its sockets, in its mailbox, and of

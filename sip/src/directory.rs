@@ -11,7 +11,7 @@ use crate::admission::AdmissionLimits;
 use crate::auth::{Account, Algorithm};
 use crate::outbox::Peer;
 
-/// A trunk that proves itself by its source address.
+/// A trunk: by its source address it proves itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TrustedTrunk {
     /// Its name in the configuration.
@@ -55,6 +55,9 @@ pub struct Directory {
     pub trunk_accounts: HashMap<Arc<str>, Account, RandomState>,
     /// The trunks, in the order of the configuration.
     pub trunks: Vec<TrustedTrunk>,
+    /// The domains by which each trunk is known from anywhere, in the order of `trunks`: who has proven one of them by a certificate is the
+    /// trunk. Empty, and where it is left out: none.
+    pub certificates: Vec<Vec<Box<str>>>,
     /// The hosts that calls to each trunk go to, in the order of `trunks`.
     pub peers: Vec<Vec<IpAddr>>,
     /// The user part of Contact by which each trunk is registered at its peers, in the order of `trunks`; `None`, and where it is
@@ -180,6 +183,13 @@ impl Directory {
         named.map(|place| &self.trunks[place].name).or_else(|| self.trunk_at(source))
     }
 
+    /// The trunk that one of these domains is, as certificates have them.
+    pub fn trunk_of_domains(&self, domains: &[Box<str>]) -> Option<&Arc<str>> {
+        let is_one = |own: &str| domains.iter().any(|domain| domain.eq_ignore_ascii_case(own));
+        let place = self.certificates.iter().position(|all| all.iter().any(|own| is_one(own)))?;
+        self.trunks.get(place).map(|trunk| &trunk.name)
+    }
+
     /// Whether this is the user part by which the trunk is registered.
     pub fn is_contact_of(&self, trunk: &str, user: &str) -> bool {
         let place = self.trunks.iter().position(|known| *known.name == *trunk);
@@ -269,6 +279,29 @@ mod tests {
         assert_eq!(for_user("192.0.2.9", "4940"), Some("net"));
         assert!(directory.is_contact_of("two", "4940") && !directory.is_contact_of("one", "4940"));
         assert!(!directory.is_contact_of("net", "") && !directory.is_contact_of("nobody", "4940"));
+    }
+
+    #[test]
+    fn a_certificate_is_the_trunk_that_names_its_domain() {
+        let trunk = |name: &str| TrustedTrunk { name: name.into(), allow_from: Vec::new() };
+        let directory = Directory {
+            trunks: vec![trunk("plain"), trunk("one"), trunk("two")],
+            certificates: vec![
+                Vec::new(),
+                vec!["sip.carrier.example".into(), "sbc.carrier.example".into()],
+                vec!["two.example".into()],
+            ],
+            ..Directory::default()
+        };
+        let of = |domains: &[&str]| {
+            let domains: Vec<Box<str>> = domains.iter().map(|domain| (*domain).into()).collect();
+            directory.trunk_of_domains(&domains).map(AsRef::as_ref)
+        };
+        assert_eq!(of(&["other.example", "SBC.Carrier.example"]), Some("one"));
+        assert_eq!(of(&["two.example"]), Some("two"));
+        assert_eq!(of(&["carrier.example"]), None, "not what is above it");
+        assert_eq!(of(&["x.sip.carrier.example"]), None, "nor below");
+        assert_eq!(of(&[]), None);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 
 use crate::agent::AgentConfig;
 use crate::auth::ClientAuth;
+use crate::certificates::Certificates;
 use crate::dialog::Dialog;
 use crate::directory::Directory;
 use crate::gruu;
@@ -48,6 +49,7 @@ pub(crate) struct Endpoint {
     pub(crate) config: AgentConfig,
     pub(crate) directory: Arc<Directory>,
     pub(crate) location: Arc<Location>,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) transactions: Transactions,
     random: StdRng,
     epoch: Instant,
@@ -76,7 +78,8 @@ impl Endpoint {
         let mut random = StdRng::from_seed(seed);
         let stateless = FixedState::with_seed(random.random());
         let transactions = Transactions::new(config.timing);
-        Self { config, directory, location, transactions, random, epoch, stateless }
+        let certificates = Arc::default();
+        Self { config, directory, location, certificates, transactions, random, epoch, stateless }
     }
 
     /// A tag or branch.
@@ -147,6 +150,17 @@ impl Endpoint {
     /// of the password would be in the wrong hands, whatever realm is named.
     pub(crate) fn may_answer(&self, auth: &ClientAuth, hop: Flow) -> bool {
         auth.peer().is_none_or(|peer| self.directory.is_same_peer(peer, hop.remote.ip()))
+    }
+
+    /// The trunk that the far end of a connection has proven to be by its certificate.
+    pub(crate) fn trunk_by_certificate(&self, flow: Flow) -> Option<&Arc<str>> {
+        let of_domains = |domains: &[Box<str>]| self.directory.trunk_of_domains(domains);
+        flow.transport.is_secure().then(|| self.certificates.find(flow.connection, of_domains))?
+    }
+
+    /// The trunk that what comes this way is from: by its certificate, else by its address.
+    pub(crate) fn trunk_at(&self, flow: Flow) -> Option<&Arc<str>> {
+        self.trunk_by_certificate(flow).or_else(|| self.directory.trunk_at(flow.remote.ip()))
     }
 
     fn is_own_address(&self, host: IpAddr, flow: Flow) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! The story of one call, as an [`Agent`] lives it. A datagram comes in ([`Agent::receive`]). [`message`] finds its
 //! headers without copying. [`transaction`] absorbs it if it came before. [`agent`] asks who sent it: a trunk by its
-//! address, a line by its password ([`auth`]). An INVITE then begins a leg: the session answers 100, a [`dialog`] is
+//! address or certificate, a line by its password ([`auth`]). An INVITE then begins a leg: the session answers 100, a [`dialog`] is
 //! made, and [`Event::Incoming`](outbox::Event::Incoming) tells the switch. The switch says
 //! [`Command::Answer`](outbox::Command::Answer) with a description ([`sdp`]); the 200 is repeated until the ACK,
 //! whatever the network does; then the leg is `Established`. A BYE ends it, a re-INVITE changes it, and what the peer
@@ -12,6 +12,7 @@
 pub mod admission;
 pub mod agent;
 pub mod auth;
+pub mod certificates;
 pub mod dialog;
 pub mod directory;
 pub mod ids;

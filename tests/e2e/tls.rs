@@ -12,7 +12,7 @@ use crate::baresip::{Answer, Baresip, TONE_HZ};
 use crate::daemon::{Daemon, Directory};
 use crate::linphonec::Linphonec;
 use crate::network::{alone, daemon_address, phone_address, run};
-use crate::process::wait_until;
+use crate::process::{Process, wait_until};
 
 /// Two phones of different makers, who check the daemon's certificate and take nothing but SRTP, call each other and hear each
 /// other. While the first call is up the daemon gets another certificate: whoever comes after that is shown it, the call goes on.
@@ -66,13 +66,15 @@ fn phones_by_tls() {
     });
 }
 
-/// The peer has the name that is configured, and both sides call by TLS. One that has another name hears nothing of a call.
+/// The peer has the name that is configured, and both sides call by TLS, each by its certificate: one that has another name hears nothing
+/// of a call and is let in with none, and one that a stranger signed says nothing.
 #[test]
 fn a_trunk_by_tls() {
     alone(|| {
         let directory = Directory::create();
         let authority = Authority::new(directory.path());
-        authority.sign("pbx", "pbx", &["pbx.test".to_owned(), daemon_address(3).to_string()]);
+        let names = ["pbx.test".to_owned(), daemon_address(3).to_string(), daemon_address(4).to_string()];
+        authority.sign("pbx", "pbx", &names);
         let hosts = directory.path().join("hosts");
         let (carrier, impostor) = (phone_address(3), phone_address(4));
         let text =
@@ -80,12 +82,22 @@ fn a_trunk_by_tls() {
         fs::write(&hosts, text).expect("a directory of ours");
         run("mount", &[OsStr::new("--bind"), hosts.as_os_str(), OsStr::new("/etc/hosts")]);
         let mut daemon = Daemon::start(directory.path(), TRUNKS);
-        let own = authority.sign("carrier", "carrier", &["sip.carrier.test".to_owned()]);
+        let carrier_name = ["sip.carrier.test".to_owned()];
+        let own = authority.sign("carrier", "carrier", &carrier_name);
+        let another = authority.sign("mallory", "mallory", &["mallory.test".to_owned()]);
         let mut phone = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Auto);
-        let mut peers = [(3, "30"), (4, "40")]
-            .map(|(host, number)| Baresip::start_as_tls_peer(directory.path(), host, number, &own));
+        let mut peers = [(3, "30", &own), (4, "40", &another)].map(|(host, number, certificate)| {
+            Baresip::start_as_tls_peer(directory.path(), host, number, certificate)
+        });
         let [carrier, impostor] = &mut peers;
         daemon.expect_metric("trunkline_registrations", 1.0, WITHIN);
+
+        // Its own connection comes first: by its certificate alone it is the carrier.
+        carrier.command("dial", &format!("sip:1001@{}:5061;transport=tls", daemon_address(3)));
+        phone.expect("CALL_ESTABLISHED", WITHIN);
+        daemon.process.runs_for(TALK);
+        carrier.command("hangup", "");
+        phone.expect("CALL_CLOSED", WITHIN);
 
         phone.command("dial", &format!("sip:030@{}", daemon_address(1)));
         carrier.expect("CALL_ESTABLISHED", WITHIN);
@@ -93,12 +105,6 @@ fn a_trunk_by_tls() {
         daemon.process.runs_for(TALK);
         phone.command("hangup", "");
         carrier.expect("CALL_CLOSED", WITHIN);
-
-        carrier.command("dial", &format!("sip:1001@{}:5061;transport=tls", daemon_address(3)));
-        phone.expect("CALL_ESTABLISHED", WITHIN);
-        daemon.process.runs_for(TALK);
-        carrier.command("hangup", "");
-        phone.expect("CALL_CLOSED", WITHIN);
         let heard = [phone.heard_tone(TONE_HZ), carrier.heard_tone(TONE_HZ)];
         eprintln!(
             "tls: the phone heard {:.1} s of tone in two calls, the carrier {:.1} s",
@@ -112,6 +118,19 @@ fn a_trunk_by_tls() {
             line.contains("a TLS connection was not made") && line.contains("other.carrier.test")
         });
         assert!(!impostor.rings(), "its certificate is another's");
+        impostor.command("dial", &format!("sip:1001@{}:5061;transport=tls", daemon_address(4)));
+        let refused = impostor.expect("CALL_CLOSED", WITHIN);
+        // It was asked for a password, and has tried one.
+        assert!(refused["param"].as_str().is_some_and(|why| why.contains("403")), "{refused}");
+        assert!(!phone.rings(), "that name is no trunk's");
+
+        let answered = asked(directory.path(), "carrier");
+        assert!(answered.starts_with("SIP/2.0 200"), "{answered}");
+        let foreign = directory.path().join("foreign");
+        fs::create_dir(&foreign).expect("a directory of ours");
+        Authority::new(&foreign).sign("carrier", "carrier", &carrier_name);
+        let refused = asked(directory.path(), "foreign/carrier");
+        assert!(refused.contains("alert number 48"), "a stranger signed it: {refused}");
         // Connections stay as long as anybody may want them.
         peers.into_iter().for_each(Baresip::quit);
         phone.quit();
@@ -131,6 +150,22 @@ fn shown(directory: &Path) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.lines().filter(|line| line.starts_with("subject")).collect()
+}
+
+/// The answer or the alert that OpenSSL is given which shows this certificate and asks by OPTIONS.
+fn asked(directory: &Path, certificate: &str) -> String {
+    let asks = "OPTIONS sip:pbx.test SIP/2.0\r\nVia: SIP/2.0/TLS a.test;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+                From: <sip:a.test>;tag=1\r\nTo: <sip:pbx.test>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n\
+                Content-Length: 0\r\n\r\n";
+    fs::write(directory.join("asks"), asks).expect("a directory of ours");
+    let script = format!(
+        "exec openssl s_client -quiet -connect {}:5061 -cert {certificate}.pem -key {certificate}.key <asks",
+        daemon_address(1)
+    );
+    let mut client = Command::new("sh");
+    client.current_dir(directory).args(["-c", &script]);
+    let says = |_, line: &str| line.starts_with("SIP/2.0 ") || line.contains("alert number");
+    Process::spawn("openssl", &mut client).wait_for(WITHIN, says)
 }
 
 /// Signs certificates, and writes them where the daemon looks.
@@ -204,6 +239,7 @@ listen = ["udp:0.0.0.0:5060", "tls:0.0.0.0:5061"]
 certificate = "pbx.pem"
 key = "pbx.key"
 trusted_ca = "ca.pem"
+client_ca = "ca.pem"
 [media]
 kernel = "off"
 [[line]]
@@ -212,7 +248,7 @@ password = "correct-horse-battery"
 [[trunk]]
 name = "carrier"
 peer = "tls:sip.carrier.test"
-allow_from = ["10.77.3.0/24"]
+certificate = "sip.carrier.test"
 srtp = "required"
 [[trunk]]
 name = "impostor"

@@ -68,6 +68,34 @@ fn a_trunk_calls_a_phone_without_a_password() {
     lab.nothing_left();
 }
 
+/// From wherever it comes: its connection says who it is. One that shows another name is nobody.
+#[test]
+fn a_trunk_is_known_by_its_certificate() {
+    for workers in [1, 3] {
+        let plan = Plan::seeded(31).workers(workers).certificate("carrier", "carrier.example");
+        let mut lab =
+            plan.certificate("overseas", "mallory.example").build().with_registered(&["alice", "bob"]);
+        for _ in 0..2 {
+            lab.call("carrier", "1002");
+            lab.run_ms(500);
+            lab.answer("bob");
+            lab.run_ms(500);
+            lab.expect_talk("carrier", "bob");
+            lab.hang_up("bob");
+            lab.run_ms(500);
+            assert_eq!(lab.status("carrier"), Status::Over(0));
+            // It comes again by another connection.
+            lab.disconnect("carrier");
+        }
+        assert_eq!(lab.ladder().count("engine", "carrier", "401"), 0);
+        lab.call("overseas", "1002");
+        lab.run_ms(500);
+        assert_eq!(lab.status("overseas"), Status::Over(401));
+        lab.disconnect("overseas");
+        lab.nothing_left();
+    }
+}
+
 #[test]
 fn a_trunk_takes_no_more_calls_than_it_may() {
     let mut lab = Lab::registered(4, &["alice"]);

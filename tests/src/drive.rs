@@ -135,6 +135,7 @@ pub(crate) fn agent(
         name: (*name).into(),
         allow_from: match registration(name) {
             Some(_) => Vec::new(),
+            None if plan.certificates.contains_key(name) => Vec::new(),
             None => vec![IpNet::from(address_of(PHONES.len() + place).ip())],
         },
     };
@@ -143,7 +144,12 @@ pub(crate) fn agent(
         peers.iter().map(|(_, address)| address.ip()).collect()
     };
     let contact = |name: &&str| registration(name).map(|registration| Arc::clone(&registration.contact));
+    let certificate = |name: &&str| {
+        let own = plan.certificates.contains_key(name).then(|| format!("{name}.example").into());
+        own.into_iter().collect()
+    };
     let mut directory = Directory {
+        certificates: TRUNKS.iter().map(certificate).collect(),
         peers: TRUNKS.iter().map(hosts).collect(),
         contacts: TRUNKS.iter().map(contact).collect(),
         trunks: TRUNKS.iter().enumerate().map(trunk).collect(),
@@ -422,6 +428,7 @@ impl Lab {
         let now = self.now;
         let Some(known) = self.connections.get_mut(&connection).filter(|known| known.is_open) else { return };
         known.is_open = false;
+        self.certificates.forget(ConnectionId(connection));
         let seat = known.seat;
         if self.seats[seat].connection.take_if(|current| *current == connection).is_some() {
             let mut out = PhoneOutbox::default();
@@ -446,6 +453,8 @@ impl Lab {
         let opened = Connection { seat, transport, remote, framer: Framer::new(), is_open: true };
         self.connections.insert(connection, opened);
         self.seats[seat].connection = Some(connection);
+        let shown = self.plan.certificates.get(self.seats[seat].name).copied();
+        self.certificates.note(ConnectionId(connection), shown);
         connection
     }
 

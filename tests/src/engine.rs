@@ -12,6 +12,7 @@ use trunkline_media::{Destinations, RelayConfig, RelayWorker};
 use trunkline_sip::Agent;
 use trunkline_sip::admission::Admission;
 use trunkline_sip::auth::Challenger;
+use trunkline_sip::certificates::Certificates;
 use trunkline_sip::dialog::KeptDialog;
 use trunkline_sip::ids::{LegId, UsageId};
 use trunkline_sip::location::{Binding, Location, LocationLimits};
@@ -28,6 +29,7 @@ use crate::recording::Disk;
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) location: Arc<Location>,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) agents: Vec<Agent>,
     pub(crate) switch: Switch,
     pub(crate) relay: RelayWorker<Simulated>,
@@ -39,10 +41,12 @@ impl Engine {
         location.set_keep_alive(plan.keep_alive);
         let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
         let admission = Arc::new(Admission::new(now));
+        let certificates = Arc::new(Certificates::default());
         let agents = (0..plan.workers)
             .map(|worker| {
                 crate::drive::agent(plan, worker, (&location, &challenger), rng.random(), now)
                     .with_admission(Arc::clone(&admission))
+                    .with_certificates(Arc::clone(&certificates))
             })
             .collect();
         let mut switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
@@ -61,7 +65,7 @@ impl Engine {
                 ..RelayConfig::default()
             },
         );
-        Self { location, agents, switch, relay }
+        Self { location, certificates, agents, switch, relay }
     }
 }
 
@@ -111,9 +115,11 @@ impl Lab {
         // Files are numbered anew.
         self.disk = Disk::default();
         let mut rng = StdRng::seed_from_u64(self.plan.seed ^ self.restarts.rotate_right(8));
-        let Engine { location, agents, switch, relay } = Engine::new(&self.plan, &mut rng, self.now);
+        let Engine { location, certificates, agents, switch, relay } =
+            Engine::new(&self.plan, &mut rng, self.now);
         location.load(self.now, bindings);
-        (self.location, self.agents, self.switch, self.relay) = (location, agents, switch, relay);
+        (self.location, self.certificates) = (location, certificates);
+        (self.agents, self.switch, self.relay) = (agents, switch, relay);
         self.switch.restore(self.kept.iter().cloned());
         // The numbers of requests begin again.
         self.apps.iter_mut().for_each(|app| *app = App::default());

@@ -18,6 +18,7 @@ use trunkline::switch::{
 use trunkline_media::io::simulated::Simulated;
 use trunkline_media::{QUARANTINE, RelayWorker};
 use trunkline_sip::admission::{Limit, STANDING};
+use trunkline_sip::certificates::Certificates;
 use trunkline_sip::dialog::KeptDialog;
 use trunkline_sip::ids::UsageId;
 use trunkline_sip::location::Location;
@@ -60,6 +61,7 @@ pub struct Lab {
     pub(crate) now: Instant,
     pub(crate) agents: Vec<Agent>,
     pub(crate) location: Arc<Location>,
+    pub(crate) certificates: Arc<Certificates>,
     pub(crate) switch: Switch,
     pub(crate) relay: RelayWorker<Simulated>,
     pub(crate) seats: Vec<Seat>,
@@ -126,7 +128,7 @@ impl Lab {
     pub(crate) fn new(plan: Plan) -> Self {
         let mut rng = StdRng::seed_from_u64(plan.seed);
         let now = epoch();
-        let Engine { location, agents, switch, relay } = Engine::new(&plan, &mut rng, now);
+        let Engine { location, certificates, agents, switch, relay } = Engine::new(&plan, &mut rng, now);
         let mut ladder = Ladder::default();
         ladder.name(ENGINE, "engine");
         ladder.name(ENGINE_V6, "engine");
@@ -170,6 +172,7 @@ impl Lab {
             now,
             agents,
             location,
+            certificates,
             switch,
             relay,
             seats,

@@ -45,6 +45,8 @@ pub struct Plan {
     pub workers: u16,
     /// Phones that speak by a stream, and by which.
     pub streams: BTreeMap<&'static str, Transport>,
+    /// What trunks show by TLS, by which each is known as `NAME.example` and by its address no more.
+    pub certificates: BTreeMap<&'static str, &'static str>,
     /// Phones behind an address translator: they know their private address only, and it forgets them when it hears nothing of
     /// their signalling for as long as [`TRANSLATOR_FORGETS`](crate::lab::TRANSLATOR_FORGETS).
     pub translated: BTreeSet<&'static str>,
@@ -71,6 +73,7 @@ impl Plan {
             seed,
             workers: 1,
             streams: BTreeMap::new(),
+            certificates: BTreeMap::new(),
             translated: BTreeSet::new(),
             keep_alive: Duration::from_secs(25),
             six: BTreeSet::new(),
@@ -99,6 +102,12 @@ impl Plan {
     pub fn tls(mut self, phone: &'static str) -> Self {
         self.streams.insert(phone, Transport::Tls);
         self
+    }
+
+    /// This trunk speaks TLS and shows a certificate of this domain.
+    pub fn certificate(mut self, trunk: &'static str, domain: &'static str) -> Self {
+        self.certificates.insert(trunk, domain);
+        self.tls(trunk)
     }
 
     /// This phone is a browser.

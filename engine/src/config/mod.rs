@@ -319,6 +319,8 @@ pub struct Trunk {
     pub domain: String,
     /// Whom calls are taken from without a challenge.
     pub allow_from: Vec<IpNet>,
+    /// The domains of certificates by which calls are taken from anywhere.
+    pub certificate: Vec<Box<str>>,
     /// Whether they are taken from its peers, too, whatever their addresses are.
     pub allows_peers: bool,
     /// Answers a challenge of the peer.

@@ -1,6 +1,6 @@
 //! `[sip.tls]`: what the engine shows who comes by TLS, and whom it takes for whom where it goes by TLS itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Read;
 use std::net::{IpAddr, SocketAddr};
@@ -113,6 +113,10 @@ pub(super) struct Sealing {
     /// Who shows nothing to whom he goes.
     anonymous: Option<Arc<ClientConfig>>,
     is_authority_wrong: bool,
+    /// Whether who comes is asked for a certificate, signed by somebody good or not.
+    asks_clients: bool,
+    /// The domains that are a trunk each.
+    domains: HashSet<String>,
 }
 
 /// A certificate with its key.
@@ -129,6 +133,7 @@ impl Sealing {
         let (certified, chains): (Vec<_>, _) =
             identities(&section, &provider).into_iter().map(|own| (own.certified, own.chain)).unzip();
         let verifier = verifier(&section);
+        let asks_clients = !matches!(verifier, Verifier::Nobody);
         let named = section.string("trusted_ca");
         let is_named = section.has("trusted_ca");
         let authorities = named.and_then(|value| authorities(&section, "trusted_ca", &value));
@@ -142,12 +147,24 @@ impl Sealing {
             is_authority_wrong: is_named && authorities.is_none(),
             authorities,
             anonymous: None,
+            asks_clients,
+            domains: HashSet::new(),
         }
     }
 
     /// Whether a listener has something to show.
     pub(super) const fn is_server(&self) -> bool {
         self.is_server
+    }
+
+    /// Whether who comes can prove a domain by a certificate.
+    pub(super) const fn asks_clients(&self) -> bool {
+        self.asks_clients
+    }
+
+    /// Notes a domain as that of a trunk; `false`: it is another one's.
+    pub(super) fn take_domain(&mut self, domain: &str) -> bool {
+        self.domains.insert(domain.to_owned())
     }
 
     /// What a listener of its own shows: the certificate of this table, if it names one.
@@ -335,6 +352,8 @@ impl Identity {
 /// How clients prove themselves by certificates.
 enum Verifier {
     Nobody,
+    /// Something is wrong with those who would sign.
+    Broken,
     /// Whoever shows one, or everybody.
     Signed {
         authorities: Arc<RootCertStore>,
@@ -360,12 +379,13 @@ fn verifier(section: &Section<'_>) -> Verifier {
     let Some(ca) = ca else {
         if asks.is_some() && !section.has("client_ca") {
             section.missing("client_ca", "client_certificates asks for what it signs");
+            return Verifier::Broken;
         }
-        return Verifier::Nobody;
+        return if section.has("client_ca") { Verifier::Broken } else { Verifier::Nobody };
     };
     match authorities(section, "client_ca", &ca) {
         Some(authorities) => Verifier::Signed { authorities, is_required },
-        None => Verifier::Nobody,
+        None => Verifier::Broken,
     }
 }
 
@@ -381,7 +401,7 @@ fn server(
         .with_safe_default_protocol_versions()
         .expect("ring has the ciphers of both versions");
     let builder = match verifier {
-        Verifier::Nobody => builder.with_no_client_auth(),
+        Verifier::Nobody | Verifier::Broken => builder.with_no_client_auth(),
         Verifier::Signed { authorities, is_required } => {
             let verifier = WebPkiClientVerifier::builder_with_provider(authorities, Arc::clone(provider));
             let verifier = if is_required { verifier } else { verifier.allow_unauthenticated() };

@@ -48,6 +48,7 @@ pub(super) fn read(
     let allows_peers = allow_from.iter().any(|value| *value.get_ref() == PEER);
     let networks = allow_from.iter().filter(|value| *value.get_ref() != PEER);
     let allow_from = networks.filter_map(|value| network(&section, "allow_from", value)).collect();
+    let certificate = certificate(&section, tls);
     let redirect_to = redirect_to(&section);
     let credentials = credentials(&section);
     let registration = registering::read(&section, credentials.as_ref());
@@ -70,6 +71,7 @@ pub(super) fn read(
         peers: Vec::new(),
         domain: domain?,
         allow_from,
+        certificate,
         allows_peers,
         credentials,
         inbound,
@@ -145,6 +147,36 @@ fn seal(section: &Section<'_>, peers: Vec<Peer>, tls: &mut Sealing) -> Vec<Trunk
         TrunkPeer { place: peer.place, tls }
     };
     peers.into_iter().map(expected).collect()
+}
+
+/// By which domains of its certificate the other side is known: those of no other trunk.
+fn certificate(section: &Section<'_>, tls: &mut Sealing) -> Vec<Box<str>> {
+    let values = section.string_or_strings("certificate").unwrap_or_default();
+    if values.len() > DOMAINS_MAX {
+        let right = format!("write {DOMAINS_MAX} at most");
+        section.refuse_key("certificate", &format!("has {} names", values.len()), &right);
+        return Vec::new();
+    }
+    if !values.is_empty() && !tls.asks_clients() {
+        let right =
+            "write [sip.tls] client_ca = \"FILE\", the authorities that sign for whom calls are taken from";
+        section.refuse_key("certificate", "nobody is asked for a certificate", right);
+    }
+    let domain = |value: &Spanned<&str>| {
+        let text = *value.get_ref();
+        if !endpoint::is_host_name(text) || text.parse::<IpAddr>().is_ok() {
+            let right = "write a name of its subjectAltName, as in \"sip.carrier.example\"";
+            section.refuse("certificate", value, format!("{text:?} is no name of a certificate"), right);
+            return None;
+        }
+        let domain = endpoint::name(text);
+        if !tls.take_domain(&domain) {
+            let right = "name each trunk by a certificate of its own";
+            section.refuse("certificate", value, format!("{text} is named twice"), right);
+        }
+        Some(domain.into())
+    };
+    values.iter().filter_map(domain).collect()
 }
 
 /// Where the trunk may send calls on to by any number: addresses, networks, hosts.
@@ -252,6 +284,9 @@ const USERNAME_BYTES_MAX: usize = 128;
 
 /// Peers of one trunk.
 const PEERS_MAX: usize = 16;
+
+/// Names in `certificate` of one trunk.
+const DOMAINS_MAX: usize = 16;
 
 /// Places of `redirect_to` of one trunk.
 const PLACES_MAX: usize = 64;

@@ -183,7 +183,8 @@ impl Running {
                 seed()?,
                 now,
             )
-            .with_admission(Arc::clone(&admission)))
+            .with_admission(Arc::clone(&admission))
+            .with_certificates(Arc::clone(connections.certificates())))
         };
         let mut agents = (0..count).map(agent).collect::<Result<Vec<_>, _>>()?;
 
@@ -478,6 +479,7 @@ pub(super) fn directory(config: &Config) -> Directory {
     };
     let mut directory = Directory {
         trunks: trunks.collect(),
+        certificates: config.trunks.iter().map(|trunk| trunk.certificate.clone()).collect(),
         peers: config.trunks.iter().map(hosts).collect(),
         contacts: config.trunks.iter().map(contact).collect(),
         reliable: config.trunks.iter().map(|trunk| trunk.reliable).collect(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use dashmap::DashMap;
+use rustls::pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -16,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 use tokio_tungstenite::WebSocketStream;
 use trunkline_sip::admission::{Admission, Limit, network};
+use trunkline_sip::certificates::{self, Certificates};
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::transport::{Flow, Transport};
 
@@ -65,6 +67,8 @@ struct Shared {
     handshakes: AtomicUsize,
     shaking: DashMap<u64, usize>,
     tls: ArcSwap<Tls>,
+    /// Who far ends have proven to be.
+    certificates: Arc<Certificates>,
     /// Web pages that may connect; none named: all.
     origins: Vec<String>,
 }
@@ -124,6 +128,7 @@ impl Connections {
                 handshakes: AtomicUsize::new(0),
                 shaking: DashMap::new(),
                 tls: ArcSwap::new(tls),
+                certificates: Arc::default(),
                 origins,
             }),
         }
@@ -146,6 +151,11 @@ impl Connections {
         let sealed = by_remote.filter(|entry| entry.key().0 == Transport::Tls && is_other(&entry.key().1));
         let ended: Vec<_> = sealed.map(|entry| *entry.value()).collect();
         ended.into_iter().for_each(|id| self.close(id));
+    }
+
+    /// Who the far ends of connections by TLS have proven to be.
+    pub(crate) fn certificates(&self) -> &Arc<Certificates> {
+        &self.shared.certificates
     }
 
     /// Connections that are open.
@@ -256,19 +266,21 @@ impl Connections {
             drop(writer.try_send(bytes));
         }
         let connections = self.clone();
+        let asked = flow;
         self.shared.runtime.spawn(async move {
+            let flow = Flow { connection: id, ..flow };
             let made = connections.connect(flow, way).await;
             // One that had more to say than waits is closed by then.
             if let Some(made) = made
                 && connections.shared.writers.contains_key(&id)
             {
                 let until = Instant::now() + FIRST_MESSAGE;
-                connections.converse(made, Flow { connection: id, ..flow }, queue, until).await;
-                connections.forget(Flow { connection: id, ..flow });
+                connections.converse(made, flow, queue, until).await;
+                connections.forget(flow);
                 connections.shared.workers.connection_closed(id);
             } else {
-                connections.forget(Flow { connection: id, ..flow });
-                connections.none_sent(flow, queue);
+                connections.forget(flow);
+                connections.none_sent(asked, queue);
             }
         });
     }
@@ -283,7 +295,11 @@ impl Connections {
             Way::Sealed(TlsPeer { name, client }) => {
                 let connector = TlsConnector::from(client);
                 let error = match timeout_at(until, connector.connect(name.clone(), stream)).await {
-                    Ok(Ok(sealed)) => return Some(Made::Sealed(Box::new(sealed.into()))),
+                    Ok(Ok(sealed)) => {
+                        // It was checked for this name, and for no other.
+                        self.shared.certificates.note(flow.connection, [name.to_str().as_ref()]);
+                        return Some(Made::Sealed(Box::new(sealed.into())));
+                    }
                     Ok(Err(error)) => error,
                     Err(_) => io::ErrorKind::TimedOut.into(),
                 };
@@ -344,7 +360,7 @@ impl Connections {
     /// Shakes hands with who came, as the transport asks for it. Who speaks anything else is not answered.
     async fn welcome(&self, flow: Flow, stream: TcpStream, until: Instant) -> Option<Made> {
         self.prepare(&stream, flow.remote);
-        let made = match timeout_at(until, self.shake_hands(flow.transport, stream)).await {
+        let made = match timeout_at(until, self.shake_hands(flow, stream)).await {
             Ok(made) => made,
             Err(_) => Err("it was not over in time".into()),
         };
@@ -353,13 +369,19 @@ impl Connections {
 
     async fn shake_hands(
         &self,
-        transport: Transport,
+        flow: Flow,
         stream: TcpStream,
     ) -> Result<Made, Box<dyn std::error::Error + Send + Sync>> {
         let origins = &self.shared.origins;
-        match transport {
+        match flow.transport {
             Transport::Udp | Transport::Tcp => Ok(Made::Plain(stream)),
-            Transport::Tls => Ok(Made::Sealed(Box::new(self.seal(stream).await?))),
+            Transport::Tls => {
+                let sealed = self.seal(stream).await?;
+                let (_, handshake) = sealed.get_ref();
+                let shown = handshake.peer_certificates().and_then(<[_]>::first);
+                self.shared.certificates.note(flow.connection, shown.map(domains).unwrap_or_default());
+                Ok(Made::Sealed(Box::new(sealed)))
+            }
             Transport::Ws => Ok(Made::WebSocket(Box::new(websocket::welcome(stream, origins).await?))),
             Transport::Wss => {
                 let sealed = self.seal(stream).await?;
@@ -417,12 +439,19 @@ impl Connections {
     fn forget(&self, flow: Flow) {
         let Flow { transport, remote, connection, .. } = flow;
         self.shared.writers.remove(&connection);
+        self.shared.certificates.forget(connection);
         self.shared.by_remote.remove_if(&(transport, remote), |_, known| *known == connection);
         self.shared.per_source.remove_if_mut(&network(remote.ip()), |_, count| {
             *count = count.saturating_sub(1);
             *count == 0
         });
     }
+}
+
+/// The domains of a certificate, which was verified: only who is signed for comes as far as this.
+fn domains<'a>(certificate: &'a CertificateDer<'_>) -> Vec<&'a str> {
+    let Ok(certificate) = webpki::EndEntityCert::try_from(certificate) else { return Vec::new() };
+    certificates::domains(certificate.valid_uri_names(), certificate.valid_dns_names())
 }
 
 /// Binds a listener.

@@ -51,7 +51,7 @@ impl Agent {
     /// A request with a To tag that is in no dialog of ours, or a BYE without one.
     pub(super) fn orphan(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         let Some(arrival) = self.refer_by_tag(now, arrival, out) else { return };
-        let is_trunk = || self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some();
+        let is_trunk = || self.endpoint.trunk_at(arrival.flow).is_some();
         let is_bye = arrival.message.method() == Method::Bye;
         if is_bye && self.endpoint.config.reply_200_to_orphan_bye && is_trunk() {
             return self.refuse(&arrival, 200, out, |reply| reply);

@@ -1,4 +1,4 @@
-//! Who sent a request: a trunk by its address, a line by its password (RFC 3261 §22). Never by what a header claims.
+//! Who sent a request: a trunk by its certificate or its address, a line by its password (RFC 3261 §22). Never by what a header claims.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ impl Agent {
     /// Says who sent a request, or answers it: with a challenge, or with 403. A From that names nobody is that of a line that
     /// wants to be hidden.
     pub(super) fn admit_peer(&self, now: Instant, arrival: &Arrival, out: &mut Outbox) -> Option<Peer> {
+        if let Some(trunk) = self.endpoint.trunk_by_certificate(arrival.flow) {
+            return Some(Peer::Trunk(Arc::clone(trunk)));
+        }
         let message = &arrival.message;
         let is_anonymous = names_nobody(message.from());
         let user = if is_anonymous { likely_user(message) } else { user(message.from()) };

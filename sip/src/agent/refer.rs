@@ -294,7 +294,7 @@ impl Agent {
     /// Who is at the other end of a leg.
     fn peer_in(&self, now: Instant, id: LegId) -> Option<Peer> {
         let (user, flow) = self.legs.get(&id)?.remote()?;
-        match self.endpoint.directory.trunk_at(flow.remote.ip()) {
+        match self.endpoint.trunk_at(flow) {
             Some(trunk) if !self.is_registered_phone(now, &user, flow) => {
                 Some(Peer::Trunk(Arc::clone(trunk)))
             }

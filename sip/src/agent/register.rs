@@ -63,7 +63,7 @@ impl Agent {
     }
 
     fn is_trunk(&self, arrival: &Arrival) -> bool {
-        self.endpoint.directory.trunk_at(arrival.flow.remote.ip()).is_some()
+        self.endpoint.trunk_at(arrival.flow).is_some()
     }
 
     /// A trunk that registers although it is known by its address: what it says is echoed, nothing is kept.

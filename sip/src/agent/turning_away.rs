@@ -83,7 +83,7 @@ impl Agent {
     /// Whether a call is refused before it is looked at more closely. One that is not may still be.
     fn is_too_much_at_a_glance(&mut self, now: Instant, flow: Flow, glance: &Glance<'_>) -> bool {
         let source = flow.remote.ip();
-        let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
+        let is_trunk = self.endpoint.trunk_at(flow).is_some();
         let is_known = is_trunk || self.endpoint.location.is_known(source);
         if !self.load.would_refuse(is_known) || is_known && is_urgent(glance.uri, glance.priority) {
             return false;
@@ -97,7 +97,7 @@ impl Agent {
             return false;
         }
         let source = arrival.flow.remote.ip();
-        let is_trunk = self.endpoint.directory.trunk_at(source).is_some();
+        let is_trunk = self.endpoint.trunk_at(arrival.flow).is_some();
         let is_known = is_trunk || self.endpoint.location.is_known(source);
         let message = &arrival.message;
         let is_proven = is_trunk || message.value(HeaderName::Authorization).is_some();

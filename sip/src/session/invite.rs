@@ -282,7 +282,7 @@ impl Leg {
         let asserted = response
             .values(HeaderName::PAssertedIdentity)
             .next()
-            .filter(|_| endpoint.directory.trunk_at(flow.remote.ip()).is_some())
+            .filter(|_| endpoint.trunk_at(flow).is_some())
             .and_then(NameAddr::parse);
         cause::party(asserted.or_else(|| response.to()))
     }

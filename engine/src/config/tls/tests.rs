@@ -156,9 +156,45 @@ fn what_is_wrong_is_told_with_its_place() {
              tls_certificate = \"one.pem\"\n",
             "3: trunk.tls_key: is missing; tls_certificate stands without it",
         ),
+        (
+            "[sip.tls]\nclient_ca = \"ca.pem\"\nclient_certificates = \"off\"\n[[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.1\"\n\
+             certificate = \"sip.a.example\"\n",
+            "7: trunk.certificate: nobody is asked for a certificate; write [sip.tls] client_ca = \"FILE\", the \
+             authorities that sign for whom calls are taken from",
+        ),
+        (
+            "[sip.tls]\nclient_ca = \"ca.pem\"\n[[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.1\"\n\
+             certificate = \"*.a.example\"\n",
+            "6: trunk.certificate: \"*.a.example\" is no name of a certificate; write a name of its subjectAltName, as in \
+             \"sip.carrier.example\"",
+        ),
+        (
+            "[sip.tls]\nclient_ca = \"ca.pem\"\n[[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.1\"\n\
+             certificate = \"192.0.2.1\"\n",
+            "6: trunk.certificate: \"192.0.2.1\" is no name of a certificate; write a name of its subjectAltName, as in \
+             \"sip.carrier.example\"",
+        ),
+        (
+            "[sip.tls]\nclient_ca = \"ca.pem\"\n[[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.1\"\n\
+             certificate = \"sip.a.example\"\n[[trunk]]\nname = \"b\"\npeer = \"udp:192.0.2.2\"\n\
+             certificate = [\"sip.b.example\", \"SIP.A.example.\"]\n",
+            "10: trunk.certificate: SIP.A.example. is named twice; name each trunk by a certificate of its own",
+        ),
     ] {
         assert_eq!(errors(&authority, text), [expected], "{text}");
     }
+}
+
+#[test]
+fn a_trunk_may_have_so_many_certificates() {
+    let authority = Authority::new();
+    let text = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("\"{number}.example\"")).collect();
+        let trunk = "[sip.tls]\nclient_ca = \"ca.pem\"\n[[trunk]]\nname = \"a\"\npeer = \"udp:192.0.2.1\"\n";
+        format!("{trunk}certificate = [{}]\n", names.join(", "))
+    };
+    assert_eq!(authority.config(&text(16)).trunks[0].certificate.len(), 16);
+    assert_eq!(errors(&authority, &text(17)), ["6: trunk.certificate: has 17 names; write 16 at most"]);
 }
 
 #[test]

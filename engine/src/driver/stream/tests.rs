@@ -237,6 +237,60 @@ async fn a_message_that_came_sealed_is_answered_by_the_same_connection() {
     accepting.abort();
 }
 
+/// The domains of a certificate are known as long as its connection is there; who shows none, or one that nobody signed, has none.
+#[tokio::test]
+async fn who_shows_a_certificate_is_known_by_its_domains() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    authority.sign("pbx", &["pbx.example"]);
+    authority.sign("own", &["sip.carrier.example", "*.carrier.example"]);
+    stranger.sign("own", &["sip.carrier.example"]);
+    let server =
+        authority.config("[sip.tls]\ncertificate = \"pbx.pem\"\nkey = \"pbx.key\"\nclient_ca = \"ca.pem\"\n");
+    let (workers, mut mailboxes) = Workers::new(1, Arc::new(Metrics::new(1)));
+    let connections = sealed_connections(workers, ConnectionLimits::DEFAULT, server.tls);
+    let (listener, address) = listener();
+    let accepting = tokio::spawn(connections.clone().accept(Transport::Tls, listener));
+    let client = |signer: Option<&Authority>| {
+        let own = signer.map(|signer| signer.directory().join("own").display().to_string());
+        let own = own.map(|own| format!("tls_certificate = \"{own}.pem\"\ntls_key = \"{own}.key\"\n"));
+        let peer =
+            "[sip.tls]\ntrusted_ca = \"ca.pem\"\n[[trunk]]\nname = \"a\"\npeer = \"tls:localhost:5061\"\n";
+        let mut tls = (*authority.config(&format!("{peer}{}", own.unwrap_or_default())).tls).clone();
+        tls.peers.values_mut().for_each(|peer| peer.name = "pbx.example".try_into().unwrap());
+        tls
+    };
+    for (signer, is_known) in [(Some(&authority), true), (None, false)] {
+        let mut stream = shake_hands(&client(signer), address).await.unwrap();
+        stream.write_all(OPTIONS).await.unwrap();
+        let Some(WorkerInput::Message(flow, _)) = mailboxes[0].recv().await else { panic!("a message") };
+        assert_eq!(connections.certificates().len(), usize::from(is_known));
+        drop(stream);
+        let Some(WorkerInput::ConnectionClosed(closed)) = mailboxes[0].recv().await else {
+            panic!("the end")
+        };
+        assert_eq!((closed, connections.certificates().is_empty()), (flow.connection, true));
+    }
+    // By TLS 1.3 the client's part is over before the server has looked at what it shows.
+    let mut stream = shake_hands(&client(Some(&stranger)), address).await.unwrap();
+    drop(stream.write_all(OPTIONS).await);
+    assert!(stream.read(&mut [0; 1]).await.is_err(), "an alert");
+    assert!(mailboxes[0].try_recv().is_err() && connections.certificates().is_empty());
+    accepting.abort();
+}
+
+#[test]
+fn of_a_certificate_its_names_are_read() {
+    let authority = Authority::new();
+    let names = authority.sign("names", &["sip.carrier.example", "*.carrier.example", "192.0.2.1"]);
+    assert_eq!(domains(names.der()), ["sip.carrier.example"]);
+    let uri = authority.sign_with("uri", &["sip.carrier.example"], |params| {
+        let uri = "sip:carrier.example".try_into().unwrap();
+        params.subject_alt_names.push(rcgen::SanType::URI(uri));
+    });
+    assert_eq!(domains(uri.der()), ["carrier.example"]);
+    assert!(domains(&CertificateDer::from_slice(b"no certificate")).is_empty());
+}
+
 /// What is for a sealed connection never leaves by a plain one to the same address, nor is one opened.
 #[tokio::test]
 async fn nothing_sealed_finds_a_plain_connection() {
@@ -296,6 +350,7 @@ async fn a_peer_by_tls_must_have_the_name_that_is_configured() {
             stream.write_all(OK).await.unwrap();
             let Some(WorkerInput::Message(from, _)) = mailboxes[0].recv().await else { panic!("an answer") };
             assert_eq!((from.transport, from.remote, from.local), (Transport::Tls, remote, local));
+            assert_eq!(connections.certificates().len(), 1, "the one name that was asked for");
         } else {
             let Some(WorkerInput::TransportFailed(failed)) = mailboxes[0].recv().await else {
                 panic!("a failure")

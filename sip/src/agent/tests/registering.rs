@@ -413,3 +413,41 @@ fn a_trunk_proves_itself_by_a_password_from_anywhere_and_registers_nothing() {
         assert_eq!(bench.sent().pop().unwrap().1.status(), 403, "{to}");
     }
 }
+
+#[test]
+fn a_certificate_is_a_trunk_from_anywhere_as_long_as_its_connection_is_there() {
+    let mut directory = lines();
+    directory.trunks.push(TrustedTrunk { name: "sealed".into(), allow_from: Vec::new() });
+    directory.certificates = vec![Vec::new(), vec!["sip.carrier.example".into()]];
+    let certificates = Arc::new(crate::certificates::Certificates::default());
+    let mut bench = Bench::with(directory, "203.0.113.77:40000").by_tcp();
+    bench.agent = bench.agent.with_certificates(Arc::clone(&certificates));
+    let mut number = 0;
+    let mut call = |bench: &mut Bench| {
+        number += 1;
+        let (branch, call) = (format!("z9hG4bK-{number}-"), format!("Call-ID: call{number}"));
+        bench.say(invite("").replace("z9hG4bK-", &branch).replace("Call-ID: call", &call));
+        let status = bench.heard().pop().expect("an answer");
+        let called = |event| if let Event::Incoming(_, call) = event { Some(call.peer) } else { None };
+        let peer = bench.events().into_iter().find_map(called);
+        (status, peer)
+    };
+    bench.flow.transport = Transport::Tls;
+    assert_eq!(call(&mut bench), ("401".to_owned(), None));
+    certificates.note(bench.flow.connection, ["other.example"]);
+    assert_eq!(call(&mut bench), ("401".to_owned(), None), "a name that is no trunk's");
+    certificates.note(bench.flow.connection, ["other.example", "SIP.carrier.example"]);
+    let trunk = Some(Peer::Trunk("sealed".into()));
+    assert_eq!(call(&mut bench), ("100".to_owned(), trunk.clone()));
+    bench.flow.connection = ConnectionId(2);
+    assert_eq!(call(&mut bench), ("401".to_owned(), None), "another connection from the same place");
+    certificates.note(bench.flow.connection, ["sip.carrier.example"]);
+    bench.flow.remote = "192.0.2.2:40000".parse().unwrap();
+    assert_eq!(call(&mut bench), ("100".to_owned(), trunk), "the address is another trunk's");
+    bench.flow.transport = Transport::Tcp;
+    assert!(call(&mut bench).1.is_some_and(|peer| peer != Peer::Trunk("sealed".into())), "it is not sealed");
+    bench.flow.remote = "203.0.113.77:40000".parse().unwrap();
+    bench.flow.transport = Transport::Tls;
+    certificates.forget(bench.flow.connection);
+    assert_eq!(call(&mut bench), ("401".to_owned(), None));
+}

@@ -165,16 +165,18 @@ impl Switch {
         }
     }
 
-    /// Takes a call off hold: its station speaks for it again, unless the handset holds it too.
+    /// Takes a call off hold: its station speaks for it again, unless the handset holds it too, which is a hold like another: it waits for
+    /// no consultation any more.
     pub(super) fn retrieve(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         call.held = None;
         let (leg, by_station) = (call.leg, call.held_by_station);
+        let waited = matches!(call.state, CallState::OnHoldPendConf | CallState::OnHoldPendTransfer);
         if let Some(leg) = leg {
             self.give_station(leg, id);
         }
         self.dirty.insert(id);
-        if !by_station {
+        if !by_station || waited {
             self.report(now, id, CallReport::Retrieved, out);
         }
     }

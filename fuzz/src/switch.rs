@@ -251,7 +251,8 @@ impl World {
             b'p' => {
                 let status = [180, 183, 181, 199, 182, 101][usize::from(b % 6)];
                 let sdp = (c % 2 == 1).then(|| sdp(c / 4, 0));
-                self.tell(Event::Progress { leg, status, sdp, talk: c / 2 % 2 == 1 });
+                self.tell(Event::Announced { leg, talk: c / 2 % 2 == 1, hold: c / 4 % 2 == 1 });
+                self.tell(Event::Progress { leg, status, sdp });
             }
             b'a' => {
                 let connected = Party { user: b.to_string(), ..Party::default() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use trunkline::demo::{HoldForm, Status};
 use trunkline::switch::{CallState, ConnectedMode, Operation};
-use trunkline_tests::Lab;
+use trunkline_tests::{Lab, Plan};
 
 fn connected(seed: u64) -> Lab {
     let mut lab = Lab::registered(seed, &["alice", "bob"]);
@@ -114,6 +114,41 @@ fn an_application_holds_and_the_other_hears_music() {
         "reply ok
          1001 connected active
          1002 connected active",
+    );
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+#[test]
+fn a_phone_is_asked_to_hold_what_its_application_holds() {
+    let mut lab = Plan::seeded(15)
+        .with(|setup| setup.lines.iter_mut().for_each(|line| line.holds_at_phone = true))
+        .build()
+        .with_registered(&["alice", "bob"]);
+    lab.connected_call("alice", "bob");
+    let call = lab.call_on("crm", "1002").id;
+    lab.does_ask("crm", Operation::Hold(call));
+    lab.expect_messages(
+        "crm",
+        "reply ok
+         1002 onhold
+         1001 connected activeheld",
+    );
+    let heard = lab.hears("alice", Duration::from_secs(1));
+    assert!(heard.tone() >= 45 && heard.voice("1002") == 0, "{heard:?}");
+    lab.does_ask("crm", Operation::Unhold(call));
+    lab.expect_ladder(
+        "engine -> bob   NOTIFY
+         bob -> engine   200
+         bob -> engine   INVITE, a=sendonly
+         engine -> bob   200, a=recvonly
+         bob -> engine   ACK
+         engine -> bob   NOTIFY
+         bob -> engine   200
+         bob -> engine   INVITE, a=sendrecv
+         engine -> bob   200, !a=recvonly
+         bob -> engine   ACK",
     );
     lab.expect_talk("alice", "bob");
     lab.hang_up("alice");

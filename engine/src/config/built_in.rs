@@ -66,6 +66,7 @@ fn line(text: &str) -> Option<Line> {
         srtp: SrtpPolicy::default(),
         transcodes: None,
         video: true,
+        holds_at_phone: false,
         mailbox: None,
         deposits: true,
         deposit_rings: None,

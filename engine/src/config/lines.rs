@@ -80,6 +80,7 @@ pub(super) fn read(
     let srtp = srtp(&section);
     let transcodes = section.boolean("transcode").map(Spanned::into_inner);
     let video = section.boolean("video").is_none_or(Spanned::into_inner);
+    let holds_at_phone = holds_at_phone(&section);
     let refuses_hidden = refuses_hidden(&section);
     let mailbox = mailbox(&section);
     let deposits = section.boolean("voicemail").is_none_or(Spanned::into_inner);
@@ -102,6 +103,7 @@ pub(super) fn read(
         srtp,
         transcodes,
         video,
+        holds_at_phone,
         refuses_hidden,
         mailbox,
         deposits,
@@ -134,6 +136,20 @@ fn calls_max(section: &Section<'_>) -> Option<u32> {
         section.refuse_key("max_calls", "says that more calls wait, and call_waiting that none does", right);
     }
     if call_waiting { calls_max } else { Some(1) }
+}
+
+/// Whether the phone is asked to hold.
+fn holds_at_phone(section: &Section<'_>) -> bool {
+    let Some(value) = section.string("hold") else { return false };
+    match *value.get_ref() {
+        "engine" => false,
+        "phone" => true,
+        other => {
+            let right = "write \"engine\", or \"phone\" for one that shows what an application holds";
+            section.refuse("hold", &value, format!("{other:?} holds no call"), right);
+            false
+        }
+    }
 }
 
 /// Whether callers who hide are refused.

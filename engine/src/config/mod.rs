@@ -288,6 +288,8 @@ pub struct Line {
     pub transcodes: Option<bool>,
     /// Whether video and real-time text pass beside its audio.
     pub video: bool,
+    /// Whether its phone is asked to hold its calls.
+    pub holds_at_phone: bool,
     /// Whether callers who hide are refused.
     pub refuses_hidden: bool,
     /// Its mailbox; empty: none. `None`: that of its address.

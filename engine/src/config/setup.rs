@@ -34,6 +34,7 @@ impl Config {
             srtp: line.srtp,
             transcodes: line.transcodes.unwrap_or(self.media.transcodes),
             video: line.video,
+            holds_at_phone: line.holds_at_phone,
             refuses_hidden: line.refuses_hidden,
             mailbox: line.mailbox.clone(),
             deposits: line.deposits,

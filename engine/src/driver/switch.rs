@@ -270,6 +270,7 @@ impl SwitchCore {
             }
             SipEvent::Registered { .. }
             | SipEvent::Progress { .. }
+            | SipEvent::Announced { .. }
             | SipEvent::Answered { .. }
             | SipEvent::Established { .. }
             | SipEvent::Offer { .. }

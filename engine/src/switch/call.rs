@@ -38,6 +38,8 @@ pub(super) struct Pending {
 pub(super) enum Wish {
     /// To answer.
     Answer,
+    /// To hold the call.
+    Hold,
     /// To retrieve the call that it holds.
     Retrieve,
     /// Another system, to tell when it can be completed.

@@ -1,6 +1,7 @@
 //! Hold and retrieve, by an application or at the handset, and every other change of a session.
 //!
-//! - `lineHold` changes what the engine connects and sends nothing: the other side hears music, the own side silence.
+//! - `lineHold` changes what the engine connects and sends nothing: the other side hears music, the own side silence. Where
+//!   the line says so, the phone is asked to hold instead (`NOTIFY Event: hold`), and shows it.
 //! - A phone that offers sendonly, inactive or `c=0.0.0.0` holds its own call: that call is ONHOLD, the other one
 //!   CONNECTED (ACTIVEHELD) and hears music. Its retrieval lifts `lineHold` too: the person at the handset decides.
 //! - A network behind a trunk that offers the same is the remote party, not a station of ours: the trunk's call and the
@@ -35,6 +36,29 @@ const OFFERS_MAX: usize = 2;
 impl Switch {
     pub(super) fn can_hold(&self, _call: &Call) -> Result<(), LineError> {
         Ok(())
+    }
+
+    /// `lineHold`: the engine holds what the station hears, or asks the station to, where its line says so and it can be asked back.
+    pub(super) fn hold(&mut self, now: Instant, asker: Asker, id: CallId, out: &mut Outbox) {
+        if let Some(leg) = self.holds_for_us(id) {
+            let Asker { app, request } = asker;
+            self.wait_for_station(now, id, Pending { app, request, wish: Wish::Hold });
+            out.sip.push(Command::Notify(leg, "hold"));
+        } else {
+            asker.done(out);
+            self.set_held(id, Some(Hold::Hard));
+        }
+    }
+
+    /// The leg of a station that can be asked to hold its call, and to retrieve it.
+    fn holds_for_us(&self, id: CallId) -> Option<LegId> {
+        let call = self.calls.get(&id)?;
+        let line = self.lines.of_call(&call.line)?;
+        let leg = self.legs.get(&call.leg?)?;
+        let is_free =
+            matches!(call.state, CallState::Connected(_)) && call.pending.is_none() && call.held.is_none();
+        let is_asked = line.holds_at_phone && leg.is_up() && leg.talk && leg.hold && leg.call == id;
+        (is_free && is_asked).then_some(leg.id)
     }
 
     /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY. A consultation call that waits is
@@ -301,8 +325,8 @@ impl Switch {
             call.held = None;
         }
         call.held_by_station = holds;
-        let retrieving = call.pending.is_some_and(|pending| pending.wish == Wish::Retrieve);
-        if retrieving && !holds {
+        let wished = if holds { Wish::Hold } else { Wish::Retrieve };
+        if call.pending.is_some_and(|pending| pending.wish == wished) {
             self.finish_pending(id, Ok(()), out);
         }
     }

@@ -27,7 +27,7 @@ use super::outbox::Outbox;
 use super::places::TIMED_OUT;
 use super::privilege::CallPrivilege;
 use super::release::Parting;
-use super::report::CallReport;
+use super::report::{CallReport, Hold};
 use super::route::{Source, is_for_help};
 use super::session;
 use super::setup::{EarlyMedia, LineKind};
@@ -44,10 +44,15 @@ impl Switch {
         }
         match event {
             Event::Incoming(leg, call) => self.incoming(now, leg, *call, out),
-            Event::Progress { leg, status, sdp, talk } => {
+            Event::Announced { leg, talk, hold } => {
+                if let Some(leg) = self.legs.get_mut(&leg) {
+                    (leg.talk, leg.hold) = (talk, hold);
+                }
+            }
+            Event::Progress { leg, status, sdp } => {
                 self.place_answered(now, leg, out);
                 let sdp = self.plain_answer(leg, sdp);
-                self.progress(now, leg, status, sdp, talk, out);
+                self.progress(now, leg, status, sdp, out);
             }
             Event::Answered { leg, sdp, is_offer, connected } => {
                 self.place_answered(now, leg, out);
@@ -296,7 +301,6 @@ impl Switch {
         leg: LegId,
         status: u16,
         sdp: Option<Box<SessionDescription>>,
-        talk: bool,
         out: &mut Outbox,
     ) {
         let Some(entry) = self.legs.get_mut(&leg).filter(|entry| entry.phase == LegPhase::Inviting) else {
@@ -306,7 +310,6 @@ impl Switch {
         let early = sdp.is_some();
         // 183 without SDP says nothing; 181, 182 and 199 are not relayed.
         let alerted = status == 180 || (status == 183 && early);
-        entry.talk |= talk;
         entry.rang |= alerted;
         if early {
             entry.theirs = sdp;
@@ -489,16 +492,30 @@ impl Switch {
         if (200..300).contains(&status) {
             return;
         }
-        entry.talk = false;
-        self.dirty.insert(id);
         let Some(pending) = self.calls.get(&id).and_then(|call| call.pending) else { return };
+        match pending.wish {
+            Wish::Hold => entry.hold = false,
+            Wish::Answer | Wish::Retrieve | Wish::Complete => entry.talk = false,
+        }
+        self.dirty.insert(id);
         match pending.wish {
             Wish::Answer => {
                 self.timers.start(id, Timer::Guard, now + GUARD);
                 self.ring_anew(now, id, out);
             }
-            Wish::Retrieve => self.finish_pending(id, Err(LineError::OperationFailed), out),
+            Wish::Hold | Wish::Retrieve => self.station_failed(id, out),
             Wish::Complete => {}
+        }
+    }
+
+    /// The station did not do what it was asked for: then the engine holds the call in its place; nobody can answer or retrieve for it.
+    pub(super) fn station_failed(&mut self, id: CallId, out: &mut Outbox) {
+        let wish = self.calls.get(&id).and_then(|call| call.pending).map(|pending| pending.wish);
+        if wish == Some(Wish::Hold) {
+            self.set_held(id, Some(Hold::Hard));
+            self.finish_pending(id, Ok(()), out);
+        } else {
+            self.finish_pending(id, Err(LineError::OperationFailed), out);
         }
     }
 

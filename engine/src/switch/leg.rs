@@ -76,6 +76,8 @@ pub(super) struct Leg {
     pub(super) binding: Option<Arc<Binding>>,
     /// Whether the phone can be asked by `NOTIFY Event: talk`.
     pub(super) talk: bool,
+    /// Whether it can be asked by `NOTIFY Event: hold`; not known over a restart, the engine holds then.
+    pub(super) hold: bool,
     /// Whether it was alerted.
     pub(super) rang: bool,
     /// How the far end holds.
@@ -115,6 +117,7 @@ impl Leg {
             streams_refused_by: None,
             binding: None,
             talk: false,
+            hold: false,
             rang: false,
             far_end: FarEnd::Listens,
             offered: VecDeque::new(),

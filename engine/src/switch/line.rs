@@ -29,6 +29,8 @@ pub(super) struct Line {
     pub(super) transcodes: bool,
     /// Whether video and text pass.
     pub(super) video: bool,
+    /// Whether its phone is asked to hold.
+    pub(super) holds_at_phone: bool,
     /// Whether its calls are recorded.
     pub(super) record: RecordPolicy,
     /// The applications that open it, in the order of the configuration.
@@ -106,12 +108,12 @@ impl Lines {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
             let media = (line.srtp, CodecList::default(), (line.transcodes, line.video), line.record);
-            (&line.address, line.name.clone(), line.kind, groups, media)
+            (&line.address, line.name.clone(), line.kind, groups, media, line.holds_at_phone)
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
             let media = (trunk.srtp, trunk.codecs.clone(), (trunk.transcodes, trunk.video), trunk.record);
-            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media)
+            (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media, false)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
         let pages = setup.pages.iter().map(|page| (Arc::clone(&page.address), Arc::new(page.clone())));
@@ -122,9 +124,8 @@ impl Lines {
             groups: groups.collect(),
             pages: pages.collect(),
         };
-        for (address, name, kind, (groups, picks_up), (srtp, codecs, (transcodes, video), record)) in
-            stations.chain(trunks)
-        {
+        for (address, name, kind, (groups, picks_up), media, holds_at_phone) in stations.chain(trunks) {
+            let (srtp, codecs, (transcodes, video), record) = media;
             let line = Line {
                 address: Arc::clone(address),
                 name,
@@ -135,6 +136,7 @@ impl Lines {
                 codecs,
                 transcodes,
                 video,
+                holds_at_phone,
                 record,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),

@@ -434,7 +434,7 @@ impl Switch {
         self.now = now;
         while let Some((call, timer)) = self.timers.take_due(now) {
             match timer {
-                Timer::Guard => self.finish_pending(call, Err(LineError::OperationFailed), out),
+                Timer::Guard => self.station_failed(call, out),
                 Timer::RingStep => self.ring_step(now, call, out),
                 Timer::Ring => self.nobody_answered(now, call, out),
                 Timer::Hunt => self.hunt_over(now, call, out),

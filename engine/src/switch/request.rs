@@ -128,8 +128,7 @@ impl Switch {
             }
             Operation::Hold(call) => {
                 self.check(asker.app, call, On::Hold)?;
-                asker.done(out);
-                self.set_held(call, Some(Hold::Hard));
+                self.hold(now, asker, call, out);
             }
             Operation::Unhold(call) => {
                 self.check(asker.app, call, On::Unhold)?;

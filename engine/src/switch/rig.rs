@@ -437,7 +437,7 @@ impl Rig {
     }
 
     pub(super) fn progress(&mut self, leg: LegId, status: u16, description: Option<&str>) {
-        self.tell(Event::Progress { leg, status, sdp: description.map(sdp), talk: false });
+        self.tell(Event::Progress { leg, status, sdp: description.map(sdp) });
     }
 
     pub(super) fn answer(&mut self, leg: LegId, formats: &str) {

@@ -122,6 +122,8 @@ pub struct LineSetup {
     pub transcodes: bool,
     /// Whether video and real-time text pass beside its audio.
     pub video: bool,
+    /// Whether its phone is asked to hold its call (`NOTIFY Event: hold`), where it announces that it takes that, and `talk`.
+    pub holds_at_phone: bool,
     /// Whether callers who hide are refused (433, RFC 5079).
     pub refuses_hidden: bool,
     /// Its mailbox behind the trunk of [`VoicemailSetup`]; empty: none. `None`: that of its address.
@@ -151,6 +153,7 @@ impl LineSetup {
             srtp: SrtpPolicy::default(),
             transcodes: true,
             video: true,
+            holds_at_phone: false,
             refuses_hidden: false,
             mailbox: None,
             deposits: true,

@@ -11,7 +11,7 @@ use super::ids::CallId;
 /// What falls due.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub(super) enum Timer {
-    /// The station was asked to answer or retrieve and did not ([`GUARD`]).
+    /// The station was asked to answer, hold or retrieve and did not ([`GUARD`]).
     Guard,
     /// The next contacts of the station are tried ([`RING_STEP`]).
     RingStep,

@@ -236,8 +236,16 @@ pub enum Event {
         status: u16,
         /// Early media of this fork, as a preview of the answer.
         sdp: Option<Box<SessionDescription>>,
-        /// Whether the phone announced `Allow-Events: talk`: it can be answered by NOTIFY.
+    },
+    /// The phone announced in an INVITE, or in what it said to ours, what it does when a NOTIFY in the dialog asks it to
+    /// (Allow-Events); told where it changes.
+    Announced {
+        /// The leg.
+        leg: LegId,
+        /// `Event: talk` answers it, or retrieves it.
         talk: bool,
+        /// `Event: hold` holds it.
+        hold: bool,
     },
     /// A 2xx to our initial INVITE; the agent has sent the ACK (unless the 2xx carries an offer: then `AnswerOffer`
     /// goes into the ACK).
@@ -439,6 +447,7 @@ impl Event {
     pub const fn subject(&self) -> Option<Subject> {
         match self {
             Self::Incoming(leg, _)
+            | Self::Announced { leg, .. }
             | Self::Progress { leg, .. }
             | Self::Answered { leg, .. }
             | Self::Established { leg, .. }

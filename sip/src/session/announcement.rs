@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Leg;
+use super::{Controls, Leg};
 use crate::ids::LegId;
 use crate::outbox::{CallDetails, Event, IncomingCall, Outbox, Place};
 
@@ -47,6 +47,9 @@ impl Leg {
     fn tell(&self, announcement: Announcement, out: &mut Outbox) {
         let Announcement { call, user_to_user, .. } = announcement;
         out.events.push(Event::Incoming(self.id, call));
+        if self.controls != Controls::default() {
+            out.events.push(self.controls.event(self.id));
+        }
         if let Some(data) = user_to_user {
             out.events.push(Event::UserToUser { leg: self.id, data });
         }

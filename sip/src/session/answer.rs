@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{
-    ANSWER_TIMEOUT, Announcement, Incoming, Leg, PROGRESS_INTERVAL, Progress, Reliable, Role, Stage,
-    Unacknowledged, cause, description,
+    ANSWER_TIMEOUT, Announcement, Controls, Incoming, Leg, PROGRESS_INTERVAL, Progress, Reliable, Role,
+    Stage, Unacknowledged, cause, description,
 };
 use crate::dialog::Dialog;
 use crate::endpoint::{ALLOW, Arrival, Endpoint, SDP, SUPPORTED};
@@ -45,6 +45,7 @@ impl Leg {
         let cseq = endpoint.first_cseq(now);
         leg.dialog = Some(Dialog::of_request(message, leg.tag, arrival.flow, cseq));
         leg.note_methods(message);
+        leg.controls = Controls::of(message).unwrap_or_default();
         let trying = response(message, 100, arrival.flow.remote).finish();
         let server = endpoint.begin(arrival, id);
         endpoint.transactions.respond(now, server, 100, trying, out);

@@ -208,8 +208,8 @@ impl Leg {
         }
         self.tell_user_to_user(response, out);
         self.tell_completion(response, out);
-        let talk = response.has_option(HeaderName::AllowEvents, "talk");
-        out.events.push(Event::Progress { leg: self.id, status: response.status(), sdp, talk });
+        self.note_controls(response, out);
+        out.events.push(Event::Progress { leg: self.id, status: response.status(), sdp });
     }
 
     fn answered(
@@ -265,6 +265,7 @@ impl Leg {
         }
         self.dialog = Some(dialog);
         self.note_methods(response);
+        self.note_controls(response, out);
         self.timer_answered(now, response);
         let connected = Self::connected(response, flow, endpoint);
         self.tell_user_to_user(response, out);

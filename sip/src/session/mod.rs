@@ -94,6 +94,8 @@ pub(crate) struct Leg {
     timer: Option<SessionTimer>,
     /// Whether the peer listed UPDATE in Allow.
     peer_takes_update: bool,
+    /// What it does when it is asked by NOTIFY, as its owner knows it.
+    controls: Controls,
     /// The call, as long as its owner does not know of it.
     unannounced: Option<Box<Announcement>>,
     /// Header lines for the next message that a command sends.
@@ -114,6 +116,26 @@ pub(crate) struct Leg {
     pub(crate) admitted: Option<Admitted>,
     /// The line that called, where its From does not say so.
     pub(crate) line: Option<Arc<str>>,
+}
+
+/// What a phone does when a NOTIFY in the dialog asks it to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Controls {
+    talk: bool,
+    hold: bool,
+}
+
+impl Controls {
+    /// What a message announces, if it names any events.
+    fn of(message: &Message) -> Option<Self> {
+        message.value(HeaderName::AllowEvents)?;
+        let takes = |event| message.has_option(HeaderName::AllowEvents, event);
+        Some(Self { talk: takes("talk"), hold: takes("hold") })
+    }
+
+    const fn event(self, leg: LegId) -> Event {
+        Event::Announced { leg, talk: self.talk, hold: self.hold }
+    }
 }
 
 /// Which side of the initial INVITE we are: it decides who waits longer after a glare (RFC 3261 §14.1).
@@ -266,6 +288,7 @@ impl Leg {
             auth: None,
             timer: None,
             peer_takes_update: false,
+            controls: Controls::default(),
             unannounced: None,
             enclosed: Vec::new(),
             identity: None,

@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Exchange, Leg, MODIFY_TIMEOUT, Stage};
+use super::{Controls, Exchange, Leg, MODIFY_TIMEOUT, Stage};
 use crate::endpoint::{ALLOW, Endpoint, SDP, SUPPORTED};
 use crate::message::{Builder, HeaderName, Message, Method};
 use crate::outbox::Outbox;
@@ -200,6 +200,14 @@ impl Leg {
     pub(super) fn note_methods(&mut self, message: &Message) {
         if message.value(HeaderName::Allow).is_some() {
             self.peer_takes_update = message.has_option(HeaderName::Allow, "UPDATE");
+        }
+    }
+
+    /// Notes what the phone can be asked by NOTIFY, and tells where that changed.
+    pub(super) fn note_controls(&mut self, message: &Message, out: &mut Outbox) {
+        if let Some(controls) = Controls::of(message).filter(|controls| *controls != self.controls) {
+            self.controls = controls;
+            out.events.push(controls.event(self.id));
         }
     }
 

@@ -33,7 +33,7 @@ fn configurations_pass_the_check() {
     assert!(checked > 0, "no configuration in any page");
 }
 
-/// Each link to a file of this repository.
+/// Each link to a file of this repository, and to a heading of it.
 #[test]
 fn links_lead_somewhere() {
     for page in pages() {
@@ -42,10 +42,23 @@ fn links_lead_somewhere() {
         let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         let below = text.lines().filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
         for target in inline.chain(below).filter(|target| !target.starts_with("http")) {
-            let file = target.split('#').next().unwrap_or_default();
-            assert!(room.join(file).exists(), "{}: {target} is not there", page.display());
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let place = if file.is_empty() { page.clone() } else { room.join(file) };
+            assert!(place.exists(), "{}: {target} is not there", page.display());
+            let has_heading = || {
+                let text = fs::read_to_string(&place).expect("a page is text");
+                text.lines().any(|line| line.starts_with('#') && anchor(line) == heading)
+            };
+            assert!(heading.is_empty() || has_heading(), "{}: {target} is no heading", page.display());
         }
     }
+}
+
+/// What leads to a heading.
+fn anchor(line: &str) -> String {
+    let text = line.trim_start_matches('#').trim().to_lowercase();
+    let kept = text.chars().filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign));
+    kept.map(|sign| if sign == ' ' { '-' } else { sign }).collect()
 }
 
 /// All pages on phones and trunks.

@@ -80,6 +80,9 @@ fn a_day_of(brand: &str) {
     office.a_call_is_parked_and_retrieved();
     office.an_application_calls_for_a_phone();
     office.an_application_answers_at_a_phone();
+    if office.brand.announces("INVITE", "hold") {
+        office.an_application_holds_at_a_phone();
+    }
     office.a_phone_speaks_by_tcp();
     office.phones_go();
     assert!(received::judge(office.directory.path()) > MESSAGES, "the phones were told too little");
@@ -228,7 +231,7 @@ impl Office {
     /// By `Event: talk`, where the phone says that it knows it; any other is cancelled and rung anew, asked to answer by itself.
     fn an_application_answers_at_a_phone(&mut self) {
         let mut script = self.script(CALLEE);
-        let calls = if self.brand.obeys_talk() {
+        let calls = if self.brand.announces("180", "talk") {
             script.be_told_to_answer();
             1
         } else {
@@ -245,6 +248,19 @@ impl Office {
         went_well_each(calls, callee);
         // A call that an application took part in waits for it when it is over.
         self.ask(&format!("calls/{call}/drop"), &json!({}));
+    }
+
+    /// By `Event: hold`, and retrieves by `Event: talk`: the phone that called announced both.
+    fn an_application_holds_at_a_phone(&mut self) {
+        let callee = self.is_called("held_by_application", CALLEE);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").be_told("hold").hold("a").be_told("talk").resume("a").hang_up("a");
+        let caller = self.plays("told_to_hold", CALLER, &script);
+        let call = self.reaches(CALLER, "connected");
+        self.ask(&format!("calls/{call}/hold"), &json!({}));
+        assert_eq!(self.reaches(CALLER, "onhold"), call);
+        self.ask(&format!("calls/{call}/unhold"), &json!({}));
+        [caller, callee].into_iter().for_each(went_well);
     }
 
     /// One connection from power-on to the end.
@@ -382,10 +398,10 @@ impl Office {
 }
 
 impl Brand {
-    /// Whether the phone says while it rings that it can be told to answer.
-    fn obeys_talk(&self) -> bool {
-        let mut lines = self.template("180").lines();
-        lines.any(|line| line.starts_with("Allow-Events:") && line.contains("talk"))
+    /// Whether the phone says in this message that it does what it is told by this event.
+    fn announces(&self, message: &str, event: &str) -> bool {
+        let mut lines = self.template(message).lines();
+        lines.any(|line| line.starts_with("Allow-Events:") && line.contains(event))
     }
 }
 
@@ -437,6 +453,7 @@ address = "1001"
 password = "correct horse battery"
 digest = ["MD5"]
 groups = ["desk"]
+hold = "phone"
 [[line]]
 address = "1002"
 password = "correct horse battery"

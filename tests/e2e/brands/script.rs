@@ -333,11 +333,16 @@ impl<'a> Script<'a> {
         self.serve_until_bye()
     }
 
+    /// Is told to do something, within a dialog (`Event: hold`).
+    pub(crate) fn be_told(&mut self, event: &str) -> &mut Self {
+        self.expect("request=\"NOTIFY\"", &[must(&header_of("Event"), event)]);
+        self.answer_ok("")
+    }
+
     /// Is called, rings, and answers when it is told to by `Event: talk`.
     pub(crate) fn be_told_to_answer(&mut self) -> &mut Self {
         self.ring(&[]);
-        self.expect("request=\"NOTIFY\"", &[must(&header_of("Event"), "talk")]);
-        self.answer_ok("");
+        self.be_told("talk");
         let mut answer = self.answer();
         for name in KEPT_HEADERS {
             answer = answer.replace(&format!("[last_{name}:]"), &format!("{name}:[$kept_{}]", word(name)));

@@ -17,7 +17,8 @@ fn offered(rig: &mut Rig, talk: bool) -> (LegId, LegId) {
     rig.register("1002", "sip:1002@10.0.0.9", 1000);
     let caller = rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
     let (station, _) = rig.invited();
-    rig.tell(Event::Progress { leg: station, status: 180, sdp: None, talk });
+    rig.tell(Event::Announced { leg: station, talk, hold: talk });
+    rig.tell(Event::Progress { leg: station, status: 180, sdp: None });
     rig.commands();
     rig.states(CRM);
     rig.states(WALLBOARD);

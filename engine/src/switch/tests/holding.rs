@@ -1,9 +1,11 @@
 //! Hold and retrieve, by applications and by phones, and other changes of a session.
 
+use std::time::Duration;
+
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Command, Event, Peer};
 
-use crate::switch::rig::{CRM, Rig, USUAL, sdp, sdp_at};
+use crate::switch::rig::{CRM, Rig, USUAL, sdp, sdp_at, setup};
 use crate::switch::*;
 
 const ACTIVE: CallState = CallState::Connected(ConnectedMode::Active);
@@ -14,7 +16,8 @@ fn talking(rig: &mut Rig, talk: bool) -> (LegId, LegId) {
     rig.register("1002", "sip:1002@10.0.0.9", 1000);
     let caller = rig.call_in(Peer::Line("1001".into()), "1002", Some(USUAL));
     let (station, _) = rig.invited();
-    rig.tell(Event::Progress { leg: station, status: 180, sdp: None, talk });
+    rig.tell(Event::Announced { leg: station, talk, hold: talk });
+    rig.tell(Event::Progress { leg: station, status: 180, sdp: None });
     rig.answer(station, USUAL);
     rig.tell(Event::Established { leg: caller, answer: None });
     rig.commands();
@@ -185,7 +188,7 @@ fn an_offer_that_follows_early_media_is_answered_on_either_side() {
     let mut rig = Rig::new();
     let caller = rig.call_in(Peer::Trunk("carrier".into()), "030", Some(USUAL));
     let (station, _) = rig.invited();
-    rig.tell(Event::Progress { leg: station, status: 183, sdp: Some(sdp(USUAL)), talk: false });
+    rig.tell(Event::Progress { leg: station, status: 183, sdp: Some(sdp(USUAL)) });
     rig.commands();
     for leg in [caller, station] {
         rig.tell(Event::Offer { leg, sdp: Some(sdp_at("10.0.0.9", 4002, USUAL, "")) });
@@ -203,4 +206,63 @@ fn an_offer_before_the_answer_is_not_for_the_moment() {
     rig.invited();
     rig.tell(Event::Offer { leg: caller, sdp: Some(sdp(USUAL)) });
     assert_eq!(rig.commands(), [format!("refuse offer 491 {caller}")]);
+}
+
+/// As [`talking`], and the phone of 1002 is asked to hold.
+fn talking_at_a_phone_that_holds() -> (Rig, LegId, LegId) {
+    let mut setup = setup();
+    setup.lines.iter_mut().for_each(|line| line.holds_at_phone = true);
+    let mut rig = Rig::with(setup);
+    let (caller, station) = talking(&mut rig, true);
+    (rig, caller, station)
+}
+
+#[test]
+fn a_phone_that_announces_it_is_asked_to_hold_and_to_retrieve() {
+    let (mut rig, caller, station) = talking_at_a_phone_that_holds();
+    rig.ask(CRM, Operation::Hold(CallId(2)));
+    assert_eq!(rig.commands(), [format!("notify hold {station}")]);
+    assert!(rig.states(CRM).is_empty(), "the phone has not done it yet");
+    offer(&mut rig, station, "a=sendonly");
+    assert_eq!(rig.states(CRM), ["reply", "c2 onhold", "c1 connected/activeheld"]);
+    assert_eq!(rig.feeds[&caller], "music");
+    rig.commands();
+    rig.ask(CRM, Operation::Unhold(CallId(2)));
+    assert_eq!(rig.commands(), [format!("notify talk {station}")]);
+    offer(&mut rig, station, "");
+    assert_eq!(rig.states(CRM), ["reply", "c2 connected/active", "c1 connected/active"]);
+}
+
+#[test]
+fn the_engine_holds_where_the_phone_does_not() {
+    for refused in [true, false] {
+        let (mut rig, caller, station) = talking_at_a_phone_that_holds();
+        rig.ask(CRM, Operation::Hold(CallId(2)));
+        rig.commands();
+        if refused {
+            rig.tell(Event::Notified { leg: station, status: 489 });
+        } else {
+            rig.tell(Event::Notified { leg: station, status: 200 });
+            assert!(rig.states(CRM).is_empty());
+            rig.pass(Duration::from_secs(4));
+        }
+        assert_eq!(rig.states(CRM), ["reply", "c2 onhold", "c1 connected/activeheld"], "{refused}");
+        assert_eq!(rig.feeds[&caller], "music");
+        rig.request(CRM, Operation::Unhold(CallId(2))).unwrap();
+        assert_eq!(rig.states(CRM), ["reply", "c2 connected/active", "c1 connected/active"]);
+        // Who refused once is not asked again.
+        rig.ask(CRM, Operation::Hold(CallId(2)));
+        assert_eq!(rig.commands().len(), usize::from(!refused));
+    }
+}
+
+#[test]
+fn a_phone_that_called_and_announced_it_can_be_asked_too() {
+    let (mut rig, caller, _) = talking_at_a_phone_that_holds();
+    rig.tell(Event::Announced { leg: caller, talk: true, hold: true });
+    rig.ask(CRM, Operation::Hold(CallId(1)));
+    assert_eq!(rig.commands(), [format!("notify hold {caller}")]);
+    // It ends while it is asked: the request is answered.
+    rig.hang_up(caller);
+    assert_eq!(rig.states(CRM)[0], "reply disconnected");
 }

@@ -169,7 +169,9 @@ impl World {
             }
             Happening::Progress { leg, status, early, talk } => {
                 let sdp = early.then(|| sdp(USUAL));
-                self.rig.tell(Event::Progress { leg: self.leg(leg), status, sdp, talk });
+                let leg = self.leg(leg);
+                self.rig.tell(Event::Announced { leg, talk, hold: talk });
+                self.rig.tell(Event::Progress { leg, status, sdp });
             }
             Happening::Answered { leg, formats: number } => {
                 let leg = self.leg(leg);

@@ -42,6 +42,18 @@ fn an_invite_is_answered_100_and_told_with_who_called_whom() {
 }
 
 #[test]
+fn what_a_caller_can_be_asked_is_told_with_its_call() {
+    let mut bench = Bench::new();
+    bench.say(invite("Allow-Events: dialog\r\nu: hold\r\n"));
+    let [Event::Incoming(leg, _), Event::Announced { leg: announced, talk: false, hold: true }] =
+        &bench.events()[..]
+    else {
+        panic!("expected a call and what it can be asked")
+    };
+    assert_eq!(leg, announced);
+}
+
+#[test]
 fn responses_go_to_sent_by_without_rport_and_to_the_source_with_it() {
     let mut bench = Bench::new();
     bench.flow.remote = "192.0.2.2:40000".parse().unwrap();

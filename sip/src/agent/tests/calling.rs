@@ -82,7 +82,9 @@ fn the_callee_answers_and_hangs_up() {
     let (mut bench, invite) = call();
     bench.say(response(&invite, 100, "", "", ""));
     bench.say(response(&invite, 180, "b", "Allow-Events: talk, hold\r\n", ""));
-    let [Event::Progress { status: 180, talk: true, sdp: None, .. }] = &bench.events()[..] else {
+    let [Event::Announced { talk: true, hold: true, .. }, Event::Progress { status: 180, sdp: None, .. }] =
+        &bench.events()[..]
+    else {
         panic!("expected ringing")
     };
     bench.say(response(&invite, 200, "b", CONTACT, SDP_BODY));
@@ -510,8 +512,10 @@ fn a_notify_makes_the_phone_talk() {
     assert_eq!(notify.value(HeaderName::Event), Some("talk"));
     assert_eq!(notify.cseq().number, invite.cseq().number + 1);
     bench.say(response(&notify, 200, "", "", ""));
-    assert_eq!(bench.told(), ["Progress 180", "Notified 200"]);
-    bench.say(response(&invite, 200, "b", CONTACT, SDP_BODY));
+    assert_eq!(bench.told(), ["Announced talk true hold false", "Progress 180", "Notified 200"]);
+    let changed = format!("{CONTACT}Allow-Events: hold, talk\r\n");
+    bench.say(response(&invite, 200, "b", &changed, SDP_BODY));
+    assert_eq!(bench.told(), ["Answered", "Announced talk true hold true"]);
     assert_eq!(bench.only().cseq().number, invite.cseq().number, "the ACK has the number of the INVITE");
     bench.command(Command::End(LEG, None));
     assert_eq!(bench.only().cseq().number, invite.cseq().number + 2);

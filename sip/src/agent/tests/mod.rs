@@ -295,6 +295,7 @@ impl Network {
 fn name(event: &Event) -> String {
     match event {
         Event::Incoming(..) => "Incoming".to_owned(),
+        Event::Announced { talk, hold, .. } => format!("Announced talk {talk} hold {hold}"),
         Event::Progress { status, .. } => format!("Progress {status}"),
         Event::Answered { is_offer: true, .. } => "Answered with offer".to_owned(),
         Event::Answered { .. } => "Answered".to_owned(),

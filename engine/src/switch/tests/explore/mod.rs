@@ -149,7 +149,7 @@ impl World {
             Step::Ring(at) => {
                 self.legs[at].1 = Far::Rings;
                 let leg = self.legs[at].0;
-                self.rig.tell(Event::Progress { leg, status: 180, sdp: None, talk: false });
+                self.rig.tell(Event::Progress { leg, status: 180, sdp: None });
             }
             Step::Answer(at) => {
                 self.legs[at].1 = Far::Talks;
@@ -211,7 +211,7 @@ impl World {
                 match command {
                     Command::Invite(leg, _) if self.is_brisk() => {
                         self.legs.push((leg, Far::Rings));
-                        self.rig.tell(Event::Progress { leg, status: 180, sdp: None, talk: false });
+                        self.rig.tell(Event::Progress { leg, status: 180, sdp: None });
                     }
                     Command::Invite(leg, _) => self.legs.push((leg, Far::Called)),
                     // Far ends that take their time would double the states with each call.

@@ -23,7 +23,7 @@ if ! command -v valgrind >/dev/null; then
 fi
 
 # With a test, as tests/run.sh builds: so dependencies have the same features, and are there already.
-cargo build --quiet --locked --profile "$profile" --workspace --bin instructions --test allocations
+cargo build --quiet --locked --profile "$profile" --workspace --features trunkline/opus --bin instructions --test allocations
 target=${CARGO_TARGET_DIR:-target}
 trace=$(mktemp)
 trap 'rm -f "$trace"' EXIT

@@ -15,7 +15,8 @@ profile=${TRUNKLINE_PROFILE:-ci}
 # Runs of random calls over a bad network; a debug build that is told nothing makes do with 100.
 export TRUNKLINE_SEEDS=${TRUNKLINE_SEEDS:-2000}
 # What is built is chosen the same way each time, with tests, so that dependencies have the same features and are compiled once.
-build=(--locked --profile "$profile" --workspace)
+# Opus is in what is tested and used where a test asks for it; what .ci/run lints is built without.
+build=(--locked --profile "$profile" --workspace --features trunkline/opus)
 # States of each kind of line in which every operation is tried.
 export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 
@@ -44,6 +45,16 @@ install_missing() {
     as_root apt-get -qq update || fail "missing ${missing[*]}, and apt-get update failed"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" \
         || fail "could not install ${missing[*]}"
+}
+
+# libopus, which the relay is tested with.
+install_libopus() {
+    ! cc -x c -o /dev/null - -lopus <<< 'int main(void) { return 0; }' 2>/dev/null || return 0
+    command -v apt-get >/dev/null || fail "missing libopus-dev, and no apt-get to install with"
+    echo "installing libopus-dev"
+    as_root apt-get -qq update || fail "missing libopus-dev, and apt-get update failed"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends libopus-dev \
+        || fail "could not install libopus-dev"
 }
 
 # fail2ban is unpacked, not installed: as a service it would begin to guard the machine.
@@ -120,6 +131,7 @@ end_to_end() {
     cargo test "${build[@]}" --test e2e -- --test-threads=12 "${skipped[@]}" "${measuring[@]/#/--skip=}"
 }
 
+install_libopus
 if [ "${1:-}" = e2e ]; then
     shift
     end_to_end "$@"

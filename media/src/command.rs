@@ -93,6 +93,15 @@ pub struct ForeignCodec {
     pub clock_hz: u32,
 }
 
+/// Opus (RFC 7587) on a leg, its timestamps counting at 48 kHz, where the relay may transcode it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct OpusFormat {
+    /// Its payload type.
+    pub payload_type: u8,
+    /// The most bits a second that the far end wants to be sent (`maxaveragebitrate`).
+    pub bits_per_second_max: u32,
+}
+
 /// The payload types of one direction of a leg, and what they mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Codecs {
@@ -102,9 +111,14 @@ pub struct Codecs {
     pub events: Option<u8>,
     /// telephone-event with a clock of 16 kHz.
     pub events_16k: Option<u8>,
+    /// telephone-event with a clock of 48 kHz.
+    pub events_48k: Option<u8>,
     /// telephone-event/8000 as the far end described it where it was not agreed to: who hears is never told digits so, but those of
     /// another leg pass.
     pub events_known: Option<u8>,
+    /// Opus, if it may be transcoded, which takes a relay that was built with the feature `opus`. It stands among the codecs that are
+    /// only passed on, too.
+    pub opus: Option<OpusFormat>,
 }
 
 impl Codecs {

@@ -1,13 +1,16 @@
 //! From the payload types of one leg to those of another: the same encoding under another number is renumbered, another encoding
 //! of the relay's is transcoded, what the hearer does not understand is dropped.
 //!
-//! Transcoding needs no clock: each codec says one byte a timestamp tick, so that a packet stays one packet with the same times.
-//! G.722 is reduced to its low band, which is all that a G.711 leg can say or hear.
+//! Transcoding needs no clock: each codec but Opus says one byte a timestamp tick, so that a packet stays one packet with the same
+//! times. G.722 is reduced to its low band, which is all that a G.711 leg can say or hear. To and from Opus speech is put into packets
+//! anew (`reframing.rs`).
 
 use crate::command::{Codec, Codecs};
 use crate::g711::{self, Law};
 use crate::g722;
 use crate::limits::DATAGRAM_BYTES_MAX;
+use crate::opus::HAS_OPUS;
+use crate::reframing::{Reframing, Way, scale_events};
 use crate::rtp::Header;
 
 /// What becomes of a payload type.
@@ -17,11 +20,15 @@ enum Fate {
     Is(u8),
     /// It is in this codec and has to be in the hearer's.
     Transcoded(Codec),
+    /// It is Opus, or in this codec of the relay's, and only the one of hearer and speaker has Opus.
+    Reframed(Option<Codec>),
+    /// It is telephone-event beside speech that is put into packets anew; it has this number, and these clocks, in kilohertz.
+    Events(u8, [u32; 2]),
     Dropped,
 }
 
 /// How one leg's packets become those of a leg that hears it.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Conversion {
     fates: [Fate; 128],
     speaks: Codecs,
@@ -32,6 +39,9 @@ pub(crate) struct Conversion {
     ssrc: Option<u32>,
     decoder: g722::Decoder,
     encoder: g722::Encoder,
+    way: Option<Way>,
+    /// Made when it is wanted first: most who may speak Opus do not.
+    reframing: Option<Box<Reframing>>,
 }
 
 /// A packet made from another.
@@ -46,6 +56,7 @@ impl Conversion {
         if nothing_known {
             return None;
         }
+        let way = Self::way(speaks, hears);
         let mut decide = |number: u8, fate: Fate| fates[usize::from(number & 0x7f)] = fate;
         for (number, codec) in speaks.speech() {
             let same = || hears.speech().find(|(_, known)| *known == codec).map(|(number, _)| number);
@@ -55,6 +66,7 @@ impl Conversion {
                     (true, ..) => Fate::Is(number),
                     (false, Some(number), _) => Fate::Is(number),
                     (false, None, Some(_)) => Fate::Transcoded(codec),
+                    (false, None, None) if way.is_some() => Fate::Reframed(Some(codec)),
                     (false, None, None) => Fate::Dropped,
                 },
             );
@@ -64,15 +76,30 @@ impl Conversion {
             let fate = if hears.foreign().any(|known| known == (number, codec)) {
                 Fate::Is(number)
             } else {
-                same.next().map_or(Fate::Dropped, Fate::Is)
+                let is_opus = speaks.opus.is_some_and(|opus| opus.payload_type == number);
+                let other = || if is_opus && way.is_some() { Fate::Reframed(None) } else { Fate::Dropped };
+                same.next().map_or_else(other, Fate::Is)
             };
             decide(number, fate);
         }
         let known = hears.events.or(hears.events_known);
-        for (said, heard) in [(speaks.events, known), (speaks.events_16k, hears.events_16k)] {
-            if let Some(number) = said {
-                decide(number, heard.map_or(Fate::Dropped, Fate::Is));
-            }
+        let narrow = known.map(|number| (number, 8));
+        for (said, khz, heard) in [
+            (speaks.events, 8, known),
+            (speaks.events_16k, 16, hears.events_16k),
+            (speaks.events_48k, 48, hears.events_48k),
+        ] {
+            let Some(number) = said else { continue };
+            // Beside Opus some say events by its clock, as they should, and some by the usual one.
+            let wanted = hears.events_48k.filter(|_| hears.preferred().is_none()).map(|number| (number, 48));
+            decide(
+                number,
+                match (way, wanted.or(narrow), heard) {
+                    (Some(_), Some((number, into)), _) => Fate::Events(number, [khz, into]),
+                    (None, _, Some(number)) => Fate::Is(number),
+                    (Some(_), None, _) | (None, _, None) => Fate::Dropped,
+                },
+            );
         }
         if (0_u8..).zip(&fates).all(|(number, fate)| *fate == Fate::Is(number)) {
             return None;
@@ -86,7 +113,19 @@ impl Conversion {
             ssrc: None,
             decoder: g722::Decoder::default(),
             encoder: g722::Encoder::default(),
+            way,
+            reframing: None,
         }))
+    }
+
+    /// How speech is put into packets anew where it takes that for the hearer to understand it, and there is a coder of Opus.
+    fn way(speaks: &Codecs, hears: &Codecs) -> Option<Way> {
+        match (speaks.opus, hears.opus, speaks.preferred(), hears.preferred()) {
+            _ if !HAS_OPUS => None,
+            (Some(_), None, _, Some((number, codec))) => Some(Way::FromOpus(number, codec)),
+            (_, Some(opus), Some((_, codec)), None) => Some(Way::IntoOpus(opus, codec == Codec::G722)),
+            _ => None,
+        }
     }
 
     /// Whether it is the one between these.
@@ -96,12 +135,31 @@ impl Conversion {
 
     /// Whether packets of a payload type pass as they are.
     pub(crate) const fn passes(&self, payload_type: u8) -> bool {
-        matches!(self.fates[(payload_type & 0x7f) as usize], Fate::Is(number) if number == payload_type)
+        match self.fates[(payload_type & 0x7f) as usize] {
+            Fate::Is(number) => number == payload_type,
+            Fate::Events(number, [said, heard]) => {
+                number == payload_type && said == heard && !self.transcodes
+            }
+            Fate::Transcoded(_) | Fate::Reframed(_) | Fate::Dropped => false,
+        }
     }
 
     /// Whether some payload type would be transcoded.
     pub(crate) fn may_transcode(&self) -> bool {
-        self.fates.iter().any(|fate| matches!(fate, Fate::Transcoded(_)))
+        self.fates.iter().any(|fate| matches!(fate, Fate::Transcoded(_) | Fate::Reframed(_)))
+    }
+
+    /// Whether the hearer is sent a stream that has numbers of its own.
+    pub(crate) const fn reframes(&self) -> bool {
+        self.way.is_some()
+    }
+
+    /// The clock of the timestamps of speech that is transcoded, in hertz.
+    pub(crate) const fn clock_hz(&self) -> u32 {
+        match self.way {
+            Some(Way::IntoOpus(..)) => 48_000,
+            Some(Way::FromOpus(..)) | None => 8_000,
+        }
     }
 
     /// Whether the speech that was heard last was transcoded: the hearer's stream is then one of the relay's own.
@@ -109,9 +167,11 @@ impl Conversion {
         self.transcodes
     }
 
-    /// Writes the packet as the hearer is to have it; returns its header and length, `None` if it does not understand it.
+    /// Writes the packet as the hearer is to have it; returns its header and length, `None` if it does not understand it. There may be
+    /// [more](Self::more).
     pub(crate) fn convert(
         &mut self,
+        now_us: u64,
         header: &Header,
         packet: &[u8],
         converted: &mut Converted,
@@ -138,8 +198,34 @@ impl Conversion {
                 self.transcode(codec, into, payload, &mut place[header.payload_start..]);
                 Some((Header { payload_type, ..*header }, header.payload_end))
             }
+            Fate::Reframed(codec) => {
+                self.transcodes = true;
+                let payload = packet.get(header.payload_start..header.payload_end)?;
+                if self.reframing.is_none() {
+                    self.reframing = Reframing::of(self.way?).map(Box::new);
+                }
+                let reframing = self.reframing.as_mut()?;
+                reframing.hear(now_us, codec, header, payload);
+                reframing.take(converted)
+            }
+            Fate::Events(payload_type, khz) => {
+                let payload = packet.get(header.payload_start..header.payload_end)?;
+                if self.transcodes {
+                    let reframing = self.reframing.as_mut()?;
+                    return reframing.say_event(header, payload, (payload_type, khz), converted);
+                }
+                let place = converted.get_mut(..packet.len())?;
+                place.copy_from_slice(packet);
+                scale_events(&mut place[header.payload_start..header.payload_end], khz);
+                Some((Header { payload_type, ..*header }, packet.len()))
+            }
             Fate::Dropped => None,
         }
+    }
+
+    /// Writes the next packet that came of the same one, as [`Self::convert`] does.
+    pub(crate) fn more(&mut self, converted: &mut Converted) -> Option<(Header, usize)> {
+        self.reframing.as_mut()?.take(converted)
     }
 
     fn transcode(&mut self, from: Codec, into: Codec, said: &[u8], heard: &mut [u8]) {
@@ -163,7 +249,7 @@ impl Conversion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::ForeignCodec;
+    use crate::command::{ForeignCodec, OpusFormat};
 
     const OPUS: ForeignCodec = ForeignCodec { name: 77, clock_hz: 48_000 };
 
@@ -176,7 +262,7 @@ mod tests {
     fn converted(conversion: &mut Conversion, packet: &[u8]) -> Option<(u8, Vec<u8>)> {
         let header = Header::read(packet).unwrap();
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let (header, length) = conversion.convert(&header, packet, &mut out)?;
+        let (header, length) = conversion.convert(0, &header, packet, &mut out)?;
         Some((header.payload_type, out[12..length].to_vec()))
     }
 
@@ -222,6 +308,40 @@ mod tests {
     }
 
     #[test]
+    fn opus_becomes_what_the_hearer_knows_where_the_relay_codes_it() {
+        let opus = |payload_type| {
+            let mut codecs = Codecs::default().with_foreign(payload_type, OPUS).with_events(101);
+            codecs.opus = Some(OpusFormat { payload_type, bits_per_second_max: 20_000 });
+            codecs
+        };
+        let pcmu = Codecs::default().with(0, Codec::Pcmu).with_events(101);
+        let mut renumbering = Conversion::between(&opus(96), &opus(111)).unwrap();
+        assert_eq!(converted(&mut renumbering, &packet(96, &[1; 4])), Some((111, vec![1; 4])));
+        assert!(!renumbering.may_transcode() && !renumbering.reframes());
+        let mut into = Conversion::between(&pcmu, &opus(96)).unwrap();
+        let heard = converted(&mut into, &packet(0, &[0xff; 160]));
+        assert_eq!(heard.map(|(number, _)| number), HAS_OPUS.then_some(96));
+        assert_eq!(
+            (into.may_transcode(), into.clock_hz()),
+            (HAS_OPUS, if HAS_OPUS { 48_000 } else { 8_000 })
+        );
+        // Who was offered Opus may speak it.
+        let mut either = Conversion::between(&opus(96).with(0, Codec::Pcmu), &opus(111)).unwrap();
+        let heard = converted(&mut either, &packet(0, &[0xff; 160]));
+        assert_eq!(heard.map(|(number, _)| number), HAS_OPUS.then_some(111));
+        assert_eq!(converted(&mut either, &packet(96, &[1; 4])), Some((111, vec![1; 4])));
+        // Beside speech that passes digits keep their numbers, but not their clock.
+        let mut both = opus(96).with(0, Codec::Pcmu);
+        both.events_48k = Some(110);
+        let mut from = Conversion::between(&both, &pcmu).unwrap();
+        assert_eq!(converted(&mut from, &packet(0, &[1; 4])), Some((0, vec![1; 4])));
+        assert!(from.passes(0) && from.passes(101) && !from.passes(96) && !from.passes(110));
+        let heard = converted(&mut from, &packet(110, &[5, 10, 3, 192]));
+        assert_eq!(heard, HAS_OPUS.then(|| (101, vec![5, 10, 0, 160])));
+        assert_eq!(converted(&mut from, &packet(96, &[])), None, "no bytes are no Opus");
+    }
+
+    #[test]
     fn speech_is_transcoded_byte_for_byte_in_time() {
         for (from, into) in [
             (Codec::Pcmu, Codec::Pcma),
@@ -257,7 +377,7 @@ mod tests {
         let mut padded = vec![0xa1, 0, 0, 1, 0, 0, 0, 160, 0, 0, 0, 7, 9, 9, 9, 9, 0xff, 0xff, 0, 0, 3];
         let header = Header::read(&padded).unwrap();
         let mut out = [0; DATAGRAM_BYTES_MAX];
-        let (_, length) = conversion.convert(&header, &padded, &mut out).unwrap();
+        let (_, length) = conversion.convert(0, &header, &padded, &mut out).unwrap();
         assert_eq!((length, out[0], &out[12..length]), (18, 0x81, &[9, 9, 9, 9, 0xd5, 0xd5][..]));
         padded.truncate(16);
     }

@@ -24,11 +24,13 @@ pub mod kernel;
 mod latch;
 pub mod limits;
 pub mod offload;
+mod opus;
 mod parcel;
 pub mod playout;
 mod ports;
 pub mod quality;
 pub mod recording;
+mod reframing;
 mod rewrite;
 mod rtcp;
 pub mod rtp;
@@ -43,12 +45,13 @@ mod worker;
 
 pub use command::{
     Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec,
-    IceCredentials, LegId, MediaKind, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,
+    IceCredentials, LegId, MediaKind, OpusFormat, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,
 };
 pub use destination::Destinations;
 pub use dtls::{DtlsIdentity, DtlsPeer, DtlsRole, Fingerprint};
 pub use flow::Channel;
 pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE};
+pub use opus::HAS_OPUS;
 pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use quality::{Impairment, Way};

@@ -109,6 +109,10 @@ pub const RECORDED_FRAMES: usize = 10;
 /// How many digits may be said by one command; a longer string is cancelled at once.
 pub const DIGITS_MAX: usize = 256;
 
+/// How far speech that is put into packets anew may run ahead of the clock; what is said faster is dropped. Hardly anything costs as
+/// much as a frame of Opus.
+pub const REFRAMED_AHEAD: Duration = Duration::from_secs(1);
+
 /// How many members a conference has at most; a further one hears silence.
 pub const MEMBERS_MAX: usize = 128;
 

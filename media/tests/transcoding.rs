@@ -141,3 +141,69 @@ fn what_arrives_keeps_its_place_and_sounds_as_it_was_said() {
         }
     }
 }
+
+/// PCMU becomes Opus for Bob, whose far end says it back; Alice hears herself in PCMU, also after a hold.
+#[cfg(feature = "opus")]
+#[test]
+fn opus_is_spoken_to_who_knows_nothing_else() {
+    use trunkline_media::{ForeignCodec, OpusFormat};
+    let mut relay = Relay::over(Simulated::default());
+    let mut opus =
+        Codecs::default().with_foreign(96, ForeignCodec { name: 1, clock_hz: 48_000 }).with_events(101);
+    opus.opus = Some(OpusFormat { payload_type: 96, bits_per_second_max: 20_000 });
+    let pcmu = Codecs::default().with(0, Codec::Pcmu).with_events(101);
+    for (leg, port, address, codecs, number) in [(A, 20_000, ALICE, pcmu, 0), (B, 20_002, BOB, opus, 96)] {
+        let payload_types = PayloadTypes::default().with(number).with(101);
+        let remote = Remote { codecs, speaks: codecs, payload_types, ..far_end(at(address)) };
+        relay.open(leg, PortPair(port));
+        relay.tell(Command::Remote(leg, remote.into()));
+    }
+    let mut numbers = [None::<(u16, u32)>; 2];
+    for turn in 0..2_u16 {
+        relay.tell(Command::Feed(A, Feed::Leg(B)));
+        relay.tell(Command::Feed(B, Feed::Leg(A)));
+        let mut heard = [Vec::new(), Vec::new()];
+        for n in turn * 100..turn * 100 + 100 {
+            let first = usize::from(n) * FRAME;
+            let samples: Vec<i16> = (first..first + FRAME).map(voice).collect();
+            let mut packet = vec![0x80, 0];
+            packet.extend(n.to_be_bytes());
+            packet.extend((u32::from(n) * 160).to_be_bytes());
+            packet.extend(7_u32.to_be_bytes());
+            packet.resize(12 + FRAME, 0);
+            g711::compress(Law::Mu, &samples, &mut packet[12..]);
+            for sent in relay.arrives(20_000, ALICE, &packet) {
+                assert_eq!((sent.to, sent.packet[1] & 0x7f), (at(BOB), 96));
+                assert!(sent.packet.len() < 12 + 100, "{} bytes", sent.packet.len());
+                heard[1].push(header(&sent));
+                let mut echo = sent.packet.clone();
+                echo[8..12].copy_from_slice(&9_u32.to_be_bytes());
+                for sent in relay.arrives(20_002, BOB, &echo) {
+                    assert_eq!(
+                        (sent.to, sent.packet[1] & 0x7f, sent.packet.len()),
+                        (at(ALICE), 0, 12 + FRAME)
+                    );
+                    heard[0].push(header(&sent));
+                }
+            }
+            relay.wait(Duration::from_millis(20));
+        }
+        for ((heard, ticks), before) in heard.iter().zip([160, 960]).zip(&mut numbers) {
+            assert_eq!(heard.len(), 100);
+            for header in heard {
+                if let Some((sequence, timestamp)) = *before {
+                    assert_eq!(header.sequence, sequence.wrapping_add(1));
+                    let since = header.timestamp.wrapping_sub(timestamp);
+                    assert!(since == ticks || header.marker, "{since}");
+                }
+                *before = Some((header.sequence, header.timestamp));
+            }
+            assert!(heard.iter().all(|header| header.ssrc == heard[0].ssrc));
+        }
+        for leg in [A, B] {
+            relay.tell(Command::Feed(leg, Feed::Nothing));
+        }
+        relay.wait(Duration::from_secs(3));
+    }
+    assert_eq!(relay.stats(A).unheard + relay.stats(B).unheard, 0);
+}

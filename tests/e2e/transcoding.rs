@@ -15,35 +15,52 @@ fn phones_that_share_no_codec_hear_each_other() {
             (["PCMU/8000/1", "G722/16000/1"], ["", "g722"]),
             (["G722/16000/1", "PCMA/8000/1"], ["g722", ""]),
         ] {
-            let directory = Directory::create();
-            let mut daemon = Daemon::start(directory.path(), &phones(""));
-            let [mut caller, mut callee] = [0, 1].map(|place| {
-                let (number, answer) = if place == 0 { (1, Answer::Manual) } else { (2, Answer::Auto) };
-                let account = ["1001", "1002"][place];
-                let known = (codecs[place], modules[place]);
-                Baresip::start_with_codecs(
-                    directory.path(),
-                    number,
-                    (account, PASSWORD),
-                    answer,
-                    TONES_HZ[place],
-                    known,
-                )
-            });
-            daemon.expect_metric("trunkline_registrations", 2.0, SOON);
-            caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
-            caller.expect("CALL_ESTABLISHED", SOON);
-            daemon.process.runs_for(Duration::from_secs(2));
-            caller.command("hangup", "");
-            callee.expect("CALL_CLOSED", SOON);
-            daemon.expect_nothing_left();
-            let heard = [caller.heard_tone(TONES_HZ[1]), callee.heard_tone(TONES_HZ[0])];
-            caller.quit();
-            callee.quit();
-            assert!(
-                heard.iter().all(|seconds| *seconds > 1.2),
-                "{codecs:?} heard each other for {heard:?} s"
-            );
+            expect_to_hear_each_other(codecs, modules, "");
+        }
+    });
+}
+
+/// Two phones, each of one codec and its module, the daemon with this under `[media]`: they call and hear the other's tone.
+#[track_caller]
+fn expect_to_hear_each_other(codecs: [&str; 2], modules: [&str; 2], media: &str) {
+    let directory = Directory::create();
+    let mut daemon = Daemon::start(directory.path(), &phones(media));
+    let [mut caller, mut callee] = [0, 1].map(|place| {
+        let (number, answer) = if place == 0 { (1, Answer::Manual) } else { (2, Answer::Auto) };
+        let account = ["1001", "1002"][place];
+        let known = (codecs[place], modules[place]);
+        Baresip::start_with_codecs(
+            directory.path(),
+            number,
+            (account, PASSWORD),
+            answer,
+            TONES_HZ[place],
+            known,
+        )
+    });
+    daemon.expect_metric("trunkline_registrations", 2.0, SOON);
+    caller.command("dial", &format!("sip:1002@{}", daemon_address(1)));
+    caller.expect("CALL_ESTABLISHED", SOON);
+    daemon.process.runs_for(Duration::from_secs(2));
+    caller.command("hangup", "");
+    callee.expect("CALL_CLOSED", SOON);
+    daemon.expect_nothing_left();
+    let heard = [caller.heard_tone(TONES_HZ[1]), callee.heard_tone(TONES_HZ[0])];
+    caller.quit();
+    callee.quit();
+    println!("{codecs:?} heard each other for {heard:?} s");
+    assert!(heard.iter().all(|seconds| *seconds > 1.2), "{codecs:?} heard each other for {heard:?} s");
+}
+
+/// The same with Opus, in packets of 20 and of 40 ms, where the relay is to transcode it.
+#[test]
+fn a_phone_of_opus_alone_is_heard_by_one_that_has_none() {
+    alone(|| {
+        for (codecs, modules) in [
+            (["opus/48000/2", "G722/16000/1"], ["opus", "g722"]),
+            (["PCMU/8000/1;ptime=40", "opus/48000/2;ptime=40"], ["", "opus"]),
+        ] {
+            expect_to_hear_each_other(codecs, modules, "opus = true\n");
         }
     });
 }

@@ -2,6 +2,7 @@
 
 use trunkline::demo::Status;
 use trunkline::switch::{CodecList, Operation, Setup};
+use trunkline_media::HAS_OPUS;
 use trunkline_sip::admission::Limit;
 use trunkline_tests::{Lab, Plan};
 
@@ -58,6 +59,48 @@ fn who_shares_no_codec_is_called_again_with_those_of_the_relay() {
     assert_eq!(lab.flows_in_kernel(), 0, "its packets are not those that came");
     lab.hang_up("bob");
     lab.nothing_left();
+}
+
+#[test]
+fn who_knows_opus_alone_is_spoken_to_in_opus_where_the_relay_may() {
+    let opus: [(&str, &[u8]); 2] = [("alice", &[8, 101]), ("bob", &[96, 101])];
+    for caller in ["alice", "bob"] {
+        let may = |setup: &mut Setup| setup.media.opus = true;
+        let mut lab = lab(Plan::seeded(13).with(may), &opus);
+        let (callee, number) = if caller == "alice" { ("bob", "1002") } else { ("alice", "1001") };
+        lab.call(caller, number);
+        lab.run_ms(500);
+        let offered = if caller == "alice" { "8 101 0 9 96 102" } else { "96 101 9 0 8" };
+        assert_eq!(formats(&mut lab, "engine", callee, "INVITE"), offered);
+        lab.answer(callee);
+        lab.run_ms(500);
+        let answered = if caller == "alice" { "8 101" } else { "96 101" };
+        assert_eq!(formats(&mut lab, "engine", caller, "200"), answered);
+        lab.phone("bob").listen();
+        lab.run_ms(1_000);
+        let heard = lab.phone("bob").heard();
+        // Only a relay that was built with Opus speaks it; the phone understands none.
+        assert_eq!(
+            heard.formats.iter().copied().collect::<Vec<_>>(),
+            if HAS_OPUS { vec![96] } else { vec![] }
+        );
+        assert_eq!(heard.total() >= 45, HAS_OPUS, "{heard:?}");
+        lab.hold("alice");
+        lab.run_ms(500);
+        lab.resume("alice");
+        lab.run_ms(500);
+        lab.phone("bob").listen();
+        lab.run_ms(1_000);
+        let heard = lab.phone("bob").heard();
+        assert_eq!((heard.total() >= 45, heard.foreign, heard.jumps), (HAS_OPUS, 0, 0), "{heard:?}");
+        lab.hang_up("bob");
+        lab.nothing_left();
+        let mut lab = self::lab(Plan::seeded(13), &opus);
+        lab.call(caller, number);
+        lab.run_ms(500);
+        assert_eq!(lab.status(caller), Status::Over(488), "unless it is asked for");
+        lab.nothing_left();
+    }
 }
 
 #[test]

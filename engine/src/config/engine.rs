@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
+use trunkline_media::HAS_OPUS;
 use trunkline_media::kernel::Hook;
 use trunkline_media::tone::has_country;
 use trunkline_sip::transport::Transport;
@@ -249,6 +250,14 @@ fn media(section: Section<'_>) -> Media {
     });
     let tones = tones.to_owned();
     let transcodes = section.boolean("transcode").is_none_or(Spanned::into_inner);
+    let opus = section.boolean("opus").is_some_and(|value| {
+        let wanted = *value.get_ref();
+        if wanted && !HAS_OPUS {
+            let right = "leave the key out, or build with --features opus";
+            section.refuse("opus", &value, "this build cannot code Opus", right);
+        }
+        wanted
+    });
     section.close();
     let silence_timeout = (silence_timeout_s > 0).then(|| Duration::from_secs(u64::from(silence_timeout_s)));
     Media {
@@ -264,6 +273,7 @@ fn media(section: Section<'_>) -> Media {
         music,
         tones,
         transcodes,
+        opus,
     }
 }
 

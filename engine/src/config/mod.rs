@@ -199,6 +199,8 @@ pub struct Media {
     pub tones: String,
     /// Whether ends that share no codec are transcoded between, where line or trunk do not say.
     pub transcodes: bool,
+    /// Whether Opus is transcoded, too.
+    pub opus: bool,
 }
 
 /// Whether packets may be forwarded in the kernel.

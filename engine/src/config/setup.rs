@@ -87,6 +87,7 @@ impl Config {
                 silent_after: self.media.silence_timeout,
                 music: self.media.music.clone(),
                 tones: self.media.tones.clone(),
+                opus: self.media.opus,
             },
             conference: self.conference.clone(),
             recording: RecordingSetup {

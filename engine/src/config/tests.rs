@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use trunkline_media::HAS_OPUS;
 use trunkline_sip::servers::Host;
 
 use super::*;
@@ -127,6 +128,18 @@ fn video_passes_to_lines_that_do_not_refuse_it_and_trunks_that_want_it() {
         assert_eq!((setup.lines[0].video, setup.trunks[0].video), (line, trunk), "{written}");
     }
     assert!(parse(&text("video = \"no\"")).is_err());
+}
+
+#[test]
+fn opus_is_for_builds_that_can() {
+    let text = "[media]\nopus = true\n";
+    if HAS_OPUS {
+        assert!(parse(text).unwrap().setup().media.opus);
+    } else {
+        let wrong = parse(text).unwrap_err();
+        assert_eq!((wrong[0].line, &*wrong[0].key), (2, "media.opus"));
+    }
+    assert!(!parse("").unwrap().setup().media.opus && !parse("[media]\nopus = false\n").unwrap().media.opus);
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl Description {
         };
         self.has_audio
             && is_protected
-            && self.formats.iter().any(|format| [0, 8].contains(format) && known.contains(format))
+            && self.formats.iter().any(|format| [0, 8, 96].contains(format) && known.contains(format))
     }
 
     /// Whether video is described, and not rejected.
@@ -318,6 +318,7 @@ impl OwnDescription {
             text.push_str(match format {
                 0 => "a=rtpmap:0 PCMU/8000\r\n",
                 8 => "a=rtpmap:8 PCMA/8000\r\n",
+                96 => "a=rtpmap:96 opus/48000/2\r\n",
                 _ => "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n",
             });
         }

@@ -161,13 +161,12 @@ impl Switch {
         let leg = self.calls.get(&caller).and_then(|call| call.leg);
         self.open_streams_for(leg, station, out);
         let place = leg.and_then(|leg| self.place(leg));
-        let may_transcode = self.may_transcode(caller);
+        let spoken = self.transcoded_codecs(caller);
         let entry = leg.and_then(|leg| self.legs.get_mut(&leg));
         if let Some(entry) = entry.filter(|entry| entry.phase == LegPhase::Offered) {
             let leg = entry.id;
             let station = station.zip(theirs.as_deref());
-            let described =
-                place.and_then(|place| describe(entry, station, place, may_transcode, &mut self.rng));
+            let described = place.and_then(|place| describe(entry, station, place, spoken, &mut self.rng));
             let Some(described) = described.map(Box::new) else {
                 let parting = Parting::because(&Failure::local(488));
                 let report = CallReport::Disconnected(DisconnectMode::Incompatible);
@@ -249,7 +248,7 @@ impl Switch {
     pub(super) fn tell_relay(&mut self, leg: LegId, out: &mut Outbox) {
         let Some(entry) = self.legs.get(&leg).filter(|entry| !entry.keying.is_lost()) else { return };
         if let (Some(theirs), Some(ours)) = (&entry.theirs, &entry.ours) {
-            let mut remote = session::remote(theirs, ours, entry.signalling);
+            let mut remote = session::remote(theirs, ours, entry.signalling, self.setup.media.opus);
             // Nobody hears the member of a page group, whose phone may be a loudspeaker and no more.
             let is_listener = self.pages.speaker(entry.call).is_some();
             remote.receive &= entry.is_up() && !is_listener;
@@ -380,14 +379,14 @@ fn describe(
     leg: &mut Leg,
     station: Option<(LegId, &SessionDescription)>,
     place: Place,
-    may_transcode: bool,
+    spoken: &[&'static str],
     rng: &mut StdRng,
 ) -> Option<SessionDescription> {
     let mut described = match (&leg.theirs, station) {
         // What was said in a provisional response is said again (RFC 3261 §13.2.1).
         (Some(_), _) if leg.ours.is_some() => return leg.ours.as_deref().cloned(),
         (Some(offer), Some((station, theirs))) => {
-            let (answer, is_transcoded) = session::answer_between(offer, theirs, place, may_transcode)?;
+            let (answer, is_transcoded) = session::answer_between(offer, theirs, place, spoken)?;
             leg.is_foreign_to = is_transcoded.then_some(station);
             Some(answer)
         }
@@ -395,8 +394,7 @@ fn describe(
         (None, Some((_, theirs))) => session::offer(theirs, place).map(|offer| {
             // Who has not said what he speaks is offered at once what everybody does.
             let usual = CodecList::new(ENGINE_CODECS.iter().map(|name| (*name).to_owned()));
-            let more = may_transcode.then(|| extended(&offer, &usual)).flatten();
-            more.unwrap_or(offer)
+            extended(&offer, &usual, spoken).unwrap_or(offer)
         }),
         (None, None) => Some(session::own_offer(None, place)),
     }?;

@@ -393,12 +393,10 @@ impl Switch {
         let entry = leg.and_then(|leg| self.legs.get(&leg)).filter(|entry| entry.phase == LegPhase::Offered);
         let Some((entry, place)) = entry.zip(leg.and_then(|leg| self.place(leg))) else { return true };
         let theirs = station.and_then(|station| self.legs.get(&station)?.theirs.as_deref());
-        let may_transcode = self.may_transcode(id);
+        let spoken = self.transcoded_codecs(id);
         match (&entry.theirs, theirs) {
             (Some(_), _) if entry.ours.is_some() => true,
-            (Some(offer), Some(theirs)) => {
-                session::answer_between(offer, theirs, place, may_transcode).is_some()
-            }
+            (Some(offer), Some(theirs)) => session::answer_between(offer, theirs, place, spoken).is_some(),
             (Some(offer), None) => session::own_answer(offer, place).is_some(),
             (None, Some(theirs)) => session::offer(theirs, place).is_some(),
             (None, None) => true,

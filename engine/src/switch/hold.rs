@@ -152,7 +152,7 @@ impl Switch {
     /// The far end of a leg wants the session changed, or asks for our offer.
     pub(super) fn offered(&mut self, leg: LegId, sdp: Option<Box<SessionDescription>>, out: &mut Outbox) {
         let place = self.place(leg);
-        let may_transcode = self.leg_may_transcode(leg);
+        let spoken = self.leg_transcoded_codecs(leg);
         let with = self.partner(leg);
         let partner = with.and_then(|partner| self.legs.get(&partner)?.theirs.clone());
         let Some(entry) = self.legs.get_mut(&leg) else {
@@ -171,12 +171,13 @@ impl Switch {
             // Which of the two legs refused is noted with that one alone, and not over a restart.
             let described = entry.ours.as_deref().zip(partner.as_deref());
             let shares_none = described.is_some_and(|(ours, partner)| !session::shares_speech(ours, partner));
-            let is_foreign = may_transcode && with.is_some() && (entry.is_foreign_to == with || shares_none);
+            let is_foreign =
+                !spoken.is_empty() && with.is_some() && (entry.is_foreign_to == with || shares_none);
             let aligned = entry.ours.as_deref().zip(partner.as_deref()).and_then(|(ours, partner)| {
                 session::aligned_offer(ours, if is_foreign { ours } else { partner }, place)
             });
             let more = aligned.as_ref().filter(|_| is_foreign);
-            let aligned = more.and_then(|offer| extended(offer, &CodecList::default())).or(aligned);
+            let aligned = more.and_then(|offer| extended(offer, &CodecList::default(), spoken)).or(aligned);
             // Fax goes on as it is.
             let fax = entry.ours.as_deref().filter(|_| entry.is_fax()).cloned();
             let ours = fax.or(aligned).unwrap_or_else(|| session::own_offer(entry.ours.as_deref(), place));
@@ -278,7 +279,7 @@ impl Switch {
             return;
         }
         let Some((ours, theirs)) = descriptions(entry).zip(descriptions(other)) else { return };
-        if other.is_foreign_to == Some(leg) && is_spoken(ours.0) && self.may_transcode(other.call) {
+        if other.is_foreign_to == Some(leg) && is_spoken(ours.0, self.transcoded_codecs(other.call)) {
             return;
         }
         if session::covers(theirs, ours) {

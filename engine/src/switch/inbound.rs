@@ -357,7 +357,7 @@ impl Switch {
         self.dirty.insert(caller);
         let Some(leg) = self.calls.get(&caller).and_then(|call| call.leg) else { return };
         let early = early && self.relays_early_media(caller);
-        let may_transcode = self.may_transcode(caller);
+        let spoken = self.transcoded_codecs(caller);
         let theirs = self.legs.get(&station).and_then(|station| station.theirs.clone()).filter(|_| early);
         self.open_streams_for(Some(leg), early.then_some(station), out);
         let place = self.place(leg);
@@ -367,7 +367,7 @@ impl Switch {
         let described = match (&entry.theirs, &theirs, place) {
             // What was described once is not described differently (RFC 3261 §13.2.1).
             (Some(offer), Some(theirs), Some(place)) if entry.ours.is_none() => {
-                session::answer_between(offer, theirs, place, may_transcode)
+                session::answer_between(offer, theirs, place, spoken)
             }
             (_, _, _) => None,
         };

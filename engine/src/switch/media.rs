@@ -356,7 +356,10 @@ impl MediaPlane {
     /// Whether the far end takes digits as events (RFC 4733).
     pub(super) fn takes_events(&self, leg: LegId) -> bool {
         let remote = self.legs.get(&leg).and_then(|entry| entry.remote.as_ref());
-        remote.is_some_and(|remote| remote.codecs.events.is_some() || remote.codecs.events_16k.is_some())
+        remote.is_some_and(|remote| {
+            let codecs = &remote.codecs;
+            [codecs.events, codecs.events_16k, codecs.events_48k].iter().any(Option::is_some)
+        })
     }
 
     /// Says digits to the far end; [`trunkline_media::Event::Generated`] names the generation.

@@ -428,12 +428,12 @@ impl Switch {
             && invitation.offer.as_deref().is_some_and(|offer| {
                 session::audio(offer).is_some() && session::audio(&codecs.passing(offer)).is_none()
             });
-        let may_transcode = self.may_transcode(id);
+        let spoken = self.transcoded_codecs(id);
         let caller_leg = call.peer.and_then(|caller| self.calls.get(&caller)?.leg);
         // The next trunk may know a codec of the caller's.
-        let is_saved = is_barred && may_transcode && ring.others.is_none();
+        let is_saved = is_barred && ring.others.is_none();
         let is_saved =
-            is_saved && invitation.offer.as_ref().is_some_and(|offer| is_extensible(offer, &codecs));
+            is_saved && invitation.offer.as_ref().is_some_and(|offer| is_extensible(offer, &codecs, spoken));
         let (is_extended, is_urgent) = (was_refused || is_saved, call.is_urgent);
         if is_extended && !is_urgent && !self.has_room_to_transcode() {
             return Err(Failure::local(488));
@@ -457,7 +457,7 @@ impl Switch {
         let place = Place { port: ports.rtp(), address: self.setup.media.address, streams };
         let mut offer = offer(invitation.offer.as_deref(), place);
         if is_extended {
-            offer = offer.and_then(|offer| extended(&offer, &codecs));
+            offer = offer.and_then(|offer| extended(&offer, &codecs, spoken));
         }
         let Some(offer) = offer else {
             self.media.close(leg, None, out);
@@ -480,7 +480,7 @@ impl Switch {
         // Browsers know G.711 (RFC 7874 §3): what they refuse is something else.
         let may_know_less = !is_extended && !flow.transport.is_websocket();
         let has_streams = self.media.stream_ports(leg) != [0; STREAMS];
-        if has_streams || (may_transcode && may_know_less && is_extensible(&offer, &codecs)) {
+        if has_streams || (may_know_less && is_extensible(&offer, &codecs, spoken)) {
             entry.invited = Some(Box::new(candidate.clone()));
         }
         if is_extended {

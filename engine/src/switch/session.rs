@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use smallvec::SmallVec;
-use trunkline_media::{Codec, Codecs, ForeignCodec, PayloadTypes, Protection, Remote, SourcePolicy};
+use trunkline_media::{
+    Codec, Codecs, ForeignCodec, OpusFormat, PayloadTypes, Protection, Remote, SourcePolicy,
+};
 use trunkline_sip::sdp::{Codec as NamedCodec, Direction, MediaDescription, SessionDescription};
 use trunkline_sip::sdp::{
-    ENGINE_CODECS, RELAY_CODECS, answer_from_other_leg, answer_locally, answer_transcoded, full_offer,
-    hold_answer, lines_for_other_leg, offer_for_other_leg,
+    ENGINE_CODECS, OPUS, RELAY_CODECS, answer_from_other_leg, answer_locally, answer_transcoded, full_offer,
+    hold_answer, is_one_of, lines_for_other_leg, offer_for_other_leg,
 };
 
 use super::streams::{STREAMS, StreamKind};
@@ -149,16 +151,16 @@ pub(super) fn answer(
     Some(placed(answer, place))
 }
 
-/// The same between two that the relay may transcode between; whether it has to, since they share nothing that is speech.
+/// The same between two that the relay may transcode between, from and to these codecs; whether it has to, since they share nothing that is speech.
 pub(super) fn answer_between(
     offer: &SessionDescription,
     theirs: &SessionDescription,
     place: Place,
-    may_transcode: bool,
+    spoken: &[&str],
 ) -> Option<(SessionDescription, bool)> {
-    if may_transcode && !shares_speech(offer, theirs) {
+    if !spoken.is_empty() && !shares_speech(offer, theirs) {
         let ports = ports(offer, place)?;
-        if let Some(mut answer) = answer_transcoded(offer, theirs, RELAY_CODECS, &ports) {
+        if let Some(mut answer) = answer_transcoded(offer, theirs, spoken, &ports) {
             accept_streams(&mut answer, offer, theirs, place);
             return Some((placed(answer, place), true));
         }
@@ -264,14 +266,19 @@ pub(super) fn far_end(theirs: &SessionDescription) -> FarEnd {
 
 /// What the relay is told of a leg: `theirs` is what the far end described, `ours` what we described to it, `signalling`
 /// where its messages come from.
-pub(super) fn remote(theirs: &SessionDescription, ours: &SessionDescription, signalling: IpAddr) -> Remote {
+pub(super) fn remote(
+    theirs: &SessionDescription,
+    ours: &SessionDescription,
+    signalling: IpAddr,
+    opus: bool,
+) -> Remote {
     let Some(index) = audio(theirs) else {
         return fax::remote(theirs, ours, signalling).unwrap_or_else(nowhere);
     };
     let section = &theirs.media[index];
     Remote {
-        codecs: codecs(section, ours.media.get(index)),
-        speaks: ours.media.get(index).map(|section| codecs(section, None)).unwrap_or_default(),
+        codecs: codecs(section, ours.media.get(index), opus),
+        speaks: ours.media.get(index).map(|section| codecs(section, None, opus)).unwrap_or_default(),
         // Who holds is mostly silent, whether it says sendonly or names no address: only a whole conversation must be heard.
         receive: address(theirs, index, signalling).is_some()
             && theirs.direction(index) == Direction::SendRecv,
@@ -370,8 +377,9 @@ fn is_private(address: IpAddr) -> bool {
 }
 
 /// The formats of a section as the relay knows them: its own codecs in order of preference, telephone events, and names for
-/// what it only passes on. Where the other side described the section too, only what both know was agreed.
-fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codecs {
+/// what it only passes on, `opus` whether it may transcode that. Where the other side described the section too, only what
+/// both know was agreed.
+fn codecs(section: &MediaDescription, other: Option<&MediaDescription>, opus: bool) -> Codecs {
     let known: Option<SmallVec<[NamedCodec<'_>; 8]>> =
         other.filter(|other| !other.formats.is_empty()).map(|other| other.codecs().collect());
     let mut codecs = Codecs::default();
@@ -386,6 +394,7 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
                 8_000 if !agreed => events_known = events_known.or(Some(number)),
                 8_000 => codecs.events = codecs.events.or(Some(number)),
                 16_000 if agreed => codecs.events_16k = codecs.events_16k.or(Some(number)),
+                48_000 if agreed => codecs.events_48k = codecs.events_48k.or(Some(number)),
                 _ => {}
             }
         } else if !agreed {
@@ -397,12 +406,29 @@ fn codecs(section: &MediaDescription, other: Option<&MediaDescription>) -> Codec
         } else if is("G722") {
             codecs = codecs.with(number, Codec::G722);
         } else {
+            if opus && is_one_of(&codec, &[OPUS]) {
+                codecs.opus = codecs.opus.or_else(|| Some(opus_format(&codec)));
+            }
             codecs = codecs.with_foreign(number, foreign(&codec));
         }
     }
     codecs.events_known = events_known.filter(|_| codecs.events.is_none());
     codecs
 }
+
+/// What the far end says of Opus (RFC 7587 §6.1).
+fn opus_format(codec: &NamedCodec<'_>) -> OpusFormat {
+    let limit = codec.fmtp.split(';').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("maxaveragebitrate").then(|| value.trim().parse::<u32>().ok())?
+    });
+    let bits_per_second_max = limit.map_or(OPUS_BITS_MAX, |limit| limit.clamp(OPUS_BITS_MIN, OPUS_BITS_MAX));
+    OpusFormat { payload_type: codec.payload_type, bits_per_second_max }
+}
+
+/// The rates that Opus has, in bits a second (RFC 7587 §6.1).
+const OPUS_BITS_MIN: u32 = 6_000;
+const OPUS_BITS_MAX: u32 = 510_000;
 
 fn foreign(codec: &NamedCodec<'_>) -> ForeignCodec {
     let name = encoding_number(codec.name, codec.clock_rate_hz, codec.channels);

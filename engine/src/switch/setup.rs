@@ -490,6 +490,8 @@ pub struct MediaSetup {
     pub music: Option<Arc<[i16]>>,
     /// The country whose call-progress tones are played, as its ISO 3166 alpha-2 code.
     pub tones: String,
+    /// Whether Opus is transcoded, too, which takes a relay that was built for it.
+    pub opus: bool,
 }
 
 impl Default for MediaSetup {
@@ -501,6 +503,7 @@ impl Default for MediaSetup {
             silent_after: Some(Duration::from_secs(60)),
             music: None,
             tones: "us".to_owned(),
+            opus: false,
         }
     }
 }

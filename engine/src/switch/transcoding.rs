@@ -17,7 +17,7 @@ use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::CauseKind;
 use trunkline_sip::sdp::{
-    Codec as NamedCodec, MediaDescription, RELAY_CODECS, SessionDescription, is_one_of,
+    MediaDescription, OPUS, OPUS_PARAMETERS, RELAY_CODECS, SessionDescription, is_one_of,
 };
 
 use super::Switch;
@@ -29,17 +29,21 @@ use super::session::audio;
 use super::status::Failure;
 
 impl Switch {
-    /// Whether the relay may transcode between a call and whoever it is joined with: both lines say so.
-    pub(super) fn may_transcode(&self, id: CallId) -> bool {
-        let Some(call) = self.calls.get(&id) else { return false };
+    /// The codecs between which the relay may transcode for a call and whoever it is joined with: none where one of the two lines says so.
+    pub(super) fn transcoded_codecs(&self, id: CallId) -> &'static [&'static str] {
+        let Some(call) = self.calls.get(&id) else { return &[] };
         let peer = call.peer.and_then(|peer| self.calls.get(&peer));
         let mut lines = peer.into_iter().chain([call]).map(|call| self.lines.of_call(&call.line));
-        lines.all(|line| line.is_none_or(|line| line.transcodes))
+        match lines.all(|line| line.is_none_or(|line| line.transcodes)) {
+            true if self.setup.media.opus => WITH_OPUS,
+            true => RELAY_CODECS,
+            false => &[],
+        }
     }
 
     /// The same of a leg.
-    pub(super) fn leg_may_transcode(&self, leg: LegId) -> bool {
-        self.legs.get(&leg).is_some_and(|entry| self.may_transcode(entry.call))
+    pub(super) fn leg_transcoded_codecs(&self, leg: LegId) -> &'static [&'static str] {
+        self.legs.get(&leg).map_or(&[], |entry| self.transcoded_codecs(entry.call))
     }
 
     /// Calls a station again that took nothing of what it was offered: without video and text, if there were any, or else with more codecs;
@@ -79,14 +83,22 @@ impl Switch {
 /// What a far end says that knows no codec of an offer, or cannot take a section of it: 488 and 606 (RFC 3261 §21.4.26, §21.6.4), and some devices 415.
 pub(super) const KNOWS_NO_CODEC: [u16; 3] = [415, 488, 606];
 
+/// What the relay transcodes between where it may speak Opus.
+const WITH_OPUS: &[&str] = &["PCMU", "PCMA", "G722", OPUS];
+
 /// The offer with what the relay can speak beyond it, of which `passing` may be named, behind all that it has. `None`: there is nothing to
 /// add, or nothing in it that the relay could transcode from.
-pub(super) fn extended(offer: &SessionDescription, passing: &CodecList) -> Option<SessionDescription> {
+pub(super) fn extended(
+    offer: &SessionDescription,
+    passing: &CodecList,
+    spoken: &[&'static str],
+) -> Option<SessionDescription> {
     let index = audio(offer)?;
     let section = &offer.media[index];
-    let is_wide_speech = section.codecs().find(is_known).map(|codec| is_wide(codec.name))?;
+    let is_wide_speech =
+        section.codecs().find(|codec| is_one_of(codec, spoken)).map(|codec| is_wide(codec.name))?;
     let (like, unlike): (Vec<&str>, Vec<&str>) =
-        missing(section, passing).partition(|name| is_wide(name) == is_wide_speech);
+        missing(section, passing, spoken).partition(|name| is_wide(name) == is_wide_speech);
     let mut offer = offer.clone();
     let section = &mut offer.media[index];
     let before = section.formats.len();
@@ -97,10 +109,15 @@ pub(super) fn extended(offer: &SessionDescription, passing: &CodecList) -> Optio
 }
 
 /// Whether [`extended`] may have something to add.
-pub(super) fn is_extensible(offer: &SessionDescription, passing: &CodecList) -> bool {
+pub(super) fn is_extensible(
+    offer: &SessionDescription,
+    passing: &CodecList,
+    spoken: &[&'static str],
+) -> bool {
     let section = audio(offer).map(|index| &offer.media[index]);
     section.is_some_and(|section| {
-        missing(section, passing).next().is_some() && section.codecs().any(|codec| is_known(&codec))
+        missing(section, passing, spoken).next().is_some()
+            && section.codecs().any(|codec| is_one_of(&codec, spoken))
     })
 }
 
@@ -108,57 +125,66 @@ pub(super) fn is_extensible(offer: &SessionDescription, passing: &CodecList) -> 
 fn missing<'a>(
     section: &'a MediaDescription,
     passing: &'a CodecList,
+    spoken: &'a [&'static str],
 ) -> impl Iterator<Item = &'static str> + 'a {
     let is_there = |name: &str| section.codecs().any(|codec| is_one_of(&codec, &[name]));
-    RELAY_CODECS.iter().copied().filter(move |name| !is_there(name) && passing.passes(name))
+    spoken.iter().copied().filter(move |name| !is_there(name) && passing.passes(name))
 }
 
-/// Whether the relay speaks any codec of a description.
-pub(super) fn is_spoken(description: &SessionDescription) -> bool {
-    audio(description).is_some_and(|index| description.media[index].codecs().any(|codec| is_known(&codec)))
-}
-
-fn is_known(codec: &NamedCodec<'_>) -> bool {
-    is_one_of(codec, RELAY_CODECS)
+/// Whether any of these codecs is in a description.
+pub(super) fn is_spoken(description: &SessionDescription, spoken: &[&str]) -> bool {
+    let mut sections = audio(description).map(|index| &description.media[index]).into_iter();
+    sections.any(|section| section.codecs().any(|codec| is_one_of(&codec, spoken)))
 }
 
 /// Whether a codec of the relay has more than the band of a telephone: from such a one another such is the better choice.
 fn is_wide(name: &str) -> bool {
-    name.eq_ignore_ascii_case("G722")
+    ["G722", OPUS].iter().any(|wide| name.eq_ignore_ascii_case(wide))
 }
 
-/// Adds a codec under its static number (RFC 3551 table 4), unless that means something else here, and digits of its clock where there are
-/// digits of another one (RFC 4733 §2.5.1.1).
+/// Adds a codec under its static number (RFC 3551 table 4), unless that means something else here, or a free one, and digits of its
+/// clock where there are digits of another one (RFC 4733 §2.5.1.1).
 fn add(section: &mut MediaDescription, name: &str) {
-    let number: u8 = match name {
-        "PCMU" => 0,
-        "PCMA" => 8,
-        _ => 9,
+    let number = match name {
+        "PCMU" => Some(0),
+        "PCMA" => Some(8),
+        "G722" => Some(9),
+        _ => free_number(section, FIRST_DYNAMIC),
     };
-    if section.codec(number).is_some_and(|codec| !codec.name.eq_ignore_ascii_case(name)) {
-        return;
-    }
-    let clock_hz = 8_000;
+    let is_taken =
+        |number: &u8| section.codec(*number).is_some_and(|codec| !codec.name.eq_ignore_ascii_case(name));
+    let Some(number) = number.filter(|number| !is_taken(number)) else { return };
+    let is_opus = name == OPUS;
+    let clock_hz = if is_opus { 48_000 } else { 8_000 };
+    let channels = if is_opus { "/2" } else { "" };
     section.formats.push(Bytes::from(number.to_string()));
-    section.lines.push(Bytes::from(format!("a=rtpmap:{number} {name}/{clock_hz}")));
+    section.lines.push(Bytes::from(format!("a=rtpmap:{number} {name}/{clock_hz}{channels}")));
+    if is_opus {
+        section.lines.push(Bytes::from(format!("a=fmtp:{number} {OPUS_PARAMETERS}")));
+    }
     let has_events = |is_fit: &dyn Fn(u32) -> bool| {
         section.codecs().any(|codec| codec.is_telephone_event() && is_fit(codec.clock_rate_hz))
     };
     if has_events(&|_| true) && !has_events(&|clock| clock == clock_hz) {
-        let Some(number) = free_number(section) else { return };
+        let Some(number) = free_number(section, EVENTS) else { return };
         section.formats.push(Bytes::from(number.to_string()));
         section.lines.push(Bytes::from(format!("a=rtpmap:{number} telephone-event/{clock_hz}")));
         section.lines.push(Bytes::from(format!("a=fmtp:{number} 0-16")));
     }
 }
 
-/// A dynamic payload type that nothing in the section has: 101, the usual one of digits, or the next.
-fn free_number(section: &MediaDescription) -> Option<u8> {
+/// The first dynamic payload type (RFC 3551 §3), and the usual one of digits.
+const FIRST_DYNAMIC: u8 = 96;
+const EVENTS: u8 = 101;
+
+/// A dynamic payload type that nothing in the section has: this one or another.
+fn free_number(section: &MediaDescription, wanted: u8) -> Option<u8> {
     let is_free = |number: &u8| {
         let text = number.to_string();
         !section.formats.iter().any(|format| format[..] == *text.as_bytes())
+            && section.codec(*number).is_none()
     };
-    (101..128).chain(96..101).find(is_free)
+    (wanted..128).chain(FIRST_DYNAMIC..wanted).find(is_free)
 }
 
 #[cfg(test)]
@@ -189,17 +215,42 @@ mod tests {
             ("9", "9=G722/8000 0=PCMU/8000 8=PCMA/8000 "),
         ] {
             let offer = sections(&format!("m=video 5000 RTP/AVP 99\r\nm=audio 4000 RTP/AVP {offered}\r\n"));
-            let extended = extended(&offer, &CodecList::default()).unwrap();
+            let extended = extended(&offer, &CodecList::default(), RELAY_CODECS).unwrap();
             assert_eq!(seen(&extended), wanted);
             assert_eq!(extended.media[0], offer.media[0]);
         }
     }
 
     #[test]
+    fn opus_has_a_free_number_and_digits_of_its_clock() {
+        let events = "a=rtpmap:96 telephone-event/8000\r\n";
+        for (offered, wanted) in [
+            (
+                "8 96",
+                "8=PCMA/8000 96=telephone-event/8000 0=PCMU/8000 9=G722/8000 97=opus/48000 101=telephone-event/48000 ",
+            ),
+            ("9", "9=G722/8000 97=opus/48000 0=PCMU/8000 8=PCMA/8000 "),
+        ] {
+            let offer = sections(&format!("m=audio 4000 RTP/AVP {offered}\r\n{events}"));
+            let extended = extended(&offer, &CodecList::default(), WITH_OPUS).unwrap();
+            assert_eq!(seen(&extended), wanted);
+            let opus = extended.media[0].codecs().find(|codec| codec.name == OPUS).unwrap();
+            assert_eq!((opus.channels, opus.fmtp), (2, OPUS_PARAMETERS));
+        }
+        let opus = sections("m=audio 4000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\n");
+        let wanted = "111=opus/48000 9=G722/8000 0=PCMU/8000 8=PCMA/8000 ";
+        assert_eq!(seen(&extended(&opus, &CodecList::default(), WITH_OPUS).unwrap()), wanted);
+        assert_eq!(extended(&opus, &CodecList::default(), RELAY_CODECS), None);
+    }
+
+    #[test]
     fn only_what_the_trunk_lets_pass_is_added() {
         let offer = sections("m=audio 4000 RTP/AVP 9\r\n");
-        assert_eq!(seen(&extended(&offer, &list(&["pcma", "G729"])).unwrap()), "9=G722/8000 8=PCMA/8000 ");
-        assert_eq!(extended(&offer, &list(&["G729"])), None);
+        assert_eq!(
+            seen(&extended(&offer, &list(&["pcma", "G729"]), RELAY_CODECS).unwrap()),
+            "9=G722/8000 8=PCMA/8000 "
+        );
+        assert_eq!(extended(&offer, &list(&["G729"]), RELAY_CODECS), None);
     }
 
     #[test]
@@ -211,7 +262,7 @@ mod tests {
             "m=image 1 udptl t38",
         ] {
             assert_eq!(
-                extended(&sections(&format!("{offered}\r\n")), &CodecList::default()),
+                extended(&sections(&format!("{offered}\r\n")), &CodecList::default(), RELAY_CODECS),
                 None,
                 "{offered}"
             );
@@ -221,7 +272,7 @@ mod tests {
     #[test]
     fn numbers_that_mean_something_else_stay_what_they_are() {
         let offer = sections("m=audio 4000 RTP/AVP 8 0 9\r\na=rtpmap:0 X-MINE/16000\r\n");
-        assert_eq!(extended(&offer, &CodecList::default()), None);
+        assert_eq!(extended(&offer, &CodecList::default(), RELAY_CODECS), None);
     }
 
     #[test]
@@ -230,9 +281,9 @@ mod tests {
         let offer = sections(&format!("m=audio 4000 RTP/AVP 8 101\r\n{events}"));
         let wanted =
             "8=PCMA/8000 101=telephone-event/16000 0=PCMU/8000 102=telephone-event/8000 9=G722/8000 ";
-        assert_eq!(seen(&extended(&offer, &CodecList::default()).unwrap()), wanted);
+        assert_eq!(seen(&extended(&offer, &CodecList::default(), RELAY_CODECS).unwrap()), wanted);
         let has = sections("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
         let wanted = "8=PCMA/8000 101=telephone-event/8000 0=PCMU/8000 9=G722/8000 ";
-        assert_eq!(seen(&extended(&has, &CodecList::default()).unwrap()), wanted);
+        assert_eq!(seen(&extended(&has, &CodecList::default(), RELAY_CODECS).unwrap()), wanted);
     }
 }

@@ -15,7 +15,7 @@ const RETURN: usize = 32;
 
 /// The recent past of a voice.
 #[derive(Clone, Debug)]
-pub(super) struct Concealer {
+pub(crate) struct Concealer {
     past: Box<[i16; FRAME_MAX]>,
     scale: usize,
     /// While something is missing: the period that is repeated, and how many samples were made of it.
@@ -31,7 +31,7 @@ impl Default for Concealer {
 
 impl Concealer {
     /// Makes up samples; `scale` is 1 at 8 kHz and 2 at 16 kHz.
-    pub(super) fn fill(&mut self, samples: &mut [i16], scale: usize) {
+    pub(crate) fn fill(&mut self, samples: &mut [i16], scale: usize) {
         for sample in samples {
             *sample = self.make(scale);
         }
@@ -39,7 +39,7 @@ impl Concealer {
 
     /// Takes the frame that was played as the past of the next one. Where speech came back, `heard`, it fades in over what
     /// was made up.
-    pub(super) fn keep(&mut self, frame: &mut [i16], scale: usize, heard: bool) {
+    pub(crate) fn keep(&mut self, frame: &mut [i16], scale: usize, heard: bool) {
         if heard && self.period > 0 {
             let length = RETURN * scale;
             for (n, sample) in frame.iter_mut().take(length).enumerate() {

@@ -16,6 +16,7 @@ mod outlet;
 pub(crate) mod testing;
 mod voice;
 
+pub(crate) use conceal::Concealer;
 pub(crate) use jitter::FRAME_TICKS;
 use outlet::{Outlet, Payload};
 pub(crate) use voice::Voice;

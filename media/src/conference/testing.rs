@@ -7,7 +7,7 @@ use crate::g711::{self, Law};
 use crate::g722;
 use crate::rtp::Header;
 
-pub(super) fn sine(hz: f64, rate_hz: f64, amplitude: f64, from: usize, count: usize) -> Vec<i16> {
+pub(crate) fn sine(hz: f64, rate_hz: f64, amplitude: f64, from: usize, count: usize) -> Vec<i16> {
     #[expect(clippy::cast_possible_truncation, reason = "amplitudes of tests are below 2^15")]
     (from..from + count).map(|n| (amplitude * (TAU * hz * n as f64 / rate_hz).sin()) as i16).collect()
 }

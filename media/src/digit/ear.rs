@@ -60,6 +60,7 @@ impl Ear {
         let clock_hz = match Some(header.payload_type) {
             number if number == speaks.events => Some(8_000),
             number if number == speaks.events_16k => Some(16_000),
+            number if number == speaks.events_48k => Some(48_000),
             _ => None,
         };
         if let Some(clock_hz) = clock_hz {
@@ -101,7 +102,8 @@ impl Ear {
 
     fn listen(&mut self, codec: Codec, speaks: &Codecs, payload: &[u8], tell: &mut impl FnMut(Told)) {
         let Self { detection, says_events, tones, decoder, fax_told, .. } = self;
-        let waits_for_events = speaks.events.is_some() || speaks.events_16k.is_some();
+        let waits_for_events =
+            [speaks.events, speaks.events_16k, speaks.events_48k].iter().any(Option::is_some);
         let mut found = |found: Found| {
             let digit = |digit, duration_ms, is_end| Told::Digit {
                 digit,

@@ -52,7 +52,7 @@ impl Flow {
     pub(super) fn is_event(&self, payload_type: u8) -> bool {
         let said = Some(payload_type);
         let speaks = self.aside.remote.as_ref().map(|remote| remote.speaks).unwrap_or_default();
-        speaks.events == said || speaks.events_16k == said
+        [speaks.events, speaks.events_16k, speaks.events_48k].contains(&said)
     }
 
     /// The clock of a payload type's timestamps as far as they tell arrival times, in hertz, else 0.

@@ -14,13 +14,16 @@ impl<I: DatagramIo> RelayWorker<I> {
         let hears = leg.flow.hears();
         let speaks = source.and_then(|source| self.leg(source)).and_then(|source| source.flow.speaks());
         let Some(leg) = self.leg(hearer) else { return };
-        match speaks.zip(hears) {
-            Some((speaks, hears)) => {
-                if !leg.conversion.as_ref().is_some_and(|known| known.is_between(&speaks, &hears)) {
-                    leg.conversion = Conversion::between(&speaks, &hears);
-                }
+        let between = speaks.zip(hears);
+        let is_known =
+            |known: &Conversion| between.is_some_and(|(speaks, hears)| known.is_between(&speaks, &hears));
+        if !leg.conversion.as_deref().is_some_and(is_known) {
+            let conversion = between.and_then(|(speaks, hears)| Conversion::between(&speaks, &hears));
+            let before = std::mem::replace(&mut leg.conversion, conversion);
+            if [&before, &leg.conversion].into_iter().flatten().any(|conversion| conversion.reframes()) {
+                // Its numbers begin anew.
+                leg.flow.end_source();
             }
-            None => leg.conversion = None,
         }
         let may_transcode = leg.conversion.as_ref().is_some_and(|conversion| conversion.may_transcode());
         self.transcoding.retain(|slot| *slot != hearer);
@@ -58,12 +61,16 @@ impl<I: DatagramIo> RelayWorker<I> {
         }
         let Some(conversion) = &mut leg.conversion else { return false };
         let mut converted = [0; DATAGRAM_BYTES_MAX];
-        let Some((header, length)) = conversion.convert(&header, packet, &mut converted) else {
-            return false;
-        };
-        let packet = &mut converted[..length];
-        let Some(to) = leg.flow.address(now_us, &header, packet) else { return false };
-        leg.send(&mut self.io, packet, to);
-        true
+        let mut next = conversion.convert(now_us, &header, packet, &mut converted);
+        // What is put into packets anew waits for the rest of one.
+        let mut heard = conversion.reframes() && conversion.transcodes();
+        while let Some((header, length)) = next {
+            let packet = &mut converted[..length];
+            let Some(to) = leg.flow.address(now_us, &header, packet) else { return false };
+            leg.send(&mut self.io, packet, to);
+            heard = true;
+            next = leg.conversion.as_mut().and_then(|conversion| conversion.more(&mut converted));
+        }
+        heard
     }
 }

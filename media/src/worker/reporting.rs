@@ -98,6 +98,10 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// The clock of the timestamps that a leg hears, in hertz: what the relay itself says has 8 kHz.
     fn heard_clock_hz(&self, slot: u32) -> u32 {
         let leg = |slot: u32| self.slots.get(slot as usize)?.leg.as_ref();
+        let conversion = leg(slot).and_then(|leg| leg.conversion.as_ref());
+        if let Some(conversion) = conversion.filter(|conversion| conversion.transcodes()) {
+            return conversion.clock_hz();
+        }
         match leg(slot).map(|leg| &leg.hears) {
             Some(Hears::Leg(source)) => leg(*source).map_or(0, |leg| leg.flow.speech_clock_hz()),
             Some(Hears::Nothing | Hears::Awaited(_) | Hears::Player(_) | Hears::Conference(_)) | None => {

@@ -14,8 +14,15 @@ use super::{Codec, Direction, MediaDescription, SessionDescription, UNFILLED, at
 /// What the engine speaks where the choice is its own, most wanted first.
 pub const ENGINE_CODECS: &[&str] = &["PCMU", "PCMA"];
 
-/// All that the relay can speak.
+/// All that the relay can always speak.
 pub const RELAY_CODECS: &[&str] = &["PCMU", "PCMA", "G722"];
+
+/// What the relay can transcode beside, where it was built for it.
+pub const OPUS: &str = "opus";
+
+/// What the relay says of Opus where it speaks it itself (RFC 7587 §6.1): wide speech on one channel.
+pub const OPUS_PARAMETERS: &str =
+    "maxplaybackrate=16000;sprop-maxcapturerate=16000;stereo=0;sprop-stereo=0;useinbandfec=1";
 
 /// The offer for the other leg of an anchored call: the same sections, formats and attributes in the same order, with
 /// the engine's address, `ports[section]`, and without ICE, `a=rtcp`, and what names sections, streams and sources.
@@ -75,9 +82,7 @@ pub fn answer_locally(
         let speech = (!answered && port != 0).then(|| spoken(offered, codecs)).flatten();
         let Some(speech) = speech else { return rejected(offered) };
         answered = true;
-        let events = offered
-            .codecs()
-            .find(|codec| codec.is_telephone_event() && codec.clock_rate_hz == speech.clock_rate_hz);
+        let events = events_beside(offered, &speech);
         let direction = Some(offer.direction(index).answer(direction));
         MediaDescription { port, direction, ..section(offered, speech, events) }
     });
@@ -114,9 +119,7 @@ pub fn answer_transcoded(
         let Some((speech, theirs)) = pair else { return rejected(offered) };
         answered = true;
         let takes_events = theirs.codecs().any(|codec| codec.is_telephone_event());
-        let events = offered.codecs().find(|codec| {
-            takes_events && codec.is_telephone_event() && codec.clock_rate_hz == speech.clock_rate_hz
-        });
+        let events = events_beside(offered, &speech).filter(|_| takes_events);
         let direction = Some(offer.direction(index).answer(their_answer.direction(index)));
         MediaDescription { port, direction, ..section(offered, speech, events) }
     });
@@ -263,9 +266,23 @@ fn spoken_by<'a>(offered: &'a MediaDescription, codecs: &[&str]) -> impl Iterato
 
 /// Whether a codec is among those of the relay that have these names.
 pub fn is_one_of(codec: &Codec<'_>, names: &[&str]) -> bool {
-    codec.clock_rate_hz == 8000
-        && codec.channels == 1
+    // RFC 7587 §4.1: whatever is coded, Opus is written so.
+    let shape = if is_opus(codec) { (48_000, 2) } else { (8_000, 1) };
+    (codec.clock_rate_hz, codec.channels) == shape
         && names.iter().any(|name| name.eq_ignore_ascii_case(codec.name))
+}
+
+fn is_opus(codec: &Codec<'_>) -> bool {
+    codec.name.eq_ignore_ascii_case(OPUS)
+}
+
+/// The digits that go with a codec: those of its clock (RFC 4733 §2.5.1.1), and beside Opus else the usual ones, which many phones name
+/// alone.
+fn events_beside<'a>(offered: &'a MediaDescription, speech: &Codec<'_>) -> Option<Codec<'a>> {
+    let of = |clock_hz| {
+        offered.codecs().find(move |codec| codec.is_telephone_event() && codec.clock_rate_hz == clock_hz)
+    };
+    of(speech.clock_rate_hz).or_else(|| of(8_000).filter(|_| is_opus(speech)))
 }
 
 /// Whether a codec of the relay has more than the band of a telephone.
@@ -278,9 +295,13 @@ fn section(offered: &MediaDescription, speech: Codec<'_>, events: Option<Codec<'
     let mut formats = Vec::with_capacity(2);
     let mut lines = Vec::with_capacity(4);
     for codec in std::iter::once(speech).chain(events) {
-        let Codec { payload_type, name, clock_rate_hz, fmtp, .. } = codec;
+        let Codec { payload_type, name, clock_rate_hz, channels, fmtp } = codec;
         formats.push(Bytes::from(payload_type.to_string()));
-        lines.push(Bytes::from(format!("a=rtpmap:{payload_type} {name}/{clock_rate_hz}")));
+        let channels = if channels > 1 { format!("/{channels}") } else { String::new() };
+        lines.push(Bytes::from(format!("a=rtpmap:{payload_type} {name}/{clock_rate_hz}{channels}")));
+        if is_opus(&codec) {
+            lines.push(Bytes::from(format!("a=fmtp:{payload_type} {OPUS_PARAMETERS}")));
+        }
         if codec.is_telephone_event() {
             let fmtp = if fmtp.is_empty() { "0-16" } else { fmtp };
             lines.push(Bytes::from(format!("a=fmtp:{payload_type} {fmtp}")));
@@ -495,6 +516,32 @@ mod tests {
             assert_eq!(answer.is_some(), answered.starts_with("0\r\n"), "{offered} {answered}");
             assert_eq!(answer_transcoded(&offer, &theirs, RELAY_CODECS, &[]), None, "no port");
         }
+    }
+
+    #[test]
+    fn opus_is_written_as_it_always_is_with_digits_of_either_clock() {
+        let spoken = [RELAY_CODECS, &[OPUS]].concat();
+        let opus = format!("a=rtpmap:96 opus/48000/2|a=fmtp:96 {OPUS_PARAMETERS}|");
+        for (events, described) in [
+            ("97 telephone-event/48000", "a=rtpmap:97 telephone-event/48000|a=fmtp:97 0-16|"),
+            ("97 telephone-event/8000", "a=rtpmap:97 telephone-event/8000|a=fmtp:97 0-16|"),
+            ("97 telephone-event/16000", ""),
+        ] {
+            let offer = sdp(&format!(
+                "m=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=1\r\na=rtpmap:{events}\r\n"
+            ));
+            let theirs = sdp("m=audio 7000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
+            let answer = answer_transcoded(&offer, &theirs, &spoken, &[20000]).unwrap();
+            let numbers = if described.is_empty() { "96" } else { "96 97" };
+            let text = format!("m=audio 20000 RTP/AVP {numbers}|{opus}{described}a=ptime:20|a=sendrecv|");
+            assert_eq!(printed(&answer), text);
+            assert_eq!(answer_transcoded(&offer, &theirs, RELAY_CODECS, &[20000]), None, "not asked for");
+        }
+        let other = sdp("m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 opus/48000\r\n");
+        assert!(
+            !other.media[0].codecs().any(|codec| is_one_of(&codec, &spoken)),
+            "one channel is none of it"
+        );
     }
 
     #[test]

@@ -17,8 +17,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use bytes::Bytes;
 
 pub use bridge::{
-    ENGINE_CODECS, RELAY_CODECS, answer_from_other_leg, answer_locally, answer_transcoded, full_offer,
-    hold_answer, is_one_of, lines_for_other_leg, offer_for_other_leg,
+    ENGINE_CODECS, OPUS, OPUS_PARAMETERS, RELAY_CODECS, answer_from_other_leg, answer_locally,
+    answer_transcoded, full_offer, hold_answer, is_one_of, lines_for_other_leg, offer_for_other_leg,
 };
 pub use bundle::Bundle;
 pub use codec::Codec;

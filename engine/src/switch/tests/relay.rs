@@ -1,9 +1,10 @@
 //! What the relay is told, and what it tells.
 
-use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, LegStats, SourcePolicy};
+use trunkline_media::{Event as MediaEvent, LegId as MediaLegId, LegStats, OpusFormat, SourcePolicy};
 use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
 use trunkline_sip::outbox::{Command, Event, Party, Peer};
+use trunkline_sip::sdp::SessionDescription;
 
 use crate::switch::rig::{CRM, Rig, USUAL, sdp_at, setup};
 use crate::switch::setup::{MediaSetup, Setup};
@@ -75,6 +76,34 @@ fn a_caller_whose_digits_are_not_taken_still_hears_those_of_the_callee() {
     let remote = rig.remotes[&caller];
     assert_eq!((remote.codecs.events, remote.codecs.events_known), (None, Some(101)));
     assert_eq!(rig.remotes[&station].codecs.events_known, None);
+}
+
+#[test]
+fn the_relay_may_transcode_opus_where_it_is_said_so() {
+    let described = |parameters: &str| {
+        let text = format!(
+            "v=0\r\nc=IN IP4 192.0.2.9\r\nm=audio 4000 RTP/AVP 96 97\r\na=rtpmap:96 opus/48000/2\r\n\
+             a=fmtp:96 {parameters}\r\na=rtpmap:97 telephone-event/48000\r\n"
+        );
+        SessionDescription::parse(&text.into()).unwrap()
+    };
+    let ours = described("useinbandfec=1");
+    for (parameters, limit) in [
+        ("useinbandfec=1; maxaveragebitrate=20000", 20_000),
+        ("MaxAverageBitrate=1", 6_000),
+        ("maxaveragebitrate=4000000000", 510_000),
+        ("maxaveragebitrate=-1;stereo=1", 510_000),
+        ("maxaveragebitrate", 510_000),
+    ] {
+        for opus in [false, true] {
+            let theirs = described(parameters);
+            let remote = session::remote(&theirs, &ours, "192.0.2.9".parse().unwrap(), opus);
+            let format = OpusFormat { payload_type: 96, bits_per_second_max: limit };
+            assert_eq!(remote.codecs.opus, opus.then_some(format), "{parameters}");
+            assert_eq!(remote.speaks.opus.is_some(), opus);
+            assert_eq!((remote.codecs.events_48k, remote.codecs.foreign().count()), (Some(97), 1));
+        }
+    }
 }
 
 #[test]

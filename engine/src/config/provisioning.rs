@@ -32,6 +32,8 @@ pub struct Provisioning {
     pub token_holds: Duration,
     /// Codecs, the preferred one first.
     pub codecs: Vec<Codec>,
+    /// Whether keys for do not disturb and forwarding show and switch what holds of the line.
+    pub feature_sync: bool,
     /// Whether phones that ask the network are told where their configuration is.
     pub pnp: bool,
     /// The phones.
@@ -64,6 +66,7 @@ impl fmt::Debug for Provisioning {
             .field("server", &self.server)
             .field("token_holds", &self.token_holds)
             .field("codecs", &self.codecs)
+            .field("feature_sync", &self.feature_sync)
             .field("pnp", &self.pnp)
             .field("phones", &self.phones)
             .finish_non_exhaustive()
@@ -85,6 +88,8 @@ impl Config {
             base,
             token_holds: own.token_holds,
             pickup_code: self.features.pickup_directed.clone(),
+            dials_pound: self.features.iter().any(|code| code.contains('#')),
+            feature_sync: own.feature_sync,
             voicemail: self.voicemail.number.clone(),
             codecs: own.codecs.clone(),
             revision: 0,
@@ -133,6 +138,7 @@ pub(super) fn read(
     });
     let token_hours = section.integer("token_hours", 1..=TOKEN_HOURS_MAX).unwrap_or(TOKEN_HOURS_DEFAULT);
     let codecs = codecs(&section);
+    let feature_sync = section.boolean("feature_sync").is_none_or(Spanned::into_inner);
     let pnp = section.boolean("pnp").is_some_and(Spanned::into_inner);
     if pnp && !section.has("listen") {
         section.missing("listen", "pnp stands without it");
@@ -150,6 +156,7 @@ pub(super) fn read(
         server,
         token_holds: Duration::from_secs(u64::from(token_hours) * 3_600),
         codecs,
+        feature_sync,
         pnp,
         phones,
         own,

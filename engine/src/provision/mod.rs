@@ -41,6 +41,10 @@ pub struct Site {
     pub token_holds: Duration,
     /// The code that picks up at the number behind it; empty: there is none.
     pub pickup_code: String,
+    /// Whether a code has a `#`, which a phone may take for the end of dialling.
+    pub dials_pound: bool,
+    /// Whether keys for do not disturb and forwarding are those of the line (as-feature-event).
+    pub feature_sync: bool,
     /// What is dialled to hear messages; empty: nothing.
     pub voicemail: String,
     /// Codecs, the preferred one first.

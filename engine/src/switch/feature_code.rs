@@ -97,6 +97,28 @@ enum Feature<'a> {
 }
 
 impl FeatureCodes {
+    /// Every code.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        [
+            &self.park,
+            &self.pickup,
+            &self.pickup_directed,
+            &self.forward_on,
+            &self.forward_off,
+            &self.forward_busy_on,
+            &self.forward_busy_off,
+            &self.forward_no_answer_on,
+            &self.forward_no_answer_off,
+            &self.dnd_on,
+            &self.dnd_off,
+            &self.completion,
+            &self.completion_cancel,
+            &self.intercom,
+        ]
+        .into_iter()
+        .map(String::as_str)
+    }
+
     /// Every code with its key in the configuration.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut String)> {
         [

@@ -25,6 +25,8 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         let preferences = ["Preferred_Codec", "Second_Preferred_Codec", "Third_Preferred_Codec"];
         let codecs = site.codecs.iter().copied().map(codec).chain(std::iter::repeat("Unspecified"));
         preferences.into_iter().zip(codecs).for_each(|(name, codec)| set(name, codec));
+        set("Dial_Plan", DIAL_PLAN);
+        set("Feature_Key_Sync", if site.feature_sync { "Yes" } else { "No" });
         if !site.voicemail.is_empty() {
             set("Voice_Mail_Enable", "Yes");
             set("Mailbox_ID", &account.user);
@@ -40,6 +42,8 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         set("Use_Line_Keys_For_BLF_List", "Yes");
     }
     set("Auto_Answer_Page", "Yes");
+    // A code that the phone carries out by itself never reaches the daemon.
+    OWN_CODES.into_iter().for_each(|name| set(name, ""));
     for (number, account) in (1..).zip(&phone.accounts) {
         set(&format!("Extension_{number}_"), &number.to_string());
         set(&format!("Short_Name_{number}_"), &account.name);
@@ -71,3 +75,44 @@ const fn codec(codec: Codec) -> &'static str {
         Codec::G729 => "G729a",
     }
 }
+
+/// Digits, `*` and `#` in any order; five seconds after the last one the phone dials.
+const DIAL_PLAN: &str = "S:5,([x*#][x*#].)";
+
+/// "Vertical service activation codes": `*66` calls back, `*67` hides the own number, `*70` is call waiting, and so on.
+const OWN_CODES: [&str; 34] = [
+    "Call_Return_Code",
+    "Blind_Transfer_Code",
+    "Call_Back_Act_Code",
+    "Call_Back_Deact_Code",
+    "Cfwd_All_Act_Code",
+    "Cfwd_All_Deact_Code",
+    "Cfwd_Busy_Act_Code",
+    "Cfwd_Busy_Deact_Code",
+    "Cfwd_No_Ans_Act_Code",
+    "Cfwd_No_Ans_Deact_Code",
+    "CW_Act_Code",
+    "CW_Deact_Code",
+    "CW_Per_Call_Act_Code",
+    "CW_Per_Call_Deact_Code",
+    "Block_CID_Act_Code",
+    "Block_CID_Deact_Code",
+    "Block_CID_Per_Call_Act_Code",
+    "Block_CID_Per_Call_Deact_Code",
+    "Block_ANC_Act_Code",
+    "Block_ANC_Deact_Code",
+    "DND_Act_Code",
+    "DND_Deact_Code",
+    "Secure_All_Call_Act_Code",
+    "Secure_No_Call_Act_Code",
+    "Secure_One_Call_Act_Code",
+    "Secure_One_Call_Deact_Code",
+    "Paging_Code",
+    "Call_Park_Code",
+    "Call_Pickup_Code",
+    "Call_UnPark_Code",
+    "Group_Call_Pickup_Code",
+    "Media_Loopback_Code",
+    "Referral_Services_Codes",
+    "Feature_Dial_Services_Codes",
+];

@@ -35,8 +35,11 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         set("MWI Num", &site.voicemail);
         set("Subscribe", "1");
         set("Pickup Num", &site.pickup_code);
+        set("Feature Sync", if site.feature_sync { "1" } else { "0" });
         set("VoiceCodecMap", &codecs.join(","));
     }
+    text += "\n<CALL FEATURE MODULE>\n--Basic DialPlan-- :\n";
+    text += &format!("Dial by Pound :{}\n", if site.dials_pound { "0" } else { "1" });
     text += "\n<DSSKEY CONFIG MODULE>\n--Dsskey Config1--:\n";
     let mut set = |number: usize, kind: &str, value: &str, title: &str| {
         for (key, value) in [("Type", kind), ("Value", value), ("Title", title)] {

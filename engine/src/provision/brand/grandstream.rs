@@ -20,6 +20,9 @@ const LISTS_ONTO_KEYS: usize = 2389;
 /// Further keys, of phones that have them.
 const SIDE_KEYS_MAX: usize = 7;
 
+/// Numbers, and `*` or `#` with anything behind it.
+const DIAL_PLAN: &str = r"{ x+ | \+x+ | [*#][*#x]+ }";
+
 pub(super) const fn keys_max(accounts: usize) -> usize {
     LINE_KEYS_MAX.saturating_sub(accounts) + SIDE_KEYS_MAX
 }
@@ -39,6 +42,10 @@ struct Numbers {
     srtp: usize,
     pickup: usize,
     auto_answer: usize,
+    dial_plan: usize,
+    own_codes: usize,
+    pound_dials: usize,
+    feature_sync: usize,
     codecs: [usize; 8],
 }
 
@@ -58,6 +65,10 @@ const fn numbers(account: usize) -> Numbers {
             srtp: 183,
             pickup: 1347,
             auto_answer: 298,
+            dial_plan: 290,
+            own_codes: 191,
+            pound_dials: 72,
+            feature_sync: 2325,
             codecs: [57, 58, 59, 60, 61, 62, 46, 98],
         };
     }
@@ -76,6 +87,10 @@ const fn numbers(account: usize) -> Numbers {
         srtp: hundred + 43,
         pickup: hundred + 81,
         auto_answer: hundred + 38,
+        dial_plan: hundred + 59,
+        own_codes: hundred + 20,
+        pound_dials: hundred + 92,
+        feature_sync: 2325 + account * 100,
         codecs: [
             hundred + 51,
             hundred + 52,
@@ -121,6 +136,11 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         set(numbers.srtp, srtp);
         set(numbers.pickup, &site.pickup_code);
         set(numbers.auto_answer, "1");
+        set(numbers.dial_plan, DIAL_PLAN);
+        // Else the phone carries out `*67`, `*70` and others by itself.
+        set(numbers.own_codes, "0");
+        set(numbers.pound_dials, if site.dials_pound { "0" } else { "1" });
+        set(numbers.feature_sync, if site.feature_sync { "1" } else { "0" });
         // Every choice has a codec: the last one stands in those that are left.
         let choices = site.codecs.iter().chain(std::iter::repeat(site.codecs.last().unwrap_or(&Codec::Pcmu)));
         for (number, codec) in numbers.codecs.into_iter().zip(choices) {

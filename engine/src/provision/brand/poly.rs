@@ -70,6 +70,14 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
     }
     set("call.directedCallPickupMethod", "native");
     set("call.directedCallPickupString", &site.pickup_code);
+    // What is dialled with the receiver off its hook: digits, `*` and `#` in any order, until nothing has followed for five seconds.
+    set("dialplan.digitmap", "[0-9*#][0-9*#].T");
+    set("dialplan.digitmap.timeOut", "5");
+    set("dialplan.impossibleMatchHandling", "2");
+    for feature in ["dnd", "cf"] {
+        set(&format!("voIpProt.SIP.serverFeatureControl.{feature}"), bit(site.feature_sync));
+        set(&format!("voIpProt.SIP.serverFeatureControl.localProcessing.{feature}"), bit(!site.feature_sync));
+    }
     // The text that the daemon asks these phones with to answer by themselves; they compare all of it.
     set("voIpProt.SIP.alertInfo.1.value", "Ring Answer");
     set("voIpProt.SIP.alertInfo.1.class", "ringAutoAnswer");

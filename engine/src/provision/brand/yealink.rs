@@ -49,6 +49,12 @@ pub(super) fn write(site: &Site, phone: &Phone) -> String {
         set("features.pickup.direct_pickup_code", &site.pickup_code);
     }
     set("features.intercom.allow", "1");
+    // "#" as a key that sends would end `#21` before it has begun.
+    set("features.key_as_send", if site.dials_pound { "0" } else { "1" });
+    let is_synchronised = if site.feature_sync { "1" } else { "0" };
+    for feature in ["", "dnd.", "forward."] {
+        set(&format!("features.{feature}feature_key_sync.enable"), is_synchronised);
+    }
     for number in 1..=phone.accounts.len() {
         set(&format!("linekey.{number}.type"), "15");
         set(&format!("linekey.{number}.line"), &number.to_string());

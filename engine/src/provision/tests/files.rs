@@ -4,11 +4,13 @@ use std::fs;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
+use regex::Regex;
 use trunkline_sip::transport::Transport;
 
-use super::{leaves, office, office_with, pairs, phone, settings, settings_name, values};
+use super::{leaves, office, office_with, pairs, parse, phone, settings, settings_name, values};
 use crate::config::Secret;
 use crate::provision::{Brand, Mac, Site, Srtp};
+use crate::switch::feature_code::FeatureCodes;
 
 fn site() -> Site {
     office().site().expect("provisioning is on")
@@ -108,6 +110,101 @@ fn the_accounts_are_those_of_the_lines() {
             assert!(values.iter().any(|(_, value)| value.contains("701")), "{text}");
         }
     }
+}
+
+/// A dial plan as the phones read it: `x` is a digit, `.` as often as may be, `T` what happens later.
+fn admits(plan: &str) -> Regex {
+    let (mut regex, mut inside) = (String::from("^(?:"), false);
+    for letter in plan.chars() {
+        inside = (inside || letter == '[') && letter != ']';
+        match letter {
+            'x' if inside => regex += "0-9",
+            'x' => regex += "[0-9]",
+            '.' => regex.push('*'),
+            ' ' | 'T' => {}
+            '|' => regex += "|",
+            other => regex.push(other),
+        }
+    }
+    Regex::new(&(regex + ")$")).expect("it was read")
+}
+
+fn value(brand: Brand, text: &str, key: &str) -> String {
+    let found = values(brand, text).into_iter().find(|(name, _)| name == key);
+    found.unwrap_or_else(|| panic!("{key} in {text}")).1
+}
+
+#[test]
+fn whatever_is_a_code_or_a_number_passes_each_dial_plan() {
+    let site = site();
+    let plans = [
+        (Brand::Cisco, "Dial_Plan_1_", "S:5,(", ")"),
+        (Brand::Grandstream, "P290", "{", "}"),
+        (Brand::Grandstream, "P459", "{", "}"),
+        (Brand::Poly, "settings@dialplan.digitmap", "", ""),
+    ];
+    let codes = FeatureCodes::default();
+    let behind = |code: &str| [code.to_owned(), format!("{code}1002")];
+    let dialled: Vec<String> = codes.iter().flat_map(behind).collect();
+    for (brand, key, before, after) in plans {
+        let text = value(brand, &settings(&site, &phone(&site, brand)), key);
+        let plan =
+            text.strip_prefix(before).and_then(|plan| plan.strip_suffix(after)).expect("as it is read");
+        let plan = admits(plan);
+        for dialled in dialled.iter().map(String::as_str).chain(["1002", "112", "0301234", "#31#1002"]) {
+            assert!(plan.is_match(dialled), "{} {text:?} {dialled}", brand.name());
+        }
+        assert!(!plan.is_match(""), "{} {text:?}", brand.name());
+    }
+}
+
+#[test]
+fn no_code_of_a_phone_of_its_own_stands_before_one_of_the_daemon() {
+    let site = site();
+    let told = |brand| settings(&site, &phone(&site, brand));
+    for name in ["Call_Back_Act_Code", "Block_CID_Act_Code", "CW_Per_Call_Deact_Code", "DND_Act_Code"] {
+        assert_eq!(value(Brand::Cisco, &told(Brand::Cisco), name), "");
+    }
+    let grandstream = told(Brand::Grandstream);
+    assert_eq!(["P191", "P420"].map(|name| value(Brand::Grandstream, &grandstream, name)), ["0", "0"]);
+    assert_eq!(value(Brand::Poly, &told(Brand::Poly), "settings@dialplan.impossibleMatchHandling"), "2");
+}
+
+/// What brands are told of a `#`, and of keys that are the line's.
+fn pound_and_sync(site: &Site) -> Vec<(String, String)> {
+    let keys: [(Brand, &[&str], &[&str]); 5] = [
+        (Brand::Cisco, &[], &["Feature_Key_Sync_1_", "Feature_Key_Sync_2_"]),
+        (Brand::Fanvil, &["Dial by Pound"], &["SIP1 Feature Sync", "SIP2 Feature Sync"]),
+        (Brand::Grandstream, &["P72", "P492"], &["P2325", "P2425"]),
+        (Brand::Poly, &[], &["settings@voIpProt.SIP.serverFeatureControl.dnd"]),
+        (Brand::Yealink, &["features.key_as_send"], &["features.feature_key_sync.enable"]),
+    ];
+    let told = keys.into_iter().flat_map(|(brand, pound, sync)| {
+        let text = settings(site, &phone(site, brand));
+        let joined = |keys: &[&str]| keys.iter().map(|key| value(brand, &text, key)).collect::<String>();
+        [(joined(pound), joined(sync))]
+    });
+    told.collect()
+}
+
+#[test]
+fn a_pound_sign_sends_where_no_code_has_one() {
+    let pounds = |site: &Site| pound_and_sync(site).into_iter().map(|told| told.0).collect::<String>();
+    assert_eq!(pounds(&site()), "0000");
+    assert_eq!(pounds(&Site { dials_pound: false, ..site() }), "1111");
+    let codes = ["forward_off", "forward_busy_off", "forward_no_answer_off", "completion_cancel"];
+    let none: String = codes.iter().map(|code| format!("{code} = \"\"\n")).collect();
+    let text = format!("[provisioning]\nlisten = \"http:0.0.0.0:8090\"\n[features]\n{none}");
+    assert!(!parse(&text).site().unwrap().dials_pound && site().dials_pound);
+}
+
+#[test]
+fn keys_are_those_of_the_line_unless_the_configuration_says_no() {
+    let syncs = |site: &Site| pound_and_sync(site).into_iter().map(|told| told.1).collect::<Vec<_>>();
+    assert_eq!(syncs(&site()), ["YesYes", "11", "11", "1", "1"]);
+    assert_eq!(syncs(&Site { feature_sync: false, ..site() }), ["NoNo", "00", "00", "0", "0"]);
+    let text = "[provisioning]\nlisten = \"http:0.0.0.0:8090\"\nfeature_sync = false\n";
+    assert!(!parse(text).site().unwrap().feature_sync && site().feature_sync);
 }
 
 #[test]

@@ -462,14 +462,17 @@ pub(crate) fn allow_events(reply: Builder) -> Builder {
 }
 
 /// Where the responses to a request go (RFC 3261 §18.2.2, RFC 3581 §4): back along a stream; else to the source
-/// address, at the source port if the request asks for it, at the port of sent-by if not.
+/// address, at the source port if the request asks for it, at the port of sent-by if not. Where sent-by is another address than the
+/// source somebody between translates, and knows no port but the one that he has given: that is taken, asked for or not.
 pub(crate) fn response_flow(request: &Message, flow: Flow) -> Flow {
     request.via().map_or(flow, |via| response_flow_by(&via, flow))
 }
 
 /// The same by the topmost Via.
 pub(crate) fn response_flow_by(via: &message::Via<'_>, flow: Flow) -> Flow {
-    if flow.transport.is_reliable() || via.rport().is_some() {
+    let is_translated =
+        || via.host_ip().is_some_and(|said| said.to_canonical() != flow.remote.ip().to_canonical());
+    if flow.transport.is_reliable() || via.rport().is_some() || is_translated() {
         return flow;
     }
     Flow { remote: SocketAddr::new(flow.remote.ip(), via.port.unwrap_or(5060)), ..flow }
@@ -559,6 +562,27 @@ mod tests {
         assert_eq!(address(&public, flow(Transport::Udp, "10.0.0.1:5060")), "203.0.113.5:5060");
         let two = endpoint(None, &[(Transport::Tcp, "192.0.2.1:5070"), (Transport::Tcp, "192.0.2.2:5071")]);
         assert_eq!(address(&two, flow(Transport::Tcp, "192.0.2.2:40000")), "192.0.2.2:5071");
+    }
+
+    #[test]
+    fn a_response_goes_where_a_translator_lets_it_through() {
+        let answered = |transport, via: &str| {
+            let via = message::Via::parse(via).unwrap();
+            response_flow_by(&via, flow(transport, "192.0.2.1:5060")).remote.to_string()
+        };
+        let udp = |via| answered(Transport::Udp, via);
+        assert_eq!(
+            udp("SIP/2.0/UDP 192.0.2.9:5070;branch=z9hG4bKa"),
+            "192.0.2.9:5070",
+            "it listens elsewhere"
+        );
+        assert_eq!(udp("SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKa"), "192.0.2.9:5060");
+        assert_eq!(udp("SIP/2.0/UDP 192.0.2.9:5070;rport;branch=z9hG4bKa"), "192.0.2.9:5060");
+        assert_eq!(udp("SIP/2.0/UDP 10.0.0.7:5070;branch=z9hG4bKa"), "192.0.2.9:5060", "behind a translator");
+        assert_eq!(udp("SIP/2.0/UDP [2001:db8::7]:5070;branch=z9hG4bKa"), "192.0.2.9:5060");
+        assert_eq!(udp("SIP/2.0/UDP [::ffff:192.0.2.9]:5070;branch=z9hG4bKa"), "192.0.2.9:5070");
+        assert_eq!(udp("SIP/2.0/UDP phone.example:5070;branch=z9hG4bKa"), "192.0.2.9:5070", "who knows");
+        assert_eq!(answered(Transport::Tcp, "SIP/2.0/TCP 192.0.2.9:5070;branch=z9hG4bKa"), "192.0.2.9:5060");
     }
 
     #[test]

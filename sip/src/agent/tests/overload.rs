@@ -175,9 +175,11 @@ fn a_refusal_leaves_nothing_and_is_the_same_when_the_call_comes_again() {
 fn a_refusal_goes_where_it_was_asked_for_and_is_no_more_than_that() {
     let mut bench = Bench::new();
     fall_behind(&mut bench);
-    for (via, port) in
-        [("192.0.2.66:5099;branch=z9hG4bKx", 5099), ("192.0.2.66:5099;rport;branch=z9hG4bKy", 5070)]
-    {
+    for (via, port) in [
+        ("192.0.2.2:5099;branch=z9hG4bKx", 5099),
+        ("192.0.2.66:5099;rport;branch=z9hG4bKy", 5070),
+        ("192.0.2.66:5099;branch=z9hG4bKz", 5070),
+    ] {
         let invite = format!(
             "INVITE sip:b@h SIP/2.0\r\nVia: SIP/2.0/UDP {via}\r\nf:sip:a@h;tag=1\r\nt:sip:b@h\r\ni:1\r\nCSeq:1 INVITE\r\n\r\n"
         );

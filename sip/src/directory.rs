@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use foldhash::quality::RandomState;
 use ipnet::IpNet;
+use regex::Regex;
 
 use crate::admission::AdmissionLimits;
-use crate::auth::{Account, Algorithm};
+use crate::auth::{Account, Algorithm, known_by};
 use crate::outbox::Peer;
 
 /// A trunk: by its source address it proves itself.
@@ -50,6 +51,8 @@ pub struct Directory {
     pub accounts: HashMap<Arc<str>, Account, RandomState>,
     /// What lines are challenged with, and how many of them: kept by [`Self::add_line`].
     pub challenged: Vec<(Arc<[Algorithm]>, usize)>,
+    /// Phones by their User-Agent, and what they are challenged with as far as their line allows it: the first row that fits counts.
+    pub digests: Vec<(Regex, Vec<Algorithm>)>,
     /// The trunks that may prove themselves by a password, too, from wherever they call: the account of each by its digest user name,
     /// which is no line's. Its `line` is the name of the trunk, which is no line's either.
     pub trunk_accounts: HashMap<Arc<str>, Account, RandomState>,
@@ -112,6 +115,13 @@ impl Directory {
             }
         }
         &ALGORITHMS
+    }
+
+    /// What is said of phones with this User-Agent.
+    pub(crate) fn digest_said_of(&self, user_agent: &str) -> Option<&[Algorithm]> {
+        let name = known_by(user_agent);
+        let row = self.digests.iter().find(|(pattern, _)| pattern.is_match(name));
+        row.map(|(_, algorithms)| algorithms.as_slice())
     }
 
     /// Whether a peer that has proven who it is still stands here.
@@ -228,6 +238,16 @@ mod tests {
         );
         let drawn = (0..9).map(|draw| directory.algorithms_of("9999", draw).len());
         assert_eq!(drawn.collect::<Vec<_>>(), [1, 2, 2, 1, 2, 2, 1, 2, 2]);
+    }
+
+    #[test]
+    fn the_first_row_that_fits_says_what_a_phone_is_challenged_with() {
+        let row = |pattern: &str, digest: &[Algorithm]| (Regex::new(pattern).unwrap(), digest.to_vec());
+        let digests = vec![row("^Acme 9", &ALGORITHMS), row("^Acme", &ALGORITHMS[1..])];
+        let directory = Directory { digests, ..Directory::default() };
+        assert_eq!(directory.digest_said_of("Acme 9.1"), Some(&ALGORITHMS[..]));
+        assert_eq!(directory.digest_said_of("Acme 8"), Some(&ALGORITHMS[1..]));
+        assert_eq!(directory.digest_said_of("Yealink"), None);
     }
 
     #[test]

@@ -316,6 +316,7 @@ fn set_up(setup: &mut Setup, uses: &[CstaUse]) {
         ring_callback: None,
         ring_group: None,
         csta: Some(uses.to_vec()),
+        digest: None,
     }];
 }
 

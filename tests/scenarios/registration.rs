@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use trunkline::demo::{Phone, PhoneOutbox, Status};
+use trunkline_sip::message::HeaderName;
 use trunkline_tests::{Lab, Plan};
+
+use crate::lamps::{answer, read};
 
 #[test]
 fn a_phone_registers_with_its_password() {
@@ -167,5 +170,34 @@ fn a_line_that_does_not_exist_is_refused_like_a_wrong_password() {
         "mallory -> engine   REGISTER
          engine -> mallory   401, WWW-Authenticate: Digest",
     );
+    lab.nothing_left();
+}
+
+/// A desk phone behind a router, which knows its private address alone and asks for no port (RFC 3581), as recorded ones do.
+#[test]
+fn a_phone_behind_a_translator_that_asks_for_no_port_is_answered() {
+    let mut lab = Lab::registered(9, &["alice"]);
+    lab.stranger("desk", "203.0.113.9:40321");
+    let request = |cseq: u32, headers: &str| {
+        format!(
+            "REGISTER sip:pbx.example SIP/2.0\nVia: SIP/2.0/UDP 192.168.1.10:5062;branch=z9hG4bK{cseq}\nMax-Forwards: 70\n\
+             From: <sip:1004@pbx.example>;tag=desk\nTo: <sip:1004@pbx.example>\nCall-ID: desk\nCSeq: {cseq} REGISTER\n\
+             User-Agent: Yealink SIP-T46S 66.85.0.5\n{headers}Contact: <sip:1004@192.168.1.10:5062>\nContent-Length: 0\n\n"
+        )
+    };
+    lab.sends("desk", &request(1, ""));
+    lab.run_ms(100);
+    let challenge = read(&lab.received("desk")[0]);
+    let asked: Vec<_> = challenge.lines(HeaderName::WwwAuthenticate).collect();
+    assert!(challenge.status() == 401 && asked.len() == 1 && asked[0].contains("algorithm=MD5"), "{asked:?}");
+    lab.sends("desk", &request(2, &answer(&challenge, "REGISTER", "sip:pbx.example")));
+    lab.run_ms(100);
+    assert_eq!(read(&lab.received("desk")[0]).status(), 200);
+    lab.call("alice", "1004");
+    lab.run_ms(100);
+    let rings: Vec<_> = lab.received("desk").iter().map(|text| read(text)).collect();
+    assert!(rings.iter().any(|message| message.method_text() == "INVITE"), "{rings:?}");
+    lab.hang_up("alice");
+    lab.run_ms(40_000);
     lab.nothing_left();
 }

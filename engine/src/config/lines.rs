@@ -196,7 +196,12 @@ fn password(section: &Section<'_>, kind: LineKind) -> Option<Secret> {
 }
 
 fn digest(section: &Section<'_>) -> Vec<Algorithm> {
-    let Some(values) = section.strings("digest") else { return DIGEST_DEFAULT.to_vec() };
+    digests(section).unwrap_or_else(|| DIGEST_DEFAULT.to_vec())
+}
+
+/// The algorithms that are written; `None`: there are none.
+pub(super) fn digests(section: &Section<'_>) -> Option<Vec<Algorithm>> {
+    let values = section.strings("digest")?;
     let mut algorithms = Vec::new();
     for value in values {
         match algorithm(&value) {
@@ -208,7 +213,7 @@ fn digest(section: &Section<'_>) -> Vec<Algorithm> {
             }
         }
     }
-    if algorithms.is_empty() { DIGEST_DEFAULT.to_vec() } else { algorithms }
+    (!algorithms.is_empty()).then_some(algorithms)
 }
 
 fn algorithm(value: &Spanned<&str>) -> Option<Algorithm> {

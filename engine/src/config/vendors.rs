@@ -2,8 +2,8 @@
 
 use toml::Spanned;
 
-use super::routes;
 use super::section::Section;
+use super::{lines, routes};
 use crate::switch::csta::CstaUse;
 use crate::switch::vendor::{HEADERS, HeaderLine, VendorSetup};
 
@@ -29,9 +29,19 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
     let [ring_internal, ring_external, ring_callback, ring_group] =
         ["ring_internal", "ring_external", "ring_callback", "ring_group"].map(|key| ring(&section, key));
     let csta = csta(&section);
+    let digest = lines::digests(&section);
     section.close();
     let pattern = pattern?;
-    Some(VendorSetup { pattern, auto_answer, ring_internal, ring_external, ring_callback, ring_group, csta })
+    Some(VendorSetup {
+        pattern,
+        auto_answer,
+        ring_internal,
+        ring_external,
+        ring_callback,
+        ring_group,
+        csta,
+        digest,
+    })
 }
 
 /// `Name: value`, of a header that asks phones for something.

@@ -484,6 +484,7 @@ pub(super) fn directory(config: &Config) -> Directory {
         contacts: config.trunks.iter().map(contact).collect(),
         reliable: config.trunks.iter().map(|trunk| trunk.reliable).collect(),
         voicemail: config.voicemail.trunk.clone(),
+        digests: config.vendors.iter().filter_map(|row| row.digests()).collect(),
         realm: config.sip.realm.as_str().into(),
         limits: config.limits.admission,
         ..Directory::default()

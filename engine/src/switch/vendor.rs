@@ -5,6 +5,7 @@
 //! are made here and nowhere copied, so that no caller from outside can open a microphone.
 
 use regex::Regex;
+use trunkline_sip::auth::Algorithm;
 
 use super::csta::CstaUse;
 
@@ -25,6 +26,15 @@ pub struct VendorSetup {
     pub ring_group: Option<String>,
     /// What the phone is asked for by CSTA; `None`: what the rows below say, or nothing at all.
     pub csta: Option<Vec<CstaUse>>,
+    /// What the phone is challenged with, as far as its line allows it; `None`: what the rows below, or the built-in ones, say.
+    pub digest: Option<Vec<Algorithm>>,
+}
+
+impl VendorSetup {
+    /// The row as those who ask for passwords read it.
+    pub fn digests(&self) -> Option<(Regex, Vec<Algorithm>)> {
+        self.digest.clone().map(|digest| (self.pattern.clone(), digest))
+    }
 }
 
 /// The name and value of a header.
@@ -124,6 +134,7 @@ mod tests {
             ring_callback: None,
             ring_group: None,
             csta: None,
+            digest: None,
         }
     }
 

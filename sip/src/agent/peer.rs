@@ -110,8 +110,10 @@ impl Agent {
                 }
             };
         let of_line = directory.algorithms_of(user, self.challenger.draw(user));
-        let algorithms = algorithms_for(message.value(HeaderName::UserAgent), of_line);
-        let challenges = self.challenger.challenge(now, arrival.flow.remote.ip(), algorithms, is_stale);
+        let user_agent = message.value(HeaderName::UserAgent);
+        let said = user_agent.and_then(|name| directory.digest_said_of(name));
+        let algorithms = algorithms_for(user_agent, said, of_line);
+        let challenges = self.challenger.challenge(now, arrival.flow.remote.ip(), &algorithms, is_stale);
         self.challenge(arrival, &challenges, out);
         None
     }

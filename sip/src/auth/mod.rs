@@ -21,7 +21,7 @@ pub use challenge::{Account, Attempt, Challenger, Verdict};
 pub use guesses::{GUESS_WINDOW, GUESSERS_MAX, GUESSES_MAX, PROVEN_MAX};
 pub use nonce::{NONCE_LIFETIME, NONCES_MAX};
 pub use response::{ATTEMPTS_MAX, ClientAuth};
-pub(crate) use user_agent::algorithms_for;
+pub(crate) use user_agent::{algorithms_for, known_by};
 
 /// A hash of RFC 8760.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

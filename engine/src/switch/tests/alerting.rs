@@ -15,6 +15,7 @@ fn rig() -> Rig {
     let some = |text: &str| Some(text.to_owned());
     let mut setup = setup();
     setup.vendors = vec![VendorSetup {
+        digest: None,
         pattern: regex::Regex::new("^Snom").unwrap(),
         auto_answer: Some(vec![("Call-Info", "<sip:{domain}>;answer-after=1".to_owned())]),
         ring_internal: some("inside"),

@@ -26,6 +26,7 @@ pub(super) fn told_by_csta(uses: &[CstaUse]) -> Setup {
         ring_callback: None,
         ring_group: None,
         csta: Some(uses.to_vec()),
+        digest: None,
     }];
     setup
 }

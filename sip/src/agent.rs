@@ -9,6 +9,7 @@
 
 mod config;
 mod details;
+mod history;
 mod kept;
 mod outside;
 mod peer;

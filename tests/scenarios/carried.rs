@@ -1,6 +1,6 @@
-//! What passes from one trusted network to the next: Identity, P-Charging-Vector, and what was found of the caller's number.
+//! What passes from one trusted network to the next: Identity, P-Charging-Vector, what was found of the caller's number, who sent the call elsewhere.
 
-use trunkline::switch::Setup;
+use trunkline::switch::{CallReason, Setup};
 use trunkline_tests::{Lab, Plan};
 
 const VECTOR: &str = "icid-value=\"AyretyU0dm\";orig-ioi=home1.example";
@@ -55,4 +55,30 @@ fn networks_that_are_not_trusted_pass_nothing_on() {
     let text = passed(&mut lab, "+4930123456", "9555");
     assert!(!text.contains("Identity:") && !text.contains("P-Charging-Vector:"), "{text}");
     assert_eq!(lab.call_on("crm", "carrier").verstat, None);
+}
+
+/// A carrier that knows no Diversion: applications hear who was called first and why, and the next network hears it in both forms.
+#[test]
+fn who_sent_a_call_here_is_read_off_its_history() {
+    let mut lab = Plan::seeded(4).build().with_registered(&["alice"]);
+    let address = lab.phone("carrier").config().address.to_string();
+    let history = "History-Info: <sip:+4930555@carrier.example?Reason=SIP%3Bcause%3D486>;index=1\r\n\
+                   History-Info: <sip:+4930777@carrier.example;cause=486>;index=1.1;mp=1\r\n";
+    for dialled in ["1001", "9555"] {
+        let invite = format!(
+            "INVITE sip:{dialled}@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {address};branch=z9hG4bK-history-{dialled}\r\n\
+             Max-Forwards: 70\r\nFrom: <sip:+4930123456@carrier.example>;tag=1\r\nTo: <sip:{dialled}@10.0.0.1>\r\n\
+             Call-ID: history-{dialled}\r\nCSeq: 1 INVITE\r\nContact: <sip:{address}>\r\n{history}Content-Length: 0\r\n\r\n"
+        );
+        lab.forges(&address, invite.into());
+        lab.run_ms(500);
+    }
+    let seen = lab.call_on("crm", "1001");
+    assert_eq!((seen.reason, seen.redirecting.number.as_str()), (CallReason::FwdBusy, "+4930555"));
+    let told = lab.ladder().last("engine", "overseas", "INVITE").expect("it was called").to_owned();
+    assert!(told.contains("Diversion: <sip:+4930555@carrier.example>;reason=user-busy;counter=1\r\n"), "{told}");
+    assert!(
+        told.contains("History-Info: <sip:+4930555@carrier.example?Reason=SIP%3Bcause%3D486>;index=1\r\n"),
+        "{told}"
+    );
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::history;
 use crate::dialog::{DialogName, Named, REPLACES_TAGS};
 use crate::gruu;
 use crate::message::{HeaderName, Message, Method, NameAddr, Uri};
@@ -43,7 +44,10 @@ impl Details {
         if replaces.is_some() && join.is_some() {
             return Err(IllNamed);
         }
-        let (diversion, diverted) = diversions(invite);
+        let (mut diversion, diverted) = diversions(invite);
+        if diversion.is_empty() {
+            diversion = history::diversions(invite);
+        }
         let entries = invite.values(HeaderName::HistoryInfo).count();
         let asserted = match peer {
             Peer::Trunk(_) => asserted(invite),
@@ -290,7 +294,9 @@ mod tests {
     fn history_counts_what_came_after_its_first_entry() {
         let history = "History-Info: <sip:a@h>;index=1, <sip:b@h?Reason=x%3Bcause=302>;index=1.1\r\nHistory-Info: <sip:c@h>;index=1.2\r\n";
         assert_eq!(details(history).hops, 2);
-        assert_eq!(details(&format!("{history}Diversion: <sip:1@h>;counter=5\r\n")).hops, 5);
+        let both = details(&format!("{history}Diversion: <sip:1@h>;counter=5\r\n"));
+        assert_eq!((both.hops, both.diversion.len()), (5, 1), "Diversion is heard first");
+        assert_eq!(details(history).diversion[0].party.user, "b");
         assert_eq!(details(&format!("History-Info: {}\r\n", "a,".repeat(1_000))).hops, 255);
     }
 

@@ -46,9 +46,10 @@ pub struct CallDetails {
     pub replaces: Option<Replaced>,
     /// The dialog that the caller wants to join (Join, RFC 3911).
     pub join: Option<Replaced>,
-    /// Who sent the call elsewhere before (Diversion, RFC 5806), the last one first, at most [`DIVERSIONS_MAX`].
+    /// Who sent the call elsewhere before (Diversion, RFC 5806; where there is none History-Info, RFC 7044), the last one first, at most
+    /// [`DIVERSIONS_MAX`].
     pub diversion: Vec<Diversion>,
-    /// How often the call was sent elsewhere: the sum of the Diversion counters, or the entries of History-Info (RFC 7044)
+    /// How often the call was sent elsewhere: the sum of the Diversion counters, or the entries of History-Info
     /// beyond the first, whichever is more.
     pub hops: u8,
     /// Who referred the caller here (Referred-By, RFC 3892).
@@ -70,10 +71,10 @@ pub struct CallDetails {
     pub carried: Vec<(&'static str, String)>,
 }
 
-/// More entries of Diversion are not read.
+/// More entries are not read.
 pub const DIVERSIONS_MAX: usize = 10;
 
-/// One entry of Diversion (RFC 5806).
+/// Somebody who sent a call elsewhere, as Diversion says it (RFC 5806).
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Diversion {
     /// Who sent the call elsewhere.

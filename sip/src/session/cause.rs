@@ -7,20 +7,30 @@ use crate::outbox::{Cause, CauseKind, Party};
 pub(crate) fn of_message(message: &Message, kind: CauseKind) -> Cause {
     let mut cause = Cause { status: message.status(), kind, ..Cause::default() };
     for value in message.values(HeaderName::Reason) {
-        let (protocol, params) = value.split_once(';').unwrap_or((value, ""));
-        let code = params.split(';').find_map(|param| {
-            let (name, code) = param.split_once('=')?;
-            name.trim()
-                .eq_ignore_ascii_case("cause")
-                .then(|| code.trim().trim_matches('"').parse::<u16>().ok())?
-        });
-        if protocol.trim().eq_ignore_ascii_case("Q.850") {
+        let (protocol, code) = protocol_and_code(value);
+        if protocol.eq_ignore_ascii_case("Q.850") {
             cause.q850 = cause.q850.or_else(|| code.and_then(|code| u8::try_from(code).ok()));
-        } else if protocol.trim().eq_ignore_ascii_case("SIP") {
+        } else if protocol.eq_ignore_ascii_case("SIP") {
             cause.sip = cause.sip.or(code);
         }
     }
     cause
+}
+
+/// Protocol and code of a Reason.
+fn protocol_and_code(value: &str) -> (&str, Option<u16>) {
+    let (protocol, params) = value.split_once(';').unwrap_or((value, ""));
+    let code = params.split(';').find_map(|param| {
+        let (name, code) = param.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("cause").then(|| code.trim().trim_matches('"').parse::<u16>().ok())?
+    });
+    (protocol.trim(), code)
+}
+
+/// The status that a Reason names.
+pub(crate) fn sip_cause(reason: &str) -> Option<u16> {
+    let (protocol, code) = protocol_and_code(reason);
+    code.filter(|_| protocol.eq_ignore_ascii_case("SIP"))
 }
 
 /// A cause that no message carried.

@@ -7,6 +7,7 @@
 mod audio;
 mod baresip;
 mod capture;
+mod carriers;
 mod chromium;
 mod conversation;
 mod daemon;

@@ -20,7 +20,12 @@ pub(super) fn diversions(invite: &Message) -> Vec<Diversion> {
         let reason = reason(&entries[place].parsed_uri()?, &source.parsed_uri()?)?;
         let own = source.parsed_uri()?.header("Privacy");
         let is_private = hides || own.is_some_and(|privacy| is_hidden(&privacy));
-        Some(Diversion { party: cause::party(Some(*source)), reason: reason.to_owned(), counter: 1, is_private })
+        Some(Diversion {
+            party: cause::party(Some(*source)),
+            reason: reason.to_owned(),
+            counter: 1,
+            is_private,
+        })
     };
     (1..entries.len()).rev().filter_map(diversion).take(DIVERSIONS_MAX).collect()
 }
@@ -55,7 +60,8 @@ fn reason(target: &Uri<'_>, source: &Uri<'_>) -> Option<&'static str> {
 
 /// Whether a Privacy keeps history from others (RFC 7044 §10.1.2).
 fn is_hidden(privacy: &str) -> bool {
-    let hides = |word: &str| ["history", "header", "session"].iter().any(|known| word.eq_ignore_ascii_case(known));
+    let hides =
+        |word: &str| ["history", "header", "session"].iter().any(|known| word.eq_ignore_ascii_case(known));
     privacy.split(';').map(str::trim).any(hides)
 }
 
@@ -88,7 +94,10 @@ mod tests {
     #[test]
     fn who_is_named_or_stands_above_sent_the_call_elsewhere() {
         let phones = "History-Info: <sip:1@h>;index=1, <sip:1@192.0.2.1>;index=1.1;rc=1, ";
-        assert_eq!(read(&format!("{phones}<sip:2@h;cause=408>;index=1.2;mp=1\r\n")), told(&[("1", "no-answer")]));
+        assert_eq!(
+            read(&format!("{phones}<sip:2@h;cause=408>;index=1.2;mp=1\r\n")),
+            told(&[("1", "no-answer")])
+        );
         assert_eq!(read(&format!("{phones}<sip:2@h;cause=408>;index=1.2\r\n")), told(&[("1", "no-answer")]));
         let device = format!("{phones}<sip:2@h;cause=408>;index=1.2;mp=1.1\r\n");
         assert_eq!(read(&device), told(&[("1", "no-answer")]));
@@ -99,7 +108,9 @@ mod tests {
 
     #[test]
     fn a_reason_stands_for_a_cause_and_what_has_neither_only_passed() {
-        let reason = |reason: &str| read(&format!("History-Info: <sip:1@h?Reason={reason}>;index=1, <sip:2@h>;index=1.1\r\n"));
+        let reason = |reason: &str| {
+            read(&format!("History-Info: <sip:1@h?Reason={reason}>;index=1, <sip:2@h>;index=1.1\r\n"))
+        };
         assert_eq!(reason("SIP%3Bcause%3D486%3Btext%3D%22Busy%22"), told(&[("1", "user-busy")]));
         assert_eq!(reason("Q.850%3Bcause%3D17"), told(&[("1", "unknown")]));
         for passed in [

@@ -56,6 +56,7 @@ mod reliable;
 mod reload;
 mod rtcp_storm;
 mod sections;
+mod session_timer;
 mod sipvicious;
 mod soak;
 mod srtp;

@@ -124,3 +124,66 @@ fn an_own_phone_that_is_dead_fails_the_call_that_an_application_makes() {
     }
     lab.nothing_left();
 }
+
+/// Calls as a phone that knows session timers and wants this one.
+fn call_with_timer(lab: &mut Lab, session_expires: &str) {
+    let headers = [("Supported", "timer"), ("Session-Expires", session_expires)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    lab.does("alice", |phone, now, out| {
+        phone.call_with(now, "1002", headers, out);
+    });
+    lab.run_ms(500);
+}
+
+/// RFC 4028 §9.
+#[test]
+fn a_session_interval_that_is_too_short_is_refused_with_the_shortest() {
+    let mut lab = Lab::registered(9, &["alice", "bob"]);
+    call_with_timer(&mut lab, "89");
+    assert_eq!(lab.status("alice"), Status::Over(422));
+    let refusal = lab.ladder().last("engine", "alice", "422").expect("it was refused").to_owned();
+    assert!(refusal.contains("Min-SE: 90\r\n"), "{refusal}");
+    assert_eq!(lab.ladder().count("engine", "bob", "INVITE"), 0);
+    lab.nothing_left();
+}
+
+/// RFC 4028 §10: a third, or 32 s, before the interval is over.
+#[test]
+fn a_phone_that_was_to_refresh_and_does_not_loses_the_call() {
+    let mut lab = Lab::registered(10, &["alice", "bob"]);
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    call_with_timer(&mut lab, "90;refresher=uac");
+    assert_eq!(lab.status("alice"), Status::Connected);
+    let answer = lab.ladder().last("engine", "alice", "200").expect("it is answered").to_owned();
+    assert!(answer.contains("Session-Expires: 90;refresher=uac\r\n"), "{answer}");
+    assert!(answer.contains("Require: timer\r\n"), "{answer}");
+    lab.run(Duration::from_secs(58));
+    assert_eq!(lab.status("alice"), Status::Connected);
+    lab.run(Duration::from_secs(4));
+    assert_eq!((lab.status("alice"), lab.status("bob")), (Status::Over(0), Status::Over(0)));
+    lab.nothing_left();
+}
+
+/// RFC 4028 §9: whoever calls may leave it to us.
+#[test]
+fn a_session_that_we_are_to_refresh_lives_on() {
+    let mut lab = Lab::registered(11, &["alice", "bob"]);
+    lab.phone("bob").script.on_invite = OnInvite::Answer(Duration::ZERO);
+    call_with_timer(&mut lab, "90;refresher=uas");
+    let answer = lab.ladder().last("engine", "alice", "200").expect("it is answered").to_owned();
+    assert!(answer.contains("Session-Expires: 90;refresher=uas\r\n"), "{answer}");
+    lab.ladder().forget();
+    lab.run(Duration::from_secs(44));
+    let refreshes = |lab: &mut Lab| {
+        lab.ladder().count("engine", "alice", "UPDATE") + lab.ladder().count("engine", "alice", "INVITE")
+    };
+    assert_eq!(refreshes(&mut lab), 0);
+    lab.run(Duration::from_secs(3));
+    assert_eq!(refreshes(&mut lab), 1, "at half of it");
+    assert_eq!(lab.status("alice"), Status::Connected);
+    // A phone that answers without a timer has ended it; the call lives on, and voice tells whether it is there.
+    lab.run(Duration::from_secs(200));
+    lab.expect_talk("alice", "bob");
+    lab.hang_up("alice");
+    lab.nothing_left();
+}

@@ -24,6 +24,14 @@ impl Linphonec {
         Self::launch(directory, phone, account, password, CONFIG, "")
     }
 
+    /// The same by TCP alone.
+    pub(crate) fn start_by_tcp(directory: &Path, phone: u8, account: &str, password: &str) -> Self {
+        let config = CONFIG
+            .replace("sip_port=5060\n", "sip_port=-1\n")
+            .replace("sip_tcp_port=-1\n", "sip_tcp_port=5060\n");
+        Self::launch(directory, phone, account, password, &config, ";transport=tcp")
+    }
+
     /// The same by TLS, with SRTP alone. It believes the authority of `ca.pem`, and nobody without the daemon's address in his
     /// certificate.
     pub(crate) fn start_by_tls(directory: &Path, phone: u8, account: &str, password: &str) -> Self {

@@ -93,34 +93,54 @@ fn a_held_phone_hears_music() {
 fn baresip_and_linphonec() {
     alone(|| {
         let (directory, mut daemon) = start();
-        let mut baresip = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Auto);
-        let mut linphonec = Linphonec::start(directory.path(), 2, "1003", PASSWORD);
-        daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
-
-        baresip.command("dial", &format!("sip:1003@{}", daemon_address(1)));
-        baresip.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
-        linphonec.expect("Media streams established", CONNECTED_WITHIN);
-        daemon.process.runs_for(TALK);
-        // It overwrites its recording when the call ends.
-        let heard = linphonec.heard_tone(TONE_HZ);
-        linphonec.command("terminate");
-        baresip.expect("CALL_CLOSED", CLOSED_WITHIN);
-
-        linphonec.command(&format!("call sip:1001@{}", daemon_address(2)));
-        baresip.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
-        daemon.process.runs_for(TALK);
-        let heard = [heard, linphonec.heard_tone(TONE_HZ)];
-        baresip.command("hangup", "");
-        linphonec.expect("ended", CLOSED_WITHIN);
-
-        let heard_by_baresip = baresip.heard_tone(TONE_HZ);
-        eprintln!(
-            "phones: linphonec heard {heard:?} s of tone in two calls, baresip {heard_by_baresip:.1} s in both"
-        );
-        assert!(heard.iter().all(|&seconds| seconds > HEARD_S), "linphonec heard {heard:?}");
-        assert!(heard_by_baresip > 2.0 * HEARD_S, "baresip heard {heard_by_baresip}");
-        daemon.expect_nothing_left();
+        let baresip = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Auto);
+        let linphonec = Linphonec::start(directory.path(), 2, "1003", PASSWORD);
+        baresip_and_linphonec_talk(baresip, linphonec, &mut daemon);
     });
+}
+
+/// The same over TCP, each by its own connection.
+#[test]
+fn baresip_and_linphonec_over_tcp() {
+    alone(|| {
+        let (directory, mut daemon) = start();
+        let baresip = Baresip::start(directory.path(), 1, "1001", PASSWORD, ";transport=tcp", Answer::Auto);
+        let linphonec = Linphonec::start_by_tcp(directory.path(), 2, "1003", PASSWORD);
+        daemon.expect_metric("trunkline_connections", 2.0, REGISTERED_WITHIN);
+        baresip_and_linphonec_talk(baresip, linphonec, &mut daemon);
+    });
+}
+
+/// Each calls the other, which answers by itself and hangs up.
+fn baresip_and_linphonec_talk(mut baresip: Baresip, mut linphonec: Linphonec, daemon: &mut Daemon) {
+    daemon.expect_metric("trunkline_registrations", 2.0, REGISTERED_WITHIN);
+    baresip.command("dial", &format!("sip:1003@{}", daemon_address(1)));
+    baresip.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
+    linphonec.expect("Media streams established", CONNECTED_WITHIN);
+    daemon.process.runs_for(TALK);
+    // It overwrites its recording when the call ends.
+    let heard = linphonec.heard_tone(TONE_HZ);
+    linphonec.command("terminate");
+    baresip.expect("CALL_CLOSED", CLOSED_WITHIN);
+
+    linphonec.command(&format!("call sip:1001@{}", daemon_address(2)));
+    baresip.expect("CALL_ESTABLISHED", CONNECTED_WITHIN);
+    daemon.process.runs_for(TALK);
+    let heard = [heard, linphonec.heard_tone(TONE_HZ)];
+    baresip.command("hangup", "");
+    linphonec.expect("ended", CLOSED_WITHIN);
+
+    let heard_by_baresip = baresip.heard_tone(TONE_HZ);
+    eprintln!(
+        "phones: linphonec heard {heard:?} s of tone in two calls, baresip {heard_by_baresip:.1} s in both"
+    );
+    assert!(heard.iter().all(|&seconds| seconds > HEARD_S), "linphonec heard {heard:?}");
+    assert!(heard_by_baresip > 2.0 * HEARD_S, "baresip heard {heard_by_baresip}");
+    // Each takes its connection with it.
+    baresip.quit();
+    linphonec.command("quit");
+    linphonec.process.wait_exit(CLOSED_WITHIN);
+    daemon.expect_nothing_left();
 }
 
 fn start() -> (Directory, Daemon) {

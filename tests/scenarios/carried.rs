@@ -76,7 +76,10 @@ fn who_sent_a_call_here_is_read_off_its_history() {
     let seen = lab.call_on("crm", "1001");
     assert_eq!((seen.reason, seen.redirecting.number.as_str()), (CallReason::FwdBusy, "+4930555"));
     let told = lab.ladder().last("engine", "overseas", "INVITE").expect("it was called").to_owned();
-    assert!(told.contains("Diversion: <sip:+4930555@carrier.example>;reason=user-busy;counter=1\r\n"), "{told}");
+    assert!(
+        told.contains("Diversion: <sip:+4930555@carrier.example>;reason=user-busy;counter=1\r\n"),
+        "{told}"
+    );
     assert!(
         told.contains("History-Info: <sip:+4930555@carrier.example?Reason=SIP%3Bcause%3D486>;index=1\r\n"),
         "{told}"

@@ -22,7 +22,9 @@ fn protocol_and_code(value: &str) -> (&str, Option<u16>) {
     let (protocol, params) = value.split_once(';').unwrap_or((value, ""));
     let code = params.split(';').find_map(|param| {
         let (name, code) = param.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("cause").then(|| code.trim().trim_matches('"').parse::<u16>().ok())?
+        name.trim()
+            .eq_ignore_ascii_case("cause")
+            .then(|| code.trim().trim_matches('"').parse::<u16>().ok())?
     });
     (protocol.trim(), code)
 }

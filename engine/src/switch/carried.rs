@@ -1,5 +1,5 @@
 //! What a trusted network says of a call that the next trusted network is told unchanged: Identity (RFC 8224), P-Charging-Vector
-//! (RFC 7315); and what the network found of the caller's number (`verstat`).
+//! (RFC 7315); what the network found of the caller's number (`verstat`); and what a call for help takes along, whoever makes it.
 
 use std::sync::Arc;
 
@@ -14,40 +14,48 @@ use super::setup::TrunkSetup;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Carried {
     headers: Vec<(&'static str, String)>,
+    /// What goes along with a call for help; of others as `headers`, where the network is trusted.
+    for_help: Vec<(&'static str, String)>,
+    is_trusted: bool,
     /// The digits of the numbers that an Identity speaks of.
     caller: String,
     called: String,
 }
 
-/// Notes with a call what its INVITE brings, if its trunk is trusted.
+/// Notes with a call what its INVITE brings, most of it only if its trunk is trusted.
 pub(super) fn note(call: &mut Call, trunk: Option<&TrunkSetup>, invite: &IncomingCall) {
     let details: Option<&CallDetails> = invite.details.as_deref();
-    let Some(details) = details.filter(|_| trunk.is_some_and(|trunk| trunk.is_trusted)) else { return };
-    if let Some(verstat) = &details.verstat {
+    let Some(details) = details else { return };
+    let is_trusted = trunk.is_some_and(|trunk| trunk.is_trusted);
+    if let Some(verstat) = details.verstat.as_ref().filter(|_| is_trusted) {
         call.verstat = Some(Arc::from(verstat.as_str()));
     }
-    if !details.carried.is_empty() {
+    let headers = if is_trusted { details.carried.clone() } else { Vec::new() };
+    if !headers.is_empty() || !details.for_help.is_empty() {
         let (caller, called) = (digits(&invite.from.user), digits(&invite.to.user));
-        call.carried = Some(Box::new(Carried { headers: details.carried.clone(), caller, called }));
+        let for_help = details.for_help.clone();
+        call.carried = Some(Box::new(Carried { headers, for_help, is_trusted, caller, called }));
     }
 }
 
 impl Switch {
     /// The header lines of this caller that a trusted trunk is told. A signature over other numbers than it is told would be
-    /// worth nothing, and is left out with the date that it speaks of.
+    /// worth nothing, and is left out with the date that it speaks of. A call for help tells any trunk what helps.
     pub(super) fn carried(
         &self,
         caller: Option<CallId>,
-        trunk: &TrunkSetup,
+        (trunk, is_for_help): (&TrunkSetup, bool),
         from: &Party,
         to: &Party,
     ) -> Vec<(&'static str, String)> {
         let calling = caller.and_then(|caller| self.calls.get(&caller));
-        let carried = calling.and_then(|calling| calling.carried.as_deref()).filter(|_| trunk.is_trusted);
-        let Some(Carried { headers, caller, called }) = carried else { return Vec::new() };
+        let Some(carried) = calling.and_then(|calling| calling.carried.as_deref()) else { return Vec::new() };
+        let Carried { headers, for_help, is_trusted, caller, called } = carried;
         let is_as_signed = *caller == digits(&from.user) && *called == digits(&to.user);
-        let passes = |name: &str| is_as_signed || !matches!(name, "Identity" | "Date");
-        headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
+        let passes = |name: &str| trunk.is_trusted && (is_as_signed || !matches!(name, "Identity" | "Date"));
+        let helps = is_for_help || trunk.is_trusted && *is_trusted;
+        let headers = headers.iter().filter(|(name, _)| passes(name));
+        headers.chain(for_help.iter().filter(|_| helps)).cloned().collect()
     }
 }
 

@@ -221,7 +221,7 @@ fn way(trunk: &TrunkSetup, domain: &str, status: u16, contact: &str, asked: &Tar
             };
             Some(Way::Hosts { number, targets: places.into_iter().map(target).collect(), is_own })
         }
-        Scheme::Sips | Scheme::Tel | Scheme::Other => None,
+        Scheme::Sips | Scheme::Tel | Scheme::Service | Scheme::Other => None,
     }
 }
 

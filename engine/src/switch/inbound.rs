@@ -28,7 +28,7 @@ use super::places::TIMED_OUT;
 use super::privilege::CallPrivilege;
 use super::release::Parting;
 use super::report::{CallReport, Hold};
-use super::route::{Source, is_for_help};
+use super::route::{Source, help_number, is_for_help};
 use super::session;
 use super::setup::{EarlyMedia, LineKind};
 use super::status::{Failure, RETRY_AFTER_S};
@@ -210,7 +210,7 @@ impl Switch {
             PartyView::of_line(&address, name, invite)
         };
         let line_address = Arc::clone(&address);
-        let dialled = self.received_number(&address, &invite.dialled);
+        let dialled = self.dialled(&invite.peer, &invite.dialled);
         let state = if inbound { CallState::Offering(OfferingMode::Active) } else { CallState::Dialing };
         let origin = if inbound { CallOrigin::External } else { CallOrigin::Outbound };
         let trail = Trail::received(invite.details.as_deref(), inbound);
@@ -243,11 +243,16 @@ impl Switch {
 
     /// Whether a route for calls for help takes it.
     fn is_call_for_help(&self, invite: &IncomingCall) -> bool {
-        let (source, line) = match &invite.peer {
-            Peer::Line(line) => (Source::Line, line),
-            Peer::Trunk(trunk) => (Source::Trunk(trunk), trunk),
-        };
-        is_for_help(&self.setup.routes, source, &self.received_number(line, &invite.dialled))
+        let (source, _) = source_of(&invite.peer);
+        is_for_help(&self.setup.routes, source, &self.dialled(&invite.peer, &invite.dialled))
+    }
+
+    /// The number that somebody dialled, as routes see it.
+    fn dialled(&self, peer: &Peer, dialled: &str) -> String {
+        let (source, line) = source_of(peer);
+        let number = self.received_number(line, dialled);
+        let help = help_number(&self.setup.routes, &self.lines, source, &number);
+        help.map(str::to_owned).unwrap_or(number)
     }
 
     /// Header lines of a refusal: when to try again, and why.
@@ -543,5 +548,13 @@ impl Switch {
             let line = Arc::clone(&line.address);
             out.messages.push((*app, Message::Registration { line, contact: contact.to_owned(), change }));
         }
+    }
+}
+
+/// Who dials as routes see him, and the line that he calls by.
+fn source_of(peer: &Peer) -> (Source<'_>, &Arc<str>) {
+    match peer {
+        Peer::Line(line) => (Source::Line, line),
+        Peer::Trunk(trunk) => (Source::Trunk(trunk), trunk),
     }
 }

@@ -302,7 +302,7 @@ impl Switch {
         }
         headers.extend(told);
         if let Some(trunk) = trunk {
-            headers.extend(self.carried(caller, trunk, &from, &to));
+            headers.extend(self.carried(caller, (trunk, call.is_urgent), &from, &to));
         }
         if let Some(caller) = caller.and_then(|caller| self.calls.get(&caller)) {
             headers.extend(caller.trail.headers(&to));

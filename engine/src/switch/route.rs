@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use trunkline_sip::admission::EMERGENCY_NUMBERS;
+
 use super::line::Lines;
 use super::setup::{LineKind, RouteFrom, RouteSetup, RouteTo, TrunkChoice};
 
@@ -73,6 +75,21 @@ pub(super) fn is_for_help(routes: &[RouteSetup], source: Source<'_>, dialled: &s
     first_fit(routes, source, dialled).is_some_and(|route| route.is_emergency)
 }
 
+/// The number that stands for a service that was called (RFC 5031): of `sos`, or a part of it that no route and no line is, the first
+/// emergency number that a route for calls for help takes.
+pub(super) fn help_number(
+    routes: &[RouteSetup],
+    lines: &Lines,
+    source: Source<'_>,
+    dialled: &str,
+) -> Option<&'static str> {
+    let is_sos = dialled == "sos" || dialled.starts_with("sos.");
+    if !is_sos || first_fit(routes, source, dialled).is_some() || lines.get(dialled).is_some() {
+        return None;
+    }
+    EMERGENCY_NUMBERS.into_iter().find(|number| is_for_help(routes, source, number))
+}
+
 /// The trunks of a route, where it has several.
 pub(super) const fn choice(route: &RouteSetup) -> Option<&Arc<TrunkChoice>> {
     match &route.to {
@@ -132,6 +149,25 @@ mod tests {
         assert!(!is_for_help(&routes, Source::Line, "1120"));
         assert!(!is_for_help(&routes, Source::Trunk("carrier"), "112"), "not from there");
         assert!(!is_for_help(&[all, help], Source::Line, "112"), "another fits first");
+    }
+
+    #[test]
+    fn a_service_is_the_emergency_number_that_a_route_takes() {
+        let help = |pattern: &str| RouteSetup {
+            is_emergency: true,
+            ..route(RouteFrom::Line, pattern, RouteTo::Trunk("carrier".into()), None)
+        };
+        let plain = route(RouteFrom::Line, "^112$", RouteTo::Trunk("carrier".into()), None);
+        let number = |routes: &[RouteSetup], source, dialled| help_number(routes, &lines(), source, dialled);
+        let routes = [plain.clone(), help("^(911|110)$")];
+        assert_eq!(number(&routes, Source::Line, "sos"), Some("911"), "the other one is for everything");
+        assert_eq!(number(&routes, Source::Line, "sos.police"), Some("911"));
+        assert_eq!(number(&routes, Source::Trunk("carrier"), "sos"), None, "not from there");
+        assert_eq!(number(&routes, Source::Line, "sosx"), None);
+        assert_eq!(number(&[plain], Source::Line, "sos"), None);
+        let of_police = [help("^sos[.]police$"), help("^112$")];
+        assert_eq!(number(&of_police, Source::Line, "sos.police"), None, "it has a route of its own");
+        assert_eq!(number(&of_police, Source::Line, "sos.fire"), Some("112"));
     }
 
     #[test]

@@ -25,6 +25,9 @@ use foldhash::fast::RandomState;
 
 use crate::outbox::Peer;
 
+/// Numbers that are for help wherever they are dialled.
+pub const EMERGENCY_NUMBERS: [&str; 5] = ["112", "911", "999", "000", "110"];
+
 /// Sources and lines that are counted one by one. Who comes when so many have a call, or had one within a second, shares a
 /// count with others.
 pub const COUNTED_MAX: usize = 65_536;

@@ -35,7 +35,13 @@ impl Details {
         let verstat = if is_trunk { verstat(invite) } else { None };
         let vector = if is_trunk { invite.other(VECTOR) } else { None };
         let device = gruu::device(uri);
-        let is_plain = completion.is_none() && device.is_none() && verstat.is_none() && vector.is_none();
+        let for_help =
+            if invite.names().any(|name| name == HeaderName::Other) { for_help(invite) } else { Vec::new() };
+        let is_plain = completion.is_none()
+            && device.is_none()
+            && verstat.is_none()
+            && vector.is_none()
+            && for_help.is_empty();
         if is_plain && !invite.names().any(is_detail) {
             return Ok(Self::default());
         }
@@ -65,6 +71,7 @@ impl Details {
             call_completion: completion.or_else(|| completion_of_call_info(invite)),
             verstat,
             carried: if is_trunk { carried(invite, vector) } else { Vec::new() },
+            for_help,
         };
         let names = replaces.map(|named| (Place::Replaces, named.dialog));
         let names = names.or_else(|| join.map(|named| (Place::Join, named.dialog)));
@@ -179,6 +186,29 @@ fn carried(invite: &Message, vector: Option<&str>) -> Vec<(&'static str, String)
     carried.extend(vector.map(|vector| (VECTOR, vector.to_owned())));
     carried
 }
+
+/// What helps those who help.
+fn for_help(invite: &Message) -> Vec<(&'static str, String)> {
+    let lines =
+        FOR_HELP.into_iter().flat_map(|name| invite.other_values(name).map(move |value| (name, value)));
+    let passes = |(name, value): &(&str, &str)| {
+        // What a body says that is not passed on leads nowhere.
+        let is_inside = *name == FOR_HELP[0]
+            && value
+                .trim_start_matches('<')
+                .get(..4)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("cid:"));
+        !value.is_empty() && value.len() <= CARRIED_BYTES_MAX && !is_inside
+    };
+    let lines = lines.filter(passes).take(FOR_HELP_MAX);
+    lines.map(|(name, value)| (name, value.to_owned())).collect()
+}
+
+/// RFC 6442 §4, RFC 4412 §3.1.
+const FOR_HELP: [&str; 3] = ["Geolocation", "Geolocation-Routing", "Resource-Priority"];
+
+/// Lines of these.
+const FOR_HELP_MAX: usize = 8;
 
 /// RFC 7315 §4.6.
 const VECTOR: &str = "P-Charging-Vector";
@@ -324,6 +354,39 @@ mod tests {
         assert_eq!(details(&many).carried.len(), IDENTITIES_MAX);
         let long = format!("P-Charging-Vector: {}\r\n", "a".repeat(5_000));
         assert!(read("sip:a@b", &long, &Peer::Trunk("t".into())).unwrap().details.is_none());
+    }
+
+    #[test]
+    fn where_who_calls_for_help_is_is_read_of_everybody() {
+        let headers = "Geolocation: <https://lis.example/a>, <cid:loc@h>\r\nGeolocation-Routing: yes\r\n\
+                       Resource-Priority: esnet.0\r\nX-Other: y\r\n";
+        for peer in [Peer::Line("1".into()), Peer::Trunk("t".into())] {
+            let found = read("urn:service:sos", headers, &peer).unwrap().details.unwrap().for_help;
+            let found: Vec<_> = found.iter().map(|(name, value)| (*name, &**value)).collect();
+            assert_eq!(
+                found,
+                [
+                    ("Geolocation", "<https://lis.example/a>"),
+                    ("Geolocation-Routing", "yes"),
+                    ("Resource-Priority", "esnet.0")
+                ]
+            );
+        }
+        for nothing in [
+            "Geolocation: <cid:loc@h>\r\n",
+            "Geolocation: <CID:loc@h>;x=y\r\n",
+            "Geolocation:\r\n",
+            "X-Geolocation: <https://lis.example/a>\r\n",
+        ] {
+            assert!(
+                read("sip:112@h", nothing, &Peer::Line("1".into())).unwrap().details.is_none(),
+                "{nothing}"
+            );
+        }
+        let many = "Geolocation: <https://lis.example/a>\r\n".repeat(50);
+        assert_eq!(details(&many).for_help.len(), FOR_HELP_MAX);
+        let long = format!("Geolocation: <https://lis.example/{}>\r\n", "a".repeat(5_000));
+        assert!(read("sip:112@h", &long, &Peer::Line("1".into())).unwrap().details.is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::turning_away::calls_emergency_number;
 use super::{Agent, resolve};
 use crate::admission::Limit;
 use crate::endpoint::{self, Arrival};
-use crate::message::{Builder, HeaderName, Message, Method, NameAddr, Uri};
+use crate::message::{Builder, HeaderName, Message, Method, NameAddr, Scheme, Uri};
 use crate::outbox::{IncomingCall, Outbox, Peer, Subject};
 use crate::session::{self, Announcement, Leg, cause};
 
@@ -138,6 +138,9 @@ impl Agent {
     /// P-Called-Party-ID (RFC 7315 §4.2), else in To.
     fn dialled(&self, peer: &Peer, message: &Message, uri: &Uri<'_>) -> String {
         let user = uri.user_unescaped().into_owned();
+        if uri.scheme == Scheme::Service {
+            return user.to_ascii_lowercase();
+        }
         let is_contact = match peer {
             Peer::Trunk(trunk) => self.endpoint.directory.is_contact_of(trunk, &user),
             Peer::Line(_) => false,

@@ -39,7 +39,7 @@ impl Reference {
         let (user, host) = match uri.scheme {
             Scheme::Sip | Scheme::Sips => (uri.user_unescaped().into_owned(), uri.host.to_owned()),
             Scheme::Tel => (number(&uri.user_unescaped()), String::new()),
-            Scheme::Other => return Err(Unreadable),
+            Scheme::Service | Scheme::Other => return Err(Unreadable),
         };
         let named = replaces(&uri)?;
         let to = ReferTo {

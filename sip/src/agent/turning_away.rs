@@ -8,9 +8,9 @@ use std::time::Instant;
 use bytes::BytesMut;
 
 use super::Agent;
-use crate::admission::Limit;
+use crate::admission::{EMERGENCY_NUMBERS, Limit};
 use crate::endpoint::{Arrival, response_flow_by};
-use crate::message::{Builder, Glance, HeaderName, Message, Method, response_at_a_glance};
+use crate::message::{Builder, Glance, HeaderName, Message, Method, Uri, response_at_a_glance};
 use crate::outbox::{Outbox, Transmit};
 use crate::token::Token;
 use crate::transaction::ServerKey;
@@ -24,9 +24,6 @@ const SHEET_BYTES: usize = 16 << 10;
 
 /// What most refusals fit into.
 const REFUSAL_BYTES: usize = 1 << 10;
-
-/// Users of a Request-URI that are emergency numbers wherever they are dialled.
-const EMERGENCY_NUMBERS: [&str; 5] = ["112", "911", "999", "000", "110"];
 
 /// Memory that refusals are written into, again and again.
 #[derive(Debug, Default)]
@@ -142,7 +139,8 @@ fn is_urgent_call(message: &Message) -> bool {
 /// Whether somebody calls for help (RFC 3261 §20.26), as far as it can be seen in the INVITE.
 fn is_urgent(uri: &str, priority: &str) -> bool {
     let user = uri.split_once(':').map_or("", |(_, rest)| rest.split(['@', ';']).next().unwrap_or_default());
-    priority.eq_ignore_ascii_case("emergency") || EMERGENCY_NUMBERS.contains(&user)
+    let is_help = || EMERGENCY_NUMBERS.contains(&user) || Uri::parse(uri).is_some_and(|uri| uri.is_sos());
+    priority.eq_ignore_ascii_case("emergency") || is_help()
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ fn request_uri(uri: Uri<'_>) -> Option<::rsip::Uri> {
     let scheme = match uri.scheme {
         Scheme::Sip => ::rsip::Scheme::Sip,
         Scheme::Sips => ::rsip::Scheme::Sips,
-        Scheme::Tel | Scheme::Other => return None,
+        Scheme::Tel | Scheme::Service | Scheme::Other => return None,
     };
     if !uri.headers().is_empty() {
         return None;

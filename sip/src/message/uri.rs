@@ -1,4 +1,4 @@
-//! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966).
+//! SIP, SIPS and tel URIs (RFC 3261 §19.1, RFC 3966), and names of services (RFC 5031).
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -10,11 +10,13 @@ use crate::transport::Transport;
 
 /// The scheme of a URI.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[expect(missing_docs, reason = "each variant is the scheme of its name")]
+#[expect(missing_docs, reason = "the others are the scheme of their name")]
 pub enum Scheme {
     Sip,
     Sips,
     Tel,
+    /// A service (`urn:service:sos`, RFC 5031): its name is the user part.
+    Service,
     /// A scheme the engine does not route.
     Other,
 }
@@ -48,23 +50,36 @@ impl<'a> Uri<'a> {
         let (name, rest) = text.split_at(find(b':', text.as_bytes())?);
         let rest = &rest[1..];
         let scheme = Scheme::parse(name)?;
+        let service = || rest.get(..SERVICE.len()).filter(|begins| begins.eq_ignore_ascii_case(SERVICE));
+        if scheme == Scheme::Other && name.eq_ignore_ascii_case("urn") && service().is_some() {
+            return Some(Self::bare(Scheme::Service, Some(&rest[SERVICE.len()..])));
+        }
         match scheme {
             Scheme::Sip | Scheme::Sips => Self::sip(scheme, rest),
             Scheme::Tel => {
                 let (number, params) = rest.split_at(find(b';', rest.as_bytes()).unwrap_or(rest.len()));
                 let user = (!number.is_empty()).then_some(number);
-                user.map(|_| Self { scheme, user, password: None, host: "", port: None, params, headers: "" })
+                user.map(|_| Self { params, ..Self::bare(scheme, user) })
             }
-            Scheme::Other => Some(Self {
-                scheme,
-                user: None,
-                password: None,
-                host: "",
-                port: None,
-                params: "",
-                headers: "",
-            }),
+            Scheme::Service | Scheme::Other => Some(Self::bare(scheme, None)),
         }
+    }
+
+    /// One without a host.
+    const fn bare(scheme: Scheme, user: Option<&'a str>) -> Self {
+        Self { scheme, user, password: None, host: "", port: None, params: "", headers: "" }
+    }
+
+    /// Whether it stands for the emergency service, or one of its parts: `urn:service:sos.fire` (RFC 5031 §4.2).
+    pub fn is_sos(&self) -> bool {
+        let is_name = |name: &str| {
+            let mut labels = name.split('.');
+            let is_label = |label: &str| {
+                !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            };
+            labels.next().is_some_and(|first| first.eq_ignore_ascii_case("sos")) && labels.all(is_label)
+        };
+        self.scheme == Scheme::Service && self.user.is_some_and(is_name)
     }
 
     fn sip(scheme: Scheme, text: &'a str) -> Option<Self> {
@@ -125,6 +140,11 @@ impl<'a> Uri<'a> {
         }
         match self.scheme {
             Scheme::Other => false,
+            // RFC 5031 §4.1: without regard to case.
+            Scheme::Service => {
+                let name = |uri: &Uri<'_>| uri.user.unwrap_or_default().to_ascii_lowercase();
+                name(self) == name(other)
+            }
             Scheme::Tel => same_number(self.user, other.user) && same_params(self.params, other.params, &[]),
             Scheme::Sip | Scheme::Sips => {
                 same_text(self.user, other.user)
@@ -144,7 +164,7 @@ impl<'a> Uri<'a> {
         match (self.scheme, named) {
             (Scheme::Sips, Some(Some(Transport::Ws | Transport::Wss))) => Some(Transport::Wss),
             (Scheme::Sips, _) => Some(Transport::Tls),
-            (Scheme::Sip | Scheme::Tel | Scheme::Other, named) => named?,
+            (Scheme::Sip | Scheme::Tel | Scheme::Service | Scheme::Other, named) => named?,
         }
     }
 
@@ -153,6 +173,9 @@ impl<'a> Uri<'a> {
         self.port.unwrap_or_else(|| self.transport().unwrap_or(Transport::Udp).default_port())
     }
 }
+
+/// What follows `urn:` in the name of a service.
+const SERVICE: &str = "service:";
 
 /// Parameters that must be in both URIs or in neither (RFC 3261 §19.1.4).
 const ALWAYS_COMPARED: &[&str] = &["transport", "user", "ttl", "method", "maddr"];
@@ -313,6 +336,27 @@ mod tests {
         assert_eq!((found.transport(), found.param("LR")), (Some(Transport::Tcp), Some("on")));
         assert_eq!(found.headers(), "Subject=a%20b&Priority=urgent");
         assert_eq!(found.header("subject").as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn help_is_a_service_with_parts() {
+        for help in ["urn:service:sos", "URN:Service:SOS.fire", "urn:service:sos.animal-control"] {
+            assert!(uri(help).is_sos(), "{help}");
+        }
+        for other in [
+            "urn:service:counseling",
+            "urn:service:sosx",
+            "urn:service:sos.",
+            "urn:service:",
+            "urn:nena:sos",
+            "service:sos",
+            "sip:sos@h",
+        ] {
+            assert!(!uri(other).is_sos(), "{other}");
+        }
+        assert!(uri("urn:service:sos.fire").equals(&uri("urn:service:SOS.Fire")));
+        assert!(!uri("urn:service:sos").equals(&uri("urn:service:sos.fire")));
+        assert_eq!(uri("urn:service:sos.fire").user, Some("sos.fire"));
     }
 
     #[test]

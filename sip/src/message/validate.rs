@@ -123,7 +123,7 @@ fn check_request_uri(text: &str, limits: &Limits) -> Result<(), Malformed> {
         return Err(Malformed { status: 414, reason: "Request-URI Too Long" });
     }
     let uri = Uri::parse(text).ok_or(Malformed::bad_request("Bad Request-URI"))?;
-    if uri.scheme == Scheme::Other {
+    if uri.scheme == Scheme::Other || uri.scheme == Scheme::Service && !uri.is_sos() {
         return Err(Malformed { status: 416, reason: "Unsupported URI Scheme" });
     }
     // RFC 3261 §19.1.1, table 1: no header part in a Request-URI.
@@ -244,7 +244,10 @@ mod tests {
     #[test]
     fn version_and_scheme_have_statuses_of_their_own() {
         assert_eq!(with(" SIP/2.0\r", " SIP/7.0\r").map_err(|(status, _)| status), Err(505));
-        assert_eq!(with("sip:bob@example.com", "soap.beep://h:1").map_err(|(status, _)| status), Err(416));
+        for other in ["soap.beep://h:1", "urn:service:counseling", "urn:isbn:1"] {
+            assert_eq!(with("sip:bob@example.com", other).map_err(|(status, _)| status), Err(416), "{other}");
+        }
+        assert_eq!(with("sip:bob@example.com", "urn:service:sos.fire"), Ok(()));
     }
 
     #[test]

@@ -69,6 +69,9 @@ pub struct CallDetails {
     /// Header lines of a trunk that another trunk may be told unchanged: Identity (RFC 8224), Date where there is one,
     /// P-Charging-Vector (RFC 7315).
     pub carried: Vec<(&'static str, String)>,
+    /// Header lines that a call for help takes along, whoever makes it: where the caller is (Geolocation, Geolocation-Routing: RFC 6442) and
+    /// how urgent it is (Resource-Priority, RFC 4412). A location inside of the INVITE (`cid:`) is none of them.
+    pub for_help: Vec<(&'static str, String)>,
 }
 
 /// More entries are not read.

@@ -127,7 +127,7 @@ impl Entity {
         let scheme = match uri.scheme {
             Scheme::Sips => "sips",
             Scheme::Tel => "tel",
-            Scheme::Sip | Scheme::Other => "sip",
+            Scheme::Sip | Scheme::Service | Scheme::Other => "sip",
         };
         let user = uri.user.unwrap_or_default();
         let text = match (uri.scheme, user) {

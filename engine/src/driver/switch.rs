@@ -279,6 +279,7 @@ impl SwitchCore {
             | SipEvent::OfferRefused { .. }
             | SipEvent::Notified { .. }
             | SipEvent::Refer(..)
+            | SipEvent::Charged { .. }
             | SipEvent::Completable { .. }
             | SipEvent::UserToUser { .. }
             | SipEvent::Digit { .. }

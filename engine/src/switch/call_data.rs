@@ -193,7 +193,7 @@ impl Switch {
         call.is_some_and(|call| call.kind == LineKind::Trunk)
     }
 
-    fn is_up(&self, leg: LegId) -> bool {
+    pub(super) fn is_up(&self, leg: LegId) -> bool {
         self.legs.get(&leg).is_some_and(super::leg::Leg::is_up)
     }
 }

@@ -1,13 +1,15 @@
-//! What a trusted network says of a call that the next trusted network is told unchanged: Identity (RFC 8224), P-Charging-Vector
-//! (RFC 7315); what the network found of the caller's number (`verstat`); and what a call for help takes along, whoever makes it.
+//! What a trusted network says of a call that the next trusted network is told unchanged: Identity (RFC 8224), what stands on
+//! bills (RFC 7315), in answers, too; what the network found of the caller's number (`verstat`); and what a call for help takes along, whoever makes it.
 
 use std::sync::Arc;
 
-use trunkline_sip::outbox::{CallDetails, IncomingCall, Party};
+use trunkline_sip::LegId;
+use trunkline_sip::outbox::{CallDetails, Command, IncomingCall, Party};
 
 use super::Switch;
 use super::call::Call;
 use super::ids::CallId;
+use super::outbox::Outbox;
 use super::setup::TrunkSetup;
 
 /// What came with a call.
@@ -56,6 +58,21 @@ impl Switch {
         let helps = is_for_help || trunk.is_trusted && *is_trusted;
         let headers = headers.iter().filter(|(name, _)| passes(name));
         headers.chain(for_help.iter().filter(|_| helps)).cloned().collect()
+    }
+}
+
+impl Switch {
+    /// What a trusted network says for bills as it answers goes into the answer to the network that calls, if that is trusted, too.
+    pub(super) fn charged(&mut self, leg: LegId, headers: Vec<(&'static str, String)>, out: &mut Outbox) {
+        let is_trusted = |call: &Call| self.trunk(&call.line).is_some_and(|trunk| trunk.is_trusted);
+        let Some(call) = self.legs.get(&leg).and_then(|entry| self.calls.get(&entry.call)) else { return };
+        let Some(caller) = call.peer.and_then(|peer| self.calls.get(&peer)) else { return };
+        if let Some(onward) = caller.leg.filter(|onward| !self.is_up(*onward))
+            && is_trusted(call)
+            && is_trusted(caller)
+        {
+            out.sip.push(Command::Enclose(onward, headers));
+        }
     }
 }
 

@@ -97,6 +97,7 @@ impl Switch {
             Event::Digit { leg, digit, duration_ms } => {
                 self.info_digit(now, leg, digit, duration_ms, out);
             }
+            Event::Charged { leg, headers } => self.charged(leg, headers, out),
             Event::Completable { leg, offer } => self.completion_offered(leg, *offer),
             Event::Subscription { usage, phase, body } if self.messages.has(usage) => {
                 self.mailbox_notified(usage, phase, body.as_ref(), out);

@@ -67,7 +67,7 @@ pub struct CallDetails {
     /// What a trunk found of the caller's number (`verstat` of the URI that names him, 3GPP TS 24.229 §7.2A.20).
     pub verstat: Option<String>,
     /// Header lines of a trunk that another trunk may be told unchanged: Identity (RFC 8224), Date where there is one,
-    /// P-Charging-Vector (RFC 7315).
+    /// P-Charging-Vector and P-Charging-Function-Addresses (RFC 7315).
     pub carried: Vec<(&'static str, String)>,
     /// Header lines that a call for help takes along, whoever makes it: where the caller is (Geolocation, Geolocation-Routing: RFC 6442) and
     /// how urgent it is (Resource-Priority, RFC 4412). A location inside of the INVITE (`cid:`) is none of them.
@@ -331,6 +331,13 @@ pub enum Event {
         /// The octets.
         data: Bytes,
     },
+    /// What the answer to come says for bills (RFC 7315): told right before [`Event::Answered`].
+    Charged {
+        /// The leg that answers.
+        leg: LegId,
+        /// P-Charging-Vector, P-Charging-Function-Addresses: name and value.
+        headers: Vec<(&'static str, String)>,
+    },
     /// Whom we called offers to tell when the call can be completed (Call-Info of RFC 6910 in a provisional response or a
     /// refusal): said right before the event of that message.
     Completable {
@@ -463,6 +470,7 @@ impl Event {
             | Self::Failed { leg, .. }
             | Self::Ended { leg, .. }
             | Self::UserToUser { leg, .. }
+            | Self::Charged { leg, .. }
             | Self::Completable { leg, .. }
             | Self::Csta { leg, .. }
             | Self::CstaAnswered { leg, .. }

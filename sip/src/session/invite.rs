@@ -9,7 +9,7 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 use super::identity::wants_privacy;
-use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, description, refresh, reliable};
+use super::{Calling, FORKS_MAX, Fork, Leg, Role, Stage, cause, charging, description, refresh, reliable};
 use crate::auth::ClientAuth;
 use crate::dialog::{Dialog, RouteSet};
 use crate::endpoint::{ALLOW, AND_RELIABLE, Endpoint, SDP, SUPPORTED};
@@ -270,6 +270,10 @@ impl Leg {
         let connected = Self::connected(response, flow, endpoint);
         self.tell_user_to_user(response, out);
         self.tell_csta(response, out);
+        let headers = charging::of(response);
+        if !headers.is_empty() {
+            out.events.push(Event::Charged { leg: self.id, headers });
+        }
         out.events.push(Event::Answered { leg: self.id, sdp, is_offer, connected });
         self.resume(now, endpoint, out);
     }

@@ -26,6 +26,7 @@ mod reliable;
 mod shared;
 
 pub(crate) mod cause;
+pub(crate) mod charging;
 pub(crate) mod user_to_user;
 
 pub(crate) use announcement::{Announcement, resolve};

@@ -269,7 +269,11 @@ impl World {
             b'O' => self.tell(Event::OfferAnswered { leg, sdp: (b < 230).then(|| sdp(b, c)) }),
             b'x' if b > 127 => self.tell(Event::OfferWithdrawn { leg }),
             b'x' => self.tell(Event::OfferRefused { leg, status: 488 }),
-            b'n' => self.tell(Event::Notified { leg, status: if b.is_multiple_of(2) { 200 } else { 489 } }),
+            b'n' => {
+                let (event, status) =
+                    (["talk", "hold"][usize::from(c % 2)], if b % 2 == 0 { 200 } else { 489 });
+                self.tell(Event::Notified { leg, event, status });
+            }
             b'f' => {
                 if self.legs.remove(&leg).is_some() {
                     let status = [486, 480, 404, 503, 302, 302, 600, 603, 408, 487][usize::from(b % 10)];

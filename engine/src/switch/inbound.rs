@@ -77,7 +77,7 @@ impl Switch {
                 self.offer_refused(leg, status, out);
                 self.end_unsealed(now, leg, out);
             }
-            Event::Notified { leg, status } => self.notified(now, leg, status, out),
+            Event::Notified { leg, event, status } => self.notified(now, leg, event, status, out),
             Event::Failed { leg, cause, retry_after_s, redirect } => {
                 self.note_elsewhere(leg, redirect);
                 self.leg_over(now, leg, Failure { retry_after_s, ..Failure::of(cause, false) }, out);
@@ -131,9 +131,14 @@ impl Switch {
         if self.legs.contains_key(&leg) {
             return;
         }
-        if let Err(status) = self.admit(now, leg, &invite, out) {
+        let asked_for = self.call_of_phone(now, &invite);
+        if let Err(status) = self.admit(now, leg, &invite, asked_for, out) {
             self.media.close(leg, None, out);
             out.sip.push(Command::Reject(leg, status, self.refusal_headers(status, None)));
+            if let Some(MadeByPhone::Wanted(id)) = asked_for {
+                // It will not try again: it is called.
+                self.phone_does_not_make(now, id, false, out);
+            }
         }
     }
 
@@ -143,21 +148,21 @@ impl Switch {
         now: Instant,
         leg: LegId,
         invite: &IncomingCall,
+        asked_for: Option<MadeByPhone>,
         out: &mut Outbox,
     ) -> Result<(), u16> {
-        if self.draining {
+        if self.draining && !matches!(asked_for, Some(MadeByPhone::Wanted(_))) {
             return Err(503);
         }
         let (Peer::Line(address) | Peer::Trunk(address)) = &invite.peer;
         // One that the phone was asked to make is counted already.
-        let asked_for = match self.call_of_phone(now, invite) {
+        let asked_for = match asked_for {
             Some(MadeByPhone::Wanted(id)) => Some(id),
-            // Whoever needs help may have dialled it himself.
-            Some(MadeByPhone::Unwanted(id)) if !self.is_call_for_help(invite) => {
+            Some(MadeByPhone::Unwanted(id)) => {
                 self.unwanted_came(id);
                 return Err(480);
             }
-            Some(MadeByPhone::Unwanted(_)) | None => None,
+            None => None,
         };
         let is_full = self.conversations >= self.setup.calls_max && asked_for.is_none();
         if is_full && !self.is_call_for_help(invite) {
@@ -243,7 +248,7 @@ impl Switch {
     }
 
     /// Whether a route for calls for help takes it.
-    fn is_call_for_help(&self, invite: &IncomingCall) -> bool {
+    pub(super) fn is_call_for_help(&self, invite: &IncomingCall) -> bool {
         let (source, _) = source_of(&invite.peer);
         is_for_help(&self.setup.routes, source, &self.dialled(&invite.peer, &invite.dialled))
     }
@@ -492,25 +497,25 @@ impl Switch {
     }
 
     /// The station was asked by NOTIFY and said so.
-    fn notified(&mut self, now: Instant, leg: LegId, status: u16, out: &mut Outbox) {
+    fn notified(&mut self, now: Instant, leg: LegId, event: &str, status: u16, out: &mut Outbox) {
         let Some(entry) = self.legs.get_mut(&leg) else { return };
         let id = entry.call;
         if (200..300).contains(&status) {
             return;
         }
-        let Some(pending) = self.calls.get(&id).and_then(|call| call.pending) else { return };
-        match pending.wish {
-            Wish::Hold => entry.hold = false,
-            Wish::Answer | Wish::Retrieve | Wish::Complete => entry.talk = false,
-        }
+        let is_hold = event == "hold";
+        *(if is_hold { &mut entry.hold } else { &mut entry.talk }) = false;
         self.dirty.insert(id);
-        match pending.wish {
-            Wish::Answer => {
+        // It may be said late, when something else is waited for.
+        let wish = self.calls.get(&id).and_then(|call| call.pending).map(|pending| pending.wish);
+        match wish {
+            Some(Wish::Answer) if !is_hold => {
                 self.timers.start(id, Timer::Guard, now + GUARD);
                 self.ring_anew(now, id, out);
             }
-            Wish::Hold | Wish::Retrieve => self.station_failed(id, out),
-            Wish::Complete => {}
+            Some(Wish::Retrieve) if !is_hold => self.station_failed(id, out),
+            Some(Wish::Hold) if is_hold => self.station_failed(id, out),
+            _ => {}
         }
     }
 
@@ -518,6 +523,10 @@ impl Switch {
     pub(super) fn station_failed(&mut self, id: CallId, out: &mut Outbox) {
         let wish = self.calls.get(&id).and_then(|call| call.pending).map(|pending| pending.wish);
         if wish == Some(Wish::Hold) {
+            let leg = self.calls.get(&id).and_then(|call| call.leg);
+            if let Some(leg) = leg.and_then(|leg| self.legs.get_mut(&leg)) {
+                leg.hold = false;
+            }
             self.set_held(id, Some(Hold::Hard));
             self.finish_pending(id, Ok(()), out);
         } else {

@@ -59,7 +59,8 @@ impl Switch {
     ) -> bool {
         let is_of_codecs = failure.cause.kind == CauseKind::Status
             && !failure.ours
-            && KNOWS_NO_CODEC.contains(&failure.cause.status);
+            && (KNOWS_NO_CODEC.contains(&failure.cause.status)
+                || had_streams && TAKES_NO_MORE.contains(&failure.cause.status));
         if !is_of_codecs {
             return false;
         }
@@ -82,6 +83,9 @@ impl Switch {
 
 /// What a far end says that knows no codec of an offer, or cannot take a section of it: 488 and 606 (RFC 3261 §21.4.26, §21.6.4), and some devices 415.
 pub(super) const KNOWS_NO_CODEC: [u16; 3] = [415, 488, 606];
+
+/// What devices say besides that cannot read, or have no room for, an offer of more than speech.
+const TAKES_NO_MORE: [u16; 3] = [406, 500, 513];
 
 /// What the relay transcodes between where it may speak Opus.
 const WITH_OPUS: &[&str] = &["PCMU", "PCMA", "G722", OPUS];

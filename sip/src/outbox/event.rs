@@ -300,6 +300,8 @@ pub enum Event {
     Notified {
         /// The leg.
         leg: LegId,
+        /// What it was asked by: `talk`, `hold`.
+        event: &'static str,
         /// The final status; 408 where none came.
         status: u16,
     },

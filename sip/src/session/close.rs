@@ -330,7 +330,7 @@ impl Leg {
             Stage::Leaving(_) | Stage::Closing | Stage::Over => return,
         };
         let Some(dialog) = dialog else {
-            return out.events.push(Event::Notified { leg: self.id, status: 481 });
+            return out.events.push(Event::Notified { leg: self.id, event, status: 481 });
         };
         let (flow, branch, cseq) = (endpoint.hop(dialog), endpoint.token(), dialog.sequence().advance());
         let bytes = endpoint
@@ -340,7 +340,16 @@ impl Leg {
             .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
             .finish();
         let key = ClientKey::new(branch, Method::Notify);
-        endpoint.transactions.send(now, key, Method::Notify, bytes, flow, self.id, Purpose::Notify, out);
+        endpoint.transactions.send(
+            now,
+            key,
+            Method::Notify,
+            bytes,
+            flow,
+            self.id,
+            Purpose::Notify(event),
+            out,
+        );
     }
 
     /// What became of a request of ours.
@@ -365,9 +374,9 @@ impl Leg {
             }
             Purpose::Info => self.informed(now, concern, answer, endpoint, out),
             Purpose::Prack => self.pracked(now, answer.map(|(response, _)| response), endpoint, out),
-            Purpose::Notify if status >= 200 => self.notified(status, out),
+            Purpose::Notify(event) if status >= 200 => self.notified(event, status, out),
             Purpose::Bye
-            | Purpose::Notify
+            | Purpose::Notify(_)
             | Purpose::Refer(_)
             | Purpose::Subscription(_)
             | Purpose::Message(_)
@@ -386,7 +395,7 @@ impl Leg {
                 let authorization = self.authorization(Method::Bye, endpoint).map(named);
                 self.send_bye(now, authorization.into_iter().collect(), endpoint, out);
             }
-            Purpose::Notify => self.notified(503, out),
+            Purpose::Notify(event) => self.notified(event, 503, out),
             Purpose::Info => self.informed(now, concern, None, endpoint, out),
             // The INVITE went by the same stream.
             Purpose::Prack
@@ -398,9 +407,9 @@ impl Leg {
         }
     }
 
-    fn notified(&self, status: u16, out: &mut Outbox) {
+    fn notified(&self, event: &'static str, status: u16, out: &mut Outbox) {
         if !self.is_told_over() {
-            out.events.push(Event::Notified { leg: self.id, status });
+            out.events.push(Event::Notified { leg: self.id, event, status });
         }
     }
 }

@@ -89,8 +89,8 @@ pub(crate) enum Purpose {
     Refresh,
     /// BYE.
     Bye,
-    /// NOTIFY that the switch asked for.
-    Notify,
+    /// NOTIFY of this event, that the switch asked for.
+    Notify(&'static str),
     /// INFO.
     Info,
     /// PRACK.

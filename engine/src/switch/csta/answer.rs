@@ -18,6 +18,7 @@ use crate::switch::Switch;
 use crate::switch::call::{Call, Wish};
 use crate::switch::ids::CallId;
 use crate::switch::outbox::Outbox;
+use crate::switch::timers::{GUARD, Timer};
 
 impl Switch {
     /// Asks a phone that rings to answer; `false`: it cannot be asked.
@@ -50,6 +51,7 @@ impl Switch {
     /// The phone will not answer so.
     pub(super) fn phone_does_not_answer(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
         if self.waits_for_answer(id) {
+            self.timers.start(id, Timer::Guard, now + GUARD);
             self.ask_to_answer_by_sip(now, id, out);
         }
     }

@@ -39,8 +39,15 @@ const UNWANTED: Duration = Duration::from_secs(20);
 /// Calls that phones are asked to make at a time. Further ones are made as without CSTA.
 const MADE_MAX: usize = 10_000;
 
-/// Numbers that share fewer digits are not thought the same.
+/// Numbers that have fewer digits are not thought to be changed by a dial plan.
 const DIGITS_MIN: usize = 3;
+
+/// A dial plan that leaves out the beginning of a number leaves as much as a subscriber's number has: an extension that is the end of the
+/// number is another.
+const DIGITS_LEFT_MIN: usize = 6;
+
+/// What a dial plan puts before a number: the digits for a line to the outside, or the country.
+const PREFIX_DIGITS_MAX: usize = 4;
 
 /// A call that a phone was asked to make.
 #[derive(Debug)]
@@ -254,7 +261,12 @@ impl Switch {
             return None;
         }
         let mut found: Option<(u8, CallId, bool)> = None;
+        let is_for_help = self.is_call_for_help(invite);
         for (id, made) in self.csta.made.of_line(line) {
+            // Whoever needs help may have dialled it himself.
+            if is_for_help && (made.is_unwanted || made.number != invite.dialled) {
+                continue;
+            }
             let likeness = made.likeness(&invite.dialled);
             // What is wanted goes before what is not.
             let likeness = likeness * 2 - u8::from(made.is_unwanted && likeness > 0);
@@ -330,7 +342,9 @@ fn is_changed(asked: &str, dialled: &str) -> bool {
     let [asked, dialled] = [asked, dialled].map(|number| number.trim_start_matches(['+', '0']));
     let is_number =
         |number: &str| number.len() >= DIGITS_MIN && number.bytes().all(|letter| letter.is_ascii_digit());
-    is_number(asked) && is_number(dialled) && (asked.ends_with(dialled) || dialled.ends_with(asked))
+    let is_shorter = dialled.len() >= DIGITS_LEFT_MIN && asked.ends_with(dialled);
+    let is_longer = dialled.len() <= asked.len() + PREFIX_DIGITS_MAX && dialled.ends_with(asked);
+    is_number(asked) && is_number(dialled) && (is_shorter || is_longer)
 }
 
 #[cfg(test)]
@@ -340,14 +354,18 @@ mod tests {
     #[test]
     fn a_number_is_known_with_and_without_a_prefix() {
         for (asked, dialled) in
-            [("1002", "01002"), ("1002", "91002"), ("+4930123", "030123"), ("+4930123", "004930123")]
+            [("1002", "01002"), ("1002", "91002"), ("+4930123456", "030123456"), ("030123", "004930123")]
         {
-            assert!(is_changed(asked, dialled) && is_changed(dialled, asked), "{asked} {dialled}");
+            assert!(is_changed(asked, dialled), "{asked} {dialled}");
         }
         for (asked, dialled) in
             [("1002", "1003"), ("1002", "02"), ("112", "12"), ("bob", "xbob"), ("", "1002")]
         {
             assert!(!is_changed(asked, dialled) && !is_changed(dialled, asked), "{asked} {dialled}");
+        }
+        // An extension, or a number of another town, that ends as the number does.
+        for (asked, dialled) in [("+4930123112", "112"), ("+4930555456", "456"), ("1002", "03015551002")] {
+            assert!(!is_changed(asked, dialled), "{asked} {dialled}");
         }
     }
 }

@@ -166,7 +166,7 @@ fn a_phone_that_knows_talk_is_asked_to_answer() {
     assert_eq!(rig.reply(answer), None);
     let view = rig.switch.call(CRM, CallId(2)).unwrap();
     assert!(!view.features.contains(&CallOperation::Answer));
-    rig.tell(Event::Notified { leg: station, status: 200 });
+    rig.tell(Event::Notified { leg: station, event: "talk", status: 200 });
     rig.answer(station, USUAL);
     assert_eq!(rig.states(CRM), ["reply", "c2 connected/active", "c1 connected/active"]);
     assert_eq!(rig.commands(), [format!("answer {caller}")]);
@@ -192,7 +192,7 @@ fn a_phone_that_refuses_the_notify_is_called_anew() {
     let mut rig = Rig::new();
     let (_, station) = offered(&mut rig, true);
     rig.ask(CRM, Operation::Answer(CallId(2), None));
-    rig.tell(Event::Notified { leg: station, status: 489 });
+    rig.tell(Event::Notified { leg: station, event: "talk", status: 489 });
     let (again, _) = rig.invited();
     assert_ne!(again, station);
 }

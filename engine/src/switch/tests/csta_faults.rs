@@ -201,6 +201,27 @@ fn what_nobody_wants_is_forgotten() {
     rig.switch.setup = setup.into();
     dropped(&mut rig, desk, "0112");
     assert!(goes_out(&mut rig, "0112"));
+    // Nor does he reach a number that ends like it.
+    let id = make_call(&mut rig, "0301112");
+    services(&mut rig);
+    done(&mut rig, desk, "MakeCall", None);
+    rig.commands();
+    assert!(goes_out(&mut rig, "0112"));
+    assert_eq!(rig.state(id.0).name(), "dialing", "the call that the application wants is another");
+}
+
+#[test]
+fn a_call_that_its_phone_cannot_make_is_made_another_way() {
+    let (mut rig, desk, _) = rig();
+    make_call(&mut rig, "1002");
+    done(&mut rig, desk, "MakeCall", None);
+    services(&mut rig);
+    // An offer without audio.
+    let mut call = rig.incoming(Peer::Line("1001".into()), "1002", Some(USUAL));
+    call.flow.remote.set_ip(PHONE.into());
+    call.offer.as_mut().unwrap().media.clear();
+    rig.tell(Event::Incoming(LegId::new(0, 1 << 47), call));
+    assert_eq!(invitations(&mut rig).len(), 1, "the phone is called");
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn a_phone_that_is_asked_to_retrieve_does_so_by_its_own_offer() {
     rig.states(CRM);
     rig.ask(CRM, Operation::Unhold(CallId(2)));
     assert_eq!(rig.commands(), [format!("notify talk {station}")]);
-    rig.tell(Event::Notified { leg: station, status: 200 });
+    rig.tell(Event::Notified { leg: station, event: "talk", status: 200 });
     assert!(rig.states(CRM).is_empty());
     offer(&mut rig, station, "a=sendrecv\r\n");
     assert_eq!(rig.states(CRM), ["reply", "c2 connected/active", "c1 connected/active"]);
@@ -240,9 +240,9 @@ fn the_engine_holds_where_the_phone_does_not() {
         rig.ask(CRM, Operation::Hold(CallId(2)));
         rig.commands();
         if refused {
-            rig.tell(Event::Notified { leg: station, status: 489 });
+            rig.tell(Event::Notified { leg: station, event: "hold", status: 489 });
         } else {
-            rig.tell(Event::Notified { leg: station, status: 200 });
+            rig.tell(Event::Notified { leg: station, event: "hold", status: 200 });
             assert!(rig.states(CRM).is_empty());
             rig.pass(Duration::from_secs(4));
         }

@@ -207,7 +207,8 @@ impl World {
             }
             Happening::Notified { leg, good } => {
                 let status = if good { 200 } else { 489 };
-                self.rig.tell(Event::Notified { leg: self.leg(leg), status });
+                let event = if leg % 3 == 0 { "hold" } else { "talk" };
+                self.rig.tell(Event::Notified { leg: self.leg(leg), event, status });
             }
             Happening::Failed { leg, status } => {
                 let leg = self.leg(leg);

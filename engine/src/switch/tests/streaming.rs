@@ -582,7 +582,7 @@ fn what_is_not_known_any_more_is_taken_from_who_may_say_it() {
 
 #[test]
 fn a_call_that_is_refused_for_its_video_is_tried_once_more_without() {
-    for status in [415, 488, 606] {
+    for status in [406, 415, 488, 500, 513, 606] {
         let mut rig = Rig::new();
         let (phone, first, offered) = calling(&mut rig, &[AUDIO, VIDEO, TEXT]);
         assert_eq!(

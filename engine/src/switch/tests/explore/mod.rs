@@ -227,7 +227,7 @@ impl World {
                     Command::Offer(leg, _) => {
                         self.rig.tell(Event::OfferAnswered { leg, sdp: Some(sdp(USUAL)) });
                     }
-                    Command::Notify(leg, _) => self.rig.tell(Event::Notified { leg, status: 405 }),
+                    Command::Notify(leg, event) => self.rig.tell(Event::Notified { leg, event, status: 405 }),
                     Command::Progress(..)
                     | Command::AnswerOffer(..)
                     | Command::RefuseOffer(..)

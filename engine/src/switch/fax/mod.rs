@@ -182,7 +182,8 @@ impl Switch {
         let partner = self.connected_partner(leg);
         let is_connected =
             partner.and_then(|partner| self.legs.get(&partner)).is_some_and(|other| other.is_fax());
-        if !is_connected {
+        // Where the ACK of the other side is on its way the two are nearly connected.
+        if !is_connected && !self.is_unacknowledged(leg) {
             self.leave_fax(leg, out);
         }
     }
@@ -198,6 +199,7 @@ impl Switch {
             assert!(waits_for.is_none() || waits_for == partner, "{id} waits for nobody: {entry:?}");
             let leaves = entry.leaves_fax || waits_for.is_some() || !entry.offered.is_empty();
             let is_connected = partner.and_then(|partner| self.legs.get(&partner)).is_some_and(Leg::is_fax);
+            let leaves = leaves || self.is_unacknowledged(entry.id);
             assert!(!entry.is_fax() || leaves || is_connected, "{id} faxes with nobody: {entry:?}");
         }
     }

@@ -446,8 +446,9 @@ fn a_call_of_fax_from_the_start_is_one() {
         _ => None,
     });
     assert_eq!(said.unwrap(), ["m=image udptl t38", "a=T38FaxVersion:0"]);
+    assert_eq!(rig.commands(), [format!("answer {phone}")], "nobody is asked for speech");
     rig.tell(Event::Established { leg: phone, answer: None });
-    rig.commands();
+    assert!(rig.commands().is_empty());
     assert_eq!(are_opaque(&rig, [phone, carrier]), [true, true]);
     offer(&mut rig, carrier, "m=audio 4000 RTP/AVP 0\r\n");
     assert_eq!(told(&mut rig, phone), ["m=audio RTP/AVP 0"]);

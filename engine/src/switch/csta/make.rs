@@ -173,7 +173,13 @@ impl Switch {
     }
 
     /// The phone has refused MakeCall, or takes too long: it is called, as others are.
-    pub(super) fn phone_does_not_make(&mut self, now: Instant, id: CallId, may_come: bool, out: &mut Outbox) {
+    pub(in crate::switch) fn phone_does_not_make(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        may_come: bool,
+        out: &mut Outbox,
+    ) {
         let is_wanted = self.csta.made.is_wanted(id);
         if may_come {
             self.csta.made.leave(now, id);

@@ -596,8 +596,8 @@ fn a_call_that_is_refused_for_its_video_is_tried_once_more_without() {
             "m=audio PORT RTP/AVP 0|m=video 0 RTP/AVP 97|m=text 0 RTP/AVP 98 100"
         );
         assert_eq!(rig.open.len(), 2);
-        // Only then is anything added to its codecs.
-        rig.refuse(second, status);
+        // Only then is anything added to its codecs, by who says that he knows none.
+        rig.refuse(second, 488);
         let (third, last) = rig.invited();
         assert_eq!(
             lines(last.offer.as_ref().unwrap()),

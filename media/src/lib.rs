@@ -50,7 +50,7 @@ pub use command::{
 pub use destination::Destinations;
 pub use dtls::{DtlsIdentity, DtlsPeer, DtlsRole, Fingerprint};
 pub use flow::Channel;
-pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE};
+pub use limits::{DATAGRAM_BYTES_MAX, LISTENERS_MAX, PACKETS_PER_TURN, QUARANTINE, TAKES_MAX};
 pub use opus::HAS_OPUS;
 pub use parcel::Parcel;
 pub use ports::PortPool;

@@ -100,7 +100,7 @@ pub const FOREIGN_CODECS_MAX: usize = 8;
 pub const CADENCE_SEGMENTS_MAX: usize = 16;
 
 /// How many recordings and forks one leg serves: a conference of the line has a recording for each member. Further ones stay silent,
-/// forks before recordings.
+/// forks before recordings: the switch begins none that would.
 pub const TAKES_MAX: usize = 64;
 
 /// How many frames of 20 ms of a recording are told of together.

@@ -106,7 +106,7 @@ enum Kind {
         /// `tls`, `refused`, `protocol`, `lost`, `stalled`.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<&'static str>,
-        /// With `refused`: the HTTP status that the server answered.
+        /// With `refused`: the HTTP status that the server answered; with `closed`: its code (RFC 6455 §7.4), if it named one.
         #[serde(skip_serializing_if = "Option::is_none")]
         status: Option<u16>,
         /// When it is over: pieces of 20 ms that found no room on their way to the server.

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use trunkline_sip::servers::{Host, Names, Notice, Question, Record, RecordKind, Server};
 
+use super::audio_fork::Forks;
 use super::clock;
 use super::reload::Loaded;
 use super::start::directory;
@@ -47,6 +48,7 @@ pub(crate) struct World {
     pub(crate) switch: mpsc::Sender<SwitchInput>,
     pub(crate) workers: Workers,
     pub(crate) connections: Connections,
+    pub(crate) forks: Forks,
 }
 
 impl Located {
@@ -114,6 +116,7 @@ impl Located {
         let setup = Box::new(self.config.setup());
         // Who must be at an address stands there before anybody goes to it.
         world.connections.set_tls(Arc::clone(&self.config.tls));
+        world.forks.set_tls(self.config.tls.forks.clone());
         // The switch first: a line that a phone may register must exist. A closed mailbox means that the engine stops.
         drop(world.switch.send(SwitchInput::Reconfigure(setup)).await);
         world.workers.directory(&Arc::new(directory(&self.config)));

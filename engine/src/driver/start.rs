@@ -237,7 +237,7 @@ impl Running {
             waiting: Arc::clone(&waiting),
             store,
             recordings,
-            forks,
+            forks: forks.clone(),
             metrics: Arc::clone(&metrics),
         });
         let switch = Desk::new(core, events_for_switch, switch_events);
@@ -258,6 +258,7 @@ impl Running {
             switch: switch_sender.clone(),
             workers: workers.clone(),
             connections: connections.clone(),
+            forks,
         };
         accepting.push(runtime.spawn(located.keep_up(world, wishes)).abort_handle());
 

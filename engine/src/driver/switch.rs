@@ -299,14 +299,19 @@ impl SwitchCore {
         }
     }
 
-    /// Runs the switch on one input. A panic costs that input and is counted.
+    /// Runs the switch on one input, and delivers what comes of it.
     fn guarded(&mut self, what: &'static str, run: impl FnOnce(&mut Switch, &mut Outbox)) {
+        self.run(what, run);
+        self.deliver();
+    }
+
+    /// Runs the switch on one input. A panic costs that input and is counted.
+    fn run(&mut self, what: &'static str, run: impl FnOnce(&mut Switch, &mut Outbox)) {
         let (switch, out) = (&mut self.switch, &mut self.out);
         if catch_unwind(AssertUnwindSafe(|| run(switch, out))).is_err() {
             self.metrics.count(Counter::Panics);
             tracing::error!(what, "the switch could not handle an input");
         }
-        self.deliver();
     }
 
     fn deliver(&mut self) {
@@ -315,7 +320,8 @@ impl SwitchCore {
                 let recordings = self.recordings.as_ref();
                 if recordings.is_none_or(|recordings| recordings.command(command.clone()).is_err()) {
                     // Who waits for a recording is not to wait for ever.
-                    self.switch.recorded(clock::now(), RecordingEvent::failed(&command), &mut self.out);
+                    let failed = RecordingEvent::failed(&command);
+                    self.run("a recording", |switch, out| switch.recorded(clock::now(), failed, out));
                 }
             }
         }

@@ -102,8 +102,8 @@ pub enum ForkEnd {
     CallOver,
     /// The engine stops.
     Shutdown,
-    /// The server closed the connection.
-    Closed,
+    /// The server closed the connection, with this code (RFC 6455 §7.4) if it named one.
+    Closed(Option<u16>),
     /// The name of the server is not known.
     NoSuchHost,
     /// Nobody is there, or the network does not lead there.
@@ -129,7 +129,7 @@ impl ForkEnd {
             Self::Stopped => "stopped",
             Self::CallOver => "callover",
             Self::Shutdown => "shutdown",
-            Self::Closed => "closed",
+            Self::Closed(_) => "closed",
             Self::NoSuchHost => "nosuchhost",
             Self::Unreachable => "unreachable",
             Self::Timeout => "timeout",
@@ -143,12 +143,25 @@ impl ForkEnd {
 
     /// Whether somebody wanted it so.
     pub const fn is_wanted(self) -> bool {
-        matches!(self, Self::Stopped | Self::CallOver | Self::Shutdown | Self::Closed)
+        matches!(self, Self::Stopped | Self::CallOver | Self::Shutdown | Self::Closed(_))
     }
 
-    /// What the server answered.
+    /// What the server answered, or closed with.
     pub const fn status(self) -> Option<u16> {
-        if let Self::Refused(status) = self { Some(status) } else { None }
+        match self {
+            Self::Refused(status) => Some(status),
+            Self::Closed(code) => code,
+            Self::Stopped
+            | Self::CallOver
+            | Self::Shutdown
+            | Self::NoSuchHost
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::Tls
+            | Self::Protocol
+            | Self::Lost
+            | Self::Stalled => None,
+        }
     }
 }
 
@@ -230,8 +243,13 @@ impl Switch {
         if setup.allow.is_empty() || !self.may_be_tapped(call) {
             return Err(LineError::OperationUnavail);
         }
-        let is_full = self.forks.len() >= setup.forks_max;
-        if is_full || self.forks.of(call.id).count() >= setup.per_call_max {
+        // One that is over has its server still to tell so: it holds up no other, and no more than as many again.
+        let going_on = self.forks.all.values().filter(|fork| !fork.is_ending).count();
+        let of_call = self.forks.of(call.id).count();
+        let is_full = going_on >= setup.forks_max || self.forks.len() >= 2 * setup.forks_max;
+        let is_full_of_call = self.forks.going_on(call.id).len() >= setup.per_call_max;
+        let is_full_of_call = is_full_of_call || of_call >= 2 * setup.per_call_max;
+        if is_full || is_full_of_call || self.has_taps_enough(call, true) {
             return Err(LineError::ResourceUnavail);
         }
         Ok(())
@@ -350,11 +368,16 @@ impl Switch {
 
     /// Forks end with their call.
     pub(super) fn settle_forks(&mut self, id: CallId, out: &mut Outbox) {
-        if self.forks.all.is_empty() || self.calls.get(&id).is_some_and(Call::is_alive) {
+        if self.forks.all.is_empty() {
             return;
         }
+        let end = match self.calls.get(&id).filter(|call| call.is_alive()) {
+            None => ForkEnd::CallOver,
+            Some(call) if self.is_never_recorded(call) => ForkEnd::Stopped,
+            Some(_) => return,
+        };
         for fork in self.forks.going_on(id) {
-            self.end_fork(fork, ForkEnd::CallOver, out);
+            self.end_fork(fork, end, out);
         }
     }
 

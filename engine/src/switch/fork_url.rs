@@ -22,7 +22,8 @@ pub struct ForkUrl {
 
 impl ForkUrl {
     /// Reads `ws://HOST[:PORT]/PATH[?QUERY]`, or the same with `wss`. `None`: it is none, is longer than [`URL_BYTES_MAX`], or could be
-    /// read in two ways: names of users, fragments, `..` in the path, slashes and dots that are percent-encoded.
+    /// read in two ways: names of users, fragments, `..` in the path, slashes and dots that are percent-encoded, and what is encoded and no
+    /// UTF-8.
     pub fn parse(text: &str) -> Option<Self> {
         let is_clean = |byte: u8| byte.is_ascii_graphic() && !b"\"#<>\\^`{|}".contains(&byte);
         if text.len() > URL_BYTES_MAX || !text.bytes().all(is_clean) {
@@ -162,10 +163,17 @@ fn host_and_port(authority: &str) -> Option<(String, Option<&str>)> {
 /// Whether every server reads the same of a path: no step up, nothing encoded that could be one.
 fn is_plain_path(path: &str) -> bool {
     let is_step = |part: &str| part == "." || part.starts_with("..") || part.starts_with(".;");
-    let encoded = path.match_indices('%').map(|(at, _)| path.get(at + 1..at + 3));
-    let mut encoded = encoded.map(|digits| u8::from_str_radix(digits?, 16).ok());
-    !path.split('/').any(is_step)
-        && encoded.all(|byte| byte.is_some_and(|byte| byte > b' ' && !b"%./;\\\x7f".contains(&byte)))
+    let is_read_once = |byte: u8| byte > b' ' && !b"%./;\\\x7f".contains(&byte);
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    let is_encoded = pieces.all(|piece| {
+        let digits = piece.get(..2).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.extend(byte);
+        bytes.extend(piece.bytes().skip(2));
+        byte.is_some_and(is_read_once)
+    });
+    !path.split('/').any(is_step) && is_encoded && String::from_utf8(bytes).is_ok()
 }
 
 /// The longest URL.
@@ -190,7 +198,8 @@ mod tests {
             ("ws://h:80/", "ws://h/"),
             ("wss://h:80/", "wss://h:80/"),
             ("ws://[2001:DB8::0:1]:9000/a", "ws://[2001:db8::1]:9000/a"),
-            ("ws://h/a%20b".replace("%20", "%41").as_str(), "ws://h/a%41b"),
+            ("ws://h/a%41b", "ws://h/a%41b"),
+            ("ws://h/Gr%C3%BC%c3%9fe", "ws://h/Gr%C3%BC%c3%9fe"),
         ] {
             assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
         }
@@ -235,6 +244,10 @@ mod tests {
             "ws://h/a%",
             "ws://h/a%4",
             "ws://h/a%zz",
+            "ws://h/a%+f",
+            "ws://h/a%ff",
+            "ws://h/a%c3b",
+            "ws://h/a%c0%af",
         ] {
             assert_eq!(shown(text), None, "{text}");
         }

@@ -215,7 +215,7 @@ impl Switch {
         if self.setup.recording.recordings_max == 0 || !self.may_be_tapped(call) {
             return Err(LineError::OperationUnavail);
         }
-        if self.recordings.len() >= self.setup.recording.recordings_max {
+        if self.recordings.len() >= self.setup.recording.recordings_max || self.has_taps_enough(call, false) {
             return Err(LineError::ResourceUnavail);
         }
         Ok(())
@@ -316,6 +316,10 @@ impl Switch {
             self.end_recording(id, out);
             return;
         }
+        if self.is_never_recorded(call) {
+            // By a reload: it began when it might.
+            return self.end_recording(id, out);
+        }
         if self.is_recording_demanded(call) {
             self.begin_recording(id, None, out);
         }
@@ -337,7 +341,7 @@ impl Switch {
         let is_demanded = self.record_policy(call) == RecordPolicy::Always;
         let is_wide = self.is_wide_call(call);
         let (line, apps) = (Arc::clone(&call.line), self.holders(id).unwrap_or_default());
-        if self.recordings.len() >= self.setup.recording.recordings_max {
+        if self.recordings.len() >= self.setup.recording.recordings_max || self.has_taps_enough(call, false) {
             // Only what a policy demands comes here: who asks was refused before.
             self.recordings.failed.insert(id);
             tell_apps(&apps, id, &line, "failed", None, Some("resourceunavail"), Duration::ZERO, out);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_media::{ForkId, RecordingId, Take, TapId};
+use trunkline_media::{ForkId, RecordingId, TAKES_MAX, Take, TapId};
 use trunkline_sip::LegId;
 
 use super::Switch;
@@ -109,11 +109,23 @@ impl Switch {
         self.lines.of_call(&call.line).map_or(RecordPolicy::Never, |line: &Line| line.record)
     }
 
+    /// Whether the configuration says so of the line; of one that it names no more it says nothing.
+    pub(super) fn is_never_recorded(&self, call: &Call) -> bool {
+        self.lines.of_call(&call.line).is_some_and(|line| line.record == RecordPolicy::Never)
+    }
+
     /// Whether one of the two sides speaks at 16,000 samples a second.
     pub(super) fn is_wide_call(&self, call: &Call) -> bool {
         let peer = call.peer.and_then(|peer| self.calls.get(&peer));
         let legs = [Some(call), peer].map(|call| call?.leg);
         legs.into_iter().flatten().any(|leg| self.media.is_wide(leg))
+    }
+
+    /// Whether the leg that would serve a tap of this call serves as many as one may. A recording takes the place of a fork.
+    pub(super) fn has_taps_enough(&self, call: &Call, is_fork: bool) -> bool {
+        let Some(leg) = self.tapped_leg(call) else { return false };
+        let counts = |tap: &TapId| is_fork || matches!(tap, TapId::Recording(_));
+        of(&self.taps.of_leg, leg).filter(counts).count() >= TAKES_MAX
     }
 
     /// Opens a tap of a call, from now on.

@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 use rustls::ClientConfig;
 use tokio::runtime::Handle;
@@ -47,7 +48,8 @@ pub(crate) struct Forks {
 
 struct Shared {
     runtime: Handle,
-    tls: Option<Arc<ClientConfig>>,
+    /// How servers by `wss://` are met; a reload may change whom is trusted.
+    tls: ArcSwapOption<ClientConfig>,
     open: DashMap<ForkId, Arc<Queue>>,
     /// Rung when one is open no more.
     gone: Notify,
@@ -73,9 +75,14 @@ impl Forks {
         metrics: Arc<Metrics>,
         switch: Letterbox<SwitchInput>,
     ) -> (Self, Leaving) {
-        let (open, gone) = (DashMap::new(), Notify::new());
+        let (tls, open, gone) = (ArcSwapOption::new(tls), DashMap::new(), Notify::new());
         let forks = Self { shared: Arc::new(Shared { runtime, tls, open, gone, metrics, switch }) };
         (forks.clone(), Leaving(forks))
+    }
+
+    /// Whom the next servers by `wss://` are trusted by.
+    pub(crate) fn set_tls(&self, tls: Option<Arc<ClientConfig>>) {
+        self.shared.tls.store(tls);
     }
 
     /// What the switch wants of a connection.
@@ -133,10 +140,11 @@ impl Shared {
 
 /// Connects, and speaks until somebody ends it; why it is over.
 async fn serve(begin: ForkBegin, queue: Arc<Queue>, shared: Arc<Shared>) -> ForkEnd {
+    let tls = shared.tls.load_full();
     let connected = tokio::select! {
         biased;
         end = queue.ended() => Err(end),
-        connected = timeout(CONNECT, connect(&begin, shared.tls.as_ref())) => {
+        connected = timeout(CONNECT, connect(&begin, tls.as_ref())) => {
             connected.unwrap_or(Err(ForkEnd::Timeout))
         }
     };

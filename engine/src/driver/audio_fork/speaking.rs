@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use trunkline_media::Recorded;
 
-use super::connection::Socket;
+use super::connection::{Socket, is_too_much};
 use super::queue::{Next, Queue};
 use crate::switch::{ForkBegin, ForkEnd};
 
@@ -147,7 +147,7 @@ impl Pace {
 async fn say(speaker: &mut Speaker, message: Message) -> Result<(), ForkEnd> {
     match timeout(STALLED, speaker.send(message)).await {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => Err(ForkEnd::Closed),
+        Ok(Err(Error::ConnectionClosed | Error::AlreadyClosed)) => Err(ForkEnd::Closed(None)),
         Ok(Err(_)) => Err(ForkEnd::Lost),
         Err(_) => Err(ForkEnd::Stalled),
     }
@@ -159,9 +159,10 @@ async fn listen(listener: &mut SplitStream<Socket>) -> ForkEnd {
     let mut count = 0;
     while let Some(came) = listener.next().await {
         match came {
-            Ok(Message::Close(_)) => return ForkEnd::Closed,
+            Ok(Message::Close(said)) => return ForkEnd::Closed(said.map(|said| said.code.into())),
             Ok(_) => {}
-            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return ForkEnd::Closed,
+            Err(Error::ConnectionClosed | Error::AlreadyClosed) => return ForkEnd::Closed(None),
+            Err(Error::Io(error)) if is_too_much(&error) => return ForkEnd::Protocol,
             // A server that was killed says no goodbye.
             Err(Error::Io(_) | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => {
                 return ForkEnd::Lost;
@@ -176,7 +177,7 @@ async fn listen(listener: &mut SplitStream<Socket>) -> ForkEnd {
             return ForkEnd::Protocol;
         }
     }
-    ForkEnd::Closed
+    ForkEnd::Closed(None)
 }
 
 const SECOND: Duration = Duration::from_secs(1);

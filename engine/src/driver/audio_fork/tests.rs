@@ -7,6 +7,8 @@ use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::{WebSocketStream, accept_async, accept_hdr_async};
 use trunkline_media::TapId;
 
@@ -141,7 +143,9 @@ async fn a_certificate_must_be_good() {
         authority.config(text).tls.forks.clone()
     };
     for (file, end) in [("good", ForkEnd::Stopped), ("other", ForkEnd::Tls)] {
-        let mut bench = Bench::new(trusting()).await;
+        // As by a reload: nobody was trusted before.
+        let mut bench = Bench::new(None).await;
+        bench.forks.set_tls(trusting());
         bench.begin(&bench.url("wss", "/"), false);
         let (stream, _) = bench.listener.accept().await.unwrap();
         let acceptor = TlsAcceptor::from(authority.server(file).server.clone().unwrap());
@@ -260,7 +264,14 @@ async fn a_server_that_goes_away_or_says_too_much_ends_the_fork() {
     let mut bench = Bench::new(None).await;
     let mut server = bench.listens().await;
     server.close(None).await.unwrap();
-    assert_eq!(bench.ended().await, (ForkEnd::Closed, 0));
+    assert_eq!(bench.ended().await, (ForkEnd::Closed(None), 0));
+    assert_eq!(ForkEnd::Closed(None).status(), None);
+
+    let mut server = bench.listens().await;
+    let said = CloseFrame { code: CloseCode::Error, reason: "no model".into() };
+    server.close(Some(said)).await.unwrap();
+    let (end, _) = bench.ended().await;
+    assert_eq!((end.name(), end.status(), end.is_wanted()), ("closed", Some(1011), true));
 
     let server = bench.listens().await;
     drop(server);
@@ -280,6 +291,13 @@ async fn a_server_that_goes_away_or_says_too_much_ends_the_fork() {
             break;
         }
     }
+    assert_eq!(bench.ended().await, (ForkEnd::Protocol, 0));
+
+    // A message that begins and never ends, in pieces of nothing.
+    let mut server = bench.listens().await;
+    let mut fragments = vec![0x01, 0x00];
+    fragments.extend([0x00, 0x00].repeat(connection::BYTES_PER_SECOND_MAX));
+    drop(server.get_mut().write_all(&fragments).await);
     assert_eq!(bench.ended().await, (ForkEnd::Protocol, 0));
 
     let mut server = bench.listens().await;

@@ -86,7 +86,7 @@ impl WavFile {
         self.bytes = self.bytes.max(frames.saturating_mul(self.frame_bytes));
         self.file.set_len(HEAD_BYTES + self.bytes)?;
         self.tell_length()?;
-        fs::rename(part(&self.path), &self.path)
+        name(&self.file, &part(&self.path), &self.path)
     }
 }
 
@@ -125,8 +125,14 @@ fn make_one_whole(path: &Path) -> io::Result<bool> {
         return Ok(false);
     }
     tell(&file, (bytes - HEAD_BYTES) / MOMENT_BYTES * MOMENT_BYTES)?;
-    fs::rename(path, &whole)?;
+    name(&file, path, &whole)?;
     Ok(true)
+}
+
+/// Gives a file its name once the disk has all of it: after a power cut what has the name of a whole recording is one.
+fn name(file: &File, part: &Path, whole: &Path) -> io::Result<()> {
+    file.sync_all()?;
+    fs::rename(part, whole)
 }
 
 /// Whether a file begins as a recording does.
@@ -227,6 +233,19 @@ mod tests {
         assert_eq!(names, others);
         assert_eq!(fs::read(directory.0.join("foreign.wav.part")).unwrap(), foreign);
         assert_eq!(fs::read(directory.0.join("other.txt")).unwrap(), b"not ours");
+    }
+
+    #[test]
+    fn what_the_disk_does_not_take_gets_no_name() {
+        let directory = Directory::new("sync");
+        let [before, after] = ["a.wav.part", "a.wav"].map(|name| directory.0.join(name));
+        fs::write(&before, b"").unwrap();
+        // A device without a disk behind it cannot say that it has anything.
+        let unsure = File::open("/dev/null").unwrap();
+        assert!(name(&unsure, &before, &after).is_err());
+        assert!(before.exists() && !after.exists());
+        name(&File::open(&before).unwrap(), &before, &after).unwrap();
+        assert!(!before.exists() && after.exists());
     }
 
     #[test]

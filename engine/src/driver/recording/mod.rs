@@ -52,6 +52,9 @@ const ROOM_EVERY: Duration = Duration::from_secs(5);
 /// How long a recording that is over waits for what media threads took down of it.
 const LAST_PIECES: Duration = Duration::from_millis(200);
 
+/// How long pieces of a recording that is over are counted that came too late for it.
+const LATE_PIECES: Duration = Duration::from_secs(10);
+
 /// How long a disk may take to make files whole when the engine stops.
 const FINISH_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -94,6 +97,7 @@ impl Recordings {
             frames_max: u64::from(limits.seconds_max) * 50,
             free_min: limits.free_min,
             open: BTreeMap::new(),
+            ended: BTreeMap::new(),
             events: VecDeque::new(),
             metrics,
             told_at: clock::now(),
@@ -152,6 +156,8 @@ struct Writer {
     frames_max: u64,
     free_min: u64,
     open: BTreeMap<RecordingId, Open>,
+    /// Those whose end the switch wanted, and when they are forgotten: what still comes of them is lost.
+    ended: BTreeMap<RecordingId, Instant>,
     /// What the switch is to be told.
     events: VecDeque<RecordingEvent>,
     metrics: Arc<Metrics>,
@@ -239,7 +245,13 @@ impl Writer {
 
     fn write(&mut self, piece: &Recorded) {
         let TapId::Recording(recording) = piece.tap else { return };
-        let Some(open) = self.open.get_mut(&recording) else { return };
+        let Some(open) = self.open.get_mut(&recording) else {
+            // One that failed or grew too long is written no more on purpose.
+            if self.ended.contains_key(&recording) && !piece.samples.is_empty() {
+                self.metrics.count(Counter::RecordingPiecesLost);
+            }
+            return;
+        };
         for (sum, count) in open.undecoded.iter_mut().zip(piece.undecoded) {
             *sum += u64::from(count);
         }
@@ -259,7 +271,9 @@ impl Writer {
         for (recording, length) in over.collect::<Vec<_>>() {
             let longest = FRAME.saturating_mul(u32::try_from(self.frames_max).unwrap_or(u32::MAX));
             self.end(recording, RecordingEnd::Stopped, length.min(longest));
+            self.ended.insert(recording, now + LATE_PIECES);
         }
+        self.ended.retain(|_, until| *until > now);
         if now.saturating_duration_since(self.told_at) >= TELL_EVERY {
             self.told_at = now;
             for open in self.open.values_mut() {

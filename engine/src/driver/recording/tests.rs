@@ -83,6 +83,10 @@ fn a_recording_is_whole_when_it_is_told_to_be_over() {
     let (_, [left, _]) = read(&directory.0.join(&*path));
     assert_eq!((left.len(), left[0], left[1_600], left[3_999]), (4_000, 4, 5, 0));
     assert_eq!(bench.metrics.snapshot(0, 0).recordings_total, 1);
+    // What comes later still has no file to go to, which is counted.
+    bench.recordings.piece(piece(1, 20, 5));
+    bench.begins(2);
+    assert_eq!(bench.metrics.snapshot(0, 0).recording_pieces_lost_total, 1);
     bench.stop();
 }
 

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use trunkline_media::{Command as MediaCommand, RecordingId, TapId};
+use trunkline_media::{Command as MediaCommand, RecordingId, TAKES_MAX, TapId};
 use trunkline_sip::LegId;
 use trunkline_sip::outbox::{Event, Peer};
 
+use crate::switch::recording::RecordPolicy;
 use crate::switch::rig::{CRM, Rig, USUAL, setup};
 use crate::switch::*;
 
@@ -151,4 +152,62 @@ fn who_is_on_hold_is_not_forked() {
     assert_eq!(takes(&mut rig), []);
     rig.request(CRM, Operation::Unhold(CALL)).unwrap();
     assert_eq!(takes(&mut rig), [(station.0, vec![TapId::Fork(ONE)])]);
+}
+
+/// One that is over has its server still to tell so: it holds up no other, and there are never more than twice as many.
+#[test]
+fn who_stops_one_may_start_another_at_once() {
+    let (mut rig, ..) = talking();
+    let begun = |rig: &Rig| rig.forks.iter().filter(|one| matches!(one, ForkCommand::Begin(_))).count();
+    start(&mut rig, "ws://h/");
+    start(&mut rig, "ws://h/");
+    start(&mut rig, "ws://h/");
+    assert_eq!((begun(&rig), replies(&rig).last()), (2, Some(&Err(LineError::ResourceUnavail))));
+    for count in [3, 4] {
+        rig.request(CRM, Operation::StopFork { call: CALL, fork: Some(ForkId(count - 2)) }).unwrap();
+        start(&mut rig, "ws://h/");
+        assert_eq!(begun(&rig) as u64, count);
+    }
+    rig.request(CRM, Operation::StopFork { call: CALL, fork: None }).unwrap();
+    start(&mut rig, "ws://h/");
+    assert_eq!((begun(&rig), replies(&rig).last()), (4, Some(&Err(LineError::ResourceUnavail))));
+    ended(&mut rig, ForkEnd::Stopped);
+    start(&mut rig, "ws://h/");
+    assert_eq!(begun(&rig), 5);
+}
+
+#[test]
+fn a_reload_that_forbids_it_ends_forks() {
+    let (mut rig, ..) = talking();
+    start(&mut rig, "ws://h/");
+    hears(&mut rig, ForkEvent::Began(ONE));
+    let mut setup = Setup::clone(&rig.switch.setup);
+    setup.lines[0].record = RecordPolicy::Never;
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, setup, &mut out);
+    rig.take(out);
+    assert_eq!(rig.forks[1..], [ForkCommand::End(ONE, ForkEnd::Stopped)]);
+    assert!(matches!(rig.state(2), CallState::Connected(_)));
+}
+
+/// What a leg serves beyond its limit would be silent.
+#[test]
+fn a_leg_serves_no_more_than_it_may() {
+    let (mut rig, ..) = talking();
+    let mut setup = Setup::clone(&rig.switch.setup);
+    (setup.fork.forks_max, setup.fork.per_call_max) = (500, 500);
+    let mut out = Outbox::default();
+    rig.switch.reconfigure(rig.now, setup, &mut out);
+    rig.take(out);
+    for fork in 1..=TAKES_MAX as u64 {
+        start(&mut rig, "ws://h/");
+        hears(&mut rig, ForkEvent::Began(ForkId(fork)));
+    }
+    assert_eq!(takes(&mut rig).last().map(|(_, taps)| taps.len()), Some(TAKES_MAX));
+    start(&mut rig, "ws://h/");
+    assert_eq!(replies(&rig).last(), Some(&Err(LineError::ResourceUnavail)));
+    // A recording takes the place of a fork.
+    rig.ask(CRM, Operation::StartRecording(CALL));
+    let taps = takes(&mut rig).pop().expect("the relay is told").1;
+    assert_eq!((taps.len(), taps[0]), (TAKES_MAX + 1, TapId::Recording(RecordingId(1))));
 }

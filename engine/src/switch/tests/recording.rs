@@ -226,3 +226,28 @@ fn who_waits_for_a_disk_that_hangs_is_told_so() {
     assert!(matches!(rig.reply(asked), Some(Ok(Outcome::Recording(_)))));
     assert_eq!(rig.switch.gauges().recordings, 1);
 }
+
+#[test]
+fn a_reload_that_forbids_it_ends_recordings_and_one_that_asks_for_it_begins_them() {
+    for policy in [RecordPolicy::OnDemand, RecordPolicy::Always] {
+        let mut rig = rig(policy);
+        bridged(&mut rig, USUAL);
+        if policy == RecordPolicy::OnDemand {
+            rig.ask(CRM, Operation::StartRecording(CallId(2)));
+        }
+        began(&mut rig, ONE);
+        let reloaded = |rig: &mut Rig, policy| {
+            let mut setup = Setup::clone(&rig.switch.setup);
+            setup.lines[0].record = policy;
+            let mut out = Outbox::default();
+            rig.switch.reconfigure(rig.now, setup, &mut out);
+            rig.take(out);
+        };
+        reloaded(&mut rig, RecordPolicy::Never);
+        assert!(matches!(rig.recordings[1..], [RecordingCommand::End { recording: ONE, .. }]), "{policy:?}");
+        ended(&mut rig, ONE, RecordingEnd::Stopped);
+        assert!(matches!(rig.state(2), CallState::Connected(_)));
+        reloaded(&mut rig, RecordPolicy::Always);
+        assert!(matches!(rig.recordings[2..], [RecordingCommand::Begin { .. }]), "{:?}", rig.recordings);
+    }
+}

@@ -1,4 +1,4 @@
-//! A phone that is told to call by CSTA: SIPp has the session and makes the call, baresip is called.
+//! Phones that are told by CSTA. SIPp has the session: it makes a call to baresip, and shows what its line does.
 
 use std::time::Duration;
 
@@ -46,6 +46,32 @@ fn sipp_calls_as_it_is_told() {
         daemon.process.signal("TERM");
         let counted = phone.finish(WITHIN);
         assert_eq!((counted.successful(), counted.failed()), (1, 0), "told BYE at the end");
+        assert!(daemon.process.wait_exit(WITHIN).success());
+    });
+}
+
+/// SIPp is the phone: what its key does the line does, and what an application does the phone is told.
+#[test]
+fn sipp_shows_what_its_line_does() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, &CONFIG.replace(r#"["make-call"]"#, r#"["features"]"#));
+        register(path, "1002", PASSWORD, "5070");
+        let session = scenario(path, "csta_keys.xml", &[]);
+        let phone = Sipp::callee(path, "phone", "127.0.0.2:5070", &["-m", "1", "-sf", &session]);
+        let forwarding = || http::get("/v1/lines/1002", Some(TOKEN)).json()["forwarding"].clone();
+        wait_until(&mut daemon.process, WITHIN, || match forwarding() {
+            list if list[0]["mode"] == "uncond" && list[0]["destination"].is_null() => Ok(()),
+            other => Err(format!("the key lets nobody disturb, but the line has {other}")),
+        });
+        http::post("/v1/lines/1002/forward", TOKEN, &json!({"entries": []}));
+        assert_eq!(forwarding(), json!([]));
+        // The phone is told before it hears the end of its session, else it fails.
+        daemon.expect_metric("trunkline_csta_sessions", 1.0, WITHIN);
+        daemon.process.signal("TERM");
+        let counted = phone.finish(WITHIN);
+        assert_eq!((counted.successful(), counted.failed()), (1, 0));
         assert!(daemon.process.wait_exit(WITHIN).success());
     });
 }

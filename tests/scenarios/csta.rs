@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use trunkline::demo::Status;
 use trunkline::switch::csta::CstaUse;
 use trunkline::switch::vendor::VendorSetup;
-use trunkline::switch::{CallId, CallState, Operation, Setup};
+use trunkline::switch::{CallId, CallState, ForwardEntry, ForwardMode, Operation, Setup};
 use trunkline_sip::message::{HeaderName, Message};
 use trunkline_tests::{Lab, Plan};
 
@@ -260,6 +260,15 @@ impl Desk {
         self.informs(lab, &body);
     }
 
+    /// A key: an event of the phone, or a service that it asks for.
+    fn presses(&mut self, lab: &mut Lab, root: &str, inside: &str) {
+        self.informs(
+            lab,
+            &format!("<{root} {NAMESPACE}><device>sip:1004@{HOST}</device>{inside}</{root}>\n"),
+        );
+        self.listen(lab, 100);
+    }
+
     fn informs(&mut self, lab: &mut Lab, body: &str) {
         let Some(dialog) = self.session.clone() else { return };
         self.requests(lab, "INFO", &dialog, body);
@@ -455,6 +464,36 @@ fn a_number_that_the_phone_changed_is_known_and_the_one_asked_for_is_called() {
     lab.does_ask("crm", Operation::Drop(call, None));
     desk.listen(&mut lab, 500);
     desk.heard();
+    leave(&mut lab, &mut desk);
+}
+
+#[test]
+fn keys_of_the_phone_and_the_line_are_one() {
+    let mut plan = Plan::seeded(8);
+    set_up(&mut plan.setup, &[CstaUse::Features]);
+    let mut lab = plan.build().with_registered(&["alice", "bob"]);
+    let mut desk = Desk::start(&mut lab);
+    desk.listen(&mut lab, 1_500);
+    let told = ["session RequestSystemStatus", "MonitorStart", "SetDoNotDisturb"];
+    assert_eq!(desk.heard(), [&told[..], &["SetForwarding"; 3]].concat());
+
+    desk.presses(&mut lab, "DoNotDisturbEvent", "<doNotDisturbOn>true</doNotDisturbOn>");
+    lab.call("alice", "1004");
+    desk.listen(&mut lab, 500);
+    assert_eq!((desk.heard(), lab.status("alice")), (Vec::new(), Status::Over(480)), "nobody disturbs");
+    desk.presses(&mut lab, "SetDoNotDisturb", "<doNotDisturbOn>false</doNotDisturbOn>");
+
+    let entry = ForwardEntry { mode: ForwardMode::Uncond, caller: None, destination: Some("1002".into()) };
+    lab.does_ask("crm", Operation::Forward { line: "1004".into(), entries: vec![entry], rings: None });
+    desk.listen(&mut lab, 200);
+    assert_eq!(desk.heard(), ["SetForwarding"], "what an application does the phone shows");
+    let off = "<forwardingType>forwardImmediate</forwardingType><forwardStatus>false</forwardStatus>";
+    desk.presses(&mut lab, "ForwardingEvent", off);
+    lab.call("alice", "1004");
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard(), ["INVITE"], "its key took it back");
+    lab.hang_up("alice");
+    desk.listen(&mut lab, 500);
     leave(&mut lab, &mut desk);
 }
 

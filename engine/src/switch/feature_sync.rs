@@ -65,7 +65,12 @@ impl Switch {
         }
     }
 
-    fn fulfil(&mut self, line: &Arc<str>, wish: &FeatureWish, out: &mut Outbox) -> Result<(), LineError> {
+    pub(super) fn fulfil(
+        &mut self,
+        line: &Arc<str>,
+        wish: &FeatureWish,
+        out: &mut Outbox,
+    ) -> Result<(), LineError> {
         match wish {
             FeatureWish::DoNotDisturb(wanted) => {
                 self.set_do_not_disturb(line, *wanted, out);

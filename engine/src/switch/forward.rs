@@ -341,6 +341,7 @@ impl Switch {
             self.forwarding.insert(Arc::clone(line), forwarding);
         }
         self.watches.touch(line);
+        self.stir_features(line);
         for app in self.lines.get(line).into_iter().flat_map(|known| known.listeners("forward")) {
             out.messages.push((app, Message::Forwarded { line: Arc::clone(line) }));
         }

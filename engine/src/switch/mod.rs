@@ -528,6 +528,7 @@ impl Switch {
             self.forget_if_unheld(id);
         }
         self.look_at_stirred(now);
+        self.show_changed_features(now, out);
         self.tell_watchers(out);
     }
 

@@ -12,6 +12,7 @@ mod conference;
 mod counting;
 mod csta;
 mod csta_faults;
+mod csta_features;
 mod dialling;
 mod digits;
 mod explore;

@@ -13,10 +13,12 @@
 //! whatever edition of the namespace a phone writes.
 
 mod texts;
+mod wish;
 
 use super::Unreadable;
 use super::features::bare;
 use super::xml::Escaped;
+use crate::outbox::{FeatureWish, ForwardKind};
 use texts::Texts;
 
 /// The type of the bodies.
@@ -56,6 +58,19 @@ pub enum Service {
     AnswerCall(Connection),
     /// To leave a call (§17.1.8).
     ClearConnection(Connection),
+    /// To let nobody disturb the device, or again everybody (ECMA-269 §22.1).
+    SetDoNotDisturb(String, bool),
+    /// To send calls of the device elsewhere, or no longer (§22.1).
+    SetForwarding {
+        /// The device.
+        device: String,
+        /// When.
+        kind: ForwardKind,
+        /// Where to; `None`: no longer.
+        to: Option<String>,
+        /// Rings before nobody answers.
+        rings: Option<u32>,
+    },
 }
 
 impl Service {
@@ -67,6 +82,8 @@ impl Service {
             Self::MakeCall(..) => "MakeCall",
             Self::AnswerCall(_) => "AnswerCall",
             Self::ClearConnection(_) => "ClearConnection",
+            Self::SetDoNotDisturb(..) => "SetDoNotDisturb",
+            Self::SetForwarding { .. } => "SetForwarding",
         }
     }
 
@@ -88,6 +105,19 @@ impl Service {
             }
             Self::AnswerCall(call) => connection("callToBeAnswered", call),
             Self::ClearConnection(call) => connection("connectionToBeCleared", call),
+            Self::SetDoNotDisturb(device, is_on) => {
+                format!("{}<doNotDisturbOn>{is_on}</doNotDisturbOn>", element("device", device))
+            }
+            Self::SetForwarding { device, kind, to, rings } => {
+                let (device, kind) = (element("device", device), kind.word());
+                let is_on = to.is_some();
+                let number = to.as_ref().map(|to| element("forwardDN", to)).unwrap_or_default();
+                let rings = rings.map(|rings| format!("<ringCount>{rings}</ringCount>")).unwrap_or_default();
+                format!(
+                    "{device}<forwardingType>{kind}</forwardingType><activateForward>{is_on}</activateForward>\
+                     {number}{rings}"
+                )
+            }
         };
         document(self.name(), &inside)
     }
@@ -125,6 +155,13 @@ pub enum Statement {
     Error(String),
     /// Something became of a call.
     CallEvent(CallEvent),
+    /// A key for do not disturb or forwarding was pressed: it has changed them, or wants them changed.
+    Feature {
+        /// What holds at the phone, or is to.
+        wish: FeatureWish,
+        /// The service that it asks for; `None`: it tells what it did.
+        service: Option<&'static str>,
+    },
     /// It asks whether we serve (`RequestSystemStatus`), or tells whether it does (`SystemStatus`).
     Status {
         /// Whether it asks.
@@ -213,6 +250,9 @@ pub fn read(body: &[u8]) -> Result<Statement, Unreadable> {
         let (calling, called) = (party("callingDevice"), party("calledDevice"));
         return Ok(Statement::CallEvent(CallEvent { change, connection, calling, called, device }));
     }
+    if let Some(wish) = wish::read(&texts) {
+        return Ok(Statement::Feature { wish, service: wish::service(root) });
+    }
     Ok(match root {
         "CSTAErrorCode" => {
             Statement::Error(texts.first().map(|(name, text)| format!("{name} {text}")).unwrap_or_default())
@@ -231,7 +271,11 @@ pub(crate) fn response_to(statement: &Statement) -> Option<String> {
             Some(document("RequestSystemStatusResponse", &status))
         }
         Statement::Status { is_question: false } => Some(document("SystemStatusResponse", "")),
-        Statement::Response { .. } | Statement::Error(_) | Statement::CallEvent(_) | Statement::Other => None,
+        Statement::Feature { service: Some(service), .. } => {
+            Some(document(&format!("{service}Response"), ""))
+        }
+        Statement::Feature { service: None, .. } | Statement::Response { .. } => None,
+        Statement::Error(_) | Statement::CallEvent(_) | Statement::Other => None,
     }
 }
 
@@ -277,6 +321,33 @@ mod tests {
                 "ClearConnection",
                 "<connectionToBeCleared><callID>7&lt;&amp;</callID><deviceID>sip:1001@pbx.example</deviceID>\
                  </connectionToBeCleared>",
+            ),
+            (
+                Service::SetDoNotDisturb("sip:1001@x".to_owned(), true),
+                "SetDoNotDisturb",
+                "<device>sip:1001@x</device><doNotDisturbOn>true</doNotDisturbOn>",
+            ),
+            (
+                Service::SetForwarding {
+                    device: "sip:1001@x".to_owned(),
+                    kind: ForwardKind::NoAnswer,
+                    to: Some("sip:30&@x".to_owned()),
+                    rings: Some(4),
+                },
+                "SetForwarding",
+                "<device>sip:1001@x</device><forwardingType>forwardNoAns</forwardingType>\
+                 <activateForward>true</activateForward><forwardDN>sip:30&amp;@x</forwardDN><ringCount>4</ringCount>",
+            ),
+            (
+                Service::SetForwarding {
+                    device: "sip:1001@x".to_owned(),
+                    kind: ForwardKind::Immediate,
+                    to: None,
+                    rings: None,
+                },
+                "SetForwarding",
+                "<device>sip:1001@x</device><forwardingType>forwardImmediate</forwardingType>\
+                 <activateForward>false</activateForward>",
             ),
         ];
         for (service, name, inside) in cases {
@@ -370,6 +441,9 @@ mod tests {
         let noted = format!("{declaration}<SystemStatusResponse {namespace}/>\r\n");
         let told = b"<SystemStatus><systemStatus>enabled</systemStatus></SystemStatus>";
         assert_eq!(answered(told), Some(noted));
+        let set = format!("{declaration}<SetDoNotDisturbResponse {namespace}/>\r\n");
+        let wanted = b"<SetDoNotDisturb><doNotDisturbOn>1</doNotDisturbOn></SetDoNotDisturb>";
+        assert_eq!(answered(wanted), Some(set));
         assert_eq!(answered(b"<MicrophoneMuteEvent/>"), None);
     }
 

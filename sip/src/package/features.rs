@@ -27,7 +27,7 @@ const BOUNDARY: &str = "--trunkline-features";
 const NAMESPACE: &str = "http://www.ecma-international.org/standards/ecma-323/csta/ed3";
 
 impl ForwardKind {
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Immediate => "forwardImmediate",
             Self::Busy => "forwardBusy",
@@ -82,7 +82,8 @@ pub(crate) fn wish(body: &[u8]) -> Result<FeatureWish, Unreadable> {
     }
 }
 
-fn flag(text: &str) -> Option<bool> {
+/// A truth value of XML.
+pub(super) fn flag(text: &str) -> Option<bool> {
     match text {
         "true" | "1" => Some(true),
         "false" | "0" => Some(false),

@@ -13,6 +13,7 @@
 //! - Sessions do not outlive the process. Those of a process that was killed are ended by the next one.
 
 mod answer;
+mod features;
 mod make;
 mod services;
 mod session;
@@ -76,11 +77,14 @@ pub enum CstaUse {
     MakeCall,
     /// To answer for an application.
     Answer,
+    /// To show do not disturb and forwarding as the line has them, and to say when its keys change them.
+    Features,
 }
 
 impl CstaUse {
     /// Each with its word in the configuration.
-    pub const ALL: [(&str, Self); 2] = [("make-call", Self::MakeCall), ("answer", Self::Answer)];
+    pub const ALL: [(&str, Self); 3] =
+        [("make-call", Self::MakeCall), ("answer", Self::Answer), ("features", Self::Features)];
 }
 
 /// What the log is told of a session.
@@ -116,6 +120,8 @@ pub(super) struct Sessions {
     sweep: Option<(Instant, usize)>,
     /// Sessions that are open.
     open: usize,
+    /// Lines whose features have changed since their phones were told.
+    changed: BTreeSet<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -180,6 +186,12 @@ impl Sessions {
         }
         self.not_before = Some(now + APART);
         self.due.pop_first().map(|(_, place)| place)
+    }
+
+    /// The phones of a line.
+    fn of_line(&self, line: &Arc<str>) -> Vec<Place> {
+        let from = (Arc::clone(line), Arc::from(""));
+        self.phones.range(from..).map(|(place, _)| place).take_while(|(of, _)| of == line).cloned().collect()
     }
 
     /// The open session of a phone.
@@ -418,6 +430,7 @@ impl Switch {
         out.csta.push(CstaNote { line, contact, failure: None });
         self.csta.watch.insert((at, leg));
         self.watch_calls(now, place, out);
+        self.show_features(now, place, out);
     }
 
     /// The phone refused the session, hung up, or was silent.

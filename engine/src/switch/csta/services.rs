@@ -116,6 +116,10 @@ impl Switch {
             return self.session_failed(now, place, (status, None), all, out);
         }
         self.next_service(now, place, out);
+        // What did not fit while the phone was silent.
+        if self.csta.session(place).is_some_and(|session| session.is_idle() && session.shown.is_none()) {
+            self.show_features(now, place, out);
+        }
         match is_done {
             true => self.job_done(now, place, job, connection_of(statement), out),
             false if is_given_up => self.refused_late(lost),
@@ -132,9 +136,16 @@ impl Switch {
             }
             return self.job_done(now, place, job, connection_of(Some(statement)), out);
         }
-        if let Statement::CallEvent(event) = statement {
-            session.note(&place.0, &event);
-            self.made_call_changed(now, place, &event, out);
+        match statement {
+            Statement::CallEvent(event) => {
+                session.note(&place.0, &event);
+                self.made_call_changed(now, place, &event, out);
+            }
+            Statement::Feature { wish, .. } => self.feature_pressed(now, place, &wish, out),
+            Statement::Response { .. }
+            | Statement::Error(_)
+            | Statement::Status { .. }
+            | Statement::Other => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::mem;
 use std::time::Instant;
 
 use trunkline_sip::LegId;
+use trunkline_sip::outbox::FeatureStates;
 use trunkline_sip::package::csta::{CallChange, CallEvent, Connection, Service, Statement};
 
 use super::PATIENCE;
@@ -57,6 +58,8 @@ pub(in crate::switch) struct Session {
     in_flight: Option<Asked>,
     unsaid: VecDeque<Unsaid>,
     calls: VecDeque<Known>,
+    /// What the phone was told last of the features of its line, or says itself.
+    pub(super) shown: Option<Box<FeatureStates>>,
 }
 
 /// A service that waits for the one before it.
@@ -107,12 +110,18 @@ impl Session {
             in_flight: None,
             unsaid: VecDeque::new(),
             calls: VecDeque::new(),
+            shown: None,
         }
     }
 
     /// Whether the phone is silent about what it was asked.
     pub(super) fn is_silent(&self) -> bool {
         self.in_flight.as_ref().is_some_and(|asked| asked.is_given_up)
+    }
+
+    /// Whether the phone is asked for nothing.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_none() && self.queue.is_empty()
     }
 
     /// Has the phone asked when it is free; `false`: it is not.
@@ -193,7 +202,8 @@ impl Session {
         let is_of = |name: &str| match statement {
             Statement::Response { service, .. } => service == name,
             Statement::Error(_) => true,
-            Statement::CallEvent(_) | Statement::Status { .. } | Statement::Other => false,
+            Statement::CallEvent(_) | Statement::Feature { .. } => false,
+            Statement::Status { .. } | Statement::Other => false,
         };
         if let Some(at) = self.unsaid.iter().position(|unsaid| is_of(unsaid.name)) {
             return self.unsaid.remove(at).map(|unsaid| unsaid.job);

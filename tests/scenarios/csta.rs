@@ -160,6 +160,7 @@ impl Desk {
                 let to = format!("{}{}", self.prefix, to.expect("a number"));
                 self.dials(lab, &to, "");
             }
+            "RetrieveCall" => self.offers(lab, "sendrecv"),
             "AnswerCall" => {
                 assert!(body.contains("<callID>21</callID>"), "the call that rings: {body}");
                 self.answers(lab);
@@ -208,9 +209,10 @@ impl Desk {
             "desk",
             &format!(
                 "ACK sip:{to}@pbx.example SIP/2.0\nVia: SIP/2.0/UDP {ADDRESS};branch={branch}\nMax-Forwards: 70\n\
-                 From: {}\nTo: {}\nCall-ID: own\nCSeq: {} ACK\nContent-Length: 0\n\n",
+                 From: {}\nTo: {}\nCall-ID: {}\nCSeq: {} ACK\nContent-Length: 0\n\n",
                 line(HeaderName::From),
                 line(HeaderName::To),
+                message.call_id(),
                 message.cseq().number
             ),
         );
@@ -222,8 +224,9 @@ impl Desk {
             if status >= 300 {
                 return;
             }
-            let own = [line(HeaderName::From), line(HeaderName::To), "own"].map(str::to_owned);
-            self.up.insert("own".to_owned(), own);
+            let call = message.call_id();
+            let own = [line(HeaderName::From), line(HeaderName::To), call].map(str::to_owned);
+            self.up.insert(call.to_owned(), own);
         }
     }
 
@@ -287,6 +290,23 @@ impl Desk {
                 body.len() + body.matches('\n').count()
             ),
         );
+    }
+
+    /// Offers to hold its call, or to talk again.
+    fn offers(&mut self, lab: &mut Lab, direction: &str) {
+        let Some([from, to, call]) = self.up.values().next().cloned() else { return };
+        self.cseq += 1;
+        let (cseq, body) = (self.cseq, format!("{SDP}a={direction}\n"));
+        lab.sends(
+            "desk",
+            &format!(
+                "INVITE sip:1004@10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {ADDRESS};branch=z9hG4bKo{cseq}\nMax-Forwards: 70\n\
+                 From: {from}\nTo: {to}\nCall-ID: {call}\nCSeq: {cseq} INVITE\nContact: <sip:1004@{ADDRESS}>\n\
+                 Content-Type: application/sdp\nContent-Length: {}\n\n{body}",
+                body.len() + body.matches('\n').count()
+            ),
+        );
+        self.listen(lab, 200);
     }
 
     /// Hangs up every call that it has.
@@ -494,6 +514,32 @@ fn keys_of_the_phone_and_the_line_are_one() {
     assert_eq!(desk.heard(), ["INVITE"], "its key took it back");
     lab.hang_up("alice");
     desk.listen(&mut lab, 500);
+    leave(&mut lab, &mut desk);
+}
+
+#[test]
+fn the_phone_takes_back_for_an_application_what_its_user_holds() {
+    let mut plan = Plan::seeded(11);
+    set_up(&mut plan.setup, &[CstaUse::Retrieve]);
+    let mut lab = plan.build().with_registered(&["alice", "bob"]);
+    let mut desk = Desk::start(&mut lab);
+    desk.listen(&mut lab, 1_500);
+    lab.call("alice", "1004");
+    desk.listen(&mut lab, 300);
+    desk.answers(&mut lab);
+    desk.listen(&mut lab, 300);
+    desk.offers(&mut lab, "sendonly");
+    desk.tells(&mut lab, "HeldEvent", "heldConnection", "");
+    desk.listen(&mut lab, 100);
+    let call = call_on(&lab, "1004");
+    let state = |lab: &Lab| lab.calls("crm").iter().find(|one| one.id == call).map(|one| one.state.name());
+    assert_eq!(state(&lab), Some("onhold"));
+    desk.heard();
+    lab.request("crm", Operation::Unhold(call));
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard(), ["RetrieveCall", "200"]);
+    assert_eq!((state(&lab), lab.status("alice")), (Some("connected"), Status::Connected));
+    desk.hangs_up(&mut lab);
     leave(&mut lab, &mut desk);
 }
 

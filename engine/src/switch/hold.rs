@@ -61,7 +61,7 @@ impl Switch {
         (is_free && is_asked).then_some(leg.id)
     }
 
-    /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY. A consultation call that waits is
+    /// Who holds at the handset retrieves there, unless the phone can be asked by NOTIFY or CSTA. A consultation call that waits is
     /// swapped instead; one whose phone talks on another call of the line waits for that one.
     pub(super) fn can_unhold(&self, call: &Call) -> Result<(), LineError> {
         if call.state == CallState::Conferenced {
@@ -74,8 +74,9 @@ impl Switch {
             return self.can_take_camped(call);
         }
         let talk = call.legs().any(|leg| self.legs.get(&leg).is_some_and(|leg| leg.talk));
+        let is_asked = talk || self.is_retrieved_by_phone(call);
         let is_consult = call.consultation.is_some_and(|consultation| consultation.is_consult);
-        if (call.held_by_station && !talk) || is_consult || call.sends.is_some() {
+        if (call.held_by_station && !is_asked) || is_consult || call.sends.is_some() {
             return Err(LineError::OperationUnavail);
         }
         let is_original = call.consultation.is_some();
@@ -91,12 +92,9 @@ impl Switch {
         }
         let Some(call) = self.calls.get(&id) else { return };
         if call.held_by_station {
-            let leg = call.leg;
             let Asker { app, request } = asker;
             self.wait_for_station(now, id, Pending { app, request, wish: Wish::Retrieve });
-            if let Some(leg) = leg {
-                out.sip.push(Command::Notify(leg, "talk"));
-            }
+            self.ask_to_retrieve(now, id, out);
         } else if call.camped.is_some() {
             let leg = self.resting_station(&call.line);
             asker.done(out);

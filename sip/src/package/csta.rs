@@ -56,6 +56,8 @@ pub enum Service {
     MakeCall(String, String),
     /// To answer a call that rings (§17.1.3).
     AnswerCall(Connection),
+    /// To take back a call that it holds (ECMA-269 §17.1).
+    RetrieveCall(Connection),
     /// To leave a call (§17.1.8).
     ClearConnection(Connection),
     /// To let nobody disturb the device, or again everybody (ECMA-269 §22.1).
@@ -81,6 +83,7 @@ impl Service {
             Self::MonitorStart(_) => "MonitorStart",
             Self::MakeCall(..) => "MakeCall",
             Self::AnswerCall(_) => "AnswerCall",
+            Self::RetrieveCall(_) => "RetrieveCall",
             Self::ClearConnection(_) => "ClearConnection",
             Self::SetDoNotDisturb(..) => "SetDoNotDisturb",
             Self::SetForwarding { .. } => "SetForwarding",
@@ -104,6 +107,7 @@ impl Service {
                 format!("{from}{to}<autoOriginate>doNotPrompt</autoOriginate>")
             }
             Self::AnswerCall(call) => connection("callToBeAnswered", call),
+            Self::RetrieveCall(call) => connection("callToBeRetrieved", call),
             Self::ClearConnection(call) => connection("connectionToBeCleared", call),
             Self::SetDoNotDisturb(device, is_on) => {
                 format!("{}<doNotDisturbOn>{is_on}</doNotDisturbOn>", element("device", device))
@@ -315,6 +319,11 @@ mod tests {
                 Service::AnswerCall(call()),
                 "AnswerCall",
                 "<callToBeAnswered><callID>7&lt;&amp;</callID><deviceID>sip:1001@pbx.example</deviceID></callToBeAnswered>",
+            ),
+            (
+                Service::RetrieveCall(call()),
+                "RetrieveCall",
+                "<callToBeRetrieved><callID>7&lt;&amp;</callID><deviceID>sip:1001@pbx.example</deviceID></callToBeRetrieved>",
             ),
             (
                 Service::ClearConnection(call()),

@@ -15,6 +15,7 @@
 mod answer;
 mod features;
 mod make;
+mod retrieve;
 mod services;
 mod session;
 
@@ -77,14 +78,20 @@ pub enum CstaUse {
     MakeCall,
     /// To answer for an application.
     Answer,
+    /// To take back for an application what its user holds.
+    Retrieve,
     /// To show do not disturb and forwarding as the line has them, and to say when its keys change them.
     Features,
 }
 
 impl CstaUse {
     /// Each with its word in the configuration.
-    pub const ALL: [(&str, Self); 3] =
-        [("make-call", Self::MakeCall), ("answer", Self::Answer), ("features", Self::Features)];
+    pub const ALL: [(&str, Self); 4] = [
+        ("make-call", Self::MakeCall),
+        ("answer", Self::Answer),
+        ("retrieve", Self::Retrieve),
+        ("features", Self::Features),
+    ];
 }
 
 /// What the log is told of a session.
@@ -192,6 +199,14 @@ impl Sessions {
     fn of_line(&self, line: &Arc<str>) -> Vec<Place> {
         let from = (Arc::clone(line), Arc::from(""));
         self.phones.range(from..).map(|(place, _)| place).take_while(|(of, _)| of == line).cloned().collect()
+    }
+
+    /// The open session of a phone, to look at.
+    fn look(&self, place: &Place) -> Option<&Session> {
+        match &self.phones.get(place)?.state {
+            State::Open(session) => Some(session),
+            State::Resting(_) | State::Asked(..) => None,
+        }
     }
 
     /// The open session of a phone.

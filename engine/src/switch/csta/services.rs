@@ -59,6 +59,7 @@ impl Switch {
                 Job::Upkeep | Job::Clear(_) => true,
                 Job::Make(id) => self.csta.made.is_wanted(id),
                 Job::Answer(id) => self.waits_for_answer(id),
+                Job::Retrieve(id) => self.waits_for_retrieval(id),
             };
             if is_wanted {
                 break;
@@ -161,8 +162,8 @@ impl Switch {
             Job::Upkeep => return,
             Job::Make(id) => self.phone_makes(now, id, connection, out),
             Job::Clear(id) => self.csta.made.remove(id),
-            // That it answers is heard of on the leg.
-            Job::Answer(_) => {}
+            // That it answers, or takes back, is heard of on the leg.
+            Job::Answer(_) | Job::Retrieve(_) => {}
         }
         if let Some(phone) = self.csta.phones.get_mut(place) {
             phone.failures = 0;
@@ -176,6 +177,7 @@ impl Switch {
                 Job::Upkeep | Job::Clear(_) => {}
                 Job::Make(id) => self.phone_does_not_make(now, id, lost.may_come, out),
                 Job::Answer(id) => self.phone_does_not_answer(now, id, out),
+                Job::Retrieve(id) => self.phone_does_not_retrieve(id, out),
             }
         }
     }

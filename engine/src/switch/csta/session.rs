@@ -29,12 +29,13 @@ pub(super) enum Job {
     /// The phone is to leave what it was asked to make.
     Clear(CallId),
     Answer(CallId),
+    Retrieve(CallId),
 }
 
 impl Job {
     /// Whether somebody waits for it who has another way.
     const fn is_awaited(self) -> bool {
-        matches!(self, Self::Make(_) | Self::Answer(_))
+        matches!(self, Self::Make(_) | Self::Answer(_) | Self::Retrieve(_))
     }
 }
 
@@ -94,9 +95,18 @@ struct Unsaid {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Known {
     connection: Connection,
-    is_alerting: bool,
-    /// The number of the caller; empty where the phone does not say it.
-    calling: String,
+    phase: Phase,
+    /// The number of the other party; empty where the phone does not say it.
+    party: String,
+}
+
+/// What a call at the phone does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    Alerting,
+    Up,
+    /// The phone holds it.
+    Held,
 }
 
 /// What is asked.
@@ -227,9 +237,18 @@ impl Session {
 impl Session {
     /// The call that rings for this caller.
     pub(super) fn ringing(&self, caller: &str) -> Option<&Connection> {
-        let alerting = || self.calls.iter().filter(|call| call.is_alerting);
-        let named = alerting().filter(|call| call.calling == caller);
-        let unnamed = alerting().filter(|call| call.calling.is_empty() && alerting().count() == 1);
+        self.only(Phase::Alerting, caller)
+    }
+
+    /// The call with this party that the phone holds.
+    pub(super) fn held(&self, party: &str) -> Option<&Connection> {
+        self.only(Phase::Held, party)
+    }
+
+    fn only(&self, phase: Phase, party: &str) -> Option<&Connection> {
+        let all = || self.calls.iter().filter(|call| call.phase == phase);
+        let named = all().filter(|call| call.party == party);
+        let unnamed = all().filter(|call| call.party.is_empty() && all().count() == 1);
         let found: Vec<_> = named.chain(unnamed).collect();
         // Of two that look the same none is meant.
         if let [only] = found[..] { Some(&only.connection) } else { None }
@@ -243,19 +262,29 @@ impl Session {
             (CallChange::Delivered, at) if is_own && event.calling != line => {
                 // Names are used again by phones that do not tell the end of calls.
                 at.and_then(|at| self.calls.remove(at));
-                if self.calls.len() == CALLS_MAX {
-                    self.calls.pop_front();
-                }
-                let (connection, calling) = (event.connection.clone(), event.calling.clone());
-                self.calls.push_back(Known { connection, is_alerting: true, calling });
+                self.meet(event, Phase::Alerting, &event.calling);
             }
+            (CallChange::Begun, None) if is_own => self.meet(event, Phase::Up, &event.called),
+            (CallChange::Held, None) if is_own => self.meet(event, Phase::Held, ""),
             (CallChange::Cleared | CallChange::Failed, Some(at)) => drop(self.calls.remove(at)),
-            (CallChange::Delivered, _) | (_, None) => {}
-            (
-                CallChange::Begun | CallChange::Established | CallChange::Held | CallChange::Retrieved,
-                Some(at),
-            ) => self.calls[at].is_alerting = false,
+            (CallChange::Held, Some(at)) if is_own => self.calls[at].phase = Phase::Held,
+            (CallChange::Delivered | CallChange::Held, _) | (_, None) => {}
+            (CallChange::Begun | CallChange::Established | CallChange::Retrieved, Some(at)) => {
+                let call = &mut self.calls[at];
+                call.phase = Phase::Up;
+                if event.change == CallChange::Begun && !event.called.is_empty() {
+                    call.party.clone_from(&event.called);
+                }
+            }
         }
+    }
+
+    fn meet(&mut self, event: &CallEvent, phase: Phase, party: &str) {
+        if self.calls.len() == CALLS_MAX {
+            self.calls.pop_front();
+        }
+        let connection = event.connection.clone();
+        self.calls.push_back(Known { connection, phase, party: party.to_owned() });
     }
 }
 
@@ -364,7 +393,14 @@ mod tests {
         assert!(session.ringing("21").is_some());
         tell(&mut session, 1, CallChange::Established);
         assert_eq!(session.ringing("21"), None);
+        tell(&mut session, 1, CallChange::Held);
+        assert!(session.held("21").is_some() && session.held("22").is_none());
+        tell(&mut session, 1, CallChange::Retrieved);
+        assert_eq!(session.held("21"), None);
         tell(&mut session, 1, CallChange::Cleared);
         assert_eq!(session.calls.len(), CALLS_MAX - 1);
+        // One whose beginning was not told.
+        tell(&mut session, 99, CallChange::Held);
+        assert!(session.held("21").is_some(), "the only one");
     }
 }

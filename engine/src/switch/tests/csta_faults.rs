@@ -12,7 +12,7 @@ use super::csta::{
     tells, told_by_csta,
 };
 use crate::switch::csta::CstaUse;
-use crate::switch::rig::{CRM, Rig, USUAL};
+use crate::switch::rig::{CRM, Rig, USUAL, sdp_at};
 use crate::switch::setup::LineSetup;
 use crate::switch::*;
 
@@ -403,4 +403,60 @@ fn an_answer_that_waits_behind_a_silent_service_is_asked_for_by_sip() {
     assert_eq!(services(&mut rig), ["MakeCall"]);
     rig.pass(Duration::from_secs(2));
     assert_eq!((services(&mut rig), invitations(&mut rig).len()), (Vec::new(), 2), "called for both");
+}
+
+fn offers(rig: &mut Rig, leg: LegId, lines: &str) {
+    rig.tell(Event::Offer { leg, sdp: Some(sdp_at("10.0.0.9", 4000, USUAL, lines)) });
+}
+
+/// 1002 has a session in which it is asked to take calls back, and holds its call with 1001: the call, its leg, the session.
+fn held_there() -> (Rig, CallId, LegId, LegId) {
+    let mut rig = Rig::with(told_by_csta(&[CstaUse::Retrieve]));
+    rig.register("1002", "sip:1002@10.0.0.5", 1000);
+    rig.pass(Duration::ZERO);
+    rig.pass(SETTLED);
+    let desk = opened(&mut rig);
+    let (id, leg) = ringing(&mut rig);
+    tells(&mut rig, desk, CallChange::Delivered, "9", "1001");
+    rig.answer(leg, USUAL);
+    tells(&mut rig, desk, CallChange::Established, "9", "1001");
+    offers(&mut rig, leg, "a=sendonly\r\n");
+    rig.sip.clear();
+    (rig, id, leg, desk)
+}
+
+#[test]
+fn a_phone_takes_back_what_its_user_holds() {
+    let (mut rig, id, leg, desk) = held_there();
+    let refusal = rig.request(CRM, Operation::Unhold(id)).unwrap_err();
+    assert_eq!(refusal.error, LineError::OperationUnavail, "nobody knows what the phone calls it");
+    tells(&mut rig, desk, CallChange::Held, "9", "1001");
+    let request = rig.ask(CRM, Operation::Unhold(id));
+    let asked = asked(&mut rig).pop();
+    assert_eq!(asked, Some((desk, Service::RetrieveCall(connection("9", "1002")))));
+    done(&mut rig, desk, "RetrieveCall", None);
+    assert_eq!(rig.reply(request), None, "it has not done so yet");
+    offers(&mut rig, leg, "");
+    assert_eq!(rig.reply(request), Some(Ok(Outcome::Done)));
+    assert_eq!(rig.state(id.0).name(), "connected");
+}
+
+#[test]
+fn a_phone_that_takes_nothing_back_is_asked_by_notify_if_it_knows_that() {
+    for (is_silent, talk) in [(false, false), (true, false), (false, true), (true, true)] {
+        let (mut rig, id, leg, desk) = held_there();
+        tells(&mut rig, desk, CallChange::Held, "9", "1001");
+        rig.switch.legs.get_mut(&leg).unwrap().talk = talk;
+        let request = rig.ask(CRM, Operation::Unhold(id));
+        assert_eq!(services(&mut rig), ["RetrieveCall"]);
+        if is_silent {
+            rig.pass(Duration::from_secs(2));
+        } else {
+            refused(&mut rig, desk);
+        }
+        match talk {
+            true => assert_eq!(rig.commands(), [format!("notify talk {leg}")]),
+            false => assert!(matches!(rig.reply(request), Some(Err(_)))),
+        }
+    }
 }

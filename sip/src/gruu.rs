@@ -3,10 +3,18 @@
 //! Only public ones are made: no far end of ours ever sees a phone's Contact, so that a temporary one would hide nothing.
 
 use crate::location::Binding;
-use crate::message::{self, Uri};
+use crate::message::{self, HeaderName, Message, Uri};
 
 /// The longest instance that goes into an address, in bytes; a UUID as a URN has 45.
 const INSTANCE_BYTES_MAX: usize = 128;
+
+/// What a phone says that knows them, or wants nothing else (RFC 5627 §10.4).
+pub(crate) const OPTION: &str = "gruu";
+
+/// Whether whoever registers is given addresses of devices: only who knows them is (RFC 5627 §5.2).
+pub(crate) fn is_asked_for(request: &Message) -> bool {
+    [HeaderName::Supported, HeaderName::Require].into_iter().any(|name| request.has_option(name, OPTION))
+}
 
 /// The GRUU of the device behind a binding; `address` is that of its line. `None` where the phone did not say which it is, or not so
 /// that a URI may hold it unescaped.

@@ -313,9 +313,8 @@ fn cut(text: &str, bytes_max: usize) -> &str {
 /// 200 with every binding of the line (RFC 3261 §10.3 step 8).
 fn ok(now: Instant, registration: Registration<'_>, bindings: &[Arc<Binding>]) -> Registered {
     let Registration { request, .. } = registration;
-    // RFC 5627 §5.2: only who knows them is given addresses of devices.
     let address = request.to().and_then(|to| to.parsed_uri());
-    let address = address.filter(|_| request.has_option(HeaderName::Supported, "gruu"));
+    let address = address.filter(|_| gruu::is_asked_for(request));
     let contact = |binding: &Arc<Binding>| {
         let gruu = address.as_ref().and_then(|address| gruu::of_binding(address, binding));
         ("Contact", contact_value(now, binding, gruu.as_deref()))

@@ -1,29 +1,26 @@
 //! All keys of a phone by one subscription (RFC 4662), as SIPp asks for it by UDP and by TCP: every NOTIFY is judged.
 
-use std::fs;
-use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use trunkline_tests::event_list::judge;
 
-use crate::brands::received::received;
 use crate::daemon::{Daemon, Directory};
 use crate::http;
 use crate::network::alone;
 use crate::process::wait_until;
-use crate::sipp::{Sipp, scenario};
+use crate::watching::{Watching, header};
 
 #[test]
 fn keys_show_a_call_by_one_subscription() {
     alone(|| {
         let directory = Directory::create();
         let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let watching = [
-            watch(directory.path(), "dialogs", DIALOG, "5091", "u1"),
-            watch(directory.path(), "stream", DIALOG, "5092", "t1"),
-            watch(directory.path(), "presence", PRESENCE, "5093", "u1"),
-        ];
+        let all = [DIALOGS, Watching { name: "stream", port: "5092", transport: "t1", ..DIALOGS }, PRESENCE];
+        let running = all.map(|watching| {
+            let phone = watching.start(directory.path(), "127.0.0.1", PASSWORD);
+            (watching, phone)
+        });
         daemon.expect_metric("trunkline_subscriptions", 3.0, WITHIN);
         ask("lines/1001/make-call", &json!({"to": "1002"}));
         let call = reaches(&mut daemon, "1002", "offering");
@@ -31,61 +28,31 @@ fn keys_show_a_call_by_one_subscription() {
         reaches(&mut daemon, "1002", "connected");
         daemon.process.runs_for(Duration::from_millis(1_200));
         ask(&format!("calls/{call}/drop"), &json!({}));
-        for (mut phone, name) in watching.into_iter().zip(["dialogs", "stream", "presence"]) {
-            phone.process.wait_exit(WITHIN);
-            let text =
-                fs::read_to_string(directory.path().join(format!("{name}.messages"))).expect("SIPp wrote it");
-            let counted = phone.finish(WITHIN);
-            assert_eq!((counted.successful(), counted.failed()), (1, 0), "{name}: {text}");
-            let (versions, full, longest) = told(&text, name);
-            assert_eq!(versions, (0..versions.len()).collect::<Vec<_>>(), "{name}");
-            // The first, that of the refresh and the last are whole; the list is longer than one body by dialogs.
-            assert_eq!(full, 3, "{name}: {text}");
-            assert!(versions.len() >= 5 && longest > 1, "{name}: {versions:?}");
+        for (watching, phone) in running {
+            is_list(watching.name, &watching.told(phone, directory.path(), WITHIN));
         }
         daemon.expect_metric("trunkline_subscriptions", 0.0, WITHIN);
     });
 }
 
-fn watch(directory: &Path, name: &'static str, event: [&str; 3], port: &str, transport: &str) -> Sipp {
-    let [event, begun, over] = event.map(|text| text.replace('<', "&lt;").replace('>', "&gt;"));
-    let replace = [("LINE", "1003"), ("EVENT", &*event), ("BEGUN", &*begun), ("OVER", &*over)];
-    let file = scenario(directory, "list.xml", &replace);
-    let own = directory.join(format!("{name}.xml"));
-    fs::rename(&file, &own).expect("a directory of ours");
-    let messages = format!("{name}.messages");
-    let arguments = [
-        &["127.0.0.1:5060", "-i", "127.0.0.1", "-p", port, "-t", transport, "-m", "1"][..],
-        &["-sf", own.to_str().expect("paths here are UTF-8"), "-s", "keys", "-au", "1003", "-ap", PASSWORD],
-        &["-trace_msg", "-message_file", &messages],
-    ];
-    Sipp::start(directory, name, &arguments.concat())
-}
-
-/// The versions of the lists, how many were whole, and the most resources of one.
-fn told(text: &str, name: &str) -> (Vec<usize>, usize, usize) {
-    let (mut versions, mut full, mut longest, mut last) = (Vec::new(), 0, 0, "");
-    for message in received(text).filter(|message| message.starts_with("NOTIFY ")) {
-        // What is repeated is told once.
-        if message == last {
-            continue;
-        }
-        last = message;
-        let (head, body) = message.split_once("\r\n\r\n").expect("a message has a body");
-        let header = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
-        assert_eq!(header("Require: "), "eventlist", "{message}");
-        let list = judge(header("Content-Type: "), body)
-            .unwrap_or_else(|fault| panic!("{name}: {fault}: {message}"));
-        versions.push(list.version as usize);
-        full += usize::from(list.is_full);
-        longest = longest.max(list.resources.len());
-        if list.is_full {
-            let users: Vec<_> =
-                list.resources.iter().map(|resource| (resource.user(), &*resource.name)).collect();
-            assert_eq!(users, [("1001", "Reception"), ("1002", "1002"), ("701", "701"), ("600", "Sales")]);
-        }
+/// Versions count up, the first NOTIFY, that of the refresh and the last are whole, the others tell what changed.
+fn is_list(name: &str, told: &[(String, String)]) {
+    let read = told.iter().map(|(head, body)| {
+        assert_eq!(header(head, "Require"), "eventlist", "{head}");
+        judge(header(head, "Content-Type"), body).unwrap_or_else(|fault| panic!("{name}: {fault}: {body}"))
+    });
+    let read: Vec<_> = read.collect();
+    let versions: Vec<_> = read.iter().map(|list| list.version).collect();
+    assert_eq!(versions, (0..).take(versions.len()).collect::<Vec<_>>(), "{name}");
+    let whole: Vec<_> = read.iter().map(|list| list.is_full).collect();
+    assert!(whole.len() >= 5 && whole.iter().filter(|is_whole| **is_whole).count() == 3, "{name}: {whole:?}");
+    assert!(whole[0] && whole[whole.len() - 2..] == [true, true], "{name}: {whole:?}");
+    for list in read {
+        let named: Vec<_> =
+            list.resources.iter().map(|resource| (resource.user(), &*resource.name)).collect();
+        let all = [("1001", "Reception"), ("1002", "1002"), ("701", "701"), ("600", "Sales")];
+        assert!(if list.is_full { named == all } else { named.len() < all.len() }, "{name}: {named:?}");
     }
-    (versions, full, longest)
 }
 
 fn ask(path: &str, body: &Value) {
@@ -109,8 +76,28 @@ fn reaches(daemon: &mut Daemon, line: &str, state: &str) -> String {
     found
 }
 
-const DIALOG: [&str; 3] = ["dialog", "<state>confirmed", "<state>terminated"];
-const PRESENCE: [&str; 3] = ["presence", "on-the-phone", "</status><contact>[^<]*</contact></tuple>"];
+const DIALOGS: Watching = Watching {
+    name: "dialogs",
+    line: "1003",
+    to: "keys",
+    event: "dialog",
+    accept: "application/dialog-info+xml, application/rlmi+xml, multipart/related",
+    supported: "replaces, eventlist",
+    begun: "<state>confirmed",
+    over: "<state>terminated",
+    whole: "fullState=.true",
+    port: "5091",
+    transport: "u1",
+};
+const PRESENCE: Watching = Watching {
+    name: "presence",
+    event: "presence",
+    accept: "application/pidf+xml, application/rlmi+xml, multipart/related",
+    begun: "on-the-phone",
+    over: "</status><contact>[^<]*</contact></tuple>",
+    port: "5093",
+    ..DIALOGS
+};
 const PASSWORD: &str = "correct-horse-battery";
 const TOKEN: &str = "an-application-of-the-test-0123456789";
 const WITHIN: Duration = Duration::from_secs(20);

@@ -19,6 +19,7 @@ mod place;
 mod process;
 mod sipp;
 mod swarm;
+mod watching;
 
 mod api;
 mod audio_fork;
@@ -51,6 +52,7 @@ mod provisioning;
 mod quality;
 mod recording;
 mod recovery;
+mod reg;
 mod registration;
 mod reliable;
 mod reload;

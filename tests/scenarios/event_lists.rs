@@ -234,4 +234,8 @@ fn a_long_list_is_told_in_pieces() {
     assert!(keys.notices.0 > 1 && keys.notices.1 == 1, "{:?}", keys.notices);
     let told = keys.keys.values().filter(|key| **key == ("terminated".to_owned(), Some(0)));
     assert_eq!(told.count(), ENTRIES_MAX, "each once, within a second: {:?}", keys.keys);
+    lab.reload(|setup| setup.lists.clear());
+    keys.show(&mut lab);
+    let told = keys.keys.values().filter(|(state, version)| state == "terminated" && version.is_some());
+    assert_eq!((told.count(), keys.notices), (ENTRIES_MAX, (1, 1)), "all lamps are out");
 }

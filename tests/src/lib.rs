@@ -21,6 +21,7 @@ pub mod ladder;
 pub mod network;
 pub mod plan;
 mod recording;
+pub mod reginfo;
 mod seeds;
 mod spread;
 mod temper;

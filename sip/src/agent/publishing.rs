@@ -59,6 +59,9 @@ impl Agent {
         if let Some(unmet) = session::unmet(message) {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
+        if !self.is_ours(&peer, &arrival) {
+            return self.refuse(&arrival, 404, out, |reply| reply);
+        }
         let Demand { entity_tag, expires_s, presence } = match read(message) {
             Ok(demand) => demand,
             Err(refusal) => return self.refuse_publication(&arrival, refusal, out),

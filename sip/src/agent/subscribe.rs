@@ -12,7 +12,7 @@ use super::peer::user;
 use crate::admission::Limit;
 use crate::endpoint::{Arrival, allow_events};
 use crate::ids::{ConnectionId, LegId, UsageId};
-use crate::message::{HeaderName, Message, Method, Uri};
+use crate::message::{HeaderName, Message, Method, Scheme, Uri};
 use crate::outbox::{
     Document, Event, LegQuestion, MessagesTold, Outbox, OutgoingMessage, Package, Peer, Question, Subscribe,
     Subscriber, UNSENT, Unresolved,
@@ -102,10 +102,21 @@ impl Agent {
         if let Some(unmet) = session::unmet(&arrival.message) {
             return self.refuse(&arrival, unmet.status(), out, |reply| unmet.explain(reply));
         }
+        if !self.is_ours(&peer, &arrival) {
+            return self.refuse(&arrival, 404, out, |reply| reply);
+        }
         match demand(&arrival.message) {
             Ok(demand) => self.take_subscriber(now, arrival, peer, demand, None, out),
             Err(refusal) => self.refuse(&arrival, refusal.status(), out, |reply| refusal.explain(reply)),
         }
+    }
+
+    /// Whether what a line asks for is at a domain where it could register. Networks write what they know us by.
+    pub(super) fn is_ours(&self, peer: &Peer, arrival: &Arrival) -> bool {
+        let uri = Uri::parse(arrival.message.request_uri());
+        // A number is at no domain.
+        let is_here = |uri: Uri<'_>| uri.scheme == Scheme::Tel || self.endpoint.serves(&uri, arrival.flow);
+        matches!(peer, Peer::Trunk(_)) || uri.is_none_or(is_here)
     }
 
     /// NOTIFY outside a dialog: how many messages there are (RFC 3842), from the trunk that keeps them. Nobody else is heard.

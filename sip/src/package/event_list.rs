@@ -23,6 +23,9 @@ pub const ENTRIES_MAX: usize = 64;
 /// answered: by UDP it is what six packets of an Ethernet carry.
 pub const BODY_BYTES_MAX: usize = 8_192;
 
+/// The same of the last NOTIFY, which nothing follows: some sixty lines on which nobody talks.
+pub const LAST_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+
 /// More of a name is not told, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 
@@ -68,15 +71,23 @@ impl Told {
         self.is_listed = false;
     }
 
-    /// What there is to tell of a list; what is told counts as known. `tag`: names the subscription in Content-ID.
-    pub(crate) fn print(&mut self, list: &ListState, notice: &Notice<'_>, tag: Token) -> Notification {
+    /// What there is to tell of a list; what is told counts as known. `tag`: names the subscription in Content-ID. The last time it is all of
+    /// it.
+    pub(crate) fn print(
+        &mut self,
+        list: &ListState,
+        notice: &Notice<'_>,
+        tag: Token,
+        is_last: bool,
+    ) -> Notification {
+        self.is_listed &= !is_last;
         self.follow(list, notice.version);
         let is_full = !self.is_listed;
         let entities: Vec<_> =
             list.entries.iter().map(|entry| resource(&entry.user, notice.entity)).collect();
         let heads: Vec<_> =
             entities.iter().zip(&self.resources).map(|(entity, known)| head(entity, &known.name)).collect();
-        let mut room = BODY_BYTES_MAX;
+        let mut room = if is_last { LAST_BYTES_MAX } else { BODY_BYTES_MAX };
         if is_full {
             room = room.saturating_sub(heads.iter().map(|head| head.len() + INSTANCE_BYTES).sum());
         }
@@ -260,7 +271,7 @@ mod tests {
             let entity = entity("sip:keys@pbx.example.com:5060");
             let notice =
                 Notice { entity: &entity, version: self.version, last_dialog: 0, dialog_of: &|_| None };
-            let Notification { body, is_cut } = self.told.print(list, &notice, TAG);
+            let Notification { body, is_cut } = self.told.print(list, &notice, TAG, false);
             self.version += u32::from(body.is_some());
             body.map(|body| (body, is_cut))
         }
@@ -385,6 +396,18 @@ mod tests {
             assert_eq!(is_cut, told < ENTRIES_MAX);
         }
         assert_eq!(told, ENTRIES_MAX);
+    }
+
+    #[test]
+    fn the_last_one_has_room_for_lines_on_which_nobody_talks() {
+        let list = list((0..ENTRIES_MAX).map(|user| entry(&format!("{user:04}"), &[])).collect());
+        let mut subscription = Subscription::default();
+        assert!(subscription.print(&list).unwrap().1, "the first has not");
+        let entity = entity("sip:keys@pbx.example.com");
+        let notice = Notice { entity: &entity, version: 1, last_dialog: 0, dialog_of: &|_| None };
+        let Notification { body, is_cut } = subscription.told.print(&list, &notice, TAG, true);
+        let text = body.unwrap().text;
+        assert_eq!((text.matches("<dialog-info ").count(), is_cut), (ENTRIES_MAX, false), "{}", text.len());
     }
 
     #[test]

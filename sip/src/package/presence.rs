@@ -9,7 +9,7 @@ use crate::outbox::{PresenceState, PublishedPresence};
 /// A longer document that a phone publishes is not read, in bytes.
 pub const PUBLISHED_BYTES_MAX: usize = 8_192;
 
-/// More of a note is not heard, in bytes.
+/// More of a note is not heard, in bytes as they are printed: what fits before it is told fits when it is told, in one datagram.
 pub const NOTE_BYTES_MAX: usize = 256;
 
 /// More activities of one person are not heard.
@@ -100,7 +100,7 @@ impl PublishedPresence {
                     ("basic", "open") => found.is_open = Some(true),
                     ("basic", "closed") => found.is_open = found.is_open.or(Some(false)),
                     ("note", note) if !is_noted && !note.is_empty() => {
-                        found.note = note[..note.floor_char_boundary(NOTE_BYTES_MAX)].to_owned();
+                        found.note = cut(note).to_owned();
                         is_noted = true;
                     }
                     _ => {}
@@ -119,6 +119,16 @@ impl PublishedPresence {
             self.activities.push(activity);
         }
     }
+}
+
+/// As much of a note as has room when it is printed.
+fn cut(note: &str) -> &str {
+    let mut printed = 0;
+    let end = note.char_indices().find(|(_, c)| {
+        printed += EscapedText(c.encode_utf8(&mut [0; 4])).to_string().len();
+        printed > NOTE_BYTES_MAX
+    });
+    end.map_or(note, |(end, _)| &note[..end])
 }
 
 /// The body.
@@ -202,6 +212,14 @@ mod tests {
         assert!(body.contains(&note) && body.len() < 900, "{}", body.len());
         let read = PublishedPresence::parse(body.as_bytes()).unwrap();
         assert_eq!(read, said(Some(true), &["busy"], &note).unwrap());
+    }
+
+    #[test]
+    fn what_is_longer_when_it_is_printed_is_cut_by_that() {
+        let published = published(&format!("<note>{}</note>", "&amp;&lt;".repeat(NOTE_BYTES_MAX))).unwrap();
+        assert_eq!(published.note, "&<".repeat(28));
+        let body = printed(&PresenceState { is_open: true, activities: Vec::new(), note: published.note });
+        assert!(body.len() < 900, "{}", body.len());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What a request demands of us that we cannot do (RFC 3261 §8.2.2.3, §8.2.3).
 
 use crate::endpoint::{ACCEPT, SUPPORTED};
+use crate::gruu;
 use crate::message::{Builder, HeaderName, Message, Method};
 use crate::package::event_list;
 
@@ -57,7 +58,7 @@ pub(crate) fn unmet(request: &Message) -> Option<Unmet> {
 
 /// Whether we do what an option names; `more` is what we do in such a request beside the usual.
 fn is_known(option: &str, more: impl Iterator<Item = &'static str>) -> bool {
-    let mut known = SUPPORTED.split(", ").chain([reliable::OPTION]).chain(more);
+    let mut known = SUPPORTED.split(", ").chain([reliable::OPTION, gruu::OPTION]).chain(more);
     known.any(|known| known.eq_ignore_ascii_case(option))
 }
 

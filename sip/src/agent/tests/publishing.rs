@@ -70,6 +70,13 @@ fn a_refresh_and_a_removal_name_what_they_are_of() {
 }
 
 #[test]
+fn who_requires_addresses_of_devices_is_heard() {
+    let mut bench = phone();
+    say(&mut bench, &publish("Require: gruu\r\n", BODY));
+    assert_eq!(told(&mut bench).1.dialled, "bob");
+}
+
+#[test]
 fn what_cannot_be_published_is_refused() {
     let long = format!("<presence>{}</presence>", " ".repeat(PUBLISHED_BYTES_MAX));
     for (text, expected) in [
@@ -90,6 +97,7 @@ fn what_cannot_be_published_is_refused() {
         (publish("", "<!DOCTYPE p SYSTEM \"file:///etc/passwd\"><presence/>"), 400),
         (publish("", &long), 413),
         (publish("Require: foo\r\n", BODY), 420),
+        (publish("", BODY).replace("bob@192.0.2.1 SIP", "bob@other.example SIP"), 404),
     ] {
         let mut bench = phone();
         say(&mut bench, &text);

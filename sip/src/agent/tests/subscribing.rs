@@ -6,7 +6,8 @@ use super::*;
 use crate::ids::UsageId;
 use crate::message::{HeaderName, Message};
 use crate::outbox::{
-    DialogPhase, DialogState, Document, FeatureStates, ForwardState, MessageCounts, Package, Peer, Subscriber,
+    ContactState, DialogPhase, DialogState, Document, FeatureStates, ForwardState, MessageCounts, Package,
+    Peer, RegistrationChange, Subscriber,
 };
 use crate::subscription::{PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX};
 
@@ -856,4 +857,40 @@ fn requests_of_others_that_are_not_served_say_so() {
     bench.say(request("PUBLISH", 3, "", "Event: dialog\r\n", ""));
     assert_eq!(bench.heard(), ["481", "489"]);
     bench.expect_nothing_left();
+}
+
+/// As a registration is: whom somebody else's domain names is not ours to tell of.
+#[test]
+fn a_line_asks_for_who_is_at_our_domain() {
+    for (host, status) in [("192.0.2.1", None), ("other.example", Some(404))] {
+        let mut bench = phone();
+        let text = subscribe(DIALOG).replace("bob@192.0.2.1 SIP", &format!("bob@{host} SIP"));
+        bench.say(text.clone());
+        let challenge = bench.only();
+        bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+        assert_eq!(bench.sent().first().map(|(_, answer)| answer.status()), status, "{host}");
+        assert_eq!(bench.events().is_empty(), status.is_some(), "{host}");
+    }
+}
+
+#[test]
+fn a_contact_that_has_gone_is_told_once_it_is_known() {
+    let mut bench = Bench::new();
+    let (id, tag) = subscribed_with(&mut bench, "Event: reg\r\n");
+    let contact = |uri: &str, last| ContactState { uri: uri.to_owned(), q_milli: 1000, last };
+    let gone = contact("sip:1@192.0.2.7", RegistrationChange::Unregistered);
+    let there = contact("sip:1@192.0.2.8", RegistrationChange::Registered);
+    tell(&mut bench, id, Document::Registration(vec![gone, there]));
+    let contacts = |notify: &Message| body(notify).matches("<contact ").count();
+    let notify = bench.only();
+    assert_eq!(contacts(&notify), 2);
+    bench.say(response(&notify, 500, "", "", ""));
+    bench.pass(seconds(5));
+    let notify = bench.only();
+    assert_eq!(contacts(&notify), 2, "nobody knows what arrived");
+    bench.say(response(&notify, 200, "", "", ""));
+    bench.pass(seconds(1));
+    bench.say(request("SUBSCRIBE", 2, &tag, "Event: reg\r\n", ""));
+    let sent = bench.sent();
+    assert_eq!(contacts(&sent.last().expect("a NOTIFY").1), 1, "who is there");
 }

@@ -7,7 +7,7 @@ use crate::dialog::Dialog;
 use crate::endpoint::Endpoint;
 use crate::ids::LegId;
 use crate::message::{HeaderName, Message, Method};
-use crate::outbox::{DialogState, Document, LegQuestion, Outbox, Question, Unresolved};
+use crate::outbox::{DialogState, Document, LegQuestion, Outbox, Question, RegistrationChange, Unresolved};
 use crate::package::dialog_info::DIALOGS_MAX;
 use crate::package::event_list::{self, Notification};
 use crate::package::{self, Body, LegDialog, Notice};
@@ -36,7 +36,7 @@ impl Notifier {
             // One more would begin at 0, which a watcher takes for old: it is to subscribe anew (RFC 6665 §4.2.2).
             return self.end(now, "deactivated", ground, out);
         }
-        let Some(body) = self.body(ground.legs) else {
+        let Some(body) = self.body(ground.legs, false) else {
             self.is_due = false;
             return;
         };
@@ -56,15 +56,14 @@ impl Notifier {
         ground: &mut Ground<'_>,
         out: &mut Outbox,
     ) {
-        self.forget_told();
-        if let Some(body) = self.body(ground.legs) {
+        if let Some(body) = self.body(ground.legs, true) {
             self.notify(now, &format!("terminated;reason={reason}"), body, ground, out);
         }
         self.stage = Stage::Over;
     }
 
     /// What there is to say. `None`: of a list nothing that is not known.
-    fn body(&mut self, legs: &Legs) -> Option<Words> {
+    fn body(&mut self, legs: &Legs, is_last: bool) -> Option<Words> {
         let (mut told, tag) = (self.list.take(), self.tag);
         let dialog_of = |leg| self.called(leg, legs);
         let notice = Notice {
@@ -75,7 +74,8 @@ impl Notifier {
         };
         let words = match &self.document {
             Some(Document::List(list)) => {
-                let Notification { body, is_cut } = told.get_or_insert_default().print(list, &notice, tag);
+                let told = told.get_or_insert_default();
+                let Notification { body, is_cut } = told.print(list, &notice, tag, is_last);
                 body.map(|body| Words { body: Some(body), is_cut })
             }
             Some(document) => {
@@ -164,10 +164,20 @@ impl Notifier {
             Stage::Ending(reason) => self.say_farewell(now, reason, ground, out),
             Stage::Active if status < 300 => {
                 self.failures = 0;
+                self.forget_gone();
                 self.tell_state(now, ground, out);
             }
             Stage::Active => self.failed(now, status, answer.is_some(), ground, out),
             Stage::Asked { .. } | Stage::Polled | Stage::Over => {}
+        }
+    }
+
+    /// A contact that has gone is told once: a refresh is told who is there.
+    fn forget_gone(&mut self) {
+        if let Some(Document::Registration(contacts)) = &mut self.document
+            && !self.is_due
+        {
+            contacts.retain(|contact| contact.last == RegistrationChange::Registered);
         }
     }
 

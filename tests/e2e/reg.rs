@@ -6,7 +6,7 @@ use trunkline_tests::reginfo::judge;
 
 use crate::baresip::{Answer, Baresip};
 use crate::daemon::{Daemon, Directory};
-use crate::network::{alone, daemon_address};
+use crate::network::alone;
 use crate::watching::{Watching, header};
 
 #[test]
@@ -14,8 +14,7 @@ fn a_phone_is_told_of_another_phone_of_its_line() {
     alone(|| {
         let directory = Directory::create();
         let mut daemon = Daemon::start(directory.path(), CONFIG);
-        let host = daemon_address(1).to_string();
-        let watching = WATCHING.start(directory.path(), &host, PASSWORD);
+        let watching = WATCHING.start(directory.path(), HOST, PASSWORD);
         daemon.expect_metric("trunkline_subscriptions", 1.0, WITHIN);
         let phone = Baresip::start(directory.path(), 1, "1001", PASSWORD, "", Answer::Manual);
         daemon.expect_metric("trunkline_registrations", 1.0, WITHIN);
@@ -33,7 +32,7 @@ fn a_phone_is_told_of_another_phone_of_its_line() {
         let read: Vec<_> = read.collect();
         let versions: Vec<_> = read.iter().map(|told| told.version).collect();
         assert_eq!(versions, (0..).take(versions.len()).collect::<Vec<_>>());
-        assert!(read.iter().all(|told| told.aor == format!("sip:1001@{host}")), "{read:?}");
+        assert!(read.iter().all(|told| told.aor == format!("sip:1001@{HOST}")), "{read:?}");
         // Nobody, baresip, nobody: told once why it has gone, and by the refresh and at the end no more.
         let states: Vec<_> = read.iter().map(|told| (&*told.state, told.contacts.len())).collect();
         assert_eq!(states, [("init", 0), ("active", 1), ("terminated", 1), ("init", 0), ("init", 0)]);
@@ -57,6 +56,8 @@ const WATCHING: Watching = Watching {
     port: "5091",
     transport: "u1",
 };
+/// What baresip speaks to has addresses of its own, once it is there.
+const HOST: &str = "127.0.0.1";
 const PASSWORD: &str = "correct-horse-battery";
 const WITHIN: Duration = Duration::from_secs(20);
 const CONFIG: &str = r#"

@@ -23,8 +23,8 @@ pub const ENTRIES_MAX: usize = 64;
 /// answered: by UDP it is what six packets of an Ethernet carry.
 pub const BODY_BYTES_MAX: usize = 8_192;
 
-/// The same of the last NOTIFY, which nothing follows: some sixty lines on which nobody talks.
-pub const LAST_BYTES_MAX: usize = 4 * BODY_BYTES_MAX;
+/// The same of the last NOTIFY, which nothing follows: as many lines as a list has, on which nobody talks.
+pub const LAST_BYTES_MAX: usize = 6 * BODY_BYTES_MAX;
 
 /// More of a name is not told, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;

@@ -515,7 +515,7 @@ fn a_notify_makes_the_phone_talk() {
     assert_eq!(bench.told(), ["Announced talk true hold false", "Progress 180", "Notified 200"]);
     let changed = format!("{CONTACT}Allow-Events: hold, talk\r\n");
     bench.say(response(&invite, 200, "b", &changed, SDP_BODY));
-    assert_eq!(bench.told(), ["Answered", "Announced talk true hold true"]);
+    assert_eq!(bench.told(), ["Announced talk true hold true", "Answered"]);
     assert_eq!(bench.only().cseq().number, invite.cseq().number, "the ACK has the number of the INVITE");
     bench.command(Command::End(LEG, None));
     assert_eq!(bench.only().cseq().number, invite.cseq().number + 2);

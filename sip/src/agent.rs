@@ -80,6 +80,8 @@ pub struct Agent {
     on_streams: BTreeSet<(ConnectionId, LegId)>,
     timers: TimerQueue<LegId>,
     subscriptions: Subscriptions,
+    /// As many as have a transaction at most.
+    notices: HashMap<UsageId, subscribe::Notified, RandomState>,
     registrants: Registrants,
     challenger: Arc<Challenger>,
     referrals: Referrals,
@@ -112,6 +114,7 @@ impl Agent {
             on_streams: BTreeSet::new(),
             timers: TimerQueue::new(),
             subscriptions: Subscriptions::default(),
+            notices: HashMap::default(),
             registrants: Registrants::default(),
             challenger,
             referrals: Referrals::default(),
@@ -271,7 +274,7 @@ impl Agent {
             Command::Unsubscribe(id) => self.unsubscribe(now, id, out),
             Command::Register(id, register) => self.register_at(now, id, register, out),
             Command::Unregister(id) => self.unregister(now, id, out),
-            Command::Message(id, message) => self.send_message(now, id, &message, out),
+            Command::Message(id, message) => self.send_message(now, id, message, out),
             Command::AnswerText(id, status) => self.answer_text(now, id, status, out),
             Command::AnswerPublish(id, result) => self.answer_publish(now, id, result, out),
         }
@@ -407,7 +410,7 @@ impl Agent {
             }
             (Purpose::Subscription(usage), _) => self.subscription_concern(now, usage, concern, answer, out),
             (Purpose::Registration(usage), _) => self.registration_concern(now, usage, concern, answer, out),
-            (Purpose::Message(usage), _) => Self::message_concern(usage, answer, out),
+            (Purpose::Message(usage), _) => self.message_concern(now, usage, answer, out),
             (Purpose::Invite, Some((response, flow))) if concern.is_stray || !is_alive => {
                 self.endpoint.release(now, concern.key, response, flow, concern.leg, out);
             }

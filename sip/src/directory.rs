@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use regex::Regex;
 
 use crate::admission::AdmissionLimits;
-use crate::auth::{Account, Algorithm, known_by};
+use crate::auth::{Account, Algorithm, Credentials, known_by};
 use crate::outbox::Peer;
 
 /// A trunk: by its source address it proves itself.
@@ -93,6 +93,18 @@ impl Directory {
     /// The account of a digest user name.
     pub(crate) fn account_of(&self, user: &str) -> Option<&Account> {
         self.accounts.get(user).or_else(|| self.trunk_accounts.get(user))
+    }
+
+    /// What a line's own phones know as well.
+    pub(crate) fn credentials_of(&self, line: &str) -> Option<Credentials> {
+        // Most lines have their own name for a user name.
+        let own = self.accounts.get_key_value(line).filter(|(_, account)| *account.line == *line);
+        let found = own.or_else(|| self.accounts.iter().find(|(_, account)| *account.line == *line));
+        found.map(|(username, account)| Credentials {
+            username: Arc::clone(username),
+            password: Arc::clone(&account.password),
+            realm: None,
+        })
     }
 
     /// Who has proven himself who knows the password of this account: no line and trunk have one name.

@@ -345,6 +345,8 @@ fn set_up(setup: &mut Setup, uses: &[CstaUse]) {
         ring_callback: None,
         ring_group: None,
         csta: Some(uses.to_vec()),
+        check_sync: None,
+        reboot: None,
         digest: None,
     }];
 }

@@ -29,6 +29,7 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
     let [ring_internal, ring_external, ring_callback, ring_group] =
         ["ring_internal", "ring_external", "ring_callback", "ring_group"].map(|key| ring(&section, key));
     let csta = csta(&section);
+    let [check_sync, reboot] = ["check_sync", "reboot"].map(|key| event(&section, key));
     let digest = lines::digests(&section);
     section.close();
     let pattern = pattern?;
@@ -40,6 +41,8 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
         ring_callback,
         ring_group,
         csta,
+        check_sync,
+        reboot,
         digest,
     })
 }
@@ -88,6 +91,20 @@ fn csta(section: &Section<'_>) -> Option<Vec<CstaUse>> {
     Some(uses)
 }
 
+/// What stands behind `Event:` of a NOTIFY: an event, and parameters.
+fn event(section: &Section<'_>, key: &'static str) -> Option<String> {
+    let value = section.string(key)?;
+    let text = *value.get_ref();
+    let is_event = (1..=EVENT_BYTES_MAX).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.;=".contains(&byte));
+    if !is_event {
+        let right = format!("write {EVENT_BYTES_MAX} bytes at most, as in \"check-sync;reboot=true\"");
+        section.refuse(key, &value, format!("{text:?} is no event"), right);
+    }
+    Some(text.to_owned())
+}
+
 /// The Alert-Info of a kind of call; empty: none.
 fn ring(section: &Section<'_>, key: &'static str) -> Option<String> {
     let value = section.string(key)?;
@@ -103,6 +120,9 @@ const ROWS_MAX: usize = 64;
 
 /// Header lines of one row.
 const LINES_MAX: usize = 4;
+
+/// The longest event.
+const EVENT_BYTES_MAX: usize = 64;
 
 /// The longest value of a header line.
 const VALUE_BYTES_MAX: usize = 256;

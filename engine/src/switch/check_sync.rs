@@ -1,4 +1,5 @@
-//! Telling phones to look whether their configuration has changed: NOTIFY `check-sync`, which nobody subscribes to.
+//! Telling phones to look whether their configuration has changed: NOTIFY `check-sync`, which nobody subscribes to. Some vendors have
+//! another name for it ([`vendor`]).
 
 use std::time::Instant;
 
@@ -11,11 +12,7 @@ use super::outbox::Outbox;
 use super::request::Asker;
 use super::ring::contact;
 use super::setup::LineKind;
-
-/// The event, as phones of all vendors take it; those that know no parameter read past it.
-const fn event(reboot: bool) -> &'static str {
-    if reboot { "check-sync;reboot=true" } else { "check-sync;reboot=false" }
-}
+use super::vendor;
 
 impl Switch {
     /// Tells every phone of a line. What becomes of it no phone says.
@@ -47,7 +44,7 @@ impl Switch {
                 from: itself.clone(),
                 to: itself.clone(),
                 max_forwards: MAX_FORWARDS,
-                content: Content::Event(event(reboot)),
+                content: Content::Event(vendor::check_sync(&self.setup.vendors, &binding.user_agent, reboot)),
             };
             let usage = self.next_usage();
             out.sip.push(Command::Message(usage, Box::new(message)));

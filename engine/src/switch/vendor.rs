@@ -4,6 +4,8 @@
 //! first row that fits and says something of it. A phone is only asked: one that is not set up for it rings as always. These headers
 //! are made here and nowhere copied, so that no caller from outside can open a microphone.
 
+use std::borrow::Cow;
+
 use regex::Regex;
 use trunkline_sip::auth::Algorithm;
 
@@ -26,6 +28,10 @@ pub struct VendorSetup {
     pub ring_group: Option<String>,
     /// What the phone is asked for by CSTA; `None`: what the rows below say, or nothing at all.
     pub csta: Option<Vec<CstaUse>>,
+    /// The event of a NOTIFY at which the phone looks at its configuration; `None`: that of the rows below.
+    pub check_sync: Option<String>,
+    /// The same, at which it restarts.
+    pub reboot: Option<String>,
     /// What the phone is challenged with, as far as its line allows it; `None`: what the rows below, or the built-in ones, say.
     pub digest: Option<Vec<Algorithm>>,
 }
@@ -93,6 +99,23 @@ pub(super) fn uses_csta(rows: &[VendorSetup]) -> bool {
     rows.iter().any(|row| row.csta.as_ref().is_some_and(|uses| !uses.is_empty()))
 }
 
+/// The event at which a phone with this User-Agent looks at its configuration, or restarts.
+pub(super) fn check_sync(rows: &[VendorSetup], user_agent: &str, reboot: bool) -> Cow<'static, str> {
+    let mut fitting = rows.iter().filter(|row| row.pattern.is_match(user_agent));
+    let written = fitting.find_map(|row| if reboot { row.reboot.as_ref() } else { row.check_sync.as_ref() });
+    let agent = user_agent.to_ascii_lowercase();
+    let is_sipura = SIPURA.iter().any(|name| agent.contains(name));
+    match written {
+        Some(event) => Cow::Owned(event.clone()),
+        None if is_sipura => Cow::Borrowed(if reboot { "reboot_now" } else { "resync" }),
+        // Those that know no parameter read past it.
+        None => Cow::Borrowed(if reboot { "check-sync;reboot=true" } else { "check-sync;reboot=false" }),
+    }
+}
+
+/// Parts of a User-Agent in lower case, of phones that grew from Sipura's.
+const SIPURA: [&str; 3] = ["cisco", "linksys", "sipura"];
+
 /// Stands for the engine's domain in a value.
 const DOMAIN: &str = "{domain}";
 
@@ -134,6 +157,8 @@ mod tests {
             ring_callback: None,
             ring_group: None,
             csta: None,
+            check_sync: None,
+            reboot: None,
             digest: None,
         }
     }
@@ -144,6 +169,35 @@ mod tests {
         let [alert, call, mode] = <[HeaderLine; 3]>::try_from(lines).unwrap();
         assert_eq!([alert.0, call.0, mode.0], HEADERS[..3]);
         [alert.1, call.1, mode.1]
+    }
+
+    #[test]
+    fn each_vendor_is_told_to_look_at_its_configuration_in_its_own_word() {
+        for (user_agent, look, restart) in [
+            ("Yealink SIP-T46S 66.85.0.5", "check-sync;reboot=false", "check-sync;reboot=true"),
+            ("snomD785/10.1.64", "check-sync;reboot=false", "check-sync;reboot=true"),
+            ("", "check-sync;reboot=false", "check-sync;reboot=true"),
+            ("Cisco/SPA508G-7.6.2", "resync", "reboot_now"),
+            ("Cisco-CP-8851-3PCC/11.2", "resync", "reboot_now"),
+            ("Linksys/SPA942-6.1.5", "resync", "reboot_now"),
+        ] {
+            assert_eq!([false, true].map(|reboot| check_sync(&[], user_agent, reboot)), [look, restart]);
+        }
+        let rows = [
+            VendorSetup { reboot: Some("reboot".to_owned()), ..row("^Cisco-CP") },
+            VendorSetup {
+                check_sync: Some("look".to_owned()),
+                reboot: Some("x".to_owned()),
+                ..row("(?i)cisco")
+            },
+        ];
+        let events = |user_agent| [false, true].map(|reboot| check_sync(&rows, user_agent, reboot));
+        assert_eq!(
+            events("Cisco-CP-8851-3PCC/11.2"),
+            ["look", "reboot"],
+            "each from the first row that has it"
+        );
+        assert_eq!(events("Linksys/SPA942-6.1.5"), ["resync", "reboot_now"]);
     }
 
     #[test]

@@ -4,28 +4,38 @@
 //! heard from the trunk that keeps messages, of messages. MESSAGE is sent, and refused with 405 from others: nothing here
 //! shows texts.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Agent;
 use super::outside::RETRY_AFTER_S;
 use super::peer::user;
 use crate::admission::Limit;
+use crate::auth::ClientAuth;
 use crate::endpoint::{Arrival, allow_events};
 use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::message::{HeaderName, Message, Method, Scheme, Uri};
 use crate::outbox::{
-    Document, Event, LegQuestion, MessagesTold, Outbox, OutgoingMessage, Package, Peer, Question, Subscribe,
-    Subscriber, UNSENT, Unresolved,
+    Content, Document, Event, LegQuestion, MessagesTold, Outbox, OutgoingMessage, Package, Peer, Question,
+    Subscribe, Subscriber, UNSENT, Unresolved,
 };
 use crate::package::message_summary::MessageSummary;
 use crate::session;
 use crate::subscription::{
-    Asked, Demand, Entry, EventType, Ground, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription, TWINS_MAX,
-    Watcher, demand, message, takes_lists,
+    Asked, Demand, Entry, EventType, Ground, Identity, Notifier, PEER_SUBSCRIPTIONS_MAX, Subscription,
+    TEXT_BYTES_MAX, TWINS_MAX, Watcher, demand, message, takes_lists,
 };
 use crate::token::Token;
 use crate::transaction::Concern;
 use crate::transport::Flow;
+
+/// A NOTIFY that nobody subscribed to, until it is answered: the phone may want to know who sends it.
+#[derive(Debug)]
+pub(super) struct Notified {
+    message: Box<OutgoingMessage>,
+    identity: Identity,
+    auth: Option<ClientAuth>,
+}
 
 /// Commands.
 impl Agent {
@@ -78,13 +88,20 @@ impl Agent {
         &mut self,
         now: Instant,
         id: UsageId,
-        text: &OutgoingMessage,
+        text: Box<OutgoingMessage>,
         out: &mut Outbox,
     ) {
+        if text.content.len() > TEXT_BYTES_MAX {
+            return out.events.push(Event::MessageDone { usage: id, status: 513 });
+        }
         if self.endpoint.transactions.len() >= self.endpoint.config.capacity.transactions {
             return out.events.push(Event::MessageDone { usage: id, status: UNSENT });
         }
-        message(now, id, text, &mut self.endpoint, out);
+        let identity = Identity::new(now, &mut self.endpoint);
+        message(now, id, &text, &identity, None, &mut self.endpoint, out);
+        if matches!(text.content, Content::Event(_)) {
+            self.notices.insert(id, Notified { message: text, identity, auth: None });
+        }
     }
 }
 
@@ -332,12 +349,44 @@ impl Agent {
     }
 
     /// Tells what became of a MESSAGE.
-    pub(super) fn message_concern(id: UsageId, answer: Option<(&Message, Flow)>, out: &mut Outbox) {
+    pub(super) fn message_concern(
+        &mut self,
+        now: Instant,
+        id: UsageId,
+        answer: Option<(&Message, Flow)>,
+        out: &mut Outbox,
+    ) {
         // An answer of 503 is the peer's own.
         let status = answer.map_or(408, |(response, _)| response.status());
-        if status >= 200 {
-            out.events.push(Event::MessageDone { usage: id, status });
+        if status < 200 || answer.is_some_and(|(response, _)| self.proves_itself(now, id, response, out)) {
+            return;
         }
+        self.notices.remove(&id);
+        out.events.push(Event::MessageDone { usage: id, status });
+    }
+
+    /// Sends a NOTIFY that nobody subscribed to once more, to a phone that wants to know who tells it that: by the password of its own
+    /// line, which it has as well.
+    fn proves_itself(&mut self, now: Instant, id: UsageId, response: &Message, out: &mut Outbox) -> bool {
+        let status = response.status();
+        let asked = match status {
+            401 => HeaderName::WwwAuthenticate,
+            407 => HeaderName::ProxyAuthenticate,
+            _ => return false,
+        };
+        let Some(notified) = self.notices.get_mut(&id) else { return false };
+        let Some(credentials) = self.endpoint.directory.credentials_of(&notified.message.to.user) else {
+            return false;
+        };
+        let auth = notified.auth.get_or_insert_with(|| ClientAuth::new(Arc::new(credentials)));
+        let cnonce = self.endpoint.token().to_string();
+        let (method, uri) = (Method::Notify.name(), &notified.message.target.uri);
+        let answer = auth.answer(status, response.lines(asked), method, uri, &cnonce);
+        let Some(authorization) = answer else { return false };
+        notified.identity.next();
+        let (text, identity) = (&notified.message, &notified.identity);
+        message(now, id, text, identity, Some(authorization), &mut self.endpoint, out);
+        true
     }
 
     /// Which dialog a leg has: the question of another worker, or its answer to ours.

@@ -1,5 +1,6 @@
 //! What the SIP core is told: a [`Command`] and all that it brings along.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -92,7 +93,7 @@ pub enum Content {
     /// A MESSAGE (RFC 3428): Content-Type and body.
     Text(String, Bytes),
     /// A NOTIFY of this event that nobody subscribed to: `check-sync;reboot=true`.
-    Event(&'static str),
+    Event(Cow<'static, str>),
     /// An OPTIONS: whether whoever is there lives (RFC 3261 §11).
     Question,
 }

@@ -7,7 +7,7 @@ use crate::dialog::RouteSet;
 use crate::endpoint::{ACCEPT, Endpoint};
 use crate::ids::{LegId, UsageId};
 use crate::message::{Builder, HeaderName, Method, Uri, request};
-use crate::outbox::{Content, Event, Outbox, OutgoingMessage, Party, Target};
+use crate::outbox::{Content, Outbox, OutgoingMessage, Party, Target};
 use crate::session::cause::name_addr;
 use crate::token::Token;
 use crate::transaction::{ClientKey, Purpose};
@@ -59,36 +59,58 @@ impl Outside<'_> {
     }
 }
 
-/// Sends a MESSAGE (RFC 3428), a NOTIFY that nobody subscribed to, or an OPTIONS (RFC 3261 §11). Its outcome is told by [`Event::MessageDone`].
+/// What a request outside of dialogs keeps when it is sent once more, with a password (RFC 3261 §8.1.3.5).
+#[derive(Debug)]
+pub(crate) struct Identity {
+    tag: Token,
+    call_id: String,
+    cseq: u32,
+}
+
+impl Identity {
+    pub(crate) fn new(now: Instant, endpoint: &mut Endpoint) -> Self {
+        let call_id = format!("{}{}", endpoint.token(), endpoint.token());
+        Self { tag: endpoint.token(), call_id, cseq: endpoint.first_cseq(now) }
+    }
+
+    /// The next request.
+    pub(crate) const fn next(&mut self) {
+        self.cseq += 1;
+    }
+}
+
+/// Sends a MESSAGE (RFC 3428), a NOTIFY that nobody subscribed to, or an OPTIONS (RFC 3261 §11). Its outcome is told by
+/// [`Event::MessageDone`](crate::outbox::Event::MessageDone).
 pub(crate) fn message(
     now: Instant,
     id: UsageId,
     message: &OutgoingMessage,
+    identity: &Identity,
+    authorization: Option<(HeaderName, String)>,
     endpoint: &mut Endpoint,
     out: &mut Outbox,
 ) {
-    if message.content.len() > TEXT_BYTES_MAX {
-        return out.events.push(Event::MessageDone { usage: id, status: 513 });
-    }
-    let (tag, branch) = (endpoint.token(), endpoint.token());
-    let call_id = format!("{}{}", endpoint.token(), endpoint.token());
+    let branch = endpoint.token();
+    let Identity { tag, call_id, cseq } = identity;
     let OutgoingMessage { target, from, to, max_forwards, content } = message;
     let method = match content {
         Content::Text(..) => Method::Message,
         Content::Event(_) => Method::Notify,
         Content::Question => Method::Options,
     };
-    let cseq = endpoint.first_cseq(now);
     let flow = target.flow;
-    let (max_forwards, call_id) = (*max_forwards, &*call_id);
+    let (max_forwards, tag, cseq) = (*max_forwards, *tag, *cseq);
     let outside = Outside { method, target, flow, from, to, max_forwards, tag, call_id, cseq };
-    let begun = outside.begin(branch, endpoint);
+    let mut begun = outside.begin(branch, endpoint);
+    if let Some((name, value)) = authorization {
+        begun = begun.header(name, value);
+    }
     let bytes = match content {
         Content::Text(content_type, body) => begun.body(content_type, body),
         // Whoever takes it without having subscribed looks at the event alone; nothing follows.
         Content::Event(event) => begun
             .header(HeaderName::Contact, endpoint.contact(flow, ""))
-            .header(HeaderName::Event, *event)
+            .header(HeaderName::Event, &**event)
             .header(HeaderName::SubscriptionState, "terminated;reason=noresource")
             .finish(),
         Content::Question => begun

@@ -15,6 +15,8 @@ fn rig() -> Rig {
     let some = |text: &str| Some(text.to_owned());
     let mut setup = setup();
     setup.vendors = vec![VendorSetup {
+        check_sync: None,
+        reboot: None,
         digest: None,
         pattern: regex::Regex::new("^Snom").unwrap(),
         auto_answer: Some(vec![("Call-Info", "<sip:{domain}>;answer-after=1".to_owned())]),

@@ -21,7 +21,7 @@ fn every_phone_of_a_line_is_told() {
         assert_eq!(told.len(), 2);
         for command in told {
             let Command::Message(usage, message) = command else { panic!("{command:?}") };
-            assert_eq!((message.content, message.to.user.as_str()), (Content::Event(event), "1002"));
+            assert_eq!((message.content, message.to.user.as_str()), (Content::Event(event.into()), "1002"));
             rig.tell(Event::MessageDone { usage, status: 489 });
         }
     }

@@ -26,6 +26,8 @@ pub(super) fn told_by_csta(uses: &[CstaUse]) -> Setup {
         ring_callback: None,
         ring_group: None,
         csta: Some(uses.to_vec()),
+        check_sync: None,
+        reboot: None,
         digest: None,
     }];
     setup

@@ -134,7 +134,7 @@ impl Bench {
         self.pass(seconds(300));
         assert_eq!(self.agent.gauges(), Gauges::default());
         assert!(self.agent.on_streams.is_empty() && self.agent.tags.is_empty());
-        assert!(self.agent.subscriptions.is_clean());
+        assert!(self.agent.subscriptions.is_clean() && self.agent.notices.is_empty());
         assert_eq!(self.agent.registrants.deadline(), None);
     }
 }

@@ -137,7 +137,7 @@ fn a_notify_that_nobody_subscribed_to_says_its_event() {
     let flow = bench.flow;
     let target = Target { uri: "sip:bob@192.0.2.2:5070".to_owned(), flow, route: Vec::new() };
     let (from, to) = (party("pbx"), party("bob"));
-    let content = Content::Event("check-sync;reboot=true");
+    let content = Content::Event("check-sync;reboot=true".into());
     let notify = OutgoingMessage { target, from, to, max_forwards: 70, content };
     bench.command(Command::Message(UsageId(7), Box::new(notify)));
     let notify = bench.only();
@@ -147,5 +147,55 @@ fn a_notify_that_nobody_subscribed_to_says_its_event() {
     assert!(notify.value(HeaderName::Contact).is_some(), "RFC 6665 §8.1.2");
     bench.say(response(&notify, 200, "b", "", ""));
     assert_eq!(bench.told(), ["MessageDone 200"]);
+    bench.expect_nothing_left();
+}
+
+/// A phone that wants to know who tells it to restart is answered by the password of its line, twice at most.
+#[test]
+fn a_notify_is_sent_again_with_the_password_of_the_line() {
+    let mut bench = Bench::new();
+    let flow = bench.flow;
+    let tell = |bench: &mut Bench, line: &str| {
+        let target = Target { uri: "sip:alice@192.0.2.2:5070".to_owned(), flow, route: Vec::new() };
+        let (from, to) = (party(line), party(line));
+        let content = Content::Event("reboot_now".into());
+        let notify = OutgoingMessage { target, from, to, max_forwards: 70, content };
+        bench.command(Command::Message(UsageId(7), Box::new(notify)));
+        bench.only()
+    };
+    let challenge = |nonce: &str| {
+        format!(
+            "WWW-Authenticate: Digest realm=\"phone\", nonce=\"{nonce}\", algorithm=MD5, qop=\"auth\"\r\n"
+        )
+    };
+    let first = tell(&mut bench, "alice");
+    bench.say(response(&first, 401, "b", &challenge("1"), ""));
+    let again = bench.only();
+    let authorization = again.value(HeaderName::Authorization).expect("the password");
+    for part in ["username=\"alice\"", "realm=\"phone\"", "nonce=\"1\"", "uri=\"sip:alice@192.0.2.2:5070\""] {
+        assert!(authorization.contains(part), "{authorization}");
+    }
+    assert_eq!(again.value(HeaderName::Event), Some("reboot_now"));
+    assert_eq!((again.call_id(), again.cseq().number), (first.call_id(), first.cseq().number + 1));
+    assert_eq!(again.from_tag(), first.from_tag());
+    bench.say(response(&again, 200, "b", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 200"]);
+
+    let first = tell(&mut bench, "alice");
+    bench.say(response(&first, 401, "b", &challenge("2"), ""));
+    let again = bench.only();
+    bench.say(response(&again, 401, "b", &challenge("2"), ""));
+    assert_eq!(
+        (bench.heard(), bench.told()),
+        (vec![], vec!["MessageDone 401".to_owned()]),
+        "it is the wrong one"
+    );
+
+    let stranger = tell(&mut bench, "nobody");
+    bench.say(response(&stranger, 401, "b", &challenge("3"), ""));
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec!["MessageDone 401".to_owned()]));
+    let silent = tell(&mut bench, "alice");
+    bench.say(response(&silent, 407, "b", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 407"]);
     bench.expect_nothing_left();
 }

@@ -16,7 +16,7 @@ mod wheel;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use dashmap::DashMap;
@@ -29,7 +29,7 @@ use crate::ids::ConnectionId;
 use crate::outbox::{BindingChange, Event, Outbox, RegistrationChange};
 use crate::transport::Flow;
 
-pub use keep_alive::KEEP_ALIVE;
+pub use keep_alive::{KEEP_ALIVE, KeepAlive};
 
 use wheel::Wheel;
 
@@ -115,6 +115,8 @@ pub struct Location {
     sources: DashMap<u64, usize, RandomState>,
     len: AtomicUsize,
     keep_alive_s: AtomicU64,
+    /// Whether they are asked (OPTIONS).
+    asks: AtomicBool,
     /// Spreads keep-alives.
     turn: AtomicU64,
 }
@@ -161,6 +163,7 @@ impl Location {
             sources: DashMap::default(),
             len: AtomicUsize::new(0),
             keep_alive_s: AtomicU64::new(0),
+            asks: AtomicBool::new(false),
             turn: AtomicU64::new(0),
         }
     }

@@ -64,6 +64,23 @@ fn a_phone_behind_a_translator_is_reached_after_a_long_silence() {
     }
 }
 
+/// Some count only what comes from inside: there the four bytes that nobody answers keep nothing open, and OPTIONS do.
+#[test]
+fn a_phone_behind_a_translator_that_counts_what_it_says_itself_is_asked() {
+    let plan = || Plan::seeded(10).translated("alice").counting_inside_alone();
+    for (plan, is_reached) in [(plan(), false), (plan().asking(), true), (plan().asking().workers(3), true)] {
+        let mut lab = plan.build().with_registered(&["alice", "bob"]);
+        lab.run(Duration::from_secs(600));
+        assert_eq!(lab.ladder().count("engine", "alice", "OPTIONS"), if is_reached { 24 } else { 0 });
+        assert_eq!(lab.ladder().count("engine", "bob", "OPTIONS"), 0, "nobody translates there");
+        lab.call("bob", "1001");
+        lab.run_ms(500);
+        assert_eq!(lab.status("alice") == Status::Ringing, is_reached);
+        lab.hang_up("bob");
+        lab.nothing_left();
+    }
+}
+
 #[test]
 fn a_registration_that_is_not_refreshed_ends() {
     let mut lab = Lab::seeded(4);

@@ -490,7 +490,7 @@ impl Lab {
         }
         let Some(last) = self.translated.get_mut(&to) else { return true };
         let remembers = now < *last + TRANSLATOR_FORGETS;
-        if remembers {
+        if remembers && !self.counts_inside_alone {
             *last = now;
         }
         remembers

@@ -38,7 +38,7 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(plan: &Plan, rng: &mut StdRng, now: Instant) -> Self {
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        location.set_keep_alive(plan.keep_alive);
+        location.set_keep_alive(plan.keep_alive, plan.keep_alive_with);
         let challenger = Arc::new(Challenger::new(rng.random(), now, DOMAIN));
         let admission = Arc::new(Admission::new(now));
         let certificates = Arc::new(Certificates::default());

@@ -73,6 +73,8 @@ pub struct Lab {
     pub(crate) connections: BTreeMap<u64, crate::drive::Connection>,
     /// Phones behind translators, and when something passed last.
     pub(crate) translated: BTreeMap<SocketAddr, Instant>,
+    /// Whether only what they say counts there.
+    pub(crate) counts_inside_alone: bool,
     pub(crate) connection_serial: u64,
     pub(crate) requests: u32,
     pub(crate) tally: Tally,
@@ -183,6 +185,7 @@ impl Lab {
             hasher: DefaultHasher::new(),
             connections: BTreeMap::new(),
             translated,
+            counts_inside_alone: plan.counts_inside_alone,
             connection_serial: 0,
             requests: 0,
             tally: Tally::default(),

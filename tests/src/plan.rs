@@ -9,6 +9,7 @@ use regex::Regex;
 use trunkline::switch::setup::{AppSetup, LineSetup, MediaSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup};
 use trunkline::switch::{CallPrivilege, LineKind, Setup};
 use trunkline_sip::admission::AdmissionLimits;
+use trunkline_sip::location::KeepAlive;
 use trunkline_sip::transport::Transport;
 
 use crate::Lab;
@@ -52,6 +53,10 @@ pub struct Plan {
     pub translated: BTreeSet<&'static str>,
     /// How often they are sent something.
     pub keep_alive: Duration,
+    /// What they are sent.
+    pub keep_alive_with: KeepAlive,
+    /// Whether translators count only what comes from inside (RFC 4787 §4.3, REQ-6 leaves it to them).
+    pub counts_inside_alone: bool,
     /// Phones that speak IPv6.
     pub six: BTreeSet<&'static str>,
     /// Whether a phone hears one stream, whoever speaks.
@@ -76,6 +81,8 @@ impl Plan {
             certificates: BTreeMap::new(),
             translated: BTreeSet::new(),
             keep_alive: Duration::from_secs(25),
+            keep_alive_with: KeepAlive::Crlf,
+            counts_inside_alone: false,
             six: BTreeSet::new(),
             continuity: true,
             kernel: true,
@@ -131,6 +138,18 @@ impl Plan {
     /// Nothing is sent to phones behind translators but messages.
     pub const fn without_keep_alive(mut self) -> Self {
         self.keep_alive = Duration::ZERO;
+        self
+    }
+
+    /// Phones behind translators are asked whether they are there.
+    pub const fn asking(mut self) -> Self {
+        self.keep_alive_with = KeepAlive::Options;
+        self
+    }
+
+    /// Translators count only what comes from inside.
+    pub const fn counting_inside_alone(mut self) -> Self {
+        self.counts_inside_alone = true;
         self
     }
 

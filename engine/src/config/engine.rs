@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use trunkline_media::HAS_OPUS;
 use trunkline_media::kernel::Hook;
 use trunkline_media::tone::has_country;
+use trunkline_sip::location::KeepAlive;
 use trunkline_sip::transport::Transport;
 
 use super::key_lines::KeyLines;
@@ -161,6 +162,7 @@ fn sip(section: Section<'_>) -> (Sip, Sealing) {
     let workers = workers(&section);
     let dscp = dscp(&section).unwrap_or(SIGNALLING);
     let ring_timeout_s = section.integer("ring_timeout_s", 5..=3600).unwrap_or(120);
+    let keep_alive_with = section.string("keep_alive").and_then(|value| keep_alive(&section, &value));
     let keep_alive_s = section.integer("keep_alive_s", 0..=600).unwrap_or(KEEP_ALIVE_S_DEFAULT);
     section.close();
     let ring_timeout = Duration::from_secs(u64::from(ring_timeout_s));
@@ -176,8 +178,18 @@ fn sip(section: Section<'_>) -> (Sip, Sealing) {
         dscp,
         ring_timeout,
         keep_alive,
+        keep_alive_with: keep_alive_with.unwrap_or_default(),
     };
     (sip, tls)
+}
+
+fn keep_alive(section: &Section<'_>, value: &Spanned<&str>) -> Option<KeepAlive> {
+    let found = KeepAlive::ALL.into_iter().find(|known| known.name() == *value.get_ref());
+    if found.is_none() {
+        let right = "write \"crlf\" or \"options\"";
+        section.refuse("keep_alive", value, format!("{:?} keeps no way open", value.get_ref()), right);
+    }
+    found
 }
 
 fn name_servers(section: &Section<'_>) -> Vec<SocketAddr> {

@@ -19,7 +19,7 @@ use trunkline_media::kernel::Hook;
 use trunkline_sip::Reliability;
 use trunkline_sip::admission::AdmissionLimits;
 use trunkline_sip::auth::{Algorithm, Credentials};
-use trunkline_sip::location::LocationLimits;
+use trunkline_sip::location::{KeepAlive, LocationLimits};
 use trunkline_sip::servers::Server;
 use trunkline_sip::transport::Transport;
 
@@ -170,6 +170,8 @@ pub struct Sip {
     pub ring_timeout: Duration,
     /// How often phones behind address translators are sent something; zero: never.
     pub keep_alive: Duration,
+    /// What they are sent.
+    pub keep_alive_with: KeepAlive,
 }
 
 /// `[media]`.

@@ -163,7 +163,7 @@ impl Running {
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
-        location.set_keep_alive(config.sip.keep_alive);
+        location.set_keep_alive(config.sip.keep_alive, config.sip.keep_alive_with);
         let mut switch = Switch::new(config.setup(), Arc::clone(&location), seed()?, now);
         let lifeline = Lifeline::default();
         let kernel = kernel::start(&config.media).map_err(StartError::Kernel)?;
@@ -317,7 +317,7 @@ impl Running {
         drop(self.names.send((Box::new(config.clone()), taken)).await);
         let loaded = is_taken.await.unwrap_or_else(|_| Loaded::from(&config));
         self.shared.location.set_limits(config.limits.registrations);
-        self.shared.location.set_keep_alive(config.sip.keep_alive);
+        self.shared.location.set_keep_alive(config.sip.keep_alive, config.sip.keep_alive_with);
         self.shared.connections.set_limits(config.limits.connections);
         tell_endings(&config);
         self.shared.apps.store(Arc::new(apps(&config)));

@@ -11,6 +11,7 @@ use crate::message::{HeaderName, Uri};
 use crate::outbox::{Outbox, Peer};
 use crate::registrar::{Registered, Registrar, Registration};
 use crate::session;
+use crate::subscription::ask_whether_there;
 
 impl Agent {
     /// Serves a REGISTER: is the domain ours, who asks, may it register this line, then the registrar.
@@ -81,9 +82,12 @@ impl Agent {
 
     /// Removes bindings that were not refreshed, and keeps the way to the others open. Any worker may find them due; the first one
     /// sees to them.
-    pub(super) fn tend_bindings(&self, now: Instant, out: &mut Outbox) {
-        self.endpoint.location.expire(now, out);
-        self.endpoint.location.keep_alive(now, out);
+    pub(super) fn tend_bindings(&mut self, now: Instant, out: &mut Outbox) {
+        let location = Arc::clone(&self.endpoint.location);
+        location.expire(now, out);
+        location.keep_alive(now, out, |line, binding, out| {
+            ask_whether_there(now, line, binding, &mut self.endpoint, out)
+        });
     }
 
     /// When something is due about a binding.

@@ -2,7 +2,7 @@
 //!
 //! A translator forgets whom a phone talks to after half a minute of silence (RFC 4787 §4.3), and then no call reaches the phone until
 //! it registers anew. By a stream the phone keeps it open (RFC 5626 §4.4.1); by UDP few phones do, so the engine sends them four
-//! bytes that no phone takes for a message.
+//! bytes that no phone takes for a message. A translator that counts only what comes from inside needs an answer: then it is OPTIONS.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,19 +15,49 @@ use crate::message::Uri;
 use crate::outbox::{Outbox, Transmit};
 use crate::transport::Transport;
 
+/// What phones behind translators are sent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum KeepAlive {
+    /// CRLF CRLF.
+    #[default]
+    Crlf,
+    /// OPTIONS, which every phone answers somehow; the answer is not waited for.
+    Options,
+}
+
+impl KeepAlive {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Crlf, Self::Options];
+
+    /// The name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crlf => "crlf",
+            Self::Options => "options",
+        }
+    }
+}
+
 /// CRLF CRLF, as by streams.
 pub const KEEP_ALIVE: &[u8] = b"\r\n\r\n";
 
 impl Location {
     /// How often each phone behind a translator is sent something; zero: never. Phones that are registered already follow when they
     /// are due, or when they refresh.
-    pub fn set_keep_alive(&self, every: Duration) {
+    pub fn set_keep_alive(&self, every: Duration, with: KeepAlive) {
         self.keep_alive_s.store(every.as_secs(), Ordering::Relaxed);
+        self.asks.store(with == KeepAlive::Options, Ordering::Relaxed);
     }
 
-    /// Sends what is due. Any worker may find it due; one of them sends it.
-    pub(crate) fn keep_alive(&self, now: Instant, out: &mut Outbox) {
+    /// Sends what is due. Any worker may find it due; one of them sends it. `ask` sends OPTIONS to the contact of a line.
+    pub(crate) fn keep_alive(
+        &self,
+        now: Instant,
+        out: &mut Outbox,
+        mut ask: impl FnMut(&str, &Binding, &mut Outbox),
+    ) {
         let every_s = self.keep_alive_s.load(Ordering::Relaxed);
+        let asks = self.asks.load(Ordering::Relaxed);
         for (second, lines) in self.quiet.take(now) {
             for name in lines {
                 let Some(mut line) = self.lines.get_mut(&name) else { continue };
@@ -39,7 +69,12 @@ impl Location {
                     continue;
                 }
                 for binding in line.bindings.iter().filter(|binding| binding.expires > now) {
-                    if is_translated(binding) {
+                    if !is_translated(binding) {
+                        continue;
+                    }
+                    if asks {
+                        ask(&name, binding, out);
+                    } else {
                         out.transmits
                             .push(Transmit { flow: binding.flow, bytes: Bytes::from_static(KEEP_ALIVE) });
                     }
@@ -101,7 +136,7 @@ mod tests {
         fn new() -> Self {
             let start = crate::testing::start();
             let location = Location::new(start, LocationLimits::DEFAULT);
-            location.set_keep_alive(EVERY);
+            location.set_keep_alive(EVERY, KeepAlive::Crlf);
             Self { location, start }
         }
 
@@ -135,7 +170,7 @@ mod tests {
         /// How many are sent in the second that begins then.
         fn sent(&self, seconds: u64) -> usize {
             let mut out = Outbox::default();
-            self.location.keep_alive(self.at(seconds), &mut out);
+            self.location.keep_alive(self.at(seconds), &mut out, |_, _, _| panic!("nobody is asked"));
             assert!(out.transmits.iter().all(|sent| sent.bytes == KEEP_ALIVE));
             assert!(out.transmits.iter().all(|sent| sent.flow.remote.port() == 40_000));
             out.transmits.len()
@@ -199,10 +234,29 @@ mod tests {
     fn it_can_be_turned_off_and_on() {
         let office = Office::new();
         office.registers("1001", "sip:a@10.0.0.1", 3_600, |_| {});
-        office.location.set_keep_alive(Duration::ZERO);
+        office.location.set_keep_alive(Duration::ZERO, KeepAlive::Crlf);
         assert_eq!((office.sent(1), office.sent(26)), (0, 0));
-        office.location.set_keep_alive(EVERY);
+        office.location.set_keep_alive(EVERY, KeepAlive::Crlf);
         office.registers("1001", "sip:a@10.0.0.1", 3_600, |_| {});
         assert_eq!((0..60).map(|second| office.sent(second)).sum::<usize>(), 3);
+    }
+
+    #[test]
+    fn where_they_are_asked_each_contact_is_and_no_bytes_go_out() {
+        let office = Office::new();
+        office.location.set_keep_alive(EVERY, KeepAlive::Options);
+        office.registers("1001", "sip:a@10.0.0.1", 3_600, |_| {});
+        office.registers("1002", "sip:b@203.0.113.1:5060", 3_600, |_| {});
+        let mut asked = Vec::new();
+        for second in 0..60 {
+            let mut out = Outbox::default();
+            let ask = |line: &str, binding: &Binding, _: &mut Outbox| {
+                asked.push((second, line.to_owned(), binding.contact.to_string()));
+            };
+            office.location.keep_alive(office.at(second), &mut out, ask);
+            assert!(out.transmits.is_empty());
+        }
+        let one = |second| (second, "1001".to_owned(), "sip:a@10.0.0.1".to_owned());
+        assert_eq!(asked, [one(1), one(26), one(51)]);
     }
 }

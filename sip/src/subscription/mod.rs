@@ -21,7 +21,7 @@ pub(crate) use accept::{Demand, demand, takes_lists};
 pub(crate) use event::EventType;
 pub(crate) use notifier::{Asked, Notifier};
 pub use notifier::{KeptSubscription, SubscriptionChange};
-pub(crate) use request::{Identity, MAX_FORWARDS, Outside, TEXT_BYTES_MAX, message};
+pub(crate) use request::{Identity, MAX_FORWARDS, Outside, TEXT_BYTES_MAX, ask_whether_there, message};
 pub(crate) use subscriber::Watcher;
 pub(crate) use table::{Entry, Subscriptions};
 

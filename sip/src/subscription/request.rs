@@ -6,8 +6,9 @@ use std::time::Instant;
 use crate::dialog::RouteSet;
 use crate::endpoint::{ACCEPT, Endpoint};
 use crate::ids::{LegId, UsageId};
+use crate::location::Binding;
 use crate::message::{Builder, HeaderName, Method, Uri, request};
-use crate::outbox::{Content, Outbox, OutgoingMessage, Party, Target};
+use crate::outbox::{Content, Outbox, OutgoingMessage, Party, Target, Transmit};
 use crate::session::cause::name_addr;
 use crate::token::Token;
 use crate::transaction::{ClientKey, Purpose};
@@ -121,6 +122,43 @@ pub(crate) fn message(
     let key = ClientKey::new(branch, method);
     let purpose = Purpose::Message(id);
     endpoint.transactions.send(now, key, method, bytes, flow, LegId(id.0), purpose, out);
+}
+
+/// Sends a phone OPTIONS, so that it says something: once, and whatever it answers finds no transaction.
+pub(crate) fn ask_whether_there(
+    now: Instant,
+    line: &str,
+    binding: &Binding,
+    endpoint: &mut Endpoint,
+    out: &mut Outbox,
+) {
+    let Identity { tag, call_id, cseq } = Identity::new(now, endpoint);
+    let itself = Party {
+        user: line.to_owned(),
+        host: endpoint.config.domains.first().cloned().unwrap_or_default(),
+        name: String::new(),
+    };
+    let flow = binding.flow;
+    let target = Target { uri: binding.contact.to_string(), flow, route: Vec::new() };
+    let (target, from, to, call_id) = (&target, &itself, &itself, &*call_id);
+    let outside = Outside {
+        method: Method::Options,
+        target,
+        flow,
+        from,
+        to,
+        max_forwards: MAX_FORWARDS,
+        tag,
+        call_id,
+        cseq,
+    };
+    let branch = endpoint.token();
+    let bytes = outside
+        .begin(branch, endpoint)
+        .header(HeaderName::Contact, endpoint.contact(flow, ""))
+        .header(HeaderName::Accept, ACCEPT)
+        .finish();
+    out.transmits.push(Transmit { flow, bytes });
 }
 
 /// An address as the host of a URI.

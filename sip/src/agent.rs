@@ -36,7 +36,7 @@ pub use crate::subscription::PEER_SUBSCRIPTIONS_MAX;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, Bytes};
 use foldhash::quality::RandomState;
@@ -47,9 +47,10 @@ use turning_away::Paper;
 use crate::admission::{Admission, Load, Refusals, TurnedAway};
 use crate::auth::Challenger;
 use crate::certificates::Certificates;
+use crate::date::date;
 use crate::directory::Directory;
 use crate::endpoint::{Arrival, Endpoint};
-use crate::ids::{ConnectionId, LegId};
+use crate::ids::{ConnectionId, LegId, UsageId};
 use crate::location::Location;
 use crate::message::{Framing, Message, Method};
 use crate::outbox::{Cause, CauseKind, Command, Event, Outbox, Transmit};
@@ -68,6 +69,9 @@ const KEEP_ALIVE_BYTES_MAX: usize = 8;
 
 /// Serials of legs that call in have this bit; the switch numbers its own legs without it.
 const INCOMING_SERIAL: u64 = 1 << 47;
+
+/// A clock that says less was never set: the year 2000.
+const WALL_MIN: Duration = Duration::from_secs(946_684_800);
 
 /// The SIP stack of one worker.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ pub struct Agent {
     load: Load,
     turned_away: TurnedAway,
     paper: Paper,
+    /// What the clock on the wall said, and when.
+    wall: Option<(Instant, Duration)>,
     refusals: Refusals,
     serial: u64,
     /// Legs with a dialog.
@@ -123,6 +129,7 @@ impl Agent {
             load: Load::default(),
             turned_away: TurnedAway::default(),
             paper: Paper::default(),
+            wall: None,
             refusals: Refusals::default(),
             serial: 0,
             dialogs: 0,
@@ -138,6 +145,17 @@ impl Agent {
     pub fn with_certificates(mut self, certificates: Arc<Certificates>) -> Self {
         self.endpoint.certificates = certificates;
         self
+    }
+
+    /// Takes what the clock on the wall says: the time since the Unix epoch. Phones set theirs by it (RFC 3261 §20.17); until it is
+    /// told, and where it says the year 1970, they hear nothing of it.
+    pub fn set_wall(&mut self, now: Instant, unix: Duration) {
+        self.wall = (unix >= WALL_MIN).then_some((now, unix));
+    }
+
+    /// Date, as it is.
+    fn date(&self, now: Instant) -> Option<String> {
+        self.wall.map(|(told, unix)| date(unix + now.saturating_duration_since(told)))
     }
 
     /// Takes what the driver has seen of the worker's queue: whether nothing waits, in its sockets, in its mailbox, and of

@@ -13,6 +13,7 @@ pub mod admission;
 pub mod agent;
 pub mod auth;
 pub mod certificates;
+pub mod date;
 pub mod dialog;
 pub mod directory;
 pub mod ids;

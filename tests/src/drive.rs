@@ -26,6 +26,9 @@ use crate::plan::{
     DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, PHONES, Plan, TRUNKS, address_of, engine_for,
 };
 
+/// What the clock on the wall says when a lab begins: 13 November 2010, 23:29.
+const WALL: Duration = Duration::from_secs(1_289_690_940);
+
 /// More steps than this without time passing are a loop.
 const STEPS_AT_ONCE_MAX: u32 = 100_000;
 
@@ -179,7 +182,10 @@ pub(crate) fn agent(
         keeps_dialogs: true,
         ..AgentConfig::default()
     };
-    Agent::new(config, Arc::new(directory), Arc::clone(location), Arc::clone(challenger), seed, now)
+    let mut agent =
+        Agent::new(config, Arc::new(directory), Arc::clone(location), Arc::clone(challenger), seed, now);
+    agent.set_wall(now, WALL);
+    agent
 }
 
 impl Lab {

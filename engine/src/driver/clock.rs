@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use trunkline_sip::date::Day;
+
 /// Monotonic time: what every core calls `now`.
 #[expect(clippy::disallowed_methods, reason = "the drivers' one monotonic clock")]
 pub(crate) fn now() -> Instant {
@@ -14,19 +16,10 @@ pub(crate) fn unix_now() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// A time since the Unix epoch, as in `2026-11-21T14:08:18.250Z`. The date comes from the day number by counting 400-year eras that begin on 1 March, so
-/// that the leap day is the last of its year.
+/// A time since the Unix epoch, as in `2026-11-21T14:08:18.250Z`.
 pub(crate) fn rfc3339(unix: Duration) -> String {
-    let (days, of_day) = (unix.as_secs() / 86_400, unix.as_secs() % 86_400);
-    // Days from 0000-03-01 to 1970-01-01.
-    let days = days + 719_468;
-    let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    let Day { year, month, day } = Day::of(unix);
+    let of_day = unix.as_secs() % 86_400;
     let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", unix.subsec_millis())
 }

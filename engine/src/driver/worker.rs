@@ -41,6 +41,9 @@ const SHARE: usize = 8;
 /// How often the log says that a worker does not keep up.
 const OVERLOAD_TOLD: Duration = Duration::from_secs(10);
 
+/// How often agents are told what time it is: the machine's clock may be set.
+const WALL_TOLD: Duration = Duration::from_secs(60);
+
 /// What reaches a worker through its mailbox.
 #[derive(Debug)]
 pub(crate) enum WorkerInput {
@@ -342,6 +345,8 @@ pub(crate) struct AgentCore {
     metrics: Arc<Metrics>,
     routes: RoutingTable,
     overload_told: Option<Instant>,
+    /// When the agent was told what time it is.
+    wall_told: Option<Instant>,
     /// Whether its thread leaves datagrams in the sockets.
     is_behind: bool,
     is_stopped: bool,
@@ -395,6 +400,7 @@ impl AgentCore {
             metrics,
             routes: RoutingTable::new(clock::now()),
             overload_told: None,
+            wall_told: None,
             is_behind: false,
             is_stopped: false,
             out: Outbox::default(),
@@ -434,6 +440,10 @@ impl AgentCore {
     fn note_queue(&mut self, is_empty: bool) {
         let now = clock::now();
         self.agent.note_queue(now, is_empty);
+        if self.wall_told.is_none_or(|told| now.saturating_duration_since(told) >= WALL_TOLD) {
+            self.wall_told = Some(now);
+            self.agent.set_wall(now, clock::unix_now());
+        }
         let is_told =
             self.overload_told.is_some_and(|told| now.saturating_duration_since(told) < OVERLOAD_TOLD);
         if self.agent.is_overloaded() && !is_told {

@@ -58,7 +58,9 @@ impl Agent {
             let is_full = self.endpoint.location.is_full();
             self.refusals.count(if is_full { Limit::Registrations } else { Limit::RegistrationsPerSource });
         }
+        let date = self.date(now).filter(|_| status == 200);
         self.endpoint.reply_tagged(now, arrival, status, out, |reply| {
+            let reply = date.iter().fold(reply, |reply, date| reply.raw("Date", date));
             headers.iter().fold(reply, |reply, (name, value)| reply.raw(name, value))
         });
     }

@@ -451,26 +451,21 @@ slots = "701-720"
 [[line]]
 address = "1001"
 password = "correct horse battery"
-digest = ["MD5"]
 groups = ["desk"]
 hold = "phone"
 [[line]]
 address = "1002"
 password = "correct horse battery"
-digest = ["MD5"]
 groups = ["desk"]
 [[line]]
 address = "1003"
 password = "correct horse battery"
-digest = ["MD5"]
 groups = ["desk"]
 [[line]]
 address = "1004"
 password = "correct horse battery"
-digest = ["MD5"]
 groups = ["desk"]
 [[line]]
 address = "1005"
 password = "correct horse battery"
-digest = ["MD5"]
 "#;

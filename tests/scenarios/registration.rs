@@ -110,7 +110,7 @@ fn an_interval_too_brief_is_refused_with_the_least() {
 #[test]
 fn a_phone_is_told_the_time_when_it_registers() {
     let mut lab = Lab::registered(11, &["alice"]);
-    let told = |lab: &mut Lab| lab.ladder().last("engine", "alice", "200").expect("an answer");
+    let told = |lab: &mut Lab| lab.ladder().last("engine", "alice", "200").expect("an answer").to_owned();
     assert!(told(&mut lab).contains("Date: Sat, 13 Nov 2010 23:29:00 GMT"), "{}", told(&mut lab));
     lab.run(Duration::from_secs(7_200));
     assert!(told(&mut lab).contains("Date: Sun, 14 Nov 2010 0"), "{}", told(&mut lab));

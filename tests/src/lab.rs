@@ -165,6 +165,7 @@ impl Lab {
             seats.push(Seat { name, phone, address, media, connection: None, deadline });
         }
         Self {
+            counts_inside_alone: plan.counts_inside_alone,
             plan,
             restarts: 0,
             kept: Vec::new(),
@@ -185,7 +186,6 @@ impl Lab {
             hasher: DefaultHasher::new(),
             connections: BTreeMap::new(),
             translated,
-            counts_inside_alone: plan.counts_inside_alone,
             connection_serial: 0,
             requests: 0,
             tally: Tally::default(),

@@ -153,7 +153,7 @@ fn a_notify_that_nobody_subscribed_to_says_its_event() {
 /// A phone that wants to know who tells it to restart is answered by the password of its line, twice at most.
 #[test]
 fn a_notify_is_sent_again_with_the_password_of_the_line() {
-    let mut bench = Bench::new();
+    let mut bench = phone();
     let flow = bench.flow;
     let tell = |bench: &mut Bench, line: &str| {
         let target = Target { uri: "sip:alice@192.0.2.2:5070".to_owned(), flow, route: Vec::new() };

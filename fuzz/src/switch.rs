@@ -271,7 +271,7 @@ impl World {
             b'x' => self.tell(Event::OfferRefused { leg, status: 488 }),
             b'n' => {
                 let (event, status) =
-                    (["talk", "hold"][usize::from(c % 2)], if b % 2 == 0 { 200 } else { 489 });
+                    (["talk", "hold"][usize::from(c % 2)], if b.is_multiple_of(2) { 200 } else { 489 });
                 self.tell(Event::Notified { leg, event, status });
             }
             b'f' => {

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! - Whom to ask is said by rows of `[[vendor]]`: the INVITE names no media, and a phone that is not set up for it could ring.
-//!   One that does is left at once and not asked again before [`REFUSED`], as one that refuses.
+//!   One that does is left at once and not asked again before a quarter of an hour has passed, as one that refuses.
 //! - A phone without a session is asked as others are: by NOTIFY `talk`, or by a call that it is to answer by itself.
-//! - A session is quiet mostly: after [`QUIET`] the phone is asked for its status, so that one that was restarted is found.
+//! - A session is quiet mostly: after five minutes the phone is asked for its status, so that one that was restarted is found.
 //! - Sessions do not outlive the process. Those of a process that was killed are ended by the next one.
 
 mod answer;

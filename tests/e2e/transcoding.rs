@@ -48,7 +48,7 @@ fn expect_to_hear_each_other(codecs: [&str; 2], modules: [&str; 2], media: &str)
     let heard = [caller.heard_tone(TONES_HZ[1]), callee.heard_tone(TONES_HZ[0])];
     caller.quit();
     callee.quit();
-    println!("{codecs:?} heard each other for {heard:?} s");
+    eprintln!("{codecs:?} heard each other for {heard:?} s");
     assert!(heard.iter().all(|seconds| *seconds > 1.2), "{codecs:?} heard each other for {heard:?} s");
 }
 

@@ -132,8 +132,16 @@ pub(super) fn print(dialogs: &[DialogState], notice: &Notice<'_>) -> String {
     body
 }
 
+/// More of a party's user, host or name is not told, in bytes: a caller may have chosen them so that no NOTIFY is small enough.
+const PARTY_BYTES_MAX: usize = 128;
+
+/// A dialog whose Call-ID and tag are longer together is not named, in bytes; nobody can pick it up by Replaces.
+const IDENTITY_BYTES_MAX: usize = 512;
+
 fn print_dialog(body: &mut String, dialog: &DialogState, notice: &Notice<'_>) {
-    let identity = dialog.leg.and_then(notice.dialog_of).map(|leg| {
+    let named = dialog.leg.and_then(notice.dialog_of);
+    let named = named.filter(|leg| leg.call_id.len() + leg.peer_tag.len() <= IDENTITY_BYTES_MAX);
+    let identity = named.map(|leg| {
         let call_id = format!(" call-id=\"{}\"", Escaped(&leg.call_id));
         let local_tag = if leg.peer_tag.is_empty() {
             String::new()
@@ -158,6 +166,11 @@ fn print_dialog(body: &mut String, dialog: &DialogState, notice: &Notice<'_>) {
 }
 
 fn print_party(body: &mut String, side: &str, party: &Party, is_held: Option<bool>, notice: &Notice<'_>) {
+    let cut = |text: &str| text[..text.floor_char_boundary(PARTY_BYTES_MAX)].to_owned();
+    let is_long = [&party.user, &party.host, &party.name].iter().any(|text| text.len() > PARTY_BYTES_MAX);
+    let short =
+        is_long.then(|| Party { user: cut(&party.user), host: cut(&party.host), name: cut(&party.name) });
+    let party = short.as_ref().unwrap_or(party);
     let uri = notice.entity.uri_of(party);
     let uri = Escaped(&uri);
     let display =
@@ -301,6 +314,19 @@ mod tests {
         assert_eq!(DialogInfo::parse(many.as_bytes()).unwrap().dialogs.len(), DIALOGS_MAX);
         let states = vec![dialog(DialogPhase::Early); DIALOGS_MAX + 9];
         assert_eq!(printed(&states, &entity("sip:a@b")).matches("<dialog id").count(), DIALOGS_MAX);
+    }
+
+    #[test]
+    fn what_a_caller_chose_makes_no_document_too_long() {
+        let mut state = dialog(DialogPhase::Early);
+        let long = "&".repeat(10_000);
+        state.remote = Party { user: long.clone(), host: long.clone(), name: long.clone() };
+        let entity = entity("sip:102@pbx");
+        let dialog_of = |_| Some(LegDialog { call_id: long.clone(), ..known(LegId(7)).unwrap() });
+        let notice = Notice { entity: &entity, version: 0, last_dialog: 0, dialog_of: &dialog_of };
+        let body = print(&[state], &notice);
+        assert!(body.len() < 8_192 && !body.contains("call-id"), "{}", body.len());
+        assert!(body.contains(&"&amp;".repeat(PARTY_BYTES_MAX)));
     }
 
     proptest! {

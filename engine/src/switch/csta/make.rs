@@ -59,6 +59,8 @@ struct Made {
     dialled: Option<String>,
     /// The phone's name of it, once it has said so.
     connection: Option<Connection>,
+    /// Whether the phone was asked already: it makes none before.
+    is_asked: bool,
     /// Whether nobody wants it any more.
     is_unwanted: bool,
 }
@@ -83,6 +85,13 @@ impl MadeCalls {
     pub(super) fn remove(&mut self, id: CallId) {
         if let Some(made) = self.by_id.remove(&id) {
             self.by_line.remove(&(made.place.0, id));
+        }
+    }
+
+    /// The phone is asked for it.
+    pub(super) fn ask(&mut self, id: CallId) {
+        if let Some(made) = self.by_id.get_mut(&id) {
+            made.is_asked = true;
         }
     }
 
@@ -145,7 +154,14 @@ impl Switch {
         }
         let service = Service::MakeCall(self.device(&line), self.device(number));
         let (number, place) = (number.to_owned(), place);
-        let made = Made { place: place.clone(), number, dialled: None, connection: None, is_unwanted: false };
+        let made = Made {
+            place: place.clone(),
+            number,
+            dialled: None,
+            connection: None,
+            is_asked: false,
+            is_unwanted: false,
+        };
         self.csta.made.insert(id, made);
         self.timers.start(id, Timer::Ring, now + self.setup.ring_max);
         let is_asked = self.serve_by_phone(now, &place, service, Job::Make(id), out);
@@ -270,7 +286,8 @@ impl Switch {
         let is_for_help = self.is_call_for_help(invite);
         for (id, made) in self.csta.made.of_line(line) {
             // Whoever needs help may have dialled it himself.
-            if is_for_help && (made.is_unwanted || made.number != invite.dialled) {
+            let is_his_own = is_for_help && (made.is_unwanted || made.number != invite.dialled);
+            if is_his_own || !made.is_asked {
                 continue;
             }
             let likeness = made.likeness(&invite.dialled);

@@ -67,9 +67,14 @@ impl Switch {
             self.csta.session(place).map(|session| session.withdraw(job));
         }
         let Some(session) = self.csta.session(place) else { return };
-        if let Some((service, _)) = session.next() {
-            out.sip.push(Command::Csta(session.leg, Box::new(service)));
+        let leg = session.leg;
+        if let Some((service, job)) = session.next() {
+            out.sip.push(Command::Csta(leg, Box::new(service)));
+            if let Job::Make(id) = job {
+                self.csta.made.ask(id);
+            }
         }
+        let Some(session) = self.csta.session(place) else { return };
         let at = session.deadline().unwrap_or(now + QUIET);
         self.watch_until(place, at);
     }

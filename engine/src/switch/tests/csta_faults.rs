@@ -211,6 +211,19 @@ fn what_nobody_wants_is_forgotten() {
 }
 
 #[test]
+fn what_a_phone_was_not_asked_for_yet_it_does_not_make() {
+    let (mut rig, _, _) = rig();
+    let first = make_call(&mut rig, "1002");
+    services(&mut rig);
+    rig.request(CRM, Operation::Drop(first, None)).unwrap();
+    let second = make_call(&mut rig, "1002");
+    assert_eq!(services(&mut rig), [""; 0], "the first is under way");
+    let leg = calls(&mut rig, "1001", "1002", PHONE);
+    assert!(is_refused(&mut rig, leg), "it is the first");
+    assert_eq!(rig.state(second.0).name(), "dialing");
+}
+
+#[test]
 fn a_call_that_its_phone_cannot_make_is_made_another_way() {
     let (mut rig, desk, _) = rig();
     make_call(&mut rig, "1002");

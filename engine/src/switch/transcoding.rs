@@ -157,7 +157,11 @@ fn add(section: &mut MediaDescription, name: &str) {
     };
     let is_taken =
         |number: &u8| section.codec(*number).is_some_and(|codec| !codec.name.eq_ignore_ascii_case(name));
-    let Some(number) = number.filter(|number| !is_taken(number)) else { return };
+    let is_listed = |number: &u8| {
+        let text = number.to_string();
+        section.formats.iter().any(|format| format[..] == *text.as_bytes())
+    };
+    let Some(number) = number.filter(|number| !is_taken(number) && !is_listed(number)) else { return };
     let is_opus = name == OPUS;
     let clock_hz = if is_opus { 48_000 } else { 8_000 };
     let channels = if is_opus { "/2" } else { "" };
@@ -289,5 +293,13 @@ mod tests {
         let has = sections("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n");
         let wanted = "8=PCMA/8000 101=telephone-event/8000 0=PCMU/8000 9=G722/8000 ";
         assert_eq!(seen(&extended(&has, &CodecList::default(), RELAY_CODECS).unwrap()), wanted);
+    }
+
+    #[test]
+    fn a_number_that_is_listed_is_not_listed_twice() {
+        // What some devices write of G.722, which is neither that of RFC 3551 nor something else.
+        let offer = sections("m=audio 4000 RTP/AVP 0 9\r\na=rtpmap:9 G722/16000\r\n");
+        let more = extended(&offer, &CodecList::default(), RELAY_CODECS).unwrap();
+        assert_eq!(more.media[0].formats, ["0", "9", "8"]);
     }
 }

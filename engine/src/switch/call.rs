@@ -353,6 +353,11 @@ impl Call {
         matches!(self.state, CallState::OnHold | CallState::OnHoldPendConf | CallState::OnHoldPendTransfer)
     }
 
+    /// Whether its station was asked to hold it, and has not done so yet.
+    pub(super) fn is_asked_to_hold(&self) -> bool {
+        self.pending.is_some_and(|pending| pending.wish == Wish::Hold)
+    }
+
     /// Whether the call is neither over nor disconnected.
     pub(super) const fn is_alive(&self) -> bool {
         !matches!(self.state, CallState::Idle | CallState::Disconnected(_))

@@ -306,6 +306,9 @@ impl Switch {
         if call.held_by_station {
             return Heard::Nothing;
         }
+        if call.is_asked_to_hold() {
+            return Heard::Silence;
+        }
         if call.held.is_some() {
             // A trunk's station is the engine itself: it is the network behind that is held.
             return if call.kind == LineKind::Trunk { Heard::Music } else { Heard::Silence };
@@ -322,7 +325,7 @@ impl Switch {
             return Heard::Tone(CallProgress::Confirmation);
         }
         let Some(peer) = peer else { return self.listened_to(call).unwrap_or_else(|| alone(call)) };
-        if peer.holds() {
+        if peer.holds() || peer.is_asked_to_hold() {
             return Heard::Music;
         }
         let station = peer.leg.and_then(|leg| self.legs.get(&leg)).filter(|leg| leg.is_up());

@@ -43,6 +43,7 @@ impl Switch {
         if let Some(leg) = self.holds_for_us(id) {
             let Asker { app, request } = asker;
             self.wait_for_station(now, id, Pending { app, request, wish: Wish::Hold });
+            self.dirty.insert(id);
             out.sip.push(Command::Notify(leg, "hold"));
         } else {
             asker.done(out);

@@ -223,6 +223,7 @@ fn a_phone_that_announces_it_is_asked_to_hold_and_to_retrieve() {
     rig.ask(CRM, Operation::Hold(CallId(2)));
     assert_eq!(rig.commands(), [format!("notify hold {station}")]);
     assert!(rig.states(CRM).is_empty(), "the phone has not done it yet");
+    assert_eq!((rig.feeds[&caller].as_str(), rig.feeds[&station].as_str()), ("music", "silence"), "at once");
     offer(&mut rig, station, "a=sendonly");
     assert_eq!(rig.states(CRM), ["reply", "c2 onhold", "c1 connected/activeheld"]);
     assert_eq!(rig.feeds[&caller], "music");

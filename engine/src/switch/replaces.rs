@@ -87,10 +87,8 @@ impl Switch {
 
     /// Whether the two lines have a group of pickup in common.
     pub(super) fn share_group(&self, one: &str, other: &str) -> bool {
-        let groups = |address: &str| {
-            let line = self.setup.lines.iter().find(|line| *line.address == *address);
-            line.map(|line| line.groups.as_slice()).unwrap_or_default()
-        };
+        let groups =
+            |address: &str| self.lines.get(address).map(|line| line.groups.as_slice()).unwrap_or_default();
         groups(one).iter().any(|group| groups(other).contains(group))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::audio::Audio;
 use crate::network::{daemon_address, phone_address, spawn_on_host};
 use crate::process::Process;
+use crate::translator::Translator;
 
 /// A phone on a host of its own.
 pub(crate) struct Baresip {
@@ -38,6 +39,39 @@ enum Plays<'a> {
     Tone(f64),
     /// A WAV file.
     Recording(&'a Path),
+}
+
+/// Where a phone is.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    /// On a link of its own to the daemon.
+    Linked(u8),
+    /// Behind a translator.
+    Behind(&'a Translator, u8),
+}
+
+impl Place<'_> {
+    fn spawn(self, name: &str, command: &Command) -> Process {
+        match self {
+            Self::Linked(phone) => spawn_on_host(phone, name, command),
+            Self::Behind(translator, phone) => translator.spawn_behind(phone, name, command),
+        }
+    }
+
+    fn registrar(self) -> Ipv4Addr {
+        match self {
+            Self::Linked(phone) => daemon_address(phone),
+            Self::Behind(translator, _) => daemon_address(translator.link()),
+        }
+    }
+
+    /// Where the test steers it.
+    fn control(self) -> SocketAddr {
+        match self {
+            Self::Linked(phone) => (phone_address(phone), CONTROL_PORT).into(),
+            Self::Behind(translator, phone) => translator.control(phone),
+        }
+    }
 }
 
 impl Baresip {
@@ -183,9 +217,33 @@ impl Baresip {
         Self::launch(directory, phone, (account, password, ""), answer, plays, ("", ""))
     }
 
+    /// As [`Self::start_with_tone`]; between the phone and the daemon is a translator, of which the phone is told nothing.
+    pub(crate) fn start_behind(
+        directory: &Path,
+        place: (&Translator, u8),
+        (account, password, parameters): (&str, &str, &str),
+        answer: Answer,
+        tone_hz: f64,
+    ) -> Self {
+        let place = Place::Behind(place.0, place.1);
+        let account = (account, password, parameters);
+        Self::launch_at(place, directory, account, answer, Plays::Tone(tone_hz), ("", ""))
+    }
+
     fn launch(
         directory: &Path,
         phone: u8,
+        account: (&str, &str, &str),
+        answer: Answer,
+        plays: Plays<'_>,
+        options: (&str, &str),
+    ) -> Self {
+        Self::launch_at(Place::Linked(phone), directory, account, answer, plays, options)
+    }
+
+    fn launch_at(
+        place: Place<'_>,
+        directory: &Path,
         (account, password, parameters): (&str, &str, &str),
         answer: Answer,
         plays: Plays<'_>,
@@ -209,7 +267,7 @@ impl Baresip {
             if options.contains(";audio_codecs=") { "" } else { ";audio_codecs=PCMU/8000/1,PCMA/8000/1" };
         let line = format!(
             "<sip:{account}@{}{parameters}>;auth_pass={password}{renewal};answermode={mode}{codecs}{options}\n",
-            daemon_address(phone)
+            place.registrar()
         );
         for (file, text) in [("config", config.as_str()), ("accounts", &line)] {
             fs::write(directory.join(file), text).expect("a directory of ours");
@@ -222,10 +280,9 @@ impl Baresip {
         let mut command = Command::new("baresip");
         // It records into the directory where it runs: a path of more than some 90 octets it would cut off, name and all.
         command.args(["-4", "-f"]).arg(&directory).current_dir(&directory);
-        let mut process = spawn_on_host(phone, &format!("baresip {account}"), &command);
+        let mut process = place.spawn(&format!("baresip {account}"), &command);
         process.wait_for(SPEAKS_WITHIN, |_, line| line.contains("baresip is ready"));
-        let address = SocketAddr::from((phone_address(phone), 4444));
-        let control = TcpStream::connect(address).expect("the control socket listens");
+        let control = TcpStream::connect(place.control()).expect("the control socket listens");
         Self { process, directory, control, received: Vec::new() }
     }
 
@@ -312,6 +369,9 @@ impl Baresip {
 
 /// The tone that each phone plays.
 pub(crate) const TONE_HZ: f64 = 440.0;
+
+/// Where a phone takes commands.
+pub(crate) const CONTROL_PORT: u16 = 4444;
 
 /// It is alive by then, however busy the machine is.
 const SPEAKS_WITHIN: Duration = Duration::from_secs(30);

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::audio::{Audio, from_ulaw};
+use crate::network::on_host;
 use crate::process::Process;
 
 /// A capture under way.
@@ -38,8 +39,16 @@ impl Datagram {
 impl Capture {
     /// Starts capturing what fits the filter; on the wire when this returns.
     pub(crate) fn start(directory: &Path, interface: &str, filter: &str) -> Self {
-        let file = directory.join(format!("{interface}.pcapng"));
-        let mut command = Command::new("tshark");
+        Self::run(Command::new("tshark"), directory, interface, interface, filter)
+    }
+
+    /// The same at the end of the wire that is on the host of a program, under this name.
+    pub(crate) fn start_on_host(directory: &Path, host: &Process, name: &str, filter: &str) -> Self {
+        Self::run(on_host(host, "tshark"), directory, name, "eth0", filter)
+    }
+
+    fn run(mut command: Command, directory: &Path, name: &str, interface: &str, filter: &str) -> Self {
+        let file = directory.join(format!("{name}.pcapng"));
         // Room for what comes while it is not let run.
         command.args(["-q", "-n", "-B", "16", "-i", interface, "-f", filter, "-w"]).arg(&file);
         let mut process = Process::spawn("tshark", &mut command);

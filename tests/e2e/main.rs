@@ -19,6 +19,7 @@ mod place;
 mod process;
 mod sipp;
 mod swarm;
+mod translator;
 mod watching;
 
 mod api;
@@ -43,6 +44,7 @@ mod load;
 mod media;
 mod messages;
 mod names;
+mod nat;
 mod operations;
 mod overload;
 mod pages;

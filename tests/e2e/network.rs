@@ -95,11 +95,25 @@ pub(crate) fn add_first_link() {
 
 /// Starts a program on a host of its own, which knows only the daemon's side as its router.
 pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process {
+    spawn_on_new_host(phone_address(phone), daemon_address(phone), name, command, |id| {
+        let link = interface(phone);
+        run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", id]);
+        run("ip", &["addr", "add", &format!("{}/24", daemon_address(phone)), "dev", &link]);
+        run("ip", &["link", "set", &link, "up"]);
+    })
+}
+
+/// Starts a program on a host with this address and router. `link` makes its `eth0`, once there is a process with this id.
+pub(crate) fn spawn_on_new_host(
+    address: Ipv4Addr,
+    router: Ipv4Addr,
+    name: &str,
+    command: &Command,
+    link: impl FnOnce(&str),
+) -> Process {
     let script = format!(
         "echo host; read -r linked; ip link set lo up && ip link set eth0 up \
-         && ip addr add {}/24 dev eth0 && ip route add default via {} && exec \"$@\"",
-        phone_address(phone),
-        daemon_address(phone)
+         && ip addr add {address}/24 dev eth0 && ip route add default via {router} && exec \"$@\""
     );
     let mut host = Command::new("unshare");
     host.args(["--net", "sh", "-c", &script, "sh"]).arg(command.get_program()).args(command.get_args());
@@ -109,19 +123,22 @@ pub(crate) fn spawn_on_host(phone: u8, name: &str, command: &Command) -> Process
     }
     let mut process = Process::spawn(name, &mut host);
     process.wait_for(HOST_WITHIN, |stream, line| stream == Stream::Stdout && line == "host");
-    let (link, id) = (interface(phone), process.id().to_string());
-    run("ip", &["link", "add", &link, "type", "veth", "peer", "name", "eth0", "netns", &id]);
-    run("ip", &["addr", "add", &format!("{}/24", daemon_address(phone)), "dev", &link]);
-    run("ip", &["link", "set", &link, "up"]);
+    link(&process.id().to_string());
     process.type_line("linked");
     process
 }
 
 /// Runs a command to its end on the host of a program that [`spawn_on_host`] started.
 pub(crate) fn run_on_host(host: &Process, program: &str, arguments: &[&OsStr]) {
-    let network = format!("--net=/proc/{}/ns/net", host.id());
-    let command = [network.as_ref(), program.as_ref()];
-    run("nsenter", &[&command, arguments].concat());
+    let status = on_host(host, program).args(arguments).status();
+    assert!(status.is_ok_and(|status| status.success()), "{program} failed");
+}
+
+/// A command on such a host.
+pub(crate) fn on_host(host: &Process, program: &str) -> Command {
+    let mut command = Command::new("nsenter");
+    command.arg(format!("--net=/proc/{}/ns/net", host.id())).arg(program);
+    command
 }
 
 /// Runs a command to its end.

@@ -15,6 +15,7 @@ mod emergency;
 mod event_lists;
 mod fax;
 mod feature_sync;
+mod forked_network;
 mod forking;
 mod forward;
 mod glare;

@@ -398,12 +398,16 @@ impl Lab {
 
     /// What the stranger received since the last look, as text.
     pub fn received(&mut self, name: &str) -> Vec<String> {
+        let received = self.received_bytes(name);
+        received.into_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect()
+    }
+
+    /// The same as it came.
+    pub fn received_bytes(&mut self, name: &str) -> Vec<Bytes> {
         let mut found = Vec::new();
         for socket in self.sockets.values_mut() {
             match socket {
-                Socket::Stranger(known, inbox) if *known == name => {
-                    found.extend(inbox.drain(..).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
-                }
+                Socket::Stranger(known, inbox) if *known == name => found.extend(inbox.drain(..)),
                 Socket::Stranger(..) | Socket::Rtp(_) | Socket::Sip(_) => {}
             }
         }

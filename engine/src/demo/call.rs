@@ -101,7 +101,11 @@ impl Call {
 
     /// Where the phone's voice goes, if it may be sent and the user is not on hold, and in which of the formats that it knows.
     pub(super) fn speaks_to(&self, early: bool, known: &[u8]) -> Option<(SocketAddr, u8)> {
-        let may_speak = self.status == Status::Connected || (early && self.status == Status::Ringing);
+        let may_speak = match self.status {
+            Status::Connected => true,
+            Status::Ringing | Status::Ringback => early,
+            Status::Idle | Status::Calling | Status::Over(_) => false,
+        };
         let remote = self.remote.as_ref()?;
         let is_spoken = |format: &u8| [0, 8].contains(format) && known.contains(format);
         let payload_type = remote.formats.iter().copied().find(is_spoken)?;

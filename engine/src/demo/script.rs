@@ -41,7 +41,7 @@ pub struct Script {
     pub auto_answers: bool,
     /// Announces `Allow-Events: talk, hold` and obeys such a NOTIFY.
     pub obeys_talk: bool,
-    /// Rings by 183 with a session description, and speaks before it is answered.
+    /// Rings by 183 with a session description, and speaks before it is answered; where it calls, as soon as media is described to it.
     pub early_media: bool,
     /// Calls without an offer: the callee is to offer in its 200.
     pub late_offer: bool,

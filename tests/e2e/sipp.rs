@@ -48,6 +48,12 @@ impl Counted {
         successes.get(successes.len() / 2).copied().unwrap_or_default() as f64
     }
 
+    /// Calls a second, from the first to the last.
+    pub(crate) fn rate(&self) -> f64 {
+        let text = self.last.get("CallRate(C)").expect("SIPp has a rate");
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
     fn number(&self, column: &str) -> u64 {
         self.last
             .get(column)

@@ -17,6 +17,7 @@ mod publishing;
 mod refer;
 mod refer_progress;
 mod refer_to;
+mod referee;
 mod referral;
 mod register;
 mod registration;
@@ -41,6 +42,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use foldhash::quality::RandomState;
 
+use referee::Referees;
 use referral::Referrals;
 use turning_away::Paper;
 
@@ -89,6 +91,7 @@ pub struct Agent {
     registrants: Registrants,
     challenger: Arc<Challenger>,
     referrals: Referrals,
+    referees: Referees,
     waiting: waiting::Waiting,
     admission: Arc<Admission>,
     load: Load,
@@ -124,6 +127,7 @@ impl Agent {
             registrants: Registrants::default(),
             challenger,
             referrals: Referrals::default(),
+            referees: Referees::default(),
             waiting: waiting::Waiting::default(),
             admission: Arc::new(Admission::new(epoch)),
             load: Load::default(),
@@ -364,6 +368,7 @@ impl Agent {
         self.handle_subscriptions(now, out);
         self.handle_registrations(now, out);
         self.expire_referrals(now, out);
+        self.referees.forget(now);
         self.expire_waiting(now, out);
         self.tend_bindings(now, out);
     }
@@ -383,7 +388,12 @@ impl Agent {
     /// When to call [`Self::handle_timeout`] if nothing happens before.
     pub fn deadline(&self) -> Option<Instant> {
         let own = self.endpoint.transactions.deadline().into_iter().chain(self.timers.deadline());
-        let usages = self.subscriptions.deadline().into_iter().chain(self.referrals.deadline());
+        let usages = self
+            .subscriptions
+            .deadline()
+            .into_iter()
+            .chain(self.referrals.deadline())
+            .chain(self.referees.deadline());
         let asked = self.registrants.deadline().into_iter().chain(self.waiting.deadline());
         own.chain(usages).chain(asked).chain(self.bindings_deadline()).min()
     }

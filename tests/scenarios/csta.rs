@@ -1,4 +1,4 @@
-//! A desk phone that is told what to do by CSTA (ECMA TR/87), on the wire: sessions, calls that it makes and answers.
+//! A desk phone that is told what to do by CSTA (ECMA TR/87) or asked by REFER, on the wire: sessions, calls that it makes and answers.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,10 @@ struct Desk {
     /// Whether it does nothing about INFO, and what it will do about them once it wakes.
     is_asleep: bool,
     slept: Vec<Message>,
+    /// What it answers a REFER; zero: nothing.
+    refer: u16,
+    /// What it says of it by NOTIFY in place of calling; zero: it calls.
+    says: u16,
     /// What its dial plan puts before each number.
     prefix: &'static str,
     /// The dialog of the session: From, To and Call-ID of requests of its own.
@@ -115,6 +119,16 @@ impl Desk {
                 self.heard.push(service.to_owned());
                 self.serves(lab, message, service, &body);
             }
+            "REFER" => {
+                let to = message.value(HeaderName::ReferTo).expect("whom to call").to_owned();
+                self.heard.push(format!("REFER {to}"));
+                if self.refer > 0 {
+                    self.replies(lab, message, self.refer, "");
+                }
+                if (200..300).contains(&self.refer) {
+                    self.is_referred(lab, message, &to);
+                }
+            }
             "BYE" | "CANCEL" => {
                 self.heard.push(word.to_owned());
                 self.replies(lab, message, 200, "");
@@ -166,6 +180,29 @@ impl Desk {
                 self.answers(lab);
             }
             _ => {}
+        }
+    }
+
+    /// It calls as the REFER says, or says that it does not.
+    fn is_referred(&mut self, lab: &mut Lab, refer: &Message, to: &str) {
+        let [from, to_us, call] = dialog(refer);
+        let status = if self.says > 0 { self.says } else { 100 };
+        self.cseq += 1;
+        let (cseq, body) = (self.cseq, format!("SIP/2.0 {status} X\n"));
+        let state = if self.says > 0 { "terminated;reason=noresource" } else { "active;expires=60" };
+        lab.sends(
+            "desk",
+            &format!(
+                "NOTIFY sip:10.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP {ADDRESS};branch=z9hG4bKf{cseq}\nMax-Forwards: 70\n\
+                 From: {from}\nTo: {to_us}\nCall-ID: {call}\nCSeq: {cseq} NOTIFY\nContact: <sip:1004@{ADDRESS}>\n\
+                 Event: refer\nSubscription-State: {state}\nContent-Type: message/sipfrag;version=2.0\n\
+                 Content-Length: {}\n\n{body}",
+                body.len() + 1
+            ),
+        );
+        if self.says == 0 {
+            let number = to.split("sip:").nth(1).and_then(|rest| rest.split('@').next()).expect("a number");
+            self.dials(lab, number, "");
         }
     }
 
@@ -338,16 +375,8 @@ fn dialog(invite: &Message) -> [String; 3] {
 
 fn set_up(setup: &mut Setup, uses: &[CstaUse]) {
     setup.vendors = vec![VendorSetup {
-        pattern: regex::Regex::new("^snom").expect("it is one"),
-        auto_answer: None,
-        ring_internal: None,
-        ring_external: None,
-        ring_callback: None,
-        ring_group: None,
         csta: Some(uses.to_vec()),
-        check_sync: None,
-        reboot: None,
-        digest: None,
+        ..VendorSetup::of(regex::Regex::new("^snom").expect("it is one"))
     }];
 }
 
@@ -440,6 +469,62 @@ fn a_phone_that_refuses_a_service_is_asked_otherwise() {
     lab.hang_up("alice");
     desk.listen(&mut lab, 500);
     leave(&mut lab, &mut desk);
+}
+
+/// A phone without CSTA that takes REFER.
+fn referred(seed: u64, refer: u16, says: u16) -> (Lab, Desk, CallId) {
+    let mut plan = Plan::seeded(seed);
+    let row = VendorSetup::of(regex::Regex::new("^snom").expect("it is one"));
+    plan.setup.vendors = vec![VendorSetup { refer: Some(true), ..row }];
+    let mut lab = plan.build().with_registered(&["alice", "bob"]);
+    let mut desk = Desk::start(&mut lab);
+    (desk.refer, desk.says) = (refer, says);
+    let call = lab.make_call("crm", "1004", "1002");
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard()[0], "REFER <sip:1002@pbx.example>");
+    (lab, desk, call)
+}
+
+#[test]
+fn a_phone_calls_whom_a_refer_names_and_it_is_the_call_of_the_application() {
+    let (mut lab, mut desk, call) = referred(31, 202, 0);
+    assert_eq!(lab.status("bob"), Status::Ringing);
+    lab.answer("bob");
+    desk.listen(&mut lab, 500);
+    assert_eq!(desk.heard(), ["200"], "no INVITE opens its microphone");
+    lab.expect_states("crm", "1004", "dialing, proceeding, ringback, connected active");
+    lab.does_ask("crm", Operation::Drop(call, None));
+    desk.listen(&mut lab, 500);
+    assert_eq!((desk.heard(), lab.status("bob")), (vec!["BYE".to_owned()], Status::Over(0)));
+    desk.registers(&mut lab, 0);
+    lab.nothing_left();
+}
+
+/// One that is not set up for it, one that says nothing, one whose user says no.
+#[test]
+fn a_phone_that_does_not_call_is_called_or_its_call_is_over() {
+    for (refer, says, heard) in [(405, 0, vec!["INVITE"]), (0, 0, vec!["INVITE"]), (202, 603, vec![])] {
+        let (mut lab, mut desk, _) = referred(32, refer, says);
+        desk.heard();
+        desk.listen(&mut lab, 2_000);
+        let sent: Vec<_> = desk.heard();
+        let called = sent.iter().filter(|word| !word.starts_with("REFER")).collect::<Vec<_>>();
+        // 405 was answered before, by an INVITE at once.
+        assert!(
+            heard.is_empty() == (called.is_empty() && desk.ringing.is_none()),
+            "{refer} {says}: {sent:?}"
+        );
+        if says > 0 {
+            lab.expect_states("crm", "1004", "dialing, disconnected unavail");
+        } else {
+            desk.answers(&mut lab);
+            desk.listen(&mut lab, 500);
+            assert_eq!(lab.status("bob"), Status::Ringing, "{refer}");
+            desk.hangs_up(&mut lab);
+        }
+        desk.registers(&mut lab, 0);
+        lab.nothing_left();
+    }
 }
 
 #[test]

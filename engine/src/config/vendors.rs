@@ -29,6 +29,7 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
     let [ring_internal, ring_external, ring_callback, ring_group] =
         ["ring_internal", "ring_external", "ring_callback", "ring_group"].map(|key| ring(&section, key));
     let csta = csta(&section);
+    let refer = section.boolean("refer").map(Spanned::into_inner);
     let [check_sync, reboot] = ["check_sync", "reboot"].map(|key| event(&section, key));
     let digest = lines::digests(&section);
     section.close();
@@ -41,6 +42,7 @@ fn row(section: Section<'_>) -> Option<VendorSetup> {
         ring_callback,
         ring_group,
         csta,
+        refer,
         check_sync,
         reboot,
         digest,

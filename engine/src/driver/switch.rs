@@ -294,6 +294,7 @@ impl SwitchCore {
             | SipEvent::Text(..)
             | SipEvent::Publish(..)
             | SipEvent::MessageDone { .. }
+            | SipEvent::Referred { .. }
             | SipEvent::Failed { .. }
             | SipEvent::Ended { .. } => {}
         }

@@ -14,13 +14,13 @@ use super::Switch;
 use super::call::{Call, Wish};
 use super::call_state::{CallState, OfferingMode};
 use super::carried;
-use super::csta::MadeByPhone;
 use super::diversion::{Trail, Why};
 use super::error::LineError;
 use super::ice;
 use super::ids::CallId;
 use super::keying::Keying;
 use super::leg::{Leg, LegPhase};
+use super::made::MadeByPhone;
 use super::message::Message;
 use super::operation::Outcome;
 use super::outbox::Outbox;
@@ -121,7 +121,11 @@ impl Switch {
             Event::MessageDone { usage, status } if self.qualifying.has(usage) => {
                 self.question_answered(now, usage, status, out);
             }
+            Event::MessageDone { usage, status } if self.is_referral(usage) => {
+                self.referral_answered(now, usage, status, out);
+            }
             Event::MessageDone { usage, status } => self.text_done(usage, status, out),
+            Event::Referred { usage, .. } => self.referral_failed(now, usage, out),
             // Of a session that is over.
             Event::Csta { .. } | Event::CstaAnswered { .. } | Event::Refused { .. } => {}
         }

@@ -75,6 +75,7 @@ mod keying;
 mod leg;
 mod line;
 mod line_open;
+mod made;
 pub(crate) mod mailbox;
 mod media;
 mod messages;
@@ -176,6 +177,7 @@ use group::Hunts;
 use keeping::Keeping;
 use leg::Leg;
 use line::Lines;
+use made::MadeCalls;
 use media::{MediaPlane, Reopened};
 use messages::Messages;
 use owner::App;
@@ -216,6 +218,7 @@ pub struct Switch {
     texts: Texts,
     /// With phones that are told by CSTA.
     csta: Sessions,
+    made: MadeCalls,
     calls: Table<CallId, Call>,
     legs: Table<LegId, Leg>,
     media: MediaPlane,
@@ -291,6 +294,7 @@ impl Switch {
             pages: Pages::default(),
             texts: Texts::default(),
             csta,
+            made: MadeCalls::default(),
             calls: Table::default(),
             legs: Table::default(),
             media,
@@ -462,6 +466,7 @@ impl Switch {
         self.texts_due(now, out);
         self.publications_due(now);
         self.csta_due(now, out);
+        self.made_due(now, out);
         self.media.ask(now, out);
         self.settle(now, out);
     }
@@ -478,7 +483,7 @@ impl Switch {
         let trunks = self.messages.deadline().into_iter().chain(self.registrations.deadline());
         let trunks = trunks.chain(self.qualifying.deadline());
         let said = self.texts.deadline().into_iter().chain(self.publications.deadline());
-        let said = said.chain(self.csta.deadline());
+        let said = said.chain(self.csta.deadline()).chain(self.made.deadline());
         calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(said).min()
     }
 

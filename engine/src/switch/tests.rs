@@ -25,6 +25,7 @@ mod grouping;
 mod holding;
 mod keying;
 mod limits;
+mod making;
 mod measuring;
 mod messaging;
 mod ownership;

@@ -28,6 +28,8 @@ pub struct VendorSetup {
     pub ring_group: Option<String>,
     /// What the phone is asked for by CSTA; `None`: what the rows below say, or nothing at all.
     pub csta: Option<Vec<CstaUse>>,
+    /// Whether the phone is asked by REFER to call for an application; `None`: what the rows below say, or not at all.
+    pub refer: Option<bool>,
     /// The event of a NOTIFY at which the phone looks at its configuration; `None`: that of the rows below.
     pub check_sync: Option<String>,
     /// The same, at which it restarts.
@@ -37,6 +39,23 @@ pub struct VendorSetup {
 }
 
 impl VendorSetup {
+    /// A row that says nothing yet.
+    pub const fn of(pattern: Regex) -> Self {
+        Self {
+            pattern,
+            auto_answer: None,
+            ring_internal: None,
+            ring_external: None,
+            ring_callback: None,
+            ring_group: None,
+            csta: None,
+            refer: None,
+            check_sync: None,
+            reboot: None,
+            digest: None,
+        }
+    }
+
     /// The row as those who ask for passwords read it.
     pub fn digests(&self) -> Option<(Regex, Vec<Algorithm>)> {
         self.digest.clone().map(|digest| (self.pattern.clone(), digest))
@@ -94,6 +113,12 @@ pub(super) fn csta<'r>(rows: &'r [VendorSetup], user_agent: &str) -> &'r [CstaUs
     fitting.find_map(|row| row.csta.as_deref()).unwrap_or_default()
 }
 
+/// Whether a phone with this User-Agent is asked by REFER to call.
+pub(super) fn takes_refer(rows: &[VendorSetup], user_agent: &str) -> bool {
+    let mut fitting = rows.iter().filter(|row| row.pattern.is_match(user_agent));
+    fitting.find_map(|row| row.refer).unwrap_or_default()
+}
+
 /// Whether any phone is asked for anything by CSTA.
 pub(super) fn uses_csta(rows: &[VendorSetup]) -> bool {
     rows.iter().any(|row| row.csta.as_ref().is_some_and(|uses| !uses.is_empty()))
@@ -149,18 +174,7 @@ mod tests {
     use super::*;
 
     fn row(pattern: &str) -> VendorSetup {
-        VendorSetup {
-            pattern: Regex::new(pattern).unwrap(),
-            auto_answer: None,
-            ring_internal: None,
-            ring_external: None,
-            ring_callback: None,
-            ring_group: None,
-            csta: None,
-            check_sync: None,
-            reboot: None,
-            digest: None,
-        }
+        VendorSetup::of(Regex::new(pattern).unwrap())
     }
 
     /// The values of Alert-Info, Call-Info and Answer-Mode.

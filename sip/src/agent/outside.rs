@@ -51,6 +51,7 @@ impl Agent {
     /// A request with a To tag that is in no dialog of ours, or a BYE without one.
     pub(super) fn orphan(&mut self, now: Instant, arrival: Arrival, out: &mut Outbox) {
         let Some(arrival) = self.refer_by_tag(now, arrival, out) else { return };
+        let Some(arrival) = self.referee_tells(arrival, out) else { return };
         let is_trunk = || self.endpoint.trunk_at(arrival.flow).is_some();
         let is_bye = arrival.message.method() == Method::Bye;
         if is_bye && self.endpoint.config.reply_200_to_orphan_bye && is_trunk() {

@@ -59,7 +59,7 @@ pub(super) fn is_refer(request: &Message) -> bool {
 }
 
 /// The `id` of `Event: refer`, if it is that event.
-fn event_id(request: &Message) -> Option<Option<&str>> {
+pub(super) fn event_id(request: &Message) -> Option<Option<&str>> {
     let value = request.value(HeaderName::Event)?;
     let (package, params) = value.split_once(';').unwrap_or((value, ""));
     let id = || {

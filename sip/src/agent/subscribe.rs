@@ -29,7 +29,7 @@ use crate::token::Token;
 use crate::transaction::Concern;
 use crate::transport::Flow;
 
-/// A NOTIFY that nobody subscribed to, until it is answered: the phone may want to know who sends it.
+/// A NOTIFY that nobody subscribed to, or a REFER, until it is answered: the phone may want to know who sends it.
 #[derive(Debug)]
 pub(super) struct Notified {
     message: Box<OutgoingMessage>,
@@ -98,8 +98,12 @@ impl Agent {
             return out.events.push(Event::MessageDone { usage: id, status: UNSENT });
         }
         let identity = Identity::new(now, &mut self.endpoint);
+        let is_referral = matches!(text.content, Content::Referral(_));
+        if is_referral && !self.referees.insert(now, identity.names(), id) {
+            return out.events.push(Event::MessageDone { usage: id, status: UNSENT });
+        }
         message(now, id, &text, &identity, None, &mut self.endpoint, out);
-        if matches!(text.content, Content::Event(_)) {
+        if is_referral || matches!(text.content, Content::Event(_)) {
             self.notices.insert(id, Notified { message: text, identity, auth: None });
         }
     }
@@ -348,7 +352,7 @@ impl Agent {
         });
     }
 
-    /// Tells what became of a MESSAGE.
+    /// Tells what became of a request outside any dialog.
     pub(super) fn message_concern(
         &mut self,
         now: Instant,
@@ -365,8 +369,8 @@ impl Agent {
         out.events.push(Event::MessageDone { usage: id, status });
     }
 
-    /// Sends a NOTIFY that nobody subscribed to once more, to a phone that wants to know who tells it that: by the password of its own
-    /// line, which it has as well.
+    /// Sends a NOTIFY that nobody subscribed to, or a REFER, once more, to a phone that wants to know who tells it that: by the password
+    /// of its own line, which it has as well.
     fn proves_itself(&mut self, now: Instant, id: UsageId, response: &Message, out: &mut Outbox) -> bool {
         let status = response.status();
         let asked = match status {
@@ -380,7 +384,7 @@ impl Agent {
         };
         let auth = notified.auth.get_or_insert_with(|| ClientAuth::new(Arc::new(credentials)));
         let cnonce = self.endpoint.token().to_string();
-        let (method, uri) = (Method::Notify.name(), &notified.message.target.uri);
+        let (method, uri) = (notified.message.content.method().name(), &notified.message.target.uri);
         let answer = auth.answer(status, response.lines(asked), method, uri, &cnonce);
         let Some(authorization) = answer else { return false };
         notified.identity.next();

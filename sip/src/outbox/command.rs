@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::{Document, Package, Party, Subject};
 use crate::auth::Credentials;
 use crate::ids::{LegId, UsageId};
+use crate::message::Method;
 use crate::package::csta::Service;
 use crate::sdp::SessionDescription;
 use crate::transport::Flow;
@@ -96,6 +97,9 @@ pub enum Content {
     Event(Cow<'static, str>),
     /// An OPTIONS: whether whoever is there lives (RFC 3261 §11).
     Question,
+    /// A REFER (RFC 3515): call this one. What the phone says of it later is told by
+    /// [`Event::Referred`](super::Event::Referred).
+    Referral(Party),
 }
 
 impl Content {
@@ -108,7 +112,17 @@ impl Content {
     pub const fn len(&self) -> usize {
         match self {
             Self::Text(_, body) => body.len(),
-            Self::Event(_) | Self::Question => 0,
+            Self::Event(_) | Self::Question | Self::Referral(_) => 0,
+        }
+    }
+
+    /// The method of its request.
+    pub(crate) const fn method(&self) -> Method {
+        match self {
+            Self::Text(..) => Method::Message,
+            Self::Event(_) => Method::Notify,
+            Self::Question => Method::Options,
+            Self::Referral(_) => Method::Refer,
         }
     }
 
@@ -118,7 +132,7 @@ impl Content {
     }
 }
 
-/// A request outside any dialog to send: a MESSAGE, a NOTIFY, or an OPTIONS.
+/// A request outside any dialog to send: a MESSAGE, a NOTIFY, an OPTIONS, or a REFER.
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
     /// Where to.

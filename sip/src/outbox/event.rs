@@ -426,11 +426,18 @@ pub enum Event {
     Text(UsageId, Box<IncomingText>),
     /// A PUBLISH of a line's phone: wants [`Command::AnswerPublish`](super::Command::AnswerPublish).
     Publish(UsageId, Box<IncomingPublication>),
-    /// How a MESSAGE, NOTIFY or OPTIONS of ours ended.
+    /// How a MESSAGE, NOTIFY, OPTIONS or REFER of ours ended.
     MessageDone {
         /// Which.
         usage: UsageId,
         /// The final status; 408 where none came, [`UNSENT`] where the agent had no room to send it.
+        status: u16,
+    },
+    /// A phone that was sent a REFER says that its call failed, or that it makes none: by NOTIFY, perhaps before it answers the REFER.
+    Referred {
+        /// The REFER.
+        usage: UsageId,
+        /// The status, 300 to 699.
         status: u16,
     },
     /// A contact of a line came or went; a refresh says nothing.
@@ -487,7 +494,8 @@ impl Event {
             | Self::SubscriptionOver { usage, .. }
             | Self::Registered { usage, .. }
             | Self::RegistrationOver { usage, .. }
-            | Self::MessageDone { usage, .. } => Some(Subject::Usage(*usage)),
+            | Self::MessageDone { usage, .. }
+            | Self::Referred { usage, .. } => Some(Subject::Usage(*usage)),
             Self::MessagesTold(_) | Self::Registration { .. } | Self::Refused { .. } => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Requests outside dialogs: the first SUBSCRIBE, MESSAGE, NOTIFY without a subscription, and OPTIONS.
+//! Requests outside dialogs: the first SUBSCRIBE, MESSAGE, NOTIFY without a subscription, OPTIONS, and REFER.
 
 use std::net::IpAddr;
 use std::time::Instant;
@@ -69,6 +69,11 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
+    /// The tag of ours, and the Call-ID.
+    pub(crate) fn names(&self) -> (Token, &str) {
+        (self.tag, &self.call_id)
+    }
+
     pub(crate) fn new(now: Instant, endpoint: &mut Endpoint) -> Self {
         let call_id = format!("{}{}", endpoint.token(), endpoint.token());
         Self { tag: endpoint.token(), call_id, cseq: endpoint.first_cseq(now) }
@@ -80,7 +85,7 @@ impl Identity {
     }
 }
 
-/// Sends a MESSAGE (RFC 3428), a NOTIFY that nobody subscribed to, or an OPTIONS (RFC 3261 §11). Its outcome is told by
+/// Sends a MESSAGE (RFC 3428), a NOTIFY that nobody subscribed to, an OPTIONS (RFC 3261 §11), or a REFER (RFC 3515). Its outcome is told by
 /// [`Event::MessageDone`](crate::outbox::Event::MessageDone).
 pub(crate) fn message(
     now: Instant,
@@ -94,11 +99,7 @@ pub(crate) fn message(
     let branch = endpoint.token();
     let Identity { tag, call_id, cseq } = identity;
     let OutgoingMessage { target, from, to, max_forwards, content } = message;
-    let method = match content {
-        Content::Text(..) => Method::Message,
-        Content::Event(_) => Method::Notify,
-        Content::Question => Method::Options,
-    };
+    let method = content.method();
     let flow = target.flow;
     let (max_forwards, tag, cseq) = (*max_forwards, *tag, *cseq);
     let outside = Outside { method, target, flow, from, to, max_forwards, tag, call_id, cseq };
@@ -118,6 +119,14 @@ pub(crate) fn message(
             .header(HeaderName::Contact, endpoint.contact(flow, ""))
             .header(HeaderName::Accept, ACCEPT)
             .finish(),
+        Content::Referral(called) => {
+            let host = host(endpoint.address(flow).ip());
+            begun
+                .header(HeaderName::Contact, endpoint.contact(flow, ""))
+                .header(HeaderName::ReferTo, name_addr(called, &host))
+                .header(HeaderName::ReferredBy, name_addr(from, &host))
+                .finish()
+        }
     };
     let key = ClientKey::new(branch, method);
     let purpose = Purpose::Message(id);

@@ -31,14 +31,13 @@ use trunkline_sip::package::csta::Statement;
 
 use super::Switch;
 use super::call::MAX_FORWARDS;
+use super::made::{PATIENCE, Place};
 use super::outbound::SERIALS;
 use super::outbox::Outbox;
 use super::ring::contact;
 use super::setup::LineKind;
 use super::vendor;
 
-pub(super) use make::MadeByPhone;
-use make::MadeCalls;
 use session::{Lost, Session};
 
 /// Phones that are asked, those included that refused. Further ones are not.
@@ -64,9 +63,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// After this long without a word the phone is asked for its status.
 const QUIET: Duration = Duration::from_secs(300);
-
-/// How long a phone may take for a service, from when it is wanted, before another way is gone.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lines whose phones are looked at in one go.
 const SWEPT_AT_ONCE: usize = 256;
@@ -105,9 +101,6 @@ pub struct CstaNote {
     pub failure: Option<u16>,
 }
 
-/// A phone: its line, and the key of its binding.
-type Place = (Arc<str>, Arc<str>);
-
 /// All phones that rows of the configuration say are told by CSTA.
 #[derive(Default, Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -122,7 +115,6 @@ pub(super) struct Sessions {
     watch: BTreeSet<(Instant, LegId)>,
     /// Sessions that we ended and whose end was not confirmed.
     leaving: BTreeSet<LegId>,
-    made: MadeCalls,
     /// When the phones of further lines are looked at, and how many lines were.
     sweep: Option<(Instant, usize)>,
     /// Sessions that are open.
@@ -183,7 +175,7 @@ impl Sessions {
         let due = self.due.first().map(|(at, _)| self.not_before.map_or(*at, |free| free.max(*at)));
         let watch = self.watch.first().map(|(at, _)| *at);
         let sweep = self.sweep.map(|(at, _)| at);
-        due.into_iter().chain(watch).chain(sweep).chain(self.made.deadline()).min()
+        due.into_iter().chain(watch).chain(sweep).min()
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Place> {
@@ -334,7 +326,6 @@ impl Switch {
         if let Some((_, from)) = self.csta.sweep.take_if(|(at, _)| *at <= now) {
             self.sweep_phones(now, from, out);
         }
-        self.csta.made.forget(now);
         while let Some(place) = self.csta.take_due(now) {
             self.ask_for_session(now, &place, out);
         }

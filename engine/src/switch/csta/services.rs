@@ -57,7 +57,7 @@ impl Switch {
         while let Some(job) = self.csta.session(place).and_then(|session| session.waiting()) {
             let is_wanted = match job {
                 Job::Upkeep | Job::Clear(_) => true,
-                Job::Make(id) => self.csta.made.is_wanted(id),
+                Job::Make(id) => self.made.is_wanted(id),
                 Job::Answer(id) => self.waits_for_answer(id),
                 Job::Retrieve(id) => self.waits_for_retrieval(id),
             };
@@ -71,7 +71,7 @@ impl Switch {
         if let Some((service, job)) = session.next() {
             out.sip.push(Command::Csta(leg, Box::new(service)));
             if let Job::Make(id) = job {
-                self.csta.made.ask(id);
+                self.made.ask(id);
             }
         }
         let Some(session) = self.csta.session(place) else { return };
@@ -165,8 +165,8 @@ impl Switch {
     ) {
         match job {
             Job::Upkeep => return,
-            Job::Make(id) => self.phone_makes(now, id, connection, out),
-            Job::Clear(id) => self.csta.made.remove(id),
+            Job::Make(id) => self.make_call_taken(now, id, connection, out),
+            Job::Clear(id) => self.made.remove(id),
             // That it answers, or takes back, is heard of on the leg.
             Job::Answer(_) | Job::Retrieve(_) => {}
         }
@@ -190,7 +190,7 @@ impl Switch {
     /// A phone refuses what nobody waits for any more.
     fn refused_late(&mut self, lost: Lost) {
         if let (Job::Make(id), false) = (lost.job, lost.may_come) {
-            self.csta.made.remove(id);
+            self.made.remove(id);
         }
     }
 }

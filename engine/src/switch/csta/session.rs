@@ -196,7 +196,7 @@ impl Session {
         let statement = statement.or_else(|| asked.said.take());
         if statement.is_none() && (200..300).contains(&status) {
             // What nobody waits for is not matched with what is said much later.
-            let patience = if asked.job.is_awaited() { super::make::CALLING } else { PATIENCE };
+            let patience = if asked.job.is_awaited() { crate::switch::made::CALLING } else { PATIENCE };
             if self.unsaid.len() == UNSAID_MAX {
                 self.unsaid.pop_front();
             }
@@ -373,7 +373,7 @@ mod tests {
             session.answered(now, 200, None);
         }
         assert_eq!(session.unsaid.len(), UNSAID_MAX);
-        let later = now + super::super::make::CALLING;
+        let later = now + crate::switch::made::CALLING;
         assert_eq!(session.said(later, &Statement::Error(String::new())), None);
         assert!(session.unsaid.is_empty());
     }

@@ -15,16 +15,12 @@ fn rig() -> Rig {
     let some = |text: &str| Some(text.to_owned());
     let mut setup = setup();
     setup.vendors = vec![VendorSetup {
-        check_sync: None,
-        reboot: None,
-        digest: None,
-        pattern: regex::Regex::new("^Snom").unwrap(),
         auto_answer: Some(vec![("Call-Info", "<sip:{domain}>;answer-after=1".to_owned())]),
         ring_internal: some("inside"),
         ring_external: some("outside"),
         ring_callback: some("again"),
-        csta: None,
         ring_group: some("together"),
+        ..VendorSetup::of(regex::Regex::new("^Snom").unwrap())
     }];
     setup.groups = vec![GroupSetup::new("600", &["1002"])];
     let mut rig = Rig::with(setup);

@@ -19,16 +19,8 @@ pub(super) const SETTLED: Duration = Duration::from_secs(1);
 pub(super) fn told_by_csta(uses: &[CstaUse]) -> Setup {
     let mut setup = setup();
     setup.vendors = vec![VendorSetup {
-        pattern: regex::Regex::new("^Snom").unwrap(),
-        auto_answer: None,
-        ring_internal: None,
-        ring_external: None,
-        ring_callback: None,
-        ring_group: None,
         csta: Some(uses.to_vec()),
-        check_sync: None,
-        reboot: None,
-        digest: None,
+        ..VendorSetup::of(regex::Regex::new("^Snom").unwrap())
     }];
     setup
 }

@@ -312,6 +312,7 @@ fn name(event: &Event) -> String {
         Event::Registration { change, .. } => format!("{change:?}"),
         Event::Refused { status, .. } => format!("Refused {status}"),
         Event::Refer(_, refer) => format!("Refer {}", refer.to.user),
+        Event::Referred { status, .. } => format!("Referred {status}"),
         Event::Charged { headers, .. } => format!("Charged {}", headers.len()),
         Event::Completable { offer, .. } => format!("Completable {}", offer.uri),
         Event::UserToUser { data, .. } => format!("UserToUser {}", data.escape_ascii()),

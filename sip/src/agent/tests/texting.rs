@@ -4,7 +4,7 @@ use super::bench::{Bench, request, response};
 use super::registering::{phone, with_credentials};
 use super::*;
 use crate::ids::UsageId;
-use crate::message::HeaderName;
+use crate::message::{HeaderName, Message};
 use crate::outbox::{Content, IncomingText, OutgoingMessage};
 
 fn message(headers: &str, body: &str) -> String {
@@ -197,5 +197,72 @@ fn a_notify_is_sent_again_with_the_password_of_the_line() {
     let silent = tell(&mut bench, "alice");
     bench.say(response(&silent, 407, "b", "", ""));
     assert_eq!(bench.told(), ["MessageDone 407"]);
+    bench.expect_nothing_left();
+}
+
+/// A phone is asked to call somebody, and says in the dialog that this makes what comes of it.
+#[test]
+fn a_phone_is_referred_and_says_what_comes_of_it() {
+    let mut bench = phone();
+    let flow = bench.flow;
+    let refer = |bench: &mut Bench, usage| {
+        let target = Target { uri: "sip:alice@192.0.2.2:5070".to_owned(), flow, route: Vec::new() };
+        let (from, to) = (party("alice"), party("alice"));
+        let content = Content::Referral(party("*21#"));
+        let message = OutgoingMessage { target, from, to, max_forwards: 70, content };
+        bench.command(Command::Message(UsageId(usage), Box::new(message)));
+        bench.only()
+    };
+    let tell = |bench: &mut Bench, refer: &Message, (tag, event, body): (&str, &str, &str), number: u32| {
+        let value = |name| refer.value(name).unwrap().to_owned();
+        let text = format!(
+            "NOTIFY sip:pbx@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bKn{number}\r\n\
+             Max-Forwards: 70\r\nFrom: {};tag=b\r\nTo: {}{tag}\r\nCall-ID: {}\r\nCSeq: {number} NOTIFY\r\n\
+             Contact: <sip:alice@192.0.2.2:5070>\r\n{event}Subscription-State: active;expires=60\r\n\
+             Content-Type: message/sipfrag\r\nContent-Length: {}\r\n\r\n{body}",
+            value(HeaderName::To),
+            value(HeaderName::From),
+            refer.call_id(),
+            body.len()
+        );
+        bench.say(text);
+        bench.only().status()
+    };
+    let sent = refer(&mut bench, 7);
+    assert_eq!((sent.method_text(), sent.request_uri()), ("REFER", "sip:alice@192.0.2.2:5070"));
+    assert_eq!(sent.value(HeaderName::ReferTo), Some("<sip:*21%23@example.com>"));
+    assert_eq!(sent.value(HeaderName::ReferredBy), Some("<sip:alice@example.com>"));
+    assert!(sent.value(HeaderName::Contact).is_some());
+    // It may say something before it answers (RFC 6665 §4.1.2.4), and say it twice.
+    let event = "Event: refer\r\n";
+    assert_eq!(tell(&mut bench, &sent, ("", event, "SIP/2.0 100 Trying"), 1), 200);
+    bench.say(response(&sent, 202, "b", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 202"]);
+    assert_eq!(tell(&mut bench, &sent, ("", event, "SIP/2.0 180 Ringing"), 2), 200);
+    assert_eq!(tell(&mut bench, &sent, ("", "Event: refer;id=1\r\n", "SIP/2.0 200 OK"), 3), 200);
+    assert_eq!(tell(&mut bench, &sent, ("", event, "hello"), 4), 200);
+    assert_eq!(bench.told(), [""; 0]);
+    assert_eq!(tell(&mut bench, &sent, ("", event, "SIP/2.0 603 Declined"), 5), 200);
+    assert_eq!(bench.told(), ["Referred 603"]);
+    assert_eq!(tell(&mut bench, &sent, ("", "Event: dialog\r\n", ""), 6), 489);
+    assert_eq!(tell(&mut bench, &sent, ("x", event, "SIP/2.0 603 Declined"), 7), 481, "another tag");
+    assert_eq!(bench.told(), [""; 0]);
+    bench.pass(seconds(60));
+    assert_eq!(tell(&mut bench, &sent, ("", event, "SIP/2.0 603 Declined"), 8), 481, "it is forgotten");
+
+    // One that wants to know who asks.
+    let sent = refer(&mut bench, 8);
+    let challenge = "WWW-Authenticate: Digest realm=\"phone\", nonce=\"1\", algorithm=MD5, qop=\"auth\"\r\n";
+    bench.say(response(&sent, 401, "b", challenge, ""));
+    let again = bench.only();
+    assert!(again.value(HeaderName::Authorization).is_some_and(|value| value.contains("username=\"alice\"")));
+    assert_eq!(
+        (again.method_text(), again.value(HeaderName::ReferTo)),
+        ("REFER", Some("<sip:*21%23@example.com>"))
+    );
+    bench.say(response(&again, 202, "b", "", ""));
+    assert_eq!(bench.told(), ["MessageDone 202"]);
+    assert_eq!(tell(&mut bench, &again, ("", event, "SIP/2.0 486 Busy Here"), 1), 200);
+    assert_eq!(bench.told(), ["Referred 486"]);
     bench.expect_nothing_left();
 }

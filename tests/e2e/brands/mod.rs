@@ -6,6 +6,7 @@
 
 mod brand;
 mod documents;
+mod office;
 pub(crate) mod received;
 mod scenario;
 mod script;
@@ -13,16 +14,13 @@ mod script;
 use std::fs;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::daemon::{Daemon, Directory};
 use crate::http;
 use crate::network::alone;
-use crate::place;
-use crate::process::wait_until;
 use crate::sipp::Sipp;
-use brand::Brand;
-use script::{Phone, SERVER, Script};
+use office::{Office, went_well, went_well_each};
+use script::Phone;
 
 #[test]
 fn yealink() {
@@ -67,6 +65,8 @@ fn gigaset() {
 fn a_day_of(brand: &str) {
     let mut office = Office::open(brand);
     office.phones_register();
+    office.a_phone_boots();
+    office.lines_show_messages_and_features();
     if office.has_lamps() {
         office.a_phone_with_twenty_keys_boots();
         office.a_call_is_held_while_a_lamp_shows_it();
@@ -78,6 +78,7 @@ fn a_day_of(brand: &str) {
     office.a_call_is_transferred_attended();
     office.a_caller_gives_up();
     office.a_call_is_parked_and_retrieved();
+    office.a_call_is_parked_by_code();
     office.an_application_calls_for_a_phone();
     office.an_application_answers_at_a_phone();
     if office.brand.announces("INVITE", "hold") {
@@ -85,26 +86,13 @@ fn a_day_of(brand: &str) {
     }
     office.a_phone_speaks_by_tcp();
     office.phones_go();
-    assert!(received::judge(office.directory.path()) > MESSAGES, "the phones were told too little");
+    let told = received::judge(office.directory.path());
+    eprintln!("brands: phones of {brand} were told {told} messages");
+    assert!(told > MESSAGES, "the phones were told too little");
     office.daemon.expect_nothing_left();
 }
 
-/// Four phones of one brand, and the daemon.
-struct Office {
-    brand: Brand,
-    daemon: Daemon,
-    directory: Directory,
-}
-
 impl Office {
-    fn open(brand: &str) -> Self {
-        let directory = Directory::create();
-        let daemon = Daemon::start(directory.path(), CONFIG);
-        // Phones wait for each other far longer than they work.
-        place::leave();
-        Self { brand: Brand::read(brand), daemon, directory }
-    }
-
     /// Power-on, a refresh with the password asked for before, and a power cut: the phone is there once.
     fn phones_register(&mut self) {
         let names = ["register_1", "register_2", "register_3", "register_4"];
@@ -118,13 +106,74 @@ impl Office {
         self.daemon.expect_metric("trunkline_registrations", 4.0, SOON);
     }
 
+    /// Everything that the phone asks for when it starts, in its order.
+    fn a_phone_boots(&self) {
+        let mut script = self.script(WATCHER);
+        script.register("r4").boot(CALLEE.line);
+        went_well(self.plays("starting", WATCHER, &script));
+    }
+
+    /// The lamp of the mailbox, and, where the phone has them, keys that show what the line does: switched at the phone and by an
+    /// application.
+    fn lines_show_messages_and_features(&mut self) {
+        let mut messages = self.messages_are_shown();
+        if self.keeps_in_step() {
+            self.keys_show_what_the_line_does();
+        }
+        Self::is_told(&mut messages, 2);
+        self.say_messages(0);
+        went_well(messages);
+    }
+
+    /// Two new messages; the lamp is out when there are none.
+    fn messages_are_shown(&self) -> Sipp {
+        let mut script = self.script(WATCHER);
+        script.subscribe("mwi", "message-summary", WATCHER.line, "^Messages-Waiting: no");
+        script.see_told("Messages-Waiting: yes.*Message-Account: sip:\\*97@.*Voice-Message: 2/8");
+        script.see_told("Messages-Waiting: no.*Voice-Message: 0/8").unsubscribe("mwi");
+        let mut phone = self.plays("mailbox", WATCHER, &script);
+        Self::is_told(&mut phone, 1);
+        self.say_messages(2);
+        phone
+    }
+
+    fn say_messages(&self, new: u32) {
+        let path = format!("/v1/lines/{}/messages", WATCHER.line);
+        let answer = http::put(&path, TOKEN, &json!({"new": new, "old": 8}));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    fn keys_show_what_the_line_does(&mut self) {
+        let disturbed = |on: bool| format!("<doNotDisturbOn>{on}");
+        let forwarded = format!(
+            "forwardImmediate</forwardingType><forwardStatus>true</forwardStatus><forwardTo>{}<",
+            CALLEE.line
+        );
+        let mut script = self.script(THIRD);
+        script.subscribe("keys", "as-feature-event", THIRD.line, &disturbed(false));
+        script
+            .press("keys", "SetDoNotDisturb", true, "")
+            .see_told(&disturbed(true))
+            .see_told(&disturbed(false));
+        script.press("keys", "SetForwarding", true, CALLEE.line).see_told(&forwarded).unsubscribe("keys");
+        let mut phone = self.plays("keys", THIRD, &script);
+        Self::is_told(&mut phone, 2);
+        self.line_becomes(THIRD, "do_not_disturb", &json!(true));
+        let path = format!("lines/{}/forward", THIRD.line);
+        self.ask(&path, &json!({"entries": []}));
+        went_well(phone);
+        let entry = json!([{"mode": "uncond", "caller": null, "destination": CALLEE.line}]);
+        self.line_becomes(THIRD, "forwarding", &entry);
+        self.ask(&path, &json!({"entries": []}));
+    }
+
     /// Twenty lamps of parking slots, asked for at once.
     fn a_phone_with_twenty_keys_boots(&self) {
         let slots: String = (701..=720).map(|slot| format!("{slot};\n")).collect();
         fs::write(self.directory.path().join("slots.csv"), format!("SEQUENTIAL\n{slots}"))
             .expect("a directory of ours");
         let mut script = self.script(WATCHER);
-        script.watch("lamp", "[field0]").pause(1_200).unwatch("lamp");
+        script.watch("lamp", "[field0]").pause(1_200).unsubscribe("lamp");
         let more = ["-inf", "slots.csv", "-r", "1000"];
         went_well_each(20, self.plays_more("boot", WATCHER, &script, 20, &more));
     }
@@ -132,10 +181,10 @@ impl Office {
     /// The lamp blinks, lights, and is out, and no state is skipped by its numbers.
     fn a_call_is_held_while_a_lamp_shows_it(&mut self) {
         let mut script = self.script(WATCHER);
-        script.watch("lamp", CALLEE.line).see("early").see("confirmed").see("terminated").unwatch("lamp");
+        script.watch("lamp", CALLEE.line).see("early").see("confirmed").see("terminated").unsubscribe("lamp");
         let mut watcher = self.plays("watcher", WATCHER, &script);
         // The first state may have been told a second ago, and no more than one a second is told.
-        Self::sees(&mut watcher, "NOTIFY");
+        Self::is_told(&mut watcher, 1);
         self.a_call_is_held();
         went_well(watcher);
         self.lamp_told_each_state();
@@ -186,9 +235,9 @@ impl Office {
     fn a_ringing_call_is_picked_up(&mut self) {
         let mut script = self.script(WATCHER);
         script.watch("lamp", CALLEE.line).see_what_rings().pick_up("p", CALLEE.line);
-        script.is_hung_up_amid_lamps().unwatch("lamp");
+        script.is_hung_up_amid_lamps().unsubscribe("lamp");
         let mut watcher = self.plays("picking_up", WATCHER, &script);
-        Self::sees(&mut watcher, "NOTIFY");
+        Self::is_told(&mut watcher, 1);
         let mut script = self.script(CALLEE);
         script.ring_until_cancelled();
         let callee = self.waits("picked_up_callee", CALLEE, &script);
@@ -202,7 +251,7 @@ impl Office {
     fn a_call_is_parked_and_retrieved(&mut self) {
         let mut script = self.script(WATCHER);
         if self.has_lamps() {
-            script.watch("lamp", "701").see("confirmed").see("terminated").unwatch("lamp");
+            script.watch("lamp", "701").see("confirmed").see("terminated").unsubscribe("lamp");
         }
         let watcher = self.has_lamps().then(|| self.plays("slot_watcher", WATCHER, &script));
         let parked = self.is_called("parked", CALLEE);
@@ -214,6 +263,17 @@ impl Office {
         script.call("a", "701", "").hang_up("a");
         let retrieving = self.plays("retrieving", THIRD, &script);
         [retrieving, parked].into_iter().chain(watcher).for_each(went_well);
+    }
+
+    /// Held, and the code dialled: the phone is shown the slot.
+    fn a_call_is_parked_by_code(&self) {
+        let parked = self.is_called("parked_by_code", CALLEE);
+        let mut script = self.script(CALLER);
+        script.call("a", CALLEE.line, "").hold("a").park_by_code("b", "*70");
+        went_well(self.plays("parking_by_code", CALLER, &script));
+        let mut script = self.script(THIRD);
+        script.call("a", "701", "").hang_up("a");
+        [self.plays("taking_back", THIRD, &script), parked].into_iter().for_each(went_well);
     }
 
     /// The phone is asked to answer by itself, in the words that its brand knows.
@@ -283,143 +343,6 @@ impl Office {
         running.into_iter().for_each(went_well);
         self.daemon.expect_metric("trunkline_registrations", 0.0, SOON);
     }
-
-    fn has_lamps(&self) -> bool {
-        self.brand.says("SUBSCRIBE")
-    }
-
-    fn script(&self, phone: Phone) -> Script<'_> {
-        Script::of(&self.brand, phone)
-    }
-
-    fn is_called(&self, name: &'static str, phone: Phone) -> Sipp {
-        let mut script = self.script(phone);
-        script.be_called(100, &[]);
-        self.waits(name, phone, &script)
-    }
-
-    /// Lets a phone do what the script says, once.
-    fn plays(&self, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
-        self.plays_more(name, phone, script, 1, &[])
-    }
-
-    /// The same so many times, and with more arguments.
-    fn plays_more(
-        &self,
-        name: &'static str,
-        phone: Phone,
-        script: &Script<'_>,
-        times: u64,
-        more: &[&str],
-    ) -> Sipp {
-        let directory = self.directory.path();
-        let file = script.write(directory, name);
-        let (port, times, messages) = (phone.port.to_string(), times.to_string(), format!("{name}.messages"));
-        // No @ in a Call-ID, which would have to be written otherwise in a Refer-To.
-        let arguments = [
-            &["127.0.0.1:5060", "-i", phone.host, "-p", &port, "-m", &times, "-sf", &file][..],
-            &["-au", phone.line, "-ap", PASSWORD, "-cid_str", "%u-%p-%s"],
-            &["-trace_msg", "-message_file", &messages],
-            more,
-        ];
-        Sipp::start(directory, name, &arguments.concat())
-    }
-
-    /// The same for one that waits to be called. It has its port when this returns.
-    fn waits(&self, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
-        self.waits_for(1, name, phone, script)
-    }
-
-    fn waits_for(&self, calls: u64, name: &'static str, phone: Phone, script: &Script<'_>) -> Sipp {
-        let calls = calls.to_string();
-        let directory = self.directory.path();
-        let (file, messages) = (script.write(directory, name), format!("{name}.messages"));
-        let address = format!("{}:{}", phone.host, phone.port);
-        let arguments = ["-m", &calls, "-sf", &file, "-trace_msg", "-message_file", &messages];
-        Sipp::callee(directory, name, &address, &arguments)
-    }
-
-    /// Waits until a phone has received such a message.
-    fn sees(phone: &mut Sipp, what: &str) {
-        let mut read = String::new();
-        for _ in 0..200 {
-            read = phone.messages();
-            if read.contains(what) {
-                return;
-            }
-            phone.process.runs_for(Duration::from_millis(50));
-        }
-        panic!("no {what} in {read}");
-    }
-
-    /// Versions count up by one from the first, and what is told is of the line that was asked for.
-    fn lamp_told_each_state(&self) {
-        let text = fs::read_to_string(self.directory.path().join("watcher.messages")).expect("SIPp wrote it");
-        let told: Vec<&str> = text.split("<dialog-info").skip(1).collect();
-        let mut versions: Vec<u32> = told
-            .iter()
-            .map(|document| attribute(document, "version").parse().expect("a version is a number"))
-            .collect();
-        versions.dedup();
-        let expected: Vec<u32> = (0..).take(versions.len()).collect();
-        assert_eq!(versions, expected, "{text}");
-        for document in told {
-            let entity = attribute(document, "entity");
-            assert!(entity.starts_with(&format!("sip:{}@{SERVER}", CALLEE.line)), "{entity}");
-            assert!(document.contains("</dialog-info>"), "{document}");
-        }
-    }
-
-    fn ask(&self, path: &str, body: &Value) {
-        let answer = http::post(&format!("/v1/{path}"), TOKEN, body);
-        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
-    }
-
-    /// Waits until a line has a call in this state. The call.
-    fn reaches(&mut self, phone: Phone, state: &str) -> String {
-        let mut found = String::new();
-        wait_until(&mut self.daemon.process, SOON, || {
-            let calls = http::get("/v1/calls", Some(TOKEN)).json();
-            let mut all = calls.as_array().into_iter().flatten();
-            let call = all.find(|call| call["line"] == phone.line && call["state"] == state);
-            match call.and_then(|call| call["id"].as_str()) {
-                Some(id) => found = id.to_owned(),
-                None => return Err(format!("{} has none that is {state}: {calls}", phone.line)),
-            }
-            Ok(())
-        });
-        found
-    }
-
-    fn drop_calls_of(&mut self, phone: Phone) {
-        let call = self.reaches(phone, "connected");
-        self.ask(&format!("calls/{call}/drop"), &json!({}));
-    }
-}
-
-impl Brand {
-    /// Whether the phone says in this message that it does what it is told by this event.
-    fn announces(&self, message: &str, event: &str) -> bool {
-        let mut lines = self.template(message).lines();
-        lines.any(|line| line.starts_with("Allow-Events:") && line.contains(event))
-    }
-}
-
-fn went_well(phone: Sipp) {
-    went_well_each(1, phone);
-}
-
-fn went_well_each(times: u64, mut phone: Sipp) {
-    phone.process.wait_exit(FINISHED_WITHIN);
-    let messages = phone.messages();
-    let counted = phone.finish(FINISHED_WITHIN);
-    assert_eq!((counted.successful(), counted.failed()), (times, 0), "{messages}");
-}
-
-fn attribute<'a>(document: &'a str, name: &str) -> &'a str {
-    let (_, rest) =
-        document.split_once(&format!("{name}=\"")).unwrap_or_else(|| panic!("no {name}: {document}"));
-    rest.split('"').next().unwrap_or_default()
 }
 
 const CALLER: Phone = Phone { line: "1001", host: "127.0.0.2", port: 5091, is_tcp: false };
@@ -432,8 +355,8 @@ const PASSWORD: &str = "correct horse battery";
 const TOKEN: &str = "an-application-of-the-test-0123456789";
 /// A lamp is told no more than one state in a second.
 const LAMP_INTERVAL: Duration = Duration::from_millis(1_200);
-/// What the phones are told in a day is some 260 messages, 130 without lamps.
-const MESSAGES: usize = 100;
+/// What the phones are told in a day is some 350 messages, 180 without lamps.
+const MESSAGES: usize = 150;
 /// At once where the machine is free.
 const SOON: Duration = Duration::from_secs(20);
 const FINISHED_WITHIN: Duration = Duration::from_secs(40);
@@ -448,6 +371,8 @@ token = "an-application-of-the-test-0123456789"
 lines = ["*"]
 [park]
 slots = "701-720"
+[voicemail]
+number = "*97"
 [[line]]
 address = "1001"
 password = "correct horse battery"

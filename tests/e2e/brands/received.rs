@@ -111,6 +111,8 @@ impl Phone {
             "" => Ok(()),
             "application/sdp" => self.is_offered(one("Call-ID"), body),
             "application/dialog-info+xml" => is_nested(body),
+            "application/simple-message-summary" => is_summary(body),
+            kind if kind.starts_with("multipart/mixed;boundary=") => is_in_parts(body, &kind[25..]),
             "message/sipfrag;version=2.0" if body.starts_with("SIP/2.0 ") => Ok(()),
             kind => Err(format!("{kind} is nothing that phones were told, or it is empty")),
         }
@@ -174,6 +176,34 @@ impl Phone {
     }
 }
 
+/// Lines of RFC 3842 §5.2, the first of which says whether there are messages.
+fn is_summary(body: &str) -> Result<(), String> {
+    let waits = body.starts_with("Messages-Waiting: yes\r\n") || body.starts_with("Messages-Waiting: no\r\n");
+    let lines = body.strip_suffix("\r\n").ok_or("a summary does not end")?;
+    if waits && lines.split("\r\n").all(|line| line.contains(": ")) {
+        Ok(())
+    } else {
+        Err("no summary".to_owned())
+    }
+}
+
+/// Parts, each of one document with its type.
+fn is_in_parts(body: &str, boundary: &str) -> Result<(), String> {
+    let parts = body.strip_suffix(&format!("--{boundary}--\r\n")).ok_or("the parts do not end")?;
+    let begin = format!("--{boundary}\r\n");
+    let mut parts = parts.split(&begin);
+    if parts.next() != Some("") {
+        return Err("something before the first part".to_owned());
+    }
+    parts.try_for_each(|part| {
+        let (head, document) = part.split_once("\r\n\r\n").ok_or("a part without an empty line")?;
+        if head != "Content-Type: application/x-as-feature-event+xml" {
+            return Err(format!("{head} of a part"));
+        }
+        is_nested(document)
+    })
+}
+
 /// Elements end in the order in which they began, and attributes are quoted.
 fn is_nested(document: &str) -> Result<(), String> {
     let mut open = Vec::new();
@@ -224,6 +254,17 @@ fn faults_are_found() {
         [Ok(()), Ok(())]
     );
     assert!(phone.hears(&good.replace("7 N", "10 N")).is_err(), "a gap");
+    assert_eq!(is_summary("Messages-Waiting: no\r\nVoice-Message: 0/0\r\n"), Ok(()));
+    assert!(is_summary("Messages-Waiting: no\r\nVoice-Message: 0/0").is_err());
+    assert!(is_summary("Voice-Message: 0/0\r\nMessages-Waiting: no\r\n").is_err());
+    let parts = |inside: &str| {
+        is_in_parts(
+            &format!("--b\r\nContent-Type: application/x-as-feature-event+xml\r\n\r\n{inside}\r\n--b--\r\n"),
+            "b",
+        )
+    };
+    assert_eq!(parts("<a/>"), Ok(()));
+    assert!(parts("<a>").is_err() && is_in_parts("<a/>", "b").is_err());
     let described = |version, direction| {
         format!(
             "v=0\r\no=- 5 {version} IN IP4 h\r\ns=-\r\nc=IN IP4 h\r\nt=0 0\r\nm=audio 4 RTP/AVP 0\r\na={direction}\r\n"

@@ -3,6 +3,8 @@
 //! Several dialogs of one phone are one call of SIPp's: what stands before `///` in a Call-ID it leaves out when it looks for
 //! the call that a message belongs to. Tags and targets of far ends are kept in variables, `a_tag` and `a_target` for call `a`.
 
+mod subscribing;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -46,6 +48,8 @@ struct Dialog {
     cseq: u32,
     sdp_version: u32,
     is_established: bool,
+    /// What a subscription is to.
+    event: &'static str,
 }
 
 impl<'a> Script<'a> {
@@ -115,6 +119,29 @@ impl<'a> Script<'a> {
         self.expect("response=\"200\"", &[]);
         self.expect("response=\"487\"", &[]);
         self.acknowledge_refusal(call)
+    }
+
+    /// Dials the code that parks the call that is held: is told which slot it has, and that both calls are over.
+    pub(crate) fn park_by_code(&mut self, call: &'static str, code: &str) -> &mut Self {
+        self.invite(call, code, "");
+        let mut answer = self.established(call).to_vec();
+        answer.push(must(&header_of("P-Asserted-Identity"), "sip:701@"));
+        // The end of the call that is parked is another worker's: it may come before the answer, or after it.
+        let [amid, done] = [0; 2].map(|_| self.label());
+        self.expect(&format!("request=\"BYE\" optional=\"true\" next=\"{amid}\""), &[]);
+        self.expect("response=\"200\"", &answer);
+        self.acknowledge(call);
+        self.expect("request=\"BYE\"", &[]);
+        self.answer_ok("");
+        self.expect("request=\"BYE\"", &[]);
+        self.answer_ok(&format!(" next=\"{done}\""));
+        self.at(&amid);
+        self.answer_ok("");
+        self.expect("response=\"200\"", &answer);
+        self.acknowledge(call);
+        self.expect("request=\"BYE\"", &[]);
+        self.answer_ok("");
+        self.at(&done)
     }
 
     fn invite(&mut self, call: &'static str, number: &str, more: &str) {
@@ -253,53 +280,6 @@ impl<'a> Script<'a> {
     pub(crate) fn hang_up(&mut self, call: &'static str) -> &mut Self {
         self.send("BYE", call, &[]);
         self.expect("response=\"200\"", &[])
-    }
-
-    /// Watches a number: the lamp of a key.
-    pub(crate) fn watch(&mut self, call: &'static str, number: &str) -> &mut Self {
-        self.open(call, number);
-        self.send("SUBSCRIBE", call, &[("AUTH", ""), ("EXPIRES", "600")]);
-        self.expect("response=\"401\" auth=\"true\"", &[]);
-        self.send("SUBSCRIBE", call, &[("AUTH", "[authentication]"), ("EXPIRES", "600")]);
-        let established = self.established(call);
-        self.expect("response=\"200\"", &established);
-        self.dialog(call).is_established = true;
-        self.expect("request=\"NOTIFY\"", &[must("body", "state=\"full\"")]);
-        self.answer_ok("")
-    }
-
-    /// Waits until a lamp shows this.
-    pub(crate) fn see(&mut self, state: &str) -> &mut Self {
-        let seen = format!("seen_{state}");
-        self.note(std::slice::from_ref(&seen));
-        let shown = keep("body", &format!("<state[^>]*>({state})</state>"), &seen);
-        self.until_notified(&[shown], &seen, "");
-        self
-    }
-
-    /// Waits until a lamp shows a call that rings and can be picked up by Replaces: the phone that rings has said its tag.
-    pub(crate) fn see_what_rings(&mut self) -> &mut Self {
-        let names = ["dialog_id", "dialog_local", "dialog_remote"].map(str::to_owned);
-        let seen = "seen_tags".to_owned();
-        self.note(&names);
-        self.note(std::slice::from_ref(&seen));
-        let actions = [
-            keep("body", "local-tag=(\"[^\"]+\").*<state[^>]*>early</state>", &seen),
-            keep("body", " call-id=\"([^\"]*)\"", &names[0]),
-            keep("body", " local-tag=\"([^\"]*)\"", &names[1]),
-            keep("body", " remote-tag=\"([^\"]*)\"", &names[2]),
-        ];
-        self.until_notified(&actions, &seen, "");
-        self
-    }
-
-    /// Puts a lamp out.
-    pub(crate) fn unwatch(&mut self, call: &'static str) -> &mut Self {
-        self.send("SUBSCRIBE", call, &[("AUTH", ""), ("EXPIRES", "0")]);
-        self.amid_lamps("response=\"200\"", &[], &[]);
-        self.note(&["lamp_over".to_owned()]);
-        self.until_notified(&[keep("msg", "Subscription-State: (terminated)", "lamp_over")], "lamp_over", "");
-        self
     }
 
     /// Takes the call that rings at a number whose lamp blinks, in the brand's way.
@@ -441,19 +421,6 @@ impl<'a> Script<'a> {
         self.scenario.write(directory, name)
     }
 
-    fn amid_lamps(&mut self, awaited: &str, actions: &[String], passing: &[&str]) {
-        let [wait, lamp, done] = [0; 3].map(|_| self.label());
-        self.at(&wait);
-        self.expect(&format!("request=\"NOTIFY\" optional=\"true\" next=\"{lamp}\""), &[]);
-        for status in passing {
-            self.expect(&format!("response=\"{status}\" optional=\"true\" next=\"{wait}\""), &[]);
-        }
-        self.expect(&format!("{awaited} next=\"{done}\""), actions);
-        self.at(&lamp);
-        self.answer_ok(&format!(" next=\"{wait}\""));
-        self.at(&done);
-    }
-
     fn open(&mut self, call: &'static str, number: &str) {
         let first: u32 = self.brand.setting("first_cseq").parse().expect("a number");
         let dialog = Dialog { number: number.to_owned(), cseq: first - 1, ..Dialog::default() };
@@ -505,9 +472,10 @@ impl<'a> Script<'a> {
             ("CONTACT", contact),
             ("SDP", sdp),
         ]);
+        values.extend(self.about_event(call, more.iter().any(|(key, _)| *key == "BODY")));
         let values = self.with_own(values);
         let text = self.brand.message(name, &values);
-        self.say(&text, if name == "ACK" { "" } else { " retrans=\"500\"" })
+        self.say(text.trim_end(), if name == "ACK" { "" } else { " retrans=\"500\"" })
     }
 
     fn response(&self, name: &str) -> String {

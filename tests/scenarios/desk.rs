@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use trunkline_sip::message::{HeaderName, Message};
-use trunkline_tests::Lab;
+use trunkline_tests::{Lab, body};
 
 use crate::lamps::{answer, read};
 
@@ -89,7 +89,7 @@ impl Desk {
         std::mem::take(&mut self.told)
     }
 
-    /// Answers NOTIFYs; the last response, if there is one.
+    /// Judges and answers NOTIFYs; the last response, if there is one.
     fn hears(&mut self, lab: &mut Lab) -> Option<Message> {
         let mut response = None;
         for text in lab.received(self.name) {
@@ -98,6 +98,9 @@ impl Desk {
                 response = Some(message);
                 continue;
             }
+            let text = String::from_utf8_lossy(message.body());
+            let fault = body::judge(message.content_type().unwrap_or_default(), &text).err();
+            assert_eq!(fault, None, "{text}");
             let line = |name| message.value(name).unwrap_or_default();
             let ok = format!(
                 "SIP/2.0 200 OK\nVia: {}\nFrom: {}\nTo: {}\nCall-ID: {}\nCSeq: {}\nContent-Length: 0\n\n",

@@ -3,7 +3,7 @@
 use trunkline::switch::{ForwardEntry, ForwardMode, Operation};
 use trunkline_sip::message::{HeaderName, Message};
 use trunkline_sip::outbox::PublishedPresence;
-use trunkline_tests::{Lab, Plan};
+use trunkline_tests::{Lab, Plan, xpidf};
 
 use crate::desk::Desk;
 
@@ -58,6 +58,44 @@ fn a_colleague_is_seen_to_come_to_talk_and_to_want_quiet() {
         assert_eq!(last.value(HeaderName::SubscriptionState), Some("terminated;reason=timeout"));
         lab.nothing_left();
     }
+}
+
+/// Phones that are older than RFC 3863, of Poly among them; over a restart and a refresh that says nothing of it, too.
+#[test]
+fn who_reads_only_what_was_before_pidf_is_told_that() {
+    let mut lab = Plan::seeded(26).build().with_registered(&["alice", "bob"]);
+    let mut desk = Desk::new(&mut lab, "desk", "10.0.66.7:5060");
+    let accept = "Event: presence\nExpires: 600\nAccept: application/xpidf+xml\n";
+    let dialog = desk.subscribes(&mut lab, "1002", accept);
+    let told = |lab: &mut Lab, desk: &mut Desk| {
+        lab.run_ms(1_500);
+        let words = |notify: Message| {
+            assert_eq!(notify.content_type(), Some("application/xpidf+xml"));
+            let told = xpidf::judge(&String::from_utf8_lossy(notify.body())).expect("it was judged");
+            assert_eq!(told.uri, "sip:1002@pbx.example");
+            format!("{} {}: {}", told.status, told.substatus, told.note)
+        };
+        desk.told(lab).into_iter().map(words).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut lab, &mut desk), ["open online: "]);
+    lab.connected_call("alice", "bob");
+    assert_eq!(told(&mut lab, &mut desk), ["inuse onthephone: On the phone"]);
+    lab.restart();
+    lab.run_ms(5_000);
+    assert_eq!(told(&mut lab, &mut desk).last().map(String::as_str), Some("inuse onthephone: On the phone"));
+    let refreshed = desk.says(&mut lab, "SUBSCRIBE", &dialog, "Event: presence\nExpires: 600\n", "");
+    assert_eq!(refreshed.status(), 200);
+    assert_eq!(told(&mut lab, &mut desk), ["inuse onthephone: On the phone"], "it takes what it took");
+    lab.hang_up("alice");
+    assert_eq!(told(&mut lab, &mut desk), ["open online: "]);
+    lab.does("bob", |phone, now, out| phone.unregister(now, out));
+    assert_eq!(told(&mut lab, &mut desk), ["closed away: "]);
+    let newer = "Event: presence\nExpires: 600\nAccept: application/pidf+xml, application/xpidf+xml\n";
+    assert_eq!(desk.says(&mut lab, "SUBSCRIBE", &dialog, newer, "").status(), 200);
+    lab.run_ms(1_500);
+    assert_eq!(desk.told(&mut lab).iter().map(words).collect::<Vec<_>>(), ["closed: "]);
+    desk.says(&mut lab, "SUBSCRIBE", &dialog, "Event: presence\nExpires: 0\n", "");
+    lab.nothing_left();
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! `LAB_TRACE` prints every message, event and command as it arrives.
 
 pub mod app;
+pub mod body;
 pub mod dialog_info;
 mod drive;
 mod engine;
@@ -26,6 +27,7 @@ mod seeds;
 mod spread;
 mod temper;
 mod xml;
+pub mod xpidf;
 
 use std::sync::LazyLock;
 use std::time::Instant;

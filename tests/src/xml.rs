@@ -10,7 +10,13 @@ pub(crate) struct Element<'a> {
 
 /// Reads a document: its root.
 pub(crate) fn whole(body: &str) -> Result<Element<'_>, String> {
+    of_type("", body)
+}
+
+/// The same of one that declares its document type, in these words.
+pub(crate) fn of_type<'a>(declared: &str, body: &'a str) -> Result<Element<'a>, String> {
     let rest = body.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>").ok_or("no declaration")?;
+    let rest = rest.trim_start().strip_prefix(declared).ok_or("another document type")?;
     let (root, rest) = element(rest.trim_start())?;
     if rest.trim().is_empty() { Ok(root) } else { Err(format!("{rest:?} after the end")) }
 }

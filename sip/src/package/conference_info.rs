@@ -58,6 +58,7 @@ fn print_members(body: &mut String, conference: &ConferenceState, notice: &Notic
 mod tests {
     use super::*;
     use crate::outbox::{ConferenceMember, Party};
+    use crate::package::Form;
     use crate::package::tests::entity;
     use crate::package::xml;
 
@@ -69,7 +70,8 @@ mod tests {
     fn printed(members: Vec<ConferenceMember>, is_over: bool) -> String {
         let conference = ConferenceState { focus: "conf-77".to_owned(), members, is_over };
         let entity = entity("sip:conf-77@pbx");
-        let notice = Notice { entity: &entity, version: 2, last_dialog: 0, dialog_of: &|_| None };
+        let notice =
+            Notice { entity: &entity, version: 2, last_dialog: 0, form: Form::Usual, dialog_of: &|_| None };
         let body = print(&conference, &notice);
         xml::read(body.as_bytes(), |_| {}).unwrap();
         body

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::ids::LegId;
     use crate::package::tests::entity;
-    use crate::package::{Entity, LegDialog};
+    use crate::package::{Entity, Form, LegDialog};
     use crate::token::Token;
 
     fn dialog(phase: DialogPhase) -> DialogState {
@@ -222,7 +222,10 @@ mod tests {
     }
 
     fn printed(dialogs: &[DialogState], entity: &Entity) -> String {
-        print(dialogs, &Notice { entity, version: 7, last_dialog: 0xa4, dialog_of: &known })
+        print(
+            dialogs,
+            &Notice { entity, version: 7, last_dialog: 0xa4, form: Form::Usual, dialog_of: &known },
+        )
     }
 
     #[test]
@@ -323,7 +326,8 @@ mod tests {
         state.remote = Party { user: long.clone(), host: long.clone(), name: long.clone() };
         let entity = entity("sip:102@pbx");
         let dialog_of = |_| Some(LegDialog { call_id: long.clone(), ..known(LegId(7)).unwrap() });
-        let notice = Notice { entity: &entity, version: 0, last_dialog: 0, dialog_of: &dialog_of };
+        let notice =
+            Notice { entity: &entity, version: 0, last_dialog: 0, form: Form::Usual, dialog_of: &dialog_of };
         let body = print(&[state], &notice);
         assert!(body.len() < 8_192 && !body.contains("call-id"), "{}", body.len());
         assert!(body.contains(&"&amp;".repeat(PARTY_BYTES_MAX)));
@@ -344,7 +348,7 @@ mod tests {
             state.remote = Party { user, host: String::new(), name };
             let entity = entity("sip:102@pbx");
             let dialog_of = |_| Some(LegDialog { call_id: call_id.clone(), ..known(LegId(7)).unwrap() });
-            let notice = Notice { entity: &entity, version: 0, last_dialog: 0, dialog_of: &dialog_of };
+            let notice = Notice { entity: &entity, version: 0, last_dialog: 0, form: Form::Usual, dialog_of: &dialog_of };
             let body = print(&[state], &notice);
             prop_assert_eq!(DialogInfo::parse(body.as_bytes()).unwrap().dialogs.len(), 1);
         }

@@ -96,8 +96,8 @@ impl Told {
             list.entries.iter().zip(&entities).zip(self.resources.iter_mut().zip(&heads)).enumerate()
         {
             let part = |version| {
-                let (last_dialog, dialog_of) = (known.last_dialog, notice.dialog_of);
-                let notice = Notice { entity, version, last_dialog, dialog_of };
+                let last_dialog = known.last_dialog;
+                let notice = Notice { entity, version, last_dialog, ..*notice };
                 entry.state.as_ref().map(|state| super::print(state, &notice))
             };
             let reads = digest(part(0).as_deref());
@@ -122,7 +122,8 @@ impl Told {
             let instance = match body {
                 Some(body) => {
                     let id = format!("{tag}.{}.{number}@trunkline", notice.version);
-                    let media_type = entry.state.as_ref().map_or("", super::media_type);
+                    let media_type =
+                        entry.state.as_ref().map_or("", |state| super::media_type(state, notice.form));
                     write_part(&mut parts, &id, media_type, &body);
                     known.version = known.version.wrapping_add(1);
                     format!("<instance id=\"1\" state=\"active\" cid=\"{id}\"/>")
@@ -237,6 +238,7 @@ const PART_BYTES: usize = 256;
 mod tests {
     use super::*;
     use crate::outbox::{DialogPhase, DialogState, ListEntry, Package};
+    use crate::package::Form;
     use crate::package::tests::entity;
 
     const TAG: Token = Token { worker: 0, bits: 7 };
@@ -269,8 +271,13 @@ mod tests {
     impl Subscription {
         fn print(&mut self, list: &ListState) -> Option<(Body, bool)> {
             let entity = entity("sip:keys@pbx.example.com:5060");
-            let notice =
-                Notice { entity: &entity, version: self.version, last_dialog: 0, dialog_of: &|_| None };
+            let notice = Notice {
+                entity: &entity,
+                version: self.version,
+                last_dialog: 0,
+                form: Form::Usual,
+                dialog_of: &|_| None,
+            };
             let Notification { body, is_cut } = self.told.print(list, &notice, TAG, false);
             self.version += u32::from(body.is_some());
             body.map(|body| (body, is_cut))
@@ -404,7 +411,8 @@ mod tests {
         let mut subscription = Subscription::default();
         assert!(subscription.print(&list).unwrap().1, "the first has not");
         let entity = entity("sip:keys@pbx.example.com");
-        let notice = Notice { entity: &entity, version: 1, last_dialog: 0, dialog_of: &|_| None };
+        let notice =
+            Notice { entity: &entity, version: 1, last_dialog: 0, form: Form::Usual, dialog_of: &|_| None };
         let Notification { body, is_cut } = subscription.told.print(&list, &notice, TAG, true);
         let text = body.unwrap().text;
         assert_eq!((text.matches("<dialog-info ").count(), is_cut), (ENTRIES_MAX, false), "{}", text.len());

@@ -94,6 +94,7 @@ pub(super) fn print(counts: &MessageCounts, account: Option<&str>, notice: &Noti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::package::Form;
     use crate::package::tests::entity;
 
     const fn counts(is_waiting: bool, [new, old, urgent_new, urgent_old]: [u16; 4]) -> MessageCounts {
@@ -102,7 +103,8 @@ mod tests {
 
     fn printed(counts: &MessageCounts, account: Option<&str>) -> String {
         let entity = entity("sip:101@pbx:5060");
-        let notice = Notice { entity: &entity, version: 0, last_dialog: 0, dialog_of: &|_| None };
+        let notice =
+            Notice { entity: &entity, version: 0, last_dialog: 0, form: Form::Usual, dialog_of: &|_| None };
         print(counts, account, &notice)
     }
 

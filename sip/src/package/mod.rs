@@ -7,7 +7,7 @@
 //! | `call-completion` | `application/call-completion` (RFC 6910) | state, URI | state, URI |
 //! | `as-feature-event` | `application/x-as-feature-event+xml` (no RFC) | full state | wishes |
 //! | `message-summary` | `application/simple-message-summary` (RFC 3842) | counts of voice messages | the same |
-//! | `presence` | `application/pidf+xml` (RFC 3863, RFC 4480) | full state | status, activities, note |
+//! | `presence` | `application/pidf+xml` (RFC 3863, RFC 4480), or `application/xpidf+xml` (no RFC) | full state | status, activities, note |
 //! | `reg` | `application/reginfo+xml` (RFC 3680) | full state | |
 //! | `dialog` or `presence` of a list | `multipart/related` with `application/rlmi+xml` (RFC 4662) | what changed | |
 //!
@@ -26,6 +26,7 @@ pub mod reginfo;
 mod conference_info;
 pub(crate) mod features;
 mod xml;
+mod xpidf;
 
 use std::borrow::Cow;
 
@@ -100,18 +101,45 @@ impl Package {
         }
     }
 
-    /// The type of a body that tells all there is.
-    pub(crate) const fn printed_type(self) -> &'static str {
+    /// The type of a body in this form that tells all there is.
+    pub(crate) const fn printed_type(self, form: Form) -> &'static str {
+        match (self, form) {
+            (Self::Features, _) => features::PARTS,
+            (Self::Presence, Form::Xpidf) => xpidf::XPIDF,
+            (
+                Self::Dialog
+                | Self::Conference
+                | Self::CallCompletion
+                | Self::MessageSummary
+                | Self::Presence
+                | Self::Registration,
+                _,
+            ) => self.content_type(),
+        }
+    }
+
+    /// The forms of its body, the wanted one first.
+    pub(crate) const fn forms(self) -> &'static [Form] {
         match self {
-            Self::Features => features::PARTS,
+            Self::Presence => &[Form::Usual, Form::Xpidf],
             Self::Dialog
             | Self::Conference
             | Self::CallCompletion
             | Self::MessageSummary
-            | Self::Presence
-            | Self::Registration => self.content_type(),
+            | Self::Features
+            | Self::Registration => &[Form::Usual],
         }
     }
+}
+
+/// In which form a package tells its subscriber.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum Form {
+    /// As its RFC says.
+    #[default]
+    Usual,
+    /// Presence as phones read it that are older than RFC 3863.
+    Xpidf,
 }
 
 /// Whom a subscription is about, as the subscriber wrote it: phones compare it with what they subscribed to.
@@ -167,6 +195,8 @@ pub(crate) struct Notice<'a> {
     pub(crate) version: u32,
     /// The dialog that was told last: it stands for those that are over.
     pub(crate) last_dialog: u64,
+    /// What the subscriber reads.
+    pub(crate) form: Form,
     /// The dialog of a leg of this worker.
     pub(crate) dialog_of: &'a dyn Fn(LegId) -> Option<LegDialog>,
 }
@@ -185,7 +215,10 @@ pub(crate) fn print(document: &Document, notice: &Notice<'_>) -> String {
         Document::CallCompletion { is_ready, uri } => call_completion::print(*is_ready, uri),
         Document::Messages { counts, account } => message_summary::print(counts, account.as_deref(), notice),
         Document::Features(states) => features::print(states),
-        Document::Presence(state) => presence::print(state, notice),
+        Document::Presence(state) => match notice.form {
+            Form::Usual => presence::print(state, notice),
+            Form::Xpidf => xpidf::print(state, notice),
+        },
         Document::Registration(contacts) => reginfo::print(contacts, notice),
         Document::List(_) => String::new(),
     }
@@ -211,8 +244,8 @@ const fn package_of(document: &Document) -> Package {
 }
 
 /// The type of a part that tells a document.
-const fn media_type(document: &Document) -> &'static str {
-    package_of(document).printed_type()
+const fn media_type(document: &Document, form: Form) -> &'static str {
+    package_of(document).printed_type(form)
 }
 
 #[cfg(test)]

@@ -160,11 +160,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::package::Form;
     use crate::package::tests::entity;
 
     fn printed(state: &PresenceState) -> String {
         let entity = entity("sip:102@pbx.example.com:5060");
-        print(state, &Notice { entity: &entity, version: 0, last_dialog: 0, dialog_of: &|_| None })
+        print(
+            state,
+            &Notice { entity: &entity, version: 0, last_dialog: 0, form: Form::Usual, dialog_of: &|_| None },
+        )
     }
 
     fn published(inside: &str) -> Result<PublishedPresence, Unreadable> {

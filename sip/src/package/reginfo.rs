@@ -62,6 +62,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::package::Form;
     use crate::package::tests::entity;
     use crate::package::xml;
 
@@ -71,8 +72,10 @@ mod tests {
 
     fn printed(contacts: &[ContactState]) -> String {
         let entity = entity("sip:102@pbx:5060");
-        let body =
-            print(contacts, &Notice { entity: &entity, version: 3, last_dialog: 0, dialog_of: &|_| None });
+        let body = print(
+            contacts,
+            &Notice { entity: &entity, version: 3, last_dialog: 0, form: Form::Usual, dialog_of: &|_| None },
+        );
         xml::read(body.as_bytes(), |_| {}).unwrap();
         body
     }

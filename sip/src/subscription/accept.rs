@@ -1,14 +1,18 @@
 //! What a SUBSCRIBE asks for, and whether it can be had (RFC 6665 §4.2.1).
 
+use smallvec::SmallVec;
+
 use super::{EXPIRES_MAX_S, EXPIRES_MIN_S, EventType};
 use crate::message::{Builder, HeaderName, Message};
 use crate::outbox::{FeatureWish, Package};
-use crate::package::{event_list, features};
+use crate::package::{Form, event_list, features};
 
 /// What a SUBSCRIBE asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Demand {
     pub(crate) event: EventType,
+    /// Whether it says what it takes: a refresh that does not takes what it took.
+    pub(crate) accepts: bool,
     /// Granted, in seconds; zero: to be told once.
     pub(crate) expires_s: u32,
     /// What is to be changed.
@@ -56,16 +60,15 @@ impl Refusal {
 
 /// Reads a SUBSCRIBE.
 pub(crate) fn demand(request: &Message) -> Result<Demand, Refusal> {
-    let event = EventType::of(request).ok_or(Refusal::Event)?;
-    if !accepts(request, event.package) {
-        return Err(Refusal::Type);
-    }
+    let mut event = EventType::of(request).ok_or(Refusal::Event)?;
+    let form = accepted(request, event.package)?;
+    event.form = form.unwrap_or_default();
     match request.expires() {
         Some(1..EXPIRES_MIN_S) => Err(Refusal::Brief),
         expires_s => {
             let expires_s = expires_s.unwrap_or(EXPIRES_MAX_S).min(EXPIRES_MAX_S);
             let wish = wish(request, event.package)?;
-            Ok(Demand { event, expires_s, wish })
+            Ok(Demand { event, accepts: form.is_some(), expires_s, wish })
         }
     }
 }
@@ -82,26 +85,28 @@ fn wish(request: &Message, package: Package) -> Result<Option<Box<FeatureWish>>,
     features::wish(request.body()).map(|wish| Some(Box::new(wish))).map_err(|_| Refusal::Body)
 }
 
-/// Whether the subscriber takes the body of a package: without Accept it does.
-fn accepts(request: &Message, package: Package) -> bool {
-    let mut ranges = request
+/// In which form the subscriber takes the body of a package; `None`: without Accept it takes the usual one.
+fn accepted(request: &Message, package: Package) -> Result<Option<Form>, Refusal> {
+    let ranges: SmallVec<[&str; 8]> = request
         .values(HeaderName::Accept)
         .map(|range| range.split(';').next().unwrap_or_default().trim())
         .filter(|range| !range.is_empty())
-        .peekable();
-    ranges.peek().is_none()
-        || ranges.any(|range| {
-            let of_lists = takes_lists(request).then_some(event_list::ACCEPTED).into_iter().flatten();
-            [
-                "*/*",
-                "application/*",
-                package.content_type(),
-                package.printed_type().split(';').next().unwrap_or_default(),
-            ]
-            .into_iter()
-            .chain(of_lists)
-            .any(|known| range.eq_ignore_ascii_case(known))
-        })
+        .collect();
+    if ranges.is_empty() {
+        return Ok(None);
+    }
+    let takes = |known: &str| ranges.iter().any(|range| range.eq_ignore_ascii_case(known));
+    let takes_form = |form: Form| takes(package.printed_type(form).split(';').next().unwrap_or_default());
+    if ["*/*", "application/*", package.content_type()].into_iter().any(takes) {
+        return Ok(Some(Form::Usual));
+    }
+    let found = package.forms().iter().copied().find(|form| takes_form(*form));
+    let is_listed = || takes_lists(request) && event_list::ACCEPTED.into_iter().any(takes);
+    match found {
+        Some(form) => Ok(Some(form)),
+        None if is_listed() => Ok(Some(Form::Usual)),
+        None => Err(Refusal::Type),
+    }
 }
 
 /// Whether the subscriber takes lists.
@@ -146,6 +151,30 @@ mod tests {
         assert_eq!(with("Accept: application/pidf+xml\r\nAccept: text/plain\r\n"), Err(406));
         assert_eq!(with("Accept: multipart/related\r\n"), Err(406));
         assert_eq!(with("Accept: multipart/related\r\nSupported: replaces, eventlist\r\n"), Ok(3600));
+    }
+
+    #[test]
+    fn presence_has_an_older_form_for_who_takes_no_other() {
+        let form = |headers: &str| {
+            let text = format!("SUBSCRIBE sip:a SIP/2.0\r\n{headers}Content-Length: 0\r\n\r\n");
+            let message = Message::scan(text.into(), Framing::Stream, &Limits::DEFAULT).unwrap();
+            demand(&message).map(|demand| (demand.event.form, demand.accepts)).map_err(Refusal::status)
+        };
+        for (accept, expected) in [
+            ("", Ok((Form::Usual, false))),
+            ("Accept: application/xpidf+xml\r\n", Ok((Form::Xpidf, true))),
+            ("Accept: Application/XPIDF+xml;q=1, text/xml+msrtc.pidf\r\n", Ok((Form::Xpidf, true))),
+            ("Accept: application/xpidf+xml, application/pidf+xml\r\n", Ok((Form::Usual, true))),
+            ("Accept: application/xpidf+xml, */*;q=0.1\r\n", Ok((Form::Usual, true))),
+            ("Accept: text/xml+msrtc.pidf\r\n", Err(406)),
+            (
+                "Accept: application/xpidf+xml, multipart/related\r\nSupported: eventlist\r\n",
+                Ok((Form::Xpidf, true)),
+            ),
+        ] {
+            assert_eq!(form(&format!("Event: presence\r\n{accept}")), expected, "{accept}");
+        }
+        assert_eq!(form("Event: dialog\r\nAccept: application/xpidf+xml\r\n"), Err(406));
     }
 
     #[test]

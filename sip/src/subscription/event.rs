@@ -1,7 +1,8 @@
 //! Event and Subscription-State (RFC 6665 §8.2).
 
-use crate::message::{HeaderName, Message, Text, Value};
+use crate::message::{HeaderName, Message, Text, Value, text_of};
 use crate::outbox::{Package, SubscriptionPhase};
+use crate::package::Form;
 
 /// A longer `id` is refused: it is kept for as long as the subscription lasts.
 const ID_BYTES_MAX: usize = 128;
@@ -16,12 +17,14 @@ pub(crate) struct EventType {
     id: Option<Box<str>>,
     /// Says nothing of what is subscribed to (RFC 6665 §8.2.1), but phones want it back.
     sharing: Option<&'static str>,
+    /// In which form it is told: Accept says so.
+    pub(crate) form: Form,
 }
 
 impl EventType {
     /// Of a subscription of ours.
     pub(crate) const fn new(package: Package) -> Self {
-        Self { package, id: None, sharing: None }
+        Self { package, id: None, sharing: None, form: Form::Usual }
     }
 
     /// Reads Event. `None`: it is absent, or names no package that is served.
@@ -39,7 +42,25 @@ impl EventType {
         let has = |flag: &&str| params.split(';').any(|param| param.trim().eq_ignore_ascii_case(flag));
         let package = Package::parse(name)?;
         let sharing = SHARINGS.into_iter().find(has).filter(|_| package == Package::Dialog);
-        Some(Self { package, id: id.map(Into::into), sharing })
+        Some(Self { package, id: id.map(Into::into), sharing, form: Form::Usual })
+    }
+
+    /// What a store keeps: Event, and behind a line end, which no header has, the type of body that is not the usual one.
+    pub(crate) fn keep(&self) -> String {
+        let kept = text_of(self);
+        match self.form {
+            Form::Usual => kept,
+            form @ Form::Xpidf => kept + "\n" + self.package.printed_type(form),
+        }
+    }
+
+    /// Reads what was kept.
+    pub(crate) fn kept(kept: &str) -> Option<Self> {
+        let (event, body) = kept.split_once('\n').unwrap_or((kept, ""));
+        let event = Self::parse(event)?;
+        let package = event.package;
+        let form = package.forms().iter().copied().find(|form| package.printed_type(*form) == body);
+        Some(Self { form: form.unwrap_or_default(), ..event })
     }
 
     /// Whether both are the same subscription of a dialog: package and `id` say so.
@@ -124,6 +145,23 @@ mod tests {
         assert_eq!(event("Subject: dialog"), None);
         let id = |len| event(&format!("Event: dialog;id={}", "x".repeat(len)));
         assert!(id(ID_BYTES_MAX).is_some() && id(ID_BYTES_MAX + 1).is_none());
+    }
+
+    #[test]
+    fn what_is_kept_has_the_form() {
+        for (event, form, kept) in [
+            ("dialog;sla;id=7", Form::Usual, "dialog;sla;id=7"),
+            ("presence;id=7", Form::Usual, "presence;id=7"),
+            ("presence;id=7", Form::Xpidf, "presence;id=7\napplication/xpidf+xml"),
+        ] {
+            let event = EventType { form, ..EventType::parse(event).unwrap() };
+            assert_eq!(event.keep(), kept);
+            assert_eq!(EventType::kept(kept), Some(event));
+        }
+        let of = |kept: &str| EventType::kept(kept).map(|event| event.form);
+        assert_eq!(of("presence\nsomething of another version"), Some(Form::Usual));
+        assert_eq!(of("dialog\napplication/xpidf+xml"), Some(Form::Usual));
+        assert_eq!(of("winfo\n"), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{Notifier, Place, Stage};
 use crate::dialog::{Dialog, KeptDialog};
 use crate::ids::UsageId;
-use crate::message::{Uri, text_of};
+use crate::message::Uri;
 use crate::outbox::{Package, Peer, Subscriber};
 use crate::package::Entity;
 use crate::sdp::Origin;
@@ -24,7 +24,7 @@ const VERSIONS_UNKEPT_MAX: u32 = 10_000;
 pub struct KeptSubscription {
     /// The line that subscribed.
     pub line: Arc<str>,
-    /// Event, as it is echoed.
+    /// Event, as it is echoed; behind a line end the type of body of who takes none that is usual.
     pub event: String,
     /// What it subscribed to: the URI without port and parameters.
     pub uri: String,
@@ -119,7 +119,7 @@ impl Notifier {
         kept.flow = self.source;
         Some(KeptSubscription {
             line: Arc::clone(line),
-            event: text_of(&self.event),
+            event: self.event.keep(),
             uri: self.entity.uri().to_owned(),
             dialog: kept,
             version: self.version,
@@ -137,7 +137,7 @@ impl Notifier {
         kept: &KeptSubscription,
         after: Duration,
     ) -> Option<(Self, Subscriber)> {
-        let event = EventType::parse(&kept.event)?;
+        let event = EventType::kept(&kept.event)?;
         let uri = Uri::parse(&kept.uri)?;
         let peer = Peer::Line(Arc::clone(&kept.line));
         let subscriber = Subscriber {

@@ -416,6 +416,9 @@ impl Notifier {
                     .reply(now, arrival, refusal.status(), tag, out, |reply| refusal.explain(reply));
             }
         };
+        if demand.accepts {
+            self.event.form = demand.event.form;
+        }
         if let Place::Own(dialog) = &mut self.place {
             dialog.retarget(&arrival.message);
         }

@@ -70,6 +70,7 @@ impl Notifier {
             entity: &self.entity,
             version: self.version,
             last_dialog: self.last_dialog,
+            form: self.event.form,
             dialog_of: &dialog_of,
         };
         let words = match &self.document {
@@ -79,7 +80,7 @@ impl Notifier {
                 body.map(|body| Words { body: Some(body), is_cut })
             }
             Some(document) => {
-                let content_type = self.event.package.printed_type().into();
+                let content_type = self.event.package.printed_type(self.event.form).into();
                 let body = Some(Body { content_type, text: package::print(document, &notice) });
                 Some(Words { body, is_cut: false })
             }

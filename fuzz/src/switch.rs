@@ -744,6 +744,7 @@ impl World {
                     | Command::Enclose(..)
                     | Command::Identify(..)
                     | Command::Probe(..)
+                    | Command::Withdraw(_)
                     | Command::Focus(..)
                     | Command::Digit(..)
                     | Command::UserToUser(..)

@@ -296,6 +296,7 @@ impl Agent {
             Command::Unsubscribe(id) => self.unsubscribe(now, id, out),
             Command::Register(id, register) => self.register_at(now, id, register, out),
             Command::Unregister(id) => self.unregister(now, id, out),
+            Command::Withdraw(id) => drop(self.notices.remove(&id)),
             Command::Message(id, message) => self.send_message(now, id, message, out),
             Command::AnswerText(id, status) => self.answer_text(now, id, status, out),
             Command::AnswerPublish(id, result) => self.answer_publish(now, id, result, out),

@@ -501,6 +501,7 @@ impl Rig {
                 Command::Register(_, register) => format!("register {}", register.target.flow.remote),
                 Command::Unregister(_) => "unregister".to_owned(),
                 Command::Message(..) => "message".to_owned(),
+                Command::Withdraw(_) => "withdraw".to_owned(),
                 Command::AnswerText(_, status) => format!("answer text {status}"),
                 Command::AnswerPublish(_, result) => {
                     format!("answer publish {}", result.err().unwrap_or(200))

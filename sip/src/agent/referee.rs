@@ -71,7 +71,9 @@ impl Agent {
             self.refuse(&arrival, 489, out, |reply| reply.raw("Allow-Events", "refer"));
             return None;
         }
-        if let Some(status) = fragment_status(message.body()).filter(|status| *status >= 300) {
+        // A challenge to its INVITE it answers.
+        let is_failure = |status: &u16| *status >= 300 && !matches!(status, 401 | 407);
+        if let Some(status) = fragment_status(message.body()).filter(is_failure) {
             out.events.push(Event::Referred { usage: *usage, status });
         }
         // One that comes again is answered again.

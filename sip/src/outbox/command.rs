@@ -199,6 +199,8 @@ pub enum Command {
     Subscribe(UsageId, Box<Subscribe>),
     /// End a subscription of ours.
     Unsubscribe(UsageId),
+    /// Nobody wants a request outside any dialog any more: it is not sent again with a password.
+    Withdraw(UsageId),
     /// Register.
     Register(UsageId, Box<Register>),
     /// End a registration of ours.
@@ -242,6 +244,7 @@ impl Command {
             | Self::NotifySubscriber(usage, _, _)
             | Self::Subscribe(usage, _)
             | Self::Unsubscribe(usage)
+            | Self::Withdraw(usage)
             | Self::Register(usage, _)
             | Self::Unregister(usage)
             | Self::AnswerText(usage, _)
@@ -292,6 +295,7 @@ impl Command {
             | Self::AcceptList(_)
             | Self::NotifySubscriber(..)
             | Self::Unsubscribe(_)
+            | Self::Withdraw(_)
             | Self::Unregister(_)
             | Self::AnswerText(..)
             | Self::AnswerPublish(..)

@@ -437,7 +437,7 @@ pub enum Event {
     Referred {
         /// The REFER.
         usage: UsageId,
-        /// The status, 300 to 699.
+        /// The status, 300 to 699, no challenge.
         status: u16,
     },
     /// A contact of a line came or went; a refresh says nothing.

@@ -35,6 +35,12 @@ impl Switch {
         phone.is_some_and(|phone| matches!(&phone.state, State::Open(session) if !session.is_silent()))
     }
 
+    /// Whether there is a session with the phone in which it is asked to call, though it may be silent.
+    pub(in crate::switch) fn is_told_to_call(&self, place: &Place) -> bool {
+        let phone = self.csta.phones.get(place).filter(|phone| phone.uses.contains(&CstaUse::MakeCall));
+        phone.is_some_and(|phone| matches!(phone.state, State::Open(_)))
+    }
+
     /// Asks a phone for a service; `false`: it cannot be asked.
     pub(super) fn serve_by_phone(
         &mut self,

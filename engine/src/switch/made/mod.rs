@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A phone that may still call when nobody wants it (the application has dropped the call, or the phone was called in the meantime) is
-//! remembered for [`UNWANTED`]: its INVITE is refused.
+//! remembered for [`UNWANTED`], and for as long after it has answered a REFER: its INVITE is refused.
 
 mod phone_calls;
 mod refer;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_sip::UsageId;
+use trunkline_sip::outbox::Command;
 use trunkline_sip::package::csta::Connection;
 
 use super::Switch;
@@ -57,6 +58,10 @@ struct Made {
     connection: Option<Connection>,
     /// The REFER that asks for it.
     referral: Option<UsageId>,
+    /// Whether it is known what became of the REFER: copies of it may be under way before.
+    is_answered: bool,
+    /// Nobody wants it, and until then the phone may make it.
+    may_come_until: Option<Instant>,
     /// Whether the phone was asked already: it makes none before.
     is_asked: bool,
     /// Whether it said that it will.
@@ -137,11 +142,18 @@ impl MadeCalls {
         self.by_id.get(&id).is_some_and(|made| !made.is_unwanted)
     }
 
-    /// Nobody wants it any more.
-    fn leave(&mut self, now: Instant, id: CallId) {
-        if let Some(made) = self.by_id.get_mut(&id).filter(|made| !made.is_unwanted) {
-            made.is_unwanted = true;
-            self.unwanted.push_back((now + UNWANTED, id));
+    /// Nobody wants it any more; the REFER that asks for it.
+    fn leave(&mut self, now: Instant, id: CallId) -> Option<UsageId> {
+        let made = self.by_id.get_mut(&id).filter(|made| !made.is_unwanted)?;
+        made.is_unwanted = true;
+        self.unwanted.push_back((now + UNWANTED, id));
+        made.referral
+    }
+
+    /// It is known what became of the REFER.
+    fn referral_answered(&mut self, now: Instant, id: CallId) {
+        if let Some(made) = self.by_id.get_mut(&id) {
+            (made.is_answered, made.may_come_until) = (true, Some(now + UNWANTED));
         }
     }
 
@@ -155,6 +167,14 @@ impl MadeCalls {
         let from = (Arc::clone(line), CallId(0));
         let ids = self.by_line.range(from..).take_while(move |(of, _)| of == line);
         ids.filter_map(|(_, id)| self.by_id.get(id).map(|made| (*id, made)))
+    }
+}
+
+impl Made {
+    /// Whether the phone may make what nobody wants any more.
+    fn may_come(&self, now: Instant) -> bool {
+        let is_under_way = self.referral.is_some() && !self.is_answered;
+        is_under_way || self.may_come_until.is_some_and(|until| until > now)
     }
 }
 
@@ -186,6 +206,8 @@ impl Switch {
             dialled: None,
             connection: None,
             referral,
+            is_answered: false,
+            may_come_until: None,
             is_asked: referral.is_some(),
             is_taken: false,
             is_unwanted: false,
@@ -207,7 +229,7 @@ impl Switch {
     pub(super) fn phone_does_not_make(&mut self, now: Instant, id: CallId, may_come: bool, out: &mut Outbox) {
         let is_wanted = self.made.is_wanted(id);
         if may_come {
-            self.made.leave(now, id);
+            self.leave_to_phone(now, id, out);
         } else {
             self.made.remove(id);
         }
@@ -238,14 +260,25 @@ impl Switch {
         if self.withdraw_from_phone(id, &place) {
             return self.made.remove(id);
         }
-        self.made.leave(now, id);
+        self.leave_to_phone(now, id, out);
         self.clear_by_csta(now, id, out);
+    }
+
+    /// Nobody wants a call any more that the phone may still make.
+    fn leave_to_phone(&mut self, now: Instant, id: CallId, out: &mut Outbox) {
+        if let Some(referral) = self.made.leave(now, id) {
+            out.sip.push(Command::Withdraw(referral));
+        }
     }
 
     /// Does what is due.
     pub(super) fn made_due(&mut self, now: Instant, out: &mut Outbox) {
         while let Some((_, id)) = self.made.unwanted.pop_front_if(|(at, _)| *at <= now) {
-            self.made.remove(id);
+            if self.made.by_id.get(&id).is_some_and(|made| made.may_come(now)) {
+                self.made.unwanted.push_back((now + UNWANTED, id));
+            } else {
+                self.made.remove(id);
+            }
         }
         while let Some((_, id)) = self.made.referred.pop_front_if(|(at, _)| *at <= now) {
             self.referral_is_late(now, id, out);

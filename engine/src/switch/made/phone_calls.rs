@@ -54,11 +54,11 @@ impl Switch {
                 continue;
             }
             let likeness = made.likeness(&invite.dialled);
-            // What is wanted goes before what is not.
-            let likeness = likeness * 2 - u8::from(made.is_unwanted && likeness > 0);
-            let is_better = found.is_none_or(|(before, ..)| likeness > before);
+            // What is wanted goes before what is not, and what the phone has said yes to before what it has not.
+            let rank = likeness * 4 + u8::from(!made.is_unwanted) * 2 + u8::from(made.is_taken);
+            let is_better = found.is_none_or(|(before, ..)| rank > before);
             if likeness > 0 && is_better && self.is_of_phone(now, &made.place, &invite.flow) {
-                found = Some((likeness, id, made.is_unwanted));
+                found = Some((rank, id, made.is_unwanted));
             }
         }
         let (_, id, is_unwanted) = found?;

@@ -15,6 +15,7 @@ use crate::switch::call::MAX_FORWARDS;
 use crate::switch::ids::CallId;
 use crate::switch::outbox::Outbox;
 use crate::switch::ring::contact;
+use crate::switch::route::{Source, is_for_help};
 use crate::switch::vendor;
 
 impl Switch {
@@ -28,7 +29,12 @@ impl Switch {
         number: &str,
         out: &mut Outbox,
     ) -> bool {
-        if !vendor::takes_refer(&self.setup.vendors, &binding.user_agent) {
+        let is_for_help = is_for_help(&self.setup.routes, Source::Line, number);
+        // Its user would perhaps be asked first, and a phone that is silent about CSTA would be waited for twice.
+        if is_for_help
+            || self.is_told_to_call(place)
+            || !vendor::takes_refer(&self.setup.vendors, &binding.user_agent)
+        {
             return false;
         }
         let usage = self.next_usage();
@@ -62,6 +68,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let Some(id) = self.made.by_referral.get(&usage).copied() else { return };
+        self.made.referral_answered(now, id);
         match status {
             200..300 => {
                 self.phone_makes(now, id, None);

@@ -175,6 +175,45 @@ fn what_an_application_drops_the_phone_does_not_call() {
     }
 }
 
+/// A REFER is sent again and again for 32 s: one that is heard late, or a user that is asked long, makes a call that nobody wants.
+#[test]
+fn what_nobody_wants_is_remembered_until_the_refer_is_over() {
+    for (heard, dials) in [(31_000, 32_000), (31_000, 50_500), (19_500, 25_000), (500, 19_900)] {
+        let mut rig = rig();
+        let (id, usage) = referred(&mut rig, "1002");
+        rig.pass(Duration::from_millis(100));
+        rig.request(CRM, Operation::Drop(id, None)).unwrap();
+        assert_eq!(rig.commands(), ["withdraw 0"], "no password for what nobody wants");
+        rig.request(CRM, Operation::DeallocateCall(id)).unwrap();
+        rig.pass(Duration::from_millis(heard));
+        answered(&mut rig, usage, 202);
+        rig.pass(Duration::from_millis(dials - heard));
+        let leg = calls(&mut rig, "1001", "1002", PHONE);
+        assert!(is_refused(&mut rig, leg), "heard after {heard} ms, dialled after {dials} ms");
+        rig.pass(Duration::from_secs(60));
+        rig.assert_quiet();
+    }
+    let mut rig = rig();
+    let (id, usage) = referred(&mut rig, "1002");
+    rig.request(CRM, Operation::Drop(id, None)).unwrap();
+    rig.pass(Duration::from_secs(32));
+    answered(&mut rig, usage, 408);
+    rig.pass(Duration::from_secs(41));
+    let leg = calls(&mut rig, "1001", "1002", PHONE);
+    assert!(!is_refused(&mut rig, leg), "it is forgotten");
+}
+
+#[test]
+fn of_two_calls_to_one_number_the_phone_makes_the_one_that_it_took() {
+    let mut rig = rig();
+    let (first, _) = referred(&mut rig, "1002");
+    let (second, usage) = referred(&mut rig, "1002");
+    answered(&mut rig, usage, 202);
+    calls(&mut rig, "1001", "1002", PHONE);
+    rig.invited();
+    assert_eq!([first, second].map(|id| rig.state(id.0).name()), ["dialing", "proceeding"]);
+}
+
 #[test]
 fn who_is_not_said_to_take_it_is_called() {
     let mut rig = Rig::new();

@@ -264,5 +264,13 @@ fn a_phone_is_referred_and_says_what_comes_of_it() {
     assert_eq!(bench.told(), ["MessageDone 202"]);
     assert_eq!(tell(&mut bench, &again, ("", event, "SIP/2.0 486 Busy Here"), 1), 200);
     assert_eq!(bench.told(), ["Referred 486"]);
+    assert_eq!(tell(&mut bench, &again, ("", event, "SIP/2.0 401 Unauthorized"), 2), 200);
+    assert_eq!(bench.told(), [""; 0], "it answers that");
+
+    // Nobody wants it any more when it asks.
+    let sent = refer(&mut bench, 9);
+    bench.command(Command::Withdraw(UsageId(9)));
+    bench.say(response(&sent, 401, "b", challenge, ""));
+    assert_eq!((bench.heard(), bench.told()), (vec![], vec!["MessageDone 401".to_owned()]));
     bench.expect_nothing_left();
 }

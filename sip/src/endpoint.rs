@@ -185,14 +185,29 @@ impl Endpoint {
         Contact { is_bulk: true, ..self.contact(flow, "") }
     }
 
-    /// The hop for a request in a dialog: that of the dialog, but to a device that named its own address where that is registered.
+    /// The hop for a request in a dialog: that of the dialog, but to a device that named its own address where that is registered, and
+    /// to a phone behind a translator where it is registered since.
     pub(crate) fn hop(&self, dialog: &Dialog) -> Flow {
         match self.device(dialog) {
             Some(contact) if dialog.is_direct() => {
                 contact.map_or_else(|| dialog.flow(), |contact| contact.flow)
             }
-            Some(_) | None => dialog.hop(),
+            Some(_) | None => self.moved(dialog).unwrap_or_else(|| dialog.hop()),
         }
+    }
+
+    /// Where a phone behind a translator is registered now, whose dialog leads to where it was registered before.
+    pub(crate) fn moved(&self, dialog: &Dialog) -> Option<Flow> {
+        let flow = dialog.flow();
+        if flow.transport != Transport::Udp || !dialog.is_direct() {
+            return None;
+        }
+        let target = Uri::parse(dialog.target())?;
+        // Most phones are where they say.
+        if target.host_ip() == Some(flow.remote.ip()) || dialog.hop() != flow {
+            return None;
+        }
+        self.location.moved(&dialog.remote_user()?, flow, &target)
     }
 
     /// The contact of the device at the other end of a dialog, which named its own address there (RFC 5627 §5.3): the one that it

@@ -11,6 +11,7 @@
 //! ```
 
 mod keep_alive;
+mod moved;
 mod wheel;
 
 use std::collections::BTreeSet;
@@ -31,6 +32,7 @@ use crate::transport::Flow;
 
 pub use keep_alive::{KEEP_ALIVE, KeepAlive};
 
+use moved::Moves;
 use wheel::Wheel;
 
 /// One contact of a line. Never changed once made, so that the table, a lookup and the store share it.
@@ -130,6 +132,8 @@ struct Line {
     due: Option<u64>,
     /// Its second in `quiet`.
     quiet: Option<u64>,
+    /// Where its contacts spoke from before.
+    moved: Moves,
 }
 
 /// One step of [`Location::edit`].
@@ -404,6 +408,7 @@ impl Location {
         }
         line.bindings.push(Arc::clone(&binding));
         if let Some(replaced) = replaced {
+            line.moved.note(&replaced, &binding);
             self.leave_source(&replaced);
             self.leave_connection(name, line, replaced.flow.connection);
         }
@@ -443,6 +448,7 @@ impl Location {
     ) {
         while let Some(index) = line.bindings.iter().position(|binding| gone(binding)) {
             let binding = line.bindings.remove(index);
+            line.moved.forget(&binding.key);
             self.len.fetch_sub(1, Ordering::Relaxed);
             self.leave_source(&binding);
             self.leave_connection(name, line, binding.flow.connection);

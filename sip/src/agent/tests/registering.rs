@@ -210,6 +210,33 @@ fn a_device_that_moves_in_a_call_is_found_by_its_own_address() {
     assert_eq!((flow.remote, bye.request_uri()), (bench.flow.remote, "sip:alice@198.51.100.9:5080"));
 }
 
+/// The translator forgot it: with its next registration it is at another port, and in the dialog it says nothing.
+#[test]
+fn a_phone_behind_a_translator_that_forgets_in_a_call_is_found_where_it_registers_next() {
+    let behind = "sip:alice@192.168.1.10:5070";
+    let register_behind = |bench: &mut Bench, call_id: &str| {
+        let text = register("alice", "").replace("sip:alice@198.51.100.2:5070", behind);
+        let text = text.replace("Call-ID: ", &format!("Call-ID: {call_id}"));
+        let text = text.replace("z9hG4bK-1", &format!("z9hG4bK-1{call_id}"));
+        bench.say(text.clone());
+        let challenge = bench.only();
+        bench.say(with_credentials(&text, &challenge, "alice", "secret"));
+        assert_eq!(bench.only().status(), 200);
+    };
+    let mut bench = phone();
+    register_behind(&mut bench, "first");
+    let leg = calls_from(&mut bench, behind);
+    let before = bench.flow;
+    bench.command(Command::Notify(leg, "hold"));
+    assert_eq!(bench.sent().pop().unwrap().0, before);
+    bench.flow.remote = "198.51.100.2:40123".parse().unwrap();
+    register_behind(&mut bench, "second");
+    bench.command(Command::End(leg, None));
+    let (flow, bye) = bench.sent().pop().unwrap();
+    assert_eq!((flow, bye.request_uri()), (bench.flow, behind));
+    assert_ne!(flow, before);
+}
+
 #[test]
 fn a_line_registers_itself_only_and_here_only() {
     let mut bench = phone();

@@ -320,7 +320,7 @@ const fn is_end(status: u16) -> bool {
 /// proven who it is; or to where the same device has registered since, which proves as much.
 fn hop(endpoint: &Endpoint, dialog: &Dialog, source: Flow) -> Flow {
     let hop = endpoint.hop(dialog);
-    let is_proven = || matches!(endpoint.device(dialog), Some(Some(_)));
+    let is_proven = || matches!(endpoint.device(dialog), Some(Some(_))) || endpoint.moved(dialog).is_some();
     if hop.remote.ip() == source.remote.ip() || is_proven() { hop } else { source }
 }
 

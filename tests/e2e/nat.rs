@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -147,8 +146,7 @@ fn a_phone_without_rport() {
     alone(|| {
         let mut stage = Stage::start(FORGETS_AFTER_S, 0);
         let mut outside = stage.outside();
-        let mut host = Command::new("sh");
-        let mut host = stage.translator.spawn_behind(1, "host", host.args(["-c", "read -r end"]));
+        let mut host = stage.translator.host(1);
         let register = scenario(stage.directory.path(), "register.xml", &[]);
         let registering = stage.sipp(&host, &["-p", "5060", "-sf", &register, "-s", "1003"]);
         went_well(registering);
@@ -183,8 +181,7 @@ fn a_phone_is_found_where_it_registers_next() {
     alone(|| {
         let mut stage = Stage::start(FORGETS_AFTER_S, 0);
         let mut outside = stage.outside();
-        let mut host = Command::new("sh");
-        let host = stage.translator.spawn_behind(1, "host", host.args(["-c", "read -r end"]));
+        let host = stage.translator.host(1);
         let moves = scenario(stage.directory.path(), "moves.xml", &[("LINE", "1003")]);
         let phone = stage.sipp(&host, &["-p", "5060", "-sf", &moves, "-s", "1002"]);
         outside.expect("CALL_ESTABLISHED", SOON);

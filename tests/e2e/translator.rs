@@ -57,6 +57,14 @@ impl Translator {
         })
     }
 
+    /// A host behind it on which nothing runs yet.
+    pub(crate) fn host(&self, phone: u8) -> Process {
+        let script = ["-c", "echo there && read -r end"];
+        let mut host = self.spawn_behind(phone, "host", Command::new("sh").args(script));
+        host.wait_for(STARTED_WITHIN, |stream, line| stream == Stream::Stdout && line == "there");
+        host
+    }
+
     /// The line to the daemon is down for a moment: whatever was translated is forgotten, and gets another port.
     pub(crate) fn forget(&self) {
         self.run("ip", &["link", "set", "eth0", "down"]);

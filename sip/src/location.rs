@@ -67,7 +67,7 @@ impl Binding {
     }
 
     /// Whether it is one of several flows that a device may keep (RFC 5626): its REGISTER said which by `reg-id`.
-    pub(crate) fn is_kept_flow(&self) -> bool {
+    pub fn is_kept_flow(&self) -> bool {
         self.key.starts_with(INSTANCE_MARK)
     }
 
@@ -193,6 +193,21 @@ impl Location {
         });
         found.sort_by_key(|binding| std::cmp::Reverse(binding.q_milli));
         found
+    }
+
+    /// Another flow of the device that keeps this one, the one refreshed last of those that `may` be taken (RFC 5626 §7).
+    pub fn other_flow(
+        &self,
+        line: &str,
+        flow: &Binding,
+        now: Instant,
+        may: impl Fn(&Binding) -> bool,
+    ) -> Option<Arc<Binding>> {
+        let device = flow.kept_device()?;
+        let is_other = |other: &&Arc<Binding>| {
+            other.kept_device() == Some(device) && other.key != flow.key && may(other)
+        };
+        self.bindings(line, now).iter().rev().find(is_other).cloned()
     }
 
     /// The bindings of the line, the one refreshed longest ago first.
@@ -597,6 +612,25 @@ mod tests {
         assert_eq!(table.keys("1001", 0), "sip:1001@192.0.2.1 +<urn:uuid:1>;2 +<urn:uuid:2>;1");
         table.put("1001", table.binding("+<urn:uuid:1>;1", 60)).unwrap();
         assert!(table.keys("1001", 0).starts_with("+<urn:uuid:1>;1 sip:1001"), "by which it was heard last");
+    }
+
+    #[test]
+    fn a_flow_that_failed_is_followed_by_another_of_its_device() {
+        let mut table = Table::new();
+        for key in
+            ["+<urn:uuid:1>;1", "+<urn:uuid:2>;1", "+<urn:uuid:1>;2", "+<urn:uuid:1>;3", "sip:1001@192.0.2.1"]
+        {
+            table.put("1001", table.binding(key, 60)).unwrap();
+        }
+        let other = |key: &str, tried: &[&str]| {
+            let may = |other: &Binding| !tried.contains(&&*other.key);
+            let found = table.location.other_flow("1001", &table.binding(key, 60), table.at(0), may);
+            found.map(|found| found.key.to_string())
+        };
+        assert_eq!(other("+<urn:uuid:1>;3", &[]).as_deref(), Some("+<urn:uuid:1>;2"));
+        assert_eq!(other("+<urn:uuid:1>;2", &["+<urn:uuid:1>;3"]).as_deref(), Some("+<urn:uuid:1>;1"));
+        assert_eq!(other("+<urn:uuid:2>;1", &[]), None);
+        assert_eq!(other("sip:1001@192.0.2.1", &[]), None);
     }
 
     #[test]

@@ -321,12 +321,18 @@ fn ok(now: Instant, registration: Registration<'_>, bindings: &[Arc<Binding>]) -
     };
     let mut headers: Vec<_> = bindings.iter().map(contact).collect();
     headers.extend(request.values(HeaderName::Path).map(|value| ("Path", value.to_owned())));
-    // RFC 5626 §6, §4.4: by UDP the phone asks by STUN, which is answered. Only to a phone without a proxy between.
-    let is_outbound = request.vias().count() == 1
+    // RFC 5626 §6: its first hop must keep flows. That is who added the first Path, and stands last.
+    let is_direct = request.vias().count() == 1;
+    let edge = request.values(HeaderName::Path).last().and_then(NameAddr::parse);
+    let edge = edge.and_then(|edge| edge.parsed_uri());
+    let is_outbound = (is_direct || edge.is_some_and(|edge| edge.param("ob").is_some()))
         && request.has_option(HeaderName::Supported, "outbound")
         && request.contacts().any(|contact| instance_key(&contact).is_some());
     if is_outbound {
         headers.push(("Require", "outbound".to_owned()));
+    }
+    // §4.4: by UDP the phone asks by STUN, which is answered. What an edge proxy wants to hear is its own to say.
+    if is_outbound && is_direct {
         headers.push(("Flow-Timer", FLOW_TIMER_S.to_string()));
     }
     Registered { status: 200, headers }
@@ -620,7 +626,7 @@ mod tests {
     }
 
     #[test]
-    fn outbound_is_agreed_to_where_no_proxy_is_between() {
+    fn outbound_is_agreed_to_where_the_first_hop_keeps_flows() {
         let outbound =
             "Supported: path, outbound\nContact: <sip:a@h>;reg-id=1;+sip.instance=\"<urn:uuid:a>\"";
         let mut office = Office::new();
@@ -633,6 +639,17 @@ mod tests {
         assert!(!agreed(
             &office.register(&format!("Via: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK2\n{outbound}"))
         ));
+        // Behind proxies it is the one that the phone speaks with; what it wants to hear is its own to say.
+        let mut behind = |path: &str| {
+            let proxied = format!("Via: SIP/2.0/TCP 192.0.2.9;branch=z9hG4bK2\nPath: {path}\n{outbound}");
+            let answer = office.register(&proxied);
+            assert!(!agreed(&answer), "{path}");
+            answer.headers.contains(&("Require", "outbound".to_owned()))
+        };
+        assert!(behind("<sip:token@edge;lr;ob>"));
+        assert!(behind("<sip:core;lr>, <sip:token@edge;lr;ob>"));
+        assert!(!behind("<sip:core;lr;ob>, <sip:edge;lr>"));
+        assert!(!behind("<sip:core;lr>"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod conference;
 mod csta;
 mod desk;
 mod dial;
+mod edge;
 mod emergency;
 mod event_lists;
 mod fax;

@@ -74,6 +74,8 @@ pub(super) struct Leg {
     pub(super) streams_refused_by: Option<LegId>,
     /// The contact of the phone, where we called it.
     pub(super) binding: Option<Arc<Binding>>,
+    /// The header lines that this contact alone was told, where it is one of the flows that a device keeps.
+    pub(super) keeps_flow: Option<Box<[(&'static str, String)]>>,
     /// Whether the phone can be asked by `NOTIFY Event: talk`.
     pub(super) talk: bool,
     /// Whether it can be asked by `NOTIFY Event: hold`; not known over a restart, the engine holds then.
@@ -116,6 +118,7 @@ impl Leg {
             is_foreign_to: None,
             streams_refused_by: None,
             binding: None,
+            keeps_flow: None,
             talk: false,
             hold: false,
             rang: false,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use trunkline_sip::ConnectionId;
 use trunkline_sip::LegId;
 use trunkline_sip::admission::Limit;
+use trunkline_sip::location::Binding;
 use trunkline_sip::outbox::{Command, Invite, Party, Target};
 use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
@@ -27,7 +28,7 @@ use super::outbox::Outbox;
 use super::places::PLACES_MAX;
 use super::privilege::CallPrivilege;
 use super::report::CallReport;
-use super::ring::{Candidate, Invitation, Ring, groups};
+use super::ring::{Candidate, Invitation, Ring, contact, groups};
 use super::route::{Destination, Source, choice, first_fit, resolve};
 use super::session::{self, Place};
 use super::setup::{LineKind, PATIENCE, PROGRESS, TrunkSetup};
@@ -488,6 +489,8 @@ impl Switch {
             self.media.note_transcoded(leg);
         }
         entry.ours = Some(offer);
+        let keeps_flow = candidate.binding.as_ref().is_some_and(|binding| binding.is_kept_flow());
+        entry.keeps_flow = keeps_flow.then(|| candidate.headers.clone().into());
         entry.binding = candidate.binding;
         self.legs.insert(leg, entry);
         if let Some(ring) = self.calls.get_mut(&id).and_then(|call| call.ring.as_mut()) {
@@ -516,6 +519,27 @@ impl Switch {
         };
         out.sip.push(Command::Invite(leg, Box::new(invite)));
         Ok(())
+    }
+
+    /// Calls a phone by another flow that it keeps (RFC 5626), where one leads nowhere. `false`: there is none.
+    pub(super) fn invite_by_another_flow(
+        &mut self,
+        now: Instant,
+        id: CallId,
+        failed: &Leg,
+        failure: &Failure,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some((binding, headers)) = failed.binding.as_ref().zip(failed.keeps_flow.as_ref()) else {
+            return false;
+        };
+        let Some(call) = self.calls.get_mut(&id).filter(|_| failure.is_of_the_flow()) else { return false };
+        let Some(ring) = call.ring.as_mut() else { return false };
+        ring.dead_flows.push(Arc::clone(&binding.key));
+        let may = |other: &Binding| !ring.dead_flows.contains(&other.key);
+        let Some(other) = self.location.other_flow(&call.line, binding, now, may) else { return false };
+        let candidate = Candidate { headers: headers.to_vec(), ..contact(&other) };
+        self.invite(now, id, candidate, out).is_ok()
     }
 
     /// How long a destination may ring for this caller.

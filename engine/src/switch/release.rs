@@ -164,6 +164,9 @@ impl Switch {
         if ringing {
             // Nobody's phone rings twice.
             let had_streams = entry.described_streams();
+            if self.invite_by_another_flow(now, id, &entry, &failure, out) {
+                return;
+            }
             let invited = entry.invited.filter(|_| !entry.rang);
             let again = invited
                 .is_some_and(|candidate| self.invite_again(now, id, *candidate, had_streams, &failure, out));

@@ -64,6 +64,8 @@ pub(super) struct Ring {
     pub(super) reached: bool,
     /// The branch whose early media the caller hears.
     pub(super) early: Option<LegId>,
+    /// Flows of devices that lead nowhere, by the keys of their bindings.
+    pub(super) dead_flows: Vec<Arc<str>>,
 }
 
 impl Ring {
@@ -80,6 +82,7 @@ impl Ring {
             rang: false,
             reached: false,
             early: None,
+            dead_flows: Vec::new(),
         }
     }
 

@@ -130,6 +130,18 @@ impl Failure {
         }
     }
 
+    /// Whether the way to a phone leads nowhere, and not the phone refused (RFC 5626 §7): another way may lead to it.
+    pub(super) fn is_of_the_flow(&self) -> bool {
+        let is_unheard = match self.cause.kind {
+            CauseKind::Unreachable => true,
+            CauseKind::Status => matches!(self.cause.status, 408 | 430),
+            CauseKind::Bye | CauseKind::Cancel | CauseKind::NoAck | CauseKind::Local | CauseKind::Lost => {
+                false
+            }
+        };
+        is_unheard && !self.ours && !self.rang
+    }
+
     /// Whether a network refused the call and said nothing of who was called: that he is busy, did not answer or does not want it.
     pub(super) fn is_of_the_network(&self) -> bool {
         let is_word = self.is_of_the_callee() || matches!(self.cause.status, 486 | 487 | 600..=699);
@@ -171,7 +183,7 @@ pub(super) const fn of_status(status: u16, rang: bool, retry_after: bool) -> Dis
         404 | 414 | 416 | 484 | 485 | 604 => DisconnectMode::BadAddress,
         405 | 406 | 413 | 415 | 420 | 421 | 488 | 501 | 505 | 513 | 606 => DisconnectMode::Incompatible,
         408 | 480 if rang => DisconnectMode::NoAnswer,
-        408 | 480 | 482 | 483 | 502 | 504 => DisconnectMode::Unreachable,
+        408 | 430 | 480 | 482 | 483 | 502 | 504 => DisconnectMode::Unreachable,
         486 | 600 => DisconnectMode::Busy,
         487 => DisconnectMode::Cancelled,
         503 if retry_after => DisconnectMode::Congestion,
@@ -211,7 +223,7 @@ pub(super) const fn of_q850(cause: u8) -> DisconnectMode {
 /// caller's use, so it becomes 500 (RFC 3261 §16.7). A redirection that was not followed is "not there".
 pub(super) const fn relayed_status(status: u16) -> u16 {
     match status {
-        300..=399 | 481 | 487 | 491 => 480,
+        300..=399 | 430 | 481 | 487 | 491 => 480,
         401 | 407 => 403,
         // These speak of what our own request listed, and come with a header that would not be true of the caller's.
         405 | 420 | 421 | 422 | 423 => 488,
@@ -227,6 +239,19 @@ mod tests {
 
     fn failure(cause: Cause) -> Failure {
         Failure::of(cause, false)
+    }
+
+    #[test]
+    fn a_way_that_leads_nowhere_is_not_a_phone_that_refuses() {
+        let of = |kind, status, rang| {
+            Failure::of(Cause { status, kind, ..Cause::default() }, rang).is_of_the_flow()
+        };
+        assert!(of(CauseKind::Status, 430, false) && of(CauseKind::Status, 408, false));
+        assert!(of(CauseKind::Unreachable, 408, false));
+        assert!(!of(CauseKind::Status, 408, true), "it rang");
+        assert!(!of(CauseKind::Status, 486, false) && !of(CauseKind::Lost, 503, false));
+        assert!(!Failure::local(408).is_of_the_flow());
+        assert_eq!(failure(Cause { status: 430, ..Cause::default() }).status_for_caller(), 480);
     }
 
     #[test]

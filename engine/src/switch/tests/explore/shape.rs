@@ -170,11 +170,12 @@ fn read_call(call: &Call, world: &World) -> Seen {
         rang: _,
         reached: _,
         early,
+        dead_flows,
     }) = ring.as_deref()
     {
         let (failure, elsewhere) = (failure.is_some(), elsewhere.is_some());
         write!(text, "{}{}{failure}{elsewhere}", branches.len(), waiting.len()).unwrap();
-        write!(text, "{}{}", contacts.len(), tried.len()).unwrap();
+        write!(text, "{}{}{}", contacts.len(), tried.len(), dead_flows.len()).unwrap();
         names.extend(branches.iter().map(|leg| Some(Node::Leg(*leg))));
         names.push(early.map(Node::Leg));
     }

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use trunkline::demo::{OnInvite, Status};
 use trunkline::switch::{CallId, CallState, ConnectedMode, Operation, Outcome, TransferMode};
-use trunkline_tests::Lab;
+use trunkline_sip::message::HeaderName;
+use trunkline_tests::{Lab, conference_info};
+
+use crate::desk::Desk;
 
 const ACTIVE: CallState = CallState::Connected(ConnectedMode::Active);
 
@@ -237,5 +240,50 @@ fn who_was_silent_for_a_while_is_heard_again() {
     lab.run_ms(1_000);
     expect_together(&mut lab, &["alice", "bob", "carol"]);
     lab.hang_up("alice");
+    lab.nothing_left();
+}
+
+/// Another phone of Dave's line shows who is in it (RFC 4575).
+#[test]
+fn a_phone_that_watches_sees_who_comes_is_held_and_leaves() {
+    let mut lab = lab(10);
+    let call = talking(&mut lab);
+    let (conference, consult) = set_up(&mut lab, call);
+    let mut desk = Desk::new(&mut lab, "desk", "10.0.66.7:5060");
+    let focus = format!("conf-{}", conference.to_string().trim_start_matches('c'));
+    let accept = "Event: conference\nAccept: application/conference-info+xml\nExpires: 600\n";
+    desk.subscribes(&mut lab, &focus, accept);
+    let mut version = 0;
+    let mut told = |lab: &mut Lab, desk: &mut Desk| {
+        lab.run_ms(1_500);
+        let words = |notify: trunkline_sip::message::Message| {
+            let told =
+                conference_info::judge(&String::from_utf8_lossy(notify.body())).expect("it was judged");
+            assert_eq!(told.entity, format!("sip:{focus}@pbx.example"));
+            assert_eq!(std::mem::replace(&mut version, told.version + 1), told.version);
+            let users = told.users.iter().map(|[name, status]| format!(" {name} {status}"));
+            let state = notify.value(HeaderName::SubscriptionState).unwrap_or_default();
+            let is_last = state.starts_with("terminated");
+            assert_eq!(is_last, told.state == "deleted", "{state}");
+            told.state.clone() + &users.collect::<String>()
+        };
+        desk.told(lab).into_iter().map(words).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut lab, &mut desk), ["full Line 1001 on-hold Line 1002 connected"]);
+    dial(&mut lab, consult, "1003");
+    lab.does_ask("crm", Operation::AddToConference { call: conference, consult });
+    assert_eq!(
+        told(&mut lab, &mut desk),
+        ["full Line 1001 connected Line 1002 connected Line 1003 connected"]
+    );
+    lab.hold("carol");
+    assert_eq!(told(&mut lab, &mut desk), ["full Line 1001 connected Line 1002 connected Line 1003 on-hold"]);
+    lab.resume("carol");
+    assert_eq!(
+        told(&mut lab, &mut desk),
+        ["full Line 1001 connected Line 1002 connected Line 1003 connected"]
+    );
+    lab.does_ask("crm", Operation::Drop(conference, None));
+    assert_eq!(told(&mut lab, &mut desk), ["deleted"]);
     lab.nothing_left();
 }

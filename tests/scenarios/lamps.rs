@@ -8,7 +8,7 @@ use trunkline_sip::auth::{ClientAuth, Credentials};
 use trunkline_sip::message::{Framing, HeaderName, Limits, Message};
 use trunkline_sip::outbox::DialogPhase;
 use trunkline_sip::package::dialog_info::DialogInfo;
-use trunkline_tests::{Lab, Plan};
+use trunkline_tests::{Lab, Plan, dialog_info};
 
 /// The phone with the lamp is another one of line 1004.
 const LAMP: &str = "10.0.66.7:5060";
@@ -55,7 +55,8 @@ fn told(lab: &mut Lab) -> Vec<(DialogInfo, String)> {
                 line(HeaderName::CSeq)
             ),
         );
-        let info = DialogInfo::parse(message.body()).expect("the engine writes XML");
+        dialog_info::judge(&String::from_utf8_lossy(message.body())).expect("as RFC 4235 says");
+        let info = DialogInfo::parse(message.body()).expect("it was judged");
         told.push((info, text));
     }
     told

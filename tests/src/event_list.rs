@@ -1,6 +1,6 @@
 //! A strict reader of `multipart/related` with `application/rlmi+xml`: what RFC 4662 §5 and RFC 2387 say, and nothing else.
 
-use crate::dialog_info;
+use crate::body;
 use crate::xml::{attribute, has, is_uri, whole};
 
 /// What a NOTIFY tells of a list.
@@ -34,7 +34,7 @@ impl Resource {
     }
 }
 
-/// Reads a body, and judges the parts that are dialog-info.
+/// Reads a body, and judges its parts.
 ///
 /// # Errors
 /// The first fault.
@@ -131,17 +131,16 @@ fn resource(element: &crate::xml::Element<'_>, parts: &[Part<'_>]) -> Result<Res
                 state = attribute(child, "state").to_owned();
                 let cid = attribute(child, "cid");
                 part = match parts.iter().find(|part| bare(part.id) == cid) {
-                    Some(part) if state == "active" => part.text.to_owned(),
+                    Some(part) if state == "active" => {
+                        body::judge(part.media_type, part.text)?;
+                        part.text.to_owned()
+                    }
                     None if state == "terminated" && cid.is_empty() => String::new(),
                     _ => return Err(format!("an instance of {uri} is {state} with cid {cid:?}")),
                 };
             }
             other => return Err(format!("{other} is not where a resource may have it")),
         }
-    }
-    let is_dialogs = part.contains("<dialog-info ");
-    if is_dialogs {
-        dialog_info::judge(&part)?;
     }
     if !part.is_empty() && !part.contains(&format!("entity=\"{uri}\"")) {
         return Err(format!("the part of {uri} is of another"));

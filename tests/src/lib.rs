@@ -13,6 +13,7 @@
 
 pub mod app;
 pub mod body;
+pub mod conference_info;
 pub mod dialog_info;
 mod drive;
 mod engine;
@@ -20,6 +21,7 @@ pub mod event_list;
 pub mod lab;
 pub mod ladder;
 pub mod network;
+pub mod pidf;
 pub mod plan;
 mod recording;
 pub mod reginfo;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::ctl::operate::Operate;
 
@@ -34,6 +35,17 @@ pub enum Command {
     Demo,
     /// Speak to a running daemon.
     Ctl(Ctl),
+    /// Print what completes this command line in a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the man pages: of each command, and of the configuration.
+    Man {
+        /// Where man1 and man5 are made; man -M takes it.
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 /// `trunkline serve`.

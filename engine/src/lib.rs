@@ -17,6 +17,7 @@ pub mod ctl;
 pub mod demo;
 mod driver;
 mod handle;
+mod manual;
 pub mod provision;
 mod serve;
 pub mod switch;
@@ -46,13 +47,23 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve::serve(serve.config.as_deref(), serve.state_dir.as_deref()).await,
         Command::Check(check) => serve::check(check.config.as_deref()).await,
         Command::Demo => demo::run().await,
-        Command::Ctl(ctl) => match ctl::run(ctl).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                serve::complain(&format!("trunkline: {error}\n"));
-                ExitCode::FAILURE
-            }
-        },
+        Command::Ctl(ctl) => done(ctl::run(ctl).await),
+        Command::Completions { shell } => {
+            serve::say(&manual::completions(shell));
+            ExitCode::SUCCESS
+        }
+        Command::Man { directory } => done(manual::write_pages(&directory)),
+    }
+}
+
+/// The exit status of a command, and why it failed.
+fn done<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            serve::complain(&format!("trunkline: {error}\n"));
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -11,11 +11,13 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use trunkline_media::kernel::KernelStatus;
 use trunkline_sip::admission::{Limit, Refusals};
 
 use super::Shared;
+use super::process::ProcessNumbers;
 use crate::driver::clock;
 use crate::handle::MetricsSnapshot;
 use crate::switch::TrunkView;
@@ -28,10 +30,18 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     register_refusals(&mut registry, &numbers.refusals);
     registry.register_collector(Box::new(Numbers(numbers)));
     register_kernel(&mut registry, shared.engine.kernel_relay());
-    let trunks = shared.engine.view(|switch| switch.trunks()).await;
-    register_trunks(&mut registry, &trunks.unwrap_or_default());
+    let seen = shared.engine.view(|switch| (switch.trunks(), switch.media_ports_max())).await;
+    let (trunks, media_ports_max) = seen.unwrap_or_default();
+    register_trunks(&mut registry, &trunks);
+    register_most(&mut registry, media_ports_max);
+    // A process with many descriptors takes milliseconds to count them.
+    let process = tokio::task::spawn_blocking(ProcessNumbers::read).await.unwrap_or_default();
+    let mut of_process = Registry::default();
+    of_process.register_collector(Box::new(process));
     let mut body = String::new();
-    text::encode(&mut body, &registry).expect("a String takes everything");
+    text::encode_registry(&mut body, &registry)
+        .and_then(|()| text::encode(&mut body, &of_process))
+        .expect("a String takes everything");
     ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
 }
 
@@ -51,13 +61,14 @@ pub(super) async fn readyz(State(shared): State<Shared>) -> Response {
 /// How the trunks are. There is nothing to say of them while the engine stops.
 fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
     let gauges = || Family::<[(&'static str, String); 1], Gauge>::default();
-    let (in_service, registered, calls) = (gauges(), gauges(), gauges());
+    let (in_service, registered, calls, calls_max) = (gauges(), gauges(), gauges(), gauges());
     let now = clock::now();
     let up = Family::<[(&'static str, String); 2], Gauge>::default();
     for trunk in trunks {
         let labels = [("trunk", trunk.name.to_string())];
         in_service.get_or_create(&labels).set(trunk.is_in_service.into());
         calls.get_or_create(&labels).set(trunk.calls.into());
+        calls_max.get_or_create(&labels).set(trunk.calls_max.into());
         for place in &trunk.places {
             let peer = format!("{}:{}", place.transport.name(), place.address);
             let labels = [("trunk", trunk.name.to_string()), ("peer", peer)];
@@ -79,6 +90,14 @@ fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
         up,
     );
     registry.register("trunk_calls", "Calls of a trunk, both directions", calls);
+    registry.register("trunk_calls_max", "Calls that a trunk may have at once", calls_max);
+}
+
+/// What does not change while the daemon runs.
+fn register_most(registry: &mut Registry, media_ports_max: usize) {
+    let pairs = ConstGauge::new(i64::try_from(media_ports_max).unwrap_or(i64::MAX));
+    registry.register("media_ports_max", "Pairs of RTP and RTCP ports that there are for calls", pairs);
+    registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
 }
 
 /// What the limits refused.

@@ -15,6 +15,7 @@ mod openapi;
 mod operate;
 mod phones;
 mod problem;
+mod process;
 mod read;
 mod reload;
 mod serve;

@@ -561,6 +561,11 @@ impl MediaPlane {
         self.pool.in_use()
     }
 
+    /// Port pairs in all.
+    pub(super) fn ports_max(&self) -> usize {
+        self.pool.capacity()
+    }
+
     fn forget(&mut self, leg: LegId) -> Option<Box<MediaLeg>> {
         let entry = self.legs.remove(&leg)?;
         self.streams -= usize::from(StreamKind::owner(leg).is_some());

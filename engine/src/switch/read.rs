@@ -54,6 +54,11 @@ impl Switch {
             .collect()
     }
 
+    /// RTP port pairs that there are for calls.
+    pub fn media_ports_max(&self) -> usize {
+        self.media.ports_max()
+    }
+
     /// What the switch holds. Read after every input, so nothing is counted here.
     pub fn gauges(&self) -> Gauges {
         Gauges {

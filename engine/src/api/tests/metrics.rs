@@ -26,8 +26,12 @@ fn table(metrics: &str) -> String {
     }
     let mut table = "| metric | type | what |\n|---|---|---|\n".to_owned();
     for (name, (help, kind)) in known {
-        let total = if kind == "counter" { "_total" } else { "" };
-        writeln!(table, "| `{name}{total}` | {kind} | {help} |").unwrap();
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        writeln!(table, "| `{name}{suffix}` | {kind} | {help} |").unwrap();
     }
     table
 }

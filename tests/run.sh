@@ -57,16 +57,25 @@ install_libopus() {
         || fail "could not install libopus-dev"
 }
 
-# fail2ban is unpacked, not installed: as a service it would begin to guard the machine.
-unpack_fail2ban() {
-    export TRUNKLINE_FAIL2BAN=$PWD/target/fail2ban
-    [ ! -x "$TRUNKLINE_FAIL2BAN/usr/bin/fail2ban-regex" ] || return 0
-    command -v apt-get >/dev/null || fail "missing fail2ban, and no apt-get to download it with"
-    echo "unpacking fail2ban"
-    mkdir -p "$TRUNKLINE_FAIL2BAN"
+# What would begin to serve or to guard this machine is unpacked, not installed: a Debian package, and where.
+unpack() {
+    local package=$1 directory=$2
+    command -v apt-get >/dev/null || fail "missing $package, and no apt-get to download it with"
+    echo "unpacking $package"
+    mkdir -p "$directory"
     # Lists that are old may name a file that is gone.
-    (cd "$TRUNKLINE_FAIL2BAN" && { apt-get -qq download fail2ban || { as_root apt-get -qq update && apt-get -qq download fail2ban; } } \
-        && dpkg -x fail2ban_*.deb .) || fail "missing fail2ban, and apt-get could not download it"
+    (cd "$directory" && { apt-get -qq download "$package" || { as_root apt-get -qq update && apt-get -qq download "$package"; } } \
+        && dpkg -x "$package"_*.deb .) || fail "missing $package, and apt-get could not download it"
+}
+
+unpack_services() {
+    export TRUNKLINE_FAIL2BAN=$PWD/target/fail2ban
+    [ -x "$TRUNKLINE_FAIL2BAN/usr/bin/fail2ban-regex" ] || unpack fail2ban "$TRUNKLINE_FAIL2BAN"
+    local prometheus=$PWD/target/prometheus
+    if ! command -v prometheus promtool >/dev/null; then
+        [ -x "$prometheus/usr/bin/promtool" ] || unpack prometheus "$prometheus"
+        PATH=$prometheus/usr/bin:$PATH
+    fi
 }
 
 # The SIP stack of the browser phone: the versions of the lock file, beside what else is built.
@@ -110,7 +119,7 @@ fail() {
 
 end_to_end() {
     install_missing
-    unpack_fail2ban
+    unpack_services
     install_jssip
     check_namespaces
     check_object

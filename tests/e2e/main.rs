@@ -50,6 +50,7 @@ mod overload;
 mod pages;
 mod phones;
 mod presence;
+mod prometheus;
 mod provisioning;
 mod quality;
 mod recording;

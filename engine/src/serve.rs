@@ -15,7 +15,10 @@ use trunkline_sip::servers::Host;
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
-use crate::driver::{Loaded, Located, ReloadError, Reloader, Running, notify_service_manager, probe_kernel};
+use crate::driver::{
+    Loaded, Located, ReloadError, Reloader, Running, keep_watchdog, notify_reloading, notify_service_manager,
+    probe_kernel, watchdog_limit,
+};
 use crate::handle::Engine;
 use crate::provision::{self, pnp};
 
@@ -124,6 +127,7 @@ async fn run(
         Some(_) | None => None,
     };
     let memory = tokio::spawn(give_memory_back(running.engine().clone()));
+    let watchdog = watchdog_limit().map(|limit| tokio::spawn(keep_watchdog(running.pulse(), limit)));
     say(&table);
     say("ready\n");
     notify_service_manager("READY=1");
@@ -149,8 +153,9 @@ async fn run(
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    if let Some(asked) = asked {
-        asked.abort();
+    // What stops turns no longer; the service manager has a limit of its own for it.
+    for task in [asked, watchdog].into_iter().flatten() {
+        task.abort();
     }
     drop(stop_api);
     for server in [api, phones].into_iter().flatten() {
@@ -182,7 +187,7 @@ async fn reload(
     named: Option<&Path>,
     state_directory: &Path,
 ) -> Result<Loaded, ReloadError> {
-    notify_service_manager("RELOADING=1");
+    notify_reloading();
     let loaded = match read_again(named, state_directory).await {
         Ok(config) => running.reload(config).await,
         Err(errors) => Err(ReloadError::Wrong(errors)),

@@ -12,7 +12,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -52,6 +52,13 @@ pub struct RelayHandle {
     binder: Binder,
     doorbell: Arc<Doorbell>,
     desk: Arc<Desk>,
+}
+
+/// Tells whether a worker thread turns. It does not keep the thread.
+#[derive(Clone, Debug)]
+pub struct RelayPulse {
+    desk: Weak<Desk>,
+    doorbell: Weak<Doorbell>,
 }
 
 /// A command on its way, with the sockets of the leg that it opens.
@@ -99,6 +106,8 @@ struct Desk {
     has_mail: AtomicBool,
     flows_in_kernel: AtomicUsize,
     panics: Arc<AtomicU64>,
+    /// How often the thread has come round.
+    turns: AtomicU64,
 }
 
 impl fmt::Debug for Desk {
@@ -156,6 +165,7 @@ impl RelayThread {
             has_mail: AtomicBool::new(false),
             flows_in_kernel: AtomicUsize::new(0),
             panics,
+            turns: AtomicU64::new(0),
         });
         let handle = RelayHandle { commands: sender, binder, doorbell, desk: Arc::clone(&desk) };
         let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
@@ -193,6 +203,11 @@ impl RelayHandle {
         Arc::clone(&self.desk.panics)
     }
 
+    /// What tells whether the thread turns.
+    pub fn pulse(&self) -> RelayPulse {
+        RelayPulse { desk: Arc::downgrade(&self.desk), doorbell: Arc::downgrade(&self.doorbell) }
+    }
+
     /// Puts a command into the worker's queue and has it carried out; never waits.
     ///
     /// # Errors
@@ -226,6 +241,21 @@ impl RelayHandle {
         fence(Ordering::SeqCst);
         if self.desk.waits.load(Ordering::SeqCst) && self.desk.carry_out() {
             self.doorbell.0.wake();
+        }
+    }
+}
+
+impl RelayPulse {
+    /// How often the thread has come round; `None`: it has ended. A thread for which nothing is to be done waits until it is
+    /// [woken](Self::wake).
+    pub fn turns(&self) -> Option<u64> {
+        Some(self.desk.upgrade()?.turns.load(Ordering::Relaxed))
+    }
+
+    /// Has the thread come round once more.
+    pub fn wake(&self) {
+        if let Some(doorbell) = self.doorbell.upgrade() {
+            doorbell.0.wake();
         }
     }
 }
@@ -277,6 +307,7 @@ impl Desk {
                 driver.wakes_at = driver.deadline(now);
                 driver.wakes_at.map(|at| at.saturating_duration_since(now))
             };
+            self.turns.fetch_add(1, Ordering::Relaxed);
             if lookout.wait(timeout).is_err() {
                 return;
             }
@@ -376,5 +407,32 @@ mod tests {
         drop(handle);
         thread.join();
         assert_eq!(panics.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_thread_that_is_woken_turns_and_one_that_is_held_up_does_not() {
+        let thread = RelayThread::spawn(0, RelayConfig::default(), Box::new(|_| None)).expect("a thread");
+        let (handle, pulse) = (thread.handle(), thread.handle().pulse());
+        let turns_beyond = |before: u64| {
+            pulse.wake();
+            while pulse.turns().is_some_and(|turns| turns <= before) {
+                thread::yield_now();
+            }
+        };
+        turns_beyond(pulse.turns().expect("it runs"));
+        let held = handle.desk.driver();
+        let stands = pulse.turns().expect("it runs");
+        // One turn may have ended when the driver was taken from it.
+        for _ in 0..1_000 {
+            pulse.wake();
+            thread::yield_now();
+        }
+        assert!(pulse.turns() <= Some(stands + 1), "a turn needs the driver");
+        drop(held);
+        turns_beyond(stands + 1);
+        drop(handle);
+        thread.join();
+        assert_eq!(pulse.turns(), None);
+        pulse.wake();
     }
 }

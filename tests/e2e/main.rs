@@ -61,6 +61,7 @@ mod reliable;
 mod reload;
 mod rtcp_storm;
 mod sections;
+mod service;
 mod session_timer;
 mod sipvicious;
 mod soak;

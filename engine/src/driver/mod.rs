@@ -29,6 +29,7 @@ pub(crate) mod metrics;
 mod names;
 mod notify;
 mod presence;
+mod pulse;
 mod recording;
 mod recovery;
 pub(crate) mod refusal_log;
@@ -44,7 +45,7 @@ pub(crate) mod worker;
 
 pub(crate) use kernel::probe as probe_kernel;
 pub use names::Located;
-pub(crate) use notify::notify_service_manager;
+pub(crate) use notify::{keep_watchdog, notify_reloading, notify_service_manager, watchdog_limit};
 pub use reload::{Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
 pub use start::{Running, StartError};
 pub use store::StoreError;

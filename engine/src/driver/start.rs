@@ -32,6 +32,7 @@ use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
 use super::metrics::Metrics;
 use super::names::{Located, Wish, World};
+use super::pulse::Pulse;
 use super::recording::{self, Recordings};
 use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
@@ -294,6 +295,12 @@ impl Running {
     /// The handle to the running engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// What tells whether the engine turns.
+    pub(crate) fn pulse(&self) -> Pulse {
+        let media = self.media.iter().map(|thread| thread.handle().pulse()).collect();
+        Pulse::new(self.workers.clone(), self.shared.switch.clone(), media)
     }
 
     /// Waits until a thread that the engine cannot do without has ended by itself: a defect. The process should end too,

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -82,6 +82,8 @@ pub(crate) struct Workers {
     mailboxes: Arc<[Letterbox<WorkerInput>]>,
     /// Which agents turn calls away, as they said after their last turn.
     turn_away: Arc<[AtomicBool]>,
+    /// How often each one's own thread has come round.
+    turns: Arc<[AtomicU64]>,
     metrics: Arc<Metrics>,
 }
 
@@ -91,11 +93,17 @@ impl Workers {
         let (mailboxes, receivers): (Vec<_>, Vec<_>) =
             (0..count).map(|_| Letterbox::new(WORKER_MAILBOX)).unzip();
         let turn_away = (0..count).map(|_| AtomicBool::new(false)).collect();
-        (Self { mailboxes: mailboxes.into(), turn_away, metrics }, receivers)
+        let turns = (0..count).map(|_| AtomicU64::new(0)).collect();
+        (Self { mailboxes: mailboxes.into(), turn_away, turns, metrics }, receivers)
     }
 
     pub(crate) fn count(&self) -> u16 {
         u16::try_from(self.mailboxes.len()).unwrap_or(u16::MAX)
+    }
+
+    /// How often a worker's own thread has come round, its core with it. One that sleeps does when its bell rings.
+    pub(crate) fn turns(&self, worker: u16) -> u64 {
+        self.turns[usize::from(worker)].load(Ordering::Relaxed)
     }
 
     /// The mailbox of one worker, for the switch.
@@ -277,6 +285,7 @@ impl Receiving {
                 return Ok(());
             }
             (wake, is_blocked) = (deadline, then.is_blocked);
+            self.workers.turns[usize::from(self.index)].fetch_add(1, Ordering::Relaxed);
             // What came of timers.
             floor.round(None);
         }

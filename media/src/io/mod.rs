@@ -31,6 +31,11 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     syscall::raise_descriptor_limit()
 }
 
+/// The monotonic clock as the kernel and other programs read it, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    syscall::monotonic_ns()
+}
+
 /// How many bytes of the file system of a file or directory are free for this process.
 ///
 /// # Errors

@@ -103,6 +103,18 @@ check_object() {
     media/bpf/build.sh --check
 }
 
+# The web console: its unit tests, and whether what is committed is what its source builds. Whoever builds or runs Trunkline needs no Node.
+check_console() {
+    local directory=$PWD/target/console
+    echo "checking the console"
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    # Beside what else is built: nothing is left among the sources.
+    cp -R console/build.mjs console/package.json console/package-lock.json console/tsconfig.json console/src console/test console/dist "$directory"
+    npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund --silent || fail "npm could not download what builds the console"
+    (cd "$directory" && node_modules/.bin/tsc && node build.mjs test && node build.mjs --check) || fail "the console is not as it should be"
+}
+
 # Each end-to-end test lives in network namespaces of its own: fixed ports, no traces on the machine.
 check_namespaces() {
     local unshare=(unshare --net --pid --fork --mount-proc)
@@ -121,6 +133,7 @@ end_to_end() {
     install_missing
     unpack_services
     install_jssip
+    check_console
     check_namespaces
     check_object
     local skipped=()

@@ -205,7 +205,7 @@ const RATE_HZ: u32 = 8_000;
 const NEXT_WITHIN: Duration = Duration::from_secs(30);
 const HEARD_WITHIN: Duration = Duration::from_secs(20);
 /// Nothing of it looks for anybody but the test and the daemon, whose certificate is signed by nobody that it knows.
-const FLAGS: [&str; 13] = [
+pub(crate) const FLAGS: [&str; 13] = [
     "--headless",
     "--no-sandbox",
     "--disable-gpu",

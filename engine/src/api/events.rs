@@ -15,6 +15,7 @@ use tokio::time::{Instant, interval_at, timeout};
 
 use super::Shared;
 use super::access::{authenticate, bearer};
+use super::apps::Listening;
 use super::event::Event;
 use super::openapi::Refused;
 use super::problem::Problem;
@@ -63,7 +64,9 @@ pub(super) async fn events(
     let subscription = shared.engine.events(app.id, after).ok_or(LineError::Uninitialized)?;
     let upgrade = upgrade.max_frame_size(FRAME_BYTES_MAX).max_message_size(FRAME_BYTES_MAX);
     Ok(upgrade.on_upgrade(move |socket| {
-        Stream { shared, app, subscription, socket, unanswered: 0, _place: place }.run()
+        let listening = shared.streams.enter(app.id);
+        Stream { shared, app, subscription, socket, unanswered: 0, _place: place, _listening: listening }
+            .run()
     }))
 }
 
@@ -76,6 +79,7 @@ struct Stream {
     /// Pings since the client was last heard.
     unanswered: u32,
     _place: OwnedSemaphorePermit,
+    _listening: Listening,
 }
 
 impl Stream {

@@ -1,12 +1,14 @@
-//! The HTTP API: JSON over HTTP/1.1, events over a WebSocket. One bearer token is one TAPI application.
+//! The HTTP API: JSON over HTTP/1.1, events over a WebSocket, and the web console. One bearer token is one TAPI application.
 //!
 //! ```text
 //! request ── serve (time, size) ── guard (Host, Origin) ── Caller (token) ── read │ operate │ events ── Engine
 //! ```
 
 mod access;
+mod apps;
 mod arguments;
 mod check_sync;
+mod console;
 mod event;
 mod events;
 mod health;
@@ -53,6 +55,7 @@ struct State {
     anchor: timestamp::Anchor,
     /// Places for event streams.
     sockets: Arc<Semaphore>,
+    streams: apps::Streams,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
     refusals: Mutex<RefusalLog>,
@@ -68,6 +71,7 @@ impl State {
             reloader,
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
+            streams: apps::Streams::default(),
             closing: watch::Sender::new(false),
             refusals: Mutex::new(RefusalLog::new(clock::now())),
         }
@@ -95,6 +99,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(read::registrations))
         .routes(routes!(read::trunks))
         .routes(routes!(read::parked))
+        .routes(routes!(apps::apps))
         .routes(routes!(events::events))
         .routes(routes!(reload::reload))
         .routes(routes!(messages::set))
@@ -118,6 +123,7 @@ fn routes(shared: Shared) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
+        .merge(console::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))

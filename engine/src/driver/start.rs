@@ -523,6 +523,8 @@ fn apps(config: &Config) -> Vec<AppIdentity> {
         id: AppId(id),
         name: Arc::clone(&app.name),
         token: Arc::clone(&app.token.0),
+        privilege: app.privilege,
+        lines: app.lines.as_slice().into(),
         is_operator: app.is_operator(),
     };
     (0..).zip(&config.apps).map(identity).collect()

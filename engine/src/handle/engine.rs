@@ -19,6 +19,7 @@ use crate::switch::Switch;
 use crate::switch::error::LineError;
 use crate::switch::ids::{AppId, CallId, RequestId};
 use crate::switch::operation::{Operation, Refusal, Reply};
+use crate::switch::privilege::CallPrivilege;
 use crate::switch::view::{CallView, LineView, MediaMode};
 
 /// A running engine. Clones are the same engine.
@@ -51,6 +52,10 @@ pub struct AppIdentity {
     pub name: Arc<str>,
     /// Its bearer token.
     pub token: Arc<str>,
+    /// Its privilege on calls that it did not make.
+    pub privilege: CallPrivilege,
+    /// Lines it opens by the configuration; `*` for all.
+    pub lines: Arc<[String]>,
     /// Whether it opens every line as owner: then it may have the configuration read again.
     pub is_operator: bool,
 }

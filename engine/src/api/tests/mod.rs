@@ -25,8 +25,8 @@ use crate::switch::{CallId, CallOperation, LineOperation, Message};
 async fn nothing_is_told_without_a_token() {
     let stage = Stage::new().await;
     for path in [
-        "/",
         "/v1",
+        "/v1/apps",
         "/v1/lines",
         "/v1/lines/1001",
         "/v1/calls",
@@ -74,6 +74,53 @@ async fn health_and_the_contract_itself_need_no_token() {
         );
     }
     assert!(metrics.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_applications_and_who_listens_others_themselves() {
+    let stage = Stage::new().await;
+    let monitor = format!("Bearer {MONITOR}");
+    let _events = stage.listen("", &[("Authorization", &monitor)]).await.map_err(drop).unwrap();
+    let all = stage.get("/v1/apps", OWNER).await.json();
+    let of = |name: &str| all.as_array().unwrap().iter().find(|app| app["name"] == name).unwrap().clone();
+    assert_eq!(all.as_array().unwrap().iter().filter(|app| app["you"] == true).count(), 1, "{all}");
+    let own = stage.get("/v1/apps", MONITOR).await.json();
+    let own = own.as_array().unwrap();
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert_eq!(
+        (&own[0]["you"], &own[0]["privilege"], &own[0]["operator"]),
+        (&json!(true), &json!("monitor"), &json!(false))
+    );
+    let seen = of(own[0]["name"].as_str().unwrap());
+    assert_eq!(
+        (&seen["event_streams"], &seen["lines"], &seen["you"]),
+        (&json!(1), &own[0]["lines"], &json!(false))
+    );
+    assert!(!all.to_string().contains("token"), "{all}");
+}
+
+#[tokio::test]
+async fn the_console_needs_no_token_and_may_load_nothing_foreign() {
+    let stage = Stage::new().await;
+    for (path, kind) in [
+        ("/", "text/html"),
+        ("/console.js", "text/javascript"),
+        ("/style.css", "text/css"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let answer = stage.ask("GET", path, &[], "").await;
+        assert_eq!(answer.status, 200, "{path}");
+        for header in [
+            &format!("content-type: {kind}"),
+            "content-security-policy: default-src 'self';",
+            "nosniff",
+            "etag: \"",
+        ] {
+            assert!(answer.head.contains(header), "{path}: {header} in {}", answer.head);
+        }
+    }
+    assert_eq!(stage.ask("GET", "/", &[("Host", "evil.example")], "").await.problem().0, 421);
+    assert_eq!(stage.ask("GET", "/console", &[], "").await.problem().0, 401);
 }
 
 #[tokio::test]
@@ -505,6 +552,7 @@ async fn the_contract_names_every_path_and_operation() {
     assert_eq!(document["openapi"], "3.1.0");
     let paths: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
     let reads = [
+        "/v1/apps",
         "/v1/calls",
         "/v1/calls/{call}",
         "/v1/events",

@@ -117,6 +117,8 @@ impl Stage {
             id: AppId(id),
             name: app.name.clone(),
             token: app.token.0.clone(),
+            privilege: app.privilege,
+            lines: app.lines.as_slice().into(),
             is_operator: app.is_operator(),
         });
         let engine = Engine::new(Arc::new(Shared {

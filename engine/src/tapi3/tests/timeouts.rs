@@ -63,6 +63,8 @@ fn engine() -> (Engine, Arc<EventLog>) {
         id: AppId(0),
         name: app.name.clone(),
         token: app.token.0.clone(),
+        privilege: app.privilege,
+        lines: app.lines.as_slice().into(),
         is_operator: app.is_operator(),
     });
     let engine = Engine::new(Arc::new(Shared {

@@ -1,0 +1,279 @@
+//! The web console in headless Chromium, before a real daemon with real phones: everything is done by its buttons.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::baresip::{Answer, Baresip};
+use crate::daemon::{API, Daemon, Directory};
+use crate::devtools::Page;
+use crate::http;
+use crate::network::alone;
+use crate::sipp::Sipp;
+
+/// Call, hold, consult, swap, transfer, transfer blindly to a carrier, park, retrieve, confer, drop: all of it by buttons. The wall
+/// tells who talks with whom.
+#[test]
+fn a_day_by_buttons() {
+    alone(|| {
+        let mut stage = Stage::start(3, "");
+        let _carrier =
+            Sipp::start(stage.directory.path(), "carrier", &["-sn", "uas", "-i", "127.0.0.1", "-p", "5070"]);
+        stage.page.resize(1_200, 800, "light");
+        stage.page.picture("login");
+        stage.sign_in(OWNER);
+        stage.page.has("[data-line='1001'].idle");
+        stage.page.click("nav a[href='#/registrations']");
+        stage.page.until("document.querySelectorAll('tbody tr').length === 3");
+        stage.pictures("registrations");
+
+        stage.make_call("1001", "1002");
+        stage.talk(&[("1001", "1002")]);
+        stage.pictures("wall");
+        stage.go("line/1001");
+        stage.operate("1001", "hold");
+        stage.page.has(".call [data-state='onhold']");
+        stage.operate("1001", "unhold");
+        stage.page.has(".call [data-state='connected']");
+        stage.pictures("call");
+
+        stage.ask_to("1001", "setup-transfer", "1003");
+        stage.page.has(".call [data-state='onholdpendtransfer']");
+        stage.page.has(".call [data-state='connected']");
+        stage.operate("1001", "swap-hold");
+        stage.page.click("[data-form='swap-hold'] .primary");
+        stage.page.reads(".call:has([data-state='connected'])", "1002");
+        stage.pictures("consultation");
+        stage.operate("1001", "complete-transfer");
+        stage.page.click("[data-form='complete-transfer'] .primary");
+        stage.phones[0].expect("CALL_CLOSED", WITHIN);
+        stage.talk(&[("1002", "1003")]);
+        stage.page.has("[data-line='1001'].idle");
+
+        stage.go("line/1002");
+        stage.ask_to("1002", "blind-transfer", "0123");
+        stage.phones[1].expect("CALL_CLOSED", WITHIN);
+        stage.go("wall");
+        stage.page.reads("[data-line='1003'] .with", "0123");
+        stage.go("trunks");
+        stage.page.reads("[data-trunk='carrier'] .load", "1 of 60 calls");
+        stage.pictures("trunks");
+        stage.go("line/1003");
+        stage.operate("1003", "drop");
+        stage.phones[2].expect("CALL_CLOSED", WITHIN);
+
+        stage.make_call("1001", "1002");
+        stage.talk(&[("1001", "1002")]);
+        stage.go("line/1001");
+        stage.operate("1001", "park");
+        stage.page.click("[data-form='park'] .primary");
+        stage.go("parked");
+        stage.page.reads("[data-slot='701']", "1002");
+        stage.pictures("parked");
+        stage.page.choose("[data-form='unpark'] select", "1003");
+        stage.page.click("[data-form='unpark'] .primary");
+        stage.talk(&[("1003", "1002")]);
+
+        stage.go("line/1003");
+        stage.operate("1003", "setup-conference");
+        stage.page.click("[data-form='setup-conference'] .primary");
+        stage.ask_to("1003", "dial", "1001");
+        stage.operate("1003", "add-to-conference");
+        stage.page.click("[data-form='add-to-conference'] .primary");
+        stage.go("calls");
+        stage.page.until("document.querySelectorAll('.members [data-state=conferenced]').length === 2");
+        stage.pictures("conference");
+        stage.page.click(".conference > .call [data-operation='drop']");
+        for phone in &mut stage.phones {
+            phone.expect("CALL_CLOSED", WITHIN);
+        }
+        stage.go("events");
+        stage.pictures("events");
+        stage.go("apps");
+        stage.page.reads("tbody tr", "this console");
+        stage.pictures("apps");
+        stage.go("configuration");
+        let sip = CONFIG.replace("0.0.0.0:5060", "0.0.0.0:nowhere");
+        fs::write(stage.directory.path().join("trunkline.toml"), sip).expect("a directory of ours");
+        stage.page.click("[data-operation='reload']");
+        stage.page.reads("tbody tr", "sip.listen");
+        stage.pictures("configuration");
+        fs::write(stage.directory.path().join("trunkline.toml"), CONFIG).expect("a directory of ours");
+        stage.page.click("[data-operation='reload']");
+        stage.page.reads(".good", "3 lines, 1 trunks");
+        stage.page.is_content();
+        stage.daemon.expect_metric("trunkline_calls", 0.0, WITHIN);
+    });
+}
+
+/// Who signs in with the privilege monitor sees calls as they change, and is offered nothing that he may not do; a thousand lines more
+/// are found by their names; when the daemon was gone the console comes back by itself.
+#[test]
+fn a_watcher() {
+    alone(|| {
+        let many: String = (2_000..3_000)
+            .map(|line| format!("[[line]]\naddress = \"{line}\"\nname = \"Room {line}\"\nkind = \"local\"\n"))
+            .collect();
+        let mut stage = Stage::start(2, &many);
+        stage.page.click("#token");
+        stage.page.type_text("console-nobody");
+        stage.page.press("Enter", 13);
+        stage.page.reads("[role='alert']", "No application has this token");
+        stage.sign_in(WATCHER);
+        assert_eq!(stage.page.count(".tile"), 1_004);
+        stage.page.click("input[type='search']");
+        stage.page.type_text("room 2345");
+        stage.page.until("document.querySelectorAll('.tile').length === 1");
+        stage.page.evaluate("document.querySelector('input[type=search]').select()");
+        stage.page.type_text("100");
+
+        let made = http::post("/v1/lines/1001/make-call", OWNER, &json!({"to": "1002"}));
+        assert_eq!(made.status, 200, "{}", made.text);
+        stage.page.has("[data-line='1001'].talking");
+        stage.go("calls");
+        stage.page.reads(".call .privilege", "monitor");
+        for operation in ["hold", "drop", "park", "blind-transfer", "setup-conference"] {
+            assert_eq!(stage.page.count(&format!("[data-operation='{operation}']")), 0, "{operation}");
+        }
+        stage.go("line/1001");
+        stage.page.reads(".line header", "Reception");
+        stage.page.has(".self[title='only watches']");
+        assert_eq!(stage.page.count("[data-operation]"), 0);
+        stage.go("wall");
+        stage.pictures("thousand");
+
+        stage.daemon.process.kill();
+        stage.page.has("[role='status'].lost");
+        drop(stage.daemon.start_again());
+        stage.page.has("[role='status'].live");
+        stage.page.click("nav a[href='#/calls']");
+        stage.page.is_content();
+    });
+}
+
+/// A daemon, its phones, and a browser before its console.
+struct Stage {
+    page: Page,
+    phones: Vec<Baresip>,
+    daemon: Daemon,
+    directory: Directory,
+}
+
+impl Stage {
+    /// With so many phones, which answer by themselves, on lines 1001 and on; `more` is added to the configuration.
+    fn start(phones: u8, more: &str) -> Self {
+        let directory = Directory::create();
+        let mut daemon = Daemon::start(directory.path(), &format!("{CONFIG}{more}"));
+        let phones: Vec<_> = (1..=phones)
+            .map(|phone| {
+                Baresip::start(directory.path(), phone, &format!("100{phone}"), PASSWORD, "", Answer::Auto)
+            })
+            .collect();
+        daemon.expect_metric("trunkline_registrations", phones.len() as f64, WITHIN);
+        let page = Page::open(directory.path(), &format!("http://{API}/"));
+        Self { page, phones, daemon, directory }
+    }
+
+    fn sign_in(&mut self, token: &str) {
+        self.page.click("#token");
+        self.page.evaluate("document.querySelector('#token').select()");
+        self.page.type_text(token);
+        self.page.press("Enter", 13);
+        self.page.reads("[role='status'].live", "live");
+        self.page.has("main[aria-busy='false']");
+    }
+
+    fn go(&mut self, view: &str) {
+        self.page.evaluate(&format!("location.hash = '#/{view}'"));
+    }
+
+    /// By the form of the line, which is shown afterwards.
+    fn make_call(&mut self, from: &str, to: &str) {
+        self.go(&format!("line/{from}"));
+        self.page.click(&format!("[data-line='{from}'] [data-operation='make-call']"));
+        self.page.has("[data-form='make-call'] input:focus");
+        self.page.type_text(to);
+        self.page.press("Enter", 13);
+    }
+
+    /// The form of an operation of a call that asks where to.
+    fn ask_to(&mut self, line: &str, operation: &str, to: &str) {
+        self.operate(line, operation);
+        self.page.has(&format!("[data-form='{operation}'] input:focus"));
+        self.page.type_text(to);
+        self.page.press("Enter", 13);
+    }
+
+    /// The wall shows these pairs, each at both of its lines.
+    fn talk(&mut self, pairs: &[(&str, &str)]) {
+        self.go("wall");
+        for (one, other) in pairs {
+            for (line, far) in [(one, other), (other, one)] {
+                self.page.reads(&format!("[data-line='{line}'].talking .with"), far);
+            }
+        }
+    }
+
+    /// What is shown fits into a phone's width and a desk's, and can be looked at in both themes.
+    fn pictures(&mut self, name: &str) {
+        for (size, width, height) in [("phone", 375, 812), ("desk", 1_200, 800)] {
+            for theme in ["dark", "light"] {
+                self.page.resize(width, height, theme);
+                self.page.fits();
+                self.page.picture(&format!("{name}-{size}-{theme}"));
+            }
+        }
+    }
+
+    /// The button of an operation of the first call that offers it, in what is shown.
+    fn operate(&mut self, line: &str, operation: &str) {
+        self.page.click(&format!("[aria-label$='of {line}'] [data-operation='{operation}']"));
+    }
+}
+
+const OWNER: &str = "console-owner";
+const WATCHER: &str = "console-watcher";
+const PASSWORD: &str = "correct-horse-battery";
+const WITHIN: Duration = Duration::from_secs(25);
+const CONFIG: &str = r#"
+[sip]
+listen = "udp:0.0.0.0:5060"
+[media]
+listen = "0.0.0.0"
+kernel = "off"
+[api]
+listen = "127.0.0.1:8080"
+[park]
+slots = "701-720"
+[[trunk]]
+name = "carrier"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+max_calls = 60
+[[route]]
+from = "line"
+match = "^0"
+to = "trunk:carrier"
+[[line]]
+address = "1001"
+name = "Reception"
+password = "correct-horse-battery"
+[[line]]
+address = "1002"
+name = "Workshop"
+password = "correct-horse-battery"
+[[line]]
+address = "1003"
+name = "Cellar"
+password = "correct-horse-battery"
+[[app]]
+name = "console"
+token = "console-owner"
+lines = ["*"]
+[[app]]
+name = "wallboard"
+token = "console-watcher"
+lines = ["*"]
+privilege = "monitor"
+"#;

@@ -18,12 +18,12 @@ const APART_MS = 2_000;
 const worse = (a: number | null, b: number | null, pick: (a: number, b: number) => number): number | null =>
   a === null ? b : b === null ? a : pick(a, b);
 
-/** The samples with one more: the worse of both directions. */
-export function sample(before: readonly Sample[], media: Media, at: number): Sample[] {
+/** The samples with one more: the worst of these media, in both directions. Without any, nothing is known. */
+export function sample(before: readonly Sample[], media: readonly Media[], at: number): Sample[] {
   const last = before.at(-1);
   if (last !== undefined && at - last.at < APART_MS) return [...before];
   const of = (field: keyof Direction, pick: (a: number, b: number) => number): number | null =>
-    worse(media.received[field], media.sent[field], pick);
+    media.flatMap((one) => [one.received[field], one.sent[field]]).reduce((a, b) => worse(a, b, pick), null);
   const one = { at, mos: of("mos", Math.min), loss_percent: of("loss_percent", Math.max), jitter_ms: of("jitter_ms", Math.max) };
   return [...before, one].slice(-SAMPLES_MAX);
 }

@@ -8,7 +8,7 @@ import { useEffect, useState } from "preact/hooks";
 import { Api, Refused } from "./api.ts";
 import { type Stale, beside, fresh, isFresh, note, reads, restMs, retryMs } from "./feed.ts";
 import { type Sample, sample } from "./quality.ts";
-import type { App, Call, Line, Parked, Registration, ServerEvent, Trunk } from "./types.ts";
+import type { App, Call, Line, Media, Parked, Registration, ServerEvent, Trunk } from "./types.ts";
 
 /** How the stream stands. */
 export type Link = "connecting" | "live" | "lost";
@@ -43,7 +43,10 @@ export class Store {
   parked: Parked[] = [];
   apps: App[] = [];
   told: Told[] = [];
+  /** Of each call. */
   quality = new Map<string, Sample[]>();
+  /** Of each trunk, the worst of its calls. */
+  trunkQuality = new Map<string, Sample[]>();
   notices: Notice[] = [];
   link: Link = "connecting";
   isLoaded = false;
@@ -286,9 +289,14 @@ export class Store {
 
   private measure(): void {
     for (const id of this.quality.keys()) if (!this.calls.has(id)) this.quality.delete(id);
+    const now = Date.now();
+    const byTrunk = new Map(this.trunks.map((trunk) => [trunk.name, [] as Media[]]));
     for (const call of this.calls.values()) {
-      if (call.media !== null) this.quality.set(call.id, sample(this.quality.get(call.id) ?? [], call.media, Date.now()));
+      if (call.media === null || call.state === "idle") continue;
+      this.quality.set(call.id, sample(this.quality.get(call.id) ?? [], [call.media], now));
+      byTrunk.get(call.line)?.push(call.media);
     }
+    for (const [name, media] of byTrunk) this.trunkQuality.set(name, sample(this.trunkQuality.get(name) ?? [], media, now));
   }
 
   /** Views are drawn once a frame, however many events came; by a timer where the page is hidden. */

@@ -6,15 +6,16 @@ import type { Direction, Media } from "../src/types.ts";
 const way = (mos: number | null, loss_percent: number | null): Direction => ({ packets: 1, lost: 0, loss_percent, jitter_ms: 1, mos });
 const media = (received: Direction, sent: Direction): Media => ({ codec: "PCMU", path: "user", quality: null, received, sent, round_trip_ms: null, srtp: null });
 
-test("the worse direction is kept", () => {
-  const [one] = sample([], media(way(4.2, 0.5), way(3.1, null)), 0);
-  assert.deepEqual(one, { at: 0, mos: 3.1, loss_percent: 0.5, jitter_ms: 1 });
+test("the worst of all calls and both directions is kept", () => {
+  const [one] = sample([], [media(way(4.2, 0.5), way(3.1, null)), media(way(3.9, 2), way(null, null))], 0);
+  assert.deepEqual(one, { at: 0, mos: 3.1, loss_percent: 2, jitter_ms: 1 });
+  assert.deepEqual(sample([], [], 0), [{ at: 0, mos: null, loss_percent: null, jitter_ms: null }]);
 });
 
 test("samples are apart, and not more than so many", () => {
-  let samples = sample([], media(way(4, 0), way(4, 0)), 0);
-  assert.equal(sample(samples, media(way(4, 0), way(4, 0)), 100).length, 1);
-  for (let at = 1; at < SAMPLES_MAX + 9; at += 1) samples = sample(samples, media(way(4, 0), way(4, 0)), at * 5_000);
+  let samples = sample([], [media(way(4, 0), way(4, 0))], 0);
+  assert.equal(sample(samples, [media(way(4, 0), way(4, 0))], 100).length, 1);
+  for (let at = 1; at < SAMPLES_MAX + 9; at += 1) samples = sample(samples, [media(way(4, 0), way(4, 0))], at * 5_000);
   assert.equal(samples.length, SAMPLES_MAX);
 });
 

@@ -6,6 +6,7 @@ import { callHref, lineHref } from "../place.ts";
 import { type Store, useNow } from "../store.ts";
 import type { Call } from "../types.ts";
 import { duration, farText, folded, fromHex, isOver, moment, partyText } from "../words.ts";
+import { LadderView } from "./ladder.tsx";
 import { Operations } from "./operate.tsx";
 import { Filter, Nothing, State } from "./parts.tsx";
 import { Quality } from "./quality.tsx";
@@ -92,6 +93,7 @@ function OneCall({ store, id }: { store: Store; id: string }) {
         <a href="#/calls">All calls</a>
       </p>
       {call === undefined ? <Nothing>There is no call {id} any more.</Nothing> : <CallCard store={store} call={call} isWhole />}
+      <LadderView store={store} id={id} isOver={call === undefined || isOver(call)} />
     </section>
   );
 }
@@ -138,7 +140,6 @@ function Facts({ call }: { call: Call }) {
     ["Call data", fromHex(call.call_data)],
     ["User-user info", fromHex(call.user_user)],
     ["Recording", call.recording?.path ?? ""],
-    ["Features", call.features.join(", ")],
   ];
   return (
     <dl class="facts">

@@ -15,7 +15,6 @@ const CURVES = [
 const figure = (value: number | null, unit: string): string => (value === null ? "–" : `${Number(value.toFixed(2))}${unit}`);
 
 export function Quality({ media, samples, isWhole }: { media: Media; samples: readonly Sample[]; isWhole: boolean }) {
-  const last = samples.at(-1);
   return (
     <div class="quality">
       <span class={`grade ${media.quality ?? ""}`}>
@@ -23,16 +22,7 @@ export function Quality({ media, samples, isWhole }: { media: Media; samples: re
         {media.quality === null ? "" : `, ${media.quality}`}
         {media.srtp === null ? "" : `, SRTP (${media.srtp.keys})`}
       </span>
-      {CURVES.map(([field, name, unit, most]) => (
-        <figure key={field}>
-          <figcaption>
-            {name} <b>{figure(last?.[field] ?? null, unit)}</b>
-          </figcaption>
-          <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${name} over time`} preserveAspectRatio="none">
-            <path d={curve(samples, field, WIDTH, HEIGHT, most)} />
-          </svg>
-        </figure>
-      ))}
+      <Curves samples={samples} />
       {isWhole ? (
         <dl class="facts">
           <Way name="From the station" way={media.received} />
@@ -48,6 +38,25 @@ export function Quality({ media, samples, isWhole }: { media: Media; samples: re
         </dl>
       ) : null}
     </div>
+  );
+}
+
+/** The curves alone. */
+export function Curves({ samples }: { samples: readonly Sample[] }) {
+  const last = samples.at(-1);
+  return (
+    <>
+      {CURVES.map(([field, name, unit, most]) => (
+        <figure key={field}>
+          <figcaption>
+            {name} <b>{figure(last?.[field] ?? null, unit)}</b>
+          </figcaption>
+          <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${name} over time`} preserveAspectRatio="none">
+            <path d={curve(samples, field, WIDTH, HEIGHT, most)} />
+          </svg>
+        </figure>
+      ))}
+    </>
   );
 }
 

@@ -1,17 +1,19 @@
 // Trunks: whether they are up, how full they are, what failed last, and how their calls sound.
 
 import { lineHref } from "../place.ts";
+import type { Sample } from "../quality.ts";
 import type { Store } from "../store.ts";
-import type { Call, Failure, Trunk } from "../types.ts";
+import type { Failure, Trunk } from "../types.ts";
 import { duration, moment } from "../words.ts";
 import { Nothing, Table } from "./parts.tsx";
+import { Curves } from "./quality.tsx";
 
 export function TrunksView({ store }: { store: Store }) {
   if (store.trunks.length === 0) return <Nothing>The configuration names no trunk.</Nothing>;
   return (
     <section aria-label="Trunks">
       {store.trunks.map((trunk) => (
-        <TrunkCard key={trunk.name} trunk={trunk} calls={[...store.calls.values()].filter((call) => call.line === trunk.name && call.state !== "idle")} />
+        <TrunkCard key={trunk.name} trunk={trunk} samples={store.trunkQuality.get(trunk.name) ?? []} />
       ))}
     </section>
   );
@@ -19,9 +21,8 @@ export function TrunksView({ store }: { store: Store }) {
 
 const failureText = (failure: Failure | null): string => (failure === null ? "none" : `${failure.status} at ${moment(failure.at)}`);
 
-function TrunkCard({ trunk, calls }: { trunk: Trunk; calls: readonly Call[] }) {
+function TrunkCard({ trunk, samples }: { trunk: Trunk; samples: readonly Sample[] }) {
   const registration = trunk.registration;
-  const mos = worst(calls);
   return (
     <article class="call trunk" data-trunk={trunk.name} aria-label={`Trunk ${trunk.name}`}>
       <header>
@@ -35,10 +36,13 @@ function TrunkCard({ trunk, calls }: { trunk: Trunk; calls: readonly Call[] }) {
         <span>
           {trunk.calls} of {trunk.max_calls} calls
           {trunk.calls_per_second === null ? "" : `, at most ${trunk.calls_per_second} new a second`}
-          {mos === null ? "" : `, worst MOS ${mos.toFixed(2)}`}
         </span>
         <meter min={0} max={trunk.max_calls} high={trunk.max_calls * 0.8} optimum={0} value={trunk.calls} />
       </label>
+      <div class="quality">
+        <span class="grade">Worst of its calls</span>
+        <Curves samples={samples} />
+      </div>
       {registration === null ? null : (
         <p>
           {registration.registered
@@ -66,10 +70,4 @@ function TrunkCard({ trunk, calls }: { trunk: Trunk; calls: readonly Call[] }) {
       )}
     </article>
   );
-}
-
-/** The lowest MOS of what is spoken on a trunk now. */
-function worst(calls: readonly Call[]): number | null {
-  const scores = calls.flatMap((call) => [call.media?.received.mos, call.media?.sent.mos]).filter((mos) => typeof mos === "number");
-  return scores.length === 0 ? null : Math.min(...scores);
 }

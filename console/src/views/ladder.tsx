@@ -1,0 +1,176 @@
+// The ladder of a call as a drawing: one axis of time, a column for each address, states and operations beside.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { Refused } from "../api.ts";
+import { ENGINE, type Entry, type Ladder, ROWS_MAX, type Row, ladder, toMermaid, toText } from "../ladder.ts";
+import type { Store } from "../store.ts";
+
+const ROW = 26;
+const HEAD = 34;
+const TIME = 84;
+const COLUMN = 215;
+const NOTES = 300;
+/** While the call lasts. */
+const READ_EVERY_MS = 1_500;
+
+/** Shown where the daemon keeps traces; it is read again while the call lasts. */
+export function LadderView({ store, id, isOver }: { store: Store; id: string; isOver: boolean }) {
+  const [entries, setEntries] = useState<readonly Entry[] | null>(null);
+  const [chosen, setChosen] = useState<number | null>(null);
+  const drawing = useRef<SVGSVGElement>(null);
+  useEffect(() => {
+    let timer: number | undefined;
+    let isGone = false;
+    const read = async (): Promise<void> => {
+      let goesOn = !isOver;
+      try {
+        const found = await store.api.get<{ entries: Entry[] }>(`/v1/calls/${id}/trace`);
+        if (!isGone) setEntries((before) => (before?.length === found.entries.length ? before : found.entries));
+      } catch (error) {
+        // A daemon that keeps no traces has no such path.
+        if (error instanceof Refused && error.problem.status === 404) goesOn = false;
+      }
+      if (goesOn && !isGone) timer = window.setTimeout(() => void read(), READ_EVERY_MS);
+    };
+    void read();
+    return () => {
+      isGone = true;
+      clearTimeout(timer);
+    };
+  }, [store, id, isOver]);
+  if (entries === null || entries.length === 0) return null;
+  const shown = ladder(entries);
+  const row = chosen === null ? undefined : shown.rows[chosen];
+  return (
+    <section class="ladder" aria-label={`Ladder of ${id}`}>
+      <h2>
+        Ladder
+        <span class="buttons">
+          <button data-export="text" onClick={() => save(`${id}.txt`, "text/plain", toText(shown))}>
+            Text
+          </button>
+          <button data-export="svg" onClick={() => drawing.current && save(`${id}.svg`, "image/svg+xml", standalone(drawing.current))}>
+            SVG
+          </button>
+          <button data-export="mermaid" onClick={() => save(`${id}.mmd`, "text/plain", toMermaid(shown))}>
+            Mermaid
+          </button>
+        </span>
+      </h2>
+      {entries.length > ROWS_MAX ? <p class="quiet">The last {ROWS_MAX} of {entries.length} entries.</p> : null}
+      <div class="paper" tabIndex={0} role="region" aria-label="Drawing">
+        <Drawing ladder={shown} chosen={chosen} choose={(at) => setChosen(at === chosen ? null : at)} element={drawing} />
+      </div>
+      {row === undefined ? <p class="quiet">Click a message to read it.</p> : <Details row={row} />}
+    </section>
+  );
+}
+
+interface DrawingProps {
+  ladder: Ladder;
+  chosen: number | null;
+  choose: (at: number) => void;
+  element: { current: SVGSVGElement | null };
+}
+
+function Drawing({ ladder: { columns, rows }, chosen, choose, element }: DrawingProps) {
+  const x = (column: number): number => TIME + COLUMN * column + COLUMN / 2;
+  const width = TIME + COLUMN * columns.length + NOTES;
+  const height = HEAD + ROW * rows.length + 8;
+  const beside = TIME + COLUMN * columns.length + 8;
+  return (
+    <svg ref={element} xmlns="http://www.w3.org/2000/svg" width={width} height={height} viewBox={`0 0 ${width} ${height}`} font-family="system-ui, sans-serif" font-size="12">
+      {columns.map((name, at) => (
+        <g key={name} class={name === ENGINE ? "engine" : "peer"}>
+          <text x={x(at)} y={16} text-anchor="middle" font-weight="600">
+            {name}
+          </text>
+          <line x1={x(at)} x2={x(at)} y1={HEAD - 10} y2={height} class="life" />
+        </g>
+      ))}
+      {rows.map((row, at) => (
+        <g
+          key={at}
+          class={`row ${row.tone}${chosen === at ? " chosen" : ""}`}
+          data-row={row.entry.kind}
+          tabIndex={0}
+          role="button"
+          aria-pressed={chosen === at}
+          aria-label={`${row.offset.toFixed(3)} s, ${row.from === null ? "" : `${columns[row.from]} to ${columns[row.to ?? 0]}, `}${row.label}`}
+          onClick={() => choose(at)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" || event.key === " ") {
+              event.preventDefault();
+              choose(at);
+            }
+          }}
+        >
+          <rect x={0} y={HEAD + ROW * at} width={width} height={ROW} class="band" />
+          <text x={TIME - 10} y={HEAD + ROW * at + 18} text-anchor="end" class="time">
+            {row.offset.toFixed(4)}
+          </text>
+          {row.from === null || row.to === null ? (
+            <text x={beside} y={HEAD + ROW * at + 18} class="note">
+              {row.tone === "state" ? "◆ " : "▶ "}
+              {row.label}
+            </text>
+          ) : (
+            <Arrow from={x(row.from)} to={x(row.to)} y={HEAD + ROW * at + 20} label={row.label} />
+          )}
+        </g>
+      ))}
+    </svg>
+  );
+}
+
+function Arrow({ from, to, y, label }: { from: number; to: number; y: number; label: string }) {
+  const side = to < from ? 7 : -7;
+  const room = Math.floor(Math.abs(to - from) / 6.6);
+  return (
+    <>
+      <line x1={from} x2={to} y1={y} y2={y} class="arrow" />
+      <path d={`M${to} ${y}l${side} -4v8z`} class="head" />
+      <text x={(from + to) / 2} y={y - 5} text-anchor="middle">
+        {label.length > room ? `${label.slice(0, room - 1)}…` : label}
+      </text>
+    </>
+  );
+}
+
+function Details({ row }: { row: Row }) {
+  const { entry } = row;
+  if (entry.kind !== "sip") return <p class="details">{`${entry.at}  ${row.label}`}</p>;
+  return (
+    <div class="details">
+      <p class="quiet">
+        {entry.at}, {entry.from} → {entry.to}, {entry.transport}
+      </p>
+      <pre tabIndex={0}>{entry.text}</pre>
+    </div>
+  );
+}
+
+/** The drawing with colours of its own, for other programs. */
+function standalone(drawing: SVGSVGElement): string {
+  const copy = drawing.cloneNode(true) as SVGSVGElement;
+  const paint = (selector: string, name: string, value: string): void => {
+    for (const found of copy.querySelectorAll(selector)) found.setAttribute(name, value);
+  };
+  paint("text", "fill", "#16202a");
+  paint(".band", "fill", "none");
+  paint(".life", "stroke", "#9caab3");
+  for (const [tone, colour] of Object.entries({ request: "#0b6e6e", good: "#14713a", waiting: "#8a4b00", bad: "#b3261e" })) {
+    paint(`.${tone} .arrow`, "stroke", colour);
+    paint(`.${tone} .head`, "fill", colour);
+  }
+  paint(".note", "fill", "#5b3fa8");
+  return new XMLSerializer().serializeToString(copy);
+}
+
+function save(name: string, kind: string, text: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1_000);
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Builds the Debian package, and prints where it is.
+#
+#   deploy/package.sh                of the version in Cargo.toml
+#   deploy/package.sh 0.1.0~rc1-1    as that version
+#   TRUNKLINE_PROFILE=ci             as another profile than release builds it
+#
+# cargo-deb is installed where it is missing. The package depends on the C library of the machine that builds it, and on no other.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo_deb_version=3.8.0
+profile=${TRUNKLINE_PROFILE:-release}
+version=${1:-}
+
+if [ "$(cargo deb --version 2>/dev/null || true)" != "cargo-deb $cargo_deb_version" ]; then
+    cargo install cargo-deb --locked --version "$cargo_deb_version" >&2
+fi
+cargo build --locked --profile "$profile" --bin trunkline >&2
+directory=${CARGO_TARGET_DIR:-target}/$profile
+
+# What the program says of itself: man pages, and what completes its command line.
+written=$directory/package
+rm -rf "$written"
+mkdir -p "$written"
+"$directory/trunkline" man "$written/man"
+gzip -9n "$written"/man/man?/*
+"$directory/trunkline" completions bash >"$written/trunkline.bash"
+"$directory/trunkline" completions zsh >"$written/_trunkline"
+"$directory/trunkline" completions fish >"$written/trunkline.fish"
+
+cargo deb --locked --no-build --profile "$profile" --package trunkline ${version:+--deb-version "$version"}

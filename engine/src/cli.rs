@@ -147,6 +147,17 @@ pub enum Ask {
     /// Do something with a line or a call.
     #[command(flatten)]
     Operate(Operate),
+    /// Show what went over the wire and what calls did: of a call, afterwards too, or as it happens.
+    Trace {
+        /// The call; without it, what happens from now on.
+        call: Option<String>,
+        /// Only calls of this line.
+        #[arg(long, conflicts_with = "call")]
+        line: Option<String>,
+        /// Whole messages.
+        #[arg(long)]
+        full: bool,
+    },
     /// Print events as they happen.
     Watch {
         /// Begin behind this event, not with the next one.

@@ -194,6 +194,16 @@ impl Agent {
         worker::worker_for(bytes, workers)
     }
 
+    /// The Call-ID of a message, by a look at its bytes; empty where it has none.
+    pub fn call_id_in(bytes: &[u8]) -> &[u8] {
+        worker::call_id(bytes)
+    }
+
+    /// The Call-ID of a leg, once it has one.
+    pub fn call_id_of(&self, leg: LegId) -> Option<String> {
+        self.legs.get(&leg)?.identity().map(|dialog| dialog.call_id)
+    }
+
     /// Takes one message: a datagram, or one message cut out of a stream.
     pub fn receive(&mut self, now: Instant, flow: Flow, bytes: Bytes, out: &mut Outbox) {
         let Some(bytes) = self.message_of(flow, bytes, out) else { return };

@@ -71,6 +71,7 @@ mod srtp;
 mod texts;
 mod throttle;
 mod tls;
+mod trace;
 mod transcoding;
 mod trunks;
 mod voicemail;

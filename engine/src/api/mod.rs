@@ -23,6 +23,7 @@ mod reload;
 mod serve;
 mod shape;
 mod timestamp;
+mod trace;
 mod translate;
 
 use std::net::IpAddr;
@@ -101,6 +102,8 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(read::parked))
         .routes(routes!(apps::apps))
         .routes(routes!(events::events))
+        .routes(routes!(trace::of_call))
+        .routes(routes!(trace::live))
         .routes(routes!(reload::reload))
         .routes(routes!(messages::set))
         .routes(routes!(phones::token))

@@ -1,7 +1,7 @@
 //! What can be done: TAPI functions on lines and calls, each answered when its LINE_REPLY comes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::body::{Bytes, HttpBody};
@@ -26,6 +26,8 @@ use super::problem::Problem;
 use super::read::segments;
 use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
 use super::{BODY_BYTES_MAX, Shared};
+use crate::driver::clock;
+use crate::driver::trace::Happened;
 use crate::handle::AppIdentity;
 use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome};
 
@@ -108,8 +110,12 @@ pub(super) async fn line(
     if !LINE_OPERATIONS.iter().any(|(known, ..)| *known == name) {
         return Err(unknown_on_lines(&name));
     }
-    let operation = on_line(&name, line.into(), &body(request).await?)?;
-    ask(&shared, &app, &name, operation, prefer_async).await
+    let at = clock::now();
+    let line: Arc<str> = line.into();
+    let operation = on_line(&name, Arc::clone(&line), &body(request).await?)?;
+    let answer = ask(&shared, &app, &name, operation, prefer_async).await;
+    take_down((&shared, &app), at, &name, (None, Some(line)), &answer);
+    answer
 }
 
 /// The operation with the arguments of the body.
@@ -154,8 +160,24 @@ pub(super) async fn call(
     let operation = call_operation(&name)?;
     let call: CallId = call.parse().map_err(|()| LineError::InvalCallHandle)?;
     let prefer_async = prefers_async(request.headers());
+    let at = clock::now();
     let operation = on_call(operation, call, &body(request).await?)?;
-    ask(&shared, &app, &name, operation, prefer_async).await
+    let answer = ask(&shared, &app, &name, operation, prefer_async).await;
+    take_down((&shared, &app), at, &name, (Some(call), None), &answer);
+    answer
+}
+
+/// What was asked, for whoever looks at the call afterwards.
+fn take_down(
+    (shared, app): (&Shared, &AppIdentity),
+    at: Instant,
+    operation: &str,
+    (call, line): (Option<CallId>, Option<Arc<str>>),
+    answer: &Result<Response, Problem>,
+) {
+    let code = answer.as_ref().err().map(|problem| problem.code().into());
+    let (app, operation) = (Arc::clone(&app.name), operation.into());
+    shared.engine.operations().note_at(|| at, || Happened::Operation { app, operation, call, line, code });
 }
 
 fn call_operation(name: &str) -> Result<CallOperation, Problem> {

@@ -60,6 +60,11 @@ pub(super) struct Mistake {
 }
 
 impl Problem {
+    /// What is wrong, in a word.
+    pub(super) const fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// An error that TAPI has a word for, with a sentence of its own.
     pub(super) fn line_error(error: LineError, detail: impl Into<String>) -> Self {
         Self::with(status(error), error.name(), detail)

@@ -4,6 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::driver::clock;
 
+/// A time since the Unix epoch with microseconds, as in `2026-11-21T14:08:18.250417Z`.
+pub(super) fn precise(unix: Duration) -> String {
+    let text = clock::rfc3339(unix);
+    format!("{}{:03}Z", text.trim_end_matches('Z'), unix.subsec_micros() % 1_000)
+}
+
 /// One moment on both clocks: what a monotonic time is on the wall. Taken once, so that a moment always reads the same.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anchor {

@@ -453,9 +453,13 @@ fn log(section: Section<'_>) -> Log {
         level
     });
     let level = level.to_owned();
+    let trace_mib = section.integer("trace_mib", 0..=1_024).unwrap_or(TRACE_MIB);
     section.close();
-    Log { format, level }
+    Log { format, level, trace_bytes: trace_mib.saturating_mul(1_048_576) }
 }
+
+/// What is kept to look at calls afterwards, where nobody says how much: some ten thousand messages.
+const TRACE_MIB: u32 = 16;
 
 /// 0 or nothing: one a core.
 fn workers(section: &Section<'_>) -> u16 {

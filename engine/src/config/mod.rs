@@ -428,6 +428,8 @@ pub struct Log {
     pub format: LogFormat,
     /// A filter of tracing-subscriber: `info`, or `info,trunkline_sip=debug`.
     pub level: String,
+    /// What is kept of messages and states of calls, to look at calls afterwards, in bytes; 0: nothing.
+    pub trace_bytes: u32,
 }
 
 /// How a log line is written.

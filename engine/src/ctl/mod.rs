@@ -13,6 +13,7 @@ use crate::config;
 mod client;
 pub mod operate;
 mod table;
+mod trace;
 mod watch;
 
 /// Why `ctl` has nothing to show.
@@ -82,6 +83,18 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         }
         Ask::CheckSync { line, reboot } => {
             client.post(&(path("lines", Some(line)) + "/check-sync"), &json!({"reboot": reboot})).await?
+        }
+        Ask::Trace { call: Some(call), full, .. } => {
+            let answer = client.get(&(path("calls", Some(call)) + "/trace")).await?;
+            if !json {
+                return trace::print(&answer, *full, out);
+            }
+            answer
+        }
+        Ask::Trace { call: None, line, full } => {
+            let query = line.as_deref().map(|line| path("", Some(line)).replacen("/v1//", "?line=", 1));
+            let path = format!("/v1/trace{}", query.unwrap_or_default());
+            return watch::follow(client, &path, json, out, |entry| trace::text(entry, *full)).await;
         }
         Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
     };

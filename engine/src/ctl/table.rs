@@ -16,6 +16,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         | Ask::PhoneToken { .. }
         | Ask::SetMessages { .. }
         | Ask::CheckSync { .. }
+        | Ask::Trace { .. }
         | Ask::Reload
         | Ask::Watch { .. } => outcome(answer, "\n"),
     }

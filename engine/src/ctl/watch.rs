@@ -1,4 +1,4 @@
-//! `trunkline ctl watch`: the event stream, a line for each event.
+//! `trunkline ctl watch`: the event stream, a line for each event; and any other stream of the daemon.
 
 use std::io::Write;
 
@@ -21,6 +21,18 @@ pub(super) async fn watch(
     json: bool,
     out: &mut impl Write,
 ) -> Result<(), CtlError> {
+    let query = after.map(|after| format!("?after={after}")).unwrap_or_default();
+    follow(client, &format!("/v1/events{query}"), json, out, line).await
+}
+
+/// Prints what a stream of the daemon says, each frame as `line` has it.
+pub(super) async fn follow(
+    client: &Client,
+    path: &str,
+    json: bool,
+    out: &mut impl Write,
+    line: impl Fn(&Value) -> String,
+) -> Result<(), CtlError> {
     let foreign = |error: Error| {
         let Error::Http(answer) = error else { return CtlError::Foreign(error.to_string()) };
         match answer.body().as_deref().map(serde_json::from_slice::<Value>) {
@@ -28,8 +40,7 @@ pub(super) async fn watch(
             _ => CtlError::Foreign(format!("status {}", answer.status())),
         }
     };
-    let query = after.map(|after| format!("?after={after}")).unwrap_or_default();
-    let url = format!("ws://{}/v1/events{query}", client.authority());
+    let url = format!("ws://{}{path}", client.authority());
     let mut request = url.into_client_request().map_err(foreign)?;
     request.headers_mut().insert(AUTHORIZATION, client.authorization());
     let limits = WebSocketConfig::default().max_message_size(Some(EVENT_BYTES_MAX));

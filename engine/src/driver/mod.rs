@@ -40,6 +40,7 @@ mod start;
 mod store;
 pub(crate) mod stream;
 pub(crate) mod switch;
+pub(crate) mod trace;
 mod udp;
 pub(crate) mod worker;
 

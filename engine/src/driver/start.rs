@@ -40,6 +40,7 @@ use super::reload::{Loaded, ReloadError, needs_restart};
 use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
 use super::switch::{self as switch_loop, SwitchCore, SwitchInput, Waiting};
+use super::trace::Trace;
 use super::udp::Senders;
 use super::worker::{self, AgentCore, Workers};
 use super::{clock, kernel, udp};
@@ -161,6 +162,7 @@ impl Running {
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
+        let trace = Trace::new(count, config.log.trace_bytes);
         let events = Arc::new(EventLog::new(config.apps.len()));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
@@ -222,6 +224,7 @@ impl Running {
                 switch: events_for_switch.sender().clone(),
                 store: store.clone(),
                 metrics: Arc::clone(&metrics),
+                trace: trace.of_worker(index),
             };
             Ok(Desk::new(AgentCore::new(parts), workers.letterbox(index).clone(), inputs))
         };
@@ -240,6 +243,7 @@ impl Running {
             recordings,
             forks: forks.clone(),
             metrics: Arc::clone(&metrics),
+            trace: trace.of_switch(),
         });
         let switch = Desk::new(core, events_for_switch, switch_events);
         let floor = Arc::new(Floor { agents, switch, relays: handles });
@@ -274,6 +278,8 @@ impl Running {
             provisioner: Arc::new(Provisioner::new(&config)),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
+            operations: trace.of_api(),
+            trace,
         });
         let engine = Engine::new(Arc::clone(&shared));
         Ok(Self {

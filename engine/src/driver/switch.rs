@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
-use trunkline_sip::outbox::Event as SipEvent;
+use trunkline_sip::outbox::{Command, Event as SipEvent};
 
 use super::audio_fork::Forks;
 use super::clock;
@@ -25,6 +25,7 @@ use super::recording::Recordings;
 use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
+use super::trace::{Happened, Writer};
 use super::worker::{WorkerInput, Workers};
 use crate::switch::csta::CstaNote;
 use crate::switch::ids::{AppId, RequestId};
@@ -83,6 +84,7 @@ pub(crate) struct Parts {
     pub(crate) recordings: Option<Recordings>,
     pub(crate) forks: Forks,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trace: Writer,
 }
 
 /// Starts the switch's thread. `requests` is what applications and the operator ask.
@@ -149,6 +151,7 @@ pub(crate) struct SwitchCore {
     recordings: Option<Recordings>,
     forks: Forks,
     metrics: Arc<Metrics>,
+    trace: Writer,
     presence: Presence,
     refusals: RefusalLog,
     /// When something is to be sent once more that found no room.
@@ -187,7 +190,7 @@ impl Core for SwitchCore {
 
 impl SwitchCore {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { switch, out, workers, relays, events, waiting, store, recordings, forks, metrics } =
+        let Parts { switch, out, workers, relays, events, waiting, store, recordings, forks, metrics, trace } =
             parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         let mut core = Self {
@@ -200,6 +203,7 @@ impl SwitchCore {
             recordings,
             forks,
             metrics,
+            trace,
             presence: Presence::new(clock::now()),
             refusals: RefusalLog::new(clock::now()),
             retry: None,
@@ -332,7 +336,15 @@ impl SwitchCore {
         for (worker, command) in self.out.media.drain(..) {
             self.relays.push(worker, command);
         }
+        for state in self.out.states.drain(..) {
+            self.trace.note(|| Happened::State(state));
+        }
         for command in self.out.sip.drain(..) {
+            if let Command::Invite(leg, _) = &command
+                && let Some(call) = self.switch.call_of_leg(*leg)
+            {
+                self.trace.note(|| Happened::LegOf(*leg, call));
+            }
             let worker = usize::from(command.worker()) % self.workers.len();
             self.workers[worker].push(WorkerInput::Command(command));
         }

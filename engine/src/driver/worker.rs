@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use trunkline_media::io::{Datagrams, Watch};
+use trunkline_sip::LegId;
 use trunkline_sip::admission::{Limit, Load};
 use trunkline_sip::agent::Agent;
 use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::message::Limits;
-use trunkline_sip::outbox::{Command, Outbox, Unresolved};
+use trunkline_sip::outbox::{Command, Event, Outbox, Unresolved};
 use trunkline_sip::sdp::masked;
 use trunkline_sip::transport::{Flow, Transport};
 
@@ -30,6 +31,7 @@ use super::routing_table::RoutingTable;
 use super::store::Store;
 use super::stream::Connections;
 use super::switch::SwitchInput;
+use super::trace::{Happened, Writer};
 use super::udp::{self, Senders, Sockets};
 
 /// Events that may wait for the switch without its being behind: as many as it takes at once.
@@ -203,6 +205,7 @@ pub(crate) struct Parts {
     pub(crate) switch: mpsc::Sender<SwitchInput>,
     pub(crate) store: Store,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) trace: Writer,
 }
 
 /// Starts a worker's thread.
@@ -352,6 +355,7 @@ pub(crate) struct AgentCore {
     switch: Outlet<SwitchInput>,
     store: Store,
     metrics: Arc<Metrics>,
+    trace: Writer,
     routes: RoutingTable,
     overload_told: Option<Instant>,
     /// When the agent was told what time it is.
@@ -397,7 +401,7 @@ impl Core for AgentCore {
 
 impl AgentCore {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { index, agent, sockets, workers, connections, switch, store, metrics } = parts;
+        let Parts { index, agent, sockets, workers, connections, switch, store, metrics, trace } = parts;
         Self {
             index,
             agent,
@@ -407,6 +411,7 @@ impl AgentCore {
             switch: Outlet::new(switch),
             store,
             metrics,
+            trace,
             routes: RoutingTable::new(clock::now()),
             overload_told: None,
             wall_told: None,
@@ -428,7 +433,9 @@ impl AgentCore {
             WorkerInput::Datagram(datagram) => self.receive(now, datagram),
             WorkerInput::Command(mut command) => {
                 self.complete_flow(now, &mut command);
+                let invited = if let Command::Invite(leg, _) = &command { Some(*leg) } else { None };
                 self.guarded(None, |agent, out| agent.command(now, command, out));
+                invited.into_iter().for_each(|leg| self.name(leg));
             }
             WorkerInput::Unresolved(unresolved) => {
                 self.agent.press(false);
@@ -464,6 +471,7 @@ impl AgentCore {
     fn receive(&mut self, now: Instant, datagram: Datagram) {
         let Datagram { flow, bytes, is_pressed, is_glanced } = datagram;
         let input = bytes.clone();
+        self.trace.note(|| Happened::Received(flow, bytes.clone()));
         self.agent.press(is_pressed);
         self.guarded(Some(&input), |agent, out| match is_glanced {
             true => agent.receive_glanced(now, flow, bytes, out),
@@ -477,6 +485,13 @@ impl AgentCore {
         self.agent.press(is_pressed);
         self.guarded(Some(bytes), |agent, out| is_all = agent.glance(now, flow, bytes, out));
         is_all
+    }
+
+    /// Takes down which Call-ID a leg of ours has.
+    fn name(&self, leg: LegId) {
+        if let Some(call_id) = self.agent.call_id_of(leg) {
+            self.trace.note(|| Happened::Leg(leg, call_id.into()));
+        }
     }
 
     /// The switch names a destination; the routing table says from which of our addresses it is reached.
@@ -497,6 +512,7 @@ impl AgentCore {
 
     fn deliver(&mut self) {
         for transmit in self.out.transmits.drain(..) {
+            self.trace.note(|| Happened::Sent(transmit.flow, transmit.bytes.clone()));
             match transmit.flow.transport {
                 Transport::Udp => {
                     if let Err(error) = self.sockets.send(&transmit.flow, &transmit.bytes) {
@@ -510,6 +526,11 @@ impl AgentCore {
             }
         }
         for event in self.out.events.drain(..) {
+            if let Event::Incoming(leg, _) = &event
+                && let Some(call_id) = self.agent.call_id_of(*leg)
+            {
+                self.trace.note(|| Happened::Leg(*leg, call_id.into()));
+            }
             self.switch.push(SwitchInput::Sip(event));
         }
         for change in self.out.bindings.drain(..) {

@@ -14,6 +14,7 @@ use crate::driver::event_log::{EventLog, Subscription};
 use crate::driver::metrics::{Metrics, MetricsSnapshot};
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
+use crate::driver::trace::{Trace, Writer};
 use crate::provision::Provisioner;
 use crate::switch::Switch;
 use crate::switch::error::LineError;
@@ -41,6 +42,9 @@ pub(crate) struct Shared {
     pub(crate) provisioner: Arc<Provisioner>,
     pub(crate) next_request: AtomicU32,
     pub(crate) ready: AtomicBool,
+    pub(crate) trace: Arc<Trace>,
+    /// Where the API writes what applications asked for.
+    pub(crate) operations: Writer,
 }
 
 /// One TAPI application as the API knows it.
@@ -138,6 +142,16 @@ impl Engine {
     /// has none.
     pub fn events(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
         self.shared.events.subscribe(app, after)
+    }
+
+    /// What happened lately.
+    pub(crate) fn trace(&self) -> &Arc<Trace> {
+        &self.shared.trace
+    }
+
+    /// Where to take down what applications asked for.
+    pub(crate) fn operations(&self) -> &Writer {
+        &self.shared.operations
     }
 
     /// Who is registered where.

@@ -149,7 +149,7 @@ pub use operation::{
     CallOperation, CallParams, CompletionMode, DigitMode, Gathering, HandoffTarget, LineOperation, Operation,
     Outcome, QosLevel, Refusal, Reply, TransferMode,
 };
-pub use outbox::{Outbox, Urgent};
+pub use outbox::{Outbox, StateNote, Urgent};
 pub use park::KeptPark;
 pub use privilege::CallPrivilege;
 pub use quality::{DirectionView, EndedMedia, Grade, MediaTotals, MediaView};
@@ -485,6 +485,11 @@ impl Switch {
         let said = self.texts.deadline().into_iter().chain(self.publications.deadline());
         let said = said.chain(self.csta.deadline()).chain(self.made.deadline());
         calls.chain(own).chain(self.media.ask_at()).chain(trunks).chain(said).min()
+    }
+
+    /// The call that a leg serves.
+    pub fn call_of_leg(&self, leg: LegId) -> Option<CallId> {
+        self.legs.get(&leg).map(|leg| leg.call)
     }
 
     /// Takes no more calls (503 with Retry-After, RESOURCEUNAVAIL), and leaves the registrars of trunks and the sessions about CSTA; calls that are up go on.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use trunkline_sip::LegId;
+
 use super::audio_fork::ForkCommand;
+use super::call_state::CallState;
 use super::csta::CstaNote;
 use super::ids::{AppId, CallId};
 use super::kept::Kept;
@@ -32,8 +35,25 @@ pub struct Outbox {
     pub forks: Vec<ForkCommand>,
     /// Calls whose line's policy demands a recording, and there are as many as there may be: for the log.
     pub unrecorded: Vec<(CallId, Arc<str>)>,
+    /// States that calls came into, for whoever looks at a call afterwards.
+    pub states: Vec<StateNote>,
     /// Sessions about CSTA that began or failed: for the log.
     pub csta: Vec<CstaNote>,
+}
+
+/// A call came into a state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StateNote {
+    /// The call.
+    pub call: CallId,
+    /// Its line.
+    pub line: Arc<str>,
+    /// The state.
+    pub state: CallState,
+    /// The leg of its station, if it has one.
+    pub leg: Option<LegId>,
+    /// The call at the other end, if there is one.
+    pub peer: Option<CallId>,
 }
 
 /// A call for help that goes out.
@@ -61,6 +81,7 @@ impl Outbox {
             && self.recordings.is_empty()
             && self.forks.is_empty()
             && self.unrecorded.is_empty()
+            && self.states.is_empty()
             && self.csta.is_empty()
     }
 }

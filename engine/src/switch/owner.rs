@@ -14,7 +14,7 @@ use super::call_state::CallState;
 use super::ids::{AppId, CallId};
 use super::line::{Line, occupies};
 use super::message::Message;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, StateNote};
 use super::privilege::CallPrivilege;
 use super::report::{CallReport, advance};
 use super::setup::LineKind;
@@ -70,6 +70,7 @@ impl Switch {
         if maker.is_some() {
             self.tell_state(id, out);
         }
+        self.note_state(id, out);
         self.ring_cycle(self.now, id, out);
         self.count(id, CallState::Idle, state, out);
         self.dirty.insert(id);
@@ -95,6 +96,7 @@ impl Switch {
         }
         self.note_missed(id, before);
         self.tell_state(id, out);
+        self.note_state(id, out);
         self.count(id, before, state, out);
         if state == CallState::Idle {
             self.retire(id);
@@ -135,6 +137,14 @@ impl Switch {
 
     pub(super) fn app_mut(&mut self, app: AppId) -> Option<&mut App> {
         self.apps.get_mut(usize::try_from(app.0).ok()?)
+    }
+
+    /// What a call is at, for whoever looks at it afterwards.
+    fn note_state(&self, id: CallId, out: &mut Outbox) {
+        if let Some(call) = self.calls.get(&id) {
+            let (line, state) = (Arc::clone(&call.line), call.state);
+            out.states.push(StateNote { call: id, line, state, leg: call.leg, peer: call.peer });
+        }
     }
 
     fn tell_state(&self, id: CallId, out: &mut Outbox) {

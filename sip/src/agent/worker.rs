@@ -53,6 +53,18 @@ pub(super) fn worker_for(bytes: &[u8], workers: u16) -> u16 {
     u16::try_from(SPREAD.hash_one(call_id) % u64::from(workers)).unwrap_or_default()
 }
 
+/// The Call-ID of a message.
+pub(super) fn call_id(bytes: &[u8]) -> &[u8] {
+    let start = bytes.iter().position(|byte| !matches!(byte, b'\r' | b'\n')).unwrap_or(bytes.len());
+    let found = Lines(&bytes[start..]).find_map(|line| {
+        let colon = memchr(b':', line)?;
+        let name = line[..colon].trim_ascii();
+        let is_it = name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i");
+        is_it.then(|| line[colon + 1..].trim_ascii())
+    });
+    found.unwrap_or_default()
+}
+
 /// The worker in a branch or tag of ours that begins here.
 fn own(value: &[u8], prefix: &[u8]) -> Option<u16> {
     let token = value.strip_prefix(prefix)?;

@@ -564,6 +564,8 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/registrations",
         "/v1/reload",
         "/v1/trunks",
+        "/v1/trace",
+        "/v1/calls/{call}/trace",
     ];
     let on_lines = [
         "check-sync",

@@ -121,6 +121,7 @@ impl Stage {
             lines: app.lines.as_slice().into(),
             is_operator: app.is_operator(),
         });
+        let trace = crate::driver::trace::Trace::new(1, 0);
         let engine = Engine::new(Arc::new(Shared {
             switch,
             waiting,
@@ -132,6 +133,8 @@ impl Stage {
             provisioner: Arc::new(Provisioner::new(&config)),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
+            operations: trace.of_api(),
+            trace,
         }));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -67,6 +67,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         lines: app.lines.as_slice().into(),
         is_operator: app.is_operator(),
     });
+    let trace = crate::driver::trace::Trace::new(1, 0);
     let engine = Engine::new(Arc::new(Shared {
         switch,
         waiting,
@@ -78,6 +79,8 @@ fn engine() -> (Engine, Arc<EventLog>) {
         provisioner: Arc::new(Provisioner::new(&config)),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),
+        operations: trace.of_api(),
+        trace,
     }));
     (engine, events)
 }

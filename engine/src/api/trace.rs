@@ -1,0 +1,389 @@
+//! `GET /v1/calls/{call}/trace`, `GET /v1/trace`: what went over the wire and what calls did, afterwards and as it happens.
+//!
+//! Keys, hashes of passwords and digits are `*` in what is shown.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{interval, timeout};
+use trunkline_sip::sdp::masked;
+use utoipa::ToSchema;
+
+use super::Shared;
+use super::access::{Caller, authenticate, bearer};
+use super::openapi::Refused;
+use super::problem::Problem;
+use super::read::segments;
+use super::timestamp::precise;
+use crate::driver::http::closed;
+use crate::driver::trace::{Entry, Scope, Shown, Tracing};
+use crate::handle::AppIdentity;
+use crate::switch::{CallId, LineError};
+
+/// What happened around a call.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Trace {
+    /// In the order of time.
+    entries: Vec<TraceEntry>,
+}
+
+/// One thing that happened.
+#[derive(Serialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum TraceEntry {
+    /// A SIP message came or was sent.
+    Sip {
+        /// When, with microseconds.
+        at: String,
+        /// The address that sent it.
+        from: String,
+        /// The address that it was sent to.
+        to: String,
+        /// `udp`, `tcp`, `tls`, `ws` or `wss`.
+        transport: &'static str,
+        /// Its Call-ID.
+        call_id: String,
+        /// Its first line.
+        summary: String,
+        /// All of it; secrets are `*`.
+        text: String,
+    },
+    /// A call came into a state.
+    State {
+        /// When.
+        at: String,
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// The state, as in a call.
+        state: &'static str,
+        /// Its mode.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        state_mode: Option<&'static str>,
+    },
+    /// An application asked for something by HTTP.
+    Operation {
+        /// When.
+        at: String,
+        /// The application.
+        app: String,
+        /// The operation, as in its path.
+        operation: String,
+        /// The call it was about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        call: Option<String>,
+        /// The line it was about.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        line: Option<String>,
+        /// `ok`, or the code of the refusal.
+        outcome: String,
+    },
+}
+
+impl From<Entry> for TraceEntry {
+    fn from(entry: Entry) -> Self {
+        let at = precise(entry.at);
+        match entry.what {
+            Shown::Message { from, to, transport, bytes } => {
+                let text = shown(&bytes);
+                let summary = text.lines().next().unwrap_or_default().to_owned();
+                let call_id =
+                    String::from_utf8_lossy(trunkline_sip::agent::Agent::call_id_in(&bytes)).into_owned();
+                let [from, to] = [from, to].map(|address: SocketAddr| address.to_string());
+                Self::Sip { at, from, to, transport: transport.name(), call_id, summary, text }
+            }
+            Shown::State { call, line, state } => Self::State {
+                at,
+                call: call.to_string(),
+                line: line.to_string(),
+                state: state.name(),
+                state_mode: state.mode_name(),
+            },
+            Shown::Operation { app, operation, call, line, code } => Self::Operation {
+                at,
+                app: app.to_string(),
+                operation: operation.into(),
+                call: call.map(|call| call.to_string()),
+                line: line.map(|line| line.to_string()),
+                outcome: code.map_or_else(|| "ok".to_owned(), String::from),
+            },
+        }
+    }
+}
+
+/// A message without what is secret: keys, hashes of passwords, and the digits of an INFO.
+fn shown(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&masked(bytes)).into_owned();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return text };
+    let is_digits = head.lines().any(|line| {
+        let line = line.to_ascii_lowercase();
+        (line.starts_with("content-type:") || line.starts_with("c:")) && line.contains("/dtmf")
+    });
+    if !is_digits || body.is_empty() {
+        return text;
+    }
+    let hidden: String = body
+        .lines()
+        .map(|line| match line.split_once('=') {
+            Some((name, _)) if name.trim().eq_ignore_ascii_case("signal") => format!("{name}=*\r\n"),
+            Some(_) => format!("{line}\r\n"),
+            None => "*\r\n".to_owned(),
+        })
+        .collect();
+    format!("{head}\r\n\r\n{hidden}")
+}
+
+/// What may stand behind the `?`.
+#[derive(Deserialize)]
+pub(super) struct Form {
+    format: Option<String>,
+}
+
+/// What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
+/// both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, or `text` and
+/// `mermaid` for a ladder.
+#[utoipa::path(
+    get, path = "/v1/calls/{call}/trace", operation_id = "trace",
+    params(
+        ("call" = String, Path, description = "Its id"),
+        ("format" = Option<String>, Query, description = "json, text or mermaid"),
+    ),
+    responses((status = OK, body = Trace, description = "what happened"), Refused)
+)]
+pub(super) async fn of_call(
+    State(shared): State<Shared>,
+    Caller(app): Caller,
+    path: Result<Path<String>, PathRejection>,
+    query: Result<Query<Form>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let call: CallId = segments(path)?.parse().map_err(|()| LineError::InvalCallHandle)?;
+    let format = query.ok().and_then(|Query(form)| form.format).unwrap_or_else(|| "json".to_owned());
+    let mut tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
+    let entries: Vec<TraceEntry> = tracing.look().into_iter().map(TraceEntry::from).collect();
+    if !tracing.has_found() {
+        return Err(LineError::InvalCallHandle.into());
+    }
+    let plain = |text: String| ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
+    match &*format {
+        "json" => Ok(Json(Trace { entries }).into_response()),
+        "text" => Ok(plain(entries.iter().fold(String::new(), |text, entry| text + &line(entry) + "\n"))),
+        "mermaid" => Ok(plain(mermaid(&entries))),
+        _ => Err(Problem::invalid(StatusCode::BAD_REQUEST, "format is json, text or mermaid.")),
+    }
+}
+
+async fn opened(shared: &Shared, app: &AppIdentity) -> Result<HashSet<Arc<str>>, LineError> {
+    let id = app.id;
+    let lines = shared.engine.view(move |switch| switch.lines(id)).await?;
+    Ok(lines.into_iter().map(|line| line.address).collect())
+}
+
+/// An entry in one line.
+fn line(entry: &TraceEntry) -> String {
+    match entry {
+        TraceEntry::Sip { at, from, to, transport, summary, .. } => {
+            format!("{at}  {from} → {to} {transport}  {summary}")
+        }
+        TraceEntry::State { at, call, line, state, state_mode } => {
+            format!("{at}  {line} call {call}: {state} {}", state_mode.unwrap_or_default())
+                .trim_end()
+                .to_owned()
+        }
+        TraceEntry::Operation { at, app, operation, call, line, outcome } => {
+            let about = call.as_ref().or(line.as_ref()).map_or("", String::as_str);
+            format!("{at}  {app} asks {operation} {about}: {outcome}")
+        }
+    }
+}
+
+/// A sequence diagram of Mermaid.
+fn mermaid(entries: &[TraceEntry]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for entry in entries {
+        if let TraceEntry::Sip { from, to, .. } = entry {
+            for address in [from.as_str(), to.as_str()] {
+                if !names.contains(&address) {
+                    names.push(address);
+                }
+            }
+        }
+    }
+    let safe = |text: &str| text.replace([';', '#', '\n', '\r'], " ");
+    let mut text = "sequenceDiagram\n".to_owned();
+    for (index, name) in names.iter().enumerate() {
+        text += &format!("  participant p{index} as {name}\n");
+    }
+    let place = |name: &str| names.iter().position(|known| *known == name).unwrap_or_default();
+    for entry in entries {
+        match entry {
+            TraceEntry::Sip { from, to, summary, .. } => {
+                text += &format!("  p{}->>p{}: {}\n", place(from), place(to), safe(summary));
+            }
+            TraceEntry::State { .. } | TraceEntry::Operation { .. } if !names.is_empty() => {
+                let said = line(entry);
+                text += &format!(
+                    "  Note over p0: {}\n",
+                    safe(said.split_once("  ").map_or("", |(_, said)| said))
+                );
+            }
+            TraceEntry::State { .. } | TraceEntry::Operation { .. } => {}
+        }
+    }
+    text
+}
+
+/// What may stand behind the `?` of the live trace.
+#[derive(Deserialize)]
+pub(super) struct Wanted {
+    line: Option<String>,
+    access_token: Option<String>,
+}
+
+/// The same as it happens, of a line, or, for an application that opens every line as owner, of everything: a WebSocket, each text frame an entry.
+#[utoipa::path(
+    get, path = "/v1/trace", operation_id = "live-trace",
+    params(
+        ("line" = Option<String>, Query, description = "its address; without it, everything"),
+        ("access_token" = Option<String>, Query, description = "the token, where no header can be written"),
+    ),
+    responses((status = SWITCHING_PROTOCOLS, body = TraceEntry, description = "a WebSocket of entries"), Refused)
+)]
+pub(super) async fn live(
+    State(shared): State<Shared>,
+    query: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    let Ok(Query(Wanted { line, access_token })) = query else {
+        return Err(Problem::invalid(StatusCode::BAD_REQUEST, "line is the address of a line."));
+    };
+    let app = match &access_token {
+        Some(token) => authenticate(&shared, token)?,
+        None => authenticate(&shared, bearer(&headers)?)?,
+    };
+    let (scope, opened) = match line {
+        Some(line) => {
+            let (line, opened): (Arc<str>, _) = (line.into(), opened(&shared, &app).await?);
+            if !opened.contains(&line) {
+                return Err(LineError::InvalLineHandle.into());
+            }
+            (Scope::Line(line), Some(opened))
+        }
+        None if app.is_operator => (Scope::All, None),
+        None => return Err(LineError::NotOwner.into()),
+    };
+    let upgrade = upgrade.map_err(|_| {
+        Problem::http(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect with ws:// and version 13.")
+    })?;
+    let Ok(place) = shared.sockets.clone().try_acquire_owned() else {
+        return Err(Problem::line_error(
+            LineError::ResourceUnavail,
+            "There are too many streams already.".to_owned(),
+        ));
+    };
+    let tracing = shared.engine.trace().follow(scope, opened);
+    Ok(upgrade.on_upgrade(move |socket| follow(shared, app, tracing, socket, place)))
+}
+
+async fn follow(
+    shared: Shared,
+    app: AppIdentity,
+    mut tracing: Tracing,
+    mut socket: WebSocket,
+    _place: OwnedSemaphorePermit,
+) {
+    let mut closing = shared.closing.subscribe();
+    let mut beat = interval(LOOK);
+    let (code, reason) = 'ended: loop {
+        tokio::select! {
+            _ = beat.tick() => {
+                if !authenticate(&shared, &app.token).is_ok_and(|found| found.id == app.id) {
+                    break (close_code::POLICY, "the token was withdrawn");
+                }
+                for entry in tracing.look() {
+                    let text = serde_json::to_string(&TraceEntry::from(entry)).expect("an entry has string keys only");
+                    match timeout(WRITE_MAX, socket.send(Message::Text(text.into()))).await {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) | Err(_) => break 'ended (close_code::POLICY, "too slow"),
+                    }
+                }
+            }
+            () = closed(&mut closing) => break (close_code::AWAY, "the engine stops"),
+            incoming = socket.recv() => match incoming {
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => break (close_code::UNSUPPORTED, "a trace goes one way"),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break (close_code::NORMAL, ""),
+            },
+        }
+    };
+    let farewell = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+    drop(timeout(WRITE_MAX, socket.send(farewell)).await);
+}
+
+/// How often a live trace looks for more.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long a client may leave a frame waiting.
+const WRITE_MAX: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_and_no_digit_is_shown() {
+        let text = "INFO sip:1 SIP/2.0\r\nAuthorization: Digest username=\"a\", response=\"0123\"\r\n\
+                    Content-Type: application/dtmf-relay\r\n\r\nSignal= 7\r\nDuration=160\r\n";
+        let said = shown(text.as_bytes());
+        assert!(!said.contains("0123") && !said.contains('7'), "{said}");
+        assert!(
+            said.contains("Signal=*") && said.contains("Duration=160") && said.contains("username"),
+            "{said}"
+        );
+        let said = shown(b"INFO sip:1 SIP/2.0\r\nc: application/dtmf\r\n\r\n5");
+        assert!(said.ends_with("\r\n\r\n*\r\n"), "{said}");
+        let said = shown(b"INVITE sip:1 SIP/2.0\r\n\r\na=crypto:1 AES inline:secret\r\n");
+        assert!(!said.contains("secret") && said.contains("inline:"), "{said}");
+        assert_eq!(shown(b"\xff"), "\u{fffd}");
+    }
+
+    #[test]
+    fn a_ladder_is_drawn() {
+        let sip = |from: &str, to: &str, summary: &str| TraceEntry::Sip {
+            at: "t".to_owned(),
+            from: from.to_owned(),
+            to: to.to_owned(),
+            transport: "udp",
+            call_id: "c".to_owned(),
+            summary: summary.to_owned(),
+            text: String::new(),
+        };
+        let state = TraceEntry::State {
+            at: "t".to_owned(),
+            call: "7".to_owned(),
+            line: "1001".to_owned(),
+            state: "connected",
+            state_mode: Some("active"),
+        };
+        let entries =
+            [sip("a:1", "b:2", "INVITE sip:1;x#y SIP/2.0"), state, sip("b:2", "a:1", "SIP/2.0 200 OK")];
+        assert_eq!(
+            mermaid(&entries),
+            "sequenceDiagram\n  participant p0 as a:1\n  participant p1 as b:2\n  p0->>p1: INVITE sip:1 x y SIP/2.0\n  \
+             Note over p0: 1001 call 7: connected active\n  p1->>p0: SIP/2.0 200 OK\n"
+        );
+        assert_eq!(line(&entries[2]), "t  b:2 → a:1 udp  SIP/2.0 200 OK");
+    }
+}

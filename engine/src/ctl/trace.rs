@@ -1,0 +1,79 @@
+//! `trunkline ctl trace`: a ladder in the terminal, a line for each message, state and operation.
+
+use std::io::Write;
+
+use serde_json::Value;
+
+use super::CtlError;
+use super::table::cell;
+
+/// Prints the trace of a call.
+pub(super) fn print(trace: &Value, full: bool, out: &mut impl Write) -> Result<(), CtlError> {
+    for entry in trace["entries"].as_array().into_iter().flatten() {
+        writeln!(out, "{}", text(entry, full))?;
+    }
+    Ok(())
+}
+
+/// An entry as a person reads it: the time of day, who to whom, what. What the engine did stands further right.
+pub(super) fn text(entry: &Value, full: bool) -> String {
+    let field = |key| entry.get(key).filter(|value| !value.is_null()).map(cell).unwrap_or_default();
+    let at = field("at");
+    let time = at.split_once('T').map_or(&*at, |(_, time)| time.trim_end_matches('Z'));
+    let said = match entry["kind"].as_str() {
+        Some("sip") => {
+            let line = format!(
+                "{:>21} → {:21} {:3}  {}",
+                field("from"),
+                field("to"),
+                field("transport"),
+                field("summary")
+            );
+            // A line at a time: what stands in it is made harmless for the terminal.
+            let shown = |line: &str| format!("\n    {}", cell(&Value::from(line)));
+            let whole = || entry["text"].as_str().unwrap_or_default().lines().map(shown).collect::<String>();
+            if full { line + &whole() } else { line }
+        }
+        Some("state") => {
+            format!(
+                "{:>21} call {}: {} {}",
+                field("line"),
+                field("call"),
+                field("state"),
+                field("state_mode")
+            )
+        }
+        _ => format!(
+            "{:>21} asks {} {}: {}",
+            field("app"),
+            field("operation"),
+            field("call") + &field("line"),
+            field("outcome")
+        ),
+    };
+    format!("{time}  {said}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn each_entry_is_a_line_and_a_message_may_be_whole() {
+        let sip = json!({"kind": "sip", "at": "2026-11-21T14:08:18.250417Z", "from": "10.0.0.5:5060", "to": "10.0.0.1:5060",
+                         "transport": "udp", "call_id": "c", "summary": "INVITE sip:1002@pbx SIP/2.0",
+                         "text": "INVITE sip:1002@pbx SIP/2.0\r\nTo: x\r\n"});
+        let line =
+            "14:08:18.250417          10.0.0.5:5060 → 10.0.0.1:5060         udp  INVITE sip:1002@pbx SIP/2.0";
+        assert_eq!(text(&sip, false), line);
+        assert_eq!(text(&sip, true), format!("{line}\n    INVITE sip:1002@pbx SIP/2.0\n    To: x"));
+        let state = json!({"kind": "state", "at": "2026-11-21T14:08:18.250417Z", "call": "c7", "line": "1001",
+                           "state": "connected", "state_mode": "active"});
+        assert_eq!(text(&state, true), "14:08:18.250417                   1001 call c7: connected active");
+        let operation = json!({"kind": "operation", "at": "2026-11-21T14:08:18.250417Z", "app": "crm", "operation": "hold",
+                               "call": "c7", "outcome": "notowner"});
+        assert_eq!(text(&operation, true), "14:08:18.250417                    crm asks hold c7: notowner");
+    }
+}

@@ -1,0 +1,145 @@
+//! What went over the wire and what calls did lately, so that a call can be looked at after the fact.
+//!
+//! ```text
+//!  worker ── message in, out; leg = Call-ID ──▶ its ring ─┐
+//!  worker …                                   ──▶ its ring ├─▶ Reading ─▶ API, ctl, captures
+//!  switch ── state of a call, leg of a call    ──▶ its ring ├
+//!  API    ── operation and how it ended       ──▶ its ring ─┘
+//! ```
+//!
+//! To take something down costs a reference to bytes that are there already and a lock that nobody else wants; whoever reads does the
+//! work: which message belongs to which call is found then, by Call-ID.
+
+mod reading;
+mod ring;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use trunkline_sip::LegId;
+use trunkline_sip::transport::Flow;
+
+use self::ring::Ring;
+use super::clock;
+use crate::switch::StateNote;
+use crate::switch::ids::CallId;
+
+pub(crate) use self::reading::{Entry, Scope, Shown, Tracing};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub(crate) enum Happened {
+    /// A message came.
+    Received(Flow, Bytes),
+    /// A message was sent.
+    Sent(Flow, Bytes),
+    /// The leg has this Call-ID.
+    Leg(LegId, Box<str>),
+    /// A call is in another state.
+    State(StateNote),
+    /// The leg serves this call.
+    LegOf(LegId, CallId),
+    /// An application asked for something by HTTP; the code of the refusal, where it was refused.
+    Operation {
+        app: Arc<str>,
+        operation: Box<str>,
+        call: Option<CallId>,
+        line: Option<Arc<str>>,
+        code: Option<Box<str>>,
+    },
+}
+
+impl Happened {
+    /// About how many bytes it holds.
+    fn size(&self) -> usize {
+        let held = match self {
+            Self::Received(_, bytes) | Self::Sent(_, bytes) => bytes.len(),
+            Self::Leg(_, call_id) => call_id.len(),
+            Self::Operation { operation, .. } => operation.len(),
+            Self::State(_) | Self::LegOf(..) => 0,
+        };
+        size_of::<Noted>() + held
+    }
+}
+
+/// When it happened, and what.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    pub(crate) at: Instant,
+    pub(crate) what: Happened,
+}
+
+/// The rings of all workers, that of the switch, and that of the API.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    rings: Box<[Mutex<Ring>]>,
+    /// One moment on both clocks.
+    anchor: (Instant, Duration),
+}
+
+impl Trace {
+    /// For so many workers, of so many bytes in all; 0: nothing is taken down.
+    pub(crate) fn new(workers: u16, bytes_max: u32) -> Arc<Self> {
+        let count = usize::from(workers) + 2;
+        let each = bytes_max as usize / count;
+        let rings = (0..count).map(|_| Mutex::new(Ring::new(each))).collect();
+        Arc::new(Self { rings, anchor: (clock::now(), clock::unix_now()) })
+    }
+
+    /// Where a worker writes.
+    pub(crate) fn of_worker(self: &Arc<Self>, worker: u16) -> Writer {
+        self.writer(usize::from(worker))
+    }
+
+    /// Where the switch writes.
+    pub(crate) fn of_switch(self: &Arc<Self>) -> Writer {
+        self.writer(self.rings.len() - 2)
+    }
+
+    /// Where the API writes.
+    pub(crate) fn of_api(self: &Arc<Self>) -> Writer {
+        self.writer(self.rings.len() - 1)
+    }
+
+    fn writer(self: &Arc<Self>, ring: usize) -> Writer {
+        Writer { is_on: self.ring(ring).is_on(), trace: Arc::clone(self), ring }
+    }
+
+    fn ring(&self, index: usize) -> MutexGuard<'_, Ring> {
+        self.rings[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A moment since the Unix epoch.
+    fn unix(&self, at: Instant) -> Duration {
+        let (instant, unix) = self.anchor;
+        match at.checked_duration_since(instant) {
+            Some(later) => unix + later,
+            None => unix.saturating_sub(instant.duration_since(at)),
+        }
+    }
+}
+
+/// One who writes.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    is_on: bool,
+    trace: Arc<Trace>,
+    ring: usize,
+}
+
+impl Writer {
+    /// Takes it down, if anything is.
+    pub(crate) fn note(&self, what: impl FnOnce() -> Happened) {
+        self.note_at(clock::now, what);
+    }
+
+    /// The same of what happened before.
+    pub(crate) fn note_at(&self, at: impl FnOnce() -> Instant, what: impl FnOnce() -> Happened) {
+        if self.is_on {
+            let noted = Noted { at: at(), what: what() };
+            let size = noted.what.size();
+            self.trace.ring(self.ring).push(noted, size);
+        }
+    }
+}

@@ -1,0 +1,349 @@
+//! Reading what was taken down: what belongs to a call, or to a line, as it comes.
+//!
+//! A message belongs to a call by its Call-ID; that is known once its leg is, a moment later. So what belongs to nothing yet is looked at
+//! again for [`MOMENT`].
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_sip::LegId;
+use trunkline_sip::agent::Agent;
+use trunkline_sip::transport::Transport;
+
+use super::{Happened, Noted, Trace};
+use crate::driver::clock;
+use crate::switch::ids::CallId;
+use crate::switch::{CallState, StateNote};
+
+/// How long a message may come before what says whose it is.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// What somebody wants to see.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Scope {
+    /// One call, and the call at its other end.
+    Call(CallId),
+    /// All calls of a line, and those at their other ends.
+    Line(Arc<str>),
+    /// Everything, registrations included.
+    All,
+}
+
+/// One thing that happened, for people.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Since the Unix epoch.
+    pub(crate) at: Duration,
+    pub(crate) what: Shown,
+}
+
+/// What is shown of it.
+#[derive(Clone, Debug)]
+pub(crate) enum Shown {
+    Message {
+        from: std::net::SocketAddr,
+        to: std::net::SocketAddr,
+        transport: Transport,
+        bytes: bytes::Bytes,
+    },
+    State {
+        call: CallId,
+        line: Arc<str>,
+        state: CallState,
+    },
+    Operation {
+        app: Arc<str>,
+        operation: Box<str>,
+        call: Option<CallId>,
+        line: Option<Arc<str>>,
+        code: Option<Box<str>>,
+    },
+}
+
+/// One who reads on.
+#[derive(Debug)]
+pub(crate) struct Tracing {
+    trace: Arc<Trace>,
+    scope: Scope,
+    /// Where each ring is to be read from.
+    next: Vec<u64>,
+    /// The lines that the reader may see; `None`: all.
+    opened: Option<HashSet<Arc<str>>>,
+    /// Calls of these lines.
+    visible: HashSet<CallId>,
+    /// Calls in scope.
+    own: HashSet<CallId>,
+    /// Calls at their other ends.
+    peers: HashSet<CallId>,
+    legs: HashSet<LegId>,
+    call_ids: HashSet<Box<[u8]>>,
+    /// What belongs to nothing yet.
+    waiting: Vec<Noted>,
+    /// Whether a call in scope was found.
+    is_found: bool,
+}
+
+impl Trace {
+    /// Reads from the oldest thing that is kept, of these lines; `None`: of all.
+    pub(crate) fn read(self: &Arc<Self>, scope: Scope, opened: Option<HashSet<Arc<str>>>) -> Tracing {
+        self.read_from(scope, opened, vec![0; self.rings.len()])
+    }
+
+    /// Reads what is to come.
+    pub(crate) fn follow(self: &Arc<Self>, scope: Scope, opened: Option<HashSet<Arc<str>>>) -> Tracing {
+        let next = (0..self.rings.len()).map(|ring| self.ring(ring).next()).collect();
+        self.read_from(scope, opened, next)
+    }
+
+    fn read_from(
+        self: &Arc<Self>,
+        scope: Scope,
+        opened: Option<HashSet<Arc<str>>>,
+        next: Vec<u64>,
+    ) -> Tracing {
+        let own = if let Scope::Call(call) = &scope { HashSet::from([*call]) } else { HashSet::new() };
+        Tracing {
+            trace: Arc::clone(self),
+            scope,
+            opened,
+            visible: HashSet::new(),
+            next,
+            own,
+            peers: HashSet::new(),
+            legs: HashSet::new(),
+            call_ids: HashSet::new(),
+            waiting: Vec::new(),
+            is_found: false,
+        }
+    }
+}
+
+impl Tracing {
+    /// Whether anything of a call in scope was found.
+    pub(crate) const fn has_found(&self) -> bool {
+        self.is_found
+    }
+
+    /// What has happened since the last look, in order.
+    pub(crate) fn look(&mut self) -> Vec<Entry> {
+        let mut found = std::mem::take(&mut self.waiting);
+        for (index, next) in self.next.iter_mut().enumerate() {
+            let until = self.trace.ring(index).next();
+            while *next < until {
+                *next = self.trace.ring(index).copy(*next, until, &mut found);
+            }
+        }
+        found.sort_by_key(|noted| noted.at);
+        // Twice: a leg is named before it is known whose it is, or after.
+        for _ in 0..2 {
+            found.iter().for_each(|noted| self.learn(noted));
+        }
+        let now = clock::now();
+        let mut shown = Vec::new();
+        for noted in found {
+            match self.shown(&noted) {
+                Some(entry) => shown.push(entry),
+                None if now.saturating_duration_since(noted.at) < MOMENT => self.waiting.push(noted),
+                None => {}
+            }
+        }
+        shown
+    }
+
+    /// Whose a call, a leg, a Call-ID is.
+    fn learn(&mut self, noted: &Noted) {
+        match &noted.what {
+            Happened::State(StateNote { call, line, leg, peer, .. }) => {
+                if self.opened.as_ref().is_some_and(|opened| !opened.contains(line)) {
+                    return;
+                }
+                self.visible.insert(*call);
+                if matches!(&self.scope, Scope::Line(wanted) if wanted == line) {
+                    self.own.insert(*call);
+                }
+                if self.own.contains(call) {
+                    self.is_found = true;
+                    self.peers.extend(*peer);
+                }
+                if self.has(*call) {
+                    self.legs.extend(*leg);
+                }
+            }
+            Happened::LegOf(leg, call) if self.has(*call) => {
+                self.legs.insert(*leg);
+            }
+            Happened::Leg(leg, call_id) if self.legs.contains(leg) => {
+                self.call_ids.insert(call_id.as_bytes().into());
+            }
+            Happened::LegOf(..)
+            | Happened::Leg(..)
+            | Happened::Received(..)
+            | Happened::Sent(..)
+            | Happened::Operation { .. } => {}
+        }
+    }
+
+    fn has(&self, call: CallId) -> bool {
+        self.visible.contains(&call) && (self.own.contains(&call) || self.peers.contains(&call))
+    }
+
+    fn shown(&self, noted: &Noted) -> Option<Entry> {
+        let is_all = self.scope == Scope::All;
+        let what = match &noted.what {
+            Happened::Received(flow, bytes) | Happened::Sent(flow, bytes) => {
+                if !is_all && !self.call_ids.contains(Agent::call_id_in(bytes)) {
+                    return None;
+                }
+                let is_sent = matches!(noted.what, Happened::Sent(..));
+                let (from, to) = if is_sent { (flow.local, flow.remote) } else { (flow.remote, flow.local) };
+                Shown::Message { from, to, transport: flow.transport, bytes: bytes.clone() }
+            }
+            Happened::State(StateNote { call, line, state, .. }) if is_all || self.has(*call) => {
+                Shown::State { call: *call, line: Arc::clone(line), state: *state }
+            }
+            Happened::Operation { app, operation, call, line, code } => {
+                let is_on_line =
+                    matches!((&self.scope, line), (Scope::Line(wanted), Some(line)) if wanted == line);
+                if !is_all && !is_on_line && !call.is_some_and(|call| self.has(call)) {
+                    return None;
+                }
+                Shown::Operation {
+                    app: Arc::clone(app),
+                    operation: operation.clone(),
+                    call: *call,
+                    line: line.clone(),
+                    code: code.clone(),
+                }
+            }
+            Happened::State(_) | Happened::Leg(..) | Happened::LegOf(..) => return None,
+        };
+        Some(Entry { at: self.trace.unix(noted.at), what })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use trunkline_sip::ids::ConnectionId;
+    use trunkline_sip::transport::Flow;
+
+    use super::*;
+
+    fn flow() -> Flow {
+        let address = |text: &str| text.parse().expect("an address");
+        let (local, remote) = (address("10.0.0.1:5060"), address("10.0.0.5:5060"));
+        Flow { transport: Transport::Udp, local, remote, connection: ConnectionId::default() }
+    }
+
+    fn message(method: &str, call_id: &str) -> Bytes {
+        format!("{method} sip:1 SIP/2.0\r\nVia: x\r\ni: {call_id}\r\n\r\n").into()
+    }
+
+    fn state(call: u64, line: &str, state: CallState, leg: Option<u64>, peer: Option<u64>) -> Happened {
+        let (call, peer) = (CallId(call), peer.map(CallId));
+        Happened::State(StateNote {
+            call,
+            line: line.into(),
+            state,
+            leg: leg.map(|leg| LegId::new(0, leg)),
+            peer,
+        })
+    }
+
+    fn words(entries: Vec<Entry>) -> Vec<String> {
+        let word = |entry: Entry| match entry.what {
+            Shown::Message { from, bytes, .. } => {
+                format!(
+                    "{} {}",
+                    from.ip(),
+                    String::from_utf8_lossy(&bytes).split(' ').next().unwrap_or_default()
+                )
+            }
+            Shown::State { line, state, .. } => format!("{line} {}", state.name()),
+            Shown::Operation { operation, .. } => operation.into(),
+        };
+        entries.into_iter().map(word).collect()
+    }
+
+    /// 1001 (call 1) calls 1002 (call 2), whose phone is invited; 1003 calls somebody else meanwhile.
+    fn happens(trace: &Arc<Trace>) {
+        let (worker, other, switch) = (trace.of_worker(0), trace.of_worker(1), trace.of_switch());
+        worker.note(|| Happened::Received(flow(), message("INVITE", "a")));
+        worker.note(|| Happened::Leg(LegId::new(0, 1), "a".into()));
+        switch.note(|| state(1, "1001", CallState::Dialing, Some(1), None));
+        switch.note(|| state(1, "1001", CallState::Proceeding, Some(1), Some(2)));
+        switch.note(|| Happened::LegOf(LegId::new(1, 2), CallId(2)));
+        switch.note(|| state(2, "1002", CallState::Accepted, None, Some(1)));
+        other.note(|| Happened::Sent(flow(), message("INVITE", "b")));
+        other.note(|| Happened::Leg(LegId::new(1, 2), "b".into()));
+        worker.note(|| Happened::Received(flow(), message("INVITE", "c")));
+        worker.note(|| Happened::Leg(LegId::new(0, 3), "c".into()));
+        switch.note(|| state(3, "1003", CallState::Dialing, Some(3), None));
+        let (app, operation, call) = ("crm".into(), "drop".into(), Some(CallId(1)));
+        trace.of_api().note(|| Happened::Operation { app, operation, call, line: None, code: None });
+        worker.note(|| Happened::Received(flow(), message("REGISTER", "d")));
+    }
+
+    #[test]
+    fn a_call_has_the_messages_of_both_ends_and_nobody_elses() {
+        let trace = Trace::new(2, 1 << 20);
+        happens(&trace);
+        let mut of_call = trace.read(Scope::Call(CallId(1)), None);
+        let all = [
+            "10.0.0.5 INVITE",
+            "1001 dialing",
+            "1001 proceeding",
+            "1002 accepted",
+            "10.0.0.1 INVITE",
+            "drop",
+        ];
+        assert_eq!(words(of_call.look()), all);
+        assert!(of_call.has_found());
+        assert_eq!(
+            words(trace.read(Scope::Line("1003".into()), None).look()),
+            ["10.0.0.5 INVITE", "1003 dialing"]
+        );
+        assert_eq!(words(trace.read(Scope::All, None).look()).len(), 9, "registrations, too");
+        let mut unknown = trace.read(Scope::Call(CallId(9)), None);
+        assert_eq!((words(unknown.look()), unknown.has_found()), (vec![], false));
+    }
+
+    #[test]
+    fn who_does_not_open_a_line_sees_nothing_of_it() {
+        let trace = Trace::new(2, 1 << 20);
+        happens(&trace);
+        let of = |line: &str| Some(HashSet::from([Arc::from(line)]));
+        let mut first = trace.read(Scope::Call(CallId(1)), of("1001"));
+        assert_eq!(words(first.look()), ["10.0.0.5 INVITE", "1001 dialing", "1001 proceeding", "drop"]);
+        let mut second = trace.read(Scope::Call(CallId(1)), of("1002"));
+        assert_eq!((words(second.look()), second.has_found()), (vec![], false));
+        let mut own = trace.read(Scope::Call(CallId(2)), of("1002"));
+        assert_eq!(words(own.look()), ["1002 accepted", "10.0.0.1 INVITE"]);
+    }
+
+    #[test]
+    fn who_follows_a_line_sees_each_thing_once_though_it_is_known_later_whose_it_is() {
+        let trace = Trace::new(1, 1 << 20);
+        trace.of_switch().note(|| state(1, "1001", CallState::Dialing, Some(1), None));
+        let mut live = trace.follow(Scope::Line("1001".into()), None);
+        assert_eq!(words(live.look()), [""; 0], "that was before");
+        let (worker, switch) = (trace.of_worker(0), trace.of_switch());
+        worker.note(|| Happened::Received(flow(), message("INVITE", "a")));
+        assert_eq!(words(live.look()), [""; 0]);
+        worker.note(|| Happened::Leg(LegId::new(0, 1), "a".into()));
+        switch.note(|| state(2, "1001", CallState::Dialing, Some(1), None));
+        assert_eq!(words(live.look()), ["10.0.0.5 INVITE", "1001 dialing"]);
+        worker.note(|| Happened::Sent(flow(), message("BYE", "a")));
+        assert_eq!(words(live.look()), ["10.0.0.1 BYE"]);
+        assert_eq!(words(live.look()), [""; 0]);
+    }
+
+    #[test]
+    fn nothing_is_kept_where_nothing_is_to_be() {
+        let trace = Trace::new(1, 0);
+        happens(&Trace::new(2, 0));
+        trace.of_worker(0).note(|| unreachable!("nobody asks what it was"));
+        assert_eq!(words(trace.read(Scope::All, None).look()), [""; 0]);
+    }
+}

@@ -92,10 +92,13 @@ function messageText(entry: Message): string {
   const response = /^(?:SIP\/2\.0 )?(\d{3})\b\s*(.*)$/.exec(entry.summary);
   const request = /^(\w+)\s+(?:sips?:)?([^@;\s]+)/.exec(entry.summary);
   const line =
-    response !== null ? `${response[1]} ${response[2]}${method === "" ? "" : ` (${method})`}` : request !== null ? `${request[1]} ${request[2]}` : entry.summary;
+    response !== null ? `${response[1]} ${response[2]}${method === "" ? "" : ` (${method})`}` : request !== null ? `${request[1]} ${short(request[2] ?? "")}` : entry.summary;
   const media = mediaText(entry.text);
   return media === "" ? line : `${line}, ${media}`;
 }
+
+/** Contacts of phones may have long user parts; whose they are is how they begin. */
+const short = (user: string): string => (user.length > 12 ? `${user.slice(0, 11)}…` : user);
 
 /** What a message says of media: direction and first codec of its audio. */
 export function mediaText(text: string): string {

@@ -18,7 +18,7 @@ const SAMPLE: Entry[] = [
   sip("00.000100", PHONE, OWN, "INVITE sip:1002@pbx.example SIP/2.0", "User-Agent: baresip\r\n", OFFER),
   sip("00.000300", OWN, PHONE, "SIP/2.0 100 Trying", "Server: Trunkline/0.1\r\n"),
   sip("00.010000", CALLEE, OWN_TWO, "SIP/2.0 180 Ringing"),
-  sip("00.001000", OWN_TWO, CALLEE, "INVITE sip:1002@10.77.2.2:5060 SIP/2.0"),
+  sip("00.001000", OWN_TWO, CALLEE, "INVITE sip:1002-0x5619fd66c280@10.77.2.2:5060 SIP/2.0"),
   { kind: "state", at: "2026-11-23T05:00:00.010500Z", call: "c1", line: "1001", state: "ringback", state_mode: null },
   { kind: "operation", at: "2026-11-23T05:00:01.000000Z", app: "crm", call: "c1", operation: "hold", outcome: "invalcallstate" },
   sip("02.000000", CALLEE, OWN_TWO, "SIP/2.0 486 Busy Here"),
@@ -54,7 +54,7 @@ test("messages say what they are and what they do to media", () => {
     [
       ["INVITE 1002, SDP sendonly PCMA", "request"],
       ["100 Trying (INVITE)", "waiting"],
-      ["INVITE 1002", "request"],
+      ["INVITE 1002-0x5619…", "request"],
       ["180 Ringing (INVITE)", "waiting"],
       ["1001 c1: ringback", "state"],
       ["crm: hold c1 – invalcallstate", "operation"],

@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::baresip::{Answer, Baresip};
+use crate::capture::Capture;
 use crate::daemon::{API, Daemon, Directory};
 use crate::devtools::Page;
 use crate::http;
-use crate::network::alone;
+use crate::network::{alone, interface, phone_address};
 use crate::sipp::Sipp;
 
 /// Call, hold, consult, swap, transfer, transfer blindly to a carrier, park, retrieve, confer, drop: all of it by buttons. The wall
@@ -28,6 +29,7 @@ fn a_day_by_buttons() {
         stage.page.until("document.querySelectorAll('tbody tr').length === 3");
         stage.pictures("registrations");
 
+        let wire = Capture::start(stage.directory.path(), &interface(1), "udp port 5060");
         stage.make_call("1001", "1002");
         stage.talk(&[("1001", "1002")]);
         stage.pictures("wall");
@@ -50,6 +52,7 @@ fn a_day_by_buttons() {
         stage.phones[0].expect("CALL_CLOSED", WITHIN);
         stage.talk(&[("1002", "1003")]);
         stage.page.has("[data-line='1001'].idle");
+        stage.shows_what_was_on(wire);
 
         stage.go("line/1002");
         stage.ask_to("1002", "blind-transfer", "0123");
@@ -213,6 +216,38 @@ impl Stage {
                 self.page.reads(&format!("[data-line='{line}'].talking .with"), far);
             }
         }
+    }
+
+    /// The ladder of the first call has each SIP message of it that was on the wire to the first phone, between the two it was between.
+    fn shows_what_was_on(&mut self, wire: Capture) {
+        let phone = format!("{}:5060", phone_address(1));
+        let sent = wire.finish().into_iter().filter(|datagram| {
+            let text = String::from_utf8_lossy(&datagram.payload).to_lowercase();
+            text.lines().any(|line| {
+                line.starts_with("cseq:")
+                    && ["invite", "ack", "bye"].iter().any(|method| line.ends_with(method))
+            })
+        });
+        let (to, from): (Vec<_>, Vec<_>) =
+            sent.partition(|datagram| datagram.destination.0 == phone_address(1));
+        assert!(to.len() > 2 && from.len() > 2, "{} and {}", to.len(), from.len());
+        self.go("calls/c1");
+        for (way, count) in
+            [(format!("Trunkline to {phone}"), to.len()), (format!("{phone} to Trunkline"), from.len())]
+        {
+            let rows = format!("[data-row='sip'][aria-label*='{way}']");
+            self.page.until(&format!("document.querySelectorAll({}).length === {count}", json!(rows)));
+        }
+        eprintln!(
+            "console: {} messages to and {} from the phone, on the wire as in the ladder",
+            to.len(),
+            from.len()
+        );
+        self.page.has("[data-row='operation'][aria-label*='console: hold c1']");
+        self.page.has("[data-row='state'][aria-label*='c1: onholdpendtransfer']");
+        self.page.click("[data-row='sip']");
+        self.page.reads(".details pre", "INVITE sip:1001");
+        self.pictures("ladder");
     }
 
     /// What is shown fits into a phone's width and a desk's, and can be looked at in both themes.

@@ -76,9 +76,8 @@ fn shows_what_tshark_shows() {
             .collect();
         let begin = ["make-call", "dialing"];
         assert!(begin.iter().all(|word| said.contains(&(*word).to_owned())), "{said:?}");
-        let end = &said[said.len() - 6..];
-        assert_eq!(end[..2], ["connected", "hold"], "{said:?}");
-        assert!(end.contains(&"onhold".to_owned()) && end.contains(&"idle".to_owned()), "{said:?}");
+        let end = ["connected", "hold", "onhold", "drop", "idle", "deallocate-call"];
+        assert!(said.ends_with(&end.map(str::to_owned)), "{said:?}");
 
         let output = Command::new(executable()).args(["ctl", "--token", TOKEN, "trace", &call]).output();
         let printed =
@@ -86,7 +85,7 @@ fn shows_what_tshark_shows() {
         assert!(printed.contains("INVITE sip:") && printed.contains("1001 call"), "{printed}");
         for format in ["text", "mermaid"] {
             let drawn = http::get(&format!("/v1/calls/{call}/trace?format={format}"), Some(TOKEN)).text;
-            assert!(drawn.matches("INVITE sip:").count() >= 3, "{drawn}");
+            assert!(drawn.matches("INVITE sip:").count() >= 2, "{drawn}");
         }
         assert_eq!(http::get("/v1/calls/c999/trace", Some(TOKEN)).status, 404);
         phones.into_iter().for_each(Baresip::quit);

@@ -167,6 +167,10 @@ pub(super) async fn call(
     answer
 }
 
+/// The call that an operation on a line has made, beside its answer.
+#[derive(Clone, Copy)]
+struct Made(CallId);
+
 /// What was asked, for whoever looks at the call afterwards.
 fn take_down(
     (shared, app): (&Shared, &AppIdentity),
@@ -175,6 +179,8 @@ fn take_down(
     (call, line): (Option<CallId>, Option<Arc<str>>),
     answer: &Result<Response, Problem>,
 ) {
+    let made = answer.as_ref().ok().and_then(|response| response.extensions().get::<Made>());
+    let call = call.or(made.map(|made| made.0));
     let code = answer.as_ref().err().map(|problem| problem.code().into());
     let (app, operation) = (Arc::clone(&app.name), operation.into());
     shared.engine.operations().note_at(|| at, || Happened::Operation { app, operation, call, line, code });
@@ -319,7 +325,13 @@ async fn ask(
         return Ok((StatusCode::ACCEPTED, applied, Json(Submitted { request: request.0 })).into_response());
     }
     match timeout(REPLY_MAX, shared.engine.request(app.id, operation)).await {
-        Ok(reply) => Ok(Json(Done::from(reply?)).into_response()),
+        Ok(reply) => {
+            let outcome = reply?;
+            let made = if let Outcome::Call(call) = outcome { Some(Made(call)) } else { None };
+            let mut response = Json(Done::from(outcome)).into_response();
+            made.map(|made| response.extensions_mut().insert(made));
+            Ok(response)
+        }
         Err(_) => {
             let detail = "The far side has not answered; an event of type reply tells when it does.";
             Err(Problem::http(StatusCode::GATEWAY_TIMEOUT, detail))

@@ -82,8 +82,18 @@ pub(crate) struct Events {
 impl Events {
     /// Opens it as this application.
     pub(crate) fn open(token: &str) -> Self {
+        Self::open_with(token, "")
+    }
+
+    /// The same behind the event with this number.
+    pub(crate) fn resume(token: &str, after: u64) -> Self {
+        Self::open_with(token, &format!("?after={after}"))
+    }
+
+    fn open_with(token: &str, query: &str) -> Self {
         let stream = TcpStream::connect(API).expect("the API listens");
-        let mut request = format!("ws://{API}/v1/events").into_client_request().expect("a valid address");
+        let url = format!("ws://{API}/v1/events{query}");
+        let mut request = url.into_client_request().expect("a valid address");
         let bearer = format!("Bearer {token}").parse().expect("a token is ASCII");
         request.headers_mut().insert("Authorization", bearer);
         let (socket, _) = tungstenite::client(request, stream).expect("the event socket opens");

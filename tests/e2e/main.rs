@@ -61,6 +61,7 @@ mod reg;
 mod registration;
 mod reliable;
 mod reload;
+mod resume;
 mod rtcp_storm;
 mod sections;
 mod service;

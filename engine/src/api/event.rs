@@ -9,7 +9,7 @@ use super::shape::Media;
 use crate::handle::Delivery;
 use crate::switch::{ForkEnd, Message};
 
-/// One event. `seq` grows by one with each; a client that was away resumes with `?after=SEQ`.
+/// One event. `seq` grows by one with each, over all restarts of the engine too; a client that was away resumes with `?after=SEQ`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Event {
     /// Its number.
@@ -205,7 +205,8 @@ enum Kind {
         /// `registered`, `unregistered` or `expired`.
         change: &'static str,
     },
-    /// The client was too slow or away for too long: read the state again. `seq` is the last that is lost.
+    /// The client was too slow or away for too long, or the engine started again meanwhile: read the state again. `seq` is the last that
+    /// is lost.
     Lost {
         /// The first that is lost.
         from: u64,

@@ -68,7 +68,7 @@ pub(super) async fn follow(
 /// An event as a person reads it: number, type, then each field with its name, the subject first.
 fn line(event: &Value) -> String {
     let field = |key| event.get(key).map(cell).unwrap_or_default();
-    let mut text = format!("{:>6}  {:13}", field("seq"), field("type"));
+    let mut text = format!("{:>16}  {:13}", field("seq"), field("type"));
     let mut show = |key: &str, value: &Value| match (key, value) {
         (_, Value::Null) => {}
         ("problem", problem) => {
@@ -105,16 +105,22 @@ mod tests {
     fn an_event_is_one_line() {
         let event = json!({"seq": 7, "type": "call-state", "call": "c3", "line": "1001", "state": "idle",
                            "state_mode": null, "privilege": "owner"});
-        assert_eq!(line(&event), "     7  call-state     call c3  line 1001  state idle  privilege owner");
+        assert_eq!(
+            line(&event),
+            "               7  call-state     call c3  line 1001  state idle  privilege owner"
+        );
         let reply = json!({"seq": 8, "type": "reply", "request": 2, "result": {}});
-        assert_eq!(line(&reply), "     8  reply          request 2  done");
+        assert_eq!(line(&reply), "               8  reply          request 2  done");
         let reply = json!({"seq": 8, "type": "reply", "request": 2, "result": {"parked_at": "701"}});
-        assert_eq!(line(&reply), "     8  reply          request 2  parked_at 701");
+        assert_eq!(line(&reply), "               8  reply          request 2  parked_at 701");
         let digit =
             json!({"seq": 8, "type": "digits", "call": "c3", "line": "1001", "digit": "5", "mode": "dtmf"});
-        assert_eq!(line(&digit), "     8  digits         call c3  line 1001  digit 5  mode dtmf");
+        assert_eq!(line(&digit), "               8  digits         call c3  line 1001  digit 5  mode dtmf");
         let reply = json!({"seq": 9, "type": "reply", "request": 3,
                            "problem": {"code": "notowner", "detail": "This needs owner privilege."}});
-        assert_eq!(line(&reply), "     9  reply          request 3  notowner: This needs owner privilege.");
+        assert_eq!(
+            line(&reply),
+            "               9  reply          request 3  notowner: This needs owner privilege."
+        );
     }
 }

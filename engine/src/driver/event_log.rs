@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -10,6 +11,12 @@ use crate::switch::message::Message;
 
 /// Messages kept for each application. A reader that is further behind is told how many it lost.
 pub(crate) const KEPT_MESSAGES: usize = 16_384;
+
+/// The number of the first message of an engine that starts now, a time since the Unix epoch: its microseconds. No engine tells one
+/// application a million messages a second for long, so the next life begins above; and every JSON reader has 53 bits.
+pub(crate) fn first_of_life(unix_now: Duration) -> u64 {
+    u64::try_from(unix_now.as_micros()).unwrap_or(u64::MAX >> 1).max(1)
+}
 
 /// The logs of all applications.
 #[derive(Debug)]
@@ -31,10 +38,12 @@ struct Kept {
 }
 
 impl EventLog {
-    pub(crate) fn new(apps: usize) -> Self {
+    /// Logs of so many applications, whose first message has this number: larger than any of an earlier life of the engine, so
+    /// that who comes back with a number from there is told what it lost.
+    pub(crate) fn new(apps: usize, first: u64) -> Self {
         let log = || AppLog {
-            kept: Mutex::new(Kept { first: 1, messages: VecDeque::new() }),
-            newest: watch::Sender::new(0),
+            kept: Mutex::new(Kept { first, messages: VecDeque::new() }),
+            newest: watch::Sender::new(first - 1),
         };
         Self { apps: (0..apps).map(|_| Arc::new(log())).collect() }
     }
@@ -67,7 +76,7 @@ impl EventLog {
         let after = match after {
             None => last,
             Some(after) if after <= last => after,
-            // A number from an earlier life of the engine: everything that is kept is news to that reader.
+            // No number of ours, or the clock went back between two lives: that reader may have missed anything.
             Some(_) => 0,
         };
         Some(Subscription { log: Arc::clone(log), next: after + 1, newest })
@@ -90,7 +99,7 @@ pub enum Delivery {
         /// The message.
         message: Arc<Message>,
     },
-    /// Messages that are kept no longer: the reader was too slow or away for too long.
+    /// Messages that are kept no longer: the reader was too slow or away for too long, or the engine started again meanwhile.
     Lost {
         /// The first that is lost.
         from: u64,
@@ -144,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_was_away_goes_on_where_it_stopped() {
-        let log = EventLog::new(1);
+        let log = EventLog::new(1, 1);
         for n in 0..3 {
             log.append(AppId(0), message(n));
         }
@@ -154,18 +163,36 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_of_an_earlier_life_begins_anew() {
-        let log = EventLog::new(1);
+    async fn a_reader_of_an_earlier_life_is_told_that_it_lost_something() {
+        let (earlier, first) = (Duration::from_secs(1_700_000_000), Duration::from_secs(1_700_000_001));
+        let (earlier, first) = (first_of_life(earlier), first_of_life(first));
+        let log = EventLog::new(1, first);
         log.append(AppId(0), message(1));
-        for after in [2, u64::MAX] {
+        for (after, from) in [(earlier, earlier + 1), (first + 1, 1), (u64::MAX, 1)] {
             let mut reader = log.subscribe(AppId(0), Some(after)).expect("the application exists");
-            assert!(matches!(reader.next().await, Some(Delivery::Message { seq: 1, .. })), "{after}");
+            let lost = reader.next().await;
+            assert!(
+                matches!(lost, Some(Delivery::Lost { from: f, to }) if (f, to) == (from, first - 1)),
+                "{lost:?}"
+            );
+            let next = reader.next().await;
+            assert!(matches!(next, Some(Delivery::Message { seq, .. }) if seq == first), "{next:?}");
         }
+        // Who has the last number of all that there could be has missed nothing.
+        let mut reader = log.subscribe(AppId(0), Some(first - 1)).expect("the application exists");
+        assert!(matches!(reader.next().await, Some(Delivery::Message { seq, .. }) if seq == first));
+    }
+
+    #[test]
+    fn numbers_are_exact_in_every_reader_of_json() {
+        let year_2200 = Duration::from_secs(230 * 366 * 86_400);
+        assert!(first_of_life(year_2200) < 1 << 53);
+        assert_eq!(first_of_life(Duration::ZERO), 1, "a machine without a clock");
     }
 
     #[tokio::test]
     async fn numbers_go_on_beyond_32_bits() {
-        let log = EventLog::new(1);
+        let log = EventLog::new(1, 1);
         log.apps[0].lock().first = u64::from(u32::MAX) - 1;
         log.append(AppId(0), message(1));
         let mut reader = log.subscribe(AppId(0), None).expect("the application exists");
@@ -177,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_is_too_slow_is_told_what_it_lost() {
-        let log = EventLog::new(1);
+        let log = EventLog::new(1, 1);
         let mut reader = log.subscribe(AppId(0), None).expect("the application exists");
         for n in 0..KEPT_MESSAGES as u64 + 5 {
             log.append(AppId(0), message(n));

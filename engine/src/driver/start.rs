@@ -26,7 +26,7 @@ use trunkline_sip::transport::Transport;
 
 use super::audio_fork::{Forks, Leaving};
 use super::desk::{Desk, Letterbox};
-use super::event_log::EventLog;
+use super::event_log::{EventLog, first_of_life};
 use super::floor::Floor;
 use super::lifeline::Lifeline;
 use super::mailbox::SWITCH_MAILBOX;
@@ -163,7 +163,7 @@ impl Running {
         let directory = Arc::new(directory(&config));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
         let trace = Trace::new(count, config.log.trace_bytes);
-        let events = Arc::new(EventLog::new(config.apps.len()));
+        let events = Arc::new(EventLog::new(config.apps.len(), first_of_life(clock::unix_now())));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
         location.set_keep_alive(config.sip.keep_alive, config.sip.keep_alive_with);

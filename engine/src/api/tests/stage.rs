@@ -105,7 +105,7 @@ impl Stage {
         let config = Config::parse(Path::new("stage.toml"), CONFIG).unwrap();
         let now = clock::now();
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-        let (events, waiting) = (Arc::new(EventLog::new(2)), Arc::new(Waiting::new()));
+        let (events, waiting) = (Arc::new(EventLog::new(2, 1)), Arc::new(Waiting::new()));
         let metrics = Arc::new(Metrics::new(1));
         let (workers, _) = Workers::new(1, Arc::clone(&metrics));
         let (switch, mailbox) = mpsc::channel(16);

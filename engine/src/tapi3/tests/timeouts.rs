@@ -31,7 +31,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
     let config = Config::parse(Path::new("stage.toml"), CONFIG).unwrap();
     let now = clock::now();
     let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
-    let (events, waiting) = (Arc::new(EventLog::new(1)), Arc::new(Waiting::new()));
+    let (events, waiting) = (Arc::new(EventLog::new(1, 1)), Arc::new(Waiting::new()));
     let metrics = Arc::new(Metrics::new(1));
     let (workers, _) = Workers::new(1, Arc::clone(&metrics));
     let (switch, mut mailbox) = mpsc::channel(16);

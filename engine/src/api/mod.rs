@@ -1,7 +1,7 @@
 //! The HTTP API: JSON over HTTP/1.1, events over a WebSocket, and the web console. One bearer token is one TAPI application.
 //!
 //! ```text
-//! request ── serve (time, size) ── guard (Host, Origin) ── Caller (token) ── read │ operate │ events ── Engine
+//! request ── serve (time, size) ── guard (Host, Origin) ── once (Idempotency-Key) ── Caller (token) ── read │ operate │ events ── Engine
 //! ```
 
 mod access;
@@ -12,6 +12,7 @@ mod console;
 mod event;
 mod events;
 mod health;
+mod idempotency;
 mod messages;
 mod openapi;
 mod operate;
@@ -60,6 +61,8 @@ struct State {
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
     refusals: Mutex<RefusalLog>,
+    /// What was answered to requests with an `Idempotency-Key`.
+    answers: idempotency::Answers,
 }
 
 type Shared = Arc<State>;
@@ -75,6 +78,7 @@ impl State {
             streams: apps::Streams::default(),
             closing: watch::Sender::new(false),
             refusals: Mutex::new(RefusalLog::new(clock::now())),
+            answers: idempotency::Answers::default(),
         }
     }
 
@@ -92,7 +96,7 @@ pub fn router(engine: Engine, access: Access, reloader: Option<Reloader>) -> Rou
 }
 
 fn routes(shared: Shared) -> Router {
-    let (router, document) = OpenApiRouter::with_openapi(openapi::document())
+    let (router, mut document) = OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(read::lines))
         .routes(routes!(read::line))
         .routes(routes!(read::calls))
@@ -109,6 +113,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(phones::token))
         .routes(routes!(check_sync::check_sync))
         .split_for_parts();
+    openapi::add_idempotency(&mut document);
     let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
     let serve_document = move || {
         let document = Arc::clone(&document);
@@ -129,6 +134,7 @@ fn routes(shared: Shared) -> Router {
         .merge(console::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
+        .layer(from_fn_with_state(Arc::clone(&shared), idempotency::once))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(Arc::clone(&shared), access::guard))
         .with_state(shared)

@@ -13,6 +13,7 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses, ToSchema};
 
 use super::arguments;
+use super::idempotency::KEY_BYTES_MAX;
 use super::operate::{Done, LINE_OPERATIONS, SET_APP_PRIORITY, Submitted, argument_name};
 use super::problem::Problem;
 use super::translate::{TranslateAddress, Translated};
@@ -62,6 +63,26 @@ pub(super) fn document() -> OpenApi {
         .components(Some(components))
         .security(Some([SecurityRequirement::new("token", [] as [&str; 0])]))
         .build()
+}
+
+/// Says of each POST that it may be repeated with a key.
+pub(super) fn add_idempotency(document: &mut OpenApi) {
+    let text =
+        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY_BYTES_MAX));
+    let parameter = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "a string of the client's, new for each request: whoever repeats the request with it within ten minutes is given the first \
+             answer, and nothing is done twice; 409 while the first is under way, 422 with another path or body \
+             (draft-ietf-httpapi-idempotency-key-header)",
+        ))
+        .schema(Some(text))
+        .build();
+    for operation in document.paths.paths.values_mut().filter_map(|path| path.post.as_mut()) {
+        operation.parameters.get_or_insert_default().push(RefOr::T(parameter.clone()));
+    }
 }
 
 /// What the bodies are made of.

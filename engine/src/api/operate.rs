@@ -346,7 +346,7 @@ fn unknown(name: &str, known: &[&str]) -> Problem {
 }
 
 /// Whether the client prefers 202 to waiting (RFC 7240 §4.1).
-fn prefers_async(headers: &HeaderMap) -> bool {
+pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
     let values = headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|preference| {
         preference.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(RESPOND_ASYNC)

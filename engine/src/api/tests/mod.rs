@@ -150,6 +150,55 @@ async fn an_operation_answers_when_its_reply_comes() {
 }
 
 #[tokio::test]
+async fn who_repeats_a_request_with_its_key_is_given_the_first_answer() {
+    let stage = Stage::new().await;
+    let Ok(mut listener) = stage.listen(&format!("?access_token={OWNER}"), &[]).await else { panic!() };
+    let owner = format!("Bearer {OWNER}");
+    let post = async |path: &str, key: &str, body: &str| {
+        stage.ask("POST", path, &[("Authorization", &owner), ("Idempotency-Key", key)], body).await
+    };
+    let call = "/v1/lines/1001/make-call";
+    for _ in 0..2 {
+        let answer = post(call, "\"k1\"", r#"{"to":"1002"}"#).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"call": "c9"})));
+        assert!(answer.head.contains("content-type: application/json"), "{}", answer.head);
+        // A refusal is an answer as well.
+        assert_eq!(post("/v1/calls/c2/hold", "k2", "").await.problem(), (409, "invalcallstate".into()));
+    }
+    assert_eq!(post(call, "k1", r#"{"to":"1003"}"#).await.problem(), (422, "invalparam".into()));
+    assert_eq!(post("/v1/lines/1002/make-call", "k1", r#"{"to":"1002"}"#).await.problem().0, 422);
+    assert_eq!(post(call, "", "").await.problem(), (400, "invalparam".into()));
+    let stranger = stage.ask("POST", call, &[("Idempotency-Key", "k1")], r#"{"to":"1002"}"#).await;
+    assert_eq!(stranger.problem().0, 401);
+    // Each of the two was done once.
+    let result = listener.next().await;
+    assert_eq!((&result["type"], &result["result"]), (&json!("reply"), &json!({"call": "c9"})));
+    assert_eq!(listener.next().await["problem"]["code"], "invalcallstate");
+    assert_eq!(post("/v1/calls/c1/hold", "k3", "").await.status, 200);
+    assert_eq!(listener.next().await["result"], json!({}));
+}
+
+#[tokio::test]
+async fn what_a_client_left_goes_on_under_its_key() {
+    let stage = Stage::new().await;
+    let head = format!(
+        "POST /v1/calls/c5/hold HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {OWNER}\r\nIdempotency-Key: k\r\n\
+         Connection: close\r\nContent-Length: 0\r\n\r\n",
+        stage.address
+    );
+    // One of the two is the first, which is never answered.
+    let second = tokio::select! {
+        answer = stage.raw(&head) => answer,
+        answer = stage.raw(&head) => answer,
+    };
+    assert_eq!(second.problem(), (409, "conflict".into()));
+    // By now the first has lost its client.
+    for _ in 0..3 {
+        assert_eq!(stage.raw(&head).await.problem(), (409, "conflict".into()));
+    }
+}
+
+#[tokio::test]
 async fn the_messages_of_a_line_are_put() {
     let stage = Stage::new().await;
     let owner = format!("Bearer {OWNER}");
@@ -596,6 +645,9 @@ async fn the_contract_names_every_path_and_operation() {
         assert!(responses.contains_key("default"), "{path}");
         let told = |response: &Value| response["description"].as_str().is_some_and(|text| !text.is_empty());
         assert!(responses.values().all(told), "{path}");
+        let parameters = item["post"]["parameters"].as_array().into_iter().flatten();
+        let keys = parameters.filter(|parameter| parameter["name"] == "Idempotency-Key").count();
+        assert_eq!(keys, usize::from(item.get("post").is_some()), "{path}");
     }
     for item in document["paths"].as_object().unwrap().values() {
         let operation = item.get("put").unwrap_or_else(|| &item["post"]);

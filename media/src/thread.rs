@@ -414,8 +414,9 @@ mod tests {
         let thread = RelayThread::spawn(0, RelayConfig::default(), Box::new(|_| None)).expect("a thread");
         let (handle, pulse) = (thread.handle(), thread.handle().pulse());
         let turns_beyond = |before: u64| {
-            pulse.wake();
+            // One call may make one turn, and two may be waited for.
             while pulse.turns().is_some_and(|turns| turns <= before) {
+                pulse.wake();
                 thread::yield_now();
             }
         };

@@ -19,6 +19,7 @@ mod driver;
 mod handle;
 mod manual;
 pub mod provision;
+pub mod records;
 mod serve;
 pub mod switch;
 pub mod tapi3;

@@ -56,6 +56,7 @@ mod prometheus;
 mod provisioning;
 mod quality;
 mod recording;
+mod records;
 mod recovery;
 mod reg;
 mod registration;

@@ -43,6 +43,7 @@ mod presence;
 mod privilege;
 mod quality;
 mod recording;
+mod records;
 mod recovery;
 mod redirect;
 mod refer;

@@ -579,6 +579,7 @@ impl Lab {
     ) {
         let mut out = trunkline::switch::Outbox::default();
         run(&mut self.switch, &mut out);
+        self.book.take(self.now, out.facts);
         for (_, command) in out.media {
             self.network.mailbox(self.now, TO_RELAY, Parcel::MediaCommand(Box::new(command)));
         }

@@ -51,6 +51,7 @@ impl Engine {
             .collect();
         let mut switch = Switch::new(plan.setup.clone(), Arc::clone(&location), rng.random(), now);
         switch.keep_calls();
+        switch.tell_facts();
         if let Some(fingerprint) = plan.fingerprint {
             switch.set_fingerprint(fingerprint);
         }
@@ -123,7 +124,9 @@ impl Lab {
         self.switch.restore(self.kept.iter().cloned());
         // The numbers of requests begin again.
         self.apps.iter_mut().for_each(|app| *app = App::default());
+        self.book.restart();
         self.recover();
+        self.book.recovered(self.now);
     }
 
     fn recover(&mut self) {

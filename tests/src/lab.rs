@@ -36,6 +36,7 @@ use crate::plan::{
     APPS, DOMAIN, ENGINE, ENGINE_V6, PHONES, Plan, TRUNKS, address_of, address_six_of, engine_for,
 };
 use crate::recording::Disk;
+use crate::records::Book;
 use crate::spread::Spread;
 
 /// 64·T1: how long a transaction may outlive its call.
@@ -54,6 +55,8 @@ pub struct Lab {
     pub(crate) restarts: u64,
     /// What its store would hold.
     pub(crate) kept: Vec<Kept>,
+    /// The records of its calls.
+    pub(crate) book: Book,
     /// What was recorded.
     pub(crate) disk: Disk,
     pub(crate) dialogs: BTreeMap<LegId, KeptDialog>,
@@ -169,6 +172,7 @@ impl Lab {
             plan,
             restarts: 0,
             kept: Vec::new(),
+            book: Book::new(now),
             disk: Disk::default(),
             dialogs: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
@@ -687,6 +691,7 @@ impl Lab {
         // The table looks once more when a binding would have ended.
         self.run(Duration::from_secs(3_600));
         self.expect_nothing();
+        assert!(!self.book.has_calls(), "records of calls that are over are left open: {:?}", self.book);
     }
 
     fn deallocate_all(&mut self) {
@@ -750,6 +755,12 @@ impl Lab {
     /// What phones and applications went through.
     pub const fn tally(&self) -> &Tally {
         &self.tally
+    }
+
+    /// The records of calls since the last look, those first that began first:
+    /// `SRC>DST CALL/PEER SECONDS DISPOSITION ENDEDBY MODE`.
+    pub fn records(&mut self) -> Vec<String> {
+        self.book.take_records()
     }
 
     /// Hash of every byte sent so far, with its time and its way.

@@ -24,6 +24,7 @@ pub mod network;
 pub mod pidf;
 pub mod plan;
 mod recording;
+mod records;
 pub mod reginfo;
 mod seeds;
 mod spread;

@@ -181,7 +181,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 12] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 26] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 29] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -215,6 +215,17 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 26] {
             "fork_pieces_lost",
             "Pieces of 20 ms that were not sent since their server was too slow.",
             numbers.fork_pieces_lost_total,
+        ),
+        ("call_records", "Records of calls that were written.", numbers.call_records_total),
+        (
+            "call_records_lost",
+            "Records of calls that are lost since they could not be written for too long.",
+            numbers.call_records_lost_total,
+        ),
+        (
+            "call_record_errors",
+            "Failures to write records of calls: the log says what waits.",
+            numbers.call_record_errors_total,
         ),
         (
             "media_datagrams_received",

@@ -24,8 +24,8 @@ use super::section::Section;
 use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, event_lists, features, fork,
-    groups, limits, lines, music, pages, provisioning, reach, recording, routes, trunk_groups, trunks,
-    vendors, voicemail,
+    groups, limits, lines, music, pages, provisioning, reach, recording, records, routes, trunk_groups,
+    trunks, vendors, voicemail,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -36,6 +36,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let api = api(root.table("api"));
     let limits = limits::read(root.table("limits"));
     let recording = recording::read(root.table("recording"));
+    let store = store(root.table("store"));
+    let records = records::read(root.table("records"), &store);
     let fork = fork::read(root.table("fork"), &mut tls);
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
@@ -106,7 +108,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         media,
         api,
         apps,
-        store: store(root.table("store")),
+        store,
         locations: places.finish(),
         lines,
         groups,
@@ -121,6 +123,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         completion: completion(root.table("completion")),
         vendors: vendors::read(&root),
         recording,
+        records,
         fork,
         voicemail,
         provisioning,

@@ -58,6 +58,7 @@ mod phone_table;
 mod provisioning;
 mod reach;
 mod recording;
+mod records;
 mod registering;
 mod routes;
 mod secret;
@@ -134,6 +135,8 @@ pub struct Config {
     pub vendors: Vec<VendorSetup>,
     /// Where calls are recorded to; `None`: nowhere.
     pub recording: Option<Recording>,
+    /// Where records of calls are written to; `None`: nowhere.
+    pub records: Option<Records>,
     /// Where calls' audio may be forked to.
     pub fork: ForkSetup,
     /// Where messages are kept.
@@ -252,6 +255,23 @@ impl App {
 pub struct Store {
     /// The SQLite file, relative to the state directory.
     pub path: PathBuf,
+}
+
+/// `[records]`. Paths are relative to the state directory.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Records {
+    /// The SQLite file.
+    pub sqlite: PathBuf,
+    /// A CSV file as Asterisk writes it.
+    pub csv: Option<PathBuf>,
+    /// A file with an object a line.
+    pub json_lines: Option<PathBuf>,
+    /// Whether events are written, too.
+    pub events: bool,
+    /// How long they are kept.
+    pub keep_days: u32,
+    /// How large each file may become, in bytes.
+    pub bytes_max: u64,
 }
 
 /// `[recording]`.

@@ -37,9 +37,15 @@ pub(crate) enum Counter {
     ForksFailed,
     /// Pieces of forks for which the server was too slow.
     ForkPiecesLost,
+    /// Records of calls that were written.
+    CallRecords,
+    /// Records of calls that could not be written and were given up.
+    CallRecordsLost,
+    /// Failures to write records of calls.
+    CallRecordErrors,
 }
 
-const COUNTERS: usize = Counter::ForkPiecesLost as usize + 1;
+const COUNTERS: usize = Counter::CallRecordErrors as usize + 1;
 
 /// All numbers. One writer each for the gauges, any for the counters.
 #[derive(Debug)]
@@ -130,6 +136,12 @@ pub struct MetricsSnapshot {
     pub forks_failed_total: u64,
     /// Pieces of forks, of 20 ms, for which the server was too slow, since the start.
     pub fork_pieces_lost_total: u64,
+    /// Records of calls that were written, since the start.
+    pub call_records_total: u64,
+    /// Records of calls that were given up, since the start.
+    pub call_records_lost_total: u64,
+    /// Failures to write records of calls, since the start.
+    pub call_record_errors_total: u64,
     /// What the relay counted since the start, as far as it has said: a few seconds ago for calls that are up.
     pub media: MediaTotals,
 }
@@ -155,7 +167,12 @@ impl Metrics {
     }
 
     pub(crate) fn count(&self, counter: Counter) {
-        self.counters[counter as usize].fetch_add(1, Ordering::Relaxed);
+        self.count_many(counter, 1);
+    }
+
+    /// Counts several at once.
+    pub(crate) fn count_many(&self, counter: Counter, many: usize) {
+        self.counters[counter as usize].fetch_add(many as u64, Ordering::Relaxed);
     }
 
     /// Counts what a driver refused.
@@ -235,6 +252,9 @@ impl Metrics {
             forks_total: counted(Counter::Forks),
             forks_failed_total: counted(Counter::ForksFailed),
             fork_pieces_lost_total: counted(Counter::ForkPiecesLost),
+            call_records_total: counted(Counter::CallRecords),
+            call_records_lost_total: counted(Counter::CallRecordsLost),
+            call_record_errors_total: counted(Counter::CallRecordErrors),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

@@ -6,6 +6,7 @@
 //!  media-0 … -n    the RelayWorkers, each with its own epoll, outside tokio             trunkline_media
 //!  store           SQLite, written behind                                               store.rs
 //!  recording       the WAV files of calls that are recorded                             recording
+//!  records         records of calls: SQLite, CSV, JSON lines                            records
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //!                        name servers                                                    names.rs
 //!                        WebSockets that calls' audio is forked to                       audio_fork
@@ -31,6 +32,7 @@ mod notify;
 mod presence;
 mod pulse;
 mod recording;
+pub(crate) mod records;
 mod recovery;
 pub(crate) mod refusal_log;
 mod relay;

@@ -128,6 +128,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
         ("fork.allow", running.fork != wanted.fork),
         ("recording.directory", running.recording != wanted.recording),
+        ("records.sqlite", running.records != wanted.records),
         ("store.url", running.store != wanted.store),
         ("log.format", running.log.format != wanted.log.format),
         ("log.level", running.log.level != wanted.log.level),
@@ -210,6 +211,8 @@ mod tests {
         assert_eq!(refused(&store), [(2, "store.url".to_owned())]);
         let recorded = format!("[recording]\ndirectory = \"recordings\"\n{BEFORE}");
         assert_eq!(refused(&recorded), [(2, "recording.directory".to_owned())]);
+        let counted = format!("[records]\nsqlite = \"records.db\"\n{BEFORE}");
+        assert_eq!(refused(&counted), [(2, "records.sqlite".to_owned())]);
         let forked = format!("[fork]\nallow = [\"ws://127.0.0.1:9000/\"]\n{BEFORE}");
         assert_eq!(refused(&forked), [(2, "fork.allow".to_owned())]);
         let fetched = format!("[provisioning]\nlisten = \"http:127.0.0.1:8090\"\npnp = true\n{BEFORE}");

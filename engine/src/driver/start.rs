@@ -34,6 +34,7 @@ use super::metrics::Metrics;
 use super::names::{Located, Wish, World};
 use super::pulse::Pulse;
 use super::recording::{self, Recordings};
+use super::records::Records;
 use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
@@ -91,6 +92,9 @@ pub enum StartError {
         /// What the kernel says.
         error: io::Error,
     },
+    /// The files of records of calls cannot be used.
+    #[error("records.sqlite: {0}")]
+    Records(StoreError),
     /// The in-kernel relay is required and cannot be had.
     #[error("media.kernel = \"require\": {0}")]
     Kernel(Missing),
@@ -197,6 +201,10 @@ impl Running {
         location.load(now, bindings);
         switch.restore(kept);
         switch.keep_calls();
+        let records = start_records(state_directory, &config, &metrics, &mut threads)?;
+        if records.is_some() {
+            switch.tell_facts();
+        }
         let mut out = recover(recovered, &mut agents, &mut switch, &config.setup(), &store, now);
         resubscribe(&subscriptions, &mut agents, &mut switch, &store, now, &mut out);
         let (events_for_switch, switch_events) = Letterbox::new(SWITCH_MAILBOX);
@@ -241,10 +249,14 @@ impl Running {
             waiting: Arc::clone(&waiting),
             store,
             recordings,
+            records: records.clone(),
             forks: forks.clone(),
             metrics: Arc::clone(&metrics),
             trace: trace.of_switch(),
         });
+        if let Some(records) = records {
+            records.recovered();
+        }
         let switch = Desk::new(core, events_for_switch, switch_events);
         let floor = Arc::new(Floor { agents, switch, relays: handles });
         let switch_thread = switch_loop::spawn(Arc::clone(&floor), switch_mailbox, lifeline.hold());
@@ -414,6 +426,20 @@ fn start_recordings(
     let path = directory.display().to_string();
     let started = Recordings::start(directory, limits, Arc::clone(metrics), switch.clone());
     started.map(Some).map_err(|error| StartError::Recordings { path, error })
+}
+
+/// Opens the files of records of calls and starts the thread that writes them, where any are kept.
+fn start_records(
+    state_directory: &Path,
+    config: &Config,
+    metrics: &Arc<Metrics>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<Option<Records>, StartError> {
+    let Some(wanted) = &config.records else { return Ok(None) };
+    let (records, thread) =
+        Records::start(state_directory, wanted, Arc::clone(metrics)).map_err(StartError::Records)?;
+    threads.push(thread);
+    Ok(Some(records))
 }
 
 fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {

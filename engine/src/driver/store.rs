@@ -289,7 +289,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 
 /// Numbers, names and the passwords of ICE are nobody else's to read; SQLite gives the files beside it the same mode. What cannot be
 /// opened here is told by SQLite.
-fn make_private(path: &Path) {
+pub(super) fn make_private(path: &Path) {
     let made = OpenOptions::new().write(true).create(true).truncate(false).mode(PRIVATE).open(path);
     if let Err(error) = made.and_then(|file| file.set_permissions(Permissions::from_mode(PRIVATE))) {
         tracing::debug!(path = %path.display(), %error, "the state file could not be made private");
@@ -297,7 +297,7 @@ fn make_private(path: &Path) {
 }
 
 /// Read and written by its owner.
-const PRIVATE: u32 = 0o600;
+pub(super) const PRIVATE: u32 = 0o600;
 
 /// The file that is written.
 #[derive(Debug)]
@@ -328,7 +328,7 @@ impl File {
 
 /// Whether the disk is full or may not be written, beneath a file that was written before: whoever sets up an engine is to be told
 /// that it can keep nothing, but one that did goes on.
-fn is_unwritable(error: &rusqlite::Error, path: &Path) -> bool {
+pub(super) fn is_unwritable(error: &rusqlite::Error, path: &Path) -> bool {
     let is_disks = matches!(
         error.sqlite_error_code(),
         Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::ReadOnly | ErrorCode::CannotOpen)
@@ -337,12 +337,12 @@ fn is_unwritable(error: &rusqlite::Error, path: &Path) -> bool {
 }
 
 /// Whether the file is no database, or a broken one.
-fn is_damaged(error: &rusqlite::Error) -> bool {
+pub(super) fn is_damaged(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
 }
 
 /// Renames the file, so that whoever wants to can look into it, and removes what belongs to it. Where it is then.
-fn put_aside(path: &Path) -> PathBuf {
+pub(super) fn put_aside(path: &Path) -> PathBuf {
     let with = |suffix: &str| {
         let mut name = path.as_os_str().to_owned();
         name.push(suffix);

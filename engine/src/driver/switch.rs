@@ -22,6 +22,7 @@ use super::mailbox::{Outlet, RETRY};
 use super::metrics::{Counter, Metrics};
 use super::presence::Presence;
 use super::recording::Recordings;
+use super::records::Records;
 use super::refusal_log::RefusalLog;
 use super::relay::Relays;
 use super::store::Store;
@@ -82,6 +83,7 @@ pub(crate) struct Parts {
     pub(crate) waiting: Arc<Waiting>,
     pub(crate) store: Store,
     pub(crate) recordings: Option<Recordings>,
+    pub(crate) records: Option<Records>,
     pub(crate) forks: Forks,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) trace: Writer,
@@ -149,6 +151,7 @@ pub(crate) struct SwitchCore {
     waiting: Arc<Waiting>,
     store: Store,
     recordings: Option<Recordings>,
+    records: Option<Records>,
     forks: Forks,
     metrics: Arc<Metrics>,
     trace: Writer,
@@ -190,8 +193,20 @@ impl Core for SwitchCore {
 
 impl SwitchCore {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { switch, out, workers, relays, events, waiting, store, recordings, forks, metrics, trace } =
-            parts;
+        let Parts {
+            switch,
+            out,
+            workers,
+            relays,
+            events,
+            waiting,
+            store,
+            recordings,
+            records,
+            forks,
+            metrics,
+            trace,
+        } = parts;
         let workers = (0..workers.count()).map(|worker| Outlet::new(workers.mailbox(worker))).collect();
         let mut core = Self {
             switch,
@@ -201,6 +216,7 @@ impl SwitchCore {
             waiting,
             store,
             recordings,
+            records,
             forks,
             metrics,
             trace,
@@ -353,6 +369,9 @@ impl SwitchCore {
         }
         for ended in self.out.ended.drain(..) {
             self.metrics.call_quality.note(&ended);
+        }
+        if let Some(records) = self.records.as_ref().filter(|_| !self.out.facts.is_empty()) {
+            records.tell(std::mem::take(&mut self.out.facts));
         }
         for (call, line) in self.out.unrecorded.drain(..) {
             self.metrics.count(Counter::RecordingsFailed);

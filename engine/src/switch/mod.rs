@@ -48,6 +48,7 @@ mod adopt;
 mod allowance;
 mod call;
 mod call_data;
+pub mod call_facts;
 mod callback;
 mod caller;
 mod camp;
@@ -133,6 +134,9 @@ use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
 pub use audio_fork::{ForkBegin, ForkCommand, ForkEnd, ForkEvent, ForkSetup, ForkView};
+pub use call_facts::{
+    CallBegun, CallFact, CallFactKind, CallOver, CallPhase, CallStanding, CallWords, EndCause,
+};
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use codecs::CodecList;
 pub use error::LineError;
@@ -168,6 +172,7 @@ pub use view::{
 use allowance::Allowance;
 use audio_fork::Forks;
 use call::Call;
+use call_facts::Facts;
 use completion::Completions;
 use conference::Conference;
 use csta::Sessions;
@@ -253,6 +258,8 @@ pub struct Switch {
     slots: Slots,
     /// Calls that are to go on after a crash.
     keeping: Keeping,
+    /// What records of calls were told; `None`: nobody keeps any.
+    facts: Option<Facts>,
     /// Calls whose consequences have not been drawn.
     dirty: Few<CallId>,
     /// Calling sides that are up or on their way.
@@ -319,6 +326,7 @@ impl Switch {
             priorities: BTreeMap::new(),
             slots: Slots::default(),
             keeping: Keeping::default(),
+            facts: None,
             dirty: Few::default(),
             conversations: 0,
             uncleared: BTreeSet::new(),
@@ -534,6 +542,7 @@ impl Switch {
             self.settle_forks(id, out);
             self.settle_taps(id, out);
             self.settle_kept(now, id, out);
+            self.settle_facts(now, id, out);
             self.line_changed(id);
             self.forget_if_unheld(id);
         }

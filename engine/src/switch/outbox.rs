@@ -5,6 +5,7 @@ use std::sync::Arc;
 use trunkline_sip::LegId;
 
 use super::audio_fork::ForkCommand;
+use super::call_facts::CallFact;
 use super::call_state::CallState;
 use super::csta::CstaNote;
 use super::ids::{AppId, CallId};
@@ -39,6 +40,8 @@ pub struct Outbox {
     pub states: Vec<StateNote>,
     /// Sessions about CSTA that began or failed: for the log.
     pub csta: Vec<CstaNote>,
+    /// For the records of calls, where they are kept.
+    pub facts: Vec<CallFact>,
 }
 
 /// A call came into a state.
@@ -83,5 +86,6 @@ impl Outbox {
             && self.unrecorded.is_empty()
             && self.states.is_empty()
             && self.csta.is_empty()
+            && self.facts.is_empty()
     }
 }

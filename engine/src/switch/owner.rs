@@ -73,6 +73,7 @@ impl Switch {
         self.note_state(id, out);
         self.ring_cycle(self.now, id, out);
         self.count(id, CallState::Idle, state, out);
+        self.note_begin(id);
         self.dirty.insert(id);
         id
     }

@@ -410,6 +410,7 @@ impl Switch {
 
     /// The relay has closed a leg of a call and says its last.
     pub(super) fn media_ended(&mut self, ended: EndedMedia, out: &mut Outbox) {
+        self.tell_media_fact(&ended, out);
         if ended.media.is_empty() {
             return;
         }

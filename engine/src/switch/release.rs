@@ -8,6 +8,7 @@ use trunkline_sip::outbox::{CauseKind, Command};
 
 use super::Switch;
 use super::call::Call;
+use super::call_facts::EndCause;
 use super::call_state::{CallState, DisconnectMode};
 use super::error::LineError;
 use super::ids::CallId;
@@ -29,6 +30,8 @@ pub(super) struct Parting {
     pub(super) status: u16,
     /// The Reason header's value for legs that are cancelled or hung up.
     pub(super) reason: Option<String>,
+    /// The same for records of the call.
+    pub(super) cause: EndCause,
 }
 
 impl Parting {
@@ -39,12 +42,20 @@ impl Parting {
             mode: failure.mode(),
             status: failure.status_for_caller(),
             reason: Some(failure.reason()),
+            cause: EndCause::of(failure),
         }
     }
 
     /// Because of the switch itself or an application.
     pub(super) fn by_us(mode: DisconnectMode, status: u16, reason: Option<&str>) -> Self {
-        Self { report: CallReport::Disconnected(mode), mode, status, reason: reason.map(str::to_owned) }
+        let cause = EndCause::by_us(status, reason);
+        Self {
+            report: CallReport::Disconnected(mode),
+            mode,
+            status,
+            reason: reason.map(str::to_owned),
+            cause,
+        }
     }
 }
 
@@ -59,6 +70,7 @@ impl Switch {
         out: &mut Outbox,
     ) {
         self.end_conference(now, id, parting, out);
+        self.note_end(id, parting);
         self.keep_figures(id);
         let Some(call) = self.calls.get_mut(&id) else { return };
         let peer = call.peer.take();
@@ -190,8 +202,11 @@ impl Switch {
 
     /// The station of this call hung up, or is lost.
     fn station_left(&mut self, now: Instant, id: CallId, failure: &Failure, out: &mut Outbox) {
-        let Some(call) = self.calls.get(&id) else { return };
         let hung_up = matches!(failure.cause.kind, CauseKind::Bye | CauseKind::Cancel);
+        if hung_up {
+            self.note_hung_up(id);
+        }
+        let Some(call) = self.calls.get(&id) else { return };
         let report = match call.kind {
             // The handset cleared its own call: a local drop (TAPI lineDrop).
             LineKind::Phone | LineKind::Local if hung_up => CallReport::Cleared,

@@ -17,6 +17,7 @@ use trunkline_sip::sdp::SessionDescription;
 use trunkline_sip::transport::{Flow, Transport};
 use trunkline_sip::{ConnectionId, LegId, UsageId};
 
+use super::call_facts::CallFact;
 use super::quality::EndedMedia;
 use super::setup::{
     AppSetup, LineSetup, MediaSetup, RedirectPlace, RedirectSetup, RouteFrom, RouteSetup, RouteTo, TrunkSetup,
@@ -161,6 +162,7 @@ pub(super) struct Rig {
     pub(super) ports: Vec<trunkline_media::PortPair>,
     /// Media that is over.
     pub(super) ended: Vec<EndedMedia>,
+    facts: Vec<CallFact>,
     /// What was wanted of files.
     pub(super) recordings: Vec<RecordingCommand>,
     /// What was wanted of connections of forks.
@@ -193,6 +195,7 @@ impl Rig {
             numbers: 0,
             ports: Vec::new(),
             ended: Vec::new(),
+            facts: Vec::new(),
             recordings: Vec::new(),
             forks: Vec::new(),
             next_leg: 0,
@@ -224,6 +227,7 @@ impl Rig {
             numbers: 0,
             ports: Vec::new(),
             ended: Vec::new(),
+            facts: Vec::new(),
             recordings: Vec::new(),
             forks: Vec::new(),
             relayed: Vec::new(),
@@ -294,6 +298,7 @@ impl Rig {
             }
         }
         self.ended.extend(out.ended);
+        self.facts.extend(out.facts);
         self.recordings.extend(out.recordings);
         self.forks.extend(out.forks);
         for (worker, command) in out.media {
@@ -459,6 +464,11 @@ impl Rig {
         } else {
             Event::SubscriptionOver { usage, status: 489 }
         });
+    }
+
+    /// What records of calls were told since the last look.
+    pub(super) fn facts(&mut self) -> Vec<CallFact> {
+        std::mem::take(&mut self.facts)
     }
 
     pub(super) fn hang_up(&mut self, leg: LegId) {

@@ -1,0 +1,261 @@
+use std::path::PathBuf;
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::switch::{
+    CallBegun, CallId, CallOrigin, CallOver, CallPhase, CallReason, CallStanding, CallWords, DisconnectMode,
+    EndCause, LineKind, PartyView,
+};
+
+/// A directory of a test's own.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("trunkline-records-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&path));
+        std::fs::create_dir_all(&path).expect("a directory of ours");
+        Self(path)
+    }
+
+    fn start(&self) -> (Records, JoinHandle<()>, Arc<Metrics>) {
+        let metrics = Arc::new(Metrics::new(1));
+        let (records, thread) = Records::start(&self.0, &wanted(), Arc::clone(&metrics)).expect("it starts");
+        (records, thread, metrics)
+    }
+
+    /// Everything that is told is written.
+    fn tell(&self, facts: Vec<CallFact>) -> Arc<Metrics> {
+        let (records, thread, metrics) = self.start();
+        records.recovered();
+        records.tell(facts);
+        drop(records);
+        thread.join().expect("it ends");
+        metrics
+    }
+
+    fn lines(&self, file: &str) -> Vec<String> {
+        let text = std::fs::read_to_string(self.0.join(file)).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn rows(&self, table: &str) -> i64 {
+        let database = Connection::open(self.0.join("records.db")).expect("it is there");
+        database.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).expect("read")
+    }
+
+    fn execute(&self, text: &str) {
+        Connection::open(self.0.join("records.db"))
+            .expect("it is there")
+            .execute_batch(text)
+            .expect("it runs");
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn wanted() -> config::Records {
+    config::Records {
+        sqlite: "records.db".into(),
+        csv: Some("Master.csv".into()),
+        json_lines: Some("records.jsonl".into()),
+        events: true,
+        keep_days: 90,
+        bytes_max: 1_000_000,
+    }
+}
+
+fn words() -> CallWords {
+    CallWords {
+        called: "1002".to_owned(),
+        reached: "1002".to_owned(),
+        application: "Dial",
+        reason: CallReason::Direct,
+        data: bytes::Bytes::new(),
+    }
+}
+
+/// Attempts that nobody answered.
+fn attempts(ids: std::ops::Range<u64>) -> Vec<CallFact> {
+    ids.flat_map(|id| [fact(id, begun()), fact(id, over())]).collect()
+}
+
+fn fact(id: u64, kind: CallFactKind) -> CallFact {
+    CallFact { call: CallId(id), at: clock::now(), kind }
+}
+
+fn begun() -> CallFactKind {
+    CallFactKind::Began(Box::new(CallBegun {
+        line: "1001".into(),
+        kind: LineKind::Phone,
+        origin: CallOrigin::Outbound,
+        party: PartyView::new("1001".to_owned(), "Ann \"A\"".to_owned()),
+        consults: None,
+        redirecting: String::new(),
+        words: words(),
+        standing: CallStanding { phase: CallPhase::Waiting, peer: None, calls: true },
+    }))
+}
+
+fn over() -> CallFactKind {
+    let cause = EndCause { status: 480, q850: Some(18), is_refusal: true };
+    let mode = DisconnectMode::NoAnswer;
+    CallFactKind::Over(Box::new(CallOver {
+        words: words(),
+        mode,
+        cause,
+        has_hung_up: false,
+        had_station: true,
+    }))
+}
+
+#[test]
+fn each_record_is_in_every_file_once() {
+    let place = Place::new("once");
+    let metrics = place.tell(attempts(1..4));
+    let _ = place.tell(attempts(4..6));
+    assert_eq!((place.rows("cdr"), metrics.snapshot(0, 0).call_records_total), (5, 3));
+    let lines = place.lines("Master.csv");
+    assert_eq!(lines.len(), 5);
+    let head = "\"1001\",\"1001\",\"1002\",\"line\",\"\"\"Ann A\"\" <1001>\",\"SIP/1001-c1\",\"\",\"Dial\",\"1002\",\"";
+    assert!(lines[0].starts_with(head), "{}", lines[0]);
+    assert!(
+        lines[0].contains(",\"\",\"") && lines[0].contains(",0,0,\"NO ANSWER\",\"DOCUMENTATION\","),
+        "{}",
+        lines[0]
+    );
+    let objects: Vec<serde_json::Value> =
+        place.lines("records.jsonl").iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let of = |kind: &str| objects.iter().filter(|object| object["record"] == kind).count();
+    // CHAN_START, HANGUP, CHAN_END, LINKEDID_END.
+    assert_eq!((of("cdr"), of("cel"), place.rows("cel")), (5, 20, 20));
+}
+
+#[test]
+fn what_a_killed_process_appended_is_not_appended_again() {
+    let place = Place::new("tail");
+    let _ = place.tell(attempts(1..11));
+    let (csv, json) = (place.lines("Master.csv"), place.lines("records.jsonl"));
+    let text = std::fs::read(place.0.join("Master.csv")).expect("it is there");
+    // Killed before how far it is was noted, with all of it, half a line, or nothing there.
+    for length in [text.len(), text.len() - 40, text.len() / 2, 0] {
+        std::fs::write(place.0.join("Master.csv"), &text[..length]).expect("written");
+        place.execute("UPDATE appended SET bytes = 0, cdr = 0, cel = 0");
+        let _ = place.tell(Vec::new());
+        assert_eq!(place.lines("Master.csv"), csv, "{length}");
+        assert_eq!(place.lines("records.jsonl"), json);
+    }
+}
+
+#[test]
+fn a_file_that_was_taken_away_is_begun_anew() {
+    let place = Place::new("rotated");
+    let (records, thread, _) = place.start();
+    records.recovered();
+    drop(records);
+    thread.join().expect("it ends");
+    let _ = place.tell(attempts(1..3));
+    std::fs::rename(place.0.join("Master.csv"), place.0.join("Master.csv.old")).expect("renamed");
+    let _ = place.tell(attempts(3..4));
+    assert_eq!((place.lines("Master.csv.old").len(), place.lines("Master.csv").len()), (2, 1));
+}
+
+#[test]
+fn a_file_that_is_large_is_renamed() {
+    let place = Place::new("large");
+    let _ = place.tell(attempts(1..3_000));
+    let _ = place.tell(attempts(3_000..3_001));
+    // A thousand at once: the file is looked at in between.
+    assert_eq!((place.lines("Master.csv.1").len(), place.lines("Master.csv").len()), (2_000, 1_000));
+}
+
+#[test]
+fn what_is_old_or_too_much_is_removed() {
+    let place = Place::new("tidy");
+    let _ = place.tell(attempts(1..101));
+    place.execute("UPDATE cdr SET at_ms = 1 WHERE id <= 40");
+    let mut database = Database::at(place.0.join("records.db"), &wanted());
+    database.tidy(clock::unix_now()).expect("tidied");
+    assert_eq!(place.rows("cdr"), 60);
+    let mut narrow =
+        Database::at(place.0.join("records.db"), &config::Records { bytes_max: 10_000, ..wanted() });
+    let before = place.rows("cdr");
+    narrow.tidy(clock::unix_now()).expect("tidied");
+    assert!(place.rows("cdr") < before);
+    for _ in 0..200 {
+        narrow.tidy(clock::unix_now()).expect("tidied");
+    }
+    assert!(place.rows("cdr") <= 1, "the oldest go until there is room");
+    let _ = place.tell(attempts(200..201));
+    let database = Connection::open(place.0.join("records.db")).expect("it is there");
+    let last: i64 = database.query_row("SELECT max(id) FROM cdr", [], |row| row.get(0)).expect("read");
+    assert_eq!(last, 101, "numbers are not given out again");
+}
+
+#[test]
+fn a_call_that_was_up_has_one_record_after_a_crash() {
+    let place = Place::new("crash");
+    let (records, thread, _) = place.start();
+    records.recovered();
+    records.tell(vec![fact(7, begun())]);
+    drop(records);
+    thread.join().expect("it ends");
+    assert_eq!((place.rows("cdr"), place.rows("kept")), (0, 1));
+    let _ = place.tell(Vec::new());
+    let _ = place.tell(Vec::new());
+    assert_eq!((place.rows("cdr"), place.rows("kept")), (1, 0));
+    assert!(place.lines("Master.csv")[0].contains("\"crash\""));
+}
+
+#[test]
+fn a_database_that_is_damaged_is_put_aside() {
+    let place = Place::new("damaged");
+    std::fs::write(place.0.join("records.db"), [0x55; 8_192]).expect("written");
+    let _ = place.tell(attempts(1..2));
+    assert_eq!(place.rows("cdr"), 1);
+    assert!(place.0.join("records.db.damaged").exists());
+}
+
+#[test]
+fn what_cannot_be_written_waits_and_is_counted() {
+    let place = Place::new("unwritten");
+    let metrics = Arc::new(Metrics::new(1));
+    let mut writer = Writer {
+        database: Database::at(place.0.join("missing").join("records.db"), &wanted()),
+        texts: Vec::new(),
+        ledger: Ledger::new(false),
+        last_ms: 0,
+        metrics: Arc::clone(&metrics),
+        trouble: None,
+        beat_at: clock::now(),
+    };
+    std::fs::write(place.0.join("missing"), "in the way").expect("written");
+    writer.take(Job::Facts(attempts(1..4)), &AtomicUsize::new(6));
+    writer.write(false);
+    assert_eq!(
+        (writer.ledger.records().len(), metrics.snapshot(0, 0).call_record_errors_total > 0),
+        (3, true)
+    );
+    std::fs::remove_file(place.0.join("missing")).expect("removed");
+    writer.write(false);
+    assert_eq!((writer.ledger.records().len(), metrics.snapshot(0, 0).call_records_total), (0, 3));
+}
+
+#[test]
+fn a_full_queue_takes_only_what_says_that_calls_are_over() {
+    let (jobs, queue) = channel();
+    let metrics = Arc::new(Metrics::new(1));
+    let waiting = Arc::new(AtomicUsize::new(FACTS_WAITING_MAX));
+    let records = Records { jobs, waiting: Arc::clone(&waiting), metrics: Arc::clone(&metrics) };
+    records.tell(attempts(1..2));
+    let Ok(Job::Facts(facts)) = queue.try_recv() else { panic!("the end is there") };
+    assert!(matches!(&facts[..], [CallFact { kind: CallFactKind::Over(_), .. }]));
+    waiting.store(ENDS_WAITING_MAX, Ordering::Relaxed);
+    records.tell(attempts(2..3));
+    assert_eq!(metrics.snapshot(0, 0).call_records_lost_total, 3);
+}

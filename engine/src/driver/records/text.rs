@@ -1,0 +1,190 @@
+//! A text file that records are appended to, each once.
+//!
+//! ```text
+//!  database: rows after the last one ──▶ append, sync ──▶ database: the last one, how long the file is
+//!                                    killed here ┘ the next start finds at the file's end what it would append, and appends the rest
+//! ```
+//!
+//! Whoever renames the file (logrotate) finds a new one in its place with the next record. At half of `max_bytes`, and after half of
+//! `keep_days`, it is renamed to `.1`, in place of the one before.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::database::{Appended, Database};
+use crate::config;
+use crate::driver::clock;
+use crate::driver::store::PRIVATE;
+use crate::records::{EVENT_COLUMNS, Field, RECORD_COLUMNS, csv_line, json_object};
+
+/// Records, and events, that are appended at once.
+const APPENDED_AT_ONCE: usize = 1_000;
+
+/// What a text file is written in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TextFormat {
+    /// Records as Asterisk's `Master.csv`.
+    Csv,
+    /// Records and events as objects.
+    JsonLines,
+}
+
+impl TextFormat {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::JsonLines => "json_lines",
+        }
+    }
+
+    fn line(self, kind: &str, fields: Vec<Field>) -> String {
+        match self {
+            Self::Csv => csv_line(fields),
+            Self::JsonLines => {
+                let columns: &[_] = if kind == "cdr" { &RECORD_COLUMNS } else { &EVENT_COLUMNS };
+                let mut object = json_object(columns, fields);
+                object.insert("record".to_owned(), Value::from(kind));
+                let mut line = Value::Object(object).to_string();
+                line.push('\n');
+                line
+            }
+        }
+    }
+}
+
+/// Why a file could not be brought up to date.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TextError {
+    /// The database's.
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The kernel's.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// A text file.
+#[derive(Debug)]
+pub(super) struct TextFile {
+    path: PathBuf,
+    format: TextFormat,
+    bytes_max: i64,
+    keep_ms: i64,
+    file: Option<File>,
+    /// How far it is, once that was read.
+    appended: Option<Appended>,
+    /// Whether its end may have lines of which the database knows nothing.
+    is_doubtful: bool,
+}
+
+impl TextFile {
+    pub(super) fn new(path: PathBuf, format: TextFormat, wanted: &config::Records) -> Self {
+        let bytes_max = i64::try_from(wanted.bytes_max / 2).unwrap_or(i64::MAX);
+        let keep_ms = i64::from(wanted.keep_days) * 86_400_000 / 2;
+        Self { path, format, bytes_max, keep_ms, file: None, appended: None, is_doubtful: true }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends what the database has and the file has not.
+    pub(super) fn append(&mut self, database: &mut Database) -> Result<(), TextError> {
+        let outcome = self.append_all(database);
+        if outcome.is_err() {
+            (self.file, self.appended, self.is_doubtful) = (None, None, true);
+        }
+        outcome
+    }
+
+    fn append_all(&mut self, database: &mut Database) -> Result<(), TextError> {
+        loop {
+            let mut appended = match self.appended {
+                Some(appended) => appended,
+                None => database.appended(self.format.name())?,
+            };
+            let records = database.records_after(appended.cdr, APPENDED_AT_ONCE)?;
+            let events = match self.format {
+                TextFormat::Csv => Vec::new(),
+                TextFormat::JsonLines => database.events_after(appended.cel, APPENDED_AT_ONCE)?,
+            };
+            let is_all = records.len() < APPENDED_AT_ONCE && events.len() < APPENDED_AT_ONCE;
+            if records.is_empty() && events.is_empty() {
+                (self.appended, self.is_doubtful) = (Some(appended), false);
+                if self.file.is_none() {
+                    self.file = Some(self.open()?);
+                }
+                return Ok(());
+            }
+            let mut text = String::new();
+            for (id, fields) in records {
+                text.push_str(&self.format.line("cdr", fields));
+                appended.cdr = id;
+            }
+            for (id, fields) in events {
+                text.push_str(&self.format.line("cel", fields));
+                appended.cel = id;
+            }
+            self.write(&text, &mut appended)?;
+            database.set_appended(self.format.name(), appended)?;
+            (self.appended, self.is_doubtful) = (Some(appended), false);
+            if is_all {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends the text, but for what of it is at the file's end already.
+    fn write(&mut self, text: &str, appended: &mut Appended) -> io::Result<()> {
+        let now_ms = i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX);
+        let is_old = appended.since_ms > 0 && now_ms - appended.since_ms > self.keep_ms;
+        if (appended.bytes > self.bytes_max || is_old) && !self.is_doubtful {
+            let mut aside = self.path.as_os_str().to_owned();
+            aside.push(".1");
+            fs::rename(&self.path, aside)?;
+        }
+        let mut file = self.open()?;
+        let metadata = file.metadata()?;
+        let inode = i64::from_ne_bytes(metadata.ino().to_ne_bytes());
+        let length = i64::try_from(metadata.len()).unwrap_or(i64::MAX);
+        let is_same = inode == appended.inode && length >= appended.bytes;
+        let mut rest = text.as_bytes();
+        if is_same && length > appended.bytes && self.is_doubtful {
+            let mut end = vec![0; rest.len().min(usize::try_from(length - appended.bytes).unwrap_or(0))];
+            let mut reader = File::open(&self.path)?;
+            reader.seek(SeekFrom::Start(u64::try_from(appended.bytes).unwrap_or(0)))?;
+            reader.read_exact(&mut end)?;
+            if rest.starts_with(&end) {
+                rest = &rest[end.len()..];
+            }
+        }
+        if !is_same {
+            appended.since_ms = now_ms;
+        }
+        file.write_all(rest)?;
+        file.sync_data()?;
+        appended.inode = inode;
+        appended.bytes = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
+        self.file = Some(file);
+        Ok(())
+    }
+
+    /// The file at the path, which may be another than before.
+    fn open(&mut self) -> io::Result<File> {
+        let is_there = match (&self.file, fs::metadata(&self.path)) {
+            (Some(file), Ok(there)) => file.metadata()?.ino() == there.ino(),
+            (_, _) => false,
+        };
+        if let Some(file) = self.file.take().filter(|_| is_there) {
+            return Ok(file);
+        }
+        if let Some(directory) = self.path.parent() {
+            fs::create_dir_all(directory)?;
+        }
+        OpenOptions::new().create(true).append(true).mode(PRIVATE).open(&self.path)
+    }
+}

@@ -1,0 +1,198 @@
+//! Records of calls: as many as there were calls, whatever becomes of the daemon.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::daemon::{Daemon, Directory};
+use crate::network::alone;
+use crate::process::wait_until;
+use crate::sipp::{Sipp, scenario};
+
+#[test]
+fn one_for_each_of_200_calls() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, CONFIG);
+        let callee = Sipp::untraced_callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas"]);
+        let caller = Sipp::untraced(path, "uac", &caller("200", "100", "200"));
+        let counted = caller.finish(Duration::from_secs(20));
+        assert_eq!((counted.successful(), counted.failed()), (200, 0));
+        drop(callee.close());
+        // One whom no route takes.
+        let refused = Sipp::untraced(
+            path,
+            "none",
+            &["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5081", "-s", "nowhere", "-m", "1", "-sn", "uac"],
+        );
+        assert_eq!(refused.finish(Duration::from_secs(10)).failed(), 1);
+        daemon.expect_metric("trunkline_call_records_total", 201.0, Duration::from_secs(5));
+        daemon.expect_nothing_left();
+
+        let [answered, failed] = ["ANSWERED", "FAILED"].map(|disposition| {
+            count(path, &format!("SELECT count(*) FROM cdr WHERE disposition = '{disposition}'"))
+        });
+        assert_eq!((answered, failed, count(path, "SELECT count(*) FROM kept")), (200, 1, 0));
+        let plain = "src = 'sipp' AND dst = 'service' AND channel LIKE 'SIP/sipp-c%' AND dstchannel LIKE 'SIP/sipp-c%' \
+                     AND dcontext = 'trunk:sipp' AND lastapp = 'Dial' AND endedby = 'caller' AND sipstatus = 200 AND hangupcause = 16 \
+                     AND disconnectmode = 'normal' AND duration - billsec IN (0, 1) AND linkedid = uniqueid AND sequence = 0";
+        assert_eq!(count(path, &format!("SELECT count(*) FROM cdr WHERE {plain}")), 200);
+        assert_eq!(
+            count(
+                path,
+                "SELECT count(*) FROM cdr WHERE sipstatus = 404 AND hangupcause = 1 AND dst = 'nowhere'"
+            ),
+            1
+        );
+        assert_once(path, 201);
+        // Both sides of each call: they begin, answer and hang up; one of them enters the conversation and leaves it.
+        for (event, expected) in [
+            ("CHAN_START", 401),
+            ("ANSWER", 400),
+            ("BRIDGE_ENTER", 200),
+            ("CHAN_END", 401),
+            ("LINKEDID_END", 201),
+        ] {
+            assert_eq!(
+                count(path, &format!("SELECT count(*) FROM cel WHERE eventtype = '{event}'")),
+                expected,
+                "{event}"
+            );
+        }
+    });
+}
+
+/// Ten calls with audio are up and go on; their records tell of them from the beginning, over the crash, to the end.
+#[test]
+fn one_for_each_call_over_a_crash() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, CONFIG);
+        let callee =
+            Sipp::untraced_callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas", "-rtp_echo", "-mp", "7000"]);
+        let brief = Sipp::untraced(path, "brief", &caller("20", "100", "50"));
+        assert_eq!(brief.finish(Duration::from_secs(10)).successful(), 20);
+        let caller = Sipp::untraced(
+            path,
+            "uac",
+            &["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5081", "-m", "10", "-r", "40", "-sn", "uac_pcap"],
+        );
+        daemon.expect_metric("trunkline_calls", 20.0, Duration::from_secs(5));
+        // What is newer than a second may be missing of the calls, and a tenth of that of their records.
+        daemon.process.runs_for(Duration::from_millis(1_500));
+        daemon.power_cut();
+        let counted = caller.finish(Duration::from_secs(20));
+        assert_eq!((counted.successful(), counted.failed()), (10, 0), "the caller's calls");
+        drop(callee.close());
+        expect_rows(&mut daemon, path, 30);
+        let answered = "SELECT count(*) FROM cdr WHERE disposition = 'ANSWERED' AND endedby = 'caller'";
+        assert_eq!(count(path, answered), 30);
+        let with_figures = "billsec BETWEEN 7 AND 15 AND lastdata = 'sipp/service' AND dst_codec = 'PCMA' AND src_rx_mos > 4 AND dst_rx_mos > 4 AND dst_rx_jitter < 20";
+        assert_eq!(count(path, &format!("SELECT count(*) FROM cdr WHERE {with_figures}")), 10);
+        assert_once(path, 30);
+
+        // Calls on their way are not taken back: their records say so, once.
+        let silent = Sipp::untraced_callee(
+            path,
+            "silent",
+            "127.0.0.1:5070",
+            &["-sf", &scenario(path, "rings.xml", &[])],
+        );
+        let rings = Sipp::untraced(
+            path,
+            "rings",
+            &["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5082", "-m", "5", "-sn", "uac"],
+        );
+        daemon.expect_metric("trunkline_calls", 10.0, Duration::from_secs(5));
+        daemon.process.runs_for(Duration::from_millis(500));
+        daemon.power_cut();
+        expect_rows(&mut daemon, path, 35);
+        assert_eq!(
+            count(path, "SELECT count(*) FROM cdr WHERE disposition = 'FAILED' AND endedby = 'crash'"),
+            5
+        );
+        drop((silent, rings));
+        daemon.power_cut();
+        assert_once(path, 35);
+    });
+}
+
+fn caller<'a>(calls: &'a str, rate: &'a str, lasts_ms: &'a str) -> Vec<&'a str> {
+    vec![
+        "127.0.0.1:5060",
+        "-i",
+        "127.0.0.1",
+        "-p",
+        "5080",
+        "-m",
+        calls,
+        "-r",
+        rate,
+        "-d",
+        lasts_ms,
+        "-sn",
+        "uac",
+    ]
+}
+
+fn expect_rows(daemon: &mut Daemon, path: &Path, expected: i64) {
+    wait_until(&mut daemon.process, Duration::from_secs(5), || {
+        match count(path, "SELECT count(*) FROM cdr") {
+            found if found == expected => Ok(()),
+            found => Err(format!("{found} records, not {expected}")),
+        }
+    });
+}
+
+fn count(path: &Path, query: &str) -> i64 {
+    let database = Connection::open(path.join("state/records.db")).expect("it is there");
+    database.query_row(query, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{query}: {error}"))
+}
+
+/// The database, the CSV file and the JSON lines have the same records, each once.
+fn assert_once(path: &Path, expected: usize) {
+    let text = |file| fs::read_to_string(path.join("state").join(file)).expect("it is there");
+    let csv = text("Master.csv");
+    let lines: Vec<_> =
+        csv.lines().map(|line| line.split(',').nth(16).expect("uniqueid").trim_matches('"')).collect();
+    let json = text("records.jsonl");
+    let objects = json.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect(line));
+    let objects: Vec<_> = objects
+        .filter(|object| object["record"] == "cdr")
+        .map(|object| object["uniqueid"].to_string())
+        .collect();
+    let each = |all: &[&str]| (all.len(), all.iter().collect::<BTreeSet<_>>().len());
+    assert_eq!(each(&lines), (expected, expected), "{csv}");
+    let objects: Vec<_> = objects.iter().map(|text| text.trim_matches('"')).collect();
+    assert_eq!(each(&objects), (expected, expected));
+    assert_eq!(count(path, "SELECT count(*) FROM cdr"), expected as i64);
+    assert_eq!(lines.iter().collect::<BTreeSet<_>>(), objects.iter().collect::<BTreeSet<_>>());
+}
+
+const CONFIG: &str = r#"
+[sip]
+listen = ["udp:127.0.0.1:5060"]
+[media]
+listen = "127.0.0.1"
+ports = "20000-29999"
+kernel = "off"
+[records]
+sqlite = "records.db"
+csv = "Master.csv"
+json_lines = "records.jsonl"
+events = true
+[[trunk]]
+name = "sipp"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+max_calls = 1000
+[[route]]
+from = "any"
+match = "service"
+to = "trunk:sipp"
+"#;

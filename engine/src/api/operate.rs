@@ -180,7 +180,7 @@ fn take_down(
     answer: &Result<Response, Problem>,
 ) {
     let made = answer.as_ref().ok().and_then(|response| response.extensions().get::<Made>());
-    let call = call.or(made.map(|made| made.0));
+    let call = call.or_else(|| made.map(|made| made.0));
     let code = answer.as_ref().err().map(|problem| problem.code().into());
     let (app, operation) = (Arc::clone(&app.name), operation.into());
     shared.engine.operations().note_at(|| at, || Happened::Operation { app, operation, call, line, code });

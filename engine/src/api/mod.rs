@@ -58,6 +58,10 @@ struct State {
     /// Places for event streams.
     sockets: Arc<Semaphore>,
     streams: apps::Streams,
+    /// Places for those who read what happened.
+    traces: Arc<Semaphore>,
+    /// Places for those who see what happens.
+    live_traces: Arc<Semaphore>,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
     refusals: Mutex<RefusalLog>,
@@ -76,6 +80,8 @@ impl State {
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
             streams: apps::Streams::default(),
+            traces: Arc::new(Semaphore::new(trace::READ_MAX)),
+            live_traces: Arc::new(Semaphore::new(trace::LIVE_MAX)),
             closing: watch::Sender::new(false),
             refusals: Mutex::new(RefusalLog::new(clock::now())),
             answers: idempotency::Answers::default(),

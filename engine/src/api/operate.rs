@@ -171,6 +171,9 @@ pub(super) async fn call(
 #[derive(Clone, Copy)]
 struct Made(CallId);
 
+/// The longest address of a line that is taken down.
+const LINE_BYTES_MAX: usize = 128;
+
 /// What was asked, for whoever looks at the call afterwards.
 fn take_down(
     (shared, app): (&Shared, &AppIdentity),
@@ -182,6 +185,8 @@ fn take_down(
     let made = answer.as_ref().ok().and_then(|response| response.extensions().get::<Made>());
     let call = call.or_else(|| made.map(|made| made.0));
     let code = answer.as_ref().err().map(|problem| problem.code().into());
+    // A line that there cannot be names nothing.
+    let line = line.filter(|line| line.len() <= LINE_BYTES_MAX);
     let (app, operation) = (Arc::clone(&app.name), operation.into());
     shared.engine.operations().note_at(|| at, || Happened::Operation { app, operation, call, line, code });
 }

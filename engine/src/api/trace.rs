@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
@@ -16,7 +17,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{interval, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use trunkline_sip::sdp::masked;
 use utoipa::ToSchema;
 
@@ -123,26 +125,53 @@ impl From<Entry> for TraceEntry {
     }
 }
 
-/// A message without what is secret: keys, hashes of passwords, and the digits of an INFO.
+/// A message without what is secret: keys, what proves who somebody is, and the body of an INFO, which may be digits.
 fn shown(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&masked(bytes)).into_owned();
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return text };
-    let is_digits = head.lines().any(|line| {
-        let line = line.to_ascii_lowercase();
-        (line.starts_with("content-type:") || line.starts_with("c:")) && line.contains("/dtmf")
-    });
-    if !is_digits || body.is_empty() {
-        return text;
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
+    let mut said = String::with_capacity(text.len());
+    let mut is_hidden = false;
+    for line in head.split_inclusive('\n') {
+        // A line that is folded belongs to the one before.
+        if !line.starts_with([' ', '\t']) {
+            is_hidden = proves(line);
+        } else if is_hidden {
+            continue;
+        }
+        match line.split_once(':').filter(|_| is_hidden) {
+            Some((name, _)) => said += &format!("{name}: *\r\n"),
+            None => said += line,
+        }
     }
-    let hidden: String = body
-        .lines()
-        .map(|line| match line.split_once('=') {
-            Some((name, _)) if name.trim().eq_ignore_ascii_case("signal") => format!("{name}=*\r\n"),
-            Some(_) => format!("{line}\r\n"),
-            None => "*\r\n".to_owned(),
-        })
-        .collect();
-    format!("{head}\r\n\r\n{hidden}")
+    if head.len() == text.len() {
+        return said;
+    }
+    said.truncate(said.trim_end_matches(['\r', '\n']).len());
+    said += "\r\n\r\n";
+    if head.starts_with("INFO ") && !body.is_empty() {
+        return said + "*\r\n";
+    }
+    for line in body.split_inclusive('\n') {
+        let key = ["k=", "a=key-mgmt:"].into_iter().find(|key| line.starts_with(key));
+        match key {
+            Some(key) => said += &format!("{key}*\r\n"),
+            None => said += line,
+        }
+    }
+    said
+}
+
+/// Whether the value of a header proves who somebody is, in another way than by a hash that is masked already.
+fn proves(line: &str) -> bool {
+    let Some((name, value)) = line.split_once(':') else { return false };
+    let name = name.trim().to_ascii_lowercase();
+    let is_digest = value.trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("digest"));
+    name == "authentication-info" || matches!(&*name, "authorization" | "proxy-authorization") && !is_digest
+}
+
+/// What somebody else has written, for a terminal.
+fn harmless(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// What may stand behind the `?`.
@@ -170,8 +199,11 @@ pub(super) async fn of_call(
 ) -> Result<Response, Problem> {
     let call: CallId = segments(path)?.parse().map_err(|()| LineError::InvalCallHandle)?;
     let format = query.ok().and_then(|Query(form)| form.format).unwrap_or_else(|| "json".to_owned());
-    let mut tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
-    let entries: Vec<TraceEntry> = tracing.look().into_iter().map(TraceEntry::from).collect();
+    let tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
+    // A few at a time: each reads all that is kept.
+    let place = shared.traces.clone().acquire_owned().await.map_err(|_| LineError::Uninitialized)?;
+    let (tracing, entries) = look(tracing, &app).await?;
+    drop(place);
     if !tracing.has_found() {
         return Err(LineError::InvalCallHandle.into());
     }
@@ -184,6 +216,24 @@ pub(super) async fn of_call(
     }
 }
 
+/// Looks on a thread that may take its time. Which other applications there are only an operator learns.
+async fn look(mut tracing: Tracing, app: &AppIdentity) -> Result<(Tracing, Vec<TraceEntry>), LineError> {
+    let (own, is_operator) = (Arc::clone(&app.name), app.is_operator);
+    let looked = spawn_blocking(move || {
+        let mut entries: Vec<TraceEntry> = tracing.look().into_iter().map(TraceEntry::from).collect();
+        for entry in &mut entries {
+            if let TraceEntry::Operation { app, .. } = entry
+                && !is_operator
+                && **app != *own
+            {
+                "another application".clone_into(app);
+            }
+        }
+        (tracing, entries)
+    });
+    looked.await.map_err(|_| LineError::OperationFailed)
+}
+
 async fn opened(shared: &Shared, app: &AppIdentity) -> Result<HashSet<Arc<str>>, LineError> {
     let id = app.id;
     let lines = shared.engine.view(move |switch| switch.lines(id)).await?;
@@ -194,7 +244,7 @@ async fn opened(shared: &Shared, app: &AppIdentity) -> Result<HashSet<Arc<str>>,
 fn line(entry: &TraceEntry) -> String {
     match entry {
         TraceEntry::Sip { at, from, to, transport, summary, .. } => {
-            format!("{at}  {from} → {to} {transport}  {summary}")
+            format!("{at}  {from} → {to} {transport}  {}", harmless(summary))
         }
         TraceEntry::State { at, call, line, state, state_mode } => {
             format!("{at}  {line} call {call}: {state} {}", state_mode.unwrap_or_default())
@@ -220,7 +270,7 @@ fn mermaid(entries: &[TraceEntry]) -> String {
             }
         }
     }
-    let safe = |text: &str| text.replace([';', '#', '\n', '\r'], " ");
+    let safe = |text: &str| harmless(text).replace([';', '#'], " ");
     let mut text = "sequenceDiagram\n".to_owned();
     for (index, name) in names.iter().enumerate() {
         text += &format!("  participant p{index} as {name}\n");
@@ -273,7 +323,7 @@ pub(super) async fn live(
         Some(token) => authenticate(&shared, token)?,
         None => authenticate(&shared, bearer(&headers)?)?,
     };
-    let (scope, opened) = match line {
+    let (scope, lines) = match line {
         Some(line) => {
             let (line, opened): (Arc<str>, _) = (line.into(), opened(&shared, &app).await?);
             if !opened.contains(&line) {
@@ -287,42 +337,61 @@ pub(super) async fn live(
     let upgrade = upgrade.map_err(|_| {
         Problem::http(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect with ws:// and version 13.")
     })?;
-    let Ok(place) = shared.sockets.clone().try_acquire_owned() else {
+    let Ok(place) = shared.live_traces.clone().try_acquire_owned() else {
         return Err(Problem::line_error(
             LineError::ResourceUnavail,
-            "There are too many streams already.".to_owned(),
+            format!("There are {LIVE_MAX} live traces already."),
         ));
     };
-    let tracing = shared.engine.trace().follow(scope, opened);
-    Ok(upgrade.on_upgrade(move |socket| follow(shared, app, tracing, socket, place)))
+    let tracing = shared.engine.trace().follow(scope, lines.clone());
+    let upgrade = upgrade.max_frame_size(FRAME_BYTES_MAX).max_message_size(FRAME_BYTES_MAX);
+    Ok(upgrade.on_upgrade(move |socket| follow(shared, (app, lines), tracing, socket, place)))
 }
 
 async fn follow(
     shared: Shared,
-    app: AppIdentity,
+    (app, lines): (AppIdentity, Option<HashSet<Arc<str>>>),
     mut tracing: Tracing,
     mut socket: WebSocket,
     _place: OwnedSemaphorePermit,
 ) {
     let mut closing = shared.closing.subscribe();
     let mut beat = interval(LOOK);
-    let (code, reason) = 'ended: loop {
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Looks since the client was asked whether it is there, and questions that it has not answered.
+    let (mut looks, mut unanswered) = (0_u32, 0_u32);
+    let (code, reason) = loop {
         tokio::select! {
             _ = beat.tick() => {
-                if !authenticate(&shared, &app.token).is_ok_and(|found| found.id == app.id) {
-                    break (close_code::POLICY, "the token was withdrawn");
+                looks += 1;
+                if looks % CHECKED_EACH == 0 && !may_look(&shared, &app, lines.as_ref()).await {
+                    break (close_code::POLICY, "the token, or a line, was withdrawn");
                 }
-                for entry in tracing.look() {
-                    let text = serde_json::to_string(&TraceEntry::from(entry)).expect("an entry has string keys only");
-                    match timeout(WRITE_MAX, socket.send(Message::Text(text.into()))).await {
-                        Ok(Ok(())) => {}
-                        Ok(Err(_)) | Err(_) => break 'ended (close_code::POLICY, "too slow"),
+                if looks % ASKED_EACH == 0 {
+                    unanswered += 1;
+                    if unanswered > UNANSWERED_MAX {
+                        break (close_code::AWAY, "no answer to ping");
                     }
+                    if !matches!(timeout(WRITE_MAX, socket.send(Message::Ping(Bytes::new()))).await, Ok(Ok(()))) {
+                        break (close_code::POLICY, "too slow");
+                    }
+                }
+                let Ok((same, entries)) = look(tracing, &app).await else { return };
+                tracing = same;
+                let all = async {
+                    for entry in entries {
+                        let text = serde_json::to_string(&entry).expect("an entry has string keys only");
+                        socket.send(Message::Text(text.into())).await?;
+                    }
+                    Ok::<(), axum::Error>(())
+                };
+                if !matches!(timeout(WRITE_MAX, all).await, Ok(Ok(()))) {
+                    break (close_code::POLICY, "too slow");
                 }
             }
             () = closed(&mut closing) => break (close_code::AWAY, "the engine stops"),
             incoming = socket.recv() => match incoming {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => unanswered = 0,
                 Some(Ok(Message::Text(_) | Message::Binary(_))) => break (close_code::UNSUPPORTED, "a trace goes one way"),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => break (close_code::NORMAL, ""),
             },
@@ -332,10 +401,38 @@ async fn follow(
     drop(timeout(WRITE_MAX, socket.send(farewell)).await);
 }
 
+/// Whether the application may still see what it looks at: a reload may have taken its token, its lines, or its being an operator.
+async fn may_look(shared: &Shared, app: &AppIdentity, lines: Option<&HashSet<Arc<str>>>) -> bool {
+    let is_same = authenticate(shared, &app.token)
+        .is_ok_and(|found| found.id == app.id && found.is_operator == app.is_operator);
+    match lines {
+        Some(lines) => is_same && opened(shared, app).await.is_ok_and(|opened| opened.is_superset(lines)),
+        None => is_same,
+    }
+}
+
 /// How often a live trace looks for more.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long a client may leave a frame waiting.
+/// Looks between two looks at what the application may see.
+const CHECKED_EACH: u32 = 10;
+
+/// Looks between two pings.
+const ASKED_EACH: u32 = 300;
+
+/// Pings without an answer after which a client is gone.
+const UNANSWERED_MAX: u32 = 3;
+
+/// Live traces at once; more are refused with 503.
+pub(super) const LIVE_MAX: usize = 16;
+
+/// Traces of calls that are read at once; more wait.
+pub(super) const READ_MAX: usize = 2;
+
+/// The longest frame and message taken from a client.
+const FRAME_BYTES_MAX: usize = 64 * 1024;
+
+/// How long a client may leave what was looked at waiting.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -345,18 +442,33 @@ mod tests {
     #[test]
     fn no_secret_and_no_digit_is_shown() {
         let text = "INFO sip:1 SIP/2.0\r\nAuthorization: Digest username=\"a\", response=\"0123\"\r\n\
-                    Content-Type: application/dtmf-relay\r\n\r\nSignal= 7\r\nDuration=160\r\n";
+                    Content-Type : application/dtmf-relay\r\n\r\nSignal= 7\r\nDuration=160\r\n";
         let said = shown(text.as_bytes());
-        assert!(!said.contains("0123") && !said.contains('7'), "{said}");
+        assert!(!said.contains("0123") && !said.contains('7') && said.contains("username"), "{said}");
+        assert!(said.ends_with("dtmf-relay\r\n\r\n*\r\n"), "{said}");
+        let said = shown(b"INVITE sip:1 SIP/2.0\r\nFrom: x\r\n\r\na=crypto:1 AES inline:secret\r\nk=clear:secret\r\na=key-mgmt:mikey secret\r\nm=audio\r\n");
         assert!(
-            said.contains("Signal=*") && said.contains("Duration=160") && said.contains("username"),
+            !said.contains("secret") && said.contains("inline:") && said.ends_with("m=audio\r\n"),
             "{said}"
         );
-        let said = shown(b"INFO sip:1 SIP/2.0\r\nc: application/dtmf\r\n\r\n5");
-        assert!(said.ends_with("\r\n\r\n*\r\n"), "{said}");
-        let said = shown(b"INVITE sip:1 SIP/2.0\r\n\r\na=crypto:1 AES inline:secret\r\n");
-        assert!(!said.contains("secret") && said.contains("inline:"), "{said}");
+        for secret in [
+            "Authorization: Basic secret",
+            "proxy-authorization:\r\n Bearer secret",
+            "Authentication-Info : rspauth=\"secret\",\r\n\tqop=secret",
+        ] {
+            let said = shown(format!("OPTIONS sip:1 SIP/2.0\r\n{secret}\r\nTo: y\r\n\r\n").as_bytes());
+            assert!(!said.contains("secret") && said.contains("To: y\r\n\r\n"), "{said}");
+        }
+        for plain in [
+            "OPTIONS sip:1 SIP/2.0\r\nTo: y\r\n\r\n",
+            "SIP/2.0 200 OK\r\nTo: y\r\n\r\nv=0\r\n",
+            "\r\n\r\n",
+            "",
+        ] {
+            assert_eq!(shown(plain.as_bytes()), plain);
+        }
         assert_eq!(shown(b"\xff"), "\u{fffd}");
+        assert_eq!(harmless("a\u{1b}[2Jb"), "a [2Jb");
     }
 
     #[test]

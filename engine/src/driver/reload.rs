@@ -132,6 +132,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("store.url", running.store != wanted.store),
         ("log.format", running.log.format != wanted.log.format),
         ("log.level", running.log.level != wanted.log.level),
+        ("log.trace_mib", running.log.trace_bytes != wanted.log.trace_bytes),
     ];
     let refuse = |key: &str| {
         wanted.refuse(key, "cannot change while the engine runs", "restart it, or write what it was")

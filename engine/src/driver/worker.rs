@@ -471,7 +471,13 @@ impl AgentCore {
     fn receive(&mut self, now: Instant, datagram: Datagram) {
         let Datagram { flow, bytes, is_pressed, is_glanced } = datagram;
         let input = bytes.clone();
-        self.trace.note(|| Happened::Received(flow, bytes.clone()));
+        // What a stream brought is a piece of a buffer that is larger.
+        self.trace.note(|| match flow.transport {
+            Transport::Udp => Happened::Received(flow, bytes.clone()),
+            Transport::Tcp | Transport::Tls | Transport::Ws | Transport::Wss => {
+                Happened::Received(flow, Bytes::copy_from_slice(&bytes))
+            }
+        });
         self.agent.press(is_pressed);
         self.guarded(Some(&input), |agent, out| match is_glanced {
             true => agent.receive_glanced(now, flow, bytes, out),

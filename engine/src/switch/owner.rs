@@ -141,7 +141,7 @@ impl Switch {
     }
 
     /// What a call is at, for whoever looks at it afterwards.
-    fn note_state(&self, id: CallId, out: &mut Outbox) {
+    pub(super) fn note_state(&self, id: CallId, out: &mut Outbox) {
         if let Some(call) = self.calls.get(&id) {
             let (line, state) = (Arc::clone(&call.line), call.state);
             out.states.push(StateNote { call: id, line, state, leg: call.leg, peer: call.peer });

@@ -196,6 +196,7 @@ impl Switch {
             }
             self.dirty.insert(id);
         }
+        [one, other].into_iter().for_each(|id| self.note_state(id, out));
         self.take_hunt(one, other);
         self.take_hunt(other, one);
         self.elect_caller(one, other);

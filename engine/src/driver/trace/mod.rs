@@ -56,7 +56,11 @@ impl Happened {
         let held = match self {
             Self::Received(_, bytes) | Self::Sent(_, bytes) => bytes.len(),
             Self::Leg(_, call_id) => call_id.len(),
-            Self::Operation { operation, .. } => operation.len(),
+            Self::Operation { app, operation, line, code, .. } => {
+                let lengths =
+                    [line.as_ref().map_or(0, |line| line.len()), code.as_ref().map_or(0, |code| code.len())];
+                app.len() + operation.len() + lengths.iter().sum::<usize>()
+            }
             Self::State(_) | Self::LegOf(..) => 0,
         };
         size_of::<Noted>() + held
@@ -81,9 +85,10 @@ pub(crate) struct Trace {
 impl Trace {
     /// For so many workers, of so many bytes in all; 0: nothing is taken down.
     pub(crate) fn new(workers: u16, bytes_max: u32) -> Arc<Self> {
-        let count = usize::from(workers) + 2;
-        let each = bytes_max as usize / count;
-        let rings = (0..count).map(|_| Mutex::new(Ring::new(each))).collect();
+        // What says whose a message is is to last as long as the messages: a quarter, of which the API has a quarter.
+        let (all, count) = (bytes_max as usize, usize::from(workers).max(1));
+        let shares = (0..count).map(|_| all / 4 * 3 / count).chain([all / 16 * 3, all / 16]);
+        let rings = shares.map(|share| Mutex::new(Ring::new(share))).collect();
         Arc::new(Self { rings, anchor: (clock::now(), clock::unix_now()) })
     }
 

@@ -19,6 +19,9 @@ use crate::switch::{CallState, StateNote};
 /// How long a message may come before what says whose it is.
 const MOMENT: Duration = Duration::from_secs(2);
 
+/// Calls that one who reads on knows of; then he forgets them, and knows those that move next.
+const KNOWN_MAX: usize = 50_000;
+
 /// What somebody wants to see.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Scope {
@@ -135,6 +138,13 @@ impl Tracing {
             }
         }
         found.sort_by_key(|noted| noted.at);
+        if self.own.len() + self.peers.len() > KNOWN_MAX {
+            self.own.clear();
+            self.peers.clear();
+            self.visible.clear();
+            self.legs.clear();
+            self.call_ids.clear();
+        }
         // Twice: a leg is named before it is known whose it is, or after.
         for _ in 0..2 {
             found.iter().for_each(|noted| self.learn(noted));
@@ -153,12 +163,14 @@ impl Tracing {
 
     /// Whose a call, a leg, a Call-ID is.
     fn learn(&mut self, noted: &Noted) {
+        if self.scope == Scope::All {
+            return;
+        }
         match &noted.what {
             Happened::State(StateNote { call, line, leg, peer, .. }) => {
                 if self.opened.as_ref().is_some_and(|opened| !opened.contains(line)) {
                     return;
                 }
-                self.visible.insert(*call);
                 if matches!(&self.scope, Scope::Line(wanted) if wanted == line) {
                     self.own.insert(*call);
                 }
@@ -166,7 +178,8 @@ impl Tracing {
                     self.is_found = true;
                     self.peers.extend(*peer);
                 }
-                if self.has(*call) {
+                if self.own.contains(call) || self.peers.contains(call) {
+                    self.visible.insert(*call);
                     self.legs.extend(*leg);
                 }
             }

@@ -32,8 +32,11 @@ impl Ring {
         self.first + self.kept.len() as u64
     }
 
-    /// Keeps one.
+    /// Keeps one; not one that is larger than all.
     pub(super) fn push(&mut self, noted: Noted, size: usize) {
+        if size > self.bytes_max {
+            return;
+        }
         self.bytes += size;
         self.kept.push_back((noted, size));
         while self.bytes > self.bytes_max {
@@ -91,8 +94,8 @@ mod tests {
         assert_eq!(ring.next(), 20);
         // One that is larger than all.
         ring.push(noted(20), 2_000);
-        assert_eq!((numbers(&ring, 0).len(), ring.bytes), (0, 0));
-        ring.push(noted(21), 100);
+        assert_eq!((numbers(&ring, 0).len(), ring.bytes), (10, 1_000));
+        ring.push(noted(21), 1_000);
         assert_eq!(numbers(&ring, 0), [21]);
     }
 

@@ -177,7 +177,7 @@ impl Database {
             let number: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
             Ok(u64::try_from(number).unwrap_or(0))
         };
-        let bytes = (number("page_count")? - number("freelist_count")?) * number("page_size")?;
+        let bytes = number("page_count")?.saturating_sub(number("freelist_count")?) * number("page_size")?;
         if bytes > bytes_max {
             for table in ["cdr", "cel"] {
                 let oldest = format!(

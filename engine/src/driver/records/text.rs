@@ -120,55 +120,80 @@ impl TextFile {
                 }
                 return Ok(());
             }
-            let mut text = String::new();
+            // The file first: what is in it when a process is killed is known by it.
+            if self.begin(&mut appended)? {
+                database.set_appended(self.format.name(), appended)?;
+            }
+            // One kind after the other: what is tried again begins as it did.
+            let mut texts = [String::new(), String::new()];
+            let mut ends = (appended.cdr, appended.cel);
             for (id, fields) in records {
-                text.push_str(&self.format.line("cdr", fields));
-                appended.cdr = id;
+                texts[0].push_str(&self.format.line("cdr", fields));
+                ends.0 = id;
             }
             for (id, fields) in events {
-                text.push_str(&self.format.line("cel", fields));
-                appended.cel = id;
+                texts[1].push_str(&self.format.line("cel", fields));
+                ends.1 = id;
             }
-            self.write(&text, &mut appended)?;
-            database.set_appended(self.format.name(), appended)?;
-            (self.appended, self.is_doubtful) = (Some(appended), false);
+            for (text, end) in texts.iter().zip([(ends.0, appended.cel), ends]) {
+                if !text.is_empty() {
+                    self.write(text, &mut appended)?;
+                    (appended.cdr, appended.cel) = end;
+                    database.set_appended(self.format.name(), appended)?;
+                    self.appended = Some(appended);
+                }
+            }
             if is_all {
                 return Ok(());
             }
         }
     }
 
-    /// Appends the text, but for what of it is at the file's end already.
-    fn write(&mut self, text: &str, appended: &mut Appended) -> io::Result<()> {
+    /// Opens the file, after it was put aside if it is large or old; whether it is another than before.
+    fn begin(&mut self, appended: &mut Appended) -> io::Result<bool> {
         let now_ms = i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX);
         let is_old = appended.since_ms > 0 && now_ms - appended.since_ms > self.keep_ms;
-        if (appended.bytes > self.bytes_max || is_old) && !self.is_doubtful {
+        let mut file = self.open()?;
+        // What somebody else has put there is not ours to put aside.
+        let is_ours = inode(&file)? == appended.inode;
+        if is_ours && (appended.bytes > self.bytes_max || is_old) && !self.is_doubtful {
             let mut aside = self.path.as_os_str().to_owned();
             aside.push(".1");
             fs::rename(&self.path, aside)?;
+            self.file = Some(file);
+            file = self.open()?;
         }
+        let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
+        let is_same = inode(&file)? == appended.inode && length >= appended.bytes;
+        if !is_same {
+            (appended.inode, appended.bytes, appended.since_ms) = (inode(&file)?, length, now_ms);
+        }
+        self.file = Some(file);
+        Ok(!is_same)
+    }
+
+    /// Appends the text, but for what of it is at the file's end already.
+    fn write(&mut self, text: &str, appended: &mut Appended) -> io::Result<()> {
         let mut file = self.open()?;
-        let metadata = file.metadata()?;
-        let inode = i64::from_ne_bytes(metadata.ino().to_ne_bytes());
-        let length = i64::try_from(metadata.len()).unwrap_or(i64::MAX);
-        let is_same = inode == appended.inode && length >= appended.bytes;
+        let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
         let mut rest = text.as_bytes();
-        if is_same && length > appended.bytes && self.is_doubtful {
+        let mut from = length;
+        if length > appended.bytes && self.is_doubtful && inode(&file)? == appended.inode {
             let mut end = vec![0; rest.len().min(usize::try_from(length - appended.bytes).unwrap_or(0))];
             let mut reader = File::open(&self.path)?;
             reader.seek(SeekFrom::Start(u64::try_from(appended.bytes).unwrap_or(0)))?;
             reader.read_exact(&mut end)?;
             if rest.starts_with(&end) {
                 rest = &rest[end.len()..];
+                from = appended.bytes;
             }
-        }
-        if !is_same {
-            appended.since_ms = now_ms;
         }
         file.write_all(rest)?;
         file.sync_data()?;
-        appended.inode = inode;
-        appended.bytes = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
+        appended.inode = inode(&file)?;
+        appended.bytes = from.saturating_add(i64::try_from(text.len()).unwrap_or(i64::MAX));
+        // Behind it may be what comes next.
+        self.is_doubtful &= length > appended.bytes;
         self.file = Some(file);
         Ok(())
     }
@@ -187,4 +212,9 @@ impl TextFile {
         }
         OpenOptions::new().create(true).append(true).mode(PRIVATE).open(&self.path)
     }
+}
+
+/// By which a file is known, whatever it is called.
+fn inode(file: &File) -> io::Result<i64> {
+    Ok(i64::from_ne_bytes(file.metadata()?.ino().to_ne_bytes()))
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -129,8 +130,8 @@ enum Begun {
 impl Answers {
     fn begin(&self, now: Instant, app: AppId, key: &str, fingerprint: u64) -> Begun {
         let mut apps = lock(&self.apps);
+        apps.values_mut().for_each(|kept| kept.forget(now));
         let kept = apps.entry(app).or_default();
-        kept.forget(now);
         if let Some(entry) = kept.0.iter().find(|entry| entry.key == key) {
             return match &entry.answer {
                 _ if entry.fingerprint != fingerprint => Begun::Other,
@@ -168,7 +169,7 @@ struct Turn {
 }
 
 impl Turn {
-    /// Keeps the answer, unless it says that nothing was done and to try again, or is longer than any of ours.
+    /// Keeps the answer, unless it says that nothing was done and to try again, or holds a secret, or is longer than any of ours.
     async fn finish(self, response: Response) -> Response {
         let (parts, unread) = response.into_parts();
         let Ok(body) = to_bytes(unread, ANSWER_BYTES_MAX).await else {
@@ -176,7 +177,10 @@ impl Turn {
             return Problem::line_error(LineError::OperationFailed, detail).into_response();
         };
         let answer = Answer { status: parts.status, headers: parts.headers, body };
+        // A token is not to lie about; one that is made twice harms less.
+        let is_secret = answer.headers.get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
         if answer.status != StatusCode::SERVICE_UNAVAILABLE
+            && !is_secret
             && let Some(entry) = lock(&self.apps).entry(self.app).or_default().under_way(&self.key)
         {
             entry.answer = Some(answer.clone());
@@ -216,7 +220,7 @@ const KEPT_MAX: usize = 1024;
 const KEPT_FOR: Duration = Duration::from_secs(600);
 
 /// The longest answer.
-const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -260,7 +260,8 @@ impl Office {
         went_well(self.plays("parking", CALLER, &script));
         self.daemon.process.runs_for(LAMP_INTERVAL);
         let mut script = self.script(THIRD);
-        script.call("a", "701", "").hang_up("a");
+        // The parked phone is offered the other's codecs first.
+        script.call("a", "701", "").pause(300).hang_up("a");
         let retrieving = self.plays("retrieving", THIRD, &script);
         [retrieving, parked].into_iter().chain(watcher).for_each(went_well);
     }
@@ -272,7 +273,8 @@ impl Office {
         script.call("a", CALLEE.line, "").hold("a").park_by_code("b", "*70");
         went_well(self.plays("parking_by_code", CALLER, &script));
         let mut script = self.script(THIRD);
-        script.call("a", "701", "").hang_up("a");
+        // The parked phone is offered the other's codecs first.
+        script.call("a", "701", "").pause(300).hang_up("a");
         [self.plays("taking_back", THIRD, &script), parked].into_iter().for_each(went_well);
     }
 

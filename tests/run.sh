@@ -5,7 +5,7 @@
 #   tests/run.sh e2e faults    only the end-to-end tests whose name contains "faults"
 #   TRUNKLINE_FULL=1           the end-to-end load at full size: 10,000 calls each
 #
-# What the end-to-end tests need and Debian has is installed when it is missing, and JsSIP by npm. What cannot be had fails the
+# What the end-to-end tests need and Debian has is installed when it is missing, JsSIP and Playwright by npm. What cannot be had fails the
 # run: a test that is skipped silently is worth less than none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -78,16 +78,16 @@ unpack_services() {
     fi
 }
 
-# The SIP stack of the browser phone: the versions of the lock file, beside what else is built.
-install_jssip() {
-    local directory=$PWD/target/jssip files=(tests/e2e/browser/package.json tests/e2e/browser/package-lock.json)
-    export TRUNKLINE_JSSIP=$directory/node_modules
-    [ ! -d "$TRUNKLINE_JSSIP/jssip" ] || ! cmp -s "${files[1]}" "$directory/package-lock.json" || return 0
-    echo "installing JsSIP"
+# The SIP stack of the browser phone, and what clicks before the console: the versions of the lock file, beside what else is built.
+install_browser() {
+    local directory=$PWD/target/browser files=(tests/e2e/browser/package.json tests/e2e/browser/package-lock.json)
+    export TRUNKLINE_BROWSER=$directory/node_modules
+    [ ! -d "$TRUNKLINE_BROWSER/jssip" ] || ! cmp -s "${files[1]}" "$directory/package-lock.json" || return 0
+    echo "installing JsSIP and Playwright"
     rm -rf "$directory" "$directory.new"
     mkdir -p "$directory.new"
     cp "${files[@]}" "$directory.new"
-    npm ci --prefix "$directory.new" --ignore-scripts --no-audit --no-fund --silent || fail "missing JsSIP, and npm could not download it"
+    npm ci --prefix "$directory.new" --ignore-scripts --no-audit --no-fund --silent || fail "missing JsSIP or Playwright, and npm could not download it"
     mv "$directory.new" "$directory"
 }
 
@@ -132,7 +132,7 @@ fail() {
 end_to_end() {
     install_missing
     unpack_services
-    install_jssip
+    install_browser
     check_console
     check_namespaces
     check_object

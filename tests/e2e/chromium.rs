@@ -52,7 +52,7 @@ impl Chromium {
     /// Starts it on host number `phone`, with a page that registers this account at the daemon by WebSocket over TLS, and says a tone
     /// into each call.
     pub(crate) fn start(directory: &Path, phone: u8, account: &str, password: &str, tone_hz: f64) -> Self {
-        let modules = env::var_os("TRUNKLINE_JSSIP").expect("tests/run.sh installs JsSIP");
+        let modules = env::var_os("TRUNKLINE_BROWSER").expect("tests/run.sh installs JsSIP");
         let directory = directory.join(format!("chromium-{account}"));
         fs::create_dir_all(&directory).expect("a directory of ours");
         let tone = directory.join("spoken.wav");

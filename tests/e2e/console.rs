@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::baresip::{Answer, Baresip};
 use crate::capture::Capture;
 use crate::daemon::{API, Daemon, Directory};
-use crate::devtools::Page;
 use crate::http;
 use crate::network::{alone, interface, phone_address};
+use crate::page::Page;
 use crate::sipp::Sipp;
 
 /// Call, hold, consult, swap, transfer, transfer blindly to a carrier, park, retrieve, confer, drop: all of it by buttons. The wall
@@ -43,34 +43,32 @@ fn a_day_by_buttons() {
         stage.ask_to("1001", "setup-transfer", "1003");
         stage.page.has(".call [data-state='onholdpendtransfer']");
         stage.page.has(".call [data-state='connected']");
-        stage.operate("1001", "swap-hold");
-        stage.page.click("[data-form='swap-hold'] .primary");
+        stage.submit("1001", "swap-hold");
         stage.page.reads(".call:has([data-state='connected'])", "1002");
         stage.pictures("consultation");
-        stage.operate("1001", "complete-transfer");
-        stage.page.click("[data-form='complete-transfer'] .primary");
-        stage.phones[0].expect("CALL_CLOSED", WITHIN);
+        stage.submit("1001", "complete-transfer");
         stage.talk(&[("1002", "1003")]);
         stage.page.has("[data-line='1001'].idle");
+        stage.phones[0].expect("CALL_CLOSED", WITHIN);
         stage.shows_what_was_on(wire);
 
         stage.go("line/1002");
         stage.ask_to("1002", "blind-transfer", "0123");
-        stage.phones[1].expect("CALL_CLOSED", WITHIN);
         stage.go("wall");
         stage.page.reads("[data-line='1003'] .with", "0123");
+        stage.phones[1].expect("CALL_CLOSED", WITHIN);
         stage.go("trunks");
         stage.page.reads("[data-trunk='carrier'] .load", "1 of 60 calls");
         stage.pictures("trunks");
         stage.go("line/1003");
         stage.operate("1003", "drop");
+        stage.page.until("!document.querySelector('[data-operation=drop]')");
         stage.phones[2].expect("CALL_CLOSED", WITHIN);
 
         stage.make_call("1001", "1002");
         stage.talk(&[("1001", "1002")]);
         stage.go("line/1001");
-        stage.operate("1001", "park");
-        stage.page.click("[data-form='park'] .primary");
+        stage.submit("1001", "park");
         stage.go("parked");
         stage.page.reads("[data-slot='701']", "1002");
         stage.pictures("parked");
@@ -79,15 +77,14 @@ fn a_day_by_buttons() {
         stage.talk(&[("1003", "1002")]);
 
         stage.go("line/1003");
-        stage.operate("1003", "setup-conference");
-        stage.page.click("[data-form='setup-conference'] .primary");
+        stage.submit("1003", "setup-conference");
         stage.ask_to("1003", "dial", "1001");
-        stage.operate("1003", "add-to-conference");
-        stage.page.click("[data-form='add-to-conference'] .primary");
+        stage.submit("1003", "add-to-conference");
         stage.go("calls");
         stage.page.until("document.querySelectorAll('.members [data-state=conferenced]').length === 2");
         stage.pictures("conference");
         stage.page.click(".conference > .call [data-operation='drop']");
+        stage.page.until("!document.querySelector('[data-operation=drop]')");
         for phone in &mut stage.phones {
             phone.expect("CALL_CLOSED", WITHIN);
         }
@@ -121,7 +118,7 @@ fn a_watcher() {
         let mut stage = Stage::start(2, &many);
         stage.page.click("#token");
         stage.page.type_text("console-nobody");
-        stage.page.press("Enter", 13);
+        stage.page.press("Enter");
         stage.page.reads("[role='alert']", "No application has this token");
         stage.sign_in(WATCHER);
         assert_eq!(stage.page.count(".tile"), 1_004);
@@ -182,7 +179,7 @@ impl Stage {
         self.page.click("#token");
         self.page.evaluate("document.querySelector('#token').select()");
         self.page.type_text(token);
-        self.page.press("Enter", 13);
+        self.page.press("Enter");
         self.page.reads("[role='status'].live", "live");
         self.page.has("main[aria-busy='false']");
     }
@@ -197,7 +194,13 @@ impl Stage {
         self.page.click(&format!("[data-line='{from}'] [data-operation='make-call']"));
         self.page.has("[data-form='make-call'] input:focus");
         self.page.type_text(to);
-        self.page.press("Enter", 13);
+        self.page.press("Enter");
+    }
+
+    /// The form of an operation of a call, as it comes.
+    fn submit(&mut self, line: &str, operation: &str) {
+        self.operate(line, operation);
+        self.page.click(&format!("[data-form='{operation}'] .primary"));
     }
 
     /// The form of an operation of a call that asks where to.
@@ -205,7 +208,7 @@ impl Stage {
         self.operate(line, operation);
         self.page.has(&format!("[data-form='{operation}'] input:focus"));
         self.page.type_text(to);
-        self.page.press("Enter", 13);
+        self.page.press("Enter");
     }
 
     /// The wall shows these pairs, each at both of its lines.

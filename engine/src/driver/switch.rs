@@ -14,7 +14,7 @@ use trunkline_sip::outbox::{Command, Event as SipEvent};
 
 use super::audio_fork::Forks;
 use super::clock;
-use super::desk::{BATCH, Core};
+use super::desk::{BATCH, Core, Letterbox};
 use super::event_log::EventLog;
 use super::floor::Floor;
 use super::lifeline::Held;
@@ -112,15 +112,8 @@ async fn run(floor: &Floor, mut requests: mpsc::Receiver<SwitchInput>) {
     let mut inputs = Vec::with_capacity(BATCH);
     let mut wake = Some(clock::now());
     loop {
-        tokio::select! {
-            biased;
-            () = desk.letterbox().rung() => {}
-            count = requests.recv_many(&mut inputs, BATCH) => {
-                if count == 0 {
-                    break;
-                }
-            }
-            () = sleep_until(wake) => {}
+        if !wait(desk.letterbox(), &mut requests, &mut inputs, wake).await {
+            break;
         }
         let is_over = inputs.iter().any(|input| matches!(input, SwitchInput::Stop));
         let ask = |core: &mut SwitchCore, now| inputs.drain(..).for_each(|input| core.take(now, input));
@@ -132,6 +125,28 @@ async fn run(floor: &Floor, mut requests: mpsc::Receiver<SwitchInput>) {
         floor.round(None);
     }
     desk.close();
+}
+
+/// Waits until there is something to do. Takes what is asked then, whatever else there is: who brings the switch more than it can do
+/// is not to silence its applications. `false`: nobody can ask any more.
+async fn wait<I>(
+    letterbox: &Letterbox<I>,
+    requests: &mut mpsc::Receiver<SwitchInput>,
+    inputs: &mut Vec<SwitchInput>,
+    wake: Option<Instant>,
+) -> bool {
+    tokio::select! {
+        biased;
+        () = letterbox.rung() => {}
+        count = requests.recv_many(inputs, BATCH) => return count > 0,
+        () = sleep_until(wake) => {}
+    }
+    while inputs.len() < BATCH
+        && let Ok(input) = requests.try_recv()
+    {
+        inputs.push(input);
+    }
+    true
 }
 
 /// Waits until the instant; forever where there is none.
@@ -395,5 +410,27 @@ impl SwitchCore {
             }
             self.events.append(app, message);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_asked_is_heard_beside_a_bell_that_never_rests() {
+        let (letterbox, _mail) = Letterbox::<()>::new(1);
+        let (asks, mut requests) = mpsc::channel(2 * BATCH);
+        let mut inputs = Vec::new();
+        for _ in 0..BATCH + 1 {
+            asks.try_send(SwitchInput::Drain).unwrap();
+        }
+        for expected in [BATCH, 1, 0] {
+            letterbox.ring();
+            assert!(wait(&letterbox, &mut requests, &mut inputs, None).await);
+            assert_eq!(inputs.drain(..).count(), expected);
+        }
+        drop(asks);
+        assert!(!wait(&letterbox, &mut requests, &mut inputs, None).await);
     }
 }

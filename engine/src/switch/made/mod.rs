@@ -26,6 +26,7 @@ use super::ids::CallId;
 use super::outbox::Outbox;
 use super::release::Parting;
 use super::report::CallReport;
+use super::route::{Source, is_for_help};
 use super::status::Failure;
 use super::timers::Timer;
 
@@ -183,7 +184,9 @@ impl Switch {
     pub(super) fn make_by_phone(&mut self, now: Instant, id: CallId, number: &str, out: &mut Outbox) -> bool {
         let Some(line) = self.calls.get(&id).map(|call| Arc::clone(&call.line)) else { return false };
         let Some(binding) = self.location.bindings(&line, now).pop() else { return false };
-        if self.made.by_id.len() >= MADE_MAX {
+        // The phone would perhaps ask its user first, or be silent for a while.
+        let is_for_help = is_for_help(&self.setup.routes, Source::Line, number);
+        if is_for_help || self.made.by_id.len() >= MADE_MAX {
             return false;
         }
         let place = (line, Arc::clone(&binding.key));

@@ -15,7 +15,6 @@ use crate::switch::call::MAX_FORWARDS;
 use crate::switch::ids::CallId;
 use crate::switch::outbox::Outbox;
 use crate::switch::ring::contact;
-use crate::switch::route::{Source, is_for_help};
 use crate::switch::vendor;
 
 impl Switch {
@@ -29,12 +28,8 @@ impl Switch {
         number: &str,
         out: &mut Outbox,
     ) -> bool {
-        let is_for_help = is_for_help(&self.setup.routes, Source::Line, number);
-        // Its user would perhaps be asked first, and a phone that is silent about CSTA would be waited for twice.
-        if is_for_help
-            || self.is_told_to_call(place)
-            || !vendor::takes_refer(&self.setup.vendors, &binding.user_agent)
-        {
+        // A phone that is silent about CSTA would be waited for twice.
+        if self.is_told_to_call(place) || !vendor::takes_refer(&self.setup.vendors, &binding.user_agent) {
             return false;
         }
         let usage = self.next_usage();

@@ -14,6 +14,7 @@ use super::csta::{
 use crate::switch::csta::CstaUse;
 use crate::switch::rig::{CRM, Rig, USUAL, sdp_at};
 use crate::switch::setup::LineSetup;
+use crate::switch::setup::RouteSetup;
 use crate::switch::*;
 
 const PHONE: [u8; 4] = [10, 0, 0, 9];
@@ -196,10 +197,8 @@ fn what_nobody_wants_is_forgotten() {
     rig.pass(Duration::from_secs(20));
     assert!(goes_out(&mut rig, "1002"), "after a while");
     // Whoever needs help is not asked whether he dialled himself.
-    let mut setup = Setup::clone(&rig.switch.setup);
-    setup.routes[0].is_emergency = true;
-    rig.switch.setup = setup.into();
     dropped(&mut rig, desk, "0112");
+    call_for_help_by_0112(&mut rig);
     assert!(goes_out(&mut rig, "0112"));
     // Nor does he reach a number that ends like it.
     let id = make_call(&mut rig, "0301112");
@@ -208,6 +207,24 @@ fn what_nobody_wants_is_forgotten() {
     rig.commands();
     assert!(goes_out(&mut rig, "0112"));
     assert_eq!(rig.state(id.0).name(), "dialing", "the call that the application wants is another");
+}
+
+fn call_for_help_by_0112(rig: &mut Rig) {
+    let mut setup = Setup::clone(&rig.switch.setup);
+    let pattern = regex::Regex::new("^0(112)$").unwrap();
+    setup.routes.insert(0, RouteSetup { pattern, is_emergency: true, ..setup.routes[0].clone() });
+    rig.switch.setup = setup.into();
+}
+
+#[test]
+fn a_call_for_help_waits_for_no_session() {
+    let (mut rig, _, _) = rig();
+    call_for_help_by_0112(&mut rig);
+    make_call(&mut rig, "0112");
+    assert_eq!(services(&mut rig), [""; 0]);
+    assert_eq!(invitations(&mut rig).len(), 1, "the phone is called at once");
+    make_call(&mut rig, "0301112");
+    assert_eq!(services(&mut rig), ["MakeCall"]);
 }
 
 #[test]

@@ -36,8 +36,8 @@ fn write_table(config: &Config, text: &mut String) -> std::fmt::Result {
         writeln!(text, "  {server:width$}   {:<6} {password}", line.address)?;
     }
     if let (Some(app), Some(listen)) = (config.apps.first(), config.api.listen) {
-        writeln!(text, "\nAPI: http://{listen}/v1/lines, with the header")?;
-        writeln!(text, "  Authorization: Bearer {}\n", app.token.0)?;
+        writeln!(text, "\nConsole: http://{listen}/, API: http://{listen}/v1/lines. The token for both:\n")?;
+        writeln!(text, "  {}\n", app.token.0)?;
     }
     Ok(())
 }

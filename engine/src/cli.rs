@@ -157,6 +157,9 @@ pub enum Ask {
         /// Whole messages.
         #[arg(long)]
         full: bool,
+        /// Write the call's messages to this file, for Wireshark; - for standard output.
+        #[arg(long, value_name = "FILE", requires = "call", conflicts_with = "full")]
+        pcapng: Option<PathBuf>,
     },
     /// Print events as they happen.
     Watch {

@@ -11,6 +11,7 @@
 //! ```
 
 pub mod api;
+mod capture;
 pub mod cli;
 pub mod config;
 pub mod ctl;

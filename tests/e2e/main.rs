@@ -50,6 +50,7 @@ mod nat;
 mod operations;
 mod overload;
 mod pages;
+mod pcapng;
 mod phones;
 mod presence;
 mod prometheus;

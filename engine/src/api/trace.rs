@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval, timeout};
-use trunkline_sip::sdp::masked;
 use utoipa::ToSchema;
 
 use super::Shared;
@@ -28,6 +27,8 @@ use super::openapi::Refused;
 use super::problem::Problem;
 use super::read::segments;
 use super::timestamp::precise;
+use crate::capture::masking::masked;
+use crate::capture::pcapng::{Direction, File};
 use crate::driver::http::closed;
 use crate::driver::trace::{Entry, Scope, Shown, Tracing};
 use crate::handle::AppIdentity;
@@ -98,8 +99,8 @@ impl From<Entry> for TraceEntry {
     fn from(entry: Entry) -> Self {
         let at = precise(entry.at);
         match entry.what {
-            Shown::Message { from, to, transport, bytes } => {
-                let text = shown(&bytes);
+            Shown::Message { from, to, transport, bytes, .. } => {
+                let text = String::from_utf8_lossy(&masked(&bytes)).into_owned();
                 let summary = text.lines().next().unwrap_or_default().to_owned();
                 let call_id =
                     String::from_utf8_lossy(trunkline_sip::agent::Agent::call_id_in(&bytes)).into_owned();
@@ -125,50 +126,6 @@ impl From<Entry> for TraceEntry {
     }
 }
 
-/// A message without what is secret: keys, what proves who somebody is, and the body of an INFO, which may be digits.
-fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(&masked(bytes)).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let mut said = String::with_capacity(text.len());
-    let mut is_hidden = false;
-    for line in head.split_inclusive('\n') {
-        // A line that is folded belongs to the one before.
-        if !line.starts_with([' ', '\t']) {
-            is_hidden = proves(line);
-        } else if is_hidden {
-            continue;
-        }
-        match line.split_once(':').filter(|_| is_hidden) {
-            Some((name, _)) => said += &format!("{name}: *\r\n"),
-            None => said += line,
-        }
-    }
-    if head.len() == text.len() {
-        return said;
-    }
-    said.truncate(said.trim_end_matches(['\r', '\n']).len());
-    said += "\r\n\r\n";
-    if head.starts_with("INFO ") && !body.is_empty() {
-        return said + "*\r\n";
-    }
-    for line in body.split_inclusive('\n') {
-        let key = ["k=", "a=key-mgmt:"].into_iter().find(|key| line.starts_with(key));
-        match key {
-            Some(key) => said += &format!("{key}*\r\n"),
-            None => said += line,
-        }
-    }
-    said
-}
-
-/// Whether the value of a header proves who somebody is, in another way than by a hash that is masked already.
-fn proves(line: &str) -> bool {
-    let Some((name, value)) = line.split_once(':') else { return false };
-    let name = name.trim().to_ascii_lowercase();
-    let is_digest = value.trim_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case("digest"));
-    name == "authentication-info" || matches!(&*name, "authorization" | "proxy-authorization") && !is_digest
-}
-
 /// What somebody else has written, for a terminal.
 fn harmless(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
@@ -181,15 +138,20 @@ pub(super) struct Form {
 }
 
 /// What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
-/// both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, or `text` and
-/// `mermaid` for a ladder.
+/// both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
+/// `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it.
 #[utoipa::path(
     get, path = "/v1/calls/{call}/trace", operation_id = "trace",
     params(
         ("call" = String, Path, description = "Its id"),
-        ("format" = Option<String>, Query, description = "json, text or mermaid"),
+        ("format" = Option<String>, Query, description = "json, text, mermaid or pcapng"),
     ),
-    responses((status = OK, body = Trace, description = "what happened"), Refused)
+    responses(
+        (status = OK, description = "what happened", content(
+            (Trace = "application/json"), (String = "text/plain"), (Vec<u8> = "application/x-pcapng"),
+        )),
+        Refused,
+    )
 )]
 pub(super) async fn of_call(
     State(shared): State<Shared>,
@@ -199,37 +161,71 @@ pub(super) async fn of_call(
 ) -> Result<Response, Problem> {
     let call: CallId = segments(path)?.parse().map_err(|()| LineError::InvalCallHandle)?;
     let format = query.ok().and_then(|Query(form)| form.format).unwrap_or_else(|| "json".to_owned());
+    let draw: Draw<Response> = match &*format {
+        "json" => Box::new(|entries| Json(Trace { entries: written(entries) }).into_response()),
+        "text" => Box::new(|entries| {
+            plain(written(entries).iter().map(|entry| line(entry) + "\n").collect::<String>())
+        }),
+        "mermaid" => Box::new(|entries| plain(mermaid(&written(entries)))),
+        "pcapng" => Box::new(move |entries| captured(call, entries)),
+        _ => {
+            return Err(Problem::invalid(
+                StatusCode::BAD_REQUEST,
+                "format is json, text, mermaid or pcapng.",
+            ));
+        }
+    };
     let tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
     // A few at a time: each reads all that is kept.
     let place = shared.traces.clone().acquire_owned().await.map_err(|_| LineError::Uninitialized)?;
-    let (tracing, entries) = look(tracing, &app).await?;
+    let (tracing, answer) = look(tracing, &app, draw).await?;
     drop(place);
-    if !tracing.has_found() {
-        return Err(LineError::InvalCallHandle.into());
-    }
-    let plain = |text: String| ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response();
-    match &*format {
-        "json" => Ok(Json(Trace { entries }).into_response()),
-        "text" => Ok(plain(entries.iter().fold(String::new(), |text, entry| text + &line(entry) + "\n"))),
-        "mermaid" => Ok(plain(mermaid(&entries))),
-        _ => Err(Problem::invalid(StatusCode::BAD_REQUEST, "format is json, text or mermaid.")),
-    }
+    if tracing.has_found() { Ok(answer) } else { Err(LineError::InvalCallHandle.into()) }
 }
 
-/// Looks on a thread that may take its time. Which other applications there are only an operator learns.
-async fn look(mut tracing: Tracing, app: &AppIdentity) -> Result<(Tracing, Vec<TraceEntry>), LineError> {
-    let (own, is_operator) = (Arc::clone(&app.name), app.is_operator);
+/// What is made of entries.
+type Draw<T> = Box<dyn FnOnce(Vec<Entry>) -> T + Send>;
+
+fn written(entries: Vec<Entry>) -> Vec<TraceEntry> {
+    entries.into_iter().map(TraceEntry::from).collect()
+}
+
+fn plain(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+}
+
+/// The messages as a capture.
+fn captured(call: CallId, entries: Vec<Entry>) -> Response {
+    let mut file = File::new(&format!("call {call}; secrets and digits are *"));
+    for Entry { at, what } in entries {
+        if let Shown::Message { from, to, transport, is_sent, bytes } = what {
+            let direction = if is_sent { Direction::Sent } else { Direction::Received };
+            file.add_message(at, (from, to), (transport, direction), &bytes);
+        }
+    }
+    let name = format!("attachment; filename=\"{call}.pcapng\"");
+    let head = [(header::CONTENT_TYPE, "application/x-pcapng"), (header::CONTENT_DISPOSITION, &name)];
+    (head, file.into_bytes()).into_response()
+}
+
+/// Looks and draws on a thread that may take its time. Which other applications there are only an operator learns.
+async fn look<T: Send + 'static>(
+    mut tracing: Tracing,
+    asker: &AppIdentity,
+    draw: Draw<T>,
+) -> Result<(Tracing, T), LineError> {
+    let (own, is_operator) = (Arc::clone(&asker.name), asker.is_operator);
     let looked = spawn_blocking(move || {
-        let mut entries: Vec<TraceEntry> = tracing.look().into_iter().map(TraceEntry::from).collect();
+        let mut entries = tracing.look();
         for entry in &mut entries {
-            if let TraceEntry::Operation { app, .. } = entry
+            if let Shown::Operation { app, .. } = &mut entry.what
                 && !is_operator
-                && **app != *own
+                && *app != own
             {
-                "another application".clone_into(app);
+                *app = "another application".into();
             }
         }
-        (tracing, entries)
+        (tracing, draw(entries))
     });
     looked.await.map_err(|_| LineError::OperationFailed)
 }
@@ -376,7 +372,7 @@ async fn follow(
                         break (close_code::POLICY, "too slow");
                     }
                 }
-                let Ok((same, entries)) = look(tracing, &app).await else { return };
+                let Ok((same, entries)) = look(tracing, &app, Box::new(written)).await else { return };
                 tracing = same;
                 let all = async {
                     for entry in entries {
@@ -440,34 +436,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_secret_and_no_digit_is_shown() {
-        let text = "INFO sip:1 SIP/2.0\r\nAuthorization: Digest username=\"a\", response=\"0123\"\r\n\
-                    Content-Type : application/dtmf-relay\r\n\r\nSignal= 7\r\nDuration=160\r\n";
-        let said = shown(text.as_bytes());
-        assert!(!said.contains("0123") && !said.contains('7') && said.contains("username"), "{said}");
-        assert!(said.ends_with("dtmf-relay\r\n\r\n*\r\n"), "{said}");
-        let said = shown(b"INVITE sip:1 SIP/2.0\r\nFrom: x\r\n\r\na=crypto:1 AES inline:secret\r\nk=clear:secret\r\na=key-mgmt:mikey secret\r\nm=audio\r\n");
-        assert!(
-            !said.contains("secret") && said.contains("inline:") && said.ends_with("m=audio\r\n"),
-            "{said}"
-        );
-        for secret in [
-            "Authorization: Basic secret",
-            "proxy-authorization:\r\n Bearer secret",
-            "Authentication-Info : rspauth=\"secret\",\r\n\tqop=secret",
-        ] {
-            let said = shown(format!("OPTIONS sip:1 SIP/2.0\r\n{secret}\r\nTo: y\r\n\r\n").as_bytes());
-            assert!(!said.contains("secret") && said.contains("To: y\r\n\r\n"), "{said}");
-        }
-        for plain in [
-            "OPTIONS sip:1 SIP/2.0\r\nTo: y\r\n\r\n",
-            "SIP/2.0 200 OK\r\nTo: y\r\n\r\nv=0\r\n",
-            "\r\n\r\n",
-            "",
-        ] {
-            assert_eq!(shown(plain.as_bytes()), plain);
-        }
-        assert_eq!(shown(b"\xff"), "\u{fffd}");
+    fn a_terminal_is_not_steered() {
         assert_eq!(harmless("a\u{1b}[2Jb"), "a [2Jb");
     }
 

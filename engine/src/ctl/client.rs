@@ -3,10 +3,10 @@
 use std::io;
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use axum::http::uri::{Authority, Scheme};
-use axum::http::{HeaderValue, Method, Request, Uri};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -47,6 +47,12 @@ impl Client {
         self.request(Method::GET, path, Body::empty()).await
     }
 
+    /// An answer that is no JSON.
+    pub(super) async fn get_file(&self, path: &str) -> Result<Bytes, CtlError> {
+        let (status, body) = self.exchange(Method::GET, path, Body::empty()).await?;
+        if status.is_success() { Ok(body) } else { Err(refused(&read(status, &body)?)) }
+    }
+
     pub(super) async fn post(&self, path: &str, argument: &Value) -> Result<Value, CtlError> {
         self.request(Method::POST, path, Body::from(argument.to_string())).await
     }
@@ -65,6 +71,17 @@ impl Client {
     }
 
     async fn request(&self, method: Method, path: &str, body: Body) -> Result<Value, CtlError> {
+        let (status, body) = self.exchange(method, path, body).await?;
+        let answer = read(status, &body)?;
+        if status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<(StatusCode, Bytes), CtlError> {
         let foreign = |error: hyper::Error| CtlError::Foreign(error.to_string());
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(self.connect().await?)).await.map_err(foreign)?;
@@ -81,9 +98,7 @@ impl Client {
             let status = response.status();
             let body = to_bytes(Body::new(response.into_body()), ANSWER_BYTES_MAX).await;
             let body = body.map_err(|error| CtlError::Foreign(error.to_string()))?;
-            let answer: Value =
-                serde_json::from_slice(&body).map_err(|_| CtlError::Foreign(format!("status {status}")))?;
-            if status.is_success() { Ok(answer) } else { Err(refused(&answer)) }
+            Ok((status, body))
         };
         tokio::pin!(exchange, connection);
         tokio::select! {
@@ -92,6 +107,10 @@ impl Client {
             _ = &mut connection => exchange.await,
         }
     }
+}
+
+fn read(status: StatusCode, body: &[u8]) -> Result<Value, CtlError> {
+    serde_json::from_slice(body).map_err(|_| CtlError::Foreign(format!("status {status}")))
 }
 
 /// The error of a problem (RFC 9457).

@@ -42,6 +42,9 @@ pub enum CtlError {
         /// What would have been allowed.
         detail: String,
     },
+    /// A file cannot be written.
+    #[error("{0}: {1}")]
+    File(String, io::Error),
     /// Output cannot be written.
     #[error(transparent)]
     Output(#[from] io::Error),
@@ -84,6 +87,10 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::CheckSync { line, reboot } => {
             client.post(&(path("lines", Some(line)) + "/check-sync"), &json!({"reboot": reboot})).await?
         }
+        Ask::Trace { call: Some(call), pcapng: Some(file), .. } => {
+            let capture = client.get_file(&(path("calls", Some(call)) + "/trace?format=pcapng")).await?;
+            return trace::write(&capture, file, out);
+        }
         Ask::Trace { call: Some(call), full, .. } => {
             let answer = client.get(&(path("calls", Some(call)) + "/trace")).await?;
             if !json {
@@ -91,7 +98,7 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
             }
             answer
         }
-        Ask::Trace { call: None, line, full } => {
+        Ask::Trace { call: None, line, full, .. } => {
             let query = line.as_deref().map(|line| path("", Some(line)).replacen("/v1//", "?line=", 1));
             let path = format!("/v1/trace{}", query.unwrap_or_default());
             return watch::follow(client, &path, json, out, |entry| trace::text(entry, *full)).await;

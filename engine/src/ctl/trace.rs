@@ -1,11 +1,24 @@
-//! `trunkline ctl trace`: a ladder in the terminal, a line for each message, state and operation.
+//! `trunkline ctl trace`: a ladder in the terminal, a line for each message, state and operation; a capture as a file.
 
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::CtlError;
 use super::table::cell;
+
+/// Writes a capture to a file that nobody else reads, or to standard output for `-`.
+pub(super) fn write(capture: &[u8], file: &Path, out: &mut impl Write) -> Result<(), CtlError> {
+    if file == Path::new("-") {
+        return Ok(out.write_all(capture)?);
+    }
+    let open = || OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(file);
+    let written = open().and_then(|mut file| file.write_all(capture));
+    written.map_err(|error| CtlError::File(file.display().to_string(), error))
+}
 
 /// Prints the trace of a call.
 pub(super) fn print(trace: &Value, full: bool, out: &mut impl Write) -> Result<(), CtlError> {

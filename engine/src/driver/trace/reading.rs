@@ -48,6 +48,7 @@ pub(crate) enum Shown {
         from: std::net::SocketAddr,
         to: std::net::SocketAddr,
         transport: Transport,
+        is_sent: bool,
         bytes: bytes::Bytes,
     },
     State {
@@ -210,7 +211,7 @@ impl Tracing {
                 }
                 let is_sent = matches!(noted.what, Happened::Sent(..));
                 let (from, to) = if is_sent { (flow.local, flow.remote) } else { (flow.remote, flow.local) };
-                Shown::Message { from, to, transport: flow.transport, bytes: bytes.clone() }
+                Shown::Message { from, to, transport: flow.transport, is_sent, bytes: bytes.clone() }
             }
             Happened::State(StateNote { call, line, state, .. }) if is_all || self.has(*call) => {
                 Shown::State { call: *call, line: Arc::clone(line), state: *state }

@@ -56,7 +56,11 @@ fn first_page() -> io::Result<String> {
             ("SIGHUP", "The configuration is read again: all of it, or nothing."),
             (
                 "SIGTERM, SIGINT",
-                "No call is taken any more, and those that are up go on; a second one ends them.",
+                "No call is taken any more, and those that are up go on until they end; a second one does not wait for that.",
+            ),
+            (
+                "SIGUSR1",
+                "Stops at once, with all written: the next process, if it starts within a minute, takes up the calls.",
             ),
         ],
     );

@@ -85,6 +85,7 @@ async fn run(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut hand_over = signal(SignalKind::user_defined1())?;
     let (api_listen, access) = (config.api.listen, api::Access::from(&config.api));
     let (provisioning, answers_multicast) = (config.provisioning.listen, config.provisioning.pnp);
     let mut running = Running::start_located(Located::ask(config, NAMES_AT_MOST).await, state_directory)?;
@@ -132,10 +133,11 @@ async fn run(
     say("ready\n");
     notify_service_manager("READY=1");
 
-    loop {
+    let waits = loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break true,
+            _ = interrupt.recv() => break true,
+            _ = hand_over.recv() => break false,
             () = running.failed() => return Err("a thread ended by a defect; its panic stands above".into()),
             _ = hang_up.recv() => drop(reload(&mut running, named.as_deref(), state_directory).await),
             Some(answer) = reloads.recv() => {
@@ -143,15 +145,21 @@ async fn run(
                 drop(answer.send(reload(&mut running, named.as_deref(), state_directory).await));
             }
         }
-    }
+    };
     drop(reloads);
     memory.abort();
     notify_service_manager("STOPPING=1");
-    tracing::info!("no calls are taken any more; waiting for those that are up");
-    tokio::select! {
-        () = running.drain(DRAIN_AT_MOST) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    if waits {
+        tracing::info!("no calls are taken any more; waiting for those that are up");
+        tokio::select! {
+            () = running.drain(DRAIN_AT_MOST) => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hand_over.recv() => {}
+        }
+    } else {
+        // Neither a far end nor a registrar of a trunk is told anything: the next process begins where this one stops.
+        tracing::info!("calls are left to the next process");
     }
     // What stops turns no longer; the service manager has a limit of its own for it.
     for task in [asked, watchdog].into_iter().flatten() {

@@ -144,6 +144,8 @@ pub enum Ask {
     },
     /// Read the configuration again: all of it, or nothing.
     Reload,
+    /// Say whether calls are taken: exit status 0 or 1. It needs no token.
+    Ready,
     /// Do something with a line or a call.
     #[command(flatten)]
     Operate(Operate),

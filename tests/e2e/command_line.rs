@@ -32,7 +32,9 @@ fn a_fresh_start() {
         first.signal("TERM");
         let status = first.wait_exit(Duration::from_secs(10));
         assert!(status.success(), "SIGTERM drains, then ends well: {status}");
+        assert_eq!(ready(), (Some(1), String::new()), "nobody is there");
         let mut second = serve();
+        assert_eq!(ready(), (Some(0), "ready\n".to_owned()));
         assert!(!second.seen().any(|line| line.contains(&passwords[0])), "passwords are shown once");
         second.kill();
     });
@@ -78,6 +80,12 @@ fn check_says_what_is_wrong_and_where() {
     assert!(text.contains("trunkline.toml:3") && text.contains("lissten"), "{text}");
     let (code, text) = check("[sip]\nlisten = [\"udp:127.0.0.1:5060\"]\n");
     assert_eq!(code, Some(0), "{text}");
+}
+
+/// What `ctl ready` says, without a token.
+fn ready() -> (Option<i32>, String) {
+    let output = Command::new(executable()).args(["ctl", "ready"]).output().expect("it starts");
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The password in the row of this line: `SERVER   1001   PASSWORD`.

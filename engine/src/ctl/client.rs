@@ -70,6 +70,17 @@ impl Client {
         connected.await.map_err(|_| failed(io::ErrorKind::TimedOut.into()))?.map_err(failed)
     }
 
+    /// What the daemon says of itself when it takes calls.
+    pub(super) async fn ready(&self) -> Result<String, CtlError> {
+        let (status, body) = self.exchange(Method::GET, "/readyz", Body::empty()).await?;
+        let text = String::from_utf8_lossy(&body).into_owned();
+        match status {
+            StatusCode::OK => Ok(text),
+            StatusCode::SERVICE_UNAVAILABLE => Err(CtlError::NotReady(text.trim_end().to_owned())),
+            _ => Err(CtlError::Foreign(format!("status {status}"))),
+        }
+    }
+
     async fn request(&self, method: Method, path: &str, body: Body) -> Result<Value, CtlError> {
         let (status, body) = self.exchange(method, path, body).await?;
         let answer = read(status, &body)?;

@@ -42,6 +42,9 @@ pub enum CtlError {
         /// What would have been allowed.
         detail: String,
     },
+    /// The daemon takes no calls: not yet, or no more.
+    #[error("no calls are taken: {0}")]
+    NotReady(String),
     /// A file cannot be written.
     #[error("{0}: {1}")]
     File(String, io::Error),
@@ -55,7 +58,9 @@ pub enum CtlError {
 /// # Errors
 /// The daemon cannot be asked, or refuses.
 pub async fn run(ctl: Ctl) -> Result<(), CtlError> {
-    let client = Client::new(&url(&ctl), token(&ctl)?)?;
+    // Whether calls are taken is told to everybody.
+    let token = if ctl.ask == Ask::Ready { String::new() } else { token(&ctl)? };
+    let client = Client::new(&url(&ctl), token)?;
     let mut out = io::stdout();
     match run_to(&client, ctl.ask, ctl.json, &mut out).await {
         // `ctl watch | head` ends here, and well.
@@ -103,6 +108,7 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
             let path = format!("/v1/trace{}", query.unwrap_or_default());
             return watch::follow(client, &path, json, out, |entry| trace::text(entry, *full)).await;
         }
+        Ask::Ready => return Ok(out.write_all(client.ready().await?.as_bytes())?),
         Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
     };
     if json {
@@ -147,9 +153,38 @@ fn token(ctl: &Ctl) -> Result<String, CtlError> {
     let kept = || config::admin_token(&config::state_dir(ctl.state_dir.as_deref()));
     env::var("TRUNKLINE_TOKEN").ok().filter(|token| !token.is_empty()).or_else(kept).ok_or(CtlError::NoToken)
 }
+
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_daemon_that_takes_no_calls_is_not_ready() {
+        for (status, is_ready) in
+            [("200 OK", true), ("503 Service Unavailable", false), ("404 Not Found", false)]
+        {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let client =
+                Client::new(&format!("http://{}", listener.local_addr().unwrap()), String::new()).unwrap();
+            let answers = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                assert!(stream.read(&mut [0; 1_024]).await.unwrap() > 0);
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 5\r\n\r\nsaid\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            };
+            let mut out = Vec::new();
+            let (said, ()) = tokio::join!(run_to(&client, Ask::Ready, false, &mut out), answers);
+            assert_eq!(
+                (said.is_ok(), &*out),
+                (is_ready, if is_ready { &b"said\n"[..] } else { b"" }),
+                "{status}"
+            );
+            assert_eq!(matches!(said, Err(CtlError::NotReady(_))), status.starts_with("503"), "{status}");
+        }
+    }
 
     #[test]
     fn a_name_cannot_leave_its_place_in_the_path() {

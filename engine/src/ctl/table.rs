@@ -18,6 +18,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         | Ask::CheckSync { .. }
         | Ask::Trace { .. }
         | Ask::Reload
+        | Ask::Ready
         | Ask::Watch { .. } => outcome(answer, "\n"),
     }
 }

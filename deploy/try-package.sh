@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Builds the Debian package and tries it on a clean Debian, with systemd: installs it, has a phone register, reloads it, has its
-# watchdog bite, upgrades it, removes it and purges it. Stops at the first thing that is not as docs/packaging.md says.
+# watchdog bite, upgrades it in the middle of calls, removes it and purges it. Stops at the first thing that is not as docs/packaging.md
+# says.
 #
 #   sudo deploy/try-package.sh                 on Debian 13
 #   sudo deploy/try-package.sh bookworm        on Debian 12, whose systemd does not know notify-reload
 #   TRUNKLINE_PROFILE=ci                       packages of another build than release
+#   TRUNKLINE_BUILT=1                          of what that profile has built already
 #
 # The Debian is made by debootstrap below target/try-package, once, and copied for each run; it is started by systemd-nspawn in a network
-# namespace of its own. What is missing of debootstrap, systemd-nspawn and SIPp is installed.
+# namespace of its own. What is missing of debootstrap, systemd-nspawn, lintian and SIPp is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -16,34 +18,23 @@ work=$PWD/target/try-package
 clean=$work/$suite
 root=$work/root
 
-fail() {
-    echo "deploy/try-package.sh: $*" >&2
-    exit 1
-}
-
-said() { printf '%6.1f s  %s\n' "$(bc -l <<<"$(date +%s.%N) - $started")" "$*"; }
+. deploy/trying.sh
 
 prepare() {
     [ "$(id -u)" = 0 ] || fail "a Debian is made and started by root alone"
-    declare -A package_of=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [sipp]=sip-tester [nsenter]=util-linux [bc]=bc)
-    local command missing=()
-    for command in "${!package_of[@]}"; do
-        command -v "$command" >/dev/null || missing+=("${package_of[$command]}")
-    done
-    if [ ${#missing[@]} -gt 0 ]; then
-        apt-get -qq update
-        DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}"
-    fi
+    need debootstrap=debootstrap systemd-nspawn=systemd-container sipp=sip-tester nsenter=util-linux bc=bc lintian=lintian
     mkdir -p "$work"
     # Each build of a package removes the one before.
     new=$work/new.deb old=$work/old.deb
     cp "$(deploy/package.sh)" "$new"
+    lintian --allow-root --tag-display-limit 0 --fail-on error,warning "$new" || fail "remarks of lintian: mend them, or override them with a reason"
     local version
     version=$(dpkg-deb --field "$new" Version)
     cp "$(deploy/package.sh "${version%-*}~before-1")" "$old"
     if [ ! -d "$clean" ]; then
         rm -rf "$clean.new"
-        debootstrap --variant=minbase --include=systemd-sysv,dbus,adduser,ca-certificates "$suite" "$clean.new" >"$work/debootstrap.log" \
+        # libopus: for a program that was built with it.
+        debootstrap --variant=minbase --include=systemd-sysv,dbus,adduser,ca-certificates,libopus0 "$suite" "$clean.new" >"$work/debootstrap.log" \
             || fail "debootstrap: see $work/debootstrap.log"
         mv "$clean.new" "$clean"
     fi
@@ -59,7 +50,7 @@ if [ "${TRUNKLINE_TRYING:-}" != 1 ]; then
     prepare
     said "two packages of $(stat -c %s "$new") bytes, and a Debian without them"
     export TRUNKLINE_TRYING=1
-    exec unshare --net --mount -- "$0" "$suite"
+    exec unshare --net --mount -- "deploy/${0##*/}" "$suite"
 fi
 
 started=$(date +%s.%N)
@@ -74,16 +65,6 @@ trap 'kill -KILL $(init) 2>/dev/null || true; wait $machine 2>/dev/null || true'
 
 inside() { nsenter --target "$(init)" --mount --uts --ipc --pid --net -- "$@"; }
 
-until_so() {
-    local what=$1 tries=300
-    shift
-    until "$@" >/dev/null 2>&1; do
-        tries=$((tries - 1))
-        [ "$tries" -gt 0 ] || fail "not within a minute: $what"
-        sleep 0.2
-    done
-}
-
 is_up() { inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; }
 property() { inside systemctl show --property "$1" --value trunkline; }
 is_active() { [ "$(property ActiveState)" = active ]; }
@@ -92,13 +73,32 @@ registrations() { inside trunkline ctl --token-file /etc/trunkline/secrets/admin
 is_registered() { registrations | grep -q '"1001"'; }
 logged() { inside journalctl --unit trunkline --no-pager --quiet | grep -q "$1"; }
 
-# SIPp knows MD5 alone, as the desk phones do that are asked by that alone: it says that it is one.
-register() {
-    local password
-    sed 's/Max-Forwards: 70/&\n      User-Agent: Yealink SIP-T46U 108.86.0.20/' tests/e2e/sipp/register.xml >"$work/register.xml"
-    password=$(inside cat /etc/trunkline/secrets/1001)
-    sipp 127.0.0.1:5060 -i 127.0.0.1 -p 5081 -sf "$work/register.xml" -s 1001 -au 1001 -ap "$password" -m 1 -nostdin >"$work/sipp.log" 2>&1 \
-        || fail "the phone cannot register: $work/sipp.log"
+CALLS=5
+
+# Stock SIPp: one that answers and sends all audio back, one that calls, plays its recording of eight seconds four times and hangs up.
+# Who is silent would be asked by the new process whether he has the call, and stock SIPp does not know that question.
+call_begin() {
+    local pause='<pause milliseconds="8000"/>' again='<nop><action><exec play_pcap_audio="g711a.pcap"/></action></nop>'
+    # It shows a scenario and says that it has failed.
+    { sipp -sd uac_pcap 2>/dev/null || true; } | sed "s|$pause|&$again&$again&$again&|; s|\"\(pcap/\)\?\([a-z0-9_]*[.]pcap\)|\"/usr/share/sip-tester/\2|g" >"$work/talk.xml"
+    sipp -sn uas -i 127.0.0.1 -p 5070 -rtp_echo -mp 7000 -nostdin >"$work/callee.log" 2>&1 &
+    callee=$!
+    sipp 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -sf "$work/talk.xml" -m "$CALLS" -r "$CALLS" -nostdin >"$work/caller.log" 2>&1 &
+    caller=$!
+    until_so "$CALLS calls are up" are_up
+    # What is newer than half a second is not kept.
+    inside sleep 1
+}
+# Which calls there are, and whether they are connected.
+calls() { inside trunkline ctl --token-file /etc/trunkline/secrets/admin calls | awk 'NR > 1 { print $1, $3 }' | sort; }
+# A call for each side.
+are_up() { [ "$(calls | grep -c ' connected$')" = $((2 * CALLS)) ]; }
+# From the journal: when the old process left its calls, and when systemd knew the next one ready.
+interruption() { awk '/calls are left/ { left = $1 } left && /systemd\[1\]: Started/ { printf "%.2f\n", $1 - left; exit }'; }
+call_end() {
+    wait "$caller" || fail "calls did not go on: $work/caller.log"
+    kill -USR1 "$callee"
+    wait "$callee" || true
 }
 
 until_so "systemd is up" is_up
@@ -117,7 +117,7 @@ done
 said "installed $(inside dpkg-query -f '${Version}' -W trunkline): active, Type=$(property Type), user trunkline, no capability," \
     "$(inside systemd-analyze security --no-pager trunkline.service | sed -n 's/.*Overall exposure level for trunkline.service: //p' || true)"
 
-register
+register "$(inside cat /etc/trunkline/secrets/1001)"
 is_registered || fail "the phone is not there: $(registrations)"
 said "a phone registered: $(registrations | tr -d '\n ' | cut -c1-120)"
 
@@ -130,13 +130,13 @@ until_so "it was reloaded" logged "the configuration was loaded again"
 [ "$(property MainPID)" = "$pid" ] && is_active || fail "a reload is no restart"
 said "reloaded, by the same process"
 
-# The watchdog of the unit is 30 s: here three.
+# The watchdog of the unit is 30 s: here five.
 inside sh -c 'mkdir -p /run/systemd/system/trunkline.service.d
-    printf "[Service]\nWatchdogSec=3\n" >/run/systemd/system/trunkline.service.d/try.conf
+    printf "[Service]\nWatchdogSec=5\n" >/run/systemd/system/trunkline.service.d/try.conf
     systemctl daemon-reload && systemctl restart trunkline'
 until_so "it is active" is_active
 pid=$(property MainPID)
-inside sleep 5
+inside sleep 8
 [ "$(property MainPID)" = "$pid" ] || fail "the watchdog bit a daemon that lives"
 inside sh -c "kill -STOP $pid"
 restarted() { [ "$(property NRestarts)" = 1 ] && is_active && [ "$(property MainPID)" != "$pid" ]; }
@@ -145,7 +145,24 @@ is_registered || fail "the phone was forgotten"
 inside sh -c 'rm -r /run/systemd/system/trunkline.service.d && systemctl daemon-reload'
 said "stopped in its tracks, ended by the watchdog, started again: the phone is still registered"
 
-inside sh -c 'echo "# written by the administrator" >>/etc/trunkline/trunkline.toml'
+# Calls through a trunk, whose far ends say something for half a minute.
+cat >>"$root/etc/trunkline/trunkline.toml" <<'END'
+
+# written by the administrator
+[[trunk]]
+name = "sipp"
+peer = "udp:127.0.0.1:5070"
+allow_from = ["127.0.0.1/32"]
+[[route]]
+from = "any"
+match = ".*"
+to = "trunk:sipp"
+END
+inside trunkline ctl --token-file /etc/trunkline/secrets/admin reload >/dev/null || fail "the trunk is not taken"
+call_begin
+calls=$(calls)
+said "$CALLS calls are up"
+
 before=$(inside sh -c 'cat /etc/trunkline/trunkline.toml /etc/trunkline/secrets/* | sha256sum')
 pid=$(property MainPID)
 inside dpkg -i /root/new.deb >"$work/upgrade.log" 2>&1 || fail "cannot upgrade: $work/upgrade.log"
@@ -153,8 +170,13 @@ until_so "the service is active" is_active
 [ "$(property MainPID)" != "$pid" ] || fail "the old version still runs"
 [ "$(inside sh -c 'cat /etc/trunkline/trunkline.toml /etc/trunkline/secrets/* | sha256sum')" = "$before" ] || fail "the configuration was changed"
 until_so "the phone is still registered" is_registered
-register
-said "upgraded to $(inside dpkg-query -f '${Version}' -W trunkline): configuration, passwords and the phone's registration are kept"
+register "$(inside cat /etc/trunkline/secrets/1001)"
+[ "$(calls)" = "$calls" ] || fail "the calls are others: $(calls)"
+call_end
+logged "calls are left to the next process" || fail "the old process did not leave its calls"
+said "upgraded to $(inside dpkg-query -f '${Version}' -W trunkline): configuration, passwords, the phone's registration and the calls are kept;" \
+    "$(inside journalctl --unit trunkline --no-pager --quiet --output short-unix | interruption) s between the old process and the new;" \
+    "all $CALLS calls were hung up by their callers"
 
 inside dpkg -r trunkline >"$work/remove.log" 2>&1 || fail "cannot remove: $work/remove.log"
 ! has /usr/bin/trunkline || fail "the program is still there"

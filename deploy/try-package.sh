@@ -108,13 +108,14 @@ inside dpkg -i /root/old.deb >"$work/install.log" 2>&1 || fail "cannot install: 
 until_so "the service is active" is_active
 pid=$(property MainPID)
 inside grep -q '^CapEff:.*0000000000000000$' "/proc/$pid/status" || fail "the service has capabilities"
+inside grep -qE '^Max core file size +0 +0 ' "/proc/$pid/limits" || fail "a core would hold passwords and keys"
 [ "$(inside stat -c %U "/proc/$pid")" = trunkline ] || fail "the service is not run by trunkline"
 [ "$(inside stat -c '%U:%G %a' /etc/trunkline/secrets/1001)" = "root:trunkline 640" ] || fail "who may read passwords"
 inside trunkline check --config /etc/trunkline/trunkline.toml >/dev/null || fail "the configuration is wrong"
 for page in man1/trunkline.1.gz man1/trunkline-ctl-hold.1.gz man5/trunkline.toml.5.gz; do
     [ -s "$root/usr/share/man/$page" ] || fail "no $page"
 done
-said "installed $(inside dpkg-query -f '${Version}' -W trunkline): active, Type=$(property Type), user trunkline, no capability," \
+said "installed $(inside dpkg-query -f '${Version}' -W trunkline): active, Type=$(property Type), user trunkline, no capability, no core," \
     "$(inside systemd-analyze security --no-pager trunkline.service | sed -n 's/.*Overall exposure level for trunkline.service: //p' || true)"
 
 register "$(inside cat /etc/trunkline/secrets/1001)"

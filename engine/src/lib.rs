@@ -38,6 +38,7 @@ pub use switch::ids::{AppId, CallId, RequestId};
 pub use switch::message::Message;
 pub use switch::operation::{CallOperation, Operation, Outcome, Refusal, Reply};
 pub use switch::privilege::CallPrivilege;
+pub use switch::{Circumstances, Requested};
 
 use std::process::ExitCode;
 

@@ -74,6 +74,13 @@ fn make_call_rings_the_phone_then_the_destination() {
         let refused = http::post(&format!("/v1/calls/{call}/drop"), MONITOR, &json!({}));
         assert_eq!(refused.json()["code"], "notowner", "a monitor drops nothing: {}", refused.text);
         assert!((400..500).contains(&refused.status), "{}", refused.status);
+        let explain = &refused.json()["explain"];
+        assert_eq!(
+            (&explain["missing"], &explain["operation"], &explain["privilege"], &explain["state"]),
+            (&json!("privilege"), &json!("drop"), &json!("monitor"), &json!("connected")),
+        );
+        let seen = http::get(&format!("/v1/calls/{call}"), Some(MONITOR)).json();
+        assert_eq!(explain["allowed"], seen["features"], "what is allowed is what the call offers");
 
         let dropped = http::post(&format!("/v1/calls/{call}/drop"), OWNER, &json!({}));
         assert_eq!(dropped.status, 200, "drop: {}", dropped.text);
@@ -101,6 +108,20 @@ fn a_stranger_is_refused() {
             }
         }
         assert_eq!(http::get("/v1/lines", Some(OWNER)).status, 200);
+        let refused = http::post("/v1/lines/1001/make-call", OWNER, &json!({"to": "1002"})).json();
+        assert_eq!(
+            (&refused["code"], &refused["explain"]["missing"]),
+            (&json!("invallinestate"), &json!("registration"))
+        );
+        let line = http::get("/v1/lines/1001", Some(OWNER)).json();
+        assert_eq!(refused["explain"]["allowed"], line["features"], "{refused}");
+        let refused = http::post("/v1/lines/1001/make-call", OWNER, &json!({"to": 1002})).json();
+        let argument = &refused["explain"]["argument"];
+        assert_eq!(
+            (&argument["field"], &argument["takes"]["type"]),
+            (&json!("to"), &json!("string")),
+            "{refused}"
+        );
         for path in ["/livez", "/readyz", "/metrics"] {
             assert_eq!(http::get(path, None).status, 200, "{path}");
         }

@@ -12,6 +12,7 @@ use axum::response::Response;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::Shared;
+use super::explain::Missing;
 use super::problem::Problem;
 use crate::config;
 use crate::driver::http::Source;
@@ -57,8 +58,13 @@ impl Access {
 
     /// Checks the headers that a browser writes and a page cannot change.
     fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        let bad_host =
-            || Problem::http(StatusCode::BAD_REQUEST, "The request needs exactly one Host header.");
+        let bad_host = || {
+            Problem::http(
+                StatusCode::BAD_REQUEST,
+                Missing::Request,
+                "The request needs exactly one Host header.",
+            )
+        };
         let mut hosts = headers.get_all(HOST).iter();
         let host = match (hosts.next(), hosts.next(), uri.authority()) {
             (Some(host), None, _) => host.to_str().map_err(|_| bad_host())?,
@@ -76,7 +82,7 @@ impl Access {
         if !self.admits_host(authority.host()) {
             let detail =
                 format!("The API is not called {:?}; add the name to hosts of [api].", authority.host());
-            return Err(Problem::http(StatusCode::MISDIRECTED_REQUEST, detail));
+            return Err(Problem::http(StatusCode::MISDIRECTED_REQUEST, Missing::Host, detail));
         }
         let foreign = headers.get_all(ORIGIN).iter().find(|origin| {
             let origin = origin.to_str().unwrap_or_default();
@@ -87,7 +93,7 @@ impl Access {
             Some(_) => {
                 let detail =
                     "Web pages of another origin may not use the API; add theirs to origins of [api].";
-                Err(Problem::http(StatusCode::FORBIDDEN, detail))
+                Err(Problem::http(StatusCode::FORBIDDEN, Missing::Origin, detail))
             }
         }
     }

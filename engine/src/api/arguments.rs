@@ -171,11 +171,11 @@ impl Forward {
             let mode = ForwardMode::ALL
                 .into_iter()
                 .find(|mode| mode.name() == item.mode)
-                .ok_or(LineError::InvalParam)?;
+                .ok_or_else(|| Problem::of_field(LineError::InvalParam, "entries"))?;
             let caller = item.caller.map(|text| text.0.into());
             Ok(ForwardEntry { mode, caller, destination: item.destination.map(|text| text.0.into()) })
         };
-        let entries: Result<Vec<_>, LineError> = self.entries.into_iter().map(entry).collect();
+        let entries: Result<Vec<_>, Problem> = self.entries.into_iter().map(entry).collect();
         Ok(Operation::Forward { line, entries: entries?, rings: self.rings })
     }
 }
@@ -239,7 +239,8 @@ pub(super) struct OpenLine {
 
 impl OpenLine {
     pub(super) fn on(self, line: Arc<str>) -> Result<Operation, Problem> {
-        let privilege = CallPrivilege::named(&self.privilege).ok_or(LineError::InvalPrivSelect)?;
+        let privilege = CallPrivilege::named(&self.privilege)
+            .ok_or_else(|| Problem::of_field(LineError::InvalPrivSelect, "privilege"))?;
         Ok(Operation::OpenLine { line, privilege, media_modes: media_modes(&self.media_modes)? })
     }
 }
@@ -281,7 +282,8 @@ pub(super) struct SetAppPriority {
 
 impl SetAppPriority {
     pub(super) fn on(self, app: String) -> Result<Operation, Problem> {
-        let media_mode = MediaMode::named(&self.media_mode).ok_or(LineError::InvalMediaMode)?;
+        let media_mode = MediaMode::named(&self.media_mode)
+            .ok_or_else(|| Problem::of_field(LineError::InvalMediaMode, "media_mode"))?;
         Ok(Operation::SetAppPriority { app, media_mode, priority: self.priority })
     }
 }
@@ -297,7 +299,7 @@ pub(super) struct SwapHold {
 
 impl SwapHold {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        Ok(Operation::SwapHold { call, with: second(&self.with, LineError::InvalCallHandle)? })
+        Ok(Operation::SwapHold { call, with: second(&self.with, "with", LineError::InvalCallHandle)? })
     }
 }
 
@@ -316,13 +318,13 @@ pub(super) struct StartFork {
 
 impl StartFork {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        let unusable = |what| Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, what);
+        let unusable = |field, what| Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, what).at_field(field);
         let url = ForkUrl::parse(&self.url);
         let url =
-            url.ok_or_else(|| unusable("url is no URL of a WebSocket that can be forked to.".to_owned()))?;
+            url.ok_or_else(|| unusable("url", "url is no URL of a WebSocket that can be forked to."))?;
         let authorization = self.authorization.map(|value| {
             let value = Authorization::parse(&value);
-            value.ok_or_else(|| unusable("authorization is no value of a header.".to_owned()))
+            value.ok_or_else(|| unusable("authorization", "authorization is no value of a header."))
         });
         Ok(Operation::StartFork { call, url, authorization: authorization.transpose()? })
     }
@@ -340,7 +342,8 @@ pub(super) struct StopFork {
 
 impl StopFork {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        let fork = self.fork.map(|text| text.parse().map_err(|()| LineError::InvalParam));
+        let fork =
+            self.fork.map(|text| text.parse().map_err(|()| Problem::of_field(LineError::InvalParam, "fork")));
         Ok(Operation::StopFork { call, fork: fork.transpose()? })
     }
 }
@@ -396,9 +399,9 @@ impl CompleteTransfer {
         let mode = match &*self.mode {
             "transfer" => TransferMode::Transfer,
             "conference" => TransferMode::Conference,
-            _ => return Err(LineError::InvalTransferMode.into()),
+            _ => return Err(Problem::of_field(LineError::InvalTransferMode, "mode")),
         };
-        let consult = second(&self.consult, LineError::InvalConsultCallHandle)?;
+        let consult = second(&self.consult, "consult", LineError::InvalConsultCallHandle)?;
         Ok(Operation::CompleteTransfer { call, consult, mode })
     }
 }
@@ -414,7 +417,10 @@ pub(super) struct AddToConference {
 
 impl AddToConference {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        Ok(Operation::AddToConference { call, consult: second(&self.consult, LineError::InvalCallHandle)? })
+        Ok(Operation::AddToConference {
+            call,
+            consult: second(&self.consult, "consult", LineError::InvalCallHandle)?,
+        })
     }
 }
 
@@ -435,9 +441,9 @@ impl Park {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
         let to = match (&*self.mode, self.to) {
             ("directed", Some(to)) => Some(to.0),
-            ("directed", None) => return Err(LineError::InvalAddress.into()),
+            ("directed", None) => return Err(Problem::of_field(LineError::InvalAddress, "to")),
             ("nondirected", _) => None,
-            _ => return Err(LineError::InvalParkMode.into()),
+            _ => return Err(Problem::of_field(LineError::InvalParkMode, "mode")),
         };
         Ok(Operation::Park { call, to })
     }
@@ -465,7 +471,7 @@ impl CompleteCall {
             CompletionMode::Message,
         ];
         let mode = modes.into_iter().find(|mode| mode.name() == self.mode);
-        let mode = mode.ok_or(LineError::InvalCallComplMode)?;
+        let mode = mode.ok_or_else(|| Problem::of_field(LineError::InvalCallComplMode, "mode"))?;
         Ok(Operation::CompleteCall { call, mode, message: self.message })
     }
 }
@@ -489,9 +495,11 @@ impl Handoff {
         let to = match (self.app, self.media_mode) {
             (Some(app), _) => HandoffTarget::App(app.0),
             (None, Some(mode)) => {
-                HandoffTarget::Media(MediaMode::named(&mode).ok_or(LineError::InvalMediaMode)?)
+                let mode = MediaMode::named(&mode);
+                let unknown = || Problem::of_field(LineError::InvalMediaMode, "media_mode");
+                HandoffTarget::Media(mode.ok_or_else(unknown)?)
             }
-            (None, None) => return Err(LineError::InvalParam.into()),
+            (None, None) => return Err(Problem::of_field(LineError::InvalParam, "app")),
         };
         Ok(Operation::Handoff { call, to })
     }
@@ -508,7 +516,8 @@ pub(super) struct SetCallPrivilege {
 
 impl SetCallPrivilege {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        let privilege = CallPrivilege::named(&self.privilege).ok_or(LineError::InvalCallPrivilege)?;
+        let privilege = CallPrivilege::named(&self.privilege)
+            .ok_or_else(|| Problem::of_field(LineError::InvalCallPrivilege, "privilege"))?;
         Ok(Operation::SetCallPrivilege { call, privilege })
     }
 }
@@ -553,7 +562,7 @@ impl Quality {
             "needed" => QosLevel::Needed,
             "if-available" => QosLevel::IfAvailable,
             "best-effort" => QosLevel::BestEffort,
-            _ => return Err(LineError::InvalParam.into()),
+            _ => return Err(Problem::of_field(LineError::InvalParam, "level")),
         };
         Ok(Operation::SetCallQualityOfService { call, level })
     }
@@ -579,7 +588,7 @@ pub(super) struct GenerateDigits {
 
 impl GenerateDigits {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
-        let mode = self.mode.as_deref().map(digit_mode).transpose()?;
+        let mode = self.mode.as_deref().map(|mode| digit_mode(mode, "mode")).transpose()?;
         let duration = self.duration_ms.map(|ms| Duration::from_millis(ms.into()));
         Ok(Operation::GenerateDigits { call, digits: self.digits.map(|text| text.0), duration, mode })
     }
@@ -633,23 +642,23 @@ pub(super) struct MonitorDigits {
 impl MonitorDigits {
     pub(super) fn on(self, call: CallId) -> Result<Operation, Problem> {
         let modes: Result<Vec<_>, Problem> =
-            self.modes.iter().take(ITEMS_MAX).map(|mode| digit_mode(mode)).collect();
+            self.modes.iter().take(ITEMS_MAX).map(|mode| digit_mode(mode, "modes")).collect();
         Ok(Operation::MonitorDigits { call, modes: modes? })
     }
 }
 
-fn digit_mode(name: &str) -> Result<DigitMode, Problem> {
+fn digit_mode(name: &str, field: &str) -> Result<DigitMode, Problem> {
     let modes = [DigitMode::Pulse, DigitMode::Dtmf, DigitMode::DtmfEnd];
     let mode = modes.into_iter().find(|mode| mode.name() == name);
-    Ok(mode.ok_or(LineError::InvalDigitMode)?)
+    mode.ok_or_else(|| Problem::of_field(LineError::InvalDigitMode, field))
 }
 
 fn media_modes(names: &[String]) -> Result<Vec<MediaMode>, Problem> {
     let modes = names.iter().take(ITEMS_MAX).map(|name| MediaMode::named(name));
     let modes: Option<Vec<_>> = modes.collect();
-    Ok(modes.ok_or(LineError::InvalMediaMode)?)
+    modes.ok_or_else(|| Problem::of_field(LineError::InvalMediaMode, "media_modes"))
 }
 
-fn second(text: &str, missing: LineError) -> Result<CallId, Problem> {
-    text.parse().map_err(|()| Problem::from(missing))
+fn second(text: &str, field: &str, missing: LineError) -> Result<CallId, Problem> {
+    text.parse().map_err(|()| Problem::of_field(missing, field))
 }

@@ -332,8 +332,8 @@ mod tests {
 
     use super::*;
     use crate::switch::{
-        CallId, CallOperation, CallPrivilege, CallState, DigitMode, ForkId, LineError, MediaMode,
-        OfferingMode, Outcome, Refusal, RequestId,
+        CallId, CallOperation, CallPrivilege, CallState, Circumstances, DigitMode, ForkId, LineError,
+        MediaMode, OfferingMode, Outcome, Refusal, RequestId, Requested,
     };
 
     fn event(message: Message) -> Value {
@@ -446,6 +446,12 @@ mod tests {
             error: LineError::InvalCallState,
             state: Some(CallState::OnHold),
             allowed: vec![CallOperation::Unhold],
+            circumstances: Some(Box::new(Circumstances {
+                requested: Requested::OnCall(CallOperation::Hold),
+                state: Some(CallState::OnHold),
+                privilege: Some(CallPrivilege::Owner),
+                allowed: Some(vec!["unhold"]),
+            })),
         };
         let reply = event(Message::Reply { request, reply: Err(refusal.clone()) });
         assert_eq!(reply["problem"], serde_json::to_value(Problem::from(refusal)).unwrap());

@@ -48,15 +48,15 @@ pub(super) async fn events(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Ok(Query(Resume { after, access_token })) = query else {
-        return Err(Problem::invalid(StatusCode::BAD_REQUEST, "after must be the seq of an event."));
+        return Err(
+            Problem::invalid(StatusCode::BAD_REQUEST, "after must be the seq of an event.").at_field("after")
+        );
     };
     let app = match &access_token {
         Some(token) => authenticate(&shared, token)?,
         None => authenticate(&shared, bearer(&headers)?)?,
     };
-    let upgrade = upgrade.map_err(|_| {
-        Problem::http(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect with ws:// and version 13.")
-    })?;
+    let upgrade = upgrade.map_err(|_| Problem::no_websocket())?;
     let Ok(place) = shared.sockets.clone().try_acquire_owned() else {
         let detail = format!("There are {SOCKETS_MAX} event streams already.");
         return Err(Problem::line_error(LineError::ResourceUnavail, detail));

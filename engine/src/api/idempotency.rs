@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::Shared;
 use super::access::{authenticate, bearer};
+use super::explain::Missing;
 use super::operate::{body, prefers_async};
 use super::problem::Problem;
 use crate::driver::clock;
@@ -42,12 +43,14 @@ pub(super) async fn once(
         Begun::UnderWay => {
             let detail =
                 "The request with this Idempotency-Key is still under way: ask again for its answer.";
-            return Err(Problem::http(StatusCode::CONFLICT, detail));
+            return Err(Problem::http(StatusCode::CONFLICT, Missing::Turn, detail));
         }
         Begun::Other => {
             let detail =
                 "This Idempotency-Key was sent with another path or body: make a new one for each request.";
-            return Err(Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            return Err(
+                Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail).at_field("Idempotency-Key")
+            );
         }
         Begun::Full => {
             let detail = format!("{KEPT_MAX} requests with an Idempotency-Key are under way already.");
@@ -74,7 +77,7 @@ fn key(headers: &HeaderMap) -> Result<&str, Problem> {
     }
     let detail =
         format!("Idempotency-Key is one string of 1 to {KEY_BYTES_MAX} characters, as in \"8e03978e-40d5\".");
-    Err(Problem::invalid(StatusCode::BAD_REQUEST, detail))
+    Err(Problem::invalid(StatusCode::BAD_REQUEST, detail).at_field("Idempotency-Key"))
 }
 
 /// The answers that are kept.

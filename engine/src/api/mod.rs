@@ -11,6 +11,7 @@ mod check_sync;
 mod console;
 mod event;
 mod events;
+mod explain;
 mod health;
 mod idempotency;
 mod messages;
@@ -41,6 +42,7 @@ use utoipa_axum::routes;
 
 pub use self::access::Access;
 use self::access::Caller;
+use self::explain::Missing;
 pub use self::operate::operation;
 use self::problem::Problem;
 pub use self::serve::serve;
@@ -147,11 +149,19 @@ fn routes(shared: Shared) -> Router {
 }
 
 async fn unknown_path(_: Caller) -> Problem {
-    Problem::http(StatusCode::NOT_FOUND, "There is nothing here; /v1/openapi.json tells what there is.")
+    Problem::http(
+        StatusCode::NOT_FOUND,
+        Missing::Path,
+        "There is nothing here; /v1/openapi.json tells what there is.",
+    )
 }
 
 async fn unknown_method(_: Caller) -> Problem {
-    Problem::http(StatusCode::METHOD_NOT_ALLOWED, "Read with GET, operate with POST; see /v1/openapi.json.")
+    Problem::http(
+        StatusCode::METHOD_NOT_ALLOWED,
+        Missing::Method,
+        "Read with GET, operate with POST; see /v1/openapi.json.",
+    )
 }
 
 /// The longest body of a request.

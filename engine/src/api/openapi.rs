@@ -13,7 +13,9 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses, ToSchema};
 
 use super::arguments;
+use super::check_sync::CheckSync;
 use super::idempotency::KEY_BYTES_MAX;
+use super::messages::SetMessages;
 use super::operate::{Done, LINE_OPERATIONS, SET_APP_PRIORITY, Submitted, argument_name};
 use super::problem::Problem;
 use super::translate::{TranslateAddress, Translated};
@@ -86,7 +88,7 @@ pub(super) fn add_idempotency(document: &mut OpenApi) {
 }
 
 /// What the bodies are made of.
-fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
+pub(super) fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
     fn named<T: ToSchema>() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
         let mut all = vec![(T::name(), T::schema())];
         let mut parts = Vec::new();
@@ -128,6 +130,8 @@ fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
         named::<arguments::UncompleteCall>(),
         named::<arguments::Unpark>(),
         named::<arguments::UserUser>(),
+        named::<CheckSync>(),
+        named::<SetMessages>(),
     ]
     .concat()
 }

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_path_to_error::Segment;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
@@ -19,9 +20,10 @@ use super::access::Caller;
 use super::arguments::{
     AddToConference, CompleteCall, CompleteTransfer, Consult, Dial, Forward, GatherDigits, GenerateDigits,
     Handoff, MakeCall, MediaModes, MonitorDigits, Nothing, Octets, OpenLine, Park, Pickup, Quality,
-    SetAppPriority, SetCallPrivilege, SetStatusMessages, StartFork, StopFork, SwapHold, To, UncompleteCall,
-    Unpark, UserUser,
+    SetAppPriority, SetCallPrivilege, SetStatusMessages, StartFork, StopFork, SwapHold, TEXT_BYTES_MAX, To,
+    UncompleteCall, Unpark, UserUser,
 };
+use super::explain::Missing;
 use super::problem::Problem;
 use super::read::segments;
 use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
@@ -29,7 +31,7 @@ use super::{BODY_BYTES_MAX, Shared};
 use crate::driver::clock;
 use crate::driver::trace::Happened;
 use crate::handle::AppIdentity;
-use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome};
+use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome, Requested};
 
 /// What an operation brought forth.
 #[derive(Serialize, ToSchema, Default)]
@@ -112,17 +114,28 @@ pub(super) async fn line(
     }
     let at = clock::now();
     let line: Arc<str> = line.into();
-    let operation = on_line(&name, Arc::clone(&line), &body(request).await?)?;
+    let operation = asked_of_line(&name, Arc::clone(&line), &body(request).await?)?;
     let answer = ask(&shared, &app, &name, operation, prefer_async).await;
     take_down((&shared, &app), at, &name, (None, Some(line)), &answer);
     answer
+}
+
+/// The operation that is asked of a line; what is wrong with its argument is told with what it takes.
+fn asked_of_line(name: &str, line: Arc<str>, body: &[u8]) -> Result<Operation, Problem> {
+    let Some((name, ..)) = LINE_OPERATIONS.iter().find(|(known, ..)| *known == name) else {
+        return Err(unknown_on_lines(name));
+    };
+    on_line(name, line, body).map_err(|problem| problem.of(Requested::OnLine(name)))
 }
 
 /// The operation with the arguments of the body.
 fn on_line(name: &str, line: Arc<str>, body: &[u8]) -> Result<Operation, Problem> {
     Ok(match name {
         MAKE_CALL => argument::<MakeCall>(body)?.on(line),
-        TRANSLATE_ADDRESS => argument::<TranslateAddress>(body)?.on(line)?,
+        TRANSLATE_ADDRESS => {
+            let wrong = |error| Problem::of_field(error, "options");
+            argument::<TranslateAddress>(body)?.on(line).map_err(wrong)?
+        }
         "forward" => argument::<Forward>(body)?.on(line)?,
         "pickup" => argument::<Pickup>(body)?.on(line),
         "unpark" => Operation::Unpark { line, from: argument::<Unpark>(body)?.from.0 },
@@ -158,10 +171,11 @@ pub(super) async fn call(
 ) -> Result<Response, Problem> {
     let (call, name) = segments(path)?;
     let operation = call_operation(&name)?;
-    let call: CallId = call.parse().map_err(|()| LineError::InvalCallHandle)?;
+    let unknown = |()| Problem::from(LineError::InvalCallHandle).of(Requested::OnCall(operation));
+    let call: CallId = call.parse().map_err(unknown)?;
     let prefer_async = prefers_async(request.headers());
     let at = clock::now();
-    let operation = on_call(operation, call, &body(request).await?)?;
+    let operation = asked_of_call(operation, call, &body(request).await?)?;
     let answer = ask(&shared, &app, &name, operation, prefer_async).await;
     take_down((&shared, &app), at, &name, (Some(call), None), &answer);
     answer
@@ -194,6 +208,11 @@ fn take_down(
 fn call_operation(name: &str) -> Result<CallOperation, Problem> {
     let named = CallOperation::ALL.into_iter().find(|operation| operation.name() == name);
     named.ok_or_else(|| unknown(name, &CallOperation::ALL.map(CallOperation::name)))
+}
+
+/// The operation that is asked of a call; what is wrong with its argument is told with what it takes.
+fn asked_of_call(operation: CallOperation, call: CallId, body: &[u8]) -> Result<Operation, Problem> {
+    on_call(operation, call, body).map_err(|problem| problem.of(Requested::OnCall(operation)))
 }
 
 /// The operation with the arguments of the body.
@@ -264,10 +283,10 @@ fn user_user(body: &[u8]) -> Result<Option<Bytes>, Problem> {
 /// The HTTP status that it is refused with, and why.
 pub fn operation(kind: &str, target: &str, name: &str, body: &[u8]) -> Result<Operation, (u16, String)> {
     let made = match (kind, name) {
-        ("lines", name) => on_line(name, target.into(), body),
+        ("lines", name) => asked_of_line(name, target.into(), body),
         ("calls", name) => call_operation(name).and_then(|operation| {
             let call = target.parse().map_err(|()| LineError::InvalCallHandle)?;
-            on_call(operation, call, body)
+            asked_of_call(operation, call, body)
         }),
         ("apps", SET_APP_PRIORITY) => {
             argument::<SetAppPriority>(body).and_then(|it| it.on(target.to_owned()))
@@ -297,21 +316,24 @@ pub(super) async fn app(
 ) -> Result<Response, Problem> {
     let Path(app) = path.map_err(|_| LineError::InvalAppName)?;
     let prefer_async = prefers_async(request.headers());
-    let operation = argument::<SetAppPriority>(&body(request).await?)?.on(app)?;
+    let body = body(request).await?;
+    let operation = argument::<SetAppPriority>(&body).and_then(|argument| argument.on(app));
+    let operation = operation.map_err(|problem| problem.of(Requested::OnApp(SET_APP_PRIORITY)))?;
     ask(&shared, &caller, SET_APP_PRIORITY, operation, prefer_async).await
 }
 
 /// Asks for an operation on the line that the path names; `on` makes it of the body.
 pub(super) async fn ask_on_line<T: DeserializeOwned>(
     (shared, app): (&Shared, &AppIdentity),
-    name: &str,
+    name: &'static str,
     path: Result<Path<String>, PathRejection>,
     request: Request,
     on: impl FnOnce(T, Arc<str>) -> Operation,
 ) -> Result<Response, Problem> {
     let line = segments(path)?;
     let prefer_async = prefers_async(request.headers());
-    let operation = on(argument(&body(request).await?)?, line.into());
+    let argument = argument(&body(request).await?).map_err(|problem| problem.of(Requested::OnLine(name)))?;
+    let operation = on(argument, line.into());
     ask(shared, app, name, operation, prefer_async).await
 }
 
@@ -339,7 +361,7 @@ async fn ask(
         }
         Err(_) => {
             let detail = "The far side has not answered; an event of type reply tells when it does.";
-            Err(Problem::http(StatusCode::GATEWAY_TIMEOUT, detail))
+            Err(Problem::http(StatusCode::GATEWAY_TIMEOUT, Missing::Reply, detail))
         }
     }
 }
@@ -347,7 +369,7 @@ async fn ask(
 /// 404 for a name that means nothing.
 fn unknown(name: &str, known: &[&str]) -> Problem {
     let detail = format!("There is no operation {name:?}; here are: {}.", known.join(", "));
-    Problem::http(StatusCode::NOT_FOUND, detail)
+    Problem::http(StatusCode::NOT_FOUND, Missing::Path, detail)
 }
 
 /// Whether the client prefers 202 to waiting (RFC 7240 §4.1).
@@ -360,7 +382,8 @@ pub(super) fn prefers_async(headers: &HeaderMap) -> bool {
 
 /// The body of a request that is as long as it may be, and arrives in time.
 pub(super) async fn body(request: Request) -> Result<Bytes, Problem> {
-    let too_large = || Problem::http(StatusCode::PAYLOAD_TOO_LARGE, "A body has at most 1 MB.");
+    let too_large =
+        || Problem::http(StatusCode::PAYLOAD_TOO_LARGE, Missing::Size, "A body has at most 1 MB.");
     if request.body().size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_large());
     }
@@ -369,21 +392,46 @@ pub(super) async fn body(request: Request) -> Result<Bytes, Problem> {
         Ok(Err(BytesRejection::FailedToBufferBody(FailedToBufferBody::LengthLimitError(_)))) => {
             Err(too_large())
         }
-        Ok(Err(_)) => Err(Problem::http(StatusCode::BAD_REQUEST, "The body ended early.")),
-        Err(_) => Err(Problem::http(StatusCode::REQUEST_TIMEOUT, "The body took longer than 10 s.")),
+        Ok(Err(_)) => Err(Problem::http(StatusCode::BAD_REQUEST, Missing::Request, "The body ended early.")),
+        Err(_) => {
+            Err(Problem::http(StatusCode::REQUEST_TIMEOUT, Missing::Time, "The body took longer than 10 s."))
+        }
     }
 }
 
 /// The JSON of the body; an empty body is an empty object.
 pub(super) fn argument<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(text).map_err(|error| {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let field = field_of(&error);
+        (error.into_inner(), field)
+    });
+    let whole = parsed.and_then(|it| deserializer.end().map(|()| it).map_err(|error| (error, None)));
+    whole.map_err(|(error, field)| {
         let status = match error.classify() {
             Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
             Category::Io | Category::Syntax | Category::Eof => StatusCode::BAD_REQUEST,
         };
-        Problem::invalid(status, format!("The body is not what the operation takes: {error}."))
+        let problem = Problem::invalid(status, format!("The body is not what the operation takes: {error}."));
+        match field {
+            Some(field) => problem.at_field(&field),
+            None => problem,
+        }
     })
+}
+
+/// The field of the body that is wrong, or is not there.
+fn field_of(error: &serde_path_to_error::Error<serde_json::Error>) -> Option<String> {
+    match error.path().iter().next() {
+        Some(Segment::Map { key }) => Some(key.chars().take(TEXT_BYTES_MAX).collect()),
+        Some(Segment::Seq { .. } | Segment::Enum { .. } | Segment::Unknown) => None,
+        None => {
+            let text = error.inner().to_string();
+            let (field, _) = text.strip_prefix("missing field `")?.split_once('`')?;
+            Some(field.to_owned())
+        }
+    }
 }
 
 /// `lineMakeCall`.

@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use super::Shared;
 use super::access::Caller;
+use super::explain::Missing;
 use super::openapi::Refused;
 use super::operate::{argument, body};
 use super::problem::Problem;
@@ -61,12 +62,11 @@ pub(super) async fn token(
     let mac = segments(path)?;
     let MakeToken { hours } = argument(&body(request).await?)?;
     if !app.is_operator {
-        let detail = "Only an application that opens every line as owner may do this.";
-        return Err(Problem::line_error(LineError::NotOwner, detail));
+        return Err(Problem::for_operators());
     }
     if hours.is_some_and(|hours| !(1..=TOKEN_HOURS_MAX).contains(&hours)) {
         let detail = format!("A token holds for 1 to {TOKEN_HOURS_MAX} hours.");
-        return Err(Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        return Err(Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail).at_field("hours"));
     }
     let mac = Mac::parse(&mac).ok_or(TokenError::UnknownPhone)?;
     let holds = hours.map(|hours| Duration::from_secs(u64::from(hours) * 3_600));
@@ -81,10 +81,11 @@ impl From<TokenError> for Problem {
         match error {
             TokenError::Off => {
                 let detail = "Provisioning is off: write [provisioning] listen, and start again.";
-                Self::line_error(LineError::OperationUnavail, detail)
+                Self::lacks(Missing::Configuration, LineError::OperationUnavail, detail)
             }
             TokenError::UnknownPhone => Self::http(
                 StatusCode::NOT_FOUND,
+                Missing::Configuration,
                 "No [[phone]] of the configuration has this hardware address.",
             ),
             TokenError::Random(_) => {

@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::explain::{Explain, Missing};
 use crate::config::ConfigError;
-use crate::switch::{CallState, LineError, Refusal};
+use crate::switch::{LineError, Refusal, Requested};
 
 /// An error as it is answered.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -34,6 +35,9 @@ pub(super) struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Mistake>>)]
     errors: Option<Box<Mistakes>>,
+    /// What is missing, and what would be allowed.
+    #[schema(value_type = Explain)]
+    explain: Box<Explain>,
 }
 
 /// Behind one pointer: most problems have none.
@@ -67,16 +71,33 @@ impl Problem {
 
     /// An error that TAPI has a word for, with a sentence of its own.
     pub(super) fn line_error(error: LineError, detail: impl Into<String>) -> Self {
-        Self::with(status(error), error.name(), detail)
+        Self::with(status(error), error.name(), Missing::of(error), detail)
+    }
+
+    /// The same where something else is missing than this error says by itself.
+    pub(super) fn lacks(missing: Missing, error: LineError, detail: impl Into<String>) -> Self {
+        Self::with(status(error), error.name(), missing, detail)
+    }
+
+    /// Only an application that opens every line as owner may do this.
+    pub(super) fn for_operators() -> Self {
+        let detail = "Only an application that opens every line as owner may do this.";
+        Self::lacks(Missing::Operator, LineError::NotOwner, detail)
     }
 
     /// Nobody may do this without a token.
     pub(super) fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::with(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+        Self::with(StatusCode::UNAUTHORIZED, "unauthorized", Missing::Token, detail)
+    }
+
+    /// This is a WebSocket.
+    pub(super) fn no_websocket() -> Self {
+        let detail = "This is a WebSocket: connect with ws:// and version 13.";
+        Self::http(StatusCode::UPGRADE_REQUIRED, Missing::Websocket, detail)
     }
 
     /// An error of HTTP itself.
-    pub(super) fn http(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(super) fn http(status: StatusCode, missing: Missing, detail: impl Into<String>) -> Self {
         let code = match status {
             StatusCode::FORBIDDEN => "forbidden",
             StatusCode::NOT_FOUND => "not-found",
@@ -89,12 +110,29 @@ impl Problem {
             StatusCode::GATEWAY_TIMEOUT => "gateway-timeout",
             _ => "bad-request",
         };
-        Self::with(status, code, detail)
+        Self::with(status, code, missing, detail)
     }
 
     /// An argument that cannot be: 400 where the text is no JSON, 422 where its meaning is wrong.
     pub(super) fn invalid(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self::with(status, LineError::InvalParam.name(), detail)
+        Self::with(status, LineError::InvalParam.name(), Missing::Argument, detail)
+    }
+
+    /// A field of the body, or a parameter, that cannot be so.
+    pub(super) fn of_field(error: LineError, field: &str) -> Self {
+        Self::from(error).at_field(field)
+    }
+
+    /// The same with the field or parameter that is wrong.
+    pub(super) fn at_field(mut self, field: &str) -> Self {
+        self.explain.name_field(field);
+        self
+    }
+
+    /// The same with what was asked for, where that is not known yet.
+    pub(super) fn of(mut self, requested: Requested) -> Self {
+        self.explain.name_operation(requested);
+        self
     }
 
     /// For who speaks no HTTP: the status and the sentence.
@@ -114,7 +152,7 @@ impl Problem {
         Self { errors: Some(Box::new(Mistakes(errors.iter().map(mistake).collect()))), ..self }
     }
 
-    fn with(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    fn with(status: StatusCode, code: &'static str, missing: Missing, detail: impl Into<String>) -> Self {
         Self {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -124,6 +162,7 @@ impl Problem {
             state_mode: None,
             allowed: None,
             errors: None,
+            explain: Box::new(Explain::new(missing)),
         }
     }
 }
@@ -136,11 +175,11 @@ impl From<LineError> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { error, state, allowed } = refusal;
+        let Refusal { error, state, allowed, circumstances } = refusal;
         let allowed: Vec<_> = allowed.into_iter().map(|operation| operation.name()).collect();
         let mut problem = Self::from(error);
         if let Some(state) = state {
-            problem.detail += &format!(" The call is {}.", state_text(state));
+            problem.detail += &format!(" The call is {state}.");
             problem.detail += &match allowed.is_empty() {
                 true => " This application can do nothing with it.".to_owned(),
                 false => format!(" Allowed: {}.", allowed.join(", ")),
@@ -148,6 +187,9 @@ impl From<Refusal> for Problem {
             problem.state = Some(state.name());
             problem.state_mode = state.mode_name();
             problem.allowed = Some(allowed.into());
+        }
+        if let Some(circumstances) = circumstances {
+            problem.explain = Box::new(Explain::of(error, *circumstances));
         }
         problem
     }
@@ -167,13 +209,6 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
         }
         response
-    }
-}
-
-fn state_text(state: CallState) -> String {
-    match state.mode_name() {
-        Some(mode) => format!("{} ({mode})", state.name()),
-        None => state.name().to_owned(),
     }
 }
 
@@ -295,7 +330,7 @@ const RETRY_AFTER_S: &str = "1";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::switch::{CallOperation, ConnectedMode};
+    use crate::switch::{CallOperation, CallPrivilege, CallState, Circumstances, ConnectedMode};
 
     #[test]
     fn the_table_of_statuses_is_as_documented() {
@@ -319,6 +354,12 @@ mod tests {
             error: LineError::InvalCallState,
             state: Some(CallState::Connected(ConnectedMode::Active)),
             allowed: vec![CallOperation::Drop, CallOperation::Hold],
+            circumstances: Some(Box::new(Circumstances {
+                requested: Requested::OnCall(CallOperation::Answer),
+                state: Some(CallState::Connected(ConnectedMode::Active)),
+                privilege: Some(CallPrivilege::Owner),
+                allowed: Some(vec!["drop", "hold"]),
+            })),
         });
         let text = "The call is in a state in which this cannot be done. The call is connected (active). \
                     Allowed: drop, hold.";
@@ -327,6 +368,13 @@ mod tests {
             serde_json::json!({
                 "title": "Conflict", "status": 409, "code": "invalcallstate", "detail": text,
                 "state": "connected", "state_mode": "active", "allowed": ["drop", "hold"],
+                "explain": {
+                    "missing": "state", "operation": "answer", "privilege": "owner",
+                    "sentence": "answer takes a call that is offering, accepted, connected (inactive) or connected \
+                                 (inactiveheld); this one is connected (active).",
+                    "state": "connected", "state_mode": "active", "allowed": ["drop", "hold"],
+                    "states": ["offering", "accepted", "connected (inactive)", "connected (inactiveheld)"],
+                },
             })
         );
     }

@@ -9,6 +9,7 @@ use axum::http::StatusCode;
 
 use super::Shared;
 use super::access::Caller;
+use super::explain::Missing;
 use super::openapi::Refused;
 use super::problem::Problem;
 use super::shape::{Call, Line, Parked, Registration, Trunk};
@@ -124,6 +125,6 @@ pub(super) async fn parked(
 pub(super) fn segments<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
     match path {
         Ok(Path(segments)) => Ok(segments),
-        Err(_) => Err(Problem::http(StatusCode::BAD_REQUEST, "The path is no UTF-8.")),
+        Err(_) => Err(Problem::http(StatusCode::BAD_REQUEST, Missing::Request, "The path is no UTF-8.")),
     }
 }

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::access::Caller;
 use super::arguments::Nothing;
+use super::explain::Missing;
 use super::openapi::Refused;
 use super::operate::{REPLY_MAX, argument, body};
 use super::problem::Problem;
@@ -57,19 +58,18 @@ pub(super) async fn reload(
 ) -> Result<Json<Reloaded>, Problem> {
     let Nothing {} = argument(&body(request).await?)?;
     if !app.is_operator {
-        let detail = "Only an application that opens every line as owner may do this.";
-        return Err(Problem::line_error(LineError::NotOwner, detail));
+        return Err(Problem::for_operators());
     }
     let Some(reloader) = &shared.reloader else {
         let detail = "Whoever runs this engine reads no configuration again.";
-        return Err(Problem::line_error(LineError::OperationUnavail, detail));
+        return Err(Problem::lacks(Missing::Configuration, LineError::OperationUnavail, detail));
     };
     tracing::info!(app = %app.name, "a reload is asked for");
     match timeout(REPLY_MAX, reloader.reload()).await {
         Ok(loaded) => Ok(Json(loaded?.into())),
         Err(_) => {
             let detail = "The configuration is still being read; the log tells when it was.";
-            Err(Problem::http(StatusCode::GATEWAY_TIMEOUT, detail))
+            Err(Problem::http(StatusCode::GATEWAY_TIMEOUT, Missing::Reply, detail))
         }
     }
 }
@@ -79,10 +79,11 @@ impl From<ReloadError> for Problem {
         let detail = format!("Nothing was changed.\n{error}.");
         match error {
             ReloadError::Wrong(errors) => {
-                Self::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(&errors)
+                let problem = Self::lacks(Missing::Configuration, LineError::InvalParam, detail);
+                problem.with_errors(&errors)
             }
             ReloadError::NeedsRestart(errors) => {
-                Self::http(StatusCode::CONFLICT, detail).with_errors(&errors)
+                Self::http(StatusCode::CONFLICT, Missing::Restart, detail).with_errors(&errors)
             }
             ReloadError::Busy => Self::line_error(LineError::ResourceUnavail, "Other reloads wait already."),
             ReloadError::Stopping => LineError::Uninitialized.into(),

@@ -172,7 +172,8 @@ pub(super) async fn of_call(
             return Err(Problem::invalid(
                 StatusCode::BAD_REQUEST,
                 "format is json, text, mermaid or pcapng.",
-            ));
+            )
+            .at_field("format"));
         }
     };
     let tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
@@ -313,7 +314,9 @@ pub(super) async fn live(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let Ok(Query(Wanted { line, access_token })) = query else {
-        return Err(Problem::invalid(StatusCode::BAD_REQUEST, "line is the address of a line."));
+        return Err(
+            Problem::invalid(StatusCode::BAD_REQUEST, "line is the address of a line.").at_field("line")
+        );
     };
     let app = match &access_token {
         Some(token) => authenticate(&shared, token)?,
@@ -328,11 +331,9 @@ pub(super) async fn live(
             (Scope::Line(line), Some(opened))
         }
         None if app.is_operator => (Scope::All, None),
-        None => return Err(LineError::NotOwner.into()),
+        None => return Err(Problem::for_operators()),
     };
-    let upgrade = upgrade.map_err(|_| {
-        Problem::http(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: connect with ws:// and version 13.")
-    })?;
+    let upgrade = upgrade.map_err(|_| Problem::no_websocket())?;
     let Ok(place) = shared.live_traces.clone().try_acquire_owned() else {
         return Err(Problem::line_error(
             LineError::ResourceUnavail,

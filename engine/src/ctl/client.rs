@@ -127,7 +127,8 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Value, CtlError> {
 /// The error of a problem (RFC 9457).
 pub(super) fn refused(problem: &Value) -> CtlError {
     let text = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    CtlError::Refused { code: text("code"), detail: text("detail") }
+    let sentence = problem.pointer("/explain/sentence").and_then(Value::as_str).unwrap_or_default();
+    CtlError::Refused { code: text("code"), detail: text("detail"), sentence: sentence.to_owned() }
 }
 
 /// How long a connection may take.

@@ -35,12 +35,14 @@ pub enum CtlError {
     #[error("the answer is not that of a trunkline: {0}")]
     Foreign(String),
     /// The daemon refused.
-    #[error("{code}: {detail}")]
+    #[error("{code}: {detail}{}{sentence}", if .sentence.is_empty() { "" } else { "\n" })]
     Refused {
         /// The LINEERR_ suffix.
         code: String,
         /// What would have been allowed.
         detail: String,
+        /// What is missing, and what to do about it.
+        sentence: String,
     },
     /// The daemon takes no calls: not yet, or no more.
     #[error("no calls are taken: {0}")]

@@ -360,7 +360,8 @@ impl Switch {
         self.tell_of_fork(id, change, Some(end), pieces_lost, out);
         let Some(fork) = self.forks.remove(id) else { return };
         if let Some(asker) = fork.asker {
-            asker.reply(Err(LineError::OperationFailed.into()), out);
+            let (on, failed) = (CallOperation::StartFork, LineError::OperationFailed.into());
+            asker.reply(Err(self.told_of_call(asker.app, on, fork.call, failed)), out);
         }
         self.close_tap(TapId::Fork(id), out);
         self.dirty.insert(fork.call);

@@ -13,6 +13,7 @@ use super::carried::Carried;
 use super::digits::Listening;
 use super::diversion::{Trail, Why};
 use super::ids::{AppId, CallId, CompletionId, RequestId};
+use super::operation::CallOperation;
 use super::privilege::CallPrivilege;
 use super::quality::MediaView;
 use super::report::Hold;
@@ -44,6 +45,18 @@ pub(super) enum Wish {
     Retrieve,
     /// Another system, to tell when it can be completed.
     Complete,
+}
+
+impl Wish {
+    /// The operation that asked for it.
+    pub(super) const fn operation(self) -> CallOperation {
+        match self {
+            Self::Answer => CallOperation::Answer,
+            Self::Hold => CallOperation::Hold,
+            Self::Retrieve => CallOperation::Unhold,
+            Self::Complete => CallOperation::CompleteCall,
+        }
+    }
 }
 
 /// What is done once the own phone, called for an application, has answered.

@@ -1,5 +1,7 @@
 //! The states of a call (TAPI LINECALLSTATE_) with what LINE_CALLSTATE sends as dwParam2.
 
+use std::fmt;
+
 /// LINECALLSTATE_. The mode is the variant's payload, so that it cannot be read in the wrong state.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum CallState {
@@ -80,6 +82,14 @@ impl CallState {
             | Self::OnHoldPendTransfer
             | Self::Unknown => None,
         }
+    }
+}
+
+impl fmt::Display for CallState {
+    /// `connected (active)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())?;
+        self.mode_name().map_or(Ok(()), |mode| write!(f, " ({mode})"))
     }
 }
 

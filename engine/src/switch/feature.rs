@@ -3,7 +3,9 @@
 
 use super::Switch;
 use super::call::Call;
-use super::call_state::{CallState, ConnectedMode};
+use super::call_state::{
+    BusyMode, CallState, ConnectedMode, DialToneMode, DisconnectMode, OfferingMode, SpecialInfo,
+};
 use super::error::LineError;
 use super::ids::AppId;
 use super::operation::CallOperation;
@@ -147,9 +149,58 @@ pub fn permit(state: CallState, privilege: CallPrivilege, operation: CallOperati
     if listed { Ok(()) } else { Err(LineError::InvalCallState) }
 }
 
+/// The states in which an owner may do this, as far as the state alone decides: names, with the mode where it matters.
+pub fn states_for(operation: CallOperation) -> Vec<String> {
+    let may = |state: &CallState| permit(*state, CallPrivilege::Owner, operation).is_ok();
+    let connected = [
+        ConnectedMode::Active,
+        ConnectedMode::Inactive,
+        ConnectedMode::ActiveHeld,
+        ConnectedMode::InactiveHeld,
+    ]
+    .map(CallState::Connected);
+    let fits: Vec<_> = connected.into_iter().filter(may).collect();
+    let connected = match fits.len() {
+        4 => vec![connected[0].name().to_owned()],
+        _ => fits.iter().map(|state| state.to_string()).collect(),
+    };
+    let [before, after] = [
+        &[
+            CallState::Offering(OfferingMode::Active),
+            CallState::Accepted,
+            CallState::DialTone(DialToneMode::Normal),
+            CallState::Dialing,
+            CallState::Proceeding,
+            CallState::Ringback,
+            CallState::Busy(BusyMode::Station),
+            CallState::SpecialInfo(SpecialInfo::NoCircuit),
+        ][..],
+        &[
+            CallState::OnHold,
+            CallState::OnHoldPendConf,
+            CallState::OnHoldPendTransfer,
+            CallState::Conferenced,
+            CallState::Disconnected(DisconnectMode::Normal),
+            CallState::Unknown,
+            CallState::Idle,
+        ],
+    ]
+    .map(|states| states.iter().copied().filter(may).map(|state| state.name().to_owned()));
+    before.chain(connected).chain(after).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_states_of_an_operation_are_told_with_the_mode_where_it_matters() {
+        assert_eq!(states_for(CallOperation::Hold), ["connected"]);
+        let answer = ["offering", "accepted", "connected (inactive)", "connected (inactiveheld)"];
+        assert_eq!(states_for(CallOperation::Answer), answer);
+        assert_eq!(states_for(CallOperation::AddToConference), ["onhold", "onholdpendconf"]);
+        assert_eq!(states_for(CallOperation::Handoff).len(), 16, "all of them");
+    }
 
     #[test]
     fn the_handle_is_checked_before_the_privilege_and_that_before_the_state() {

@@ -546,7 +546,10 @@ impl Switch {
         self.dirty.insert(id);
         let reply = match result {
             Ok(()) => Ok(Outcome::Done),
-            Err(error) => Err(self.refusal(id, pending.app, error)),
+            Err(error) => {
+                let refusal = self.refusal(id, pending.app, error);
+                Err(self.told_of_call(pending.app, pending.wish.operation(), id, refusal))
+            }
         };
         out.messages.push((pending.app, Message::Reply { request: pending.request, reply }));
     }

@@ -106,6 +106,7 @@ mod session;
 mod station;
 mod status;
 mod streams;
+mod subject;
 mod suffix;
 mod table;
 mod taps;
@@ -140,7 +141,7 @@ pub use call_facts::{
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use codecs::CodecList;
 pub use error::LineError;
-pub use feature::permit;
+pub use feature::{permit, states_for};
 pub use fork_url::{Authorization, ForkUrl};
 pub use forward::{ForwardEntry, ForwardMode};
 pub use ids::{AppId, CallId, CompletionId, RequestId};
@@ -162,6 +163,7 @@ pub use recording::{
 };
 pub use report::{CallReport, Hold, advance};
 pub use setup::{LineKind, Setup, SrtpPolicy, TrunkPlaces};
+pub use subject::{Circumstances, Requested};
 pub use trunkline_media::{ForkId, Secured, SrtpSuite};
 pub use trunkline_sip::outbox::MessageCounts;
 pub use view::{

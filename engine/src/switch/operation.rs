@@ -13,6 +13,7 @@ use super::fork_url::{Authorization, ForkUrl};
 use super::forward::ForwardEntry;
 use super::ids::{CallId, CompletionId};
 use super::privilege::CallPrivilege;
+use super::subject::Circumstances;
 use super::view::MediaMode;
 use crate::translate::Translation;
 
@@ -720,11 +721,13 @@ pub struct Refusal {
     pub state: Option<CallState>,
     /// What this application could do with the call at that moment.
     pub allowed: Vec<CallOperation>,
+    /// What was asked for, and how that stood; of the switch's refusals.
+    pub circumstances: Option<Box<Circumstances>>,
 }
 
 impl From<LineError> for Refusal {
     fn from(error: LineError) -> Self {
-        Self { error, state: None, allowed: Vec::new() }
+        Self { error, state: None, allowed: Vec::new(), circumstances: None }
     }
 }
 

@@ -277,7 +277,8 @@ impl Switch {
         let Some((id, ..)) = self.recording_of(call) else { return };
         let asker = self.recordings.all.get_mut(&id).and_then(|recording| recording.asker.take());
         if let Some(asker) = asker {
-            asker.reply(Err(LineError::OperationFailed.into()), out);
+            let (on, failed) = (CallOperation::StartRecording, LineError::OperationFailed.into());
+            asker.reply(Err(self.told_of_call(asker.app, on, call, failed)), out);
             self.end_recording(call, out);
             self.dirty.insert(call);
         }
@@ -290,7 +291,8 @@ impl Switch {
         self.tell_of(id, change, Some((end, length)), out);
         let Some(recording) = self.recordings.all.remove(&id) else { return };
         if let Some(asker) = recording.asker {
-            asker.reply(Err(LineError::OperationFailed.into()), out);
+            let (on, failed) = (CallOperation::StartRecording, LineError::OperationFailed.into());
+            asker.reply(Err(self.told_of_call(asker.app, on, recording.call, failed)), out);
         }
         let tap = self.close_tap(TapId::Recording(id), out);
         if change == "failed" && self.calls.contains_key(&recording.call) {

@@ -54,8 +54,9 @@ impl Switch {
         out: &mut Outbox,
     ) {
         let asker = Asker { app, request };
+        let subject = operation.subject();
         if let Err(refusal) = self.perform(now, asker, operation, out) {
-            asker.reply(Err(refusal), out);
+            asker.reply(Err(self.told(app, &subject, refusal)), out);
         }
     }
 
@@ -285,6 +286,7 @@ impl Switch {
             error,
             state: call.map(|call| call.state),
             allowed: call.map(|call| self.features(app, call)).unwrap_or_default(),
+            circumstances: None,
         }
     }
 

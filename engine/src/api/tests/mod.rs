@@ -392,6 +392,59 @@ async fn an_argument_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
+async fn the_field_that_is_wrong_is_named_with_what_it_takes() {
+    let stage = Stage::new().await;
+    let call = "/v1/lines/1001/make-call";
+    let forward = "/v1/lines/1001/forward";
+    let park = "/v1/calls/c1/park";
+    let messages = ("PUT", "/v1/lines/1001/messages");
+    for ((method, path), body, field, kind) in [
+        (("POST", call), "{}", "to", json!("string")),
+        (("POST", call), r#"{"to":7}"#, "to", json!("string")),
+        (("POST", call), r#"{"to":"1","secure":"yes"}"#, "secure", json!("boolean")),
+        (("POST", call), r#"{"to":"1","user_user":"0"}"#, "user_user", json!(["string", "null"])),
+        (("POST", forward), r#"{"entries":[{"mode":7}]}"#, "entries", json!("array")),
+        (("POST", forward), r#"{"entries":[{"mode":"never"}]}"#, "entries", json!("array")),
+        (("POST", park), r#"{"mode":"sideways"}"#, "mode", json!("string")),
+        (("POST", park), r#"{"mode":"directed"}"#, "to", json!(["string", "null"])),
+        (("POST", "/v1/calls/c1/monitor-digits"), r#"{"modes":["morse"]}"#, "modes", json!("array")),
+        (
+            ("POST", "/v1/apps/crm/set-app-priority"),
+            r#"{"media_mode":"x","priority":1}"#,
+            "media_mode",
+            json!("string"),
+        ),
+        (messages, r#"{"new":-1}"#, "new", json!("integer")),
+        // There is no such field, so it takes nothing.
+        (("POST", call), r#"{"to":"1","form":"1001"}"#, "form", json!(null)),
+    ] {
+        let owner = format!("Bearer {OWNER}");
+        let answer = stage.ask(method, path, &[("Authorization", &owner)], body).await;
+        assert_eq!(answer.problem().0, 422, "{body}");
+        let explain = answer.json()["explain"].clone();
+        let argument = &explain["argument"];
+        assert_eq!(
+            (&argument["field"], &argument["takes"]["type"]),
+            (&json!(field), &kind),
+            "{path} {body}: {explain}"
+        );
+        assert_eq!(
+            explain["operation"],
+            path.rsplit('/').next().unwrap().replace("messages", "set-messages")
+        );
+    }
+    let explain = stage.post(call, OWNER, r#"{"to":"1","form":"1001"}"#).await.json()["explain"].clone();
+    assert!(
+        explain["sentence"].as_str().unwrap().starts_with("make-call takes block_id, call_data, "),
+        "{explain}"
+    );
+    let explain = stage.post("/v1/calls/c1/drop", OWNER, r#"{"to":"1"}"#).await.json()["explain"].clone();
+    assert_eq!(explain["sentence"], "drop takes user_user.");
+    let explain = stage.post("/v1/calls/c1/hold", OWNER, r#"{"to":"1"}"#).await.json()["explain"].clone();
+    assert_eq!(explain["sentence"], "hold takes no argument.");
+}
+
+#[tokio::test]
 async fn an_address_is_translated_from_the_location_of_the_line() {
     let stage = Stage::new().await;
     let path = "/v1/lines/1001/translate-address";
@@ -750,7 +803,10 @@ async fn ctl_says_what_the_daemon_says() {
     ctl::run(command("hold c1 --json")).await.unwrap();
     let refused = ctl::run(command("hold c2")).await.unwrap_err().to_string();
     assert!(
-        refused.starts_with("invalcallstate: ") && refused.ends_with("Allowed: drop, unhold."),
+        refused.starts_with("invalcallstate: ")
+            && refused.ends_with(
+                "Allowed: drop, unhold.\nhold takes a call that is connected; this one is onhold."
+            ),
         "{refused}"
     );
     ctl::run(command("reload")).await.unwrap();
@@ -760,7 +816,7 @@ async fn ctl_says_what_the_daemon_says() {
     stranger.token = Some("wrong".into());
     assert_eq!(
         ctl::run(stranger).await.unwrap_err().to_string(),
-        "unauthorized: No application has this token."
+        "unauthorized: No application has this token.\nSend the token of an [[app]] of the configuration: Authorization: Bearer TOKEN."
     );
     let mut nowhere = command("lines");
     nowhere.url = Some("http://127.0.0.1:1".into());

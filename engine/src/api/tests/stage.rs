@@ -28,8 +28,8 @@ use crate::driver::{Loaded, ReloadError, ReloadRequest, Reloader};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
 use crate::switch::{
-    AppId, CallId, CallOperation, CallState, LineError, Message, MessageCounts, Operation, Outcome, Refusal,
-    Reply, Switch,
+    AppId, CallId, CallOperation, CallPrivilege, CallState, Circumstances, LineError, Message, MessageCounts,
+    Operation, Outcome, Refusal, Reply, Requested, Switch,
 };
 use crate::translate::{Locations, TranslateOptions};
 
@@ -96,6 +96,8 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
         assert!(problem["detail"].as_str().unwrap().ends_with('.'), "{problem}");
+        assert!(problem["explain"]["missing"].is_string(), "{problem}");
+        assert!(problem["explain"]["sentence"].as_str().unwrap().ends_with('.'), "{problem}");
         (self.status, problem["code"].as_str().unwrap().to_owned())
     }
 }
@@ -327,11 +329,23 @@ fn script(locations: &Locations, operation: &Operation) -> Reply {
             error: LineError::InvalCallState,
             state: Some(CallState::OnHold),
             allowed: vec![CallOperation::Drop, CallOperation::Unhold],
+            circumstances: Some(Box::new(Circumstances {
+                requested: Requested::OnCall(CallOperation::Hold),
+                state: Some(CallState::OnHold),
+                privilege: Some(CallPrivilege::Owner),
+                allowed: Some(vec!["drop", "unhold"]),
+            })),
         }),
         3 => Err(Refusal {
             error: LineError::NotOwner,
             state: Some(CallState::OnHold),
             allowed: vec![CallOperation::DeallocateCall],
+            circumstances: Some(Box::new(Circumstances {
+                requested: Requested::OnCall(CallOperation::Drop),
+                state: Some(CallState::OnHold),
+                privilege: Some(CallPrivilege::Monitor),
+                allowed: Some(vec!["deallocate-call"]),
+            })),
         }),
         _ => Err(LineError::InvalCallHandle.into()),
     }

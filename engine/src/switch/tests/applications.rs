@@ -274,6 +274,29 @@ fn a_monitor_is_refused_with_what_it_may_do() {
             CallOperation::SetCallPrivilege,
         ]
     );
+    let told = refusal.circumstances.unwrap();
+    assert_eq!(told.requested, Requested::OnCall(CallOperation::Drop));
+    assert_eq!((told.state, told.privilege), (Some(CallState::Accepted), Some(CallPrivilege::Monitor)));
+    let allowed = ["deallocate-call", "monitor-digits", "monitor-media", "set-call-privilege"];
+    assert_eq!(told.allowed.as_deref(), Some(&allowed[..]));
+}
+
+#[test]
+fn what_a_line_could_do_is_told_to_who_opens_it_alone() {
+    let mut rig = Rig::new();
+    let refusal = rig.request(CRM, make_call("1001", "1002")).unwrap_err();
+    assert_eq!(refusal.error, LineError::InvalLineState);
+    let told = refusal.circumstances.unwrap();
+    assert_eq!(
+        (told.requested, told.privilege),
+        (Requested::OnLine("make-call"), Some(CallPrivilege::Owner))
+    );
+    assert_eq!(told.allowed, rig.switch.line(CRM, "1001").map(|line| line.features));
+    assert!(told.allowed.is_some_and(|allowed| allowed.contains(&"forward")));
+    let refusal = rig.request(CRM, make_call("nobody", "1002")).unwrap_err();
+    assert_eq!(refusal.error, LineError::InvalLineHandle);
+    let told = refusal.circumstances.unwrap();
+    assert_eq!((told.privilege, told.allowed), (None, None));
 }
 
 #[test]
@@ -282,7 +305,9 @@ fn a_call_without_a_handle_does_not_exist() {
     offered(&mut rig, false);
     rig.request(WALLBOARD, Operation::DeallocateCall(CallId(2))).unwrap();
     let refusal = rig.request(WALLBOARD, Operation::DeallocateCall(CallId(2))).unwrap_err();
-    assert_eq!(refusal, LineError::InvalCallHandle.into());
+    assert_eq!(refusal.error, LineError::InvalCallHandle);
+    let told = refusal.circumstances.unwrap();
+    assert_eq!((told.state, told.privilege, told.allowed), (None, None, None), "nothing of a call of others");
     assert_eq!(rig.switch.call(WALLBOARD, CallId(2)), None);
 }
 

@@ -312,7 +312,7 @@ impl Explain {
         };
         if let Some(description) = takes.get("description").and_then(Value::as_str) {
             let mark = if description.ends_with('.') { "" } else { "." };
-            self.sentence = format!("{}: {description}{mark}", argument.field);
+            self.sentence = format!("`{}` of {}: {description}{mark}", argument.field, requested.name());
         }
         argument.takes = Some(takes.clone());
     }
@@ -579,7 +579,7 @@ mod tests {
         assert_eq!(argument.field, "to");
         assert_eq!(argument.takes.unwrap()["type"], "string");
         assert!(
-            explain.sentence.starts_with("to: The destination in dialable format"),
+            explain.sentence.starts_with("`to` of make-call: The destination in dialable"),
             "{}",
             explain.sentence
         );

@@ -2,6 +2,7 @@
 
 mod audio_fork;
 mod basic_call;
+mod book;
 mod browser;
 mod carried;
 mod carrier;

@@ -26,6 +26,112 @@ struct Told {
     text: String,
 }
 
+/// What an application was told, as the pages on operations say it: `c2 onhold`.
+pub(crate) fn label(message: &Message) -> (&'static str, String) {
+    let Told { kind, text, .. } = Told::of(message);
+    let text = if let Message::NewCall { call, line, privilege } = message {
+        format!("new-call {call} on {line}, {}", privilege.name())
+    } else if let Message::CallState { call, state, .. } = message {
+        format!("{call} {}", words(&format!("{state:?}")))
+    } else if let Message::CallInfo { call, changed, .. } = message {
+        format!("{call} call-info {changed}")
+    } else {
+        text
+    };
+    (kind, text)
+}
+
+impl Told {
+    fn of(message: &Message) -> Self {
+        match message {
+            Message::Reply { request: _, reply } => {
+                let text = match reply {
+                    Ok(_) => "reply ok".to_owned(),
+                    Err(refusal) => format!("reply {}", refusal.error),
+                };
+                Self { kind: "reply", line: String::new(), text }
+            }
+            Message::NewCall { call: _, line, privilege } => Self {
+                kind: "new-call",
+                text: format!("{line} new-call {}", privilege.name()),
+                line: line.to_string(),
+            },
+            Message::CallState { call: _, line, state, privilege } => {
+                let mut text = format!("{line} {}", words(&format!("{state:?}")));
+                if let Some(privilege) = privilege {
+                    text.push_str(&format!(" as {}", privilege.name()));
+                }
+                Self { kind: "call-state", text, line: line.to_string() }
+            }
+            Message::CallInfo { call: _, line, changed } => Self {
+                kind: "call-info",
+                text: format!("{line} call-info {changed}"),
+                line: line.to_string(),
+            },
+            Message::CallQuality { call: _, line, media } => {
+                let mos = media.received.mos_x100.unwrap_or(0);
+                let text = format!("{line} call-quality {}.{:02}", mos / 100, mos % 100);
+                Self { kind: "call-quality", text, line: line.to_string() }
+            }
+            Message::AddressState { line, calls } => {
+                let text = format!("{line} address-state {}/{}/{}", calls[0], calls[1], calls[2]);
+                Self { kind: "address-state", text, line: line.to_string() }
+            }
+            Message::Forwarded { line } => Self {
+                kind: "address-state",
+                text: format!("{line} address-state forward"),
+                line: line.to_string(),
+            },
+            Message::LineState { line, state, detail, count } => Self {
+                kind: "line-state",
+                text: format!("{line} line-state {state} {detail} {count}"),
+                line: line.to_string(),
+            },
+            Message::Close { line } => {
+                Self { kind: "close", text: format!("{line} close"), line: line.to_string() }
+            }
+            Message::MonitorDigits { call: _, line, digit, mode } => Self {
+                kind: "digits",
+                text: format!("{line} digit {digit} {}", mode.name()),
+                line: line.to_string(),
+            },
+            Message::GatherDigits { call: _, line, digits, reason } => Self {
+                kind: "digits",
+                text: format!("{line} gathered {digits} {reason}"),
+                line: line.to_string(),
+            },
+            Message::Generate { call: _, line, reason } => {
+                Self { kind: "generate", text: format!("{line} generate {reason}"), line: line.to_string() }
+            }
+            Message::MonitorMedia { call: _, line, media_mode } => Self {
+                kind: "media",
+                text: format!("{line} media {}", media_mode.name()),
+                line: line.to_string(),
+            },
+            Message::Parked { slot, line, party, change } => Self {
+                kind: "parked",
+                text: format!("{slot} {change} {party} by {line}"),
+                line: line.to_string(),
+            },
+            Message::Recording { call: _, line, change, reason, .. } => {
+                let reason = reason.unwrap_or_default();
+                let text = format!("{line} recording {change} {reason}").trim_end().to_owned();
+                Self { kind: "recording", text, line: line.to_string() }
+            }
+            Message::Fork { call: _, line, fork, change, end, .. } => {
+                let reason = end.map_or("", ForkEnd::name);
+                let text = format!("{line} fork {fork} {change} {reason}").trim_end().to_owned();
+                Self { kind: "fork", text, line: line.to_string() }
+            }
+            Message::Registration { line, contact: _, change } => Self {
+                kind: "registration",
+                text: format!("{line} registration {change}"),
+                line: line.to_string(),
+            },
+        }
+    }
+}
+
 impl App {
     pub(crate) fn asks(&mut self, request: RequestId) {
         self.asked.insert(request);
@@ -90,97 +196,10 @@ impl App {
 
     pub(crate) fn tell(&mut self, message: Message) {
         self.check(&message);
-        let told = match message {
-            Message::Reply { request, reply } => {
-                let text = match &reply {
-                    Ok(_) => "reply ok".to_owned(),
-                    Err(refusal) => format!("reply {}", refusal.error),
-                };
-                assert!(
-                    self.replies.insert(request, reply).is_none(),
-                    "two replies to one request: {request:?}"
-                );
-                Told { kind: "reply", line: String::new(), text }
-            }
-            Message::NewCall { call: _, line, privilege } => Told {
-                kind: "new-call",
-                text: format!("{line} new-call {}", privilege.name()),
-                line: line.to_string(),
-            },
-            Message::CallState { call: _, line, state, privilege } => {
-                let mut text = format!("{line} {}", words(&format!("{state:?}")));
-                if let Some(privilege) = privilege {
-                    text.push_str(&format!(" as {}", privilege.name()));
-                }
-                Told { kind: "call-state", text, line: line.to_string() }
-            }
-            Message::CallInfo { call: _, line, changed } => Told {
-                kind: "call-info",
-                text: format!("{line} call-info {changed}"),
-                line: line.to_string(),
-            },
-            Message::CallQuality { call: _, line, media } => {
-                let mos = media.received.mos_x100.unwrap_or(0);
-                let text = format!("{line} call-quality {}.{:02}", mos / 100, mos % 100);
-                Told { kind: "call-quality", text, line: line.to_string() }
-            }
-            Message::AddressState { line, calls } => {
-                let text = format!("{line} address-state {}/{}/{}", calls[0], calls[1], calls[2]);
-                Told { kind: "address-state", text, line: line.to_string() }
-            }
-            Message::Forwarded { line } => Told {
-                kind: "address-state",
-                text: format!("{line} address-state forward"),
-                line: line.to_string(),
-            },
-            Message::LineState { line, state, detail, count } => Told {
-                kind: "line-state",
-                text: format!("{line} line-state {state} {detail} {count}"),
-                line: line.to_string(),
-            },
-            Message::Close { line } => {
-                Told { kind: "close", text: format!("{line} close"), line: line.to_string() }
-            }
-            Message::MonitorDigits { call: _, line, digit, mode } => Told {
-                kind: "digits",
-                text: format!("{line} digit {digit} {}", mode.name()),
-                line: line.to_string(),
-            },
-            Message::GatherDigits { call: _, line, digits, reason } => Told {
-                kind: "digits",
-                text: format!("{line} gathered {digits} {reason}"),
-                line: line.to_string(),
-            },
-            Message::Generate { call: _, line, reason } => {
-                Told { kind: "generate", text: format!("{line} generate {reason}"), line: line.to_string() }
-            }
-            Message::MonitorMedia { call: _, line, media_mode } => Told {
-                kind: "media",
-                text: format!("{line} media {}", media_mode.name()),
-                line: line.to_string(),
-            },
-            Message::Parked { slot, line, party, change } => Told {
-                kind: "parked",
-                text: format!("{slot} {change} {party} by {line}"),
-                line: line.to_string(),
-            },
-            Message::Recording { call: _, line, change, reason, .. } => {
-                let reason = reason.unwrap_or_default();
-                let text = format!("{line} recording {change} {reason}").trim_end().to_owned();
-                Told { kind: "recording", text, line: line.to_string() }
-            }
-            Message::Fork { call: _, line, fork, change, end, .. } => {
-                let reason = end.map_or("", ForkEnd::name);
-                let text = format!("{line} fork {fork} {change} {reason}").trim_end().to_owned();
-                Told { kind: "fork", text, line: line.to_string() }
-            }
-            Message::Registration { line, contact: _, change } => Told {
-                kind: "registration",
-                text: format!("{line} registration {change}"),
-                line: line.to_string(),
-            },
-        };
-        self.lines.push(told);
+        self.lines.push(Told::of(&message));
+        if let Message::Reply { request, reply } = message {
+            assert!(self.replies.insert(request, reply).is_none(), "two replies to one request: {request:?}");
+        }
     }
 
     /// The reply to a request, if it came.

@@ -23,7 +23,7 @@ use trunkline_sip::{Agent, AgentConfig, Directory, TrustedTrunk};
 use crate::Lab;
 use crate::lab::{Seat, TRANSLATOR_FORGETS, password_of};
 use crate::plan::{
-    DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, PHONES, Plan, TRUNKS, address_of, engine_for,
+    APPS, DOMAIN, ENGINE, ENGINE_TLS, ENGINE_V6, ENGINE_WSS, PHONES, Plan, TRUNKS, address_of, engine_for,
 };
 
 /// What the clock on the wall says when a lab begins: 13 November 2010, 23:29.
@@ -606,7 +606,9 @@ impl Lab {
                     Err(_) => self.tally.denied += 1,
                 }
             }
-            self.apps[usize::try_from(app.0).expect("a lab has few applications")].tell(message);
+            let place = usize::try_from(app.0).expect("a lab has few applications");
+            self.story.told(self.now, APPS[place], &message);
+            self.apps[place].tell(message);
         }
     }
 
@@ -636,7 +638,10 @@ impl Lab {
 
     fn record(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
         self.hash(from, to, bytes);
-        self.ladder.record((self.now - crate::epoch()).as_millis(), from, to, bytes);
+        let step = self.ladder.record((self.now - crate::epoch()).as_millis(), from, to, bytes);
+        if let Some((from, to, what)) = step {
+            self.story.step(self.now, &from, &to, &what);
+        }
     }
 
     fn hash(&mut self, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {

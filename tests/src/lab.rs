@@ -38,6 +38,7 @@ use crate::plan::{
 use crate::recording::Disk;
 use crate::records::Book;
 use crate::spread::Spread;
+use crate::story::Story;
 
 /// 64·T1: how long a transaction may outlive its call.
 pub const T1_64: Duration = Duration::from_secs(32);
@@ -72,6 +73,8 @@ pub struct Lab {
     pub(crate) apps: Vec<App>,
     pub(crate) network: Network<Parcel>,
     pub(crate) ladder: Ladder,
+    /// What is told to who reads of an operation.
+    pub(crate) story: Story,
     pub(crate) hasher: DefaultHasher,
     pub(crate) connections: BTreeMap<u64, crate::drive::Connection>,
     /// Phones behind translators, and when something passed last.
@@ -187,6 +190,7 @@ impl Lab {
             apps: APPS.iter().map(|_| App::default()).collect(),
             network: Network::new(StdRng::from_rng(&mut rng)),
             ladder,
+            story: Story::default(),
             hasher: DefaultHasher::new(),
             connections: BTreeMap::new(),
             translated,
@@ -488,6 +492,16 @@ impl Lab {
     /// The ladder.
     pub const fn ladder(&mut self) -> &mut Ladder {
         &mut self.ladder
+    }
+
+    /// What is told of what happens, with applications and phones on one axis.
+    pub const fn story(&mut self) -> &mut Story {
+        &mut self.story
+    }
+
+    /// What time it is.
+    pub const fn now(&self) -> Instant {
+        self.now
     }
 
     /// Compares the ladder since the last time.

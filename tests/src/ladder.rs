@@ -55,24 +55,33 @@ impl Ladder {
         *self = Self { names: std::mem::take(&mut self.names), is_stopped: true, ..Self::default() };
     }
 
-    /// Writes down a message that was sent.
-    pub fn record(&mut self, at_ms: u128, from: SocketAddr, to: SocketAddr, bytes: &Bytes) {
+    /// Writes down a message that was sent; returns who sent it to whom, and what it is, unless it is a copy.
+    pub fn record(
+        &mut self,
+        at_ms: u128,
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: &Bytes,
+    ) -> Option<(String, String, String)> {
         if self.is_stopped {
-            return;
+            return None;
         }
         let (from, to) = (self.party(from), self.party(to));
         let key = (from.clone(), to.clone(), bytes.clone());
         if let Some(place) = self.places.get(&key) {
             self.rungs[*place].copies += 1;
-            return;
+            return None;
         }
         let text = String::from_utf8_lossy(bytes).into_owned();
-        let Some(first) = text.lines().next().filter(|line| !line.is_empty()) else { return };
+        let first = text.lines().next().filter(|line| !line.is_empty())?;
         let word = first.strip_prefix("SIP/2.0 ").unwrap_or(first).split(' ').next().unwrap_or("").to_owned();
         let header = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap_or("");
         let method = header("CSeq:").split_whitespace().nth(2).unwrap_or("").to_owned();
         self.places.insert(key, self.rungs.len());
-        self.rungs.push(Rung { from, to, word, method, text, copies: 1, at_ms });
+        let rung = Rung { from, to, word, method, text, copies: 1, at_ms };
+        let step = (rung.from.clone(), rung.to.clone(), rung.what());
+        self.rungs.push(rung);
+        Some(step)
     }
 
     /// Forgets what was sent so far.
@@ -153,20 +162,26 @@ impl Ladder {
 }
 
 impl Rung {
+    /// Method or status, and which way media goes.
+    fn what(&self) -> String {
+        let mut what = self.word.clone();
+        if self.word.starts_with(|c: char| c.is_ascii_digit()) {
+            what.push_str(&format!(" {}", self.method));
+        }
+        for direction in ["a=sendonly", "a=recvonly", "a=inactive"] {
+            if self.text.contains(direction) {
+                what.push_str(&format!(", {direction}"));
+            }
+        }
+        what
+    }
+
     fn line(&self) -> String {
         let mut line = format!("{} -> {}", self.from, self.to);
         while line.len() < 20 {
             line.push(' ');
         }
-        line.push_str(&self.word);
-        if self.word.starts_with(|c: char| c.is_ascii_digit()) {
-            line.push_str(&format!(" {}", self.method));
-        }
-        for direction in ["a=sendonly", "a=recvonly", "a=inactive"] {
-            if self.text.contains(direction) {
-                line.push_str(&format!(", {direction}"));
-            }
-        }
+        line.push_str(&self.what());
         if self.copies > 1 {
             line.push_str(&format!("  ×{}", self.copies));
         }

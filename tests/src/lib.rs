@@ -28,6 +28,7 @@ mod records;
 pub mod reginfo;
 mod seeds;
 mod spread;
+pub mod story;
 mod temper;
 mod xml;
 pub mod xpidf;

@@ -43,7 +43,7 @@ use utoipa_axum::routes;
 pub use self::access::Access;
 use self::access::Caller;
 use self::explain::Missing;
-pub use self::operate::operation;
+pub use self::operate::{answer, operation};
 use self::problem::Problem;
 pub use self::serve::serve;
 use crate::driver::refusal_log::RefusalLog;

@@ -31,7 +31,7 @@ use super::{BODY_BYTES_MAX, Shared};
 use crate::driver::clock;
 use crate::driver::trace::Happened;
 use crate::handle::AppIdentity;
-use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome, Requested};
+use crate::switch::{CallId, CallOperation, LineError, Operation, Outcome, Reply, Requested};
 
 /// What an operation brought forth.
 #[derive(Serialize, ToSchema, Default)]
@@ -294,6 +294,19 @@ pub fn operation(kind: &str, target: &str, name: &str, body: &[u8]) -> Result<Op
         (_, name) => Err(unknown(name, &[SET_APP_PRIORITY])),
     };
     made.map_err(|problem| problem.into_status_and_detail())
+}
+
+/// What the reply to an operation is answered with: the HTTP status, and the JSON of the body.
+pub fn answer(reply: Reply) -> (u16, String) {
+    let json = |text: serde_json::Result<String>| text.expect("an answer has string keys only");
+    match reply {
+        Ok(outcome) => (StatusCode::OK.as_u16(), json(serde_json::to_string(&Done::from(outcome)))),
+        Err(refusal) => {
+            let problem = Problem::from(refusal);
+            let text = json(serde_json::to_string(&problem));
+            (problem.into_status_and_detail().0, text)
+        }
+    }
 }
 
 /// `GET /v1/calls/{call}/get-conf-related-calls`: the one operation that is also a read.

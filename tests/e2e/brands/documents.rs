@@ -1,4 +1,4 @@
-//! What the documents say of phones and trunks: the daemon takes their configurations, and what they refer to is there.
+//! What the documents say of phones and trunks: the daemon takes their configurations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -33,30 +33,6 @@ fn configurations_pass_the_check() {
         }
     }
     assert!(checked > 0, "no configuration in any page");
-}
-
-/// Each link to a file of this repository, and to a heading or a function of it.
-#[test]
-fn links_lead_somewhere() {
-    for page in pages() {
-        let text = fs::read_to_string(&page).expect("a page is text");
-        let room = page.parent().expect("a page is in a room");
-        let inline = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
-        let below = text.lines().filter_map(|line| line.split_once("]: ").map(|(_, target)| target));
-        for target in inline.chain(below).filter(|target| !target.starts_with("http")) {
-            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
-            let place = if file.is_empty() { page.clone() } else { room.join(file) };
-            assert!(place.exists(), "{}: {target} is not there", page.display());
-            let has_heading = || {
-                let text = fs::read_to_string(&place).expect("a page is text");
-                if place.extension().is_some_and(|extension| extension == "rs") {
-                    return text.contains(&format!("fn {heading}("));
-                }
-                text.lines().any(|line| line.starts_with('#') && anchor(line) == heading)
-            };
-            assert!(heading.is_empty() || has_heading(), "{}: {target} is no heading", page.display());
-        }
-    }
 }
 
 /// The matrix names each play of a day and no other; each of its columns is a brand whose day is played; what it says of a brand where
@@ -136,13 +112,6 @@ fn the_matrix_is_what_is_played() {
         assert_eq!(sync != "has none", brand.says("SetDoNotDisturb"), "{name}: {sync}");
     }
     assert_eq!(columns.len(), source.matches("a_day_of(\"").count(), "a column for each brand");
-}
-
-/// What leads to a heading.
-fn anchor(line: &str) -> String {
-    let text = line.trim_start_matches('#').trim().to_lowercase();
-    let kept = text.chars().filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign));
-    kept.map(|sign| if sign == ' ' { '-' } else { sign }).collect()
 }
 
 /// All pages on phones and trunks.

@@ -65,41 +65,17 @@ trap 'kill -KILL $(init) 2>/dev/null || true; wait $machine 2>/dev/null || true'
 
 inside() { nsenter --target "$(init)" --mount --uts --ipc --pid --net -- "$@"; }
 
-is_up() { inside systemctl is-system-running 2>/dev/null | grep -qE 'running|degraded'; }
+is_up() { inside systemctl is-system-running 2>/dev/null | grep -E 'running|degraded'; }
 property() { inside systemctl show --property "$1" --value trunkline; }
 is_active() { [ "$(property ActiveState)" = active ]; }
 has() { inside test -e "$1"; }
-registrations() { inside trunkline ctl --token-file /etc/trunkline/secrets/admin --json registrations; }
-is_registered() { registrations | grep -q '"1001"'; }
-logged() { inside journalctl --unit trunkline --no-pager --quiet | grep -q "$1"; }
+ctl() { inside trunkline ctl --token-file /etc/trunkline/secrets/admin "$@"; }
+registrations() { ctl --json registrations; }
+is_registered() { registrations | grep '"1001"' >/dev/null; }
+logged() { inside journalctl --unit trunkline --no-pager --quiet | grep "$1" >/dev/null; }
 
-CALLS=5
-
-# Stock SIPp: one that answers and sends all audio back, one that calls, plays its recording of eight seconds four times and hangs up.
-# Who is silent would be asked by the new process whether he has the call, and stock SIPp does not know that question.
-call_begin() {
-    local pause='<pause milliseconds="8000"/>' again='<nop><action><exec play_pcap_audio="g711a.pcap"/></action></nop>'
-    # It shows a scenario and says that it has failed.
-    { sipp -sd uac_pcap 2>/dev/null || true; } | sed "s|$pause|&$again&$again&$again&|; s|\"\(pcap/\)\?\([a-z0-9_]*[.]pcap\)|\"/usr/share/sip-tester/\2|g" >"$work/talk.xml"
-    sipp -sn uas -i 127.0.0.1 -p 5070 -rtp_echo -mp 7000 -nostdin >"$work/callee.log" 2>&1 &
-    callee=$!
-    sipp 127.0.0.1:5060 -i 127.0.0.1 -p 5080 -sf "$work/talk.xml" -m "$CALLS" -r "$CALLS" -nostdin >"$work/caller.log" 2>&1 &
-    caller=$!
-    until_so "$CALLS calls are up" are_up
-    # What is newer than half a second is not kept.
-    inside sleep 1
-}
-# Which calls there are, and whether they are connected.
-calls() { inside trunkline ctl --token-file /etc/trunkline/secrets/admin calls | awk 'NR > 1 { print $1, $3 }' | sort; }
-# A call for each side.
-are_up() { [ "$(calls | grep -c ' connected$')" = $((2 * CALLS)) ]; }
 # From the journal: when the old process left its calls, and when systemd knew the next one ready.
-interruption() { awk '/calls are left/ { left = $1 } left && /systemd\[1\]: Started/ { printf "%.2f\n", $1 - left; exit }'; }
-call_end() {
-    wait "$caller" || fail "calls did not go on: $work/caller.log"
-    kill -USR1 "$callee"
-    wait "$callee" || true
-}
+interruption() { awk '/calls are left/ { left = $1 } left && /systemd\[1\]: Started/ { took = $1 - left } END { printf "%.2f", took }'; }
 
 until_so "systemd is up" is_up
 said "$(inside sh -c '. /etc/os-release; echo "$PRETTY_NAME"'), $(inside systemctl --version | head -1), without Trunkline"
@@ -125,7 +101,7 @@ said "a phone registered: $(registrations | tr -d '\n ' | cut -c1-120)"
 if [ "$(property Type)" = notify-reload ]; then
     inside systemctl reload trunkline || fail "it cannot be reloaded"
 else
-    inside trunkline ctl --token-file /etc/trunkline/secrets/admin reload >/dev/null || fail "it cannot be reloaded"
+    ctl reload >/dev/null || fail "it cannot be reloaded"
 fi
 until_so "it was reloaded" logged "the configuration was loaded again"
 [ "$(property MainPID)" = "$pid" ] && is_active || fail "a reload is no restart"
@@ -159,8 +135,8 @@ from = "any"
 match = ".*"
 to = "trunk:sipp"
 END
-inside trunkline ctl --token-file /etc/trunkline/secrets/admin reload >/dev/null || fail "the trunk is not taken"
-call_begin
+ctl reload >/dev/null || fail "the trunk is not taken"
+talk_begin
 calls=$(calls)
 said "$CALLS calls are up"
 
@@ -172,8 +148,8 @@ until_so "the service is active" is_active
 [ "$(inside sh -c 'cat /etc/trunkline/trunkline.toml /etc/trunkline/secrets/* | sha256sum')" = "$before" ] || fail "the configuration was changed"
 until_so "the phone is still registered" is_registered
 register "$(inside cat /etc/trunkline/secrets/1001)"
-[ "$(calls)" = "$calls" ] || fail "the calls are others: $(calls)"
-call_end
+[ "$(calls)" = "$calls" ] || fail "the calls are others: $(calls | paste -sd " ")"
+talk_end
 logged "calls are left to the next process" || fail "the old process did not leave its calls"
 said "upgraded to $(inside dpkg-query -f '${Version}' -W trunkline): configuration, passwords, the phone's registration and the calls are kept;" \
     "$(inside journalctl --unit trunkline --no-pager --quiet --output short-unix | interruption) s between the old process and the new;" \

@@ -2,22 +2,38 @@
 //!
 //! Between `<!-- made: NAME -->` and `<!-- /made -->` stands what a run has made; `TRUNKLINE_BLESS=1` makes it anew.
 
+mod between;
 mod calls;
 mod elsewhere;
 mod links;
+mod media;
 mod parties;
 mod play;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use trunkline::switch::{CallOperation, LineOperation};
 
 use self::play::Play;
 
 /// An operation and how it is played.
 type Page = (&'static str, fn(&mut Play));
 
+/// Operations that neither calls nor lines have in their `features`.
+const OTHERS: [&str; 4] = ["close", "open", "set-app-priority", "set-status-messages"];
+
+/// Operations that another page tells of.
+const BESIDE: [(&str, &str); 4] = [
+    ("pause-recording", "start-recording"),
+    ("resume-recording", "start-recording"),
+    ("stop-recording", "start-recording"),
+    ("stop-fork", "start-fork"),
+];
+
 fn pages() -> Vec<Page> {
-    [calls::PAGES, parties::PAGES, elsewhere::PAGES].concat()
+    [calls::PAGES, parties::PAGES, elsewhere::PAGES, between::PAGES, media::PAGES].concat()
 }
 
 fn docs() -> PathBuf {
@@ -40,6 +56,16 @@ fn pages_on_operations_say_what_happens() {
         }
     }
     assert!(wrong.is_empty(), "{}\nLook, then run with TRUNKLINE_BLESS=1", wrong.join("\n"));
+}
+
+#[test]
+fn every_operation_has_a_page() {
+    let named = CallOperation::ALL.iter().map(|operation| operation.name());
+    let named = named.chain(LineOperation::ALL.iter().map(|operation| operation.name())).chain(OTHERS);
+    let page_of = |name| BESIDE.iter().find(|(known, _)| *known == name).map_or(name, |(_, page)| *page);
+    let wanted: BTreeSet<&str> = named.map(page_of).collect();
+    let played: BTreeSet<&str> = pages().iter().map(|(operation, _)| *operation).collect();
+    assert_eq!(played, wanted);
 }
 
 /// The page with what was made between its marks.

@@ -23,7 +23,7 @@ export TRUNKLINE_STATES=${TRUNKLINE_STATES:-500}
 declare -A package_of=(
     [sipp]=sip-tester [baresip]=baresip-core [linphonec]=linphone-cli [tshark]=tshark [ip]=iproute2 [unshare]=util-linux
     [ethtool]=ethtool [bpftool]=bpftool [setpriv]=util-linux [taskset]=util-linux [nft]=nftables [svwar]=sipvicious
-    [openssl]=openssl [mount]=mount [chromium]=chromium [npm]=npm [dnsmasq]=dnsmasq-base
+    [openssl]=openssl [mount]=mount [chromium]=chromium [npm]=npm [dnsmasq]=dnsmasq-base [python3]=python3
 )
 
 as_root() {

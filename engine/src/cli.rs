@@ -134,6 +134,8 @@ pub enum Ask {
     Trunks,
     /// List parked calls.
     Parked,
+    /// List webhooks, and how they do.
+    Webhooks,
     /// Make a token by which a phone fetches its configuration, and print what is typed into it.
     PhoneToken {
         /// Its hardware address.

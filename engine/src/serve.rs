@@ -21,6 +21,7 @@ use crate::driver::{
 };
 use crate::handle::Engine;
 use crate::provision::{self, pnp};
+use crate::webhook::Webhooks;
 
 /// How long calls that are up may go on after SIGTERM. A second SIGTERM or SIGINT ends them at once.
 const DRAIN_AT_MOST: Duration = Duration::from_secs(3_600);
@@ -127,6 +128,7 @@ async fn run(
         }
         Some(_) | None => None,
     };
+    let mut webhooks = Webhooks::start(running.engine(), running.config())?;
     let memory = tokio::spawn(give_memory_back(running.engine().clone()));
     let watchdog = watchdog_limit().map(|limit| tokio::spawn(keep_watchdog(running.pulse(), limit)));
     say(&table);
@@ -139,10 +141,12 @@ async fn run(
             _ = interrupt.recv() => break true,
             _ = hand_over.recv() => break false,
             () = running.failed() => return Err("a thread ended by a defect; its panic stands above".into()),
-            _ = hang_up.recv() => drop(reload(&mut running, named.as_deref(), state_directory).await),
+            _ = hang_up.recv() => {
+                drop(reload(&mut running, &mut webhooks, named.as_deref(), state_directory).await);
+            }
             Some(answer) = reloads.recv() => {
                 // Whoever asked may be gone; the log has it too.
-                drop(answer.send(reload(&mut running, named.as_deref(), state_directory).await));
+                drop(answer.send(reload(&mut running, &mut webhooks, named.as_deref(), state_directory).await));
             }
         }
     };
@@ -165,7 +169,7 @@ async fn run(
     for task in [asked, watchdog].into_iter().flatten() {
         task.abort();
     }
-    drop(stop_api);
+    drop((stop_api, webhooks));
     for server in [api, phones].into_iter().flatten() {
         server.await??;
     }
@@ -192,6 +196,7 @@ async fn give_memory_back(engine: Engine) {
 /// Reads the configuration again; says in the log what came of it.
 async fn reload(
     running: &mut Running,
+    webhooks: &mut Webhooks,
     named: Option<&Path>,
     state_directory: &Path,
 ) -> Result<Loaded, ReloadError> {
@@ -201,7 +206,12 @@ async fn reload(
         Err(errors) => Err(ReloadError::Wrong(errors)),
     };
     match &loaded {
-        Ok(_) => tracing::info!("the configuration was loaded again"),
+        Ok(_) => {
+            tracing::info!("the configuration was loaded again");
+            if let Err(error) = webhooks.set(running.config()) {
+                tracing::error!(%error, "webhooks are as they were");
+            }
+        }
         Err(refused) => {
             for error in refused.errors() {
                 tracing::error!("nothing was changed: {error}");

@@ -224,6 +224,13 @@ impl From<Delivery> for Event {
     }
 }
 
+/// An event as the event stream writes it, with its number.
+pub(crate) fn event_json(delivery: Delivery) -> (u64, String) {
+    let event = Event::from(delivery);
+    let json = serde_json::to_string(&event).expect("an event has string keys only");
+    (event.seq, json)
+}
+
 impl From<&Message> for Kind {
     fn from(message: &Message) -> Self {
         match message {
@@ -456,6 +463,20 @@ mod tests {
         let reply = event(Message::Reply { request, reply: Err(refusal.clone()) });
         assert_eq!(reply["problem"], serde_json::to_value(Problem::from(refusal)).unwrap());
         assert_eq!(reply["problem"]["code"], "invalcallstate");
+    }
+
+    #[test]
+    fn webhooks_choose_among_all_types_of_events() {
+        let schema = serde_json::to_value(<Kind as utoipa::PartialSchema>::schema()).unwrap();
+        let types = schema["oneOf"].as_array().unwrap().iter().map(|kind| {
+            let named = kind
+                .pointer("/properties/type/enum/0")
+                .or_else(|| kind.pointer("/allOf/1/properties/type/enum/0"));
+            named.and_then(Value::as_str).unwrap_or_else(|| panic!("{kind}")).to_owned()
+        });
+        let mut types: Vec<_> = types.filter(|kind| kind != "lost").collect();
+        types.sort_unstable();
+        assert_eq!(types, crate::webhook::EVENT_TYPES);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use super::Shared;
 use super::access::{authenticate, bearer};
 use super::apps::Listening;
-use super::event::Event;
+use super::event::{Event, event_json};
 use super::openapi::Refused;
 use super::problem::Problem;
 use crate::driver::http::closed;
@@ -100,8 +100,8 @@ impl Stream {
             let outgoing = tokio::select! {
                 delivery = self.subscription.next() => match delivery {
                     Some(delivery) => {
-                        let event = serde_json::to_string(&Event::from(delivery));
-                        Message::Text(event.expect("an event has string keys only").into())
+                        let (_, event) = event_json(delivery);
+                        Message::Text(event.into())
                     }
                     None => return (close_code::AWAY, "the engine stops"),
                 },

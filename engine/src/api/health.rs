@@ -19,8 +19,9 @@ use trunkline_sip::admission::{Limit, Refusals};
 use super::Shared;
 use super::process::ProcessNumbers;
 use crate::driver::clock;
-use crate::handle::MetricsSnapshot;
+use crate::handle::{Engine, MetricsSnapshot};
 use crate::switch::TrunkView;
+use crate::webhook::Standing;
 
 /// The gauges and counters in OpenMetrics text.
 pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
@@ -30,6 +31,7 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     register_refusals(&mut registry, &numbers.refusals);
     registry.register_collector(Box::new(Numbers(numbers)));
     register_kernel(&mut registry, shared.engine.kernel_relay());
+    register_webhooks(&mut registry, &shared.engine);
     let seen = shared.engine.view(|switch| (switch.trunks(), switch.media_ports_max())).await;
     let (trunks, media_ports_max) = seen.unwrap_or_default();
     register_trunks(&mut registry, &trunks);
@@ -91,6 +93,33 @@ fn register_trunks(registry: &mut Registry, trunks: &[TrunkView]) {
     );
     registry.register("trunk_calls", "Calls of a trunk, both directions", calls);
     registry.register("trunk_calls_max", "Calls that a trunk may have at once", calls_max);
+}
+
+/// How the webhooks do.
+fn register_webhooks(registry: &mut Registry, engine: &Engine) {
+    let counters = || Family::<[(&'static str, String); 1], Counter>::default();
+    let gauges = || Family::<[(&'static str, String); 1], Gauge>::default();
+    let (delivered, failed, lost) = (counters(), counters(), counters());
+    let (behind, up) = (gauges(), gauges());
+    for entry in &**engine.webhooks().entries() {
+        let (now, counts) = (entry.now(), entry.counts());
+        let labels = [("webhook", now.hook.name.to_string())];
+        delivered.get_or_create(&labels).inc_by(counts.delivered);
+        failed.get_or_create(&labels).inc_by(counts.failed);
+        lost.get_or_create(&labels).inc_by(counts.lost);
+        let waiting = engine.events_behind(entry.app, entry.position());
+        behind.get_or_create(&labels).set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        up.get_or_create(&labels).set((now.standing == Standing::Up).into());
+    }
+    registry.register("webhook_events_delivered", "Events that a webhook took", delivered);
+    registry.register("webhook_tries_failed", "Requests to a webhook that were not taken", failed);
+    registry.register(
+        "webhook_events_lost",
+        "Events that were kept no longer when a webhook was to be told",
+        lost,
+    );
+    registry.register("webhook_events_behind", "Events that a webhook is still to be told", behind);
+    registry.register("webhook_up", "Whether a webhook took the last request: 1 or 0", up);
 }
 
 /// What does not change while the daemon runs.

@@ -27,6 +27,7 @@ mod shape;
 mod timestamp;
 mod trace;
 mod translate;
+mod webhooks;
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +43,7 @@ use utoipa_axum::routes;
 
 pub use self::access::Access;
 use self::access::Caller;
+pub(crate) use self::event::event_json;
 use self::explain::Missing;
 pub use self::operate::{answer, operation};
 use self::problem::Problem;
@@ -113,6 +115,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(read::trunks))
         .routes(routes!(read::parked))
         .routes(routes!(apps::apps))
+        .routes(routes!(webhooks::webhooks))
         .routes(routes!(events::events))
         .routes(routes!(trace::of_call))
         .routes(routes!(trace::live))

@@ -25,7 +25,7 @@ use super::tls::Sealing;
 use super::{
     Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, event_lists, features, fork,
     groups, limits, lines, music, pages, provisioning, reach, recording, records, routes, trunk_groups,
-    trunks, vendors, voicemail,
+    trunks, vendors, voicemail, webhooks,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -68,10 +68,14 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let mut wanted = Vec::new();
     let voicemail = voicemail::read(root.table("voicemail"), &trunks, whole, &mut wanted);
     let open = api.listen.is_some_and(|listen| !listen.ip().is_loopback());
+    let app_sections = root.tables("app");
+    let apps_named = app_sections.len();
     let mut apps = Vec::new();
-    for section in root.tables("app") {
+    for section in app_sections {
         apps.extend(apps::read(section, &apps, &addresses, open));
     }
+    let known = webhooks::Known { apps: &apps, whole: apps.len() == apps_named, addresses: &addresses };
+    let webhooks = webhooks::read(root.tables("webhook"), &known, &mut tls);
     // A group is no line that an application could open.
     let groups =
         groups::read(root.tables("group"), &lines, lines.len() == lines_named, &mut addresses, &mut wanted);
@@ -108,6 +112,7 @@ pub(super) fn read(root: Section<'_>) -> Config {
         media,
         api,
         apps,
+        webhooks,
         store,
         locations: places.finish(),
         lines,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustls::ClientConfig;
 use toml::de::DeTable;
 use trunkline_media::kernel::Hook;
 use trunkline_sip::Reliability;
@@ -32,6 +33,7 @@ use crate::switch::setup::{
 use crate::switch::vendor::VendorSetup;
 use crate::switch::{CodecList, ForkSetup, NumberSetup, RecordPolicy};
 use crate::translate::Locations;
+use crate::webhook::{Filter, SigningKey, WebhookUrl};
 
 mod apps;
 mod built_in;
@@ -70,6 +72,7 @@ mod trunk_groups;
 mod trunks;
 mod vendors;
 mod voicemail;
+mod webhooks;
 
 use self::key_lines::KeyLines;
 
@@ -105,6 +108,8 @@ pub struct Config {
     pub api: Api,
     /// Applications; [`crate::switch::ids::AppId`] is the index.
     pub apps: Vec<App>,
+    /// Where events of applications are posted to.
+    pub webhooks: Vec<Arc<Webhook>>,
     /// Where registrations are kept.
     pub store: Store,
     /// Where lines are, with their calling cards (`[location]`, `[[card]]`).
@@ -248,6 +253,25 @@ impl App {
     pub fn is_operator(&self) -> bool {
         self.privilege == CallPrivilege::Owner && self.lines.iter().any(|line| line == "*")
     }
+}
+
+/// `[[webhook]]`: where events of an application are posted to.
+#[derive(Clone, Debug)]
+pub struct Webhook {
+    /// The name.
+    pub name: Arc<str>,
+    /// The application whose events it is told.
+    pub app: Arc<str>,
+    /// The receiver.
+    pub url: WebhookUrl,
+    /// How its certificate is judged; `None`: no TLS is spoken.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// What requests are signed with; the second, if any, is the old one.
+    pub keys: Vec<SigningKey>,
+    /// Which events.
+    pub filter: Filter,
+    /// How long the receiver may take to answer.
+    pub timeout: Duration,
 }
 
 /// `[store]`.

@@ -23,6 +23,12 @@ pub(super) const INBOUND_PASSWORD: SecretKeys =
 /// `token`, `token_file`.
 pub(super) const TOKEN: SecretKeys = SecretKeys { plain: "token", file: "token_file" };
 
+/// `secret`, `secret_file`: of a webhook.
+pub(super) const SECRET: SecretKeys = SecretKeys { plain: "secret", file: "secret_file" };
+
+/// `old_secret`, `old_secret_file`: of a webhook, until its receiver knows the new one.
+pub(super) const OLD_SECRET: SecretKeys = SecretKeys { plain: "old_secret", file: "old_secret_file" };
+
 /// `number`, `number_file`: of a calling card.
 pub(super) const NUMBER: SecretKeys = SecretKeys { plain: "number", file: "number_file" };
 

@@ -78,6 +78,7 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Registrations => client.get("/v1/registrations").await?,
         Ask::Trunks => client.get("/v1/trunks").await?,
         Ask::Parked => client.get("/v1/parked").await?,
+        Ask::Webhooks => client.get("/v1/webhooks").await?,
         Ask::Reload => client.post("/v1/reload", &Value::Object(Map::new())).await?,
         Ask::PhoneToken { mac, hours } => {
             let body = hours.map_or_else(|| json!({}), |hours| json!({ "hours": hours }));

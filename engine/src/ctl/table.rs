@@ -10,6 +10,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Lines { .. } => table(LINE, answer),
         Ask::Calls { .. } => table(CALL, answer),
         Ask::Parked => table(PARKED, answer),
+        Ask::Webhooks => table(WEBHOOK, answer),
         Ask::Registrations => table(REGISTRATION, answer),
         Ask::Trunks => table(TRUNK, answer) + &places(answer),
         Ask::Operate(_)
@@ -146,6 +147,17 @@ const TRUNK: &[Column] = &[
     Column { title: "LAST FAILURE", fields: &["/registration/last_failure/status"] },
 ];
 
+const WEBHOOK: &[Column] = &[
+    Column { title: "WEBHOOK", fields: &["/name"] },
+    Column { title: "APP", fields: &["/app"] },
+    Column { title: "SERVER", fields: &["/server"] },
+    Column { title: "STATE", fields: &["/state"] },
+    Column { title: "SINCE", fields: &["/since"] },
+    Column { title: "LAST SEQ", fields: &["/last_seq"] },
+    Column { title: "BEHIND", fields: &["/behind"] },
+    Column { title: "LAST ERROR", fields: &["/last_error/reason", "/last_error/status", "/last_error/at"] },
+];
+
 const PLACE: &[Column] = &[
     Column { title: "TRUNK", fields: &["/trunk"] },
     Column { title: "AT", fields: &["/at/peer"] },
@@ -181,6 +193,19 @@ mod tests {
              b        udp:192.0.2.1:5060  up\n"
         );
         assert_eq!(text(&Ask::Trunks, &json!([])), "none\n");
+    }
+
+    #[test]
+    fn a_webhook_shows_how_it_does() {
+        let answer = json!([{"name": "crm", "app": "crm", "server": "https://crm.example", "events": [], "lines": [],
+                             "state": "failing", "since": "2026-01-01T00:00:00Z", "last_seq": 7, "behind": 3,
+                             "failures": 2, "last_error": {"reason": "refused", "status": 503, "at": "2026-01-01T00:00:01Z"},
+                             "next_try": null, "delivered": 7, "failed": 2, "lost": 0}]);
+        assert_eq!(
+            text(&Ask::Webhooks, &answer),
+            "WEBHOOK  APP  SERVER               STATE    SINCE                 LAST SEQ  BEHIND  LAST ERROR\n\
+             crm      crm  https://crm.example  failing  2026-01-01T00:00:00Z  7         3       refused 503 2026-01-01T00:00:01Z\n"
+        );
     }
 
     #[test]

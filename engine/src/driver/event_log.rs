@@ -22,6 +22,8 @@ pub(crate) fn first_of_life(unix_now: Duration) -> u64 {
 #[derive(Debug)]
 pub(crate) struct EventLog {
     apps: Vec<Arc<AppLog>>,
+    /// The number of the first message of this life.
+    first: u64,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,18 @@ impl EventLog {
             kept: Mutex::new(Kept { first, messages: VecDeque::new() }),
             newest: watch::Sender::new(first - 1),
         };
-        Self { apps: (0..apps).map(|_| Arc::new(log())).collect() }
+        Self { apps: (0..apps).map(|_| Arc::new(log())).collect(), first }
+    }
+
+    /// The number before that of the first message of this life.
+    pub(crate) const fn before_all(&self) -> u64 {
+        self.first - 1
+    }
+
+    /// How many messages of this life an application was told behind this one.
+    pub(crate) fn behind(&self, app: AppId, position: u64) -> u64 {
+        let newest = self.apps.get(app.0 as usize).map_or(0, |log| *log.newest.borrow());
+        newest.saturating_sub(position.max(self.before_all()))
     }
 
     /// Appends a message for one application.
@@ -125,6 +138,16 @@ impl Subscription {
             }
             self.newest.changed().await.ok()?;
         }
+    }
+
+    /// The next message, if there is one already.
+    pub(crate) fn try_next(&mut self) -> Option<Delivery> {
+        self.poll_kept()
+    }
+
+    /// The number of the message before the next.
+    pub(crate) const fn position(&self) -> u64 {
+        self.next - 1
     }
 
     fn poll_kept(&mut self) -> Option<Delivery> {

@@ -10,6 +10,7 @@
 //!  the caller's runtime: TCP connections, HTTP, signals                                 stream.rs
 //!                        name servers                                                    names.rs
 //!                        WebSockets that calls' audio is forked to                       audio_fork
+//!                        connections to servers that the configuration names             dial.rs
 //! ```
 //!
 //! Agents and Switch sit at desks ([`desk`]): the thread that brings something runs them there and then, unless another does, and
@@ -19,6 +20,7 @@ mod audio_fork;
 pub(crate) mod call_quality;
 pub(crate) mod clock;
 mod desk;
+pub(crate) mod dial;
 pub(crate) mod event_log;
 mod floor;
 pub(crate) mod http;

@@ -50,6 +50,7 @@ use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
 use crate::switch::Switch;
 use crate::switch::ids::AppId;
+use crate::webhook::Board;
 
 /// How long registrars of trunks may take to let the engine go.
 const LEAVING_AT_MOST: Duration = Duration::from_secs(2);
@@ -288,6 +289,7 @@ impl Running {
             connections,
             apps: ArcSwap::from_pointee(apps(&config)),
             provisioner: Arc::new(Provisioner::new(&config)),
+            webhooks: Board::default(),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
             operations: trace.of_api(),
@@ -313,6 +315,11 @@ impl Running {
     /// The handle to the running engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The configuration that holds.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
     }
 
     /// What tells whether the engine turns.

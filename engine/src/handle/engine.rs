@@ -22,6 +22,7 @@ use crate::switch::ids::{AppId, CallId, RequestId};
 use crate::switch::operation::{Operation, Refusal, Reply};
 use crate::switch::privilege::CallPrivilege;
 use crate::switch::view::{CallView, LineView, MediaMode};
+use crate::webhook::Board;
 
 /// A running engine. Clones are the same engine.
 #[derive(Clone, Debug)]
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) connections: Connections,
     pub(crate) apps: ArcSwap<Vec<AppIdentity>>,
     pub(crate) provisioner: Arc<Provisioner>,
+    pub(crate) webhooks: Board,
     pub(crate) next_request: AtomicU32,
     pub(crate) ready: AtomicBool,
     pub(crate) trace: Arc<Trace>,
@@ -142,6 +144,21 @@ impl Engine {
     /// has none.
     pub fn events(&self, app: AppId, after: Option<u64>) -> Option<Subscription> {
         self.shared.events.subscribe(app, after)
+    }
+
+    /// The number before that of the first message of this engine: who reads behind it reads all that is kept.
+    pub(crate) fn events_before_all(&self) -> u64 {
+        self.shared.events.before_all()
+    }
+
+    /// How many events an application was told behind this one.
+    pub(crate) fn events_behind(&self, app: AppId, position: u64) -> u64 {
+        self.shared.events.behind(app, position)
+    }
+
+    /// How each webhook does.
+    pub(crate) fn webhooks(&self) -> &Board {
+        &self.shared.webhooks
     }
 
     /// What happened lately.

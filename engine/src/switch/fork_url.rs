@@ -92,23 +92,25 @@ impl ForkUrl {
     pub fn whole(&self) -> String {
         format!("{self}{}", self.query)
     }
+
+    /// Path and query, for the request alone.
+    pub(crate) fn target(&self) -> String {
+        format!("{}{}", self.path, self.query)
+    }
+
+    /// Host and port; the port only where it is not that of the scheme.
+    pub(crate) fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.to_string() };
+        let usual = if self.is_sealed { 443 } else { 80 };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
+    }
 }
 
 /// Without its query.
 impl fmt::Display for ForkUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { is_sealed, host, port, path, .. } = self;
-        let scheme = if *is_sealed { "wss" } else { "ws" };
-        let usual = if *is_sealed { 443 } else { 80 };
-        if host.contains(':') {
-            write!(f, "{scheme}://[{host}]")?
-        } else {
-            write!(f, "{scheme}://{host}")?
-        }
-        if *port != usual {
-            write!(f, ":{port}")?;
-        }
-        f.write_str(path)
+        let scheme = if self.is_sealed { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
     }
 }
 

@@ -100,6 +100,42 @@ async fn an_operator_sees_the_applications_and_who_listens_others_themselves() {
 }
 
 #[tokio::test]
+async fn an_operator_sees_how_all_webhooks_do_others_their_own_and_nobody_what_is_secret() {
+    let stage = Stage::new().await;
+    let all = stage.get("/v1/webhooks", OWNER).await.json();
+    let own = stage.get("/v1/webhooks", MONITOR).await.json();
+    let names = |list: &Value| -> Vec<String> {
+        list.as_array().unwrap().iter().map(|hook| hook["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(
+        (names(&all), names(&own)),
+        (vec!["crm-events".into(), "wall".into()], vec!["wall".to_owned()])
+    );
+    assert_eq!(
+        own[0],
+        json!({"name": "wall", "app": "wallboard", "server": "http://127.0.0.1:9000", "events": ["call-state"],
+               "lines": ["1001"], "state": "up", "since": "1970-01-01T00:00:00.000Z", "last_seq": null, "behind": 0,
+               "failures": 0, "last_error": null, "next_try": null, "delivered": 0, "failed": 0, "lost": 0})
+    );
+    assert_eq!((&all[0]["server"], &all[0]["behind"]), (&json!("http://crm.example"), &json!(0)));
+    assert!(!["hidden", "whsec", "AAEC"].iter().any(|secret| all.to_string().contains(secret)), "{all}");
+    stage.tell(Message::Close { line: "1001".into() });
+    assert_eq!(
+        stage.get("/v1/webhooks", OWNER).await.json()[0]["behind"],
+        1,
+        "of the application that was told"
+    );
+    let metrics = stage.ask("GET", "/metrics", &[], "").await.body;
+    for line in [
+        "trunkline_webhook_events_behind{webhook=\"crm-events\"} 1",
+        "trunkline_webhook_events_behind{webhook=\"wall\"} 0",
+        "trunkline_webhook_up{webhook=\"wall\"} 1",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_console_needs_no_token_and_may_load_nothing_foreign() {
     let stage = Stage::new().await;
     for (path, kind) in [
@@ -666,6 +702,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/registrations",
         "/v1/reload",
         "/v1/trunks",
+        "/v1/webhooks",
         "/v1/trace",
         "/v1/calls/{call}/trace",
     ];

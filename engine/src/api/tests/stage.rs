@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use futures_util::StreamExt;
@@ -32,6 +33,7 @@ use crate::switch::{
     Operation, Outcome, Refusal, Reply, Requested, Switch,
 };
 use crate::translate::{Locations, TranslateOptions};
+use crate::webhook::{Board, Entry};
 
 pub(super) const OWNER: &str = "owner-token";
 pub(super) const MONITOR: &str = "monitor-token";
@@ -69,6 +71,18 @@ name = "wallboard"
 token = "monitor-token"
 lines = ["1001"]
 privilege = "monitor"
+[[webhook]]
+name = "crm-events"
+app = "crm"
+url = "http://crm.example/hooks/hidden-path?hidden=query"
+secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
+[[webhook]]
+name = "wall"
+app = "wallboard"
+url = "http://127.0.0.1:9000/"
+secret = "whsec_FxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
+events = ["call-state"]
+lines = ["1001"]
 "#;
 
 pub(super) struct Stage {
@@ -133,11 +147,14 @@ impl Stage {
             connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
             apps: ArcSwap::from_pointee(apps.collect()),
             provisioner: Arc::new(Provisioner::new(&config)),
+            webhooks: Board::default(),
             next_request: AtomicU32::new(0),
             ready: AtomicBool::new(true),
             operations: trace.of_api(),
             trace,
         }));
+        let entry = |(app, hook)| Arc::new(Entry::new(AppId(app), Arc::clone(hook), 0, Duration::ZERO));
+        engine.webhooks().set((0..).zip(&config.webhooks).map(entry).collect());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (reloader, requests) = Reloader::new();

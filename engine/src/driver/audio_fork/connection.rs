@@ -7,12 +7,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
@@ -21,11 +18,8 @@ use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::driver::dial::{DialError, Wire, dial, seal};
 use crate::switch::{ForkBegin, ForkEnd};
-
-/// What a WebSocket runs on.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
 
 /// A connection whose server listens.
 pub(super) type Socket = WebSocketStream<Measured<Box<dyn Wire>>>;
@@ -38,11 +32,6 @@ pub(super) const BYTES_PER_SECOND_MAX: usize = 256 * 1024;
 
 /// What the kernel keeps for a server that does not read, in bytes: what waits there is heard late.
 const SEND_BUFFER_BYTES: usize = 16 * 1024;
-
-/// Addresses of a name that are tried.
-const ADDRESSES_MAX: usize = 4;
-/// How long one of them may be silent, of the five seconds that a connection may take.
-const ADDRESS: Duration = Duration::from_millis(1_500);
 
 /// Connects to the server that the switch allowed, and to no other: redirections are not followed.
 ///
@@ -57,13 +46,9 @@ pub(super) async fn connect(begin: &ForkBegin, tls: Option<&Arc<ClientConfig>>) 
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     let stream = dial(url.host(), url.port()).await?;
-    let wire: Box<dyn Wire> = if url.is_sealed() {
-        let (name, tls) =
-            ServerName::try_from(url.host().to_owned()).ok().zip(tls.map(Arc::clone)).ok_or(ForkEnd::Tls)?;
-        Box::new(TlsConnector::from(tls).connect(name, stream).await.map_err(|_| ForkEnd::Tls)?)
-    } else {
-        Box::new(stream)
-    };
+    // Where it is refused the kernel keeps more, and what is heard late is heard later.
+    drop(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER_BYTES));
+    let wire = seal(stream, url.host(), url.is_sealed(), tls).await?;
     let config = WebSocketConfig::default()
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
@@ -78,22 +63,14 @@ pub(super) async fn connect(begin: &ForkBegin, tls: Option<&Arc<ClientConfig>>) 
     }
 }
 
-async fn dial(host: &str, port: u16) -> Result<TcpStream, ForkEnd> {
-    let addresses = lookup_host((host, port)).await.map_err(|_| ForkEnd::NoSuchHost)?;
-    for address in addresses.take(ADDRESSES_MAX) {
-        // One address that is silent leaves time for the others.
-        if let Ok(Ok(stream)) = timeout(ADDRESS, TcpStream::connect(address)).await
-            && prepare(&stream).is_ok()
-        {
-            return Ok(stream);
+impl From<DialError> for ForkEnd {
+    fn from(error: DialError) -> Self {
+        match error {
+            DialError::NoSuchHost => Self::NoSuchHost,
+            DialError::Unreachable => Self::Unreachable,
+            DialError::Tls => Self::Tls,
         }
     }
-    Err(ForkEnd::Unreachable)
-}
-
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_send_buffer_size(SEND_BUFFER_BYTES)
 }
 
 /// A wire that is read no further once its far end has said too much in a second.

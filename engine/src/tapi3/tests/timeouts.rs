@@ -22,6 +22,7 @@ use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
 use crate::switch::{AppId, CallId, LineError, Message, Operation, Outcome, Reply, Switch};
 use crate::tapi3::{Error, Event, EventFilter, Notifications, Tapi, Wait};
+use crate::webhook::Board;
 
 const CONFIG: &str = "[sip]\nworkers = 1\n[[line]]\naddress = \"1001\"\nkind = \"local\"\n\
                       [[app]]\nname = \"crm\"\ntoken = \"a-token-of-the-first-application\"\nlines = [\"*\"]\n";
@@ -77,6 +78,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         connections: Connections::of_test(workers, ConnectionLimits::DEFAULT),
         apps: ArcSwap::from_pointee(apps.collect()),
         provisioner: Arc::new(Provisioner::new(&config)),
+        webhooks: Board::default(),
         next_request: AtomicU32::new(0),
         ready: AtomicBool::new(true),
         operations: trace.of_api(),

@@ -91,6 +91,31 @@ install_browser() {
     mv "$directory.new" "$directory"
 }
 
+# The schema of AsyncAPI and what checks a document against it, as they are pinned, beside what else is built.
+install_schema() {
+    local directory=$PWD/target/schema from=tests/e2e/schema
+    export TRUNKLINE_SCHEMA=$directory
+    # The list is copied when all of it is there.
+    if cmp -s $from/requirements.txt "$directory/requirements.txt" && cmp -s $from/package-lock.json "$directory/package-lock.json"; then
+        return
+    fi
+    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        command -v apt-get >/dev/null || fail "missing python3-venv, and no apt-get to install with"
+        echo "installing python3-venv"
+        as_root apt-get -qq update || fail "missing python3-venv, and apt-get update failed"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv \
+            || fail "could not install python3-venv"
+    fi
+    echo "installing the schema of AsyncAPI"
+    rm -rf "$directory"
+    python3 -m venv "$directory" || fail "python3 made no environment for jsonschema_rs"
+    "$directory/bin/pip" install -q --disable-pip-version-check -r $from/requirements.txt \
+        || fail "missing jsonschema_rs, and pip could not download it"
+    cp $from/package.json $from/package-lock.json "$directory"
+    npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund --silent || fail "missing the schema of AsyncAPI, and npm could not download it"
+    cp $from/requirements.txt "$directory"
+}
+
 # The relay in the kernel: what is committed is what its source gives. Only Debian 12 has the compiler that built it; whoever
 # builds or runs Trunkline needs none.
 check_object() {
@@ -133,6 +158,7 @@ end_to_end() {
     install_missing
     unpack_services
     install_browser
+    install_schema
     check_console
     check_namespaces
     check_object

@@ -1,7 +1,7 @@
 //! An application makes a call between two desk phones and ends it, over the HTTP API.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -127,6 +127,38 @@ fn a_stranger_is_refused() {
         }
         let openapi = http::get("/v1/openapi.json", None).json();
         assert_eq!(openapi["openapi"].as_str().map(|version| &version[..3]), Some("3.1"));
+    });
+}
+
+/// One that asks without rest is told to wait, and others are not.
+#[test]
+fn who_asks_too_often_waits() {
+    alone(|| {
+        let directory = Directory::create();
+        let config = format!("[api]\nrequests_per_second = 1\n{CONFIG}");
+        let daemon = Daemon::start(directory.path(), &config);
+        // A machine that takes a second for a request lets in the second one, too.
+        let deadline = Instant::now() + SOON;
+        let refused = loop {
+            let answer = http::get("/v1/lines", Some(OWNER));
+            if answer.status == 429 {
+                break answer;
+            }
+            assert_eq!(answer.status, 200);
+            assert!(Instant::now() < deadline, "never refused");
+        };
+        let head = refused.head.to_ascii_lowercase();
+        let fields = [
+            "retry-after: 1",
+            "ratelimit-policy: \"application\";q=1;w=1",
+            "ratelimit: \"application\";r=0;t=1",
+        ];
+        for field in fields {
+            assert!(head.contains(field), "{field}: {head}");
+        }
+        assert_eq!(refused.json()["explain"]["missing"], "rate");
+        assert_eq!(http::get("/v1/lines", Some(MONITOR)).status, 200, "the other has a rate of its own");
+        assert!(daemon.metric("trunkline_api_requests_limited_total") >= 1.0);
     });
 }
 

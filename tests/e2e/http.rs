@@ -15,6 +15,8 @@ use crate::daemon::API;
 pub(crate) struct Response {
     /// The status code.
     pub(crate) status: u16,
+    /// Status line and headers.
+    pub(crate) head: String,
     /// The body.
     pub(crate) text: String,
 }
@@ -25,7 +27,7 @@ impl Response {
         let answer = String::from_utf8(answer).expect("the daemon speaks UTF-8");
         let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-        Self { status, text: text.to_owned() }
+        Self { status, head: head.to_owned(), text: text.to_owned() }
     }
 
     /// The body as JSON.

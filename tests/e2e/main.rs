@@ -66,6 +66,7 @@ mod reliable;
 mod reload;
 mod resume;
 mod rtcp_storm;
+mod schema;
 mod sections;
 mod service;
 mod session_timer;

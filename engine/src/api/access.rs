@@ -15,6 +15,7 @@ use super::Shared;
 use super::explain::Missing;
 use super::problem::Problem;
 use crate::config;
+use crate::driver::clock;
 use crate::driver::http::Source;
 use crate::handle::AppIdentity;
 
@@ -28,6 +29,8 @@ pub struct Access {
     /// Whether the listener can be reached from this machine only: then a name that is not listed is that of a web
     /// page whose owner let it point here (DNS rebinding).
     pub loopback: bool,
+    /// Requests of each application within a second; 0: as many as it likes.
+    pub requests_per_second: u32,
 }
 
 impl From<&config::Api> for Access {
@@ -36,6 +39,7 @@ impl From<&config::Api> for Access {
             hosts: api.hosts.clone(),
             origins: api.origins.clone(),
             loopback: api.listen.is_none_or(|listen| listen.ip().is_loopback()),
+            requests_per_second: api.requests_per_second,
         }
     }
 }
@@ -122,8 +126,15 @@ impl FromRequestParts<Shared> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Problem> {
-        authenticate(shared, bearer(&parts.headers)?).map(Self)
+        admit(shared, bearer(&parts.headers)?).map(Self)
     }
+}
+
+/// The application of a token, if it has not asked too often.
+pub(super) fn admit(shared: &Shared, token: &str) -> Result<AppIdentity, Problem> {
+    let app = authenticate(shared, token)?;
+    shared.limiter.take(clock::now(), app.id).map_err(Problem::too_often)?;
+    Ok(app)
 }
 
 /// The token of the Authorization header (RFC 6750 §2.1).
@@ -172,6 +183,7 @@ mod tests {
             hosts: vec!["pbx.example".into()],
             origins: vec!["https://crm.example".into()],
             loopback: true,
+            requests_per_second: 0,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +10,7 @@ use utoipa::ToSchema;
 use super::Shared;
 use super::access::Caller;
 use super::openapi::Refused;
+use super::page::{Listed, Page};
 use super::problem::Problem;
 use crate::handle::AppIdentity;
 use crate::switch::AppId;
@@ -38,16 +38,21 @@ pub(super) struct App {
 
 /// The applications of the configuration. Who does not open every line as owner sees itself alone.
 #[utoipa::path(
-    get, path = "/v1/apps", operation_id = "apps",
-    responses((status = OK, body = Vec<App>, description = "the applications"), Refused)
+    get, path = "/v1/apps", operation_id = "apps", params(Page),
+    responses(
+        (status = OK, body = Vec<App>, description = "the applications", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
 pub(super) async fn apps(
     State(shared): State<Shared>,
     Caller(asker): Caller,
-) -> Result<Json<Vec<App>>, Problem> {
+    page: Page,
+) -> Result<Listed<App>, Problem> {
     let apps = shared.engine.apps();
-    let seen = apps.iter().filter(|app| asker.is_operator || app.id == asker.id);
-    Ok(Json(seen.map(|app| App::new(app, app.id == asker.id, shared.streams.of(app.id))).collect()))
+    let seen = apps.iter().filter(|app| asker.is_operator || app.id == asker.id).collect();
+    let listed = page.of_named("/v1/apps", seen, |app: &&AppIdentity| app.name.to_string())?;
+    Ok(listed.map(|app| App::new(app, app.id == asker.id, shared.streams.of(app.id))))
 }
 
 impl App {

@@ -158,6 +158,7 @@ struct ForwardItem {
     mode: String,
     /// The caller, with the specific modes.
     #[serde(default)]
+    #[schema(value_type = Option<String>, example = "1002")]
     caller: Option<Text>,
     /// Where to; none: do not disturb.
     #[schema(value_type = Option<String>, example = "1003")]

@@ -27,7 +27,7 @@ enum Kind {
     Reply {
         /// Which request.
         request: u32,
-        /// How it ended well.
+        /// How it ended well; of `translate-address` a `Translated`.
         #[serde(skip_serializing_if = "Option::is_none")]
         result: Option<Done>,
         /// How it ended badly.

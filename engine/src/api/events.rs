@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, interval_at, timeout};
 
 use super::Shared;
-use super::access::{authenticate, bearer};
+use super::access::{admit, authenticate, bearer};
 use super::apps::Listening;
 use super::event::{Event, event_json};
 use super::openapi::Refused;
@@ -47,14 +47,15 @@ pub(super) async fn events(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
-    let Ok(Query(Resume { after, access_token })) = query else {
+    let query = query.ok().filter(|Query(resume)| resume.after.is_none_or(|after| after <= SEQ_MAX));
+    let Some(Query(Resume { after, access_token })) = query else {
         return Err(
             Problem::invalid(StatusCode::BAD_REQUEST, "after must be the seq of an event.").at_field("after")
         );
     };
     let app = match &access_token {
-        Some(token) => authenticate(&shared, token)?,
-        None => authenticate(&shared, bearer(&headers)?)?,
+        Some(token) => admit(&shared, token)?,
+        None => admit(&shared, bearer(&headers)?)?,
     };
     let upgrade = upgrade.map_err(|_| Problem::no_websocket())?;
     let Ok(place) = shared.sockets.clone().try_acquire_owned() else {
@@ -145,6 +146,9 @@ impl Stream {
         authenticate(&self.shared, &self.app.token).is_ok_and(|app| app.id == self.app.id)
     }
 }
+
+/// The greatest number that can be named; those of events stay far below.
+const SEQ_MAX: u64 = i64::MAX as u64;
 
 /// Event streams at once; more are refused with 503.
 pub(super) const SOCKETS_MAX: usize = 256;

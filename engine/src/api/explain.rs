@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::narrow::narrow;
 use super::openapi;
 use super::operate::{LINE_OPERATIONS, SET_APP_PRIORITY, argument_name};
 use crate::switch::{CallOperation, CallPrivilege, Circumstances, LineError, Requested, states_for};
@@ -93,6 +94,8 @@ pub(super) enum Missing {
     Permission,
     /// The privilege of an owner.
     Privilege,
+    /// A second in which fewer requests were made.
+    Rate,
     /// A phone that is registered, or a trunk in service.
     Registration,
     /// The reply, which comes later.
@@ -198,6 +201,7 @@ impl Missing {
             Self::Privilege => {
                 "Become owner: by set-call-privilege where the [[app]] has privilege = \"owner\", or by an owner's handoff."
             }
+            Self::Rate => "Wait as Retry-After says, and ask less often: requests_per_second of [api].",
             Self::Registration => {
                 "Have a phone registered for the line, or the trunk in service: GET /v1/registrations, GET /v1/trunks."
             }
@@ -383,7 +387,7 @@ const fn fields(error: LineError) -> &'static [&'static str] {
 }
 
 /// The fields of an operation's argument.
-fn schema_of(requested: Requested) -> Option<&'static serde_json::Map<String, Value>> {
+fn schema_of(requested: Requested) -> Option<&'static Map<String, Value>> {
     let name = match requested {
         Requested::OnCall(operation) => argument_name(operation),
         Requested::OnLine("set-messages") => "SetMessages",
@@ -396,15 +400,17 @@ fn schema_of(requested: Requested) -> Option<&'static serde_json::Map<String, Va
 }
 
 /// What each argument is made of, by the name of its schema.
-static ARGUMENTS: LazyLock<BTreeMap<String, serde_json::Map<String, Value>>> = LazyLock::new(|| {
-    let fields = |schema| match serde_json::to_value(schema) {
-        Ok(Value::Object(mut schema)) => match schema.remove("properties") {
-            Some(Value::Object(fields)) => fields,
-            _ => serde_json::Map::new(),
-        },
-        _ => serde_json::Map::new(),
-    };
-    openapi::schemas().into_iter().map(|(name, schema)| (name.into_owned(), fields(schema))).collect()
+static ARGUMENTS: LazyLock<BTreeMap<String, Map<String, Value>>> = LazyLock::new(|| {
+    let schemas = openapi::schemas()
+        .into_iter()
+        .map(|(name, schema)| (name.into_owned(), serde_json::to_value(schema).unwrap_or_default()));
+    let mut schemas = schemas.collect();
+    narrow(&mut schemas);
+    let fields = schemas.into_iter().map(|(name, mut schema)| {
+        let fields = schema.get_mut("properties").and_then(Value::as_object_mut).map(std::mem::take);
+        (name, fields.unwrap_or_default())
+    });
+    fields.collect()
 });
 
 /// What a call must have for an operation that its state would allow.

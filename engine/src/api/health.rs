@@ -36,6 +36,11 @@ pub(super) async fn metrics(State(shared): State<Shared>) -> Response {
     let (trunks, media_ports_max) = seen.unwrap_or_default();
     register_trunks(&mut registry, &trunks);
     register_most(&mut registry, media_ports_max);
+    registry.register(
+        "api_requests_limited",
+        "Requests of applications that were more than requests_per_second of [api]",
+        ConstCounter::new(shared.limiter.refused()),
+    );
     // A process with many descriptors takes milliseconds to count them.
     let process = tokio::task::spawn_blocking(ProcessNumbers::read).await.unwrap_or_default();
     let mut of_process = Registry::default();

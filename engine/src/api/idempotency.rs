@@ -66,7 +66,7 @@ pub(super) async fn once(
 fn key(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
     let key = match (values.next().map(|value| value.to_str()), values.next()) {
-        (Some(Ok(value)), None) => {
+        (Some(Ok(value)), None) if value.len() <= KEY_BYTES_MAX => {
             let value = value.trim();
             value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
         }
@@ -182,7 +182,7 @@ impl Turn {
         let answer = Answer { status: parts.status, headers: parts.headers, body };
         // A token is not to lie about; one that is made twice harms less.
         let is_secret = answer.headers.get(CACHE_CONTROL).is_some_and(|value| value == "no-store");
-        if answer.status != StatusCode::SERVICE_UNAVAILABLE
+        if !matches!(answer.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
             && !is_secret
             && let Some(entry) = lock(&self.apps).entry(self.app).or_default().under_way(&self.key)
         {

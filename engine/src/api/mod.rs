@@ -7,6 +7,7 @@
 mod access;
 mod apps;
 mod arguments;
+mod asyncapi;
 mod check_sync;
 mod console;
 mod event;
@@ -15,11 +16,14 @@ mod explain;
 mod health;
 mod idempotency;
 mod messages;
+mod narrow;
 mod openapi;
 mod operate;
+mod page;
 mod phones;
 mod problem;
 mod process;
+mod rate;
 mod read;
 mod reload;
 mod serve;
@@ -66,6 +70,8 @@ struct State {
     traces: Arc<Semaphore>,
     /// Places for those who see what happens.
     live_traces: Arc<Semaphore>,
+    /// How often each application may ask.
+    limiter: rate::Limiter,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
     refusals: Mutex<RefusalLog>,
@@ -78,6 +84,7 @@ type Shared = Arc<State>;
 impl State {
     fn new(engine: Engine, access: Access, reloader: Option<Reloader>) -> Self {
         Self {
+            limiter: rate::Limiter::new(clock::now(), access.requests_per_second),
             engine,
             access,
             reloader,
@@ -125,10 +132,18 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(check_sync::check_sync))
         .split_for_parts();
     openapi::add_idempotency(&mut document);
-    let document: Arc<str> = document.to_json().expect("the document has string keys only").into();
-    let serve_document = move || {
-        let document = Arc::clone(&document);
-        async move { ([("content-type", "application/json")], document.to_string()) }
+    let mut document = serde_json::to_value(document).expect("the document has string keys only");
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        narrow::narrow(schemas);
+    }
+    narrow::narrow_bodies(&mut document);
+    if let Some(paths) = document["paths"].as_object_mut() {
+        narrow::narrow_parameters(paths);
+    }
+    let events: Arc<str> = asyncapi::document(&document).to_string().into();
+    let document: Arc<str> = document.to_string().into();
+    let serve = |document: Arc<str>| {
+        move || async move { ([("content-type", "application/json")], document.to_string()) }
     };
     router
         .route("/v1/lines/{line}/{operation}", post(operate::line))
@@ -138,7 +153,8 @@ fn routes(shared: Shared) -> Router {
         )
         .route("/v1/apps/{app}/set-app-priority", post(operate::app))
         .route("/v1/calls/{call}/{operation}", post(operate::call))
-        .route("/v1/openapi.json", get(serve_document))
+        .route("/v1/openapi.json", get(serve(document)))
+        .route("/v1/asyncapi.json", get(serve(events)))
         .route("/metrics", get(health::metrics))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

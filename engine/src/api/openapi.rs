@@ -17,8 +17,9 @@ use super::check_sync::CheckSync;
 use super::idempotency::KEY_BYTES_MAX;
 use super::messages::SetMessages;
 use super::operate::{Done, LINE_OPERATIONS, SET_APP_PRIORITY, Submitted, argument_name};
+use super::phones::MakeToken;
 use super::problem::Problem;
-use super::translate::{TranslateAddress, Translated};
+use super::translate::{TRANSLATE_ADDRESS, TranslateAddress, Translated};
 use crate::switch::CallOperation;
 
 /// The answer to whatever is refused, the same for every path.
@@ -59,6 +60,20 @@ pub(super) fn document() -> OpenApi {
     let mut info = Info::new("Trunkline", env!("CARGO_PKG_VERSION"));
     info.description =
         Some("Call control with the semantics of TAPI: one bearer token is one application.".into());
+    // The one operation that is also a read.
+    let related = paths.paths.get_mut("/v1/calls/{call}/get-conf-related-calls");
+    if let Some(item) = related
+        && let Some(post) = &item.post
+    {
+        let mut get = post.clone();
+        get.operation_id = Some("read-conf-related-calls".to_owned());
+        get.request_body = None;
+        get.responses.responses.remove("202");
+        get.parameters
+            .get_or_insert_default()
+            .retain(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name != "Prefer"));
+        item.get = Some(get);
+    }
     OpenApiBuilder::new()
         .info(info)
         .paths(paths)
@@ -67,10 +82,16 @@ pub(super) fn document() -> OpenApi {
         .build()
 }
 
+/// A string of RFC 8941, or the same without its quotes.
+const KEY: &str = r#"^("[ !#-\[\]-~]+"|[!#-\[\]-~]([ !#-\[\]-~]*[!#-\[\]-~])?)$"#;
+
 /// Says of each POST that it may be repeated with a key.
 pub(super) fn add_idempotency(document: &mut OpenApi) {
-    let text =
-        ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(KEY_BYTES_MAX));
+    let text = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(KEY_BYTES_MAX))
+        .pattern(Some(KEY));
     let parameter = ParameterBuilder::new()
         .name("Idempotency-Key")
         .parameter_in(ParameterIn::Header)
@@ -131,6 +152,7 @@ pub(super) fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
         named::<arguments::Unpark>(),
         named::<arguments::UserUser>(),
         named::<CheckSync>(),
+        named::<MakeToken>(),
         named::<SetMessages>(),
     ]
     .concat()
@@ -138,6 +160,7 @@ pub(super) fn schemas() -> Vec<(Cow<'static, str>, RefOr<Schema>)> {
 
 fn operation(name: &str, target: &str, argument: &str, summary: &str) -> PathItem {
     let text = || ObjectBuilder::new().schema_type(Type::String);
+    let done = if name == TRANSLATE_ADDRESS { Translated::name() } else { Done::name() };
     let operation = OperationBuilder::new()
         .operation_id(Some(name))
         .summary(Some(summary))
@@ -160,7 +183,7 @@ fn operation(name: &str, target: &str, argument: &str, summary: &str) -> PathIte
         .request_body(Some(RequestBodyBuilder::new().content("application/json", json(argument)).build()))
         .responses(
             ResponsesBuilder::new()
-                .response("200", answer("its LINE_REPLY came", "application/json", &Done::name()))
+                .response("200", answer("its LINE_REPLY came", "application/json", &done))
                 .response(
                     "202",
                     answer("its LINE_REPLY comes as an event", "application/json", &Submitted::name()),

@@ -63,8 +63,9 @@ pub(super) struct Done {
     /// The calls that were asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     calls: Option<Vec<String>>,
-    /// What to dial and what to show.
+    /// What to dial and what to show: of `translate-address`, whose answer is described apart.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
     translation: Option<Box<Translated>>,
 }
 
@@ -415,6 +416,11 @@ pub(super) async fn body(request: Request) -> Result<Bytes, Problem> {
 /// The JSON of the body; an empty body is an empty object.
 pub(super) fn argument<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let text: &[u8] = if body.is_empty() { b"{}" } else { body };
+    // Fields without their names are no argument, whatever could be read of them.
+    if text.trim_ascii_start().starts_with(b"[") {
+        let detail = "The body is not what the operation takes: it is a list, not an object.";
+        return Err(Problem::invalid(StatusCode::UNPROCESSABLE_ENTITY, detail));
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let field = field_of(&error);

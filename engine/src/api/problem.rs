@@ -1,7 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457), each with a code and a sentence that a person can act on.
 
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -38,6 +38,9 @@ pub(super) struct Problem {
     /// What is missing, and what would be allowed.
     #[schema(value_type = Explain)]
     explain: Box<Explain>,
+    /// How many requests a second there may be, where there were more.
+    #[serde(skip)]
+    per_second: Option<u32>,
 }
 
 /// Behind one pointer: most problems have none.
@@ -90,6 +93,13 @@ impl Problem {
         Self::with(StatusCode::UNAUTHORIZED, "unauthorized", Missing::Token, detail)
     }
 
+    /// The application has asked too often.
+    pub(super) fn too_often(per_second: u32) -> Self {
+        let detail = format!("An application may ask {per_second} times a second here.");
+        let problem = Self::http(StatusCode::TOO_MANY_REQUESTS, Missing::Rate, detail);
+        Self { per_second: Some(per_second), ..problem }
+    }
+
     /// This is a WebSocket.
     pub(super) fn no_websocket() -> Self {
         let detail = "This is a WebSocket: connect with ws:// and version 13.";
@@ -106,6 +116,7 @@ impl Problem {
             StatusCode::CONFLICT => "conflict",
             StatusCode::PAYLOAD_TOO_LARGE => "content-too-large",
             StatusCode::MISDIRECTED_REQUEST => "misdirected-request",
+            StatusCode::TOO_MANY_REQUESTS => "too-many-requests",
             StatusCode::UPGRADE_REQUIRED => "upgrade-required",
             StatusCode::GATEWAY_TIMEOUT => "gateway-timeout",
             _ => "bad-request",
@@ -163,6 +174,7 @@ impl Problem {
             allowed: None,
             errors: None,
             explain: Box::new(Explain::new(missing)),
+            per_second: None,
         }
     }
 }
@@ -205,8 +217,14 @@ impl IntoResponse for Problem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"trunkline\""));
         }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
+        if status == StatusCode::SERVICE_UNAVAILABLE || status == StatusCode::TOO_MANY_REQUESTS {
             headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+        }
+        if let Some(per_second) = self.per_second {
+            let policy = HeaderValue::try_from(format!("\"application\";q={per_second};w=1"));
+            headers.extend(policy.into_iter().map(|policy| (RATE_LIMIT_POLICY, policy)));
+            let left = format!("\"application\";r=0;t={RETRY_AFTER_S}");
+            headers.extend(HeaderValue::try_from(left).into_iter().map(|left| (RATE_LIMIT, left)));
         }
         response
     }
@@ -323,6 +341,10 @@ const fn sentence(error: LineError) -> &'static str {
         LineError::Uninitialized => "The engine is stopping.",
     }
 }
+
+/// The fields of draft-ietf-httpapi-ratelimit-headers-10.
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// When a refused client may try again, in seconds.
 const RETRY_AFTER_S: &str = "1";

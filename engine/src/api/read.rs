@@ -1,32 +1,40 @@
 //! What can be read: lines, calls, registrations, trunks, parked calls.
 
 use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use trunkline_sip::location::Binding;
 
 use super::Shared;
 use super::access::Caller;
 use super::explain::Missing;
 use super::openapi::Refused;
+use super::page::{Listed, Page};
 use super::problem::Problem;
 use super::shape::{Call, Line, Parked, Registration, Trunk};
 use crate::driver::clock;
-use crate::switch::{CallId, LineError};
+use crate::switch::{CallId, CallView, LineError, ParkedView};
 
 /// The lines that the application opens, trunks last.
 #[utoipa::path(
-    get, path = "/v1/lines", operation_id = "lines",
-    responses((status = OK, body = Vec<Line>, description = "the lines"), Refused)
+    get, path = "/v1/lines", operation_id = "lines", params(Page),
+    responses(
+        (status = OK, body = Vec<Line>, description = "the lines", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
 pub(super) async fn lines(
     State(shared): State<Shared>,
     Caller(app): Caller,
-) -> Result<Json<Vec<Line>>, Problem> {
+    page: Page,
+) -> Result<Listed<Line>, Problem> {
     let lines = shared.engine.view(move |switch| switch.lines(app.id)).await?;
-    Ok(Json(lines.into_iter().map(Line::from).collect()))
+    Ok(page.of_named("/v1/lines", lines, |line| line.address.to_string())?.map(Line::from))
 }
 
 /// One line.
@@ -46,15 +54,21 @@ pub(super) async fn line(
 
 /// The calls that the application has a handle to.
 #[utoipa::path(
-    get, path = "/v1/calls", operation_id = "calls",
-    responses((status = OK, body = Vec<Call>, description = "the calls"), Refused)
+    get, path = "/v1/calls", operation_id = "calls", params(Page),
+    responses(
+        (status = OK, body = Vec<Call>, description = "the calls", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
 pub(super) async fn calls(
     State(shared): State<Shared>,
     Caller(app): Caller,
-) -> Result<Json<Vec<Call>>, Problem> {
+    page: Page,
+) -> Result<Listed<Call>, Problem> {
     let calls = shared.engine.view(move |switch| switch.calls(app.id)).await?;
-    Ok(Json(calls.into_iter().map(|call| Call::new(call, &shared.anchor)).collect()))
+    let id = |call: &CallView| call.id.to_string();
+    let calls = page.of_ordered("/v1/calls", calls, |call| call.id, |text| text.parse().ok(), id)?;
+    Ok(calls.map(|call| Call::new(call, &shared.anchor)))
 }
 
 /// One call.
@@ -74,13 +88,17 @@ pub(super) async fn call(
 
 /// Where the phones of the application's lines are registered.
 #[utoipa::path(
-    get, path = "/v1/registrations", operation_id = "registrations",
-    responses((status = OK, body = Vec<Registration>, description = "the contacts"), Refused)
+    get, path = "/v1/registrations", operation_id = "registrations", params(Page),
+    responses(
+        (status = OK, body = Vec<Registration>, description = "the contacts", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
 pub(super) async fn registrations(
     State(shared): State<Shared>,
     Caller(app): Caller,
-) -> Result<Json<Vec<Registration>>, Problem> {
+    page: Page,
+) -> Result<Listed<Registration>, Problem> {
     let lines = shared.engine.view(move |switch| switch.lines(app.id)).await?;
     let opened: HashSet<_> = lines.into_iter().map(|line| line.address).collect();
     let now = clock::now();
@@ -89,36 +107,69 @@ pub(super) async fn registrations(
     table.sort_by(|(a, _), (b, _)| a.cmp(b));
     let bindings =
         table.iter().flat_map(|(line, bindings)| bindings.iter().map(move |binding| (line, binding)));
-    Ok(Json(
-        bindings
-            .filter(|(_, binding)| binding.expires > now)
-            .map(|(line, binding)| Registration::new(line, binding, now))
-            .collect(),
-    ))
+    let mut bindings: Vec<_> = bindings.filter(|(_, binding)| binding.expires > now).collect();
+    let place = |(line, binding): &(&Arc<str>, &Arc<Binding>)| (line.to_string(), fingerprint(&binding.key));
+    // By pieces they need an order that stays when others come and go.
+    if !page.is_all() {
+        bindings.sort_by_cached_key(place);
+    }
+    let cursor = |one: &(&Arc<str>, &Arc<Binding>)| {
+        let (line, key) = place(one);
+        format!("{key:016x}.{line}")
+    };
+    let listed = page.of_ordered("/v1/registrations", bindings, place, parse_place, cursor)?;
+    Ok(listed.map(|(line, binding)| Registration::new(line, binding, now)))
 }
 
 /// The trunks.
 #[utoipa::path(
-    get, path = "/v1/trunks", operation_id = "trunks",
-    responses((status = OK, body = Vec<Trunk>, description = "the trunks"), Refused)
+    get, path = "/v1/trunks", operation_id = "trunks", params(Page),
+    responses(
+        (status = OK, body = Vec<Trunk>, description = "the trunks", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
-pub(super) async fn trunks(State(shared): State<Shared>, _: Caller) -> Result<Json<Vec<Trunk>>, Problem> {
+pub(super) async fn trunks(
+    State(shared): State<Shared>,
+    _: Caller,
+    page: Page,
+) -> Result<Listed<Trunk>, Problem> {
     let trunks = shared.engine.view(|switch| switch.trunks()).await?;
     let now = clock::now();
-    Ok(Json(trunks.into_iter().map(|trunk| Trunk::new(trunk, &shared.anchor, now)).collect()))
+    let trunks = page.of_named("/v1/trunks", trunks, |trunk| trunk.name.to_string())?;
+    Ok(trunks.map(|trunk| Trunk::new(trunk, &shared.anchor, now)))
 }
 
 /// The parked calls: those whose parker, or whose own line, the application opens.
 #[utoipa::path(
-    get, path = "/v1/parked", operation_id = "parked",
-    responses((status = OK, body = Vec<Parked>, description = "the parked calls, by slot"), Refused)
+    get, path = "/v1/parked", operation_id = "parked", params(Page),
+    responses(
+        (status = OK, body = Vec<Parked>, description = "the parked calls, by slot", headers(("Link" = String, description = "the next piece, if there is one"))),
+        Refused,
+    )
 )]
 pub(super) async fn parked(
     State(shared): State<Shared>,
     Caller(app): Caller,
-) -> Result<Json<Vec<Parked>>, Problem> {
+    page: Page,
+) -> Result<Listed<Parked>, Problem> {
     let parked = shared.engine.view(move |switch| switch.parked(app.id)).await?;
-    Ok(Json(parked.into_iter().map(|parked| Parked::new(parked, &shared.anchor)).collect()))
+    let slot = |parked: &ParkedView| parked.slot.to_string();
+    let parked = page.of_ordered("/v1/parked", parked, slot, |text| Some(text.to_owned()), slot)?;
+    Ok(parked.map(|parked| Parked::new(parked, &shared.anchor)))
+}
+
+/// Which contact of a line it is, in as many octets as a cursor can have: identities may be long.
+fn fingerprint(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The place in the list of contacts that a cursor names.
+fn parse_place(cursor: &str) -> Option<(String, u64)> {
+    let (key, line) = cursor.split_once('.')?;
+    Some((line.to_owned(), u64::from_str_radix(key, 16).ok()?))
 }
 
 /// The path's parameters, where they are UTF-8.

@@ -22,7 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::access::{Caller, authenticate, bearer};
+use super::access::{Caller, admit, authenticate, bearer};
 use super::openapi::Refused;
 use super::problem::Problem;
 use super::read::segments;
@@ -134,7 +134,18 @@ fn harmless(text: &str) -> String {
 /// What may stand behind the `?`.
 #[derive(Deserialize)]
 pub(super) struct Form {
-    format: Option<String>,
+    format: Option<Format>,
+}
+
+/// How a trace is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Format {
+    #[default]
+    Json,
+    Text,
+    Mermaid,
+    Pcapng,
 }
 
 /// What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
@@ -144,7 +155,7 @@ pub(super) struct Form {
     get, path = "/v1/calls/{call}/trace", operation_id = "trace",
     params(
         ("call" = String, Path, description = "Its id"),
-        ("format" = Option<String>, Query, description = "json, text, mermaid or pcapng"),
+        ("format" = inline(Option<Format>), Query, description = "json, text, mermaid or pcapng"),
     ),
     responses(
         (status = OK, description = "what happened", content(
@@ -160,21 +171,17 @@ pub(super) async fn of_call(
     query: Result<Query<Form>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let call: CallId = segments(path)?.parse().map_err(|()| LineError::InvalCallHandle)?;
-    let format = query.ok().and_then(|Query(form)| form.format).unwrap_or_else(|| "json".to_owned());
-    let draw: Draw<Response> = match &*format {
-        "json" => Box::new(|entries| Json(Trace { entries: written(entries) }).into_response()),
-        "text" => Box::new(|entries| {
+    let Ok(Query(Form { format })) = query else {
+        let detail = "format is json, text, mermaid or pcapng.";
+        return Err(Problem::invalid(StatusCode::BAD_REQUEST, detail).at_field("format"));
+    };
+    let draw: Draw<Response> = match format.unwrap_or_default() {
+        Format::Json => Box::new(|entries| Json(Trace { entries: written(entries) }).into_response()),
+        Format::Text => Box::new(|entries| {
             plain(written(entries).iter().map(|entry| line(entry) + "\n").collect::<String>())
         }),
-        "mermaid" => Box::new(|entries| plain(mermaid(&written(entries)))),
-        "pcapng" => Box::new(move |entries| captured(call, entries)),
-        _ => {
-            return Err(Problem::invalid(
-                StatusCode::BAD_REQUEST,
-                "format is json, text, mermaid or pcapng.",
-            )
-            .at_field("format"));
-        }
+        Format::Mermaid => Box::new(|entries| plain(mermaid(&written(entries)))),
+        Format::Pcapng => Box::new(move |entries| captured(call, entries)),
     };
     let tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
     // A few at a time: each reads all that is kept.
@@ -319,8 +326,8 @@ pub(super) async fn live(
         );
     };
     let app = match &access_token {
-        Some(token) => authenticate(&shared, token)?,
-        None => authenticate(&shared, bearer(&headers)?)?,
+        Some(token) => admit(&shared, token)?,
+        None => admit(&shared, bearer(&headers)?)?,
     };
     let (scope, lines) = match line {
         Some(line) => {

@@ -348,9 +348,14 @@ fn api(section: Section<'_>) -> Api {
     };
     let hosts = host_names(&section, "hosts");
     let origins = origins(&section, "origins");
+    let requests_per_second =
+        section.integer("requests_per_second", 0..=1_000_000).unwrap_or(API_REQUESTS_PER_SECOND);
     section.close();
-    Api { listen, hosts, origins }
+    Api { listen, hosts, origins, requests_per_second }
 }
+
+/// Requests of an application within a second where the file does not say.
+const API_REQUESTS_PER_SECOND: u32 = 1_000;
 
 /// Scheme and host of web pages, in lower case.
 fn origins(section: &Section<'_>, key: &'static str) -> Vec<String> {

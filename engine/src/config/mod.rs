@@ -233,6 +233,8 @@ pub struct Api {
     pub hosts: Vec<String>,
     /// Web origins whose pages may open the event WebSocket, beside the API's own.
     pub origins: Vec<String>,
+    /// Requests of each application within a second; 0: as many as it likes.
+    pub requests_per_second: u32,
 }
 
 /// `[[app]]`: one TAPI application.

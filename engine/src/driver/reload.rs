@@ -124,6 +124,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("api.listen", api.listen != other_api.listen),
         ("api.hosts", api.hosts != other_api.hosts),
         ("api.origins", api.origins != other_api.origins),
+        ("api.requests_per_second", api.requests_per_second != other_api.requests_per_second),
         ("provisioning.listen", running.provisioning.listen != wanted.provisioning.listen),
         ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
         ("fork.allow", running.fork != wanted.fork),
@@ -198,6 +199,7 @@ mod tests {
             ("api", 6, "listen = \"off\""),
             ("api", 6, "hosts = [\"pbx.example\"]"),
             ("api", 6, "origins = [\"https://crm.example\"]"),
+            ("api", 6, "requests_per_second = 10"),
             ("log", 7, "format = \"json\""),
             ("log", 7, "level = \"debug\""),
         ] {

@@ -15,7 +15,7 @@ use super::setup::LineKind;
 use super::view::MediaMode;
 
 /// `dwMaxCallDataSize`.
-pub(super) const CALL_DATA_BYTES_MAX: usize = 4096;
+pub(crate) const CALL_DATA_BYTES_MAX: usize = 4096;
 
 /// `dwUUI…Size`: what an ISDN carries beside the protocol discriminator.
 pub(super) const USER_USER_BYTES_MAX: usize = 128;

@@ -26,7 +26,7 @@ use super::timers::Timer;
 use super::view::MediaMode;
 
 /// Digits that one request may gather.
-const GATHERED_MAX: u32 = 1024;
+pub(crate) const GATHERED_MAX: u32 = 1024;
 
 /// Digits that one request may generate.
 const GENERATED_MAX: usize = 256;

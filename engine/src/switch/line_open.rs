@@ -18,7 +18,7 @@ use super::request::Asker;
 use super::view::MediaMode;
 
 /// LINEDEVSTATE_ that are told, to who asks for them.
-const LINE_STATES: [&str; 11] = [
+pub(crate) const LINE_STATES: [&str; 11] = [
     "ringing",
     "numcalls",
     "numcompletions",
@@ -33,7 +33,7 @@ const LINE_STATES: [&str; 11] = [
 ];
 
 /// LINEADDRESSSTATE_ that are told.
-const ADDRESS_STATES: [&str; 2] = ["numcalls", "forward"];
+pub(crate) const ADDRESS_STATES: [&str; 2] = ["numcalls", "forward"];
 
 /// What an application wants to hear of a line.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -135,11 +135,13 @@ use trunkline_sip::location::Location;
 use trunkline_sip::outbox::Event as SipEvent;
 
 pub use audio_fork::{ForkBegin, ForkCommand, ForkEnd, ForkEvent, ForkSetup, ForkView};
+pub(crate) use call_data::CALL_DATA_BYTES_MAX;
 pub use call_facts::{
     CallBegun, CallFact, CallFactKind, CallOver, CallPhase, CallStanding, CallWords, EndCause,
 };
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use codecs::CodecList;
+pub(crate) use digits::GATHERED_MAX;
 pub use error::LineError;
 pub use feature::{permit, states_for};
 pub use fork_url::{Authorization, ForkUrl};
@@ -148,6 +150,7 @@ pub use ids::{AppId, CallId, CompletionId, RequestId};
 pub use keeping::{KeptCall, KeptLeg};
 pub use kept::{Kept, KeptCompletion, KeptElsewhere};
 pub use keying::KeptSeal;
+pub(crate) use line_open::{ADDRESS_STATES, LINE_STATES};
 pub use message::Message;
 pub use numbers::{CallerHeader, NumberFormat, NumberSetup, Rewrite};
 pub use operation::{

@@ -53,7 +53,7 @@ async fn nothing_is_told_without_a_token() {
 #[tokio::test]
 async fn health_and_the_contract_itself_need_no_token() {
     let stage = Stage::new().await;
-    for path in ["/livez", "/readyz", "/metrics", "/v1/openapi.json"] {
+    for path in ["/livez", "/readyz", "/metrics", "/v1/openapi.json", "/v1/asyncapi.json"] {
         assert_eq!(stage.ask("GET", path, &[], "").await.status, 200, "{path}");
     }
     let metrics = stage.ask("GET", "/metrics", &[], "").await.body;
@@ -424,7 +424,9 @@ async fn an_argument_that_cannot_be_is_refused() {
         let answer = stage.post("/v1/lines/1001/make-call", OWNER, body).await;
         assert_eq!(answer.problem(), (status, "invalparam".into()), "{}", &body[..body.len().min(40)]);
     }
-    assert_eq!(stage.post("/v1/calls/c1/drop", OWNER, r#"{"to":"1"}"#).await.problem().0, 422);
+    for body in [r#"{"to":"1"}"#, "[]", " [null]"] {
+        assert_eq!(stage.post("/v1/calls/c1/drop", OWNER, body).await.problem().0, 422, "{body}");
+    }
 }
 
 #[tokio::test]
@@ -794,6 +796,124 @@ async fn every_type_of_event_is_in_the_contract() {
             "reply"
         ]
     );
+}
+
+/// Each event, and each entry of a trace, is what the OpenAPI document says of it, and all that either document speaks of is there.
+#[tokio::test]
+async fn what_comes_by_websocket_is_described_by_the_same_schemas() {
+    let stage = Stage::new().await;
+    let open = stage.ask("GET", "/v1/openapi.json", &[], "").await.json();
+    let told = stage.ask("GET", "/v1/asyncapi.json", &[], "").await.json();
+    let schemas = &open["components"]["schemas"];
+    for (channel, kinds, tag) in [("events", "Kind", "type"), ("trace", "TraceEntry", "kind")] {
+        let described = &told["channels"][channel];
+        assert_eq!(described["address"], format!("/v1/{channel}"));
+        let kinds = schemas[kinds]["oneOf"].as_array().unwrap();
+        assert!(kinds.len() >= 3);
+        assert_eq!(described["messages"].as_object().unwrap().len(), kinds.len());
+        for kind in kinds {
+            let name = kind["properties"][tag]["enum"][0].as_str().unwrap();
+            let reference = described["messages"][name]["$ref"].as_str().unwrap();
+            let message = told.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+            let payload = &message["payload"];
+            let parts = payload["allOf"].as_array();
+            let holds = |part: &Value| {
+                part["properties"] == kind["properties"] && part["required"] == kind["required"]
+            };
+            assert!(
+                parts.map_or_else(|| holds(payload), |parts| parts.iter().any(holds)),
+                "{name}: {payload}"
+            );
+            assert_eq!(message["summary"], kind["description"], "{name}");
+            if channel == "events" {
+                let has_number = |part: &Value| part["properties"].get("seq").is_some();
+                assert!(parts.unwrap().iter().any(has_number), "{name} has a number");
+            }
+        }
+        let query = open["paths"][format!("/v1/{channel}")]["get"]["parameters"].as_array().unwrap();
+        for parameter in query {
+            let name = parameter["name"].as_str().unwrap();
+            let found = &described["bindings"]["ws"]["query"]["properties"][name];
+            assert_eq!(found["description"], parameter["description"], "{name}");
+        }
+    }
+    let used = told["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in used {
+        assert_eq!(schema, &schemas[name], "{name}");
+    }
+    let mut references = Vec::new();
+    find_references(&told, &mut references);
+    for reference in references {
+        assert!(told.pointer(reference.strip_prefix('#').unwrap()).is_some(), "{reference} leads nowhere");
+    }
+}
+
+/// A list by pieces is the list, and each piece leads to the next.
+#[tokio::test]
+async fn lists_are_read_by_pieces() {
+    let stage = Stage::new().await;
+    let now = clock::now();
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "127.0.0.1:5060".parse().unwrap(),
+        remote: "192.0.2.17:5060".parse().unwrap(),
+        connection: ConnectionId::default(),
+    };
+    let bindings = [("1001", "a"), ("1001", "b"), ("1001", "c"), ("1002", "a")].map(|(line, key)| {
+        let binding = Binding {
+            key: key.into(),
+            contact: format!("sip:{line}@192.0.2.17;{key}").into(),
+            params: "".into(),
+            q_milli: 1000,
+            path: Box::default(),
+            flow,
+            call_id: key.into(),
+            cseq: 1,
+            user_agent: "Phone/1".into(),
+            expires: now + Duration::from_secs(60),
+        };
+        (line.into(), binding)
+    });
+    stage.location.load(now, bindings);
+    for (path, entries) in [
+        ("/v1/lines", 3),
+        ("/v1/registrations", 4),
+        ("/v1/trunks", 1),
+        ("/v1/apps", 2),
+        ("/v1/calls", 0),
+        ("/v1/parked", 0),
+    ] {
+        let whole = stage.get(path, OWNER).await;
+        assert!(!whole.head.contains("\nlink: "), "all of it: {}", whole.head);
+        let whole = whole.json().as_array().unwrap().clone();
+        assert_eq!(whole.len(), entries, "{path}");
+        let (mut found, mut next) = (Vec::new(), Some(format!("{path}?limit=1")));
+        while let Some(at) = next {
+            let piece = stage.get(&at, OWNER).await;
+            assert_eq!(piece.status, 200, "{at}");
+            let listed = piece.json().as_array().unwrap().clone();
+            assert!(listed.len() <= 1);
+            found.extend(listed);
+            let link = piece.head.lines().find_map(|line| line.strip_prefix("link: <"));
+            next = link.map(|link| link.strip_suffix(">; rel=\"next\"").unwrap().to_owned());
+        }
+        assert_eq!(found.len(), whole.len(), "{path}");
+        assert!(whole.iter().all(|entry| found.contains(entry)), "{path}: {found:?}");
+        for wrong in ["limit=0", "limit=1001", "limit=x", "limit="] {
+            let answer = stage.get(&format!("{path}?{wrong}"), OWNER).await;
+            assert_eq!(answer.problem(), (400, "invalparam".into()), "{path} {wrong}");
+            assert_eq!(answer.json()["explain"]["argument"]["field"], "limit");
+        }
+    }
+    for path in
+        ["/v1/lines?after=gone", "/v1/calls?after=1", "/v1/registrations?after=1001", "/v1/trunks?after=%00"]
+    {
+        let answer = stage.get(path, OWNER).await;
+        assert_eq!(answer.problem(), (400, "invalparam".into()), "{path}");
+        assert_eq!(answer.json()["explain"]["argument"]["field"], "after");
+    }
+    assert_eq!(stage.get("/v1/calls?after=c7&limit=1000", OWNER).await.json(), json!([]));
+    assert_eq!(stage.get("/v1/lines?limit=1", "").await.problem().0, 401);
 }
 
 #[test]

@@ -1,0 +1,198 @@
+//! `GET /v1/asyncapi.json`: what comes by WebSocket as AsyncAPI 3.0, made of the schemas of the OpenAPI document, so that the two cannot
+//! disagree.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+/// The document; `openapi` is ours.
+pub(super) fn document(openapi: &Value) -> Value {
+    let schemas = &openapi["components"]["schemas"];
+    let events = Channel {
+        name: "events",
+        schema: "Event",
+        variants: "Kind",
+        tag: "type",
+        operation: "tellEvents",
+        title: "Events of the application",
+        description: "The messages of the application whose token asks, each a text frame with one event, in the order of `seq`. Who was away \
+                      resumes with `after`. The application sends nothing; docs/events.md says when the server closes.",
+    };
+    let trace = Channel {
+        name: "trace",
+        schema: "TraceEntry",
+        variants: "TraceEntry",
+        tag: "kind",
+        operation: "tellTrace",
+        title: "What happens, as it happens",
+        description: "SIP messages, states of calls and operations of a line; of everything for an application that opens every line as owner. \
+                      Each text frame is one entry. The application sends nothing.",
+    };
+    let mut channels = Map::new();
+    let mut operations = Map::new();
+    let mut messages = Map::new();
+    let mut used = BTreeMap::new();
+    for channel in [events, trace] {
+        let mut of_channel = Map::new();
+        for (kind, payload) in channel.payloads(schemas) {
+            collect(&payload, schemas, &mut used);
+            let key = format!("{}.{kind}", channel.name);
+            of_channel.insert(kind.clone(), json!({"$ref": format!("#/components/messages/{key}")}));
+            let summary = payload["description"].as_str().map_or_else(|| kind.clone(), str::to_owned);
+            let message = json!({
+                "name": kind,
+                "title": kind,
+                "summary": summary,
+                "contentType": "application/json",
+                "payload": payload,
+            });
+            messages.insert(key, message);
+        }
+        operations.insert(
+            channel.operation.to_owned(),
+            json!({
+                "action": "send",
+                "channel": {"$ref": format!("#/channels/{}", channel.name)},
+                "summary": channel.title,
+            }),
+        );
+        channels.insert(channel.name.to_owned(), channel.described(openapi, of_channel));
+    }
+    json!({
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": openapi["info"]["title"],
+            "version": openapi["info"]["version"],
+            "description": "What Trunkline tells applications by WebSocket; /v1/openapi.json describes what they ask for.",
+        },
+        "defaultContentType": "application/json",
+        "servers": {
+            "daemon": {
+                "host": "127.0.0.1:8080",
+                "protocol": "ws",
+                "description": "[api] listen of the configuration",
+                "security": [
+                    {"$ref": "#/components/securitySchemes/token"},
+                    {"$ref": "#/components/securitySchemes/query"},
+                ],
+            },
+        },
+        "channels": channels,
+        "operations": operations,
+        "components": {
+            "messages": messages,
+            "schemas": used,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "query": {
+                    "type": "httpApiKey",
+                    "name": "access_token",
+                    "in": "query",
+                    "description": "where no header can be written, as in browsers",
+                },
+            },
+        },
+    })
+}
+
+/// One WebSocket.
+struct Channel {
+    /// The end of its path.
+    name: &'static str,
+    /// What each frame is.
+    schema: &'static str,
+    /// The schema whose alternatives are its kinds.
+    variants: &'static str,
+    /// Which of their fields says the kind.
+    tag: &'static str,
+    operation: &'static str,
+    title: &'static str,
+    description: &'static str,
+}
+
+impl Channel {
+    /// What a frame of each kind is.
+    fn payloads(&self, schemas: &Value) -> Vec<(String, Value)> {
+        let variants = schemas[self.variants]["oneOf"].as_array().into_iter().flatten();
+        let place = path_of(self.variants);
+        let whole = match self.schema == self.variants {
+            true => json!({"$ref": place}),
+            false => schemas[self.schema].clone(),
+        };
+        variants
+            .filter_map(|variant| {
+                let kind = variant["properties"][self.tag]["enum"][0].as_str()?.to_owned();
+                let mut payload = put(&whole, &place, variant);
+                if let (Some(payload), Some(text)) = (payload.as_object_mut(), variant.get("description")) {
+                    payload.insert("description".to_owned(), text.clone());
+                }
+                Some((kind, payload))
+            })
+            .collect()
+    }
+
+    fn described(&self, openapi: &Value, messages: Map<String, Value>) -> Value {
+        let path = format!("/v1/{}", self.name);
+        let parameters = openapi["paths"][&path]["get"]["parameters"].as_array();
+        let mut query = Map::new();
+        for parameter in parameters.into_iter().flatten().filter(|parameter| parameter["in"] == "query") {
+            let mut schema = parameter["schema"].clone();
+            if let Some(schema) = schema.as_object_mut() {
+                schema.insert("description".to_owned(), parameter["description"].clone());
+            }
+            query.insert(parameter["name"].as_str().unwrap_or_default().to_owned(), schema);
+        }
+        json!({
+            "address": path,
+            "title": self.title,
+            "description": self.description,
+            "messages": messages,
+            "bindings": {
+                "ws": {
+                    "method": "GET",
+                    "query": {"type": "object", "properties": query},
+                    "bindingVersion": "0.1.0",
+                },
+            },
+        })
+    }
+}
+
+/// Where a schema is.
+fn path_of(schema: &str) -> Value {
+    Value::from(format!("{SCHEMAS}{schema}"))
+}
+
+/// Where schemas are, in either document.
+pub(super) const SCHEMAS: &str = "#/components/schemas/";
+
+/// The same value with another in place of each reference there.
+fn put(value: &Value, place: &Value, other: &Value) -> Value {
+    match value {
+        Value::Object(fields) if fields.get("$ref") == Some(place) => other.clone(),
+        Value::Array(items) => items.iter().map(|item| put(item, place, other)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(key, value)| (key.clone(), put(value, place, other)));
+            Value::Object(fields.collect())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+    }
+}
+
+/// Adds the schemas that a value refers to, and those that they do.
+fn collect(value: &Value, schemas: &Value, used: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, schemas, used)),
+        Value::Object(fields) => {
+            let name = fields.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix(SCHEMAS));
+            if let Some(name) = name
+                && !used.contains_key(name)
+            {
+                used.insert(name.to_owned(), schemas[name].clone());
+                collect(&schemas[name], schemas, used);
+            }
+            fields.values().for_each(|value| collect(value, schemas, used));
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -5,7 +5,7 @@
 #   tests/run.sh e2e faults    only the end-to-end tests whose name contains "faults"
 #   TRUNKLINE_FULL=1           the end-to-end load at full size: 10,000 calls each
 #
-# What the end-to-end tests need and Debian has is installed when it is missing, JsSIP and Playwright by npm. What cannot be had fails the
+# What the end-to-end tests need and Debian has is installed when it is missing, JsSIP and Playwright by npm, schemathesis by pip. What cannot be had fails the
 # run: a test that is skipped silently is worth less than none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -91,10 +91,10 @@ install_browser() {
     mv "$directory.new" "$directory"
 }
 
-# The schema of AsyncAPI and what checks a document against it, as they are pinned, beside what else is built.
+# What plays with the API by its own documents: schemathesis and the schema of AsyncAPI, as they are pinned, beside what else is built.
 install_schema() {
     local directory=$PWD/target/schema from=tests/e2e/schema
-    export TRUNKLINE_SCHEMA=$directory
+    export TRUNKLINE_SCHEMATHESIS=$directory
     # The list is copied when all of it is there.
     if cmp -s $from/requirements.txt "$directory/requirements.txt" && cmp -s $from/package-lock.json "$directory/package-lock.json"; then
         return
@@ -106,11 +106,11 @@ install_schema() {
         as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv \
             || fail "could not install python3-venv"
     fi
-    echo "installing the schema of AsyncAPI"
+    echo "installing schemathesis"
     rm -rf "$directory"
-    python3 -m venv "$directory" || fail "python3 made no environment for jsonschema_rs"
+    python3 -m venv "$directory" || fail "python3 made no environment for schemathesis"
     "$directory/bin/pip" install -q --disable-pip-version-check -r $from/requirements.txt \
-        || fail "missing jsonschema_rs, and pip could not download it"
+        || fail "missing schemathesis, and pip could not download it"
     cp $from/package.json $from/package-lock.json "$directory"
     npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund --silent || fail "missing the schema of AsyncAPI, and npm could not download it"
     cp $from/requirements.txt "$directory"

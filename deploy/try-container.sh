@@ -105,8 +105,10 @@ dnsmasq --no-resolv --no-hosts --no-daemon --user=root --group=root --bind-inter
     --host-record=peer.carrier.test,127.0.0.1 --host-record=pbx.test,127.0.0.1 >"$work/dnsmasq.log" 2>&1 &
 names=$!
 echo 'nameserver 127.0.0.1' >"$work/resolv.conf"
+# A source of names that is a library, which no static program can have.
+echo 'hosts: myhostname' >"$work/nsswitch.conf"
 configured=()
-for file in resolv.conf:/etc/resolv.conf trunkline.toml:/etc/trunkline/trunkline.toml pbx.pem:/etc/trunkline/pbx.pem pbx.key:/etc/trunkline/pbx.key; do
+for file in resolv.conf:/etc/resolv.conf nsswitch.conf:/etc/nsswitch.conf trunkline.toml:/etc/trunkline/trunkline.toml pbx.pem:/etc/trunkline/pbx.pem pbx.key:/etc/trunkline/pbx.key; do
     configured+=(--volume "$work/$file:ro")
 done
 run "${configured[@]}"
@@ -142,5 +144,5 @@ said "$CALLS calls with audio went on in a new container, and were hung up by th
 ctl --url http://pbx.test:8080 ready >/dev/null || fail "ctl finds no host by the C library's look-up"
 ctl --url http://localhost:8080 ready >/dev/null || fail "ctl does not know localhost"
 stop
-said "names that the C library looks up are found by /etc/hosts and the name server"
+said "names that the C library looks up are found by /etc/hosts and the name server, whatever /etc/nsswitch.conf says"
 echo "deploy/try-container.sh: all as it should be"

@@ -8,6 +8,7 @@ use trunkline::cli::Cli;
 fn main() -> ExitCode {
     // Before there are threads. Elsewhere it goes without.
     let _shared = trunkline_media::io::share_heaps();
+    let _own = trunkline_media::io::look_up_without_libraries();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

@@ -31,6 +31,13 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     syscall::raise_descriptor_limit()
 }
 
+/// In a static program, has the C library look up hosts in `/etc/hosts` and by name servers alone, whatever `/etc/nsswitch.conf` names: that
+/// would be libraries of another C library, in which the program crashes. Whether it was done: not beside other threads, so a program does it
+/// first of all.
+pub fn look_up_without_libraries() -> bool {
+    syscall::look_up_without_libraries()
+}
+
 /// The monotonic clock as the kernel and other programs read it, in nanoseconds.
 pub fn monotonic_ns() -> u64 {
     syscall::monotonic_ns()

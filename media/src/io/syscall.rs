@@ -1,7 +1,7 @@
 //! The system calls that the standard library does not offer: the only `unsafe` of the workspace.
 #![expect(
     unsafe_code,
-    reason = "epoll, eventfd, recvmmsg, SO_MEMINFO, netlink groups, free space, the allocator and the raw clock have no safe form in the standard library"
+    reason = "epoll, eventfd, recvmmsg, SO_MEMINFO, netlink groups, free space, the allocator, look-ups of names and the raw clock have no safe form in the standard library"
 )]
 
 use std::fs::File;
@@ -221,6 +221,25 @@ pub(crate) fn trim_heaps() -> bool {
 /// The same where the C library knows no heaps.
 #[cfg(not(target_env = "gnu"))]
 pub(crate) const fn trim_heaps() -> bool {
+    false
+}
+
+/// Has the C library look up hosts by what is in it: the file of hosts, and name servers. Whether it does. Other threads must not run.
+#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+pub(crate) fn look_up_without_libraries() -> bool {
+    unsafe extern "C" {
+        fn __nss_configure_lookup(
+            database: *const libc::c_char,
+            services: *const libc::c_char,
+        ) -> libc::c_int;
+    }
+    // SAFETY: both strings end with a zero and live for ever, and no other thread looks anything up meanwhile.
+    unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) == 0 }
+}
+
+/// Where the program has the libraries of its machine, the machine says how.
+#[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
+pub(crate) const fn look_up_without_libraries() -> bool {
     false
 }
 

@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::capturing::Captured;
 use crate::dtls::DtlsPeer;
 use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
 use crate::parcel::Parcel;
@@ -327,7 +328,7 @@ pub enum Command {
     /// Set what is reported of the far end's speech.
     Detect(LegId, Detection),
     /// Set what the leg is recorded for, at most [`TAKES_MAX`](crate::limits::TAKES_MAX) recordings; answered by
-    /// [`Event::Recorded`] again and again. It goes with a leg that is given away.
+    /// [`Event::Recorded`] again and again, and for captures by [`Event::Captured`]. It goes with a leg that is given away.
     Record(LegId, Arc<[Take]>),
     /// Give the leg away, to be attached to another worker; answered by [`Event::Detached`]. Whoever hears it hears nothing
     /// from here on, and what it hears has to be said again to the other worker.
@@ -405,6 +406,8 @@ pub enum Event {
     },
     /// A piece of a recording.
     Recorded(Recorded),
+    /// A packet of the far end, for a capture.
+    Captured(Box<Captured>),
     /// The leg is given away: the worker has no leg of this name any more, and its sockets wait in the parcel.
     Detached {
         /// The leg.

@@ -256,6 +256,14 @@ impl Flow {
         self.aside.speech_clock_hz
     }
 
+    /// Who is heard at a socket.
+    pub(crate) fn source(&self, channel: Channel) -> Option<SocketAddr> {
+        match channel {
+            Channel::Rtp => self.inbound.latch.source(),
+            Channel::Rtcp => self.inbound.latch.rtcp_source(),
+        }
+    }
+
     /// Where reports go, and by which socket; nowhere before there are keys for them.
     pub(crate) fn rtcp_to(&self) -> Option<(Channel, SocketAddr)> {
         let to = self.aside.rtcp_to?;

@@ -10,6 +10,7 @@
 //! its network is [`io::simulated`]; in the engine a [`RelayThread`] drives one over [`io::kernel`], one thread a core. Ports
 //! are picked by the caller from a [`PortPool`].
 
+pub mod capturing;
 pub mod command;
 mod conference;
 mod conversion;
@@ -43,6 +44,7 @@ pub mod tone;
 pub mod wav;
 mod worker;
 
+pub use capturing::Captured;
 pub use command::{
     Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec,
     IceCredentials, LegId, MediaKind, OpusFormat, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,
@@ -55,7 +57,7 @@ pub use opus::HAS_OPUS;
 pub use parcel::Parcel;
 pub use ports::PortPool;
 pub use quality::{Impairment, Way};
-pub use recording::{ForkId, Recorded, RecordingId, Take, TapId};
+pub use recording::{CaptureId, ForkId, Recorded, RecordingId, Take, TapId};
 pub use srtp::{SrtpKey, SrtpKeys, SrtpSuite};
 pub use stats::{FarReport, LegStats, Secured};
 pub use thread::{RelayHandle, RelayThread};

@@ -31,6 +31,10 @@ pub struct RecordingId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ForkId(pub u64);
 
+/// One capture of a call's packets, named by its owner.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct CaptureId(pub u64);
+
 impl fmt::Display for ForkId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "f{}", self.0)
@@ -52,6 +56,8 @@ pub enum TapId {
     Recording(RecordingId),
     /// A fork: each frame is told of when it is there.
     Fork(ForkId),
+    /// A capture: packets of the far end, as they come.
+    Capture(CaptureId),
 }
 
 impl TapId {
@@ -59,7 +65,7 @@ impl TapId {
     const fn frames(self) -> usize {
         match self {
             Self::Recording(_) => RECORDED_FRAMES,
-            Self::Fork(_) => 1,
+            Self::Fork(_) | Self::Capture(_) => 1,
         }
     }
 }

@@ -34,6 +34,7 @@ mod disk;
 mod faults;
 mod floods;
 mod groups;
+mod hep;
 mod hooks;
 mod hostile;
 mod intercom;

@@ -1,4 +1,4 @@
-//! A call by TLS, looked at afterwards with tshark: its messages are there in clear, as they were and without secrets.
+//! A call by TLS and SRTP, looked at afterwards with tshark: what was said is there in clear, as it was and without secrets.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::baresip::{Answer, Baresip};
+use crate::audio::{Audio, from_ulaw};
+use crate::baresip::{Answer, Baresip, TONE_HZ};
 use crate::daemon::{Daemon, Directory, executable};
 use crate::http;
 use crate::network::{alone, daemon_address, phone_address};
@@ -38,6 +39,11 @@ fn a_call_by_tls_is_in_clear() {
             up if up == "connected" => Ok(()),
             other => Err(format!("the call is {other}")),
         });
+        wait_until(&mut daemon.process, WITHIN, || {
+            let media = http::get(&format!("/v1/calls/{call}"), Some(TOKEN)).json()["media"].clone();
+            let count = media["received"]["packets"].as_u64().unwrap_or(0);
+            if count >= 3 * PACKETS_A_SECOND { Ok(()) } else { Err(media.to_string()) }
+        });
         assert_eq!(http::post(&format!("/v1/calls/{call}/drop"), TOKEN, &json!({})).status, 200);
         daemon.expect_metric("trunkline_legs", 0.0, WITHIN);
 
@@ -53,6 +59,7 @@ fn a_call_by_tls_is_in_clear() {
             let line = counted.lines().find(|line| line.trim().starts_with(method)).unwrap_or_default();
             assert!(line.contains("2 Packets"), "one at each end: {counted}");
         }
+        sounds_as_it_was_said(&file);
         let bytes = std::fs::read(&file).expect("it was written");
         let text = String::from_utf8_lossy(&bytes);
         let keys: Vec<&str> = text.split("inline:").skip(1).collect();
@@ -79,7 +86,8 @@ fn says_what_was_said(file: &Path) {
         let rows: Vec<&Vec<&str>> = rows.iter().filter(of_phone).collect();
         for row in &rows {
             let (daemon, way) = if row[0] == near { (row[1], "sent") } else { (row[3], "received") };
-            assert_eq!((daemon, row[8]), ("5061", &*format!("{way} by TLS, shown in clear as a datagram")));
+            let comment = format!("{way} by TLS, shown in clear as a datagram");
+            assert!(daemon == "5061" && row[8].starts_with(&comment), "{row:?}");
         }
         let has = |from: &str, method: &str, status: &str| {
             rows.iter().any(|row| row[0] == from && row[5] == method && row[7] == status)
@@ -95,8 +103,38 @@ fn says_what_was_said(file: &Path) {
     let times: Vec<f64> = rows.iter().map(|row| row[9].parse().expect("seconds")).collect();
     assert!(times.is_sorted(), "{times:?}");
     let checks = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y"];
-    let wrong = "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || !sip";
+    let wrong =
+        "_ws.malformed || ip.checksum.status == 0 || udp.checksum.status == 0 || !(sip || rtp || rtcp)";
     assert_eq!(tshark(file, &[&checks[..], &[wrong]].concat()), "");
+}
+
+/// A stream of each phone is found by its description, and its payload is the tone.
+fn sounds_as_it_was_said(file: &Path) {
+    let streams = tshark(file, &["-q", "-z", "rtp,streams"]);
+    eprintln!("pcapng: {streams}");
+    for phone in [1, 2] {
+        let (near, far) = (daemon_address(phone).to_string(), phone_address(phone).to_string());
+        let begins = |line: &&str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            fields.get(2) == Some(&&*far) && fields.get(4) == Some(&&*near) && line.contains("g711U")
+        };
+        assert_eq!(streams.lines().filter(begins).count(), 1, "phone {phone}: {streams}");
+        let filter = format!("rtp && ip.src == {far} && rtp.p_type == 0");
+        let fields = ["-Y", &filter, "-T", "fields", "-e", "rtp.payload", "-e", "frame.comment"];
+        let packets = tshark(file, &fields);
+        let mut samples = Vec::new();
+        for line in packets.lines() {
+            let (payload, comment) = line.split_once('\t').expect("two fields");
+            assert_eq!(comment, "received by SRTP, shown in clear");
+            let octets = (0..payload.len() / 2)
+                .filter_map(|n| u8::from_str_radix(&payload[2 * n..2 * n + 2], 16).ok());
+            samples.extend(octets.map(from_ulaw));
+        }
+        let audio = Audio { rate_hz: 8000, samples };
+        let (seconds, tone_s) = (audio.seconds(), audio.seconds_of_tone(TONE_HZ));
+        eprintln!("pcapng: phone {phone} said {tone_s:.1} s of tone in {seconds:.1} s");
+        assert!(seconds > 2.0 && tone_s > 0.8 * seconds, "phone {phone}: {tone_s:.1} s of {seconds:.1} s");
+    }
 }
 
 /// What tshark says of a file.
@@ -107,6 +145,7 @@ fn tshark(file: &Path, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+const PACKETS_A_SECOND: u64 = 50;
 const PASSWORD: &str = "correct-horse-battery";
 const TOKEN: &str = "an-application-of-the-test-0123456789";
 const WITHIN: Duration = Duration::from_secs(25);
@@ -127,6 +166,7 @@ privilege = "owner"
 address = "1001"
 password = "correct-horse-battery"
 srtp = "required"
+capture = true
 [[line]]
 address = "1002"
 password = "correct-horse-battery"

@@ -215,7 +215,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 12] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 29] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 31] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -260,6 +260,12 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 29] {
             "call_record_errors",
             "Failures to write records of calls: the log says what waits.",
             numbers.call_record_errors_total,
+        ),
+        ("hep_packets", "Packets of HEP that were sent to the collector.", numbers.hep_packets_total),
+        (
+            "hep_dropped",
+            "Messages and reports that the collector was not told of: it did not take them, or they came too fast.",
+            numbers.hep_dropped_total,
         ),
         (
             "media_datagrams_received",

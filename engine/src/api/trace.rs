@@ -28,11 +28,11 @@ use super::problem::Problem;
 use super::read::segments;
 use super::timestamp::precise;
 use crate::capture::masking::masked;
-use crate::capture::pcapng::{Direction, File};
+use crate::capture::pcapng::{Direction, File, Media};
 use crate::driver::http::closed;
 use crate::driver::trace::{Entry, Scope, Shown, Tracing};
 use crate::handle::AppIdentity;
-use crate::switch::{CallId, LineError};
+use crate::switch::{CallId, CallPrivilege, LineError};
 
 /// What happened around a call.
 #[derive(Serialize, ToSchema)]
@@ -95,10 +95,12 @@ enum TraceEntry {
     },
 }
 
-impl From<Entry> for TraceEntry {
-    fn from(entry: Entry) -> Self {
+impl TraceEntry {
+    /// As it is written; packets of media are not.
+    fn of(entry: Entry) -> Option<Self> {
         let at = precise(entry.at);
-        match entry.what {
+        Some(match entry.what {
+            Shown::Media { .. } => return None,
             Shown::Message { from, to, transport, bytes, .. } => {
                 let text = String::from_utf8_lossy(&masked(&bytes)).into_owned();
                 let summary = text.lines().next().unwrap_or_default().to_owned();
@@ -122,7 +124,7 @@ impl From<Entry> for TraceEntry {
                 line: line.map(|line| line.to_string()),
                 outcome: code.map_or_else(|| "ok".to_owned(), String::from),
             },
-        }
+        })
     }
 }
 
@@ -150,7 +152,8 @@ enum Format {
 
 /// What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
 /// both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
-/// `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it.
+/// `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it, with what its
+/// stations said (RTP, RTCP) where their line is captured.
 #[utoipa::path(
     get, path = "/v1/calls/{call}/trace", operation_id = "trace",
     params(
@@ -183,7 +186,13 @@ pub(super) async fn of_call(
         Format::Mermaid => Box::new(|entries| plain(mermaid(&written(entries)))),
         Format::Pcapng => Box::new(move |entries| captured(call, entries)),
     };
-    let tracing = shared.engine.trace().read(Scope::Call(call), Some(opened(&shared, &app).await?));
+    let (scope, lines) = (Scope::Call(call), Some(opened(&shared, &app).await?));
+    // What people say is for who may record it.
+    let tracing = if format == "pcapng" && app.privilege == CallPrivilege::Owner {
+        shared.engine.trace().read_with_media(scope, lines)
+    } else {
+        shared.engine.trace().read(scope, lines)
+    };
     // A few at a time: each reads all that is kept.
     let place = shared.traces.clone().acquire_owned().await.map_err(|_| LineError::Uninitialized)?;
     let (tracing, answer) = look(tracing, &app, draw).await?;
@@ -195,7 +204,7 @@ pub(super) async fn of_call(
 type Draw<T> = Box<dyn FnOnce(Vec<Entry>) -> T + Send>;
 
 fn written(entries: Vec<Entry>) -> Vec<TraceEntry> {
-    entries.into_iter().map(TraceEntry::from).collect()
+    entries.into_iter().filter_map(TraceEntry::of).collect()
 }
 
 fn plain(text: String) -> Response {
@@ -204,11 +213,19 @@ fn plain(text: String) -> Response {
 
 /// The messages as a capture.
 fn captured(call: CallId, entries: Vec<Entry>) -> Response {
-    let mut file = File::new(&format!("call {call}; secrets and digits are *"));
+    let has_media = entries.iter().any(|entry| matches!(entry.what, Shown::Media { .. }));
+    let mut file = File::new(&format!("call {call}; secrets and digits are *"), has_media);
     for Entry { at, what } in entries {
-        if let Shown::Message { from, to, transport, is_sent, bytes } = what {
-            let direction = if is_sent { Direction::Sent } else { Direction::Received };
-            file.add_message(at, (from, to), (transport, direction), &bytes);
+        match what {
+            Shown::Message { from, to, transport, is_sent, bytes } => {
+                let direction = if is_sent { Direction::Sent } else { Direction::Received };
+                file.add_message(at, (from, to), (transport, direction), &bytes);
+            }
+            Shown::Media { to, media } => {
+                let how = Media { is_opened: media.is_opened, is_masked: media.is_masked };
+                file.add_media(at, (media.from, to), how, &media.packet);
+            }
+            Shown::State { .. } | Shown::Operation { .. } => {}
         }
     }
     let name = format!("attachment; filename=\"{call}.pcapng\"");

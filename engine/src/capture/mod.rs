@@ -1,9 +1,11 @@
-//! What went over the wire, as other programs read it, without what is secret: files of pcapng for Wireshark.
+//! What went over the wire, as other programs read it, without what is secret: files of pcapng for Wireshark, packets of HEP for Homer.
 //!
 //! ```text
-//!  message as it was in clear ─▶ masking ─▶ datagram (Ethernet, IP, UDP) ─▶ pcapng
+//!  message as it was in clear ─▶ masking ─┬▶ datagram (Ethernet, IP, UDP) ─▶ pcapng
+//!                                         └▶ HEP
 //! ```
 
 mod datagram;
+pub(crate) mod hep;
 pub(crate) mod masking;
 pub(crate) mod pcapng;

@@ -13,7 +13,19 @@ use super::masking::masked;
 
 /// A file that is being written.
 #[derive(Debug)]
-pub(crate) struct File(Vec<u8>);
+pub(crate) struct File {
+    bytes: Vec<u8>,
+    has_media: bool,
+}
+
+/// How a packet of media came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Media {
+    /// By SRTP.
+    pub(crate) is_opened: bool,
+    /// With a digit that is not shown.
+    pub(crate) is_masked: bool,
+}
 
 /// Which way a packet went.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,9 +37,9 @@ pub(crate) enum Direction {
 }
 
 impl File {
-    /// A file without packets that says what it is.
-    pub(crate) fn new(comment: &str) -> Self {
-        let mut file = Self(Vec::new());
+    /// A file without packets that says what it is. Where it is to have media its messages describe them as the file shows them.
+    pub(crate) fn new(comment: &str, has_media: bool) -> Self {
+        let mut file = Self { bytes: Vec::new(), has_media };
         let mut section = Vec::new();
         section.extend(BYTE_ORDER.to_le_bytes());
         // Version 1.0; how long the section is nobody says.
@@ -65,12 +77,30 @@ impl File {
         if message.len() > PAYLOAD_BYTES_MAX {
             comment += &format!(", cut: it has {} bytes", message.len());
         }
-        self.packet(at, direction, &comment, &frame(from, to, &message_shown(message)));
+        let mut shown = message_shown(message);
+        if let Some(described) = described_in_clear(&shown).filter(|_| self.has_media) {
+            comment += ", SRTP is described as RTP for it is shown in clear";
+            shown = described;
+        }
+        self.packet(at, direction, &comment, &frame(from, to, &shown));
+    }
+
+    /// Adds a packet of RTP or RTCP that came.
+    pub(crate) fn add_media(
+        &mut self,
+        at: Duration,
+        (from, to): (SocketAddr, SocketAddr),
+        how: Media,
+        packet: &[u8],
+    ) {
+        let opened = if how.is_opened { "received by SRTP, shown in clear" } else { "received" };
+        let masked = if how.is_masked { ", its digit is masked" } else { "" };
+        self.packet(at, Direction::Received, &format!("{opened}{masked}"), &frame(from, to, packet));
     }
 
     /// The file.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.0
+        self.bytes
     }
 
     fn packet(&mut self, at: Duration, direction: Direction, comment: &str, frame: &[u8]) {
@@ -91,10 +121,10 @@ impl File {
     fn block(&mut self, kind: u32, body: &[u8]) {
         let length = (body.len() + 12) as u32;
         for word in [kind, length] {
-            self.0.extend(word.to_le_bytes());
+            self.bytes.extend(word.to_le_bytes());
         }
-        self.0.extend(body);
-        self.0.extend(length.to_le_bytes());
+        self.bytes.extend(body);
+        self.bytes.extend(length.to_le_bytes());
     }
 }
 
@@ -126,6 +156,56 @@ fn message_shown(message: &[u8]) -> Vec<u8> {
     }
     message
 }
+
+/// The message with its streams of SRTP described as RTP, for Wireshark would look for keys; `None` where it has none.
+fn described_in_clear(message: &[u8]) -> Option<Vec<u8>> {
+    let mut clear = Vec::with_capacity(message.len());
+    for line in message.split_inclusive(|byte| *byte == b'\n') {
+        let profile = PROFILES.into_iter().filter(|_| line.starts_with(b"m=")).find_map(|(sealed, plain)| {
+            Some((line.windows(sealed.len()).position(|window| window == sealed)?, sealed, plain))
+        });
+        match profile {
+            Some((at, sealed, plain)) => {
+                clear.extend(&line[..at]);
+                clear.extend(plain);
+                clear.extend(&line[at + sealed.len()..]);
+            }
+            None => clear.extend(line),
+        }
+    }
+    let shorter = message.len() - clear.len();
+    (shorter > 0).then(|| {
+        shorten_content(&mut clear, shorter);
+        clear
+    })
+}
+
+/// Says of a message that its body is shorter by so many octets.
+fn shorten_content(message: &mut [u8], shorter: usize) {
+    for line in message.split_mut(|byte| *byte == b'\n').take_while(|line| !matches!(line, [] | [b'\r'])) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = line.split_at_mut(colon + 1);
+        let name = name[..colon].trim_ascii();
+        if name.eq_ignore_ascii_case(b"content-length") || name.eq_ignore_ascii_case(b"l") {
+            let end = value.trim_ascii_end().len();
+            let value = &mut value[..end];
+            let length = std::str::from_utf8(value).ok().and_then(|text| text.trim().parse::<usize>().ok());
+            if let Some(length) = length {
+                let width = value.len();
+                let text = format!("{:>width$}", length.saturating_sub(shorter));
+                value.copy_from_slice(text.as_bytes());
+            }
+        }
+    }
+}
+
+/// Profiles of SRTP (RFC 3711, RFC 5124, RFC 5764), and those of what is shown.
+const PROFILES: [(&[u8], &[u8]); 4] = [
+    (b" UDP/TLS/RTP/SAVPF ", b" RTP/AVPF "),
+    (b" UDP/TLS/RTP/SAVP ", b" RTP/AVP "),
+    (b" RTP/SAVPF ", b" RTP/AVPF "),
+    (b" RTP/SAVP ", b" RTP/AVP "),
+];
 
 /// An option; what is longer than one can be is cut.
 fn option(into: &mut Vec<u8>, code: u16, value: &[u8]) {
@@ -168,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_file_is_known_octet_by_octet() {
-        let head = File::new("c7").into_bytes();
+        let head = File::new("c7", false).into_bytes();
         let name = concat!("trunkline ", env!("CARGO_PKG_VERSION"));
         let padded = name.len().next_multiple_of(4);
         let section = 12 + 16 + 8 + 4 + padded + 4;
@@ -186,7 +266,7 @@ mod tests {
         ];
         assert_eq!(head[section..], interface.concat()[..]);
 
-        let mut file = File::new("c7");
+        let mut file = File::new("c7", false);
         let ends = ("10.0.0.5:5060".parse().expect("one"), "10.0.0.1:5060".parse().expect("one"));
         let how = (Transport::Udp, Direction::Sent);
         file.add_message(Duration::from_nanos((7 << 32) + 5), ends, how, b"k");
@@ -209,6 +289,50 @@ mod tests {
     }
 
     #[test]
+    fn srtp_is_described_as_what_is_shown() {
+        for (written, shown) in [
+            ("m=audio 4000 RTP/SAVP 0 101\r\n", "m=audio 4000 RTP/AVP 0 101\r\n"),
+            ("m=audio 4000 RTP/SAVPF 0\r\n", "m=audio 4000 RTP/AVPF 0\r\n"),
+            ("m=audio 9 UDP/TLS/RTP/SAVPF 0\r\n", "m=audio 9 RTP/AVPF 0\r\n"),
+            ("m=audio 9 UDP/TLS/RTP/SAVP 0\r\n", "m=audio 9 RTP/AVP 0\r\n"),
+        ] {
+            let head = |body: &str, width: usize| {
+                format!("SIP/2.0 200 OK\r\nl: {:>width$}\r\nTo: y\r\n\r\n{body}", body.len())
+            };
+            let width = written.len().to_string().len();
+            let described = described_in_clear(head(written, width).as_bytes()).expect("there is one");
+            assert_eq!(String::from_utf8_lossy(&described), head(shown, width));
+        }
+        for plain in ["", "Content-Length: x\r\n\r\nm=audio 4000 RTP/AVP 0\r\na=x RTP/SAVP y\r\n"] {
+            assert_eq!(described_in_clear(plain.as_bytes()), None);
+        }
+
+        let ends = ("10.0.0.5:5060".parse().expect("one"), "10.0.0.1:5060".parse().expect("one"));
+        for has_media in [false, true] {
+            let mut file = File::new("", has_media);
+            let how = (Transport::Udp, Direction::Sent);
+            file.add_message(Duration::ZERO, ends, how, b"\r\nm=audio 4 RTP/SAVP 0\r\n");
+            let text = String::from_utf8_lossy(&file.into_bytes()).into_owned();
+            let is_described = text.contains("RTP/AVP 0") && text.contains("described as RTP");
+            assert_eq!(is_described, has_media, "{text}");
+        }
+    }
+
+    #[test]
+    fn media_say_how_they_came() {
+        let ends = ("10.0.0.5:4000".parse().expect("one"), "10.0.0.1:20000".parse().expect("one"));
+        for (is_opened, is_masked, said) in [
+            (true, false, "received by SRTP, shown in clear"),
+            (false, true, "received, its digit is masked"),
+        ] {
+            let mut file = File::new("", true);
+            file.add_media(Duration::ZERO, ends, Media { is_opened, is_masked }, &[0x80, 0, 1]);
+            let text = String::from_utf8_lossy(&file.into_bytes()).into_owned();
+            assert!(text.contains(said), "{text}");
+        }
+    }
+
+    #[test]
     fn what_brought_a_message_is_said_and_secrets_are_not() {
         let ends = ("10.0.0.5:5060".parse().expect("one"), "10.0.0.1:5060".parse().expect("one"));
         let secret = b"OPTIONS sip:1 SIP/2.0\r\nAuthorization: Bearer secret\r\n\r\n";
@@ -217,12 +341,12 @@ mod tests {
             (Transport::Tls, "received by TLS, shown in clear as a datagram"),
             (Transport::Wss, "received by WSS, shown in clear as a datagram"),
         ] {
-            let mut file = File::new("");
+            let mut file = File::new("", false);
             file.add_message(Duration::ZERO, ends, (transport, Direction::Received), secret);
             let text = String::from_utf8_lossy(&file.into_bytes()).into_owned();
             assert!(text.contains(said) && text.contains("OPTIONS") && !text.contains("secret"), "{text}");
         }
-        let mut file = File::new("");
+        let mut file = File::new("", false);
         file.add_message(Duration::ZERO, ends, (Transport::Tcp, Direction::Sent), &[b'a'; 65_536]);
         let text = String::from_utf8_lossy(&file.into_bytes()).into_owned();
         assert!(text.contains("shown as a datagram, cut: it has 65536 bytes"));

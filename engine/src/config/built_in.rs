@@ -76,6 +76,7 @@ fn line(text: &str) -> Option<Line> {
         digest: lines::DIGEST_DEFAULT.to_vec(),
         kind: LineKind::Phone,
         record: RecordPolicy::default(),
+        is_captured: false,
     })
 }
 

@@ -23,9 +23,9 @@ use super::routes::Trunks;
 use super::section::Section;
 use super::tls::Sealing;
 use super::{
-    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, endpoint, event_lists, features, fork,
-    groups, limits, lines, music, pages, provisioning, reach, recording, records, routes, trunk_groups,
-    trunks, vendors, voicemail, webhooks,
+    Api, Config, KernelRelay, Log, LogFormat, Media, Sip, Store, apps, capture, endpoint, event_lists,
+    features, fork, groups, limits, lines, music, pages, provisioning, reach, recording, records, routes,
+    trunk_groups, trunks, vendors, voicemail, webhooks,
 };
 use crate::switch::setup::{CompletionSetup, ConferenceSetup, ForwardSetup};
 
@@ -39,6 +39,8 @@ pub(super) fn read(root: Section<'_>) -> Config {
     let store = store(root.table("store"));
     let records = records::read(root.table("records"), &store);
     let fork = fork::read(root.table("fork"), &mut tls);
+    let log = log(root.table("log"));
+    let (hep, capture_bytes) = capture::read(root.table("capture"), &log);
     let mut addresses = Addresses::default();
     let mut places = Places::read(root.tables("card"), root.table_or_tables("location"));
     let line_sections = root.tables("line");
@@ -129,11 +131,13 @@ pub(super) fn read(root: Section<'_>) -> Config {
         vendors: vendors::read(&root),
         recording,
         records,
+        hep,
+        capture_bytes,
         fork,
         voicemail,
         provisioning,
         limits,
-        log: log(root.table("log")),
+        log,
         key_lines: KeyLines::default(),
     };
     reach::check(root.report(), &config, &wanted);

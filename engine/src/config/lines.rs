@@ -88,6 +88,7 @@ pub(super) fn read(
     let intercom = section.boolean("intercom").is_none_or(Spanned::into_inner);
     let outside_number = numbers::number(&section, "outside_number");
     let record = recording::policy(&section, recording);
+    let is_captured = section.boolean("capture").is_some_and(Spanned::into_inner);
     section.close();
     let address = address?;
     let name = name.unwrap_or_else(|| address.to_string());
@@ -111,6 +112,7 @@ pub(super) fn read(
         intercom,
         outside_number: outside_number.map(Into::into),
         record,
+        is_captured,
     })
 }
 

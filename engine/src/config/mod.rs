@@ -37,6 +37,7 @@ use crate::webhook::{Filter, SigningKey, WebhookUrl};
 
 mod apps;
 mod built_in;
+mod capture;
 mod certificate;
 mod check;
 mod codecs;
@@ -142,6 +143,10 @@ pub struct Config {
     pub recording: Option<Recording>,
     /// Where records of calls are written to; `None`: nowhere.
     pub records: Option<Records>,
+    /// Who is told by HEP what SIP says; `None`: nobody.
+    pub hep: Option<Hep>,
+    /// How much of captured media is kept, in bytes.
+    pub capture_bytes: u32,
     /// Where calls' audio may be forked to.
     pub fork: ForkSetup,
     /// Where messages are kept.
@@ -283,6 +288,35 @@ pub struct Store {
     pub path: PathBuf,
 }
 
+/// `[capture]`: a collector of HEP.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Hep {
+    /// Where it is.
+    pub server: HepServer,
+    /// The number of this capture agent.
+    pub agent_id: u32,
+    /// What it is known by.
+    pub key: Option<Secret>,
+}
+
+/// Where a collector of HEP is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HepServer {
+    /// By datagrams.
+    Udp(SocketAddr),
+    /// By a stream.
+    Tcp(SocketAddr),
+}
+
+impl fmt::Display for HepServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Udp(address) => write!(f, "udp:{address}"),
+            Self::Tcp(address) => write!(f, "tcp:{address}"),
+        }
+    }
+}
+
 /// `[records]`. Paths are relative to the state directory.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Records {
@@ -354,6 +388,8 @@ pub struct Line {
     pub outside_number: Option<Arc<str>>,
     /// Whether its calls are recorded.
     pub record: RecordPolicy,
+    /// Whether the media of its calls are captured.
+    pub is_captured: bool,
 }
 
 /// `[[trunk]]`.

@@ -42,6 +42,7 @@ impl Config {
             intercom: line.intercom,
             outside_number: line.outside_number.clone(),
             record: line.record,
+            is_captured: line.is_captured,
         });
         let trunks = self.trunks.iter().map(|trunk| TrunkSetup {
             name: Arc::clone(&trunk.name),

@@ -65,6 +65,8 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "directory = \"recordings",
         "max_recordings",
         "sqlite = ",
+        "hep = ",
+        "agent_id",
         "csv = ",
         "json_lines",
         "events = ",

@@ -43,9 +43,13 @@ pub(crate) enum Counter {
     CallRecordsLost,
     /// Failures to write records of calls.
     CallRecordErrors,
+    /// Packets of HEP that were sent.
+    HepPackets,
+    /// What should have been told by HEP and was not.
+    HepDropped,
 }
 
-const COUNTERS: usize = Counter::CallRecordErrors as usize + 1;
+const COUNTERS: usize = Counter::HepDropped as usize + 1;
 
 /// All numbers. One writer each for the gauges, any for the counters.
 #[derive(Debug)]
@@ -142,6 +146,10 @@ pub struct MetricsSnapshot {
     pub call_records_lost_total: u64,
     /// Failures to write records of calls, since the start.
     pub call_record_errors_total: u64,
+    /// Packets of HEP that were sent.
+    pub hep_packets_total: u64,
+    /// What should have been told by HEP and was not.
+    pub hep_dropped_total: u64,
     /// What the relay counted since the start, as far as it has said: a few seconds ago for calls that are up.
     pub media: MediaTotals,
 }
@@ -255,6 +263,8 @@ impl Metrics {
             call_records_total: counted(Counter::CallRecords),
             call_records_lost_total: counted(Counter::CallRecordsLost),
             call_record_errors_total: counted(Counter::CallRecordErrors),
+            hep_packets_total: counted(Counter::HepPackets),
+            hep_dropped_total: counted(Counter::HepDropped),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

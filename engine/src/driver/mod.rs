@@ -23,6 +23,7 @@ mod desk;
 pub(crate) mod dial;
 pub(crate) mod event_log;
 mod floor;
+mod hep;
 pub(crate) mod http;
 mod kernel;
 mod lifeline;

@@ -2,19 +2,23 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::kernel::KernelPath;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
-use trunkline_media::{Command, Event, RelayConfig, TapId};
+use trunkline_media::{Captured, Command, Event, RelayConfig, TapId};
+use trunkline_sip::LegId as SipLegId;
 
 use super::audio_fork::Forks;
 use super::desk::Letterbox;
 use super::mailbox::RETRY;
 use super::recording::Recordings;
 use super::switch::SwitchInput;
+use super::trace::{Happened, MediaPacket, Trace};
+use crate::switch::ids::CallId;
 
 /// The way to the media threads, with the commands that their queues had no room for.
 #[derive(Debug)]
@@ -31,7 +35,7 @@ struct Way {
 
 impl Relays {
     /// Starts `count` media threads that report to the switch, and forward in the kernel if there is a path. What they take
-    /// down goes to the files of recordings and to forks. Their seeds follow that of `config`.
+    /// down goes to the files of recordings, to forks and to captures. Their seeds follow that of `config`.
     ///
     /// # Errors
     /// The kernel's, when descriptors or threads are used up.
@@ -40,18 +44,23 @@ impl Relays {
         config: &RelayConfig,
         kernel: Option<&KernelPath>,
         switch: &Letterbox<SwitchInput>,
-        recordings: Option<&Recordings>,
-        forks: &Forks,
+        (recordings, forks, trace): (Option<&Recordings>, &Forks, &Arc<Trace>),
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
             let (switch, recordings, forks) = (switch.clone(), recordings.cloned(), forks.clone());
+            let media = trace.of_media();
             // A full mailbox has it offered again: audio does not wait for the switch.
             let report = move |event: Event| {
+                if let Event::Captured(captured) = event {
+                    let at = captured.at;
+                    media.note_at(|| at, || Happened::Media(Box::new(packet_of(*captured))));
+                    return None;
+                }
                 if let Event::Recorded(piece) = event {
                     match (piece.tap, &recordings) {
                         (TapId::Fork(fork), _) => forks.piece(fork, piece),
                         (TapId::Recording(_), Some(recordings)) => recordings.piece(piece),
-                        (TapId::Recording(_), None) => {}
+                        (TapId::Recording(_), None) | (TapId::Capture(_), _) => {}
                     }
                     return None;
                 }
@@ -94,6 +103,19 @@ impl Relays {
             way.relay.prompt();
         }
         self.relays.iter().any(|way| !way.waiting.is_empty()).then(|| now + RETRY)
+    }
+}
+
+fn packet_of(captured: Captured) -> MediaPacket {
+    let Captured { capture, leg, from, port, is_opened, is_masked, packet, .. } = captured;
+    MediaPacket {
+        call: CallId(capture.0),
+        leg: SipLegId(leg.0),
+        from,
+        port,
+        is_opened,
+        is_masked,
+        packet: packet.into(),
     }
 }
 

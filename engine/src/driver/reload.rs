@@ -128,6 +128,8 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
         ("provisioning.listen", running.provisioning.listen != wanted.provisioning.listen),
         ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
         ("fork.allow", running.fork != wanted.fork),
+        ("capture.hep", running.hep != wanted.hep),
+        ("capture.media_mib", running.capture_bytes != wanted.capture_bytes),
         ("recording.directory", running.recording != wanted.recording),
         ("records.sqlite", running.records != wanted.records),
         ("store.url", running.store != wanted.store),
@@ -216,6 +218,8 @@ mod tests {
         assert_eq!(refused(&recorded), [(2, "recording.directory".to_owned())]);
         let counted = format!("[records]\nsqlite = \"records.db\"\n{BEFORE}");
         assert_eq!(refused(&counted), [(2, "records.sqlite".to_owned())]);
+        let told = format!("[capture]\nhep = \"udp:192.0.2.10:9060\"\n{BEFORE}");
+        assert_eq!(refused(&told), [(2, "capture.hep".to_owned())]);
         let forked = format!("[fork]\nallow = [\"ws://127.0.0.1:9000/\"]\n{BEFORE}");
         assert_eq!(refused(&forked), [(2, "fork.allow".to_owned())]);
         let fetched = format!("[provisioning]\nlisten = \"http:127.0.0.1:8090\"\npnp = true\n{BEFORE}");

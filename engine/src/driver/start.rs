@@ -44,7 +44,7 @@ use super::switch::{self as switch_loop, SwitchCore, SwitchInput, Waiting};
 use super::trace::Trace;
 use super::udp::Senders;
 use super::worker::{self, AgentCore, Workers};
-use super::{clock, kernel, udp};
+use super::{clock, hep, kernel, udp};
 use crate::config::{self, Config};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
@@ -111,6 +111,8 @@ pub struct Running {
     shared: Arc<Shared>,
     workers: Workers,
     threads: Vec<JoinHandle<()>>,
+    /// Until it is dropped a collector is told.
+    telling: Option<std::sync::mpsc::Sender<()>>,
     media: Vec<RelayThread>,
     recording: Option<JoinHandle<()>>,
     leaving: Leaving,
@@ -167,7 +169,7 @@ impl Running {
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
-        let trace = Trace::new(count, config.log.trace_bytes);
+        let trace = Trace::new(count, config.log.trace_bytes, config.capture_bytes);
         let events = Arc::new(EventLog::new(config.apps.len(), first_of_life(clock::unix_now())));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
@@ -219,8 +221,7 @@ impl Running {
             &relay_config,
             kernel.as_ref(),
             &events_for_switch,
-            recordings.as_ref(),
-            &forks,
+            (recordings.as_ref(), &forks, &trace),
         )
         .map_err(StartError::Thread)?;
         let desk = |((index, agent), (inputs, sockets)): ((u16, Agent), (_, &Vec<_>))| {
@@ -241,6 +242,7 @@ impl Running {
         let agents = desks.map(desk).collect::<Result<_, StartError>>()?;
         let handles = relays.handles();
         metrics.relay_panics.get_or_init(|| handles.iter().map(RelayHandle::panics).collect());
+        let telling = start_hep(&config, &trace, &metrics, &mut threads)?;
         let core = SwitchCore::new(switch_loop::Parts {
             switch,
             out,
@@ -301,6 +303,7 @@ impl Running {
             shared,
             workers,
             threads,
+            telling,
             media,
             recording,
             leaving,
@@ -381,8 +384,19 @@ impl Running {
 
     /// Stops the threads and waits for them; what the store gathered is written.
     pub async fn stop(self) {
-        let Self { engine, shared, workers, threads, media, recording, leaving, kernel, accepting, .. } =
-            self;
+        let Self {
+            engine,
+            shared,
+            workers,
+            threads,
+            telling,
+            media,
+            recording,
+            leaving,
+            kernel,
+            accepting,
+            ..
+        } = self;
         shared.ready.store(false, Ordering::Release);
         for listener in accepting {
             listener.abort();
@@ -390,6 +404,7 @@ impl Running {
         leaving.leave().await;
         workers.stop();
         drop(shared.switch.send(SwitchInput::Stop).await);
+        drop(telling);
         drop((engine, shared, workers));
         let join = move || {
             for thread in threads {
@@ -447,6 +462,19 @@ fn start_records(
         Records::start(state_directory, wanted, Arc::clone(metrics)).map_err(StartError::Records)?;
     threads.push(thread);
     Ok(Some(records))
+}
+
+/// Starts the thread that tells a collector by HEP, where there is one.
+fn start_hep(
+    config: &Config,
+    trace: &Arc<Trace>,
+    metrics: &Arc<Metrics>,
+    threads: &mut Vec<JoinHandle<()>>,
+) -> Result<Option<std::sync::mpsc::Sender<()>>, StartError> {
+    let Some(hep) = config.hep.clone() else { return Ok(None) };
+    let (ends, thread) = hep::start(hep, trace, Arc::clone(metrics)).map_err(StartError::Thread)?;
+    threads.push(thread);
+    Ok(Some(ends))
 }
 
 fn agent_config(config: &Config, worker: u16, workers: u16) -> AgentConfig {

@@ -384,6 +384,7 @@ impl SwitchCore {
         }
         for ended in self.out.ended.drain(..) {
             self.metrics.call_quality.note(&ended);
+            self.trace.note(|| Happened::Ended(Box::new(ended)));
         }
         if let Some(records) = self.records.as_ref().filter(|_| !self.out.facts.is_empty()) {
             records.tell(std::mem::take(&mut self.out.facts));

@@ -33,6 +33,8 @@ pub(super) struct Line {
     pub(super) holds_at_phone: bool,
     /// Whether its calls are recorded.
     pub(super) record: RecordPolicy,
+    /// Whether the media of its calls are captured.
+    pub(super) is_captured: bool,
     /// The applications that open it, in the order of the configuration.
     pub(super) watchers: Vec<(AppId, CallPrivilege)>,
     /// What applications take and want to hear, where they said so.
@@ -93,6 +95,7 @@ const fn counter(state: CallState) -> Option<usize> {
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Lines {
     by_address: BTreeMap<Arc<str>, Line>,
+    any_captured: bool,
     /// Addresses in the order of the configuration, trunks last.
     order: Vec<Arc<str>>,
     /// Lines that the configuration has no more, while they have calls. Nobody reaches them or calls from them.
@@ -107,25 +110,28 @@ impl Lines {
     pub(super) fn new(setup: &Setup) -> Self {
         let stations = setup.lines.iter().map(|line| {
             let groups = (line.groups.clone(), line.picks_up.clone());
-            let media = (line.srtp, CodecList::default(), (line.transcodes, line.video), line.record);
+            let taken = (line.record, line.is_captured);
+            let media = (line.srtp, CodecList::default(), (line.transcodes, line.video), taken);
             (&line.address, line.name.clone(), line.kind, groups, media, line.holds_at_phone)
         });
         let trunks = setup.trunks.iter().map(|trunk| {
             let groups = (Vec::new(), Vec::new());
-            let media = (trunk.srtp, trunk.codecs.clone(), (trunk.transcodes, trunk.video), trunk.record);
+            let taken = (trunk.record, false);
+            let media = (trunk.srtp, trunk.codecs.clone(), (trunk.transcodes, trunk.video), taken);
             (&trunk.name, trunk.name.to_string(), LineKind::Trunk, groups, media, false)
         });
         let groups = setup.groups.iter().map(|group| (Arc::clone(&group.address), Arc::new(group.clone())));
         let pages = setup.pages.iter().map(|page| (Arc::clone(&page.address), Arc::new(page.clone())));
         let mut lines = Self {
             by_address: BTreeMap::new(),
+            any_captured: setup.lines.iter().any(|line| line.is_captured),
             order: Vec::new(),
             leaving: BTreeMap::new(),
             groups: groups.collect(),
             pages: pages.collect(),
         };
         for (address, name, kind, (groups, picks_up), media, holds_at_phone) in stations.chain(trunks) {
-            let (srtp, codecs, (transcodes, video), record) = media;
+            let (srtp, codecs, (transcodes, video), (record, is_captured)) = media;
             let line = Line {
                 address: Arc::clone(address),
                 name,
@@ -138,6 +144,7 @@ impl Lines {
                 video,
                 holds_at_phone,
                 record,
+                is_captured,
                 watchers: watchers(&setup.apps, address),
                 interests: BTreeMap::new(),
                 calls: BTreeSet::new(),
@@ -179,6 +186,11 @@ impl Lines {
         let line = self.get(address).map(|line| &line.name);
         let group = || self.group(address).map(|group| &group.name);
         line.or_else(group).or_else(|| self.page(address).map(|page| &page.name)).cloned().unwrap_or_default()
+    }
+
+    /// Whether the media of any line's calls are captured.
+    pub(super) fn are_any_captured(&self) -> bool {
+        self.any_captured
     }
 
     /// The line of a call, which outlasts the configuration until the call is over.

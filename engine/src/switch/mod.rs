@@ -52,6 +52,7 @@ pub mod call_facts;
 mod callback;
 mod caller;
 mod camp;
+mod capturing;
 mod carried;
 mod check_sync;
 mod codecs;
@@ -433,8 +434,8 @@ impl Switch {
             }
             MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
             MediaEvent::Latched { leg, .. } => self.spoke(LegId(leg.0)),
-            // For the files: who drives the switch takes them out.
-            MediaEvent::Recorded(_) => {}
+            // For files: who drives the switch takes them out.
+            MediaEvent::Recorded(_) | MediaEvent::Captured(_) => {}
         }
         self.settle(now, out);
     }
@@ -545,6 +546,7 @@ impl Switch {
             self.settle_made(now, id, out);
             self.settle_recording(id, out);
             self.settle_forks(id, out);
+            self.settle_capture(id, out);
             self.settle_taps(id, out);
             self.settle_kept(now, id, out);
             self.settle_facts(now, id, out);

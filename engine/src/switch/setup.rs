@@ -138,6 +138,8 @@ pub struct LineSetup {
     pub outside_number: Option<Arc<str>>,
     /// Whether its calls are recorded.
     pub record: RecordPolicy,
+    /// Whether the media of its calls are captured.
+    pub is_captured: bool,
 }
 
 impl LineSetup {
@@ -161,6 +163,7 @@ impl LineSetup {
             intercom: true,
             outside_number: None,
             record: RecordPolicy::default(),
+            is_captured: false,
         }
     }
 }

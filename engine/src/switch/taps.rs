@@ -1,4 +1,4 @@
-//! Taps: which leg serves what is taken down of a call, for the file of a recording or for a fork.
+//! Taps: which leg serves what is taken down of a call, for the file of a recording, for a fork, or for a capture.
 //!
 //! A tap belongs to a call and follows its station, whoever it talks with, for as long as that speaks for the call. What is not
 //! served is silent. Found by call, by station and by the leg that serves, for there may be as many taps as there are calls.
@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_media::{ForkId, RecordingId, TAKES_MAX, Take, TapId};
+use trunkline_media::{CaptureId, RecordingId, TAKES_MAX, Take, TapId};
 use trunkline_sip::LegId;
 
 use super::Switch;
@@ -43,7 +43,7 @@ pub(super) struct Taps {
 }
 
 /// The first and the last of all taps.
-const ENDS: [TapId; 2] = [TapId::Recording(RecordingId(0)), TapId::Fork(ForkId(u64::MAX))];
+const ENDS: [TapId; 2] = [TapId::Recording(RecordingId(0)), TapId::Capture(CaptureId(u64::MAX))];
 
 /// Those of one key, in order.
 fn of<K: Copy + Ord>(index: &BTreeSet<(K, TapId)>, key: K) -> impl Iterator<Item = TapId> {

@@ -6,6 +6,7 @@ mod audio_fork;
 mod basic;
 mod calling_back;
 mod camping;
+mod capturing;
 mod check_sync;
 mod completing;
 mod conference;

@@ -124,7 +124,7 @@ impl<I: DatagramIo> RelayWorker<I> {
         let is_overheard = self.is_recorded_by_another(slot);
         let Some(leg) = self.leg(slot) else { return };
         leg.is_overheard = is_overheard;
-        let is_recorded = is_overheard || !leg.recorders.is_empty();
+        let is_recorded = is_overheard || !leg.recorders.is_empty() || !leg.captures.is_empty();
         leg.is_tapped = is_recorded || leg.ear.is_some() || matches!(leg.hears, Hears::Conference(_));
         if leg.needs_speech() {
             self.recall_from(slot);
@@ -145,6 +145,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     ) -> bool {
         self.listen(now_us, slot, &header, packet, out);
         self.take_down(now_us, slot, &header, packet);
+        self.capture(slot, &header, packet, out);
         self.confer(now_us, slot, &header, packet)
     }
 }

@@ -10,6 +10,7 @@
 //! A worker owns its legs by `&mut`: no lock, no allocation and no log for a packet, and the clock is read by the driver, once
 //! for a batch. A call lives wholly on one worker.
 
+mod capturing;
 mod checking;
 mod conferring;
 mod digits;
@@ -48,7 +49,7 @@ use crate::latch::Admission;
 use crate::limits::{
     DATAGRAM_BYTES_MAX, OFFLOADS_PER_BATCH, PACKETS_PER_TURN, REST_FETCHED_MAX, REST_PACKETS_MAX,
 };
-use crate::recording::Recorder;
+use crate::recording::{CaptureId, Recorder};
 use crate::rtp::Header;
 use crate::stats::LegStats;
 
@@ -164,6 +165,8 @@ struct Leg<S> {
     recorders: Vec<Recorder>,
     /// Whether somebody who hears it is recorded.
     is_overheard: bool,
+    /// For whom its packets are captured.
+    captures: Vec<CaptureId>,
 }
 
 impl<S> Leg<S> {
@@ -203,6 +206,7 @@ impl<S> Leg<S> {
     fn needs_speech(&self) -> bool {
         matches!(self.hears, Hears::Conference(_))
             || !self.recorders.is_empty()
+            || !self.captures.is_empty()
             || self.is_overheard
             || self.ear.as_ref().is_some_and(|ear| ear.needs_speech())
     }
@@ -466,6 +470,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             offload: Offload::default(),
             recorders: Vec::new(),
             is_overheard: false,
+            captures: Vec::new(),
         });
         self.slot_of.insert(id, slot);
         for hearer in self.awaiting.remove(&id).unwrap_or_default() {
@@ -661,7 +666,12 @@ impl<I: DatagramIo> RelayWorker<I> {
     ) {
         let Some(leg) = self.slots[slot as usize].leg.as_mut() else { return };
         match leg.flow.receive_other(now_us, channel, from, packet, &self.destinations) {
-            Verdict::Rtcp => self.relay_rtcp(now_us, slot, packet),
+            Verdict::Rtcp => {
+                if !leg.captures.is_empty() {
+                    self.capture_report(slot, channel, packet, out);
+                }
+                self.relay_rtcp(now_us, slot, packet);
+            }
             Verdict::Check => self.answer_check(now_us, slot, channel, from, packet, out),
             Verdict::Hello => leg.flow.keep_hello(channel, from, packet),
             Verdict::Drop => {}

@@ -12,7 +12,7 @@ use crate::command::Event;
 use crate::conference::FRAME_TICKS;
 use crate::io::DatagramIo;
 use crate::limits::TAKES_MAX;
-use crate::recording::{Recorder, Side, Take};
+use crate::recording::{Recorder, Side, Take, TapId};
 use crate::rtp::Header;
 
 /// Microseconds in a tick of the codecs' timestamps.
@@ -23,14 +23,20 @@ impl<I: DatagramIo> RelayWorker<I> {
     pub(super) fn set_takes(&mut self, now_us: u64, slot: SlotIndex, takes: &[Take], out: &mut Vec<Event>) {
         let Some(leg) = self.leg(slot) else { return };
         let mut before = mem::take(&mut leg.recorders);
+        leg.captures.clear();
         for take in takes.iter().take(TAKES_MAX) {
+            if let TapId::Capture(capture) = take.tap {
+                leg.captures.push(capture);
+                continue;
+            }
             let known = before.iter().position(|recorder| recorder.take == *take);
             let recorder = known.map_or_else(|| Recorder::new(*take), |known| before.swap_remove(known));
             leg.recorders.push(recorder);
         }
+        let is_recorded = !leg.recorders.is_empty();
         before.iter_mut().for_each(|recorder| recorder.tell(out));
         self.recording.retain(|recording| *recording != slot);
-        if !takes.is_empty() {
+        if is_recorded {
             self.recording.push(slot);
             self.start_clock(now_us);
         }
@@ -104,7 +110,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     /// A leg came from another worker: it is recorded here from now on.
     pub(super) fn resume_takes(&mut self, now_us: u64, slot: SlotIndex) {
         let Some(leg) = self.leg(slot) else { return };
-        if leg.recorders.is_empty() && !leg.is_overheard {
+        if leg.recorders.is_empty() && leg.captures.is_empty() && !leg.is_overheard {
             return;
         }
         if !leg.recorders.is_empty() {

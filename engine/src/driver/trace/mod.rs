@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!  worker ── message in, out; leg = Call-ID ──▶ its ring ─┐
-//!  worker …                                   ──▶ its ring ├─▶ Reading ─▶ API, ctl, captures
-//!  switch ── state of a call, leg of a call    ──▶ its ring ├
-//!  API    ── operation and how it ended       ──▶ its ring ─┘
+//!  worker …                                   ──▶ its ring ├─▶ Reading ─▶ API, ctl, captures, HEP
+//!  switch ── state, leg, media of a call       ──▶ its ring ├
+//!  API    ── operation and how it ended       ──▶ its ring ┤
+//!  relays ── packet of a call that is captured ──▶ a ring  ─┘
 //! ```
 //!
 //! To take something down costs a reference to bytes that are there already and a lock that nobody else wants; whoever reads does the
@@ -12,7 +13,9 @@
 
 mod reading;
 mod ring;
+mod tail;
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,8 +27,10 @@ use self::ring::Ring;
 use super::clock;
 use crate::switch::StateNote;
 use crate::switch::ids::CallId;
+use crate::switch::quality::EndedMedia;
 
 pub(crate) use self::reading::{Entry, Scope, Shown, Tracing};
+pub(crate) use self::tail::Tail;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -40,6 +45,10 @@ pub(crate) enum Happened {
     State(StateNote),
     /// The leg serves this call.
     LegOf(LegId, CallId),
+    /// The media of a call is over.
+    Ended(Box<EndedMedia>),
+    /// A packet of media came.
+    Media(Box<MediaPacket>),
     /// An application asked for something by HTTP; the code of the refusal, where it was refused.
     Operation {
         app: Arc<str>,
@@ -48,6 +57,19 @@ pub(crate) enum Happened {
         line: Option<Arc<str>>,
         code: Option<Box<str>>,
     },
+}
+
+/// A packet of media that was captured for a call, in clear.
+#[derive(Clone, Debug)]
+pub(crate) struct MediaPacket {
+    pub(crate) call: CallId,
+    pub(crate) leg: LegId,
+    pub(crate) from: SocketAddr,
+    /// The port that it came to.
+    pub(crate) port: u16,
+    pub(crate) is_opened: bool,
+    pub(crate) is_masked: bool,
+    pub(crate) packet: Bytes,
 }
 
 impl Happened {
@@ -61,6 +83,8 @@ impl Happened {
                     [line.as_ref().map_or(0, |line| line.len()), code.as_ref().map_or(0, |code| code.len())];
                 app.len() + operation.len() + lengths.iter().sum::<usize>()
             }
+            Self::Ended(_) => size_of::<EndedMedia>(),
+            Self::Media(media) => size_of::<MediaPacket>() + media.packet.len(),
             Self::State(_) | Self::LegOf(..) => 0,
         };
         size_of::<Noted>() + held
@@ -74,7 +98,7 @@ pub(crate) struct Noted {
     pub(crate) what: Happened,
 }
 
-/// The rings of all workers, that of the switch, and that of the API.
+/// The rings of all workers, that of the switch, that of the API, and that of media.
 #[derive(Debug)]
 pub(crate) struct Trace {
     rings: Box<[Mutex<Ring>]>,
@@ -83,11 +107,12 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// For so many workers, of so many bytes in all; 0: nothing is taken down.
-    pub(crate) fn new(workers: u16, bytes_max: u32) -> Arc<Self> {
+    /// For so many workers, of so many bytes in all; 0: nothing is taken down. Packets of media have a ring beside them.
+    pub(crate) fn new(workers: u16, bytes_max: u32, media_bytes_max: u32) -> Arc<Self> {
         // What says whose a message is is to last as long as the messages: a quarter, of which the API has a quarter.
         let (all, count) = (bytes_max as usize, usize::from(workers).max(1));
-        let shares = (0..count).map(|_| all / 4 * 3 / count).chain([all / 16 * 3, all / 16]);
+        let shares =
+            (0..count).map(|_| all / 4 * 3 / count).chain([all / 16 * 3, all / 16, media_bytes_max as usize]);
         let rings = shares.map(|share| Mutex::new(Ring::new(share))).collect();
         Arc::new(Self { rings, anchor: (clock::now(), clock::unix_now()) })
     }
@@ -99,11 +124,16 @@ impl Trace {
 
     /// Where the switch writes.
     pub(crate) fn of_switch(self: &Arc<Self>) -> Writer {
-        self.writer(self.rings.len() - 2)
+        self.writer(self.rings.len() - 3)
     }
 
     /// Where the API writes.
     pub(crate) fn of_api(self: &Arc<Self>) -> Writer {
+        self.writer(self.rings.len() - 2)
+    }
+
+    /// Where what is captured of media is written.
+    pub(crate) fn of_media(self: &Arc<Self>) -> Writer {
         self.writer(self.rings.len() - 1)
     }
 

@@ -3,7 +3,8 @@
 //! A message belongs to a call by its Call-ID; that is known once its leg is, a moment later. So what belongs to nothing yet is looked at
 //! again for [`MOMENT`].
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use trunkline_sip::LegId;
 use trunkline_sip::agent::Agent;
 use trunkline_sip::transport::Transport;
 
-use super::{Happened, Noted, Trace};
+use super::{Happened, MediaPacket, Noted, Tail, Trace};
 use crate::driver::clock;
 use crate::switch::ids::CallId;
 use crate::switch::{CallState, StateNote};
@@ -56,6 +57,11 @@ pub(crate) enum Shown {
         line: Arc<str>,
         state: CallState,
     },
+    /// A packet of media, to our side of its leg.
+    Media {
+        to: std::net::SocketAddr,
+        media: MediaPacket,
+    },
     Operation {
         app: Arc<str>,
         operation: Box<str>,
@@ -68,10 +74,8 @@ pub(crate) enum Shown {
 /// One who reads on.
 #[derive(Debug)]
 pub(crate) struct Tracing {
-    trace: Arc<Trace>,
+    tail: Tail,
     scope: Scope,
-    /// Where each ring is to be read from.
-    next: Vec<u64>,
     /// The lines that the reader may see; `None`: all.
     opened: Option<HashSet<Arc<str>>>,
     /// Calls of these lines.
@@ -81,7 +85,9 @@ pub(crate) struct Tracing {
     /// Calls at their other ends.
     peers: HashSet<CallId>,
     legs: HashSet<LegId>,
-    call_ids: HashSet<Box<[u8]>>,
+    call_ids: HashMap<Box<[u8]>, LegId>,
+    /// Our side of each leg's signalling.
+    locals: HashMap<LegId, IpAddr>,
     /// What belongs to nothing yet.
     waiting: Vec<Noted>,
     /// Whether a call in scope was found.
@@ -91,39 +97,42 @@ pub(crate) struct Tracing {
 impl Trace {
     /// Reads from the oldest thing that is kept, of these lines; `None`: of all.
     pub(crate) fn read(self: &Arc<Self>, scope: Scope, opened: Option<HashSet<Arc<str>>>) -> Tracing {
-        self.read_from(scope, opened, vec![0; self.rings.len()])
+        Tracing::new(self.from_oldest(false), scope, opened)
+    }
+
+    /// The same with what was captured of media, for somebody who may hear it.
+    pub(crate) fn read_with_media(
+        self: &Arc<Self>,
+        scope: Scope,
+        opened: Option<HashSet<Arc<str>>>,
+    ) -> Tracing {
+        Tracing::new(self.from_oldest(true), scope, opened)
     }
 
     /// Reads what is to come.
     pub(crate) fn follow(self: &Arc<Self>, scope: Scope, opened: Option<HashSet<Arc<str>>>) -> Tracing {
-        let next = (0..self.rings.len()).map(|ring| self.ring(ring).next()).collect();
-        self.read_from(scope, opened, next)
-    }
-
-    fn read_from(
-        self: &Arc<Self>,
-        scope: Scope,
-        opened: Option<HashSet<Arc<str>>>,
-        next: Vec<u64>,
-    ) -> Tracing {
-        let own = if let Scope::Call(call) = &scope { HashSet::from([*call]) } else { HashSet::new() };
-        Tracing {
-            trace: Arc::clone(self),
-            scope,
-            opened,
-            visible: HashSet::new(),
-            next,
-            own,
-            peers: HashSet::new(),
-            legs: HashSet::new(),
-            call_ids: HashSet::new(),
-            waiting: Vec::new(),
-            is_found: false,
-        }
+        Tracing::new(self.tail(), scope, opened)
     }
 }
 
 impl Tracing {
+    fn new(tail: Tail, scope: Scope, opened: Option<HashSet<Arc<str>>>) -> Self {
+        let own = if let Scope::Call(call) = &scope { HashSet::from([*call]) } else { HashSet::new() };
+        Self {
+            tail,
+            scope,
+            opened,
+            visible: HashSet::new(),
+            own,
+            peers: HashSet::new(),
+            legs: HashSet::new(),
+            call_ids: HashMap::new(),
+            locals: HashMap::new(),
+            waiting: Vec::new(),
+            is_found: false,
+        }
+    }
+
     /// Whether anything of a call in scope was found.
     pub(crate) const fn has_found(&self) -> bool {
         self.is_found
@@ -132,12 +141,8 @@ impl Tracing {
     /// What has happened since the last look, in order.
     pub(crate) fn look(&mut self) -> Vec<Entry> {
         let mut found = std::mem::take(&mut self.waiting);
-        for (index, next) in self.next.iter_mut().enumerate() {
-            let until = self.trace.ring(index).next();
-            while *next < until {
-                *next = self.trace.ring(index).copy(*next, until, &mut found);
-            }
-        }
+        // What made room before it was read is gone for who looks, too.
+        let _lost = self.tail.read(&mut found);
         found.sort_by_key(|noted| noted.at);
         if self.own.len() + self.peers.len() > KNOWN_MAX {
             self.own.clear();
@@ -145,6 +150,7 @@ impl Tracing {
             self.visible.clear();
             self.legs.clear();
             self.call_ids.clear();
+            self.locals.clear();
         }
         // Twice: a leg is named before it is known whose it is, or after.
         for _ in 0..2 {
@@ -188,12 +194,14 @@ impl Tracing {
                 self.legs.insert(*leg);
             }
             Happened::Leg(leg, call_id) if self.legs.contains(leg) => {
-                self.call_ids.insert(call_id.as_bytes().into());
+                self.call_ids.insert(call_id.as_bytes().into(), *leg);
             }
             Happened::LegOf(..)
             | Happened::Leg(..)
             | Happened::Received(..)
             | Happened::Sent(..)
+            | Happened::Ended(_)
+            | Happened::Media(_)
             | Happened::Operation { .. } => {}
         }
     }
@@ -202,12 +210,16 @@ impl Tracing {
         self.visible.contains(&call) && (self.own.contains(&call) || self.peers.contains(&call))
     }
 
-    fn shown(&self, noted: &Noted) -> Option<Entry> {
+    fn shown(&mut self, noted: &Noted) -> Option<Entry> {
         let is_all = self.scope == Scope::All;
         let what = match &noted.what {
             Happened::Received(flow, bytes) | Happened::Sent(flow, bytes) => {
-                if !is_all && !self.call_ids.contains(Agent::call_id_in(bytes)) {
-                    return None;
+                match self.call_ids.get(Agent::call_id_in(bytes)) {
+                    Some(leg) => {
+                        self.locals.insert(*leg, flow.local.ip());
+                    }
+                    None if is_all => {}
+                    None => return None,
                 }
                 let is_sent = matches!(noted.what, Happened::Sent(..));
                 let (from, to) = if is_sent { (flow.local, flow.remote) } else { (flow.remote, flow.local) };
@@ -230,9 +242,18 @@ impl Tracing {
                     code: code.clone(),
                 }
             }
-            Happened::State(_) | Happened::Leg(..) | Happened::LegOf(..) => return None,
+            Happened::Media(media) if self.has(media.call) => {
+                let local = self.locals.get(&media.leg).copied();
+                let local = local.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+                Shown::Media { to: (local, media.port).into(), media: (**media).clone() }
+            }
+            Happened::State(_)
+            | Happened::Leg(..)
+            | Happened::LegOf(..)
+            | Happened::Ended(_)
+            | Happened::Media(_) => return None,
         };
-        Some(Entry { at: self.trace.unix(noted.at), what })
+        Some(Entry { at: self.tail.unix(noted.at), what })
     }
 }
 
@@ -275,6 +296,7 @@ mod tests {
                 )
             }
             Shown::State { line, state, .. } => format!("{line} {}", state.name()),
+            Shown::Media { to, .. } => format!("media to {to}"),
             Shown::Operation { operation, .. } => operation.into(),
         };
         entries.into_iter().map(word).collect()
@@ -301,7 +323,7 @@ mod tests {
 
     #[test]
     fn a_call_has_the_messages_of_both_ends_and_nobody_elses() {
-        let trace = Trace::new(2, 1 << 20);
+        let trace = Trace::new(2, 1 << 20, 0);
         happens(&trace);
         let mut of_call = trace.read(Scope::Call(CallId(1)), None);
         let all = [
@@ -325,7 +347,7 @@ mod tests {
 
     #[test]
     fn who_does_not_open_a_line_sees_nothing_of_it() {
-        let trace = Trace::new(2, 1 << 20);
+        let trace = Trace::new(2, 1 << 20, 0);
         happens(&trace);
         let of = |line: &str| Some(HashSet::from([Arc::from(line)]));
         let mut first = trace.read(Scope::Call(CallId(1)), of("1001"));
@@ -338,7 +360,7 @@ mod tests {
 
     #[test]
     fn who_follows_a_line_sees_each_thing_once_though_it_is_known_later_whose_it_is() {
-        let trace = Trace::new(1, 1 << 20);
+        let trace = Trace::new(1, 1 << 20, 0);
         trace.of_switch().note(|| state(1, "1001", CallState::Dialing, Some(1), None));
         let mut live = trace.follow(Scope::Line("1001".into()), None);
         assert_eq!(words(live.look()), [""; 0], "that was before");
@@ -354,9 +376,34 @@ mod tests {
     }
 
     #[test]
+    fn media_are_read_by_who_asks_for_them_and_opens_the_line() {
+        let trace = Trace::new(2, 1 << 20, 1 << 20);
+        happens(&trace);
+        let packet = |call: u64, leg: u64| MediaPacket {
+            call: CallId(call),
+            leg: LegId::new(0, leg),
+            from: "10.0.0.5:4000".parse().expect("an address"),
+            port: 20_000,
+            is_opened: true,
+            is_masked: false,
+            packet: Bytes::from_static(b"rtp"),
+        };
+        let media = trace.of_media();
+        media.note(|| Happened::Media(Box::new(packet(1, 1))));
+        media.note(|| Happened::Media(Box::new(packet(3, 3))));
+        let count = |mut tracing: Tracing| {
+            words(tracing.look()).iter().filter(|word| *word == "media to 10.0.0.1:20000").count()
+        };
+        assert_eq!(count(trace.read_with_media(Scope::Call(CallId(1)), None)), 1);
+        assert_eq!(count(trace.read(Scope::Call(CallId(1)), None)), 0);
+        let other = Some(HashSet::from([Arc::from("1002")]));
+        assert_eq!(count(trace.read_with_media(Scope::Call(CallId(1)), other)), 0);
+    }
+
+    #[test]
     fn nothing_is_kept_where_nothing_is_to_be() {
-        let trace = Trace::new(1, 0);
-        happens(&Trace::new(2, 0));
+        let trace = Trace::new(1, 0, 0);
+        happens(&Trace::new(2, 0, 0));
         trace.of_worker(0).note(|| unreachable!("nobody asks what it was"));
         assert_eq!(words(trace.read(Scope::All, None).look()), [""; 0]);
     }

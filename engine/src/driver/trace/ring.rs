@@ -27,6 +27,11 @@ impl Ring {
         self.bytes_max > 0
     }
 
+    /// The number of the oldest, or of the one to come.
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The number of the one to come.
     pub(super) fn next(&self) -> u64 {
         self.first + self.kept.len() as u64

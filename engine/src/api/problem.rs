@@ -1,5 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457), each with a code and a sentence that a person can act on.
 
+use std::num::NonZeroU32;
+
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,7 +22,8 @@ pub(super) struct Problem {
     /// The LINEERR_ constant's suffix in lower case; without TAPI's word for it, the HTTP reason in kebab case.
     code: &'static str,
     /// What is wrong and what would be allowed, as a sentence.
-    detail: String,
+    #[schema(value_type = String)]
+    detail: Box<str>,
     /// The state of the call that the operation was refused in.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<&'static str>,
@@ -40,7 +43,7 @@ pub(super) struct Problem {
     explain: Box<Explain>,
     /// How many requests a second there may be, where there were more.
     #[serde(skip)]
-    per_second: Option<u32>,
+    per_second: Option<NonZeroU32>,
 }
 
 /// Behind one pointer: most problems have none.
@@ -97,7 +100,7 @@ impl Problem {
     pub(super) fn too_often(per_second: u32) -> Self {
         let detail = format!("An application may ask {per_second} times a second here.");
         let problem = Self::http(StatusCode::TOO_MANY_REQUESTS, Missing::Rate, detail);
-        Self { per_second: Some(per_second), ..problem }
+        Self { per_second: NonZeroU32::new(per_second), ..problem }
     }
 
     /// This is a WebSocket.
@@ -148,7 +151,7 @@ impl Problem {
 
     /// For who speaks no HTTP: the status and the sentence.
     pub(super) fn into_status_and_detail(self) -> (u16, String) {
-        (self.status, self.detail)
+        (self.status, self.detail.into())
     }
 
     /// The same with what is wrong in the configuration.
@@ -168,7 +171,7 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             code,
-            detail: detail.into(),
+            detail: detail.into().into(),
             state: None,
             state_mode: None,
             allowed: None,
@@ -191,11 +194,11 @@ impl From<Refusal> for Problem {
         let allowed: Vec<_> = allowed.into_iter().map(|operation| operation.name()).collect();
         let mut problem = Self::from(error);
         if let Some(state) = state {
-            problem.detail += &format!(" The call is {state}.");
-            problem.detail += &match allowed.is_empty() {
-                true => " This application can do nothing with it.".to_owned(),
-                false => format!(" Allowed: {}.", allowed.join(", ")),
+            let may = match allowed.is_empty() {
+                true => "This application can do nothing with it.".to_owned(),
+                false => format!("Allowed: {}.", allowed.join(", ")),
             };
+            problem.detail = format!("{} The call is {state}. {may}", problem.detail).into();
             problem.state = Some(state.name());
             problem.state_mode = state.mode_name();
             problem.allowed = Some(allowed.into());

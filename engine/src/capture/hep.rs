@@ -1,4 +1,4 @@
-//! A packet of HEP version 3 (EEP, sipcapture's "HEP3 Network Protocol Specification", revision 37): `HEP3`, a length, and chunks of vendor 0.
+//! A packet of HEP version 3 (EEP, of sipcapture), as sngrep reads it: `HEP3`, a length, and chunks of vendor 0.
 //!
 //! The order is that of sngrep, which reads no other: family, protocol, ports, time, type, agent, addresses, key, payload. The correlation
 //! stands behind the payload, where sngrep does not look.

@@ -178,6 +178,7 @@ pub(super) async fn of_call(
         let detail = "format is json, text, mermaid or pcapng.";
         return Err(Problem::invalid(StatusCode::BAD_REQUEST, detail).at_field("format"));
     };
+    let is_capture = matches!(format, Some(Format::Pcapng));
     let draw: Draw<Response> = match format.unwrap_or_default() {
         Format::Json => Box::new(|entries| Json(Trace { entries: written(entries) }).into_response()),
         Format::Text => Box::new(|entries| {
@@ -188,7 +189,7 @@ pub(super) async fn of_call(
     };
     let (scope, lines) = (Scope::Call(call), Some(opened(&shared, &app).await?));
     // What people say is for who may record it.
-    let tracing = if format == "pcapng" && app.privilege == CallPrivilege::Owner {
+    let tracing = if is_capture && app.privilege == CallPrivilege::Owner {
         shared.engine.trace().read_with_media(scope, lines)
     } else {
         shared.engine.trace().read(scope, lines)

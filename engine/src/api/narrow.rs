@@ -115,12 +115,11 @@ pub(super) fn narrow(schemas: &mut Map<String, Value>) {
             kind == "integer" || kind.as_array().is_some_and(|kinds| kinds.contains(&json!("integer")));
         if let Value::Object(field) = field
             && is_number
+            && !field.contains_key("maximum")
         {
-            if !field.contains_key("maximum") {
-                field.insert("maximum".to_owned(), json!(u32::MAX));
-                // By its name `int32` would end at half of that.
-                field.insert("format".to_owned(), json!("int64"));
-            }
+            field.insert("maximum".to_owned(), json!(u32::MAX));
+            // By its name `int32` would end at half of that.
+            field.insert("format".to_owned(), json!("int64"));
         }
     }
 }

@@ -5,7 +5,7 @@
 #   tests/run.sh e2e faults    only the end-to-end tests whose name contains "faults"
 #   TRUNKLINE_FULL=1           the end-to-end load at full size: 10,000 calls each
 #
-# What the end-to-end tests need and Debian has is installed when it is missing, JsSIP and Playwright by npm, schemathesis by pip. What cannot be had fails the
+# What the end-to-end tests need and Debian has is installed when it is missing, JsSIP, Playwright and axe-core by npm, schemathesis by pip. What cannot be had fails the
 # run: a test that is skipped silently is worth less than none.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -83,11 +83,11 @@ install_browser() {
     local directory=$PWD/target/browser files=(tests/e2e/browser/package.json tests/e2e/browser/package-lock.json)
     export TRUNKLINE_BROWSER=$directory/node_modules
     [ ! -d "$TRUNKLINE_BROWSER/jssip" ] || ! cmp -s "${files[1]}" "$directory/package-lock.json" || return 0
-    echo "installing JsSIP and Playwright"
+    echo "installing JsSIP, Playwright and axe-core"
     rm -rf "$directory" "$directory.new"
     mkdir -p "$directory.new"
     cp "${files[@]}" "$directory.new"
-    npm ci --prefix "$directory.new" --ignore-scripts --no-audit --no-fund --silent || fail "missing JsSIP or Playwright, and npm could not download it"
+    npm ci --prefix "$directory.new" --ignore-scripts --no-audit --no-fund --silent || fail "missing JsSIP, Playwright or axe-core, and npm could not download it"
     mv "$directory.new" "$directory"
 }
 

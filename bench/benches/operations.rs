@@ -98,7 +98,13 @@ impl Client {
             let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
             let address = listener.local_addr().expect("it is bound");
             let engine = running.engine().clone();
-            tokio::spawn(api::serve(listener, engine, access, None, std::future::pending()));
+            tokio::spawn(api::serve(
+                listener,
+                engine,
+                access,
+                api::Operator::default(),
+                std::future::pending(),
+            ));
             (running, address)
         });
         let mut client = Self::connect(address, runtime, running);

@@ -11,6 +11,7 @@ import { CallsView } from "./views/calls.tsx";
 import { ConfigurationView } from "./views/configuration.tsx";
 import { EventsView } from "./views/events.tsx";
 import { LineView } from "./views/line.tsx";
+import { LogView } from "./views/log.tsx";
 import { ParkedView } from "./views/parked.tsx";
 import { RegistrationsView } from "./views/registrations.tsx";
 import { TrunksView } from "./views/trunks.tsx";
@@ -115,7 +116,7 @@ function Console(props: { token: string; leave: (why: string) => void }) {
     ["apps", "Apps", store.apps.length],
     ["events", "Events", null],
   ];
-  if (store.self?.operator === true) tabs.push(["configuration", "Config", null]);
+  if (store.self?.operator === true) tabs.push(["log", "Log", null], ["configuration", "Config", null]);
   const current = place.view === "line" ? "wall" : place.view;
   const title = tabs.find(([view]) => view === current)?.[1] ?? "";
   useEffect(() => {
@@ -191,6 +192,8 @@ function Shown({ store, place }: { store: Store; place: Place }) {
       return <AppsView store={store} />;
     case "configuration":
       return <ConfigurationView store={store} />;
+    case "log":
+      return <LogView store={store} />;
     case "events":
       return <EventsView store={store} />;
   }

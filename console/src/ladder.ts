@@ -4,6 +4,7 @@
 export type Entry =
   | { kind: "sip"; at: string; from: string; to: string; transport: string; call_id: string; summary: string; text: string }
   | { kind: "state"; at: string; call: string; line: string; state: string; state_mode?: string | null }
+  | { kind: "media"; at: string; call: string; line: string; change: string; detail: string }
   | { kind: "operation"; at: string; app: string; operation: string; call?: string | null; line?: string | null; outcome: string };
 
 /** What is drawn of an entry. */
@@ -15,7 +16,7 @@ export interface Row {
   /** Columns of a message, from and to; of anything else none: it stands beside. */
   from: number | null;
   to: number | null;
-  tone: "request" | "good" | "bad" | "waiting" | "state" | "operation";
+  tone: "request" | "good" | "bad" | "waiting" | "state" | "media" | "operation";
 }
 
 export interface Ladder {
@@ -120,9 +121,20 @@ function tone(summary: string): Row["tone"] {
 
 function noteText(entry: Exclude<Entry, Message>): string {
   if (entry.kind === "state") return `${entry.line} ${entry.call}: ${entry.state}${entry.state_mode ? ` (${entry.state_mode})` : ""}`;
+  if (entry.kind === "media") return `${entry.line} ${entry.call} ${mediaWords(entry.change, entry.detail)}`;
   const target = entry.call ?? entry.line ?? "";
   return `${entry.app}: ${entry.operation} ${target}${entry.outcome === "ok" ? "" : ` – ${entry.outcome}`}`;
 }
+
+/** `hears music`, `media sendrecv PCMU at 10.0.0.5:4000`. */
+function mediaWords(change: string, detail: string): string {
+  if (change === "hears") return `hears ${detail}`;
+  if (change === "path") return `forwarded by ${detail === "kernel" ? "the kernel" : "the process"}`;
+  return change === "taps" ? detail : `media ${detail}`;
+}
+
+/** What tells an entry from others, also where it was read anew. */
+export const entryKey = (entry: Entry): string => `${entry.at} ${entry.kind} ${isMessage(entry) ? `${entry.from} ${entry.summary}` : noteText(entry)}`;
 
 /** The ladder as text: a line for each entry, the messages behind. */
 export function toText({ columns, rows }: Ladder): string {

@@ -1,6 +1,6 @@
 // Where one is in the console: `#/calls/c3`.
 
-const VIEWS = ["wall", "line", "calls", "registrations", "trunks", "parked", "apps", "configuration", "events"] as const;
+const VIEWS = ["wall", "line", "calls", "registrations", "trunks", "parked", "apps", "configuration", "events", "log"] as const;
 
 export interface Place {
   view: (typeof VIEWS)[number];

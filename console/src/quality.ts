@@ -28,22 +28,30 @@ export function sample(before: readonly Sample[], media: readonly Media[], at: n
   return [...before, one].slice(-SAMPLES_MAX);
 }
 
-/** The path of a curve in a box of this size; gaps where nothing is known. `most` is the value at the top. */
-export function curve(samples: readonly Sample[], field: Exclude<keyof Sample, "at">, width: number, height: number, most: number): string {
+export type Figure = Exclude<keyof Sample, "at">;
+
+/** The path of a curve in a box of this size, from the value at its bottom to that at its top; gaps where nothing is known, and a point for what is alone. */
+export function curve(samples: readonly Sample[], field: Figure, width: number, height: number, [least, most]: readonly [number, number]): string {
   const first = samples[0]?.at ?? 0;
   const span = Math.max(1, (samples.at(-1)?.at ?? 0) - first);
-  let isDown = false;
   const parts: string[] = [];
-  for (const one of samples) {
+  samples.forEach((one, index) => {
     const value = one[field];
-    if (value === null) {
-      isDown = false;
-      continue;
-    }
+    if (value === null) return;
     const x = ((one.at - first) / span) * width;
-    const y = height - (Math.min(Math.max(value, 0), most) / most) * height;
-    parts.push(`${isDown ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`);
-    isDown = true;
-  }
+    const y = height - ((Math.min(Math.max(value, least), most) - least) / (most - least)) * height;
+    const isBegun = (samples[index - 1]?.[field] ?? null) !== null;
+    const isAlone = !isBegun && (samples[index + 1]?.[field] ?? null) === null;
+    parts.push(`${isBegun ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isAlone ? "h0" : ""}`);
+  });
   return parts.join("");
+}
+
+/** A figure over time in words, for who does not see its curve. */
+export function curveText(samples: readonly Sample[], field: Figure, name: string, unit: string): string {
+  const known = samples.map((one) => one[field]).filter((value) => value !== null);
+  const last = known.at(-1);
+  if (last === undefined) return `${name} over time: not known yet`;
+  const text = (value: number): string => `${Number(value.toFixed(2))}${unit}`;
+  return `${name} over time: ${text(last)} now, from ${text(Math.min(...known))} to ${text(Math.max(...known))} in ${known.length} measurements`;
 }

@@ -208,9 +208,9 @@ export class Store {
     this.stale.registrations = true;
     this.stale.apps = true;
     if (this.watched !== null) this.stale.lines.add(this.watched);
-    // Among more than these nobody watches the curves of one.
-    const speaking = [...this.calls.values()].filter((call) => call.media !== null && call.state !== "idle");
-    if (speaking.length <= POLLED_CALLS_MAX) for (const call of speaking) this.stale.calls.add(call.id);
+    // Among more than these nobody watches the curves of one. A call that has no figures yet is asked for its first.
+    const live = [...this.calls.values()].filter((call) => call.state !== "idle");
+    if (live.length <= POLLED_CALLS_MAX) for (const call of live) this.stale.calls.add(call.id);
     this.read();
   }
 

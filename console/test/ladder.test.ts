@@ -20,6 +20,7 @@ const SAMPLE: Entry[] = [
   sip("00.010000", CALLEE, OWN_TWO, "SIP/2.0 180 Ringing"),
   sip("00.001000", OWN_TWO, CALLEE, "INVITE sip:1002-0x5619fd66c280@10.77.2.2:5060 SIP/2.0"),
   { kind: "state", at: "2026-11-23T05:00:00.010500Z", call: "c1", line: "1001", state: "ringback", state_mode: null },
+  { kind: "media", at: "2026-11-23T05:00:00.500000Z", call: "c1", line: "1001", change: "hears", detail: "music" },
   { kind: "operation", at: "2026-11-23T05:00:01.000000Z", app: "crm", call: "c1", operation: "hold", outcome: "invalcallstate" },
   sip("02.000000", CALLEE, OWN_TWO, "SIP/2.0 486 Busy Here"),
 ];
@@ -43,7 +44,7 @@ test("who forges our name does not become the engine", () => {
 
 test("rows are in the order of time, to the microsecond", () => {
   const { rows } = ladder(SAMPLE);
-  assert.deepEqual(rows.map((row) => row.offset), [0, 0.0002, 0.0009, 0.0099, 0.0104, 0.9999, 1.9999]);
+  assert.deepEqual(rows.map((row) => row.offset), [0, 0.0002, 0.0009, 0.0099, 0.0104, 0.4999, 0.9999, 1.9999]);
   assert.equal(micros("2026-11-23T05:00:00.5Z") - micros("2026-11-23T05:00:00Z"), 500_000);
 });
 
@@ -57,6 +58,7 @@ test("messages say what they are and what they do to media", () => {
       ["INVITE 1002-0x5619…", "request"],
       ["180 Ringing (INVITE)", "waiting"],
       ["1001 c1: ringback", "state"],
+      ["1001 c1 hears music", "media"],
       ["crm: hold c1 – invalcallstate", "operation"],
       ["486 Busy Here (INVITE)", "bad"],
     ],

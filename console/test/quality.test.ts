@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SAMPLES_MAX, curve, sample } from "../src/quality.ts";
+import { SAMPLES_MAX, curve, curveText, sample } from "../src/quality.ts";
 import type { Direction, Media } from "../src/types.ts";
 
 const way = (mos: number | null, loss_percent: number | null): Direction => ({ packets: 1, lost: 0, loss_percent, jitter_ms: 1, mos });
@@ -21,6 +21,13 @@ test("samples are apart, and not more than so many", () => {
 
 test("a curve has gaps where nothing is known, and stays in its box", () => {
   const samples = [1, null, 2, 9].map((mos, at) => ({ at: at * 10, mos, loss_percent: null, jitter_ms: null }));
-  assert.equal(curve(samples, "mos", 30, 10, 4), "M0.0 7.5M20.0 5.0L30.0 0.0");
-  assert.equal(curve([], "mos", 30, 10, 4), "");
+  assert.equal(curve(samples, "mos", 30, 10, [0, 4]), "M0.0 7.5h0M20.0 5.0L30.0 0.0");
+  assert.equal(curve(samples, "mos", 30, 10, [1, 5]), "M0.0 10.0h0M20.0 7.5L30.0 0.0");
+  assert.equal(curve([], "mos", 30, 10, [0, 4]), "");
+});
+
+test("a curve is told in words, too", () => {
+  const samples = [4.21, null, 3.5, 4].map((mos, at) => ({ at, mos, loss_percent: null, jitter_ms: null }));
+  assert.equal(curveText(samples, "mos", "MOS", ""), "MOS over time: 4 now, from 3.5 to 4.21 in 3 measurements");
+  assert.equal(curveText(samples, "loss_percent", "Loss", " %"), "Loss over time: not known yet");
 });

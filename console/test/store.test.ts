@@ -121,3 +121,16 @@ test("a token that is no longer taken ends it", async () => {
   assert.equal(why, "No application has this token.");
   store.close();
 });
+
+test("a call that has no figures yet is asked for them, one that is over is not", async () => {
+  const call = (id: string, state: string): object => ({ id, line: "1001", state, media: null, related: [], features: [] });
+  answers = (path) => [200, path === "/v1/calls" ? [call("c1", "connected"), call("c2", "idle")] : path === "/v1/calls/c1" ? call("c1", "connected") : []];
+  const [store, socket] = opened();
+  socket.onopen?.();
+  await until(() => store.isLoaded);
+  asked = [];
+  (store as unknown as { poll: () => void }).poll();
+  await until(() => asked.includes("/v1/calls/c1"));
+  assert.ok(!asked.includes("/v1/calls/c2"), asked.join(" "));
+  store.close();
+});

@@ -148,6 +148,20 @@ pub enum Ask {
     Reload,
     /// Say whether calls are taken: exit status 0 or 1. It needs no token.
     Ready,
+    /// Say what a reload would do: what is wrong, and where; nothing is changed.
+    CheckConfig,
+    /// Print the last lines of the daemon's log.
+    Log {
+        /// Go on with those to come.
+        #[arg(long, short)]
+        follow: bool,
+        /// The least that matters.
+        #[arg(long, default_value = "info", value_parser = ["error", "warn", "info", "debug", "trace"])]
+        level: String,
+        /// Only lines with this text, in capitals or not.
+        #[arg(long, value_name = "TEXT")]
+        contains: Option<String>,
+    },
     /// Do something with a line or a call.
     #[command(flatten)]
     Operate(Operate),

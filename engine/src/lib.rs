@@ -29,8 +29,8 @@ pub mod webhook;
 
 pub use config::Config;
 pub use driver::{
-    Loaded, Located, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader, Running, StartError,
-    StoreError,
+    Checked, Loaded, Located, LogTail, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader, Running,
+    StartError, StoreError,
 };
 pub use handle::{App, AppIdentity, Call, Delivery, Engine, Line, MetricsSnapshot, PickupFrom, Subscription};
 pub use switch::call_state::CallState;

@@ -10,14 +10,17 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 use trunkline_media::io::{HeapTrim, resident_bytes, trim_heaps};
 use trunkline_sip::servers::Host;
 
 use crate::api;
 use crate::config::{self, Config, ConfigError, LogFormat};
 use crate::driver::{
-    Loaded, Located, ReloadError, Reloader, Running, keep_watchdog, notify_reloading, notify_service_manager,
-    probe_kernel, watchdog_limit,
+    Checked, Loaded, Located, LogTail, ReloadError, ReloadRequest, Reloader, Running, clock, keep_watchdog,
+    notify_reloading, notify_service_manager, probe_kernel, watchdog_limit,
 };
 use crate::handle::Engine;
 use crate::provision::{self, pnp};
@@ -39,9 +42,9 @@ pub(crate) async fn serve(named: Option<&Path>, state_directory: Option<&Path>) 
         Ok(config) => config,
         Err(errors) => return refuse(&errors),
     };
-    start_log(&config);
+    let log = start_log(&config);
     let table = config::phone_table(&config, &state_directory);
-    match run(config, named.map(Path::to_owned), &state_directory, table).await {
+    match run(config, named.map(Path::to_owned), &state_directory, table, log).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
@@ -73,8 +76,7 @@ pub(crate) async fn check(named: Option<&Path>) -> ExitCode {
 /// The hosts of trunks that name servers know no server of, a line each.
 async fn unknown_hosts(config: Config) -> String {
     let located = Located::ask(config, NAMES_AT_MOST * 5).await;
-    let line = |host: Host| format!("{}: no name server knows a server of this host\n", host.name);
-    located.missing().map(line).collect()
+    located.missing().map(|host| unknown(host) + "\n").collect()
 }
 
 async fn run(
@@ -82,6 +84,7 @@ async fn run(
     named: Option<PathBuf>,
     state_directory: &Path,
     table: String,
+    log: LogTail,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -102,7 +105,7 @@ async fn run(
                 listener,
                 running.engine().clone(),
                 access,
-                Some(reloader),
+                api::Operator { reloader: Some(reloader), log: Some(log) },
                 stopped,
             )))
         }
@@ -144,10 +147,18 @@ async fn run(
             _ = hang_up.recv() => {
                 drop(reload(&mut running, &mut webhooks, named.as_deref(), state_directory).await);
             }
-            Some(answer) = reloads.recv() => {
-                // Whoever asked may be gone; the log has it too.
-                drop(answer.send(reload(&mut running, &mut webhooks, named.as_deref(), state_directory).await));
-            }
+            Some(asked) = reloads.recv() => match asked {
+                ReloadRequest::Reload(answer) => {
+                    // Whoever asked may be gone; the log has it too.
+                    drop(answer.send(reload(&mut running, &mut webhooks, named.as_deref(), state_directory).await));
+                }
+                ReloadRequest::Check(answer) => {
+                    let read = read_again(named.as_deref(), state_directory).await;
+                    let restart = read.as_ref().map_or_else(|_| Vec::new(), |config| running.needs_restart(config));
+                    // Name servers may take their time: signals wait for none of them.
+                    tokio::spawn(async move { drop(answer.send(judge(read, restart).await)) });
+                }
+            },
         }
     };
     drop(reloads);
@@ -222,6 +233,30 @@ async fn reload(
     loaded
 }
 
+/// What there is to say of a configuration that was read.
+async fn judge(read: Result<Config, Vec<ConfigError>>, restart: Vec<ConfigError>) -> Checked {
+    let config = match read {
+        Ok(config) => config,
+        Err(errors) => return Checked { errors, ..Checked::default() },
+    };
+    let (mut errors, mut notes) = (Vec::new(), Vec::new());
+    for ending in config.tls.endings(clock::unix_now()) {
+        if ending.is_over {
+            errors.push(config.refuse("sip.tls", &ending.text, "write one that holds"));
+        } else {
+            notes.push(format!("sip.tls: {}", ending.text));
+        }
+    }
+    let loaded = Some(Loaded::from(&config)).filter(|_| errors.is_empty());
+    let located = Located::ask(config, NAMES_AT_MOST * 5).await;
+    notes.extend(located.missing().map(unknown));
+    Checked { loaded, errors, restart, notes }
+}
+
+fn unknown(host: Host) -> String {
+    format!("{}: no name server knows a server of this host", host.name)
+}
+
 /// A file may be on a disk that takes its time.
 async fn read_again(named: Option<&Path>, state_directory: &Path) -> Result<Config, Vec<ConfigError>> {
     let (path, directory) = (named.map(Path::to_owned), state_directory.to_owned());
@@ -244,8 +279,8 @@ fn refuse(errors: &[ConfigError]) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Logs go to standard error: standard output holds the phone table and `ready`.
-fn start_log(config: &Config) {
+/// Logs go to standard error: standard output holds the phone table and `ready`. The last lines are kept, for whoever reads them by the API.
+fn start_log(config: &Config) -> LogTail {
     // It warns of each extension in a handshake that it does not know, as often as a far end likes.
     let level = format!("rtc_dtls=error,{}", config.log.level);
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
@@ -257,14 +292,14 @@ fn start_log(config: &Config) {
     };
     // A log that cannot be written (a full disk, a reader that went away) would be complained of where it cannot be written, by
     // a panic in whatever was logged.
-    let log = tracing_subscriber::fmt()
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => log.json().init(),
-    }
+    let lines = tracing_subscriber::fmt::layer().log_internal_errors(false).with_writer(std::io::stderr);
+    let lines = match config.log.format {
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().boxed(),
+    };
+    let tail = LogTail::new();
+    tracing_subscriber::registry().with(filter).with(lines).with(tail.layer()).init();
+    tail
 }
 
 /// Writes to standard output, at once. A reader that went away is no reason to stop.

@@ -19,8 +19,11 @@ use crate::sipp::Sipp;
 fn a_day_by_buttons() {
     alone(|| {
         let mut stage = Stage::start(3, "");
-        let _carrier =
-            Sipp::start(stage.directory.path(), "carrier", &["-sn", "uas", "-i", "127.0.0.1", "-p", "5070"]);
+        let _carrier = Sipp::start(
+            stage.directory.path(),
+            "carrier",
+            &["-sn", "uas", "-i", "127.0.0.1", "-p", "5070", "-rtp_echo"],
+        );
         stage.page.resize(1_200, 800, "light");
         stage.page.picture("login");
         stage.sign_in(OWNER);
@@ -33,11 +36,16 @@ fn a_day_by_buttons() {
         stage.make_call("1001", "1002");
         stage.talk(&[("1001", "1002")]);
         stage.pictures("wall");
-        stage.go("line/1001");
+        stage.go("calls/c1");
+        stage.page.has(".ladder[data-how='live'] [data-row='state'][aria-label*='c1: connected']");
         stage.operate("1001", "hold");
-        stage.page.has(".call [data-state='onhold']");
+        stage.page.has(".ladder[data-how='live'] [data-row='state'][aria-label*='c1: onhold']");
+        stage.page.has("[data-row='media'][aria-label*='c2 hears silence']");
         stage.operate("1001", "unhold");
         stage.page.has(".call [data-state='connected']");
+        stage.keys();
+        stage.draws("[data-call='c1']", 2);
+        stage.go("line/1001");
         stage.pictures("call");
 
         stage.ask_to("1001", "setup-transfer", "1003");
@@ -59,6 +67,7 @@ fn a_day_by_buttons() {
         stage.phones[1].expect("CALL_CLOSED", WITHIN);
         stage.go("trunks");
         stage.page.reads("[data-trunk='carrier'] .load", "1 of 60 calls");
+        stage.draws("[data-trunk='carrier']", 1);
         stage.pictures("trunks");
         stage.go("line/1003");
         stage.operate("1003", "drop");
@@ -96,12 +105,18 @@ fn a_day_by_buttons() {
         stage.go("configuration");
         let sip = CONFIG.replace("0.0.0.0:5060", "0.0.0.0:nowhere");
         fs::write(stage.directory.path().join("trunkline.toml"), sip).expect("a directory of ours");
-        stage.page.click("[data-operation='reload']");
-        stage.page.reads("tbody tr", "sip.listen");
+        stage.page.click("[data-operation='check-config']");
+        stage.page.reads("[aria-label='Mistakes'] tbody tr", "sip.listen");
         stage.pictures("configuration");
-        fs::write(stage.directory.path().join("trunkline.toml"), CONFIG).expect("a directory of ours");
         stage.page.click("[data-operation='reload']");
+        stage.page.reads(".bad", "Nothing was changed");
+        fs::write(stage.directory.path().join("trunkline.toml"), CONFIG).expect("a directory of ours");
+        stage.page.click("[data-operation='check-config']");
+        stage.page.reads(".good", "a reload would take");
+        stage.page.click("[data-operation='reload']");
+        stage.page.reads(".good", "Loaded");
         stage.page.reads(".good", "3 lines, 1 trunks");
+        stage.reads_the_log();
         stage.page.is_content();
         stage.daemon.expect_metric("trunkline_calls", 0.0, WITHIN);
     });
@@ -141,7 +156,9 @@ fn a_watcher() {
         stage.page.has(".self[title='only watches']");
         assert_eq!(stage.page.count("[data-operation]"), 0);
         stage.go("wall");
-        stage.pictures("thousand");
+        stage.page.until("document.querySelectorAll('.tile').length === 1_004");
+        stage.page.fits();
+        stage.page.picture("thousand");
 
         stage.daemon.process.kill();
         stage.page.has("[role='status'].lost");
@@ -221,6 +238,79 @@ impl Stage {
         }
     }
 
+    /// The log has what the phones did, and by level what went wrong.
+    fn reads_the_log(&mut self) {
+        self.go("log");
+        self.page.click("input[type='search']");
+        self.page.type_text("REGISTRATION line=100");
+        self.page.until(
+            "[...document.querySelectorAll('.log li')].filter(line => line.innerText.includes('registration line=100')).length >= 3",
+        );
+        self.page.until(
+            "[...document.querySelectorAll('.log li')].every(line => line.innerText.includes('registration line=100'))",
+        );
+        self.page.evaluate("document.querySelector('input[type=search]').select()");
+        self.page.press("Backspace");
+        self.pictures("log");
+        self.page.choose("select[name='level']", "error");
+        self.page.reads(".log [data-level='error']", "nothing was changed");
+        assert_eq!(self.page.count(".log [data-level='info']"), 0);
+    }
+
+    /// By keys alone: from row to row of the ladder, into a message, into a form and back.
+    fn keys(&mut self) {
+        self.page.evaluate("document.querySelector('[data-row]').focus()");
+        self.page.press("End");
+        // More rows may have come since.
+        self.page.until("[...document.querySelectorAll('[data-row]')].indexOf(document.activeElement) > 4");
+        self.page.press("Home");
+        self.page.until("document.activeElement === document.querySelector('[data-row]')");
+        self.page.press("ArrowDown");
+        self.page.press("ArrowUp");
+        self.page.press("Enter");
+        self.page.has("[data-row][aria-pressed='true']:focus");
+        self.page.has(".details");
+        assert_eq!(self.page.count("[data-row][tabindex='0']"), 1, "one stop for all rows");
+        self.operate("1001", "park");
+        self.page.has("[data-form='park'] :focus");
+        self.page.press("Escape");
+        self.page.has("[data-operation='park'][aria-expanded='false']:focus");
+    }
+
+    /// The curves of how it sounds have so many points, and say so to who does not see them.
+    fn draws(&mut self, of: &str, points: usize) {
+        for figure in ["mos", "loss_percent", "jitter_ms"] {
+            let curve = format!("{of} [data-figure='{figure}']");
+            self.page.until(&format!(
+                "document.querySelector({}).getAttribute('d').match(/[ML]/g).length >= {points}",
+                json!(format!("{curve} path"))
+            ));
+            self.page.has(&format!("{curve} svg[aria-label*=' now, from ']"));
+        }
+    }
+
+    /// What is saved of the ladder has what is drawn.
+    fn saves_the_ladder(&mut self) {
+        let rows = self.page.count("[data-row]");
+        let messages = self.page.count("[data-row='sip']");
+        let counted = |count: usize, expected: u64, text: &str| assert_eq!(count as u64, expected, "{text}");
+        let (name, text) = self.page.save("[data-export='text']");
+        assert_eq!(name, "c1.txt");
+        let (ladder, whole) = text.split_once("\n\n").expect("messages behind the ladder");
+        counted(ladder.lines().count(), rows, ladder);
+        counted(whole.lines().filter(|line| line.starts_with("---- ")).count(), messages, whole);
+        assert!(whole.contains("m=audio ") && ladder.contains("c2 hears silence"), "{text}");
+        let (name, drawing) = self.page.save("[data-export='svg']");
+        assert!(name == "c1.svg" && drawing.starts_with("<svg xmlns="), "{name}: {drawing}");
+        counted(drawing.matches("data-row=\"sip\"").count(), messages, &drawing);
+        assert!(!drawing.contains("var("), "it has colours of its own: {drawing}");
+        let (name, mermaid) = self.page.save("[data-export='mermaid']");
+        assert!(name == "c1.mmd" && mermaid.starts_with("sequenceDiagram\n"), "{name}: {mermaid}");
+        counted(mermaid.matches("Note over ").count(), rows - messages, &mermaid);
+        let arrows = |line: &&str| line.contains("->>") || line.contains("-->>");
+        counted(mermaid.lines().filter(arrows).count(), messages, &mermaid);
+    }
+
     /// The ladder of the first call has each SIP message of it that was on the wire to the first phone, between the two it was between.
     fn shows_what_was_on(&mut self, wire: Capture) {
         let phone = format!("{}:5060", phone_address(1));
@@ -250,6 +340,7 @@ impl Stage {
         self.page.has("[data-row='state'][aria-label*='c1: onholdpendtransfer']");
         self.page.click("[data-row='sip']");
         self.page.reads(".details pre", "INVITE sip:1001");
+        self.saves_the_ladder();
         self.pictures("ladder");
     }
 
@@ -260,6 +351,10 @@ impl Stage {
                 self.page.resize(width, height, theme);
                 self.page.fits();
                 self.page.picture(&format!("{name}-{size}-{theme}"));
+                // Each theme and each width, not each with each: it takes its time.
+                if (size == "phone") == (theme == "dark") {
+                    self.page.serves_everybody();
+                }
             }
         }
     }

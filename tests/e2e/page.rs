@@ -86,6 +86,19 @@ impl Page {
         self.until("document.documentElement.scrollWidth <= window.innerWidth");
     }
 
+    /// Asserts that who sees little, or has no mouse, is served as well: axe-core finds nothing serious.
+    pub(crate) fn serves_everybody(&mut self) {
+        let faults = self.ask("faults", json!({}));
+        assert_eq!(faults, json!([]), "axe-core finds faults");
+    }
+
+    /// Presses what saves a file: its name, and what is in it.
+    pub(crate) fn save(&mut self, selector: &str) -> (String, String) {
+        let saved = self.ask("save", json!({"selector": selector}));
+        let text = |key: &str| saved[key].as_str().expect("a name and a text").to_owned();
+        (text("name"), text("text"))
+    }
+
     /// A picture, where somebody wants to look: in the directory that `TRUNKLINE_SCREENSHOTS` names.
     pub(crate) fn picture(&mut self, name: &str) {
         let Some(directory) = env::var_os("TRUNKLINE_SCREENSHOTS") else { return };

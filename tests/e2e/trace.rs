@@ -70,7 +70,7 @@ fn shows_what_tshark_shows() {
         let said: Vec<String> = entries
             .iter()
             .filter(|entry| {
-                entry["kind"] != "sip" && (entry["line"] == "1001" || entry["kind"] == "operation")
+                entry["kind"] == "state" && entry["line"] == "1001" || entry["kind"] == "operation"
             })
             .map(|entry| text(entry, "state") + &text(entry, "operation"))
             .collect();
@@ -78,6 +78,19 @@ fn shows_what_tshark_shows() {
         assert!(begin.iter().all(|word| said.contains(&(*word).to_owned())), "{said:?}");
         let end = ["connected", "hold", "onhold", "drop", "idle", "deallocate-call"];
         assert!(said.ends_with(&end.map(str::to_owned)), "{said:?}");
+        let media: Vec<String> = entries
+            .iter()
+            .filter(|entry| entry["kind"] == "media")
+            .map(|entry| {
+                format!("{} {} {}", text(entry, "line"), text(entry, "change"), text(entry, "detail"))
+            })
+            .collect();
+        for (line, what) in
+            [("1001", "agreed sendrecv PCMU"), ("1002", "agreed sendrecv PCMU"), ("1002", "hears silence")]
+        {
+            let begin = format!("{line} {what}");
+            assert!(media.iter().any(|told| told.starts_with(&begin)), "{begin}: {media:#?}");
+        }
 
         let output = Command::new(executable()).args(["ctl", "--token", TOKEN, "trace", &call]).output();
         let printed =

@@ -2,49 +2,51 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Refused } from "../api.ts";
-import { ENGINE, type Entry, type Ladder, ROWS_MAX, type Row, ladder, toMermaid, toText } from "../ladder.ts";
+import { Following, type Socket } from "../following.ts";
+import { ENGINE, type Entry, type Ladder, ROWS_MAX, type Row, entryKey, ladder, toMermaid, toText } from "../ladder.ts";
 import type { Store } from "../store.ts";
 
 const ROW = 26;
 const HEAD = 34;
 const TIME = 84;
-const COLUMN = 215;
+const COLUMN = 260;
 const NOTES = 300;
-/** While the call lasts. */
-const READ_EVERY_MS = 1_500;
+/** The sign before what stands beside: colour alone tells nobody. */
+const SIGNS = { state: "◆", media: "♪", operation: "▶" } as const;
 
-/** Shown where the daemon keeps traces; it is read again while the call lasts. */
+/** Shown where the daemon keeps traces; it grows while the call lasts. */
 export function LadderView({ store, id, isOver }: { store: Store; id: string; isOver: boolean }) {
-  const [entries, setEntries] = useState<readonly Entry[] | null>(null);
-  const [chosen, setChosen] = useState<number | null>(null);
+  const [{ entries, how }, setTold] = useState<{ entries: readonly Entry[]; how: "live" | "polled" | null }>({ entries: [], how: null });
+  const [chosen, setChosen] = useState<string | null>(null);
   const drawing = useRef<SVGSVGElement>(null);
+  const following = useRef<Following | null>(null);
   useEffect(() => {
-    let timer: number | undefined;
-    let isGone = false;
-    const read = async (): Promise<void> => {
-      let goesOn = !isOver;
-      try {
-        const found = await store.api.get<{ entries: Entry[] }>(`/v1/calls/${id}/trace`);
-        if (!isGone) setEntries((before) => (before?.length === found.entries.length ? before : found.entries));
-      } catch (error) {
-        // A daemon that keeps no traces has no such path.
-        if (error instanceof Refused && error.problem.status === 404) goesOn = false;
-      }
-      if (goesOn && !isGone) timer = window.setTimeout(() => void read(), READ_EVERY_MS);
-    };
-    void read();
-    return () => {
-      isGone = true;
-      clearTimeout(timer);
-    };
-  }, [store, id, isOver]);
-  if (entries === null || entries.length === 0) return null;
+    following.current = new Following(
+      {
+        connect: () => new WebSocket(store.api.socket("/v1/trace", { call: id })) as unknown as Socket,
+        read: () => readTrace(store, id),
+        tell: (told, by) => setTold({ entries: told, how: by }),
+        after: (ms, what) => {
+          const timer = window.setTimeout(what, ms);
+          return () => clearTimeout(timer);
+        },
+      },
+      isOver,
+    );
+    return () => following.current?.stop();
+    // Whether it is over is told below: the trace goes on from where it is.
+  }, [store, id]);
+  useEffect(() => {
+    if (isOver) following.current?.over();
+  }, [isOver]);
+  if (entries.length === 0) return null;
   const shown = ladder(entries);
-  const row = chosen === null ? undefined : shown.rows[chosen];
+  const row = chosen === null ? undefined : shown.rows.find(({ entry }) => entryKey(entry) === chosen);
   return (
-    <section class="ladder" aria-label={`Ladder of ${id}`}>
+    <section class="ladder" aria-label={`Ladder of ${id}`} data-how={how}>
       <h2>
         Ladder
+        {isOver ? null : <span class="quiet">{how === "live" ? "as it happens" : "read every few seconds"}</span>}
         <span class="buttons">
           <button data-export="text" onClick={() => save(`${id}.txt`, "text/plain", toText(shown))}>
             Text
@@ -59,27 +61,46 @@ export function LadderView({ store, id, isOver }: { store: Store; id: string; is
       </h2>
       {entries.length > ROWS_MAX ? <p class="quiet">The last {ROWS_MAX} of {entries.length} entries.</p> : null}
       <div class="paper" tabIndex={0} role="region" aria-label="Drawing">
-        <Drawing ladder={shown} chosen={chosen} choose={(at) => setChosen(at === chosen ? null : at)} element={drawing} />
+        <Drawing ladder={shown} chosen={row} choose={({ entry }) => setChosen(chosen === entryKey(entry) ? null : entryKey(entry))} element={drawing} />
       </div>
-      {row === undefined ? <p class="quiet">Click a message to read it.</p> : <Details row={row} />}
+      {row === undefined ? <p class="quiet">Choose a message to read it.</p> : <Details row={row} />}
     </section>
   );
 }
 
+/** A daemon that keeps no traces has no such path. */
+async function readTrace(store: Store, id: string): Promise<readonly Entry[] | null> {
+  try {
+    return (await store.api.get<{ entries: Entry[] }>(`/v1/calls/${encodeURIComponent(id)}/trace`)).entries;
+  } catch (error) {
+    if (error instanceof Refused && error.problem.status === 404) return null;
+    throw error;
+  }
+}
+
 interface DrawingProps {
   ladder: Ladder;
-  chosen: number | null;
-  choose: (at: number) => void;
+  chosen: Row | undefined;
+  choose: (row: Row) => void;
   element: { current: SVGSVGElement | null };
 }
 
 function Drawing({ ladder: { columns, rows }, chosen, choose, element }: DrawingProps) {
+  // One stop of the tab key for all rows; arrows go from one to the next.
+  const [current, setCurrent] = useState(0);
+  const move = (event: KeyboardEvent): void => {
+    const last = rows.length - 1;
+    const to = { ArrowDown: current + 1, ArrowUp: current - 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    element.current?.querySelectorAll<SVGGElement>("[data-row]")[Math.min(Math.max(to, 0), last)]?.focus();
+  };
   const x = (column: number): number => TIME + COLUMN * column + COLUMN / 2;
   const width = TIME + COLUMN * columns.length + NOTES;
   const height = HEAD + ROW * rows.length + 8;
   const beside = TIME + COLUMN * columns.length + 8;
   return (
-    <svg ref={element} xmlns="http://www.w3.org/2000/svg" width={width} height={height} viewBox={`0 0 ${width} ${height}`} font-family="system-ui, sans-serif" font-size="12">
+    <svg ref={element} xmlns="http://www.w3.org/2000/svg" width={width} height={height} viewBox={`0 0 ${width} ${height}`} font-family="system-ui, sans-serif" font-size="12" role="group" aria-label="Rows, by arrow keys" onKeyDown={move}>
       {columns.map((name, at) => (
         <g key={name} class={name === ENGINE ? "engine" : "peer"}>
           <text x={x(at)} y={16} text-anchor="middle" font-weight="600">
@@ -91,17 +112,18 @@ function Drawing({ ladder: { columns, rows }, chosen, choose, element }: Drawing
       {rows.map((row, at) => (
         <g
           key={at}
-          class={`row ${row.tone}${chosen === at ? " chosen" : ""}`}
+          class={`row ${row.tone}${chosen === row ? " chosen" : ""}`}
           data-row={row.entry.kind}
-          tabIndex={0}
+          tabIndex={at === Math.min(current, rows.length - 1) ? 0 : -1}
+          onFocus={() => setCurrent(at)}
           role="button"
-          aria-pressed={chosen === at}
+          aria-pressed={chosen === row}
           aria-label={`${row.offset.toFixed(3)} s, ${row.from === null ? "" : `${columns[row.from]} to ${columns[row.to ?? 0]}, `}${row.label}`}
-          onClick={() => choose(at)}
+          onClick={() => choose(row)}
           onKeyDown={(event) => {
             if (event.key === "Enter" || event.key === " ") {
               event.preventDefault();
-              choose(at);
+              choose(row);
             }
           }}
         >
@@ -111,8 +133,7 @@ function Drawing({ ladder: { columns, rows }, chosen, choose, element }: Drawing
           </text>
           {row.from === null || row.to === null ? (
             <text x={beside} y={HEAD + ROW * at + 18} class="note">
-              {row.tone === "state" ? "◆ " : "▶ "}
-              {row.label}
+              {`${row.entry.kind === "sip" ? "" : SIGNS[row.entry.kind]} ${row.label}`}
             </text>
           ) : (
             <Arrow from={x(row.from)} to={x(row.to)} y={HEAD + ROW * at + 20} label={row.label} />
@@ -163,7 +184,7 @@ function standalone(drawing: SVGSVGElement): string {
     paint(`.${tone} .arrow`, "stroke", colour);
     paint(`.${tone} .head`, "fill", colour);
   }
-  paint(".note", "fill", "#5b3fa8");
+  for (const [kind, colour] of Object.entries({ state: "#5b3fa8", media: "#14713a", operation: "#0b6e6e" })) paint(`.${kind} .note`, "fill", colour);
   return new XMLSerializer().serializeToString(copy);
 }
 
@@ -172,5 +193,6 @@ function save(name: string, kind: string, text: string): void {
   link.href = URL.createObjectURL(new Blob([text], { type: kind }));
   link.download = name;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1_000);
+  // A browser under load begins late.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

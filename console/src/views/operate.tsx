@@ -21,6 +21,7 @@ export function Operations({ store, table, features, path, call, label }: Props)
   const [open, setOpen] = useState<string | null>(null);
   const [hasMore, setMore] = useState(false);
   const [busy, setBusy] = useState<string | null>(null);
+  const box = useRef<HTMLDivElement>(null);
   const all = allowed(table, features);
   const shown = all.filter((operation) => hasMore || operation.rare !== true || operation.name === open);
   const asked = all.find((operation) => operation.name === open);
@@ -33,7 +34,7 @@ export function Operations({ store, table, features, path, call, label }: Props)
     setBusy(null);
   };
   return (
-    <div class="operations">
+    <div class="operations" ref={box}>
       <div class="buttons" role="group" aria-label={`Operations of ${label}`}>
         {shown.map((operation) => (
           <button
@@ -66,7 +67,11 @@ export function Operations({ store, table, features, path, call, label }: Props)
           operation={asked}
           {...(call === undefined ? {} : { call })}
           send={(filled) => void send(asked, filled)}
-          cancel={() => setOpen(null)}
+          cancel={() => {
+            setOpen(null);
+            // Back to where the keyboard came from.
+            box.current?.querySelector<HTMLElement>(`[data-operation="${asked.name}"]`)?.focus();
+          }}
         />
       )}
     </div>

@@ -1,28 +1,29 @@
 // How a call sounds: the figures, and their curves.
 
-import { type Sample, curve } from "../quality.ts";
+import { type Sample, curve, curveText } from "../quality.ts";
 import type { Direction, Media } from "../types.ts";
+import { duration } from "../words.ts";
 
 const WIDTH = 160;
 const HEIGHT = 36;
-/** The curves: field, name, unit, the value at the top. */
+/** The curves: field, name, unit, the values at the bottom and at the top. */
 const CURVES = [
-  ["mos", "MOS", "", 4.5],
-  ["loss_percent", "Loss", " %", 10],
-  ["jitter_ms", "Jitter", " ms", 60],
+  ["mos", "MOS", "", [1, 4.5]],
+  ["loss_percent", "Loss", " %", [0, 10]],
+  ["jitter_ms", "Jitter", " ms", [0, 60]],
 ] as const;
 
 const figure = (value: number | null, unit: string): string => (value === null ? "–" : `${Number(value.toFixed(2))}${unit}`);
 
 export function Quality({ media, samples, isWhole }: { media: Media; samples: readonly Sample[]; isWhole: boolean }) {
   return (
-    <div class="quality">
+    <div class={isWhole ? "quality whole" : "quality"}>
       <span class={`grade ${media.quality ?? ""}`}>
         {media.codec ?? "no codec"}
         {media.quality === null ? "" : `, ${media.quality}`}
         {media.srtp === null ? "" : `, SRTP (${media.srtp.keys})`}
       </span>
-      <Curves samples={samples} />
+      <Curves samples={samples} isWhole={isWhole} />
       {isWhole ? (
         <dl class="facts">
           <Way name="From the station" way={media.received} />
@@ -41,19 +42,29 @@ export function Quality({ media, samples, isWhole }: { media: Media; samples: re
   );
 }
 
-/** The curves alone. */
-export function Curves({ samples }: { samples: readonly Sample[] }) {
+/** The curves alone; as a whole with the ends of their axes. */
+export function Curves({ samples, isWhole = false }: { samples: readonly Sample[]; isWhole?: boolean }) {
   const last = samples.at(-1);
+  const span = (last?.at ?? 0) - (samples[0]?.at ?? 0);
   return (
     <>
-      {CURVES.map(([field, name, unit, most]) => (
-        <figure key={field}>
+      {CURVES.map(([field, name, unit, ends]) => (
+        <figure key={field} data-figure={field}>
           <figcaption>
             {name} <b>{figure(last?.[field] ?? null, unit)}</b>
           </figcaption>
-          <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${name} over time`} preserveAspectRatio="none">
-            <path d={curve(samples, field, WIDTH, HEIGHT, most)} />
+          <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={curveText(samples, field, name, unit)} preserveAspectRatio="none">
+            <path d={curve(samples, field, WIDTH, HEIGHT, ends)} />
           </svg>
+          {isWhole ? (
+            <p class="axis" aria-hidden="true">
+              <span>
+                {ends[0]} to {ends[1]}
+                {unit}
+              </span>
+              <span>{duration(span / 1_000)}</span>
+            </p>
+          ) : null}
         </figure>
       ))}
     </>

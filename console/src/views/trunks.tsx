@@ -39,9 +39,9 @@ function TrunkCard({ trunk, samples }: { trunk: Trunk; samples: readonly Sample[
         </span>
         <meter min={0} max={trunk.max_calls} high={trunk.max_calls * 0.8} optimum={0} value={trunk.calls} />
       </label>
-      <div class="quality">
+      <div class="quality whole">
         <span class="grade">Worst of its calls</span>
-        <Curves samples={samples} />
+        <Curves samples={samples} isWhole />
       </div>
       {registration === null ? null : (
         <p>

@@ -11,8 +11,7 @@ pub(super) fn document(openapi: &Value) -> Value {
     let events = Channel {
         name: "events",
         schema: "Event",
-        variants: "Kind",
-        tag: "type",
+        kinds: Kinds::Of("Kind", "type"),
         operation: "tellEvents",
         title: "Events of the application",
         description: "The messages of the application whose token asks, each a text frame with one event, in the order of `seq`. Who was away \
@@ -21,18 +20,26 @@ pub(super) fn document(openapi: &Value) -> Value {
     let trace = Channel {
         name: "trace",
         schema: "TraceEntry",
-        variants: "TraceEntry",
-        tag: "kind",
+        kinds: Kinds::Of("TraceEntry", "kind"),
         operation: "tellTrace",
         title: "What happens, as it happens",
-        description: "SIP messages, states of calls and operations of a line; of everything for an application that opens every line as owner. \
-                      Each text frame is one entry. The application sends nothing.",
+        description: "SIP messages, states of calls, changes of their media and operations: of a line; of a call, with what is kept of it first; \
+                      of everything for an application that opens every line as owner. Each text frame is one entry. The application sends nothing.",
+    };
+    let log = Channel {
+        name: "log",
+        schema: "LoggedLine",
+        kinds: Kinds::One("line"),
+        operation: "tellLog",
+        title: "The log of the daemon",
+        description: "The last lines of the log, then those to come, for an application that opens every line as owner. Each text frame is one \
+                      line. The application sends nothing; with `follow=false` the server closes behind the last line that there is.",
     };
     let mut channels = Map::new();
     let mut operations = Map::new();
     let mut messages = Map::new();
     let mut used = BTreeMap::new();
-    for channel in [events, trace] {
+    for channel in [events, trace, log] {
         let mut of_channel = Map::new();
         for (kind, payload) in channel.payloads(schemas) {
             collect(&payload, schemas, &mut used);
@@ -101,27 +108,36 @@ struct Channel {
     name: &'static str,
     /// What each frame is.
     schema: &'static str,
-    /// The schema whose alternatives are its kinds.
-    variants: &'static str,
-    /// Which of their fields says the kind.
-    tag: &'static str,
+    kinds: Kinds,
     operation: &'static str,
     title: &'static str,
     description: &'static str,
 }
 
+/// What kinds of frames there are.
+enum Kinds {
+    /// The alternatives of this schema; this of their fields says the kind.
+    Of(&'static str, &'static str),
+    /// One, of this name.
+    One(&'static str),
+}
+
 impl Channel {
     /// What a frame of each kind is.
     fn payloads(&self, schemas: &Value) -> Vec<(String, Value)> {
-        let variants = schemas[self.variants]["oneOf"].as_array().into_iter().flatten();
-        let place = path_of(self.variants);
-        let whole = match self.schema == self.variants {
+        let (alternatives, tag) = match self.kinds {
+            Kinds::Of(alternatives, tag) => (alternatives, tag),
+            Kinds::One(name) => return vec![(name.to_owned(), schemas[self.schema].clone())],
+        };
+        let variants = schemas[alternatives]["oneOf"].as_array().into_iter().flatten();
+        let place = path_of(alternatives);
+        let whole = match self.schema == alternatives {
             true => json!({"$ref": place}),
             false => schemas[self.schema].clone(),
         };
         variants
             .filter_map(|variant| {
-                let kind = variant["properties"][self.tag]["enum"][0].as_str()?.to_owned();
+                let kind = variant["properties"][tag]["enum"][0].as_str()?.to_owned();
                 let mut payload = put(&whole, &place, variant);
                 if let (Some(payload), Some(text)) = (payload.as_object_mut(), variant.get("description")) {
                     payload.insert("description".to_owned(), text.clone());

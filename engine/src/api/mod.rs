@@ -8,6 +8,7 @@ mod access;
 mod apps;
 mod arguments;
 mod asyncapi;
+mod check_config;
 mod check_sync;
 mod console;
 mod event;
@@ -15,6 +16,7 @@ mod events;
 mod explain;
 mod health;
 mod idempotency;
+mod log;
 mod messages;
 mod narrow;
 mod openapi;
@@ -30,6 +32,7 @@ mod serve;
 mod shape;
 mod timestamp;
 mod trace;
+mod trace_live;
 mod translate;
 mod webhooks;
 
@@ -53,15 +56,14 @@ pub use self::operate::{answer, operation};
 use self::problem::Problem;
 pub use self::serve::serve;
 use crate::driver::refusal_log::RefusalLog;
-use crate::driver::{Reloader, clock};
+use crate::driver::{LogTail, Reloader, clock};
 use crate::handle::Engine;
 
 /// What the handlers share.
 struct State {
     engine: Engine,
     access: Access,
-    /// Who reads the configuration again.
-    reloader: Option<Reloader>,
+    operator: Operator,
     anchor: timestamp::Anchor,
     /// Places for event streams.
     sockets: Arc<Semaphore>,
@@ -72,6 +74,8 @@ struct State {
     live_traces: Arc<Semaphore>,
     /// How often each application may ask.
     limiter: rate::Limiter,
+    /// Places for those who read the log.
+    logs: Arc<Semaphore>,
     /// Becomes true when the server stops.
     closing: watch::Sender<bool>,
     refusals: Mutex<RefusalLog>,
@@ -81,18 +85,28 @@ struct State {
 
 type Shared = Arc<State>;
 
+/// What only whoever runs the engine can do for an operator. What is missing is refused, OPERATIONUNAVAIL.
+#[derive(Clone, Debug, Default)]
+pub struct Operator {
+    /// Who reads the configuration again.
+    pub reloader: Option<Reloader>,
+    /// The last lines of the log.
+    pub log: Option<LogTail>,
+}
+
 impl State {
-    fn new(engine: Engine, access: Access, reloader: Option<Reloader>) -> Self {
+    fn new(engine: Engine, access: Access, operator: Operator) -> Self {
         Self {
             limiter: rate::Limiter::new(clock::now(), access.requests_per_second),
             engine,
             access,
-            reloader,
+            operator,
             anchor: timestamp::Anchor::new(),
             sockets: Arc::new(Semaphore::new(events::SOCKETS_MAX)),
             streams: apps::Streams::default(),
             traces: Arc::new(Semaphore::new(trace::READ_MAX)),
-            live_traces: Arc::new(Semaphore::new(trace::LIVE_MAX)),
+            live_traces: Arc::new(Semaphore::new(trace_live::LIVE_MAX)),
+            logs: Arc::new(Semaphore::new(log::READERS_MAX)),
             closing: watch::Sender::new(false),
             refusals: Mutex::new(RefusalLog::new(clock::now())),
             answers: idempotency::Answers::default(),
@@ -106,10 +120,9 @@ impl State {
     }
 }
 
-/// The API as a service, without the server's own limits on time and connections: see [`serve`]. Without a `reloader` the
-/// configuration is not read again.
-pub fn router(engine: Engine, access: Access, reloader: Option<Reloader>) -> Router {
-    routes(Arc::new(State::new(engine, access, reloader)))
+/// The API as a service, without the server's own limits on time and connections: see [`serve`].
+pub fn router(engine: Engine, access: Access, operator: Operator) -> Router {
+    routes(Arc::new(State::new(engine, access, operator)))
 }
 
 fn routes(shared: Shared) -> Router {
@@ -125,8 +138,10 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(webhooks::webhooks))
         .routes(routes!(events::events))
         .routes(routes!(trace::of_call))
-        .routes(routes!(trace::live))
+        .routes(routes!(trace_live::live))
         .routes(routes!(reload::reload))
+        .routes(routes!(check_config::check_config))
+        .routes(routes!(log::log))
         .routes(routes!(messages::set))
         .routes(routes!(phones::token))
         .routes(routes!(check_sync::check_sync))

@@ -69,6 +69,18 @@ pub(super) struct Mistake {
     right: String,
 }
 
+impl From<&ConfigError> for Mistake {
+    fn from(error: &ConfigError) -> Self {
+        Self {
+            file: error.file.display().to_string(),
+            line: error.line,
+            key: error.key.clone(),
+            wrong: error.wrong.clone(),
+            right: error.right.clone(),
+        }
+    }
+}
+
 impl Problem {
     /// What is wrong, in a word.
     pub(super) const fn code(&self) -> &'static str {
@@ -156,14 +168,7 @@ impl Problem {
 
     /// The same with what is wrong in the configuration.
     pub(super) fn with_errors(self, errors: &[ConfigError]) -> Self {
-        let mistake = |error: &ConfigError| Mistake {
-            file: error.file.display().to_string(),
-            line: error.line,
-            key: error.key.clone(),
-            wrong: error.wrong.clone(),
-            right: error.right.clone(),
-        };
-        Self { errors: Some(Box::new(Mistakes(errors.iter().map(mistake).collect()))), ..self }
+        Self { errors: Some(Box::new(Mistakes(errors.iter().map(Mistake::from).collect()))), ..self }
     }
 
     fn with(status: StatusCode, code: &'static str, missing: Missing, detail: impl Into<String>) -> Self {

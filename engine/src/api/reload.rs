@@ -60,7 +60,7 @@ pub(super) async fn reload(
     if !app.is_operator {
         return Err(Problem::for_operators());
     }
-    let Some(reloader) = &shared.reloader else {
+    let Some(reloader) = &shared.operator.reloader else {
         let detail = "Whoever runs this engine reads no configuration again.";
         return Err(Problem::lacks(Missing::Configuration, LineError::OperationUnavail, detail));
     };

@@ -12,13 +12,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{Access, Shared, State};
-use crate::driver::Reloader;
+use super::{Access, Operator, Shared, State};
 use crate::driver::http::{Limits, converse};
 use crate::handle::Engine;
 
-/// Serves the API until `shutdown`, then ends the connections: requests in hand are answered, event streams closed. Without a
-/// `reloader` the configuration is not read again.
+/// Serves the API until `shutdown`, then ends the connections: requests in hand are answered, event streams closed.
 ///
 /// # Errors
 /// The listener cannot accept at all.
@@ -26,10 +24,10 @@ pub async fn serve(
     listener: TcpListener,
     engine: Engine,
     access: Access,
-    reloader: Option<Reloader>,
+    operator: Operator,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let shared: Shared = Arc::new(State::new(engine, access, reloader));
+    let shared: Shared = Arc::new(State::new(engine, access, operator));
     let service = TowerToHyperService::new(super::routes(Arc::clone(&shared)));
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = JoinSet::new();

@@ -1,38 +1,31 @@
-//! `GET /v1/calls/{call}/trace`, `GET /v1/trace`: what went over the wire and what calls did, afterwards and as it happens.
+//! `GET /v1/calls/{call}/trace`: what went over the wire and what calls did, afterwards; as it happens: `trace_live`.
 //!
 //! Keys, hashes of passwords and digits are `*` in what is shown.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval, timeout};
 use utoipa::ToSchema;
 
 use super::Shared;
-use super::access::{Caller, admit, authenticate, bearer};
+use super::access::Caller;
 use super::openapi::Refused;
 use super::problem::Problem;
 use super::read::segments;
 use super::timestamp::precise;
 use crate::capture::masking::masked;
 use crate::capture::pcapng::{Direction, File, Media};
-use crate::driver::http::closed;
 use crate::driver::trace::{Entry, Scope, Shown, Tracing};
 use crate::handle::AppIdentity;
-use crate::switch::{CallId, CallPrivilege, LineError};
+use crate::switch::{CallId, CallPrivilege, Hearing, LineError, MediaChange};
 
 /// What happened around a call.
 #[derive(Serialize, ToSchema)]
@@ -44,7 +37,7 @@ pub(super) struct Trace {
 /// One thing that happened.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-enum TraceEntry {
+pub(super) enum TraceEntry {
     /// A SIP message came or was sent.
     Sip {
         /// When, with microseconds.
@@ -75,6 +68,19 @@ enum TraceEntry {
         /// Its mode.
         #[serde(skip_serializing_if = "Option::is_none")]
         state_mode: Option<&'static str>,
+    },
+    /// The media of a call's station changed.
+    Media {
+        /// When.
+        at: String,
+        /// The call.
+        call: String,
+        /// Its line.
+        line: String,
+        /// `agreed`, `hears`, `path` or `taps`.
+        change: &'static str,
+        /// What it is from here on: direction, encodings and address; who or what is heard; `kernel` or `user`; recording and forks.
+        detail: String,
     },
     /// An application asked for something by HTTP.
     Operation {
@@ -116,6 +122,10 @@ impl TraceEntry {
                 state: state.name(),
                 state_mode: state.mode_name(),
             },
+            Shown::MediaChange { call, line, change, is_hidden } => {
+                let (change, detail) = said(&change, is_hidden);
+                Self::Media { at, call: call.to_string(), line: line.to_string(), change, detail }
+            }
             Shown::Operation { app, operation, call, line, code } => Self::Operation {
                 at,
                 app: app.to_string(),
@@ -125,6 +135,44 @@ impl TraceEntry {
                 outcome: code.map_or_else(|| "ok".to_owned(), String::from),
             },
         })
+    }
+}
+
+/// A change of media by its name, and what it is from there on.
+fn said(change: &MediaChange, is_hidden: bool) -> (&'static str, String) {
+    match change {
+        MediaChange::Agreed { direction, codecs, to, is_secured } => {
+            let codecs: Vec<_> = codecs.iter().flatten().copied().collect();
+            let to = to.map_or_else(|| "nowhere".to_owned(), |to| to.to_string());
+            let secured = if *is_secured { ", SRTP" } else { "" };
+            ("agreed", format!("{direction} {} at {to}{secured}", codecs.join("/")))
+        }
+        MediaChange::Hears(hearing) => {
+            let heard = match hearing {
+                Hearing::Nothing => "nothing".to_owned(),
+                Hearing::Silence => "silence".to_owned(),
+                Hearing::Tone => "a tone".to_owned(),
+                Hearing::Music => "music".to_owned(),
+                Hearing::Conference => "the conference".to_owned(),
+                Hearing::Call(_) if is_hidden => "another call".to_owned(),
+                Hearing::Call(call) => call.to_string(),
+            };
+            ("hears", heard)
+        }
+        MediaChange::Path { in_kernel } => ("path", if *in_kernel { "kernel" } else { "user" }.to_owned()),
+        MediaChange::Taps { recording, forks } => {
+            let recording = match recording {
+                None => "not recorded",
+                Some(false) => "recorded",
+                Some(true) => "recording paused",
+            };
+            let forks = match forks {
+                0 => String::new(),
+                1 => ", 1 fork".to_owned(),
+                forks => format!(", {forks} forks"),
+            };
+            ("taps", format!("{recording}{forks}"))
+        }
     }
 }
 
@@ -151,7 +199,7 @@ enum Format {
 }
 
 /// What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
-/// both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
+/// both calls and what became of their media, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
 /// `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it, with what its
 /// stations said (RTP, RTCP) where their line is captured.
 #[utoipa::path(
@@ -202,9 +250,9 @@ pub(super) async fn of_call(
 }
 
 /// What is made of entries.
-type Draw<T> = Box<dyn FnOnce(Vec<Entry>) -> T + Send>;
+pub(super) type Draw<T> = Box<dyn FnOnce(Vec<Entry>) -> T + Send>;
 
-fn written(entries: Vec<Entry>) -> Vec<TraceEntry> {
+pub(super) fn written(entries: Vec<Entry>) -> Vec<TraceEntry> {
     entries.into_iter().filter_map(TraceEntry::of).collect()
 }
 
@@ -226,7 +274,7 @@ fn captured(call: CallId, entries: Vec<Entry>) -> Response {
                 let how = Media { is_opened: media.is_opened, is_masked: media.is_masked };
                 file.add_media(at, (media.from, to), how, &media.packet);
             }
-            Shown::State { .. } | Shown::Operation { .. } => {}
+            Shown::State { .. } | Shown::MediaChange { .. } | Shown::Operation { .. } => {}
         }
     }
     let name = format!("attachment; filename=\"{call}.pcapng\"");
@@ -235,7 +283,7 @@ fn captured(call: CallId, entries: Vec<Entry>) -> Response {
 }
 
 /// Looks and draws on a thread that may take its time. Which other applications there are only an operator learns.
-async fn look<T: Send + 'static>(
+pub(super) async fn look<T: Send + 'static>(
     mut tracing: Tracing,
     asker: &AppIdentity,
     draw: Draw<T>,
@@ -256,7 +304,7 @@ async fn look<T: Send + 'static>(
     looked.await.map_err(|_| LineError::OperationFailed)
 }
 
-async fn opened(shared: &Shared, app: &AppIdentity) -> Result<HashSet<Arc<str>>, LineError> {
+pub(super) async fn opened(shared: &Shared, app: &AppIdentity) -> Result<HashSet<Arc<str>>, LineError> {
     let id = app.id;
     let lines = shared.engine.view(move |switch| switch.lines(id)).await?;
     Ok(lines.into_iter().map(|line| line.address).collect())
@@ -272,6 +320,9 @@ fn line(entry: &TraceEntry) -> String {
             format!("{at}  {line} call {call}: {state} {}", state_mode.unwrap_or_default())
                 .trim_end()
                 .to_owned()
+        }
+        TraceEntry::Media { at, call, line, change, detail } => {
+            format!("{at}  {line} call {call} media: {change} {detail}")
         }
         TraceEntry::Operation { at, app, operation, call, line, outcome } => {
             let about = call.as_ref().or(line.as_ref()).map_or("", String::as_str);
@@ -303,159 +354,23 @@ fn mermaid(entries: &[TraceEntry]) -> String {
             TraceEntry::Sip { from, to, summary, .. } => {
                 text += &format!("  p{}->>p{}: {}\n", place(from), place(to), safe(summary));
             }
-            TraceEntry::State { .. } | TraceEntry::Operation { .. } if !names.is_empty() => {
+            TraceEntry::State { .. } | TraceEntry::Media { .. } | TraceEntry::Operation { .. }
+                if !names.is_empty() =>
+            {
                 let said = line(entry);
                 text += &format!(
                     "  Note over p0: {}\n",
                     safe(said.split_once("  ").map_or("", |(_, said)| said))
                 );
             }
-            TraceEntry::State { .. } | TraceEntry::Operation { .. } => {}
+            TraceEntry::State { .. } | TraceEntry::Media { .. } | TraceEntry::Operation { .. } => {}
         }
     }
     text
 }
 
-/// What may stand behind the `?` of the live trace.
-#[derive(Deserialize)]
-pub(super) struct Wanted {
-    line: Option<String>,
-    access_token: Option<String>,
-}
-
-/// The same as it happens, of a line, or, for an application that opens every line as owner, of everything: a WebSocket, each text frame an entry.
-#[utoipa::path(
-    get, path = "/v1/trace", operation_id = "live-trace",
-    params(
-        ("line" = Option<String>, Query, description = "its address; without it, everything"),
-        ("access_token" = Option<String>, Query, description = "the token, where no header can be written"),
-    ),
-    responses((status = SWITCHING_PROTOCOLS, body = TraceEntry, description = "a WebSocket of entries"), Refused)
-)]
-pub(super) async fn live(
-    State(shared): State<Shared>,
-    query: Result<Query<Wanted>, QueryRejection>,
-    headers: HeaderMap,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, Problem> {
-    let Ok(Query(Wanted { line, access_token })) = query else {
-        return Err(
-            Problem::invalid(StatusCode::BAD_REQUEST, "line is the address of a line.").at_field("line")
-        );
-    };
-    let app = match &access_token {
-        Some(token) => admit(&shared, token)?,
-        None => admit(&shared, bearer(&headers)?)?,
-    };
-    let (scope, lines) = match line {
-        Some(line) => {
-            let (line, opened): (Arc<str>, _) = (line.into(), opened(&shared, &app).await?);
-            if !opened.contains(&line) {
-                return Err(LineError::InvalLineHandle.into());
-            }
-            (Scope::Line(line), Some(opened))
-        }
-        None if app.is_operator => (Scope::All, None),
-        None => return Err(Problem::for_operators()),
-    };
-    let upgrade = upgrade.map_err(|_| Problem::no_websocket())?;
-    let Ok(place) = shared.live_traces.clone().try_acquire_owned() else {
-        return Err(Problem::line_error(
-            LineError::ResourceUnavail,
-            format!("There are {LIVE_MAX} live traces already."),
-        ));
-    };
-    let tracing = shared.engine.trace().follow(scope, lines.clone());
-    let upgrade = upgrade.max_frame_size(FRAME_BYTES_MAX).max_message_size(FRAME_BYTES_MAX);
-    Ok(upgrade.on_upgrade(move |socket| follow(shared, (app, lines), tracing, socket, place)))
-}
-
-async fn follow(
-    shared: Shared,
-    (app, lines): (AppIdentity, Option<HashSet<Arc<str>>>),
-    mut tracing: Tracing,
-    mut socket: WebSocket,
-    _place: OwnedSemaphorePermit,
-) {
-    let mut closing = shared.closing.subscribe();
-    let mut beat = interval(LOOK);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // Looks since the client was asked whether it is there, and questions that it has not answered.
-    let (mut looks, mut unanswered) = (0_u32, 0_u32);
-    let (code, reason) = loop {
-        tokio::select! {
-            _ = beat.tick() => {
-                looks += 1;
-                if looks % CHECKED_EACH == 0 && !may_look(&shared, &app, lines.as_ref()).await {
-                    break (close_code::POLICY, "the token, or a line, was withdrawn");
-                }
-                if looks % ASKED_EACH == 0 {
-                    unanswered += 1;
-                    if unanswered > UNANSWERED_MAX {
-                        break (close_code::AWAY, "no answer to ping");
-                    }
-                    if !matches!(timeout(WRITE_MAX, socket.send(Message::Ping(Bytes::new()))).await, Ok(Ok(()))) {
-                        break (close_code::POLICY, "too slow");
-                    }
-                }
-                let Ok((same, entries)) = look(tracing, &app, Box::new(written)).await else { return };
-                tracing = same;
-                let all = async {
-                    for entry in entries {
-                        let text = serde_json::to_string(&entry).expect("an entry has string keys only");
-                        socket.send(Message::Text(text.into())).await?;
-                    }
-                    Ok::<(), axum::Error>(())
-                };
-                if !matches!(timeout(WRITE_MAX, all).await, Ok(Ok(()))) {
-                    break (close_code::POLICY, "too slow");
-                }
-            }
-            () = closed(&mut closing) => break (close_code::AWAY, "the engine stops"),
-            incoming = socket.recv() => match incoming {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => unanswered = 0,
-                Some(Ok(Message::Text(_) | Message::Binary(_))) => break (close_code::UNSUPPORTED, "a trace goes one way"),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => break (close_code::NORMAL, ""),
-            },
-        }
-    };
-    let farewell = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-    drop(timeout(WRITE_MAX, socket.send(farewell)).await);
-}
-
-/// Whether the application may still see what it looks at: a reload may have taken its token, its lines, or its being an operator.
-async fn may_look(shared: &Shared, app: &AppIdentity, lines: Option<&HashSet<Arc<str>>>) -> bool {
-    let is_same = authenticate(shared, &app.token)
-        .is_ok_and(|found| found.id == app.id && found.is_operator == app.is_operator);
-    match lines {
-        Some(lines) => is_same && opened(shared, app).await.is_ok_and(|opened| opened.is_superset(lines)),
-        None => is_same,
-    }
-}
-
-/// How often a live trace looks for more.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// Looks between two looks at what the application may see.
-const CHECKED_EACH: u32 = 10;
-
-/// Looks between two pings.
-const ASKED_EACH: u32 = 300;
-
-/// Pings without an answer after which a client is gone.
-const UNANSWERED_MAX: u32 = 3;
-
-/// Live traces at once; more are refused with 503.
-pub(super) const LIVE_MAX: usize = 16;
-
 /// Traces of calls that are read at once; more wait.
 pub(super) const READ_MAX: usize = 2;
-
-/// The longest frame and message taken from a client.
-const FRAME_BYTES_MAX: usize = 64 * 1024;
-
-/// How long a client may leave what was looked at waiting.
-const WRITE_MAX: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
@@ -464,6 +379,28 @@ mod tests {
     #[test]
     fn a_terminal_is_not_steered() {
         assert_eq!(harmless("a\u{1b}[2Jb"), "a [2Jb");
+    }
+
+    #[test]
+    fn a_change_of_media_is_a_few_words() {
+        let to = Some("10.0.0.5:4000".parse().expect("an address"));
+        let codecs = [Some("PCMU"), Some("opus"), None, None];
+        let all = [
+            (
+                MediaChange::Agreed { direction: "sendonly", codecs, to, is_secured: true },
+                "agreed sendonly PCMU/opus at 10.0.0.5:4000, SRTP",
+            ),
+            (MediaChange::Hears(Hearing::Music), "hears music"),
+            (MediaChange::Hears(Hearing::Call(CallId(7))), "hears c7"),
+            (MediaChange::Path { in_kernel: true }, "path kernel"),
+            (MediaChange::Taps { recording: Some(false), forks: 1 }, "taps recorded, 1 fork"),
+            (MediaChange::Taps { recording: None, forks: 0 }, "taps not recorded"),
+        ];
+        for (change, words) in all {
+            let (name, detail) = said(&change, false);
+            assert_eq!(format!("{name} {detail}"), words);
+        }
+        assert_eq!(said(&MediaChange::Hears(Hearing::Call(CallId(7))), true).1, "another call");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::cli::{Ask, Ctl};
 use crate::config;
 
 mod client;
+mod log;
 pub mod operate;
 mod table;
 mod trace;
@@ -80,6 +81,13 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Parked => client.get("/v1/parked").await?,
         Ask::Webhooks => client.get("/v1/webhooks").await?,
         Ask::Reload => client.post("/v1/reload", &Value::Object(Map::new())).await?,
+        Ask::CheckConfig => client.post("/v1/check-config", &Value::Object(Map::new())).await?,
+        Ask::Log { follow, level, contains } => {
+            let contains =
+                contains.as_deref().map(|text| path("", Some(text)).replacen("/v1//", "&contains=", 1));
+            let path = format!("/v1/log?level={level}&follow={follow}{}", contains.unwrap_or_default());
+            return watch::follow(client, &path, json, out, log::text).await;
+        }
         Ask::PhoneToken { mac, hours } => {
             let body = hours.map_or_else(|| json!({}), |hours| json!({ "hours": hours }));
             client.post(&(path("phones", Some(mac)) + "/token"), &body).await?

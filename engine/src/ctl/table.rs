@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::log;
 use crate::cli::Ask;
 
 /// An answer as text that ends with a line break.
@@ -13,11 +14,13 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Webhooks => table(WEBHOOK, answer),
         Ask::Registrations => table(REGISTRATION, answer),
         Ask::Trunks => table(TRUNK, answer) + &places(answer),
+        Ask::CheckConfig => log::checked(answer),
         Ask::Operate(_)
         | Ask::PhoneToken { .. }
         | Ask::SetMessages { .. }
         | Ask::CheckSync { .. }
         | Ask::Trace { .. }
+        | Ask::Log { .. }
         | Ask::Reload
         | Ask::Ready
         | Ask::Watch { .. } => outcome(answer, "\n"),

@@ -56,6 +56,15 @@ pub(super) fn text(entry: &Value, full: bool) -> String {
                 field("state_mode")
             )
         }
+        Some("media") => {
+            format!(
+                "{:>21} call {} media: {} {}",
+                field("line"),
+                field("call"),
+                field("change"),
+                field("detail")
+            )
+        }
         _ => format!(
             "{:>21} asks {} {}: {}",
             field("app"),
@@ -85,6 +94,9 @@ mod tests {
         let state = json!({"kind": "state", "at": "2026-11-21T14:08:18.250417Z", "call": "c7", "line": "1001",
                            "state": "connected", "state_mode": "active"});
         assert_eq!(text(&state, true), "14:08:18.250417                   1001 call c7: connected active");
+        let media = json!({"kind": "media", "at": "2026-11-21T14:08:18.250417Z", "call": "c7", "line": "1001",
+                           "change": "hears", "detail": "music"});
+        assert_eq!(text(&media, false), "14:08:18.250417                   1001 call c7 media: hears music");
         let operation = json!({"kind": "operation", "at": "2026-11-21T14:08:18.250417Z", "app": "crm", "operation": "hold",
                                "call": "c7", "outcome": "notowner"});
         assert_eq!(text(&operation, true), "14:08:18.250417                    crm asks hold c7: notowner");

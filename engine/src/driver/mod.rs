@@ -27,6 +27,7 @@ mod hep;
 pub(crate) mod http;
 mod kernel;
 mod lifeline;
+pub(crate) mod log_tail;
 mod mailbox;
 mod mark;
 pub(crate) mod metrics;
@@ -50,8 +51,9 @@ mod udp;
 pub(crate) mod worker;
 
 pub(crate) use kernel::probe as probe_kernel;
+pub use log_tail::LogTail;
 pub use names::Located;
 pub(crate) use notify::{keep_watchdog, notify_reloading, notify_service_manager, watchdog_limit};
-pub use reload::{Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
+pub use reload::{Checked, Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
 pub use start::{Running, StartError};
 pub use store::StoreError;

@@ -72,10 +72,29 @@ impl fmt::Display for ReloadError {
 
 impl std::error::Error for ReloadError {}
 
-/// A wish that the configuration be read again; who has it fulfilled says here what came of it.
-pub type ReloadRequest = oneshot::Sender<Result<Loaded, ReloadError>>;
+/// What a reload would do.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Checked {
+    /// What would be taken; `None`: the configuration is wrong.
+    pub loaded: Option<Loaded>,
+    /// What is wrong, in the order of its lines.
+    pub errors: Vec<ConfigError>,
+    /// What only a restart can change.
+    pub restart: Vec<ConfigError>,
+    /// What is to be known, though nothing is wrong: of certificates that end soon, and hosts of trunks that name servers do not know.
+    pub notes: Vec<String>,
+}
 
-/// Asks whoever runs the engine to read its configuration again. Clones ask the same one.
+/// A wish of an operator; who has it fulfilled says here what came of it.
+#[derive(Debug)]
+pub enum ReloadRequest {
+    /// That the configuration be read again.
+    Reload(oneshot::Sender<Result<Loaded, ReloadError>>),
+    /// That it be read and judged, and nothing changed.
+    Check(oneshot::Sender<Checked>),
+}
+
+/// Asks whoever runs the engine to read its configuration again, or to judge it. Clones ask the same one.
 #[derive(Clone, Debug)]
 pub struct Reloader(mpsc::Sender<ReloadRequest>);
 
@@ -92,11 +111,25 @@ impl Reloader {
     /// [`ReloadError`]; everything is as it was then.
     pub async fn reload(&self) -> Result<Loaded, ReloadError> {
         let (answer, loaded) = oneshot::channel();
-        self.0.try_send(answer).map_err(|error| match error {
+        self.ask(ReloadRequest::Reload(answer))?;
+        loaded.await.unwrap_or(Err(ReloadError::Stopping))
+    }
+
+    /// Has the configuration read and judged, and nothing changed.
+    ///
+    /// # Errors
+    /// [`ReloadError::Busy`] and [`ReloadError::Stopping`].
+    pub async fn check(&self) -> Result<Checked, ReloadError> {
+        let (answer, checked) = oneshot::channel();
+        self.ask(ReloadRequest::Check(answer))?;
+        checked.await.map_err(|_| ReloadError::Stopping)
+    }
+
+    fn ask(&self, request: ReloadRequest) -> Result<(), ReloadError> {
+        self.0.try_send(request).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => ReloadError::Busy,
             mpsc::error::TrySendError::Closed(_) => ReloadError::Stopping,
-        })?;
-        loaded.await.unwrap_or(Err(ReloadError::Stopping))
+        })
     }
 }
 
@@ -157,7 +190,7 @@ pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigErro
     errors
 }
 
-/// Reloads that wait at once; each reads the whole file.
+/// Reloads and checks that wait at once; each reads the whole file.
 pub const RELOADS_WAITING_MAX: usize = 4;
 
 #[cfg(test)]
@@ -272,9 +305,11 @@ mod tests {
             .collect();
         tokio::task::yield_now().await;
         assert_eq!(reloader.reload().await, Err(ReloadError::Busy));
+        assert_eq!(reloader.check().await, Err(ReloadError::Busy));
         let loaded = Loaded::from(&parse(BEFORE));
         assert_eq!((loaded.lines, loaded.apps), (0, 2));
-        requests.recv().await.unwrap().send(Ok(loaded.clone())).unwrap();
+        let Some(ReloadRequest::Reload(answer)) = requests.recv().await else { panic!() };
+        answer.send(Ok(loaded.clone())).unwrap();
         drop(requests);
         let mut outcomes = Vec::new();
         for asked in waiting {

@@ -45,7 +45,7 @@ use super::trace::Trace;
 use super::udp::Senders;
 use super::worker::{self, AgentCore, Workers};
 use super::{clock, hep, kernel, udp};
-use crate::config::{self, Config};
+use crate::config::{self, Config, ConfigError};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
 use crate::switch::Switch;
@@ -335,6 +335,11 @@ impl Running {
     /// and be started again by its service manager.
     pub async fn failed(&self) {
         self.lifeline.cut().await;
+    }
+
+    /// What of a changed configuration only a restart could take.
+    pub fn needs_restart(&self, config: &Config) -> Vec<ConfigError> {
+        needs_restart(&self.config, config)
     }
 
     /// Takes a changed configuration, all or nothing. Calls, registrations and subscriptions stay as they are.

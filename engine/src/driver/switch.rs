@@ -260,6 +260,11 @@ impl SwitchCore {
                 self.guarded("a SIP event", |switch, out| switch.sip(now, event, out));
             }
             SwitchInput::Media(event) => {
+                if self.trace.is_on()
+                    && let Some(note) = self.switch.path_note(&event)
+                {
+                    self.trace.note(|| Happened::MediaChange(note.into()));
+                }
                 self.guarded("a media event", |switch, out| switch.media(now, event, out));
             }
             SwitchInput::Recording(event) => {
@@ -365,6 +370,11 @@ impl SwitchCore {
             self.forks.command(command);
         }
         for (worker, command) in self.out.media.drain(..) {
+            if self.trace.is_on()
+                && let Some(note) = self.switch.media_note(&command)
+            {
+                self.trace.note(|| Happened::MediaChange(note.into()));
+            }
             self.relays.push(worker, command);
         }
         for state in self.out.states.drain(..) {

@@ -501,6 +501,11 @@ impl MediaPlane {
         self.legs.get(&leg).map(|entry| entry.figures.view()).filter(|media| !media.is_empty())
     }
 
+    /// Whether the kernel forwarded what the far end says when the relay was asked last.
+    pub(super) fn is_in_kernel(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(|entry| entry.figures.stats().in_kernel)
+    }
+
     /// What was counted on all legs.
     pub(super) const fn totals(&self) -> MediaTotals {
         self.totals

@@ -80,6 +80,7 @@ mod line_open;
 mod made;
 pub(crate) mod mailbox;
 mod media;
+pub mod media_note;
 mod messages;
 mod outbound;
 mod owner;
@@ -152,6 +153,7 @@ pub use keeping::{KeptCall, KeptLeg};
 pub use kept::{Kept, KeptCompletion, KeptElsewhere};
 pub use keying::KeptSeal;
 pub(crate) use line_open::{ADDRESS_STATES, LINE_STATES};
+pub use media_note::{Hearing, MediaChange, MediaNote};
 pub use message::Message;
 pub use numbers::{CallerHeader, NumberFormat, NumberSetup, Rewrite};
 pub use operation::{

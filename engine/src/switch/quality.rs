@@ -9,7 +9,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_media::{FarReport, Impairment, LegStats, Remote, Secured, Way};
+use trunkline_media::{Codec, FarReport, ForeignCodec, Impairment, LegStats, Remote, Secured, Way};
 use trunkline_sip::LegId;
 
 use super::Switch;
@@ -357,20 +357,12 @@ const ENCODINGS: [(&str, u32, u8); 13] = [
 
 /// What a far end speaks under a payload type: by what was agreed, else by RFC 3551 table 4.
 fn encoding_name(remote: Option<&Remote>, payload_type: u8) -> Option<&'static str> {
-    use trunkline_media::Codec;
     let speaks = remote.map(|remote| remote.speaks).unwrap_or_default();
     if let Some(codec) = speaks.codec(payload_type) {
-        return Some(match codec {
-            Codec::Pcmu => "PCMU",
-            Codec::Pcma => "PCMA",
-            Codec::G722 => "G722",
-        });
+        return Some(own_name(codec));
     }
     if let Some((_, foreign)) = speaks.foreign().find(|(known, _)| *known == payload_type) {
-        let is = |(name, clock_hz, channels): &&(&str, u32, u8)| {
-            encoding_number(name, *clock_hz, *channels) == foreign.name
-        };
-        return ENCODINGS.iter().find(is).map(|(name, ..)| *name);
+        return foreign_name(foreign);
     }
     match payload_type {
         0 => Some("PCMU"),
@@ -382,6 +374,28 @@ fn encoding_name(remote: Option<&Remote>, payload_type: u8) -> Option<&'static s
         18 => Some("G729"),
         _ => None,
     }
+}
+
+/// What was agreed with a far end, as far as it has well-known names: first what the relay speaks, too.
+pub(super) fn encodings(remote: &Remote) -> impl Iterator<Item = &'static str> {
+    let own = remote.speaks.speech().map(|(_, codec)| own_name(codec));
+    let foreign = remote.speaks.foreign().filter_map(|(_, codec)| foreign_name(codec));
+    own.chain(foreign).chain(remote.opaque.then_some(FAX))
+}
+
+const fn own_name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::Pcmu => "PCMU",
+        Codec::Pcma => "PCMA",
+        Codec::G722 => "G722",
+    }
+}
+
+fn foreign_name(codec: ForeignCodec) -> Option<&'static str> {
+    let is = |(name, clock_hz, channels): &&(&str, u32, u8)| {
+        encoding_number(name, *clock_hz, *channels) == codec.name
+    };
+    ENCODINGS.iter().find(is).map(|(name, ..)| *name)
 }
 
 impl Switch {

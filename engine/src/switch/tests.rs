@@ -28,6 +28,7 @@ mod keying;
 mod limits;
 mod making;
 mod measuring;
+mod media_notes;
 mod messaging;
 mod ownership;
 mod paging;

@@ -2,6 +2,7 @@
 // what is to be pressed is there, rests, is enabled and lies above everything else.
 
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -30,6 +31,17 @@ const actions = {
   resize: async ({ width, height, theme }) => {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: theme });
+  },
+  save: async ({ selector }) => {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.locator(selector).first().click()]);
+    return { name: download.suggestedFilename(), text: readFileSync(await download.path(), "utf8") };
+  },
+  faults: async () => {
+    if (!(await page.evaluate("'axe' in window"))) await page.evaluate(readFileSync(`${modules}/axe-core/axe.min.js`, "utf8"));
+    // Rows of a ladder are named with who sends to whom, which is drawn and not written, and longer than there is room for.
+    const { violations } = await page.evaluate("axe.run({ resultTypes: ['violations'], rules: { 'label-content-name-mismatch': { enabled: false } } })");
+    const told = ({ id, help, nodes }) => `${id}: ${help}: ${nodes.map((node) => node.html).join(" ")}`;
+    return violations.filter(({ impact }) => impact === "serious" || impact === "critical").map(told);
   },
   picture: ({ path }) => page.screenshot({ path }),
   evaluate: ({ expression }) => page.evaluate(expression),

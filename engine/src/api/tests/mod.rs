@@ -35,6 +35,7 @@ async fn nothing_is_told_without_a_token() {
         "/v1/trunks",
         "/v1/parked",
         "/v1/events",
+        "/v1/log",
         "/v1/nothing",
         "/v1/calls/c1/get-conf-related-calls",
     ] {
@@ -45,7 +46,13 @@ async fn nothing_is_told_without_a_token() {
             assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
         }
     }
-    for path in ["/v1/lines/1001/make-call", "/v1/calls/c1/drop", "/v1/calls/c1/nothing", "/v1/reload"] {
+    for path in [
+        "/v1/lines/1001/make-call",
+        "/v1/calls/c1/drop",
+        "/v1/calls/c1/nothing",
+        "/v1/reload",
+        "/v1/check-config",
+    ] {
         assert_eq!(stage.post(path, "", "").await.problem().0, 401, "{path}");
     }
 }
@@ -405,6 +412,72 @@ async fn the_configuration_is_read_again_for_who_opens_every_line() {
 }
 
 #[tokio::test]
+async fn the_configuration_is_judged_for_who_opens_every_line_and_not_taken() {
+    let stage = Stage::new().await;
+    let check = async |token| stage.post("/v1/check-config", token, "").await;
+    assert_eq!(check(MONITOR).await.problem(), (403, "notowner".into()));
+    assert_eq!(stage.post("/v1/check-config", OWNER, r#"{"file":"/etc/passwd"}"#).await.problem().0, 422);
+    let place = |line: usize| json!({"file": "t.toml", "line": line, "key": "sip.listen", "wrong": "is wrong", "right": "write it right"});
+    let counts = json!({"file": "t.toml", "lines": 2, "trunks": 1, "routes": 0, "apps": 2});
+    let found = json!({"loaded": counts, "errors": [place(3)], "restart": [place(7)], "notes": ["a note"]});
+    for _ in 0..5 {
+        let answer = check(OWNER).await;
+        assert_eq!((answer.status, answer.json()), (200, found.clone()));
+    }
+    assert_eq!(stage.post("/v1/reload", OWNER, "").await.status, 200, "none was used up");
+}
+
+#[tokio::test]
+async fn the_log_is_told_to_who_opens_every_line_by_level_and_text() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let stage = Stage::new().await;
+    let read = async |token: &str, query: &str| {
+        stage.listen_to(&format!("/v1/log?access_token={token}{query}"), &[]).await
+    };
+    let say = |said: &dyn Fn()| {
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(stage.log.layer()), said);
+    };
+    assert_eq!(read("wrong", "").await.err(), Some(401));
+    assert_eq!(read(MONITOR, "").await.err(), Some(403));
+    for query in ["&level=loud", "&after=x", &format!("&contains={}", "x".repeat(300))] {
+        assert_eq!(read(OWNER, query).await.err(), Some(400), "{query}");
+    }
+    say(&|| {
+        tracing::info!("the first");
+        tracing::debug!("a detail");
+        tracing::warn!(line = "1001", "the third");
+    });
+    let Ok(mut all) = read(OWNER, "").await else { panic!() };
+    let first = all.next().await;
+    assert_eq!((&first["number"], &first["text"]), (&json!(1), &json!("the first")));
+    let third = all.next().await;
+    assert_eq!(
+        (&third["number"], &third["level"], &third["text"]),
+        (&json!(3), &json!("warn"), &json!("the third line=1001"))
+    );
+    assert!(third["target"].as_str().is_some_and(|target| target.starts_with("trunkline")));
+    say(&|| tracing::error!("the fourth"));
+    assert_eq!(all.next().await["text"], "the fourth");
+    let Ok(mut some) = read(OWNER, "&level=warn&contains=THIRD&follow=false").await else { panic!() };
+    assert_eq!(some.next().await["number"], 3);
+    assert_eq!(some.closed().await, Some(1000));
+    let Ok(mut behind) = read(OWNER, "&level=trace&after=1").await else { panic!() };
+    assert_eq!(behind.next().await["text"], "a detail");
+    all.0.send(Frame::text("hello")).await.unwrap();
+    assert_eq!(all.closed().await, Some(1003));
+    drop(behind);
+    let mut readers = Vec::new();
+    while let Ok(reader) = read(OWNER, "").await {
+        readers.push(reader);
+        assert!(readers.len() <= super::log::READERS_MAX);
+    }
+    assert_eq!(read(OWNER, "").await.err(), Some(503));
+    stage.stop().await;
+    assert_eq!(readers.remove(0).closed().await, Some(1001));
+}
+
+#[tokio::test]
 async fn an_argument_that_cannot_be_is_refused() {
     let stage = Stage::new().await;
     let deep = "[".repeat(100_000);
@@ -695,10 +768,12 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/apps",
         "/v1/calls",
         "/v1/calls/{call}",
+        "/v1/check-config",
         "/v1/events",
         "/v1/lines",
         "/v1/lines/{line}",
         "/v1/lines/{line}/messages",
+        "/v1/log",
         "/v1/parked",
         "/v1/phones/{mac}/token",
         "/v1/registrations",
@@ -837,6 +912,10 @@ async fn what_comes_by_websocket_is_described_by_the_same_schemas() {
             assert_eq!(found["description"], parameter["description"], "{name}");
         }
     }
+    let log = &told["channels"]["log"];
+    assert_eq!((&log["address"], log["messages"].as_object().unwrap().len()), (&json!("/v1/log"), 1));
+    assert_eq!(told["components"]["messages"]["log.line"]["payload"], schemas["LoggedLine"]);
+    assert_eq!(log["bindings"]["ws"]["query"]["properties"]["contains"]["maxLength"], 256);
     let used = told["components"]["schemas"].as_object().unwrap();
     for (name, schema) in used {
         assert_eq!(schema, &schemas[name], "{name}");
@@ -966,6 +1045,8 @@ async fn ctl_says_what_the_daemon_says() {
             ),
         "{refused}"
     );
+    ctl::run(command("check-config")).await.unwrap();
+    ctl::run(command("log --level debug --contains 1001")).await.unwrap();
     ctl::run(command("reload")).await.unwrap();
     let refused = ctl::run(command("reload")).await.unwrap_err().to_string();
     assert!(refused.starts_with("invalparam: Nothing was changed.\nt.toml:3: sip.listen: "), "{refused}");

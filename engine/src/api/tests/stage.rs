@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message as Frame};
 use trunkline_sip::location::{Location, LocationLimits};
 
-use crate::api::{Access, serve};
+use crate::api::{Access, Operator, serve};
 use crate::config::{Config, ConfigError, ConnectionLimits};
 use crate::driver::clock;
 use crate::driver::event_log::EventLog;
@@ -25,7 +25,7 @@ use crate::driver::metrics::Metrics;
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
-use crate::driver::{Loaded, ReloadError, ReloadRequest, Reloader};
+use crate::driver::{Checked, Loaded, LogTail, ReloadError, ReloadRequest, Reloader};
 use crate::handle::{AppIdentity, Engine, Shared};
 use crate::provision::Provisioner;
 use crate::switch::{
@@ -88,6 +88,7 @@ lines = ["1001"]
 pub(super) struct Stage {
     pub(super) address: SocketAddr,
     pub(super) location: Arc<Location>,
+    pub(super) log: LogTail,
     events: Arc<EventLog>,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
@@ -161,9 +162,10 @@ impl Stage {
         tokio::spawn(reload(requests));
         let (stop, stopped) = oneshot::channel();
         let stopped = async { drop(stopped.await) };
-        let served =
-            tokio::spawn(serve(listener, engine, Access::from(&config.api), Some(reloader), stopped));
-        Self { address, location, events, stop, served }
+        let log = LogTail::new();
+        let operator = Operator { reloader: Some(reloader), log: Some(log.clone()) };
+        let served = tokio::spawn(serve(listener, engine, Access::from(&config.api), operator, stopped));
+        Self { address, location, log, events, stop, served }
     }
 
     /// Tells the application of [`OWNER`] something.
@@ -218,7 +220,16 @@ impl Stage {
         query: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Listener, u16> {
-        let mut request = format!("ws://{}/v1/events{query}", self.address).into_client_request().unwrap();
+        self.listen_to(&format!("/v1/events{query}"), headers).await
+    }
+
+    /// A WebSocket of the API; the status where there is none.
+    pub(super) async fn listen_to(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Listener, u16> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
@@ -289,7 +300,7 @@ async fn play(
     }
 }
 
-/// The first reload is taken, the second finds two mistakes, the third needs a restart; then the engine stops.
+/// What is checked is wrong and would need a restart. The first reload is taken, the second finds two mistakes, the third needs a restart; then the engine stops.
 async fn reload(mut requests: mpsc::Receiver<ReloadRequest>) {
     let error = |line| ConfigError {
         file: "t.toml".into(),
@@ -300,9 +311,19 @@ async fn reload(mut requests: mpsc::Receiver<ReloadRequest>) {
     };
     let loaded = Loaded { file: Some("t.toml".into()), lines: 2, trunks: 1, routes: 0, apps: 2 };
     let wrong = ReloadError::Wrong(vec![error(3), error(7)]);
-    for outcome in [Ok(loaded), Err(wrong), Err(ReloadError::NeedsRestart(vec![error(2)]))] {
-        let Some(answer) = requests.recv().await else { return };
-        drop(answer.send(outcome));
+    let mut outcomes =
+        [Ok(loaded.clone()), Err(wrong), Err(ReloadError::NeedsRestart(vec![error(2)]))].into_iter();
+    while let Some(request) = requests.recv().await {
+        match request {
+            ReloadRequest::Reload(answer) => match outcomes.next() {
+                Some(outcome) => drop(answer.send(outcome)),
+                None => return,
+            },
+            ReloadRequest::Check(answer) => {
+                let (errors, restart, notes) = (vec![error(3)], vec![error(7)], vec!["a note".to_owned()]);
+                drop(answer.send(Checked { loaded: Some(loaded.clone()), errors, restart, notes }));
+            }
+        }
     }
 }
 

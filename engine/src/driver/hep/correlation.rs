@@ -63,7 +63,8 @@ impl Correlation {
             | Happened::Sent(..)
             | Happened::Operation { .. }
             | Happened::Ended(_)
-            | Happened::Media(_) => {}
+            | Happened::Media(_)
+            | Happened::MediaChange(_) => {}
         }
     }
 

@@ -120,7 +120,8 @@ impl Teller {
                 | Happened::State(_)
                 | Happened::LegOf(..)
                 | Happened::Operation { .. }
-                | Happened::Media(_) => continue,
+                | Happened::Media(_)
+                | Happened::MediaChange(_) => continue,
             };
             error = told.err().or(error);
         }

@@ -25,9 +25,9 @@ use trunkline_sip::transport::Flow;
 
 use self::ring::Ring;
 use super::clock;
-use crate::switch::StateNote;
 use crate::switch::ids::CallId;
 use crate::switch::quality::EndedMedia;
+use crate::switch::{MediaNote, StateNote};
 
 pub(crate) use self::reading::{Entry, Scope, Shown, Tracing};
 pub(crate) use self::tail::Tail;
@@ -43,6 +43,8 @@ pub(crate) enum Happened {
     Leg(LegId, Box<str>),
     /// A call is in another state.
     State(StateNote),
+    /// The media of a call changed.
+    MediaChange(Box<MediaNote>),
     /// The leg serves this call.
     LegOf(LegId, CallId),
     /// The media of a call is over.
@@ -85,6 +87,7 @@ impl Happened {
             }
             Self::Ended(_) => size_of::<EndedMedia>(),
             Self::Media(media) => size_of::<MediaPacket>() + media.packet.len(),
+            Self::MediaChange(_) => size_of::<MediaNote>(),
             Self::State(_) | Self::LegOf(..) => 0,
         };
         size_of::<Noted>() + held
@@ -164,6 +167,11 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// Whether anything is taken down.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// Takes it down, if anything is.
     pub(crate) fn note(&self, what: impl FnOnce() -> Happened) {
         self.note_at(clock::now, what);

@@ -15,7 +15,7 @@ use trunkline_sip::transport::Transport;
 use super::{Happened, MediaPacket, Noted, Tail, Trace};
 use crate::driver::clock;
 use crate::switch::ids::CallId;
-use crate::switch::{CallState, StateNote};
+use crate::switch::{CallState, Hearing, MediaChange, MediaNote, StateNote};
 
 /// How long a message may come before what says whose it is.
 const MOMENT: Duration = Duration::from_secs(2);
@@ -56,6 +56,13 @@ pub(crate) enum Shown {
         call: CallId,
         line: Arc<str>,
         state: CallState,
+    },
+    MediaChange {
+        call: CallId,
+        line: Arc<str>,
+        change: MediaChange,
+        /// Whether a call that is heard is one that the reader may not see.
+        is_hidden: bool,
     },
     /// A packet of media, to our side of its leg.
     Media {
@@ -202,6 +209,7 @@ impl Tracing {
             | Happened::Sent(..)
             | Happened::Ended(_)
             | Happened::Media(_)
+            | Happened::MediaChange(_)
             | Happened::Operation { .. } => {}
         }
     }
@@ -228,6 +236,11 @@ impl Tracing {
             Happened::State(StateNote { call, line, state, .. }) if is_all || self.has(*call) => {
                 Shown::State { call: *call, line: Arc::clone(line), state: *state }
             }
+            Happened::MediaChange(note) if is_all || self.has(note.call) => {
+                let MediaNote { call, line, change } = (**note).clone();
+                let is_hidden = matches!(change, MediaChange::Hears(Hearing::Call(heard)) if !is_all && !self.visible.contains(&heard));
+                Shown::MediaChange { call, line, change, is_hidden }
+            }
             Happened::Operation { app, operation, call, line, code } => {
                 let is_on_line =
                     matches!((&self.scope, line), (Scope::Line(wanted), Some(line)) if wanted == line);
@@ -251,7 +264,8 @@ impl Tracing {
             | Happened::Leg(..)
             | Happened::LegOf(..)
             | Happened::Ended(_)
-            | Happened::Media(_) => return None,
+            | Happened::Media(_)
+            | Happened::MediaChange(_) => return None,
         };
         Some(Entry { at: self.tail.unix(noted.at), what })
     }
@@ -296,6 +310,7 @@ mod tests {
                 )
             }
             Shown::State { line, state, .. } => format!("{line} {}", state.name()),
+            Shown::MediaChange { line, change, is_hidden, .. } => format!("{line} {change:?} {is_hidden}"),
             Shown::Media { to, .. } => format!("media to {to}"),
             Shown::Operation { operation, .. } => operation.into(),
         };
@@ -356,6 +371,28 @@ mod tests {
         assert_eq!((words(second.look()), second.has_found()), (vec![], false));
         let mut own = trace.read(Scope::Call(CallId(2)), of("1002"));
         assert_eq!(words(own.look()), ["1002 accepted", "10.0.0.1 INVITE"]);
+    }
+
+    #[test]
+    fn what_becomes_of_media_is_told_to_who_sees_the_call_and_not_who_is_heard_on_a_line_of_others() {
+        let trace = Trace::new(1, 1 << 20, 0);
+        let switch = trace.of_switch();
+        let hears = |call: u64, line: &str, heard: u64| {
+            let change = MediaChange::Hears(Hearing::Call(CallId(heard)));
+            Happened::MediaChange(Box::new(MediaNote { call: CallId(call), line: line.into(), change }))
+        };
+        switch.note(|| state(1, "1001", CallState::Dialing, Some(1), Some(2)));
+        switch.note(|| state(2, "1002", CallState::Accepted, Some(2), Some(1)));
+        switch.note(|| hears(1, "1001", 2));
+        switch.note(|| hears(2, "1002", 1));
+        switch.note(|| hears(3, "1003", 4));
+        let of = |lines: &[&str]| Some(lines.iter().map(|line| Arc::from(*line)).collect());
+        let seen = |opened| words(trace.read(Scope::Call(CallId(1)), opened).look()).split_off(1);
+        assert_eq!(seen(of(&["1001"])), ["1001 Hears(Call(CallId(2))) true"]);
+        let both =
+            ["1002 accepted", "1001 Hears(Call(CallId(2))) false", "1002 Hears(Call(CallId(1))) false"];
+        assert_eq!(seen(of(&["1001", "1002"])), both);
+        assert_eq!(words(trace.read(Scope::All, None).look()).len(), 5);
     }
 
     #[test]

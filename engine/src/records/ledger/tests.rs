@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::driver::clock;
-use crate::switch::{CallOrigin, CallReason, DirectionView, PartyView};
+use crate::switch::{CallOrigin, CallPhase, CallReason, CallWords, DirectionView, MediaView, PartyView};
 
 /// Facts in a time of its own, and what was written down of the ledger.
 struct Book {

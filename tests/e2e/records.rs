@@ -122,6 +122,56 @@ fn one_for_each_call_over_a_crash() {
     });
 }
 
+/// Killed again and again while calls come, talk and go: whoever talked to the end has one record, and nobody has two.
+#[test]
+fn one_for_each_over_many_crashes() {
+    alone(|| {
+        let directory = Directory::create();
+        let path = directory.path();
+        let mut daemon = Daemon::start(path, CONFIG);
+        let callee = Sipp::untraced_callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas"]);
+        let numbered = scenario(path, "numbered.xml", &[]);
+        let place = ["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", "150", "-r", "30"];
+        let noted = ["-sf", &numbered, "-trace_logs", "-log_file", "numbered.log"];
+        let mut caller = Sipp::untraced(path, "numbered", &[&place[..], &noted].concat());
+        let went_well = || fs::read_to_string(path.join("numbered.log")).unwrap_or_default();
+        for kill in 1..=6 {
+            // Calls end all the time: some just did.
+            wait_until(&mut daemon.process, Duration::from_secs(30), || {
+                let ended = went_well().lines().count();
+                if ended >= kill * 10 { Ok(()) } else { Err(format!("{ended} calls went well")) }
+            });
+            daemon.power_cut();
+        }
+        caller.process.wait_exit(Duration::from_secs(40));
+        // Without its state nothing is taken back, so whatever was taken for a call that is up has its record at once.
+        daemon.process.kill();
+        for file in ["state.db", "state.db-wal", "state.db-shm"] {
+            drop(fs::remove_file(path.join("state").join(file)));
+        }
+        drop(daemon.start_again());
+        wait_until(&mut daemon.process, Duration::from_secs(25), || {
+            match count(path, "SELECT count(*) FROM kept") {
+                0 => Ok(()),
+                kept => Err(format!("{kept} calls are taken for up")),
+            }
+        });
+        let twice = "SELECT count(*) FROM (SELECT src FROM cdr WHERE disposition = 'ANSWERED' GROUP BY src HAVING count(*) > 1)";
+        assert_eq!(count(path, twice), 0, "calls with two records");
+        let well = went_well();
+        let well: BTreeSet<&str> = well.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert!(well.len() >= 60, "{} calls went well", well.len());
+        for call in &well {
+            let records =
+                format!("SELECT count(*) FROM cdr WHERE src = '{call}' AND disposition = 'ANSWERED'");
+            assert_eq!(count(path, &records), 1, "{call}");
+        }
+        let all = count(path, "SELECT count(*) FROM cdr");
+        assert_once(path, usize::try_from(all).expect("not negative"));
+        drop(callee);
+    });
+}
+
 fn caller<'a>(calls: &'a str, rate: &'a str, lasts_ms: &'a str) -> Vec<&'a str> {
     vec![
         "127.0.0.1:5060",

@@ -1,6 +1,6 @@
 //! The records of a lab's calls, as a daemon would write them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use trunkline::records::{CallRecord, KeptCallState, KeptKey, Ledger, Moment};
@@ -15,12 +15,14 @@ pub(crate) struct Book {
     ledger: Ledger,
     epoch: Instant,
     kept: BTreeMap<KeptKey, KeptCallState>,
+    ended: BTreeSet<u64>,
     records: Vec<CallRecord>,
 }
 
 impl Book {
     pub(crate) fn new(epoch: Instant) -> Self {
-        Self { ledger: Ledger::new(true), epoch, kept: BTreeMap::new(), records: Vec::new() }
+        let (kept, ended) = (BTreeMap::new(), BTreeSet::new());
+        Self { ledger: Ledger::new(true), epoch, kept, ended, records: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, now: Instant, facts: Vec<CallFact>) {
@@ -35,6 +37,9 @@ impl Book {
         self.ledger = Ledger::new(true);
         for (key, kept) in &self.kept {
             self.ledger.restore(*key, kept.clone());
+        }
+        for call in &self.ended {
+            self.ledger.restore_ended(*call);
         }
     }
 
@@ -76,6 +81,10 @@ impl Book {
             match kept {
                 Some(kept) => drop(self.kept.insert(key, kept)),
                 None => drop(self.kept.remove(&key)),
+            }
+            match key {
+                KeptKey::Call(id) if !self.kept.contains_key(&key) => drop(self.ended.insert(id)),
+                KeptKey::Call(_) | KeptKey::Record(_) => {}
             }
         }
         self.ledger.written();

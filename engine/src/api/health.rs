@@ -215,7 +215,7 @@ fn gauges(numbers: &MetricsSnapshot) -> [Number; 12] {
 }
 
 /// The encoder appends `_total`.
-fn counters(numbers: &MetricsSnapshot) -> [Number; 31] {
+fn counters(numbers: &MetricsSnapshot) -> [Number; 32] {
     let media = &numbers.media;
     [
         ("incoming_calls", "Calls that came in by SIP.", numbers.calls_total),
@@ -253,7 +253,7 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 31] {
         ("call_records", "Records of calls that were written.", numbers.call_records_total),
         (
             "call_records_lost",
-            "Records of calls that are lost since they could not be written for too long.",
+            "Records of calls that are lost: they could not be written for too long, or the queue was full.",
             numbers.call_records_lost_total,
         ),
         (
@@ -266,6 +266,11 @@ fn counters(numbers: &MetricsSnapshot) -> [Number; 31] {
             "hep_dropped",
             "Messages and reports that the collector was not told of: it did not take them, or they came too fast.",
             numbers.hep_dropped_total,
+        ),
+        (
+            "call_facts_dropped",
+            "What happened to calls and was not told their records since the queue was full.",
+            numbers.call_facts_dropped_total,
         ),
         (
             "media_datagrams_received",

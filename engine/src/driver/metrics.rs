@@ -43,6 +43,8 @@ pub(crate) enum Counter {
     CallRecordsLost,
     /// Failures to write records of calls.
     CallRecordErrors,
+    /// What happened to calls and could not wait to be written down.
+    CallFactsDropped,
     /// Packets of HEP that were sent.
     HepPackets,
     /// What should have been told by HEP and was not.
@@ -146,6 +148,8 @@ pub struct MetricsSnapshot {
     pub call_records_lost_total: u64,
     /// Failures to write records of calls, since the start.
     pub call_record_errors_total: u64,
+    /// What happened to calls and could not wait to be written down, since the start.
+    pub call_facts_dropped_total: u64,
     /// Packets of HEP that were sent.
     pub hep_packets_total: u64,
     /// What should have been told by HEP and was not.
@@ -263,6 +267,7 @@ impl Metrics {
             call_records_total: counted(Counter::CallRecords),
             call_records_lost_total: counted(Counter::CallRecordsLost),
             call_record_errors_total: counted(Counter::CallRecordErrors),
+            call_facts_dropped_total: counted(Counter::CallFactsDropped),
             hep_packets_total: counted(Counter::HepPackets),
             hep_dropped_total: counted(Counter::HepDropped),
             media: *self.media.lock().unwrap_or_else(PoisonError::into_inner),

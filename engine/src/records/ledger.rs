@@ -10,7 +10,8 @@
 //! - Who is parked, and who organizes a conference, has a record of that.
 //! - Everything of calls that are not over can be kept and taken back ([`KeptCallState`]), so that a call has one record although the
 //!   process was killed: when it ends, or at the start, if it was not taken back.
-
+//! - Which calls are over is kept, too, for a while ([`Ledger::restore_ended`]): what the switch takes back after a crash is a moment
+//!   older, and may have them.
 
 mod call;
 mod closing;
@@ -63,6 +64,10 @@ pub struct Ledger {
     records: Vec<CallRecord>,
     events: Vec<CallEvent>,
     changed: BTreeSet<KeptKey>,
+    /// What was written: no more than were up at once.
+    stored: BTreeSet<KeptKey>,
+    /// Calls that were over before the process was killed, until the switch has taken back what it could.
+    ended: BTreeSet<u64>,
 }
 
 impl Ledger {
@@ -74,6 +79,7 @@ impl Ledger {
     /// Takes back what was kept. What waited for figures waits no more.
     pub fn restore(&mut self, key: KeptKey, kept: KeptCallState) {
         self.changed.insert(key);
+        self.stored.insert(key);
         match kept.0 {
             Kept::Call(id, call) => {
                 let call = Call { is_here: false, anchor: None, over: None, figures: None, ..*call };
@@ -83,9 +89,21 @@ impl Ledger {
         }
     }
 
+    /// What was kept so cannot be read: it is forgotten.
+    pub fn discard(&mut self, key: KeptKey) {
+        self.changed.insert(key);
+        self.stored.insert(key);
+    }
+
+    /// This call was over before the process was killed. Where the switch takes it back all the same, it has its record already.
+    pub fn restore_ended(&mut self, call: u64) {
+        self.ended.insert(call);
+    }
+
     /// Whatever was restored and has not begun again by now is lost: its record says so, with the moment at which the process was last
     /// known to run. How many records.
     pub fn end_lost(&mut self, last_ms: i64) -> usize {
+        self.ended.clear();
         let lost: Vec<u64> = self.calls.iter().filter(|(_, call)| !call.is_here).map(|(id, _)| *id).collect();
         let before = self.records.len();
         let cause = EndCause { status: 500, q850: Some(41), is_refusal: false };
@@ -141,6 +159,21 @@ impl Ledger {
                 self.forget(id);
             }
         }
+    }
+
+    /// Something that happened to this call was not told: it has no record, nor has whom it is with, for what they said would be false.
+    /// How many records there would have been.
+    pub fn lose(&mut self, call: CallId) -> usize {
+        let Some(lost) = self.calls.get(&call.0) else { return 0 };
+        let other = lost.segment.as_ref().and_then(|segment| segment.other.as_ref());
+        let peer = other.map(|other| other.call).or(lost.peer);
+        let mut records = 0;
+        for id in [Some(call.0), peer].into_iter().flatten() {
+            let Some(call) = self.calls.remove(&id) else { continue };
+            self.changed.insert(KeptKey::Call(id));
+            records += usize::from(call.segment.is_some());
+        }
+        records
     }
 
     /// Gives up waiting for figures where it is time.
@@ -203,18 +236,52 @@ impl Ledger {
     pub fn written(&mut self) {
         self.records.clear();
         self.events.clear();
-        self.changed.clear();
+        for key in std::mem::take(&mut self.changed) {
+            if self.stands_for(key) {
+                self.stored.insert(key);
+            } else {
+                self.stored.remove(&key);
+            }
+        }
     }
 
-    /// Gives up the oldest of what waits to be written beyond these numbers. How many records.
-    pub fn shed(&mut self, records_max: usize, events_max: usize) -> usize {
-        self.events.drain(..self.events.len().saturating_sub(events_max));
-        self.records.drain(..self.records.len().saturating_sub(records_max)).count()
+    /// Nothing of what was written is there any more: what stands is to be written again.
+    pub fn write_anew(&mut self) {
+        self.stored.clear();
+        self.changed.extend(self.calls.keys().copied().map(KeptKey::Call));
+        self.changed.extend(self.closings.keys().copied().map(KeptKey::Record));
+    }
+
+    /// Gives up the oldest of what waits to be written beyond this number of records, of events, of calls that came and went meanwhile.
+    /// How many records.
+    pub fn shed(&mut self, each_max: usize) -> usize {
+        if self.changed.len() > each_max {
+            // What was written and is over stays: it would be taken for a call that is up.
+            let is_gone = |key: &&KeptKey| !self.stands_for(**key) && !self.stored.contains(key);
+            let gone: Vec<KeptKey> = self.changed.iter().filter(is_gone).copied().collect();
+            for key in &gone[..gone.len().saturating_sub(each_max)] {
+                self.changed.remove(key);
+            }
+        }
+        self.events.drain(..self.events.len().saturating_sub(each_max));
+        self.records.drain(..self.records.len().saturating_sub(each_max)).count()
+    }
+
+    /// Whether a key names something that is.
+    fn stands_for(&self, key: KeptKey) -> bool {
+        match key {
+            KeptKey::Call(id) => self.calls.contains_key(&id),
+            KeptKey::Record(serial) => self.closings.contains_key(&serial),
+        }
     }
 
     fn begin(&mut self, moment: Moment, id: u64, at: Instant, begun: CallBegun) {
         let unix_ms = moment.unix_at(at);
+        // Where it is over already that is said again, for the next crash.
         self.changed.insert(KeptKey::Call(id));
+        if self.ended.contains(&id) {
+            return;
+        }
         if let Some(call) = self.calls.get_mut(&id).filter(|call| !call.is_here) {
             (call.is_here, call.anchor) = (true, Some((at, unix_ms)));
             (call.calls, call.peer) = (begun.standing.calls, begun.standing.peer.map(|peer| peer.0));

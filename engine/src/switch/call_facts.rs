@@ -12,7 +12,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use foldhash::fast::FixedState;
 use trunkline_sip::outbox::CauseKind;
 
@@ -37,6 +36,23 @@ pub struct CallFact {
     pub at: Instant,
     /// What.
     pub kind: CallFactKind,
+}
+
+impl CallFact {
+    /// About how many octets of memory it takes while it waits.
+    pub fn weight(&self) -> usize {
+        let words = |words: &CallWords| words.called.len() + words.reached.len() + words.userfield.len();
+        let more = match &self.kind {
+            CallFactKind::Began(begun) => {
+                let party = begun.party.number.len() + begun.party.name.len() + begun.redirecting.len();
+                size_of::<CallBegun>() + party + words(&begun.words)
+            }
+            CallFactKind::Stands(_) => 0,
+            CallFactKind::Over(over) => size_of::<CallOver>() + words(&over.words),
+            CallFactKind::Media(media) => media.as_ref().map_or(0, |_| size_of::<MediaView>()),
+        };
+        size_of::<Self>() + more
+    }
 }
 
 /// What happened to a call.
@@ -84,8 +100,8 @@ pub struct CallWords {
     pub application: &'static str,
     /// LINECALLREASON_.
     pub reason: CallReason,
-    /// CallData.
-    pub data: Bytes,
+    /// CallData, where it is text.
+    pub userfield: String,
 }
 
 /// How a call stands, as far as records tell it.
@@ -313,9 +329,12 @@ fn begun(call: &Call, standing: CallStanding) -> CallBegun {
         line: Arc::clone(&call.line),
         kind: call.kind,
         origin: call.origin,
-        party: call.station_party(),
+        party: {
+            let PartyView { number, name, is_blocked } = call.station_party();
+            PartyView { number: cut(number), name: cut(name), is_blocked }
+        },
         consults: call.consultation.filter(|one| one.is_consult).map(|one| one.other),
-        redirecting: call.redirecting.number.clone(),
+        redirecting: cut(call.redirecting.number.clone()),
         words: words(call),
         standing,
     }
@@ -330,12 +349,32 @@ fn words(call: &Call) -> CallWords {
         None => ("Dial", String::new()),
     };
     CallWords {
-        called: call.called.number.clone(),
-        reached,
+        called: cut(call.called.number.clone()),
+        reached: cut(reached),
         application,
         reason: call.reason,
-        data: call.data.clone(),
+        userfield: userfield(&call.data),
     }
+}
+
+/// Names and numbers that strangers say, in octets: facts wait in memory.
+const TEXT_MAX: usize = 256;
+
+/// The longest `userfield`, in octets, as Asterisk has it.
+const USERFIELD_MAX: usize = 255;
+
+fn cut(mut text: String) -> String {
+    if text.len() > TEXT_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_MAX));
+        text.shrink_to_fit();
+    }
+    text
+}
+
+/// What is no text is for the applications alone.
+fn userfield(data: &[u8]) -> String {
+    let text = std::str::from_utf8(data).unwrap_or_default();
+    text[..text.floor_char_boundary(USERFIELD_MAX)].to_owned()
 }
 
 #[cfg(test)]
@@ -401,6 +440,31 @@ mod tests {
         let over = ends.collect::<Vec<_>>().pop().expect("it is over");
         assert_eq!((over.mode, over.cause.status, over.cause.q850), (DisconnectMode::Busy, 486, Some(17)));
         assert!(over.cause.is_refusal && !over.has_hung_up);
+    }
+
+    #[test]
+    fn what_strangers_say_is_cut_between_characters() {
+        let long = "ä".repeat(300);
+        assert_eq!(cut(long.clone()), "ä".repeat(128));
+        assert_eq!(cut("1001".to_owned()), "1001");
+        assert_eq!(userfield(long.as_bytes()), "ä".repeat(127));
+        assert_eq!((userfield(b"case 7").as_str(), userfield(&[0xff; 9]).as_str()), ("case 7", ""));
+    }
+
+    #[test]
+    fn a_fact_weighs_what_it_carries() {
+        let mut rig = Rig::new();
+        rig.switch.tell_facts();
+        rig.call_in(Peer::Trunk("carrier".into()), &"3".repeat(4_000), Some("8 101"));
+        let facts = rig.facts();
+        let most = size_of::<CallFact>() + size_of::<CallBegun>() + 5 * TEXT_MAX + USERFIELD_MAX;
+        let least = size_of::<CallFact>() + size_of::<CallBegun>();
+        let began = facts.iter().filter(|fact| matches!(fact.kind, CallFactKind::Began(_)));
+        assert!(
+            began.clone().count() == 2 && began.clone().all(|fact| (least..=most).contains(&fact.weight())),
+            "{:?}",
+            facts.iter().map(CallFact::weight).collect::<Vec<_>>()
+        );
     }
 
     #[test]

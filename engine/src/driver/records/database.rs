@@ -12,7 +12,13 @@ use crate::driver::store::{make_private, put_aside};
 use crate::records::{Column, EVENT_COLUMNS, Field, KeptCallState, KeptKey, Ledger, RECORD_COLUMNS};
 
 /// Rows that are removed at once: whoever waits for the database waits no longer than that.
-const REMOVED_AT_ONCE: i64 = 10_000;
+pub(super) const REMOVED_AT_ONCE: i64 = 10_000;
+
+/// How long it is known that a call is over: until the switch's store knows it for sure, or has asked whom it took back.
+const ENDED_FOR: Duration = Duration::from_secs(600);
+
+/// Of how many calls that is known.
+const ENDED_MAX: i64 = 65_536;
 
 const SETTINGS: &str = "
 PRAGMA auto_vacuum = INCREMENTAL;
@@ -23,6 +29,7 @@ PRAGMA cache_size = -1024;
 
 const OWN_TABLES: &str = "
 CREATE TABLE IF NOT EXISTS kept (kind INTEGER NOT NULL, id INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS ended (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS beat (id INTEGER PRIMARY KEY CHECK (id = 1), unix_ms INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS appended (
     format TEXT PRIMARY KEY,
@@ -82,31 +89,40 @@ impl Database {
             let id: i64 = row.get(1)?;
             let key = key(row.get(0)?, u64::try_from(id).unwrap_or(0));
             // A form of another version is nobody's: the calls that it told of are over.
-            if let Ok(kept) =
-                postcard::from_bytes::<KeptCallState>(row.get_ref(2)?.as_blob().unwrap_or_default())
-            {
-                ledger.restore(key, kept);
+            match KeptCallState::from_bytes(row.get_ref(2)?.as_blob().unwrap_or_default()) {
+                Some(kept) => ledger.restore(key, kept),
+                None => ledger.discard(key),
             }
+        }
+        let mut ended = connection.prepare("SELECT id FROM ended")?;
+        let mut ended = ended.query([])?;
+        while let Some(row) = ended.next()? {
+            ledger.restore_ended(u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0));
         }
         connection.query_row("SELECT unix_ms FROM beat", [], |row| row.get(0)).optional()
     }
 
     /// Writes everything that is new of the ledger, or nothing.
     pub(super) fn write(&mut self, ledger: &Ledger) -> rusqlite::Result<()> {
+        let unix_ms = i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX);
         let transaction = self.connection()?.transaction()?;
         {
             let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?;
             let mut remove = transaction.prepare_cached("DELETE FROM kept WHERE kind = ?1 AND id = ?2")?;
+            let mut end = transaction.prepare_cached("INSERT OR REPLACE INTO ended VALUES (?1, ?2)")?;
             for (key, kept) in ledger.changes() {
                 let (kind, id) = match key {
                     KeptKey::Call(id) => (0, id),
                     KeptKey::Record(serial) => (1, serial),
                 };
                 let id = i64::try_from(id).unwrap_or(i64::MAX);
-                match kept.and_then(|kept| postcard::to_extend(&kept, Vec::with_capacity(256)).ok()) {
-                    Some(state) => put.execute(params![kind, id, state])?,
+                match &kept {
+                    Some(kept) => put.execute(params![kind, id, kept.to_bytes()])?,
                     None => remove.execute(params![kind, id])?,
                 };
+                if kept.is_none() && matches!(key, KeptKey::Call(_)) {
+                    end.execute([id, unix_ms])?;
+                }
             }
             let mut insert = transaction.prepare_cached(&insert("cdr", &RECORD_COLUMNS))?;
             for record in ledger.records() {
@@ -116,7 +132,6 @@ impl Database {
             for event in ledger.events() {
                 insert.execute(params_from_iter(row_of(event.at_ms, event.fields())))?;
             }
-            let unix_ms = i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX);
             transaction.prepare_cached("INSERT OR REPLACE INTO beat VALUES (1, ?1)")?.execute([unix_ms])?;
         }
         transaction.commit()
@@ -160,18 +175,32 @@ impl Database {
         read(self.connection()?, "cel", &EVENT_COLUMNS, id, at_most)
     }
 
-    /// Removes what is older than it is to be kept, and the oldest of what is too much.
-    pub(super) fn tidy(&mut self, unix_now: Duration) -> rusqlite::Result<()> {
+    /// Forgets of calls that they are over, after a while.
+    pub(super) fn forget_ended(&mut self, unix_now: Duration) -> rusqlite::Result<()> {
+        let before = i64::try_from(unix_now.saturating_sub(ENDED_FOR).as_millis()).unwrap_or(i64::MAX);
+        let connection = self.connection()?;
+        connection.prepare_cached("DELETE FROM ended WHERE at_ms < ?1")?.execute([before])?;
+        let newest =
+            "DELETE FROM ended WHERE id IN (SELECT id FROM ended ORDER BY at_ms DESC LIMIT -1 OFFSET ?1)";
+        connection.prepare_cached(newest)?.execute([ENDED_MAX])?;
+        Ok(())
+    }
+
+    /// Removes what is older than it is to be kept, and the oldest of what is too much; whether there is more of it.
+    pub(super) fn tidy(&mut self, unix_now: Duration) -> rusqlite::Result<bool> {
         let before = unix_now.saturating_sub(self.keep);
         let before = i64::try_from(before.as_millis()).unwrap_or(i64::MAX);
         let bytes_max = self.bytes_max;
         let connection = self.connection()?;
-        let mut removed = 0;
+        let most = usize::try_from(REMOVED_AT_ONCE).unwrap_or(usize::MAX);
+        let (mut removed, mut is_behind) = (0, false);
         for table in ["cdr", "cel"] {
             let old = format!(
                 "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at_ms < ?1 ORDER BY at_ms LIMIT {REMOVED_AT_ONCE})"
             );
-            removed += connection.prepare_cached(&old)?.execute([before])?;
+            let rows = connection.prepare_cached(&old)?.execute([before])?;
+            is_behind |= rows >= most;
+            removed += rows;
         }
         let number = |pragma: &str| -> rusqlite::Result<u64> {
             let number: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
@@ -183,14 +212,22 @@ impl Database {
                 let oldest = format!(
                     "DELETE FROM {table} WHERE id <= (SELECT min(id) + max(1, min({REMOVED_AT_ONCE}, (max(id) - min(id)) / 10)) FROM {table})"
                 );
-                removed += connection.prepare_cached(&oldest)?.execute([])?;
+                let rows = connection.prepare_cached(&oldest)?.execute([])?;
+                is_behind |= rows > 0;
+                removed += rows;
             }
         }
         if removed > 0 {
             connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(PASSIVE);")?;
             tracing::info!(rows = removed, "records of calls were removed: too old, or too many");
         }
-        Ok(())
+        Ok(is_behind)
+    }
+
+    /// Closes it until it is needed again.
+    #[cfg(test)]
+    pub(super) fn close(&mut self) {
+        self.connection = None;
     }
 
     /// Renames the file; another is begun when something is written.

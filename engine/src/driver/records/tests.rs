@@ -4,8 +4,8 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::switch::{
-    CallBegun, CallId, CallOrigin, CallOver, CallPhase, CallReason, CallStanding, CallWords, DisconnectMode,
-    EndCause, LineKind, PartyView,
+    CallBegun, CallFact, CallFactKind, CallId, CallOrigin, CallOver, CallPhase, CallReason, CallStanding,
+    CallWords, DisconnectMode, EndCause, LineKind, PartyView,
 };
 
 /// A directory of a test's own.
@@ -76,20 +76,24 @@ fn words() -> CallWords {
         reached: "1002".to_owned(),
         application: "Dial",
         reason: CallReason::Direct,
-        data: bytes::Bytes::new(),
+        userfield: String::new(),
     }
 }
 
 /// Attempts that nobody answered.
-fn attempts(ids: std::ops::Range<u64>) -> Vec<CallFact> {
+pub(super) fn attempts(ids: std::ops::Range<u64>) -> Vec<CallFact> {
     ids.flat_map(|id| [fact(id, begun()), fact(id, over())]).collect()
 }
 
-fn fact(id: u64, kind: CallFactKind) -> CallFact {
+pub(super) fn fact(id: u64, kind: CallFactKind) -> CallFact {
     CallFact { call: CallId(id), at: clock::now(), kind }
 }
 
-fn begun() -> CallFactKind {
+pub(super) fn talks() -> CallFactKind {
+    CallFactKind::Stands(CallStanding { phase: CallPhase::Talking, peer: None, calls: true })
+}
+
+pub(super) fn begun() -> CallFactKind {
     CallFactKind::Began(Box::new(CallBegun {
         line: "1001".into(),
         kind: LineKind::Phone,
@@ -102,7 +106,7 @@ fn begun() -> CallFactKind {
     }))
 }
 
-fn over() -> CallFactKind {
+pub(super) fn over() -> CallFactKind {
     let cause = EndCause { status: 480, q850: Some(18), is_refusal: true };
     let mode = DisconnectMode::NoAnswer;
     CallFactKind::Over(Box::new(CallOver {
@@ -225,37 +229,117 @@ fn a_database_that_is_damaged_is_put_aside() {
 fn what_cannot_be_written_waits_and_is_counted() {
     let place = Place::new("unwritten");
     let metrics = Arc::new(Metrics::new(1));
-    let mut writer = Writer {
-        database: Database::at(place.0.join("missing").join("records.db"), &wanted()),
-        texts: Vec::new(),
-        ledger: Ledger::new(false),
-        last_ms: 0,
-        metrics: Arc::clone(&metrics),
-        trouble: None,
-        beat_at: clock::now(),
-    };
+    let database = Database::at(place.0.join("missing").join("records.db"), &wanted());
+    let mut writer = Writer::new(database, Vec::new(), Ledger::new(false), 0, Arc::clone(&metrics));
+    writer.beat_at += Duration::from_secs(60);
     std::fs::write(place.0.join("missing"), "in the way").expect("written");
-    writer.take(Job::Facts(attempts(1..4)), &AtomicUsize::new(6));
-    writer.write(false);
-    assert_eq!(
-        (writer.ledger.records().len(), metrics.snapshot(0, 0).call_record_errors_total > 0),
-        (3, true)
-    );
+    writer.take(Job::Facts(attempts(1..4)), &Waiting::default());
+    let now = clock::now();
+    writer.write(now, false);
+    assert_eq!((writer.ledger.records().len(), metrics.snapshot(0, 0).call_record_errors_total), (3, 1));
     std::fs::remove_file(place.0.join("missing")).expect("removed");
-    writer.write(false);
+    writer.write(now + Duration::from_millis(100), false);
+    assert_eq!(writer.ledger.records().len(), 3, "it is not tried again at once");
+    assert_eq!(writer.pause(now + Duration::from_millis(100)), Duration::from_millis(150));
+    writer.write(now + Duration::from_millis(250), false);
     assert_eq!((writer.ledger.records().len(), metrics.snapshot(0, 0).call_records_total), (0, 3));
+    assert!(writer.patience.until().is_none());
 }
 
 #[test]
-fn a_full_queue_takes_only_what_says_that_calls_are_over() {
-    let (jobs, queue) = channel();
+fn a_database_that_is_found_damaged_is_replaced_with_what_stands() {
+    let place = Place::new("found");
+    let database = Database::at(place.0.join("records.db"), &wanted());
+    let texts = vec![TextFile::new(place.0.join("Master.csv"), TextFormat::Csv, &wanted())];
     let metrics = Arc::new(Metrics::new(1));
-    let waiting = Arc::new(AtomicUsize::new(FACTS_WAITING_MAX));
-    let records = Records { jobs, waiting: Arc::clone(&waiting), metrics: Arc::clone(&metrics) };
-    records.tell(attempts(1..2));
-    let Ok(Job::Facts(facts)) = queue.try_recv() else { panic!("the end is there") };
-    assert!(matches!(&facts[..], [CallFact { kind: CallFactKind::Over(_), .. }]));
-    waiting.store(ENDS_WAITING_MAX, Ordering::Relaxed);
-    records.tell(attempts(2..3));
-    assert_eq!(metrics.snapshot(0, 0).call_records_lost_total, 3);
+    let mut writer = Writer::new(database, texts, Ledger::new(true), 0, metrics);
+    let waiting = Waiting::default();
+    let now = clock::now();
+    // A call that is up, and records of others.
+    writer.take(Job::Facts([attempts(1..100), vec![fact(100, begun())]].concat()), &waiting);
+    writer.write(now, false);
+    assert_eq!((place.rows("cdr"), place.rows("kept"), place.lines("Master.csv").len()), (99, 1, 99));
+    writer.database.close();
+    std::fs::write(place.0.join("records.db"), [0x55; 8_192]).expect("written");
+    drop(std::fs::remove_file(place.0.join("records.db-wal")));
+    writer.take(Job::Facts(attempts(101..103)), &waiting);
+    writer.write(now, false);
+    assert!(place.0.join("records.db.damaged").exists());
+    // The call that is up is kept there, too, and the file goes on.
+    assert_eq!((place.rows("cdr"), place.rows("kept"), place.lines("Master.csv").len()), (2, 1, 101));
+    writer.take(Job::Facts(vec![fact(100, over())]), &waiting);
+    writer.write(now, true);
+    assert_eq!((place.rows("cdr"), place.rows("kept"), place.lines("Master.csv").len()), (3, 0, 102));
+}
+
+#[test]
+fn a_text_file_to_which_nothing_is_written_is_put_aside_and_then_removed() {
+    let place = Place::new("aged");
+    let _ = place.tell(attempts(1..3));
+    let old = |days: i64| {
+        let ms = i64::try_from(clock::unix_now().as_millis()).expect("a while") - days * 86_400_000;
+        place.execute(&format!("UPDATE appended SET since_ms = {ms}"));
+        let _ = place.tell(Vec::new());
+        (place.lines("Master.csv").len(), place.lines("Master.csv.1").len())
+    };
+    assert_eq!(old(44), (2, 0));
+    assert_eq!(old(46), (0, 2), "half of 90 days");
+    assert_eq!(old(44), (0, 2));
+    assert_eq!(old(46), (0, 0));
+    assert!(!place.0.join("records.jsonl.1").exists() && place.0.join("records.jsonl").exists());
+    let _ = place.tell(attempts(3..4));
+    assert_eq!(place.lines("Master.csv").len(), 1);
+}
+
+#[test]
+fn what_is_old_is_removed_without_waiting_for_the_next_beat() {
+    let place = Place::new("behind");
+    let _ = place.tell(attempts(1..2));
+    place.execute(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000)
+         INSERT INTO cel SELECT i + 100, 1, eventtype, eventtime, cid_name, cid_num, cid_ani, cid_rdnis, cid_dnid, exten, context, channame,
+                appname, appdata, amaflags, accountcode, uniqueid, linkedid, peer, extra
+         FROM n, (SELECT * FROM cel LIMIT 1)",
+    );
+    let database = Database::at(place.0.join("records.db"), &wanted());
+    let mut writer = Writer::new(database, Vec::new(), Ledger::new(true), 0, Arc::new(Metrics::new(1)));
+    let now = clock::now();
+    for (is_behind, rows) in [(true, 15_004), (true, 5_004), (false, 4)] {
+        writer.write(now, false);
+        assert_eq!((writer.is_behind, place.rows("cel")), (is_behind, rows));
+        assert_eq!(writer.pause(now).is_zero(), is_behind);
+    }
+}
+
+#[test]
+fn what_ended_before_a_crash_has_no_second_record() {
+    let place = Place::new("ended");
+    let _ = place.tell([attempts(1..3), vec![fact(7, begun()), fact(7, over())]].concat());
+    assert_eq!((place.rows("cdr"), place.rows("ended")), (3, 3));
+    // The switch's store was a moment behind, in two crashes.
+    for _ in 0..2 {
+        let (records, thread, _) = place.start();
+        records.tell(vec![fact(7, begun())]);
+        records.recovered();
+        records.tell(vec![fact(7, over())]);
+        drop(records);
+        thread.join().expect("it ends");
+        assert_eq!((place.rows("cdr"), place.rows("kept")), (3, 0));
+        // Long ago, but for what was just seen to be known still.
+        place.execute("UPDATE ended SET at_ms = 1 WHERE id <> 7");
+    }
+    let _ = place.tell(Vec::new());
+    assert_eq!(place.rows("ended"), 1);
+}
+
+#[test]
+fn kept_rows_of_another_form_are_forgotten() {
+    let place = Place::new("form");
+    let (records, thread, _) = place.start();
+    records.tell(vec![fact(7, begun())]);
+    drop(records);
+    thread.join().expect("it ends");
+    place.execute("UPDATE kept SET state = x'ff00'");
+    let _ = place.tell(Vec::new());
+    assert_eq!((place.rows("kept"), place.rows("cdr")), (0, 0));
 }

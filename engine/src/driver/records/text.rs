@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Whoever renames the file (logrotate) finds a new one in its place with the next record. At half of `max_bytes`, and after half of
-//! `keep_days`, it is renamed to `.1`, in place of the one before.
+//! `keep_days`, it is renamed to `.1`, in place of the one before, which is removed where there is nothing to put in its place: no line
+//! stays for longer than `keep_days`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::database::{Appended, Database};
+use super::patience::Patience;
 use crate::config;
 use crate::driver::clock;
 use crate::driver::store::PRIVATE;
@@ -79,13 +81,16 @@ pub(super) struct TextFile {
     appended: Option<Appended>,
     /// Whether its end may have lines of which the database knows nothing.
     is_doubtful: bool,
+    /// After a failure.
+    pub(super) patience: Patience,
 }
 
 impl TextFile {
     pub(super) fn new(path: PathBuf, format: TextFormat, wanted: &config::Records) -> Self {
         let bytes_max = i64::try_from(wanted.bytes_max / 2).unwrap_or(i64::MAX);
         let keep_ms = i64::from(wanted.keep_days) * 86_400_000 / 2;
-        Self { path, format, bytes_max, keep_ms, file: None, appended: None, is_doubtful: true }
+        let (file, appended, is_doubtful, patience) = (None, None, true, Patience::default());
+        Self { path, format, bytes_max, keep_ms, file, appended, is_doubtful, patience }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -96,9 +101,30 @@ impl TextFile {
     pub(super) fn append(&mut self, database: &mut Database) -> Result<(), TextError> {
         let outcome = self.append_all(database);
         if outcome.is_err() {
-            (self.file, self.appended, self.is_doubtful) = (None, None, true);
+            self.forget();
         }
         outcome
+    }
+
+    /// What is known of how far it is may be false.
+    pub(super) fn forget(&mut self) {
+        (self.file, self.appended, self.is_doubtful) = (None, None, true);
+    }
+
+    /// Puts it aside where it is old, whether or not anything is written.
+    pub(super) fn tidy(&mut self, database: &mut Database) -> Result<(), TextError> {
+        let Some(mut appended) = self.appended.filter(|appended| !self.is_doubtful && self.is_old(*appended))
+        else {
+            return Ok(());
+        };
+        self.begin(&mut appended)?;
+        database.set_appended(self.format.name(), appended)?;
+        self.appended = Some(appended);
+        Ok(())
+    }
+
+    fn is_old(&self, appended: Appended) -> bool {
+        appended.since_ms > 0 && unix_ms() - appended.since_ms > self.keep_ms
     }
 
     fn append_all(&mut self, database: &mut Database) -> Result<(), TextError> {
@@ -151,22 +177,28 @@ impl TextFile {
 
     /// Opens the file, after it was put aside if it is large or old; whether it is another than before.
     fn begin(&mut self, appended: &mut Appended) -> io::Result<bool> {
-        let now_ms = i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX);
-        let is_old = appended.since_ms > 0 && now_ms - appended.since_ms > self.keep_ms;
+        let is_old = self.is_old(*appended);
         let mut file = self.open()?;
         // What somebody else has put there is not ours to put aside.
         let is_ours = inode(&file)? == appended.inode;
-        if is_ours && (appended.bytes > self.bytes_max || is_old) && !self.is_doubtful {
+        let is_renamed = is_ours && (appended.bytes > self.bytes_max || is_old) && !self.is_doubtful;
+        if is_renamed {
             let mut aside = self.path.as_os_str().to_owned();
             aside.push(".1");
-            fs::rename(&self.path, aside)?;
-            self.file = Some(file);
-            file = self.open()?;
+            if file.metadata()?.len() > 0 {
+                fs::rename(&self.path, aside)?;
+                self.file = Some(file);
+                file = self.open()?;
+            } else if let Err(error) = fs::remove_file(aside)
+                && error.kind() != io::ErrorKind::NotFound
+            {
+                return Err(error);
+            }
         }
         let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
-        let is_same = inode(&file)? == appended.inode && length >= appended.bytes;
+        let is_same = !is_renamed && inode(&file)? == appended.inode && length >= appended.bytes;
         if !is_same {
-            (appended.inode, appended.bytes, appended.since_ms) = (inode(&file)?, length, now_ms);
+            (appended.inode, appended.bytes, appended.since_ms) = (inode(&file)?, length, unix_ms());
         }
         self.file = Some(file);
         Ok(!is_same)
@@ -212,6 +244,10 @@ impl TextFile {
         }
         OpenOptions::new().create(true).append(true).mode(PRIVATE).open(&self.path)
     }
+}
+
+fn unix_ms() -> i64 {
+    i64::try_from(clock::unix_now().as_millis()).unwrap_or(i64::MAX)
 }
 
 /// By which a file is known, whatever it is called.

@@ -8,9 +8,6 @@ use super::ms;
 use crate::records::record::StationQuality;
 use crate::switch::{CallId, CallPhase, CallWords, DisconnectMode, EndCause};
 
-/// The longest `userfield`, in octets, as Asterisk has it.
-const USERFIELD_MAX: usize = 255;
-
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) struct Call {
     pub(super) line: String,
@@ -122,14 +119,12 @@ pub(super) fn unique_id(began_ms: i64, id: u64) -> String {
 }
 
 pub(super) fn words(words: CallWords) -> Words {
-    let data = words.data.get(..words.data.len().min(USERFIELD_MAX)).unwrap_or_default();
     Words {
         called: words.called,
         reached: words.reached,
         application: words.application.to_owned(),
         reason: words.reason.name().to_owned(),
-        // What is no text is for the applications alone.
-        userfield: std::str::from_utf8(data).unwrap_or_default().to_owned(),
+        userfield: words.userfield,
     }
 }
 

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::*;
 use crate::driver::clock;
 use crate::switch::{CallOrigin, CallPhase, CallReason, CallWords, DirectionView, MediaView, PartyView};
@@ -14,6 +12,7 @@ struct Book {
     epoch: Instant,
     now: Instant,
     kept: BTreeMap<KeptKey, KeptCallState>,
+    ended: BTreeSet<u64>,
     records: Vec<CallRecord>,
     events: Vec<CallEvent>,
 }
@@ -24,7 +23,8 @@ impl Book {
     fn new() -> Self {
         let now = clock::now();
         let ledger = Ledger::new(true);
-        Self { ledger, epoch: now, now, kept: BTreeMap::new(), records: Vec::new(), events: Vec::new() }
+        let (kept, ended) = (BTreeMap::new(), BTreeSet::new());
+        Self { ledger, epoch: now, now, kept, ended, records: Vec::new(), events: Vec::new() }
     }
 
     fn pass(&mut self, seconds: u64) {
@@ -48,6 +48,10 @@ impl Book {
                 Some(kept) => drop(self.kept.insert(key, kept)),
                 None => drop(self.kept.remove(&key)),
             }
+            match key {
+                KeptKey::Call(id) if !self.kept.contains_key(&key) => drop(self.ended.insert(id)),
+                KeptKey::Call(_) | KeptKey::Record(_) => {}
+            }
         }
         self.ledger.written();
     }
@@ -56,9 +60,11 @@ impl Book {
     fn crash(&mut self) {
         self.ledger = Ledger::new(true);
         for (key, kept) in std::mem::take(&mut self.kept) {
-            let text = postcard::to_extend(&kept, Vec::new()).expect("it is written");
+            self.ledger.restore(key, KeptCallState::from_bytes(&kept.to_bytes()).expect("it is read"));
             self.kept.insert(key, kept);
-            self.ledger.restore(key, postcard::from_bytes(&text).expect("it is read"));
+        }
+        for call in &self.ended {
+            self.ledger.restore_ended(*call);
         }
     }
 
@@ -102,7 +108,7 @@ fn some_words(called: &str) -> CallWords {
         reached: called.to_owned(),
         application: "Dial",
         reason: CallReason::Direct,
-        data: Bytes::from_static(b"case 7"),
+        userfield: "case 7".to_owned(),
     }
 }
 
@@ -374,6 +380,61 @@ fn what_waits_to_be_written_is_bounded() {
             vec![at(began("1001", "9", None, true)), at(over("9", DisconnectMode::BadAddress, false))];
         ledger.take(Moment { now, unix_ms: EPOCH_MS }, facts);
     }
-    assert_eq!((ledger.records().len(), ledger.shed(4, 5)), (10, 6));
-    assert_eq!((ledger.records().len(), ledger.events().len(), &*ledger.records()[0].call), (4, 5, "c6"));
+    assert_eq!((ledger.records().len(), ledger.shed(4)), (10, 6));
+    assert_eq!((ledger.records().len(), ledger.events().len(), &*ledger.records()[0].call), (4, 4, "c6"));
+    assert_eq!(ledger.changes().count(), 4, "calls that came and went");
 }
+
+#[test]
+fn what_was_written_of_a_call_that_is_over_is_not_given_up() {
+    let mut book = talking();
+    let at = |id, kind| CallFact { call: CallId(id), at: book.now, kind };
+    let mut facts = Vec::new();
+    for id in 10..20 {
+        facts.extend([
+            at(id, began("1001", "9", None, true)),
+            at(id, over("9", DisconnectMode::BadAddress, false)),
+        ]);
+    }
+    facts.push(at(1, over("1002", DisconnectMode::Normal, false)));
+    facts.push(at(2, over("1002", DisconnectMode::Normal, true)));
+    let moment = Moment { now: book.now, unix_ms: EPOCH_MS };
+    book.ledger.take(moment, facts);
+    book.ledger.shed(3);
+    book.write();
+    // The record of the conversation, which waits for figures.
+    assert_eq!(book.kept.keys().collect::<Vec<_>>(), [&KeptKey::Record(1)]);
+}
+
+#[test]
+fn a_call_of_which_something_was_not_told_has_no_record_and_neither_has_its_peer() {
+    let mut book = talking();
+    assert_eq!(book.ledger.lose(CallId(2)), 1);
+    book.take([
+        (1, over("1002", DisconnectMode::Normal, false)),
+        (2, over("1002", DisconnectMode::Normal, true)),
+    ]);
+    book.pass(3);
+    assert_eq!((book.said(), book.kept.len(), book.ledger.lose(CallId(2))), (Vec::new(), 0, 0));
+}
+
+#[test]
+fn another_database_is_given_what_stands() {
+    let mut book = talking();
+    book.kept.clear();
+    book.ledger.write_anew();
+    book.write();
+    assert_eq!(book.kept.keys().collect::<Vec<_>>(), [&KeptKey::Call(1), &KeptKey::Call(2)]);
+}
+
+#[test]
+fn a_row_of_another_form_is_nobodys() {
+    let book = talking();
+    let mut bytes = book.kept[&KeptKey::Call(1)].to_bytes();
+    assert!(KeptCallState::from_bytes(&bytes).is_some());
+    bytes[0] += 1;
+    assert_eq!(KeptCallState::from_bytes(&bytes), None);
+    assert_eq!(KeptCallState::from_bytes(&[]), None);
+}
+
+mod crash;

@@ -777,6 +777,11 @@ impl Lab {
         self.book.take_records()
     }
 
+    /// The events of calls since the last look, but for those that every call has: `EVENT CHANNEL PEER`.
+    pub fn record_events(&mut self) -> Vec<String> {
+        self.book.take_events()
+    }
+
     /// Hash of every byte sent so far, with its time and its way.
     pub fn fingerprint(&self) -> u64 {
         self.hasher.finish()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use trunkline::records::{CallRecord, KeptCallState, KeptKey, Ledger, Moment};
+use trunkline::records::{CallEvent, CallRecord, KeptCallState, KeptKey, Ledger, Moment};
 use trunkline::switch::CallFact;
 
 /// What a day's first call is dated.
@@ -17,12 +17,13 @@ pub(crate) struct Book {
     kept: BTreeMap<KeptKey, KeptCallState>,
     ended: BTreeSet<u64>,
     records: Vec<CallRecord>,
+    events: Vec<CallEvent>,
 }
 
 impl Book {
     pub(crate) fn new(epoch: Instant) -> Self {
         let (kept, ended) = (BTreeMap::new(), BTreeSet::new());
-        Self { ledger: Ledger::new(true), epoch, kept, ended, records: Vec::new() }
+        Self { ledger: Ledger::new(true), epoch, kept, ended, records: Vec::new(), events: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, now: Instant, facts: Vec<CallFact>) {
@@ -70,6 +71,16 @@ impl Book {
         records.iter().map(say).collect()
     }
 
+    /// What the events since the last look say, but for those that every call has: `EVENT CHANNEL PEER`.
+    pub(crate) fn take_events(&mut self) -> Vec<String> {
+        let say = |event: CallEvent| match event.eventtype {
+            "CHAN_START" | "ANSWER" | "BRIDGE_ENTER" | "BRIDGE_EXIT" | "HANGUP" | "CHAN_END"
+            | "LINKEDID_END" => None,
+            done => Some(format!("{done} {} {}", event.channame, event.peer).trim_end().to_owned()),
+        };
+        std::mem::take(&mut self.events).into_iter().filter_map(say).collect()
+    }
+
     fn unix_ms(&self, now: Instant) -> i64 {
         let since: Duration = now.saturating_duration_since(self.epoch);
         EPOCH_MS + i64::try_from(since.as_millis()).expect("a lab's time is short")
@@ -77,6 +88,7 @@ impl Book {
 
     fn write(&mut self) {
         self.records.extend_from_slice(self.ledger.records());
+        self.events.extend_from_slice(self.ledger.events());
         for (key, kept) in self.ledger.changes() {
             match kept {
                 Some(kept) => drop(self.kept.insert(key, kept)),

@@ -324,6 +324,8 @@ pub struct Records {
     pub sqlite: PathBuf,
     /// A CSV file as Asterisk writes it.
     pub csv: Option<PathBuf>,
+    /// A CSV file of events.
+    pub csv_events: Option<PathBuf>,
     /// A file with an object a line.
     pub json_lines: Option<PathBuf>,
     /// Whether events are written, too.

@@ -26,11 +26,15 @@ pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
         taken.push((key, path.clone()));
         Some(path)
     };
-    let [sqlite, csv, json_lines] = ["sqlite", "csv", "json_lines"].map(&mut file);
-    let events = section.boolean("events").is_some_and(|events| *events.get_ref());
+    let [sqlite, csv, csv_events, json_lines] = ["sqlite", "csv", "csv_events", "json_lines"].map(&mut file);
+    let said = section.boolean("events");
+    let events = said.as_ref().map_or(csv_events.is_some(), |events| *events.get_ref());
+    if let Some(said) = said.filter(|_| !events && csv_events.is_some()) {
+        section.refuse("events", &said, "false leaves csv_events empty", "leave one of both out");
+    }
     let keep_days = section.integer("keep_days", 1..=36_500).unwrap_or(KEEP_DAYS);
     let bytes_max = section.integer("max_bytes", BYTES_LEAST..=BYTES_MOST).unwrap_or(BYTES_MAX);
-    let is_on = sqlite.is_some() || csv.is_some() || json_lines.is_some();
+    let is_on = [&sqlite, &csv, &csv_events, &json_lines].into_iter().any(Option::is_some);
     for key in ["events", "keep_days", "max_bytes"] {
         if !is_on && section.has(key) {
             section.missing("sqlite", format!("{key} stands without a file: write sqlite = \"records.db\""));
@@ -38,12 +42,21 @@ pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
     }
     section.close();
     let sqlite = sqlite.unwrap_or_else(|| usual("sqlite").into());
-    is_on.then_some(Records { sqlite, csv, json_lines, events, keep_days, bytes_max: bytes_max.into() })
+    is_on.then_some(Records {
+        sqlite,
+        csv,
+        csv_events,
+        json_lines,
+        events,
+        keep_days,
+        bytes_max: bytes_max.into(),
+    })
 }
 
 fn usual(key: &str) -> &'static str {
     match key {
         "csv" => "Master.csv",
+        "csv_events" => "cel.csv",
         "json_lines" => "records.jsonl",
         _ => "records.db",
     }
@@ -85,6 +98,7 @@ mod tests {
         let records = Records {
             sqlite: "records.db".into(),
             csv: Some("cdr/Master.csv".into()),
+            csv_events: None,
             json_lines: None,
             events: false,
             keep_days: 90,
@@ -112,6 +126,10 @@ mod tests {
             (
                 "[records]\ncsv = \"a\"\njson_lines = \"a\"\n",
                 "t.toml:3: records.json_lines: \"a\" is the file of csv already; write another name",
+            ),
+            (
+                "[records]\ncsv_events = \"a\"\nevents = false\n",
+                "t.toml:3: records.events: false leaves csv_events empty; leave one of both out",
             ),
             (
                 "[records]\ncsv = \"a\"\nmax_bytes = 999999\n",

@@ -68,6 +68,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "hep = ",
         "agent_id",
         "csv = ",
+        "csv_events",
         "json_lines",
         "events = ",
         "old_secret",

@@ -126,7 +126,9 @@ impl Ledger {
     }
 
     /// Takes what happened in one go of the switch.
-    pub fn take(&mut self, moment: Moment, facts: Vec<CallFact>) {
+    pub fn take(&mut self, moment: Moment, mut facts: Vec<CallFact>) {
+        // Whoever is told of knows whom he is with: of one call it is the first already.
+        facts.sort_by_key(|fact| !matches!(fact.kind, CallFactKind::Began(_)));
         let mut touched = BTreeSet::new();
         for CallFact { call: CallId(id), at, kind } in facts {
             match kind {
@@ -138,6 +140,7 @@ impl Ledger {
                     self.stands(id, at, standing);
                     touched.insert((id, at));
                 }
+                CallFactKind::Did(deed) => self.deed(id, at, &deed),
                 CallFactKind::Over(over) => {
                     self.end(id, at, *over);
                     touched.insert((id, at));
@@ -303,6 +306,7 @@ impl Ledger {
             words: words(begun.words),
             phase: phase(begun.standing.phase),
             peer: begun.standing.peer.map(|peer| peer.0),
+            conference: begun.standing.conference.map(|conference| conference.0),
             records: 0,
             segment: None,
             is_told: false,
@@ -313,6 +317,7 @@ impl Ledger {
         };
         self.calls.insert(id, call);
         self.tell(id, "CHAN_START", unix_ms, String::new());
+        self.tell_moved(id, unix_ms, &Phase::Waiting, None);
     }
 
     fn stands(&mut self, id: u64, at: Instant, standing: CallStanding) {
@@ -320,20 +325,10 @@ impl Ledger {
         let at_ms = call.at(at);
         let before = std::mem::replace(&mut call.phase, phase(standing.phase));
         (call.calls, call.peer) = (standing.calls, standing.peer.map(|peer| peer.0));
-        let event = match (&before, &call.phase) {
-            (Phase::Waiting, Phase::Talking | Phase::Holding | Phase::Conference | Phase::Parked(_)) => {
-                Some("ANSWER")
-            }
-            (Phase::Talking, Phase::Holding) => Some("HOLD"),
-            (Phase::Holding, Phase::Talking) => Some("UNHOLD"),
-            (Phase::Parked(_), Phase::Talking | Phase::Holding) => Some("PARK_END"),
-            (_, Phase::Parked(_)) if before != call.phase => Some("PARK_START"),
-            (_, _) => None,
-        };
+        let conference = standing.conference.map(|conference| conference.0);
+        let left = std::mem::replace(&mut call.conference, conference);
         self.changed.insert(KeptKey::Call(id));
-        if let Some(event) = event {
-            self.tell(id, event, at_ms, String::new());
-        }
+        self.tell_moved(id, at_ms, &before, left);
     }
 
     fn end(&mut self, id: u64, at: Instant, over: CallOver) {

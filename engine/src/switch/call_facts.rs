@@ -48,6 +48,7 @@ impl CallFact {
                 size_of::<CallBegun>() + party + words(&begun.words)
             }
             CallFactKind::Stands(_) => 0,
+            CallFactKind::Did(deed) => size_of::<CallDeed>() + deed.text_bytes(),
             CallFactKind::Over(over) => size_of::<CallOver>() + words(&over.words),
             CallFactKind::Media(media) => media.as_ref().map_or(0, |_| size_of::<MediaView>()),
         };
@@ -62,6 +63,8 @@ pub enum CallFactKind {
     Began(Box<CallBegun>),
     /// How it stands has changed.
     Stands(CallStanding),
+    /// Something was done with it.
+    Did(Box<CallDeed>),
     /// It is over for good. Always the last but [`Self::Media`].
     Over(Box<CallOver>),
     /// The relay has closed its leg: how the media was; `None`: there was none.
@@ -113,6 +116,53 @@ pub struct CallStanding {
     pub peer: Option<CallId>,
     /// Whether it is the side that calls.
     pub calls: bool,
+    /// The conference that it is in.
+    pub conference: Option<CallId>,
+}
+
+/// What was done with a call, as events tell it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallDeed {
+    /// Its far party is sent to a number, without asking there.
+    BlindTransfer {
+        /// The far party.
+        far: CallId,
+        /// The number.
+        to: String,
+    },
+    /// Its far party is connected with that of another call of its line.
+    AttendedTransfer {
+        /// The far party.
+        far: CallId,
+        /// The other call.
+        consult: CallId,
+        /// The far party of that.
+        to: CallId,
+    },
+    /// What was offered here is taken by another call.
+    Pickup {
+        /// That call.
+        by: CallId,
+    },
+    /// Who calls is sent on.
+    Forward {
+        /// Who sends him on.
+        by: String,
+        /// The number.
+        to: String,
+        /// LINECALLREASON_.
+        reason: CallReason,
+    },
+}
+
+impl CallDeed {
+    const fn text_bytes(&self) -> usize {
+        match self {
+            Self::BlindTransfer { to, .. } => to.len(),
+            Self::AttendedTransfer { .. } | Self::Pickup { .. } => 0,
+            Self::Forward { by, to, .. } => by.len() + to.len(),
+        }
+    }
 }
 
 /// What a call is about, for records.
@@ -218,7 +268,12 @@ struct Noted {
     end: Option<(DisconnectMode, EndCause)>,
     has_hung_up: bool,
     had_station: bool,
+    /// What was done with it since it was told of.
+    deeds: Vec<CallDeed>,
 }
+
+/// Of one call between two looks at it: no input does as much.
+const DEEDS_MAX: usize = 16;
 
 impl Switch {
     /// Tells from here on what records of calls are made of ([`Outbox::facts`]).
@@ -231,6 +286,29 @@ impl Switch {
         if let Some(facts) = &mut self.facts {
             facts.0.insert(id, Noted::default());
         }
+    }
+
+    /// Something is done with a call.
+    pub(super) fn note_deed(&mut self, id: CallId, deed: impl FnOnce() -> CallDeed) {
+        if let Some(noted) = self.facts.as_mut().and_then(|facts| facts.0.get_mut(&id))
+            && noted.deeds.len() < DEEDS_MAX
+        {
+            noted.deeds.push(deed());
+            self.dirty.insert(id);
+        }
+    }
+
+    /// The party of a call is sent to a number.
+    pub(super) fn note_blind_transfer(&mut self, id: CallId, far: CallId, to: &str) {
+        self.note_deed(id, || CallDeed::BlindTransfer { far, to: cut(to.to_owned()) });
+    }
+
+    /// Who calls is sent on to where [`Call::redirection`] says, by whom its trail names.
+    pub(super) fn note_forward(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id).filter(|_| self.facts.is_some()) else { return };
+        let (by, to) = (cut(call.redirecting.number.clone()), cut(call.redirection.number.clone()));
+        let reason = call.trail.reason();
+        self.note_deed(id, || CallDeed::Forward { by, to, reason });
     }
 
     /// The station of a call hung up.
@@ -260,11 +338,12 @@ impl Switch {
         let is_alive = call.is_alive();
         if is_alive || noted.told.is_none() {
             let standing = standing(call);
+            if noted.told.is_none() {
+                tell(CallFactKind::Began(Box::new(begun(call, standing.clone()))));
+                noted.told = Some(standing.clone());
+            }
+            noted.deeds.drain(..).for_each(|deed| tell(CallFactKind::Did(Box::new(deed))));
             match &mut noted.told {
-                None => {
-                    tell(CallFactKind::Began(Box::new(begun(call, standing.clone()))));
-                    noted.told = Some(standing);
-                }
                 Some(told) if *told != standing => {
                     if standing.phase != CallPhase::Waiting {
                         // An attempt that failed was followed by one that did not.
@@ -273,9 +352,10 @@ impl Switch {
                     *told = standing.clone();
                     tell(CallFactKind::Stands(standing));
                 }
-                Some(_) => {}
+                Some(_) | None => {}
             }
         }
+        noted.deeds.drain(..).for_each(|deed| tell(CallFactKind::Did(Box::new(deed))));
         if is_alive {
             return;
         }
@@ -321,7 +401,8 @@ fn standing(call: &Call) -> CallStanding {
         | CallState::Disconnected(_)
         | CallState::Unknown => CallPhase::Waiting,
     };
-    CallStanding { phase, peer: call.peer, calls: call.calls }
+    let conference = call.conference.filter(|_| call.state == CallState::Conferenced);
+    CallStanding { phase, peer: call.peer, calls: call.calls, conference }
 }
 
 fn begun(call: &Call, standing: CallStanding) -> CallBegun {
@@ -394,6 +475,7 @@ mod tests {
                 CallPhase::Conference => "conference",
                 CallPhase::Parked(_) => "parked",
             },
+            CallFactKind::Did(_) => "did",
             CallFactKind::Over(_) => "over",
             CallFactKind::Media(_) => "media",
         };

@@ -221,6 +221,7 @@ impl Switch {
         // One phone may be asked to answer by itself, and not the next.
         calling.dest_off_hook = false;
         self.dirty.insert(caller);
+        self.note_forward(caller);
         self.tell_info(caller, "redirectionid", None, out);
         self.tell_info(caller, "redirectingid", None, out);
     }

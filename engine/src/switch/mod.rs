@@ -139,7 +139,7 @@ use trunkline_sip::outbox::Event as SipEvent;
 pub use audio_fork::{ForkBegin, ForkCommand, ForkEnd, ForkEvent, ForkSetup, ForkView};
 pub(crate) use call_data::CALL_DATA_BYTES_MAX;
 pub use call_facts::{
-    CallBegun, CallFact, CallFactKind, CallOver, CallPhase, CallStanding, CallWords, EndCause,
+    CallBegun, CallDeed, CallFact, CallFactKind, CallOver, CallPhase, CallStanding, CallWords, EndCause,
 };
 pub use call_state::{BusyMode, CallState, ConnectedMode, DisconnectMode, OfferingMode, SpecialInfo};
 pub use codecs::CodecList;

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use super::Switch;
 use super::call::{Call, Errand};
+use super::call_facts::CallDeed;
 use super::call_state::{CallState, DisconnectMode};
 use super::error::LineError;
 use super::ids::CallId;
@@ -139,6 +140,7 @@ impl Switch {
         {
             call.taker = None;
         }
+        self.note_deed(offered, || CallDeed::Pickup { by: id });
         self.over(now, offered, CallReport::Disconnected(DisconnectMode::Pickup), &elsewhere(), out);
         if let Some(call) = self.calls.get_mut(&id) {
             call.reason = CallReason::Pickup;

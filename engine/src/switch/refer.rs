@@ -29,6 +29,7 @@ use trunkline_sip::outbox::{Command, Refer, ReferMethod, ReferTo, Replaced};
 
 use super::Switch;
 use super::call::{Call, Sent};
+use super::call_facts::CallDeed;
 use super::call_state::CallState;
 use super::error::LineError;
 use super::ids::CallId;
@@ -153,14 +154,21 @@ impl Switch {
         self.report(now, id, CallReport::Held(Hold::Transfer), out);
         let sent = Sent { by, from: Some(id), usage, rang: false, is_hidden };
         match to {
-            Referred::Number(number) => self.send_party(now, far, &number, sent, out),
+            Referred::Number(number) => {
+                self.note_blind_transfer(id, far, &number);
+                self.send_party(now, far, &number, sent, out);
+            }
             Referred::Elsewhere(number, dialog) => {
+                self.note_blind_transfer(id, far, &number);
                 self.replacing = Some((far, dialog));
                 self.send_party(now, far, &number, sent, out);
                 self.replacing = None;
             }
             Referred::Call(other) => {
                 let to = self.take_far(other);
+                if let Some(to) = to {
+                    self.note_deed(id, || CallDeed::AttendedTransfer { far, consult: other, to });
+                }
                 self.leave(now, other, out);
                 if let Some(to) = to {
                     self.hand_over(now, far, to, sent, out);

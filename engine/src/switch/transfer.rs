@@ -20,6 +20,7 @@ use trunkline_sip::outbox::Command;
 
 use super::Switch;
 use super::call::{Call, Sent};
+use super::call_facts::CallDeed;
 use super::call_state::{CallState, DisconnectMode};
 use super::consult::has_far;
 use super::diversion::Trail;
@@ -75,6 +76,9 @@ impl Switch {
         }
         asker.done(out);
         let far = self.detach_far(now, id, CallReason::Transfer, out);
+        if let Some(far) = far {
+            self.note_blind_transfer(id, far, &number);
+        }
         self.leave(now, id, out);
         if let Some(far) = far {
             let sent = Sent { by, from: None, usage: None, rang: false, is_hidden };
@@ -134,6 +138,9 @@ impl Switch {
         let is_hidden = hides(id) || hides(consult);
         let far = self.detach_far(now, id, CallReason::Transfer, out);
         let to = self.detach_far(now, consult, CallReason::Transfer, out);
+        if let Some((far, to)) = far.zip(to) {
+            self.note_deed(id, || CallDeed::AttendedTransfer { far, consult, to });
+        }
         self.leave(now, consult, out);
         self.leave(now, id, out);
         if let Some((far, to)) = far.zip(to) {

@@ -84,7 +84,11 @@ impl Records {
         let text = |path: &Option<_>, format| {
             path.as_ref().map(|path| TextFile::new(state_directory.join(path), format, wanted))
         };
-        let texts = [text(&wanted.csv, TextFormat::Csv), text(&wanted.json_lines, TextFormat::JsonLines)];
+        let texts = [
+            text(&wanted.csv, TextFormat::Csv),
+            text(&wanted.csv_events, TextFormat::CsvEvents),
+            text(&wanted.json_lines, TextFormat::JsonLines),
+        ];
         let (records, queue, waiting) = Self::new(Arc::clone(&metrics));
         let writer = Writer::new(database, texts.into_iter().flatten().collect(), ledger, last_ms, metrics);
         let thread = std::thread::Builder::new()

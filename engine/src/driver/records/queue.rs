@@ -101,7 +101,9 @@ impl Records {
                 self.metrics.count_many(Counter::CallRecordsLost, usize::from(begun.standing.calls));
                 false
             }
-            CallFactKind::Stands(_) | CallFactKind::Over(_) if waiting >= CHANGES_BYTES_MAX => {
+            CallFactKind::Stands(_) | CallFactKind::Did(_) | CallFactKind::Over(_)
+                if waiting >= CHANGES_BYTES_MAX =>
+            {
                 if !is_over {
                     untold.insert(fact.call);
                 }
@@ -110,7 +112,10 @@ impl Records {
             }
             // A record that has no figures is true all the same.
             CallFactKind::Media(_) => waiting < WAITING_BYTES_MAX,
-            CallFactKind::Began(_) | CallFactKind::Stands(_) | CallFactKind::Over(_) => true,
+            CallFactKind::Began(_)
+            | CallFactKind::Stands(_)
+            | CallFactKind::Did(_)
+            | CallFactKind::Over(_) => true,
         }
     }
 
@@ -133,6 +138,7 @@ mod tests {
         let name = |fact: CallFact| match fact.kind {
             CallFactKind::Began(_) => format!("{} began", fact.call),
             CallFactKind::Stands(_) => format!("{} stands", fact.call),
+            CallFactKind::Did(_) => format!("{} did", fact.call),
             CallFactKind::Over(_) => format!("{} over", fact.call),
             CallFactKind::Media(_) => format!("{} media", fact.call),
         };

@@ -64,6 +64,7 @@ fn wanted() -> config::Records {
         sqlite: "records.db".into(),
         csv: Some("Master.csv".into()),
         json_lines: Some("records.jsonl".into()),
+        csv_events: Some("cel.csv".into()),
         events: true,
         keep_days: 90,
         bytes_max: 1_000_000,
@@ -90,7 +91,12 @@ pub(super) fn fact(id: u64, kind: CallFactKind) -> CallFact {
 }
 
 pub(super) fn talks() -> CallFactKind {
-    CallFactKind::Stands(CallStanding { phase: CallPhase::Talking, peer: None, calls: true })
+    CallFactKind::Stands(CallStanding {
+        phase: CallPhase::Talking,
+        peer: None,
+        calls: true,
+        conference: None,
+    })
 }
 
 pub(super) fn begun() -> CallFactKind {
@@ -102,7 +108,7 @@ pub(super) fn begun() -> CallFactKind {
         consults: None,
         redirecting: String::new(),
         words: words(),
-        standing: CallStanding { phase: CallPhase::Waiting, peer: None, calls: true },
+        standing: CallStanding { phase: CallPhase::Waiting, peer: None, calls: true, conference: None },
     }))
 }
 
@@ -137,7 +143,13 @@ fn each_record_is_in_every_file_once() {
         place.lines("records.jsonl").iter().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of = |kind: &str| objects.iter().filter(|object| object["record"] == kind).count();
     // CHAN_START, HANGUP, CHAN_END, LINKEDID_END.
-    assert_eq!((of("cdr"), of("cel"), place.rows("cel")), (5, 20, 20));
+    assert_eq!((of("cdr"), of("cel"), place.rows("cel"), place.lines("cel.csv").len()), (5, 20, 20, 20));
+    let events = place.lines("cel.csv");
+    assert!(
+        events[0].starts_with("\"CHAN_START\",\"") && events[0].contains("\"SIP/1001-c1\""),
+        "{}",
+        events[0]
+    );
 }
 
 #[test]

@@ -31,6 +31,8 @@ const APPENDED_AT_ONCE: usize = 1_000;
 pub(super) enum TextFormat {
     /// Records as Asterisk's `Master.csv`.
     Csv,
+    /// Events, likewise.
+    CsvEvents,
     /// Records and events as objects.
     JsonLines,
 }
@@ -39,13 +41,14 @@ impl TextFormat {
     const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
+            Self::CsvEvents => "csv_events",
             Self::JsonLines => "json_lines",
         }
     }
 
     fn line(self, kind: &str, fields: Vec<Field>) -> String {
         match self {
-            Self::Csv => csv_line(fields),
+            Self::Csv | Self::CsvEvents => csv_line(fields),
             Self::JsonLines => {
                 let columns: &[_] = if kind == "cdr" { &RECORD_COLUMNS } else { &EVENT_COLUMNS };
                 let mut object = json_object(columns, fields);
@@ -133,10 +136,17 @@ impl TextFile {
                 Some(appended) => appended,
                 None => database.appended(self.format.name())?,
             };
-            let records = database.records_after(appended.cdr, APPENDED_AT_ONCE)?;
+            let records = match self.format {
+                TextFormat::CsvEvents => Vec::new(),
+                TextFormat::Csv | TextFormat::JsonLines => {
+                    database.records_after(appended.cdr, APPENDED_AT_ONCE)?
+                }
+            };
             let events = match self.format {
                 TextFormat::Csv => Vec::new(),
-                TextFormat::JsonLines => database.events_after(appended.cel, APPENDED_AT_ONCE)?,
+                TextFormat::CsvEvents | TextFormat::JsonLines => {
+                    database.events_after(appended.cel, APPENDED_AT_ONCE)?
+                }
             };
             let is_all = records.len() < APPENDED_AT_ONCE && events.len() < APPENDED_AT_ONCE;
             if records.is_empty() && events.is_empty() {

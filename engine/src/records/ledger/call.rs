@@ -22,6 +22,7 @@ pub(super) struct Call {
     pub(super) words: Words,
     pub(super) phase: Phase,
     pub(super) peer: Option<u64>,
+    pub(super) conference: Option<u64>,
     /// How many records it has.
     pub(super) records: u32,
     pub(super) segment: Option<Segment>,

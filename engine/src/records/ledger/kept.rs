@@ -6,7 +6,7 @@ use super::call::Call;
 use crate::records::record::CallRecord;
 
 /// What form the rows have. An engine that reads another makes nothing of them.
-const FORM: u8 = 2;
+const FORM: u8 = 3;
 
 /// What is kept of the ledger: a call that is not over, or a record that waits for figures.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]

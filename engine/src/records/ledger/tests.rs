@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::*;
 use crate::driver::clock;
-use crate::switch::{CallOrigin, CallPhase, CallReason, CallWords, DirectionView, MediaView, PartyView};
+use crate::switch::{
+    CallDeed, CallOrigin, CallPhase, CallReason, CallWords, DirectionView, MediaView, PartyView,
+};
 
 /// Facts in a time of its own, and what was written down of the ledger.
 struct Book {
@@ -95,7 +97,7 @@ impl Book {
 }
 
 fn standing(phase: CallPhase, peer: Option<u64>, calls: bool) -> CallStanding {
-    CallStanding { phase, peer: peer.map(CallId), calls }
+    CallStanding { phase, peer: peer.map(CallId), calls, conference: None }
 }
 
 fn talks(peer: u64, calls: bool) -> CallFactKind {
@@ -435,6 +437,89 @@ fn a_row_of_another_form_is_nobodys() {
     bytes[0] += 1;
     assert_eq!(KeptCallState::from_bytes(&bytes), None);
     assert_eq!(KeptCallState::from_bytes(&[]), None);
+}
+
+/// `EVENT channel peer extra` of those that are not of every call.
+fn told(book: &Book) -> Vec<String> {
+    let usual = ["CHAN_START", "ANSWER", "BRIDGE_ENTER", "BRIDGE_EXIT", "HANGUP", "CHAN_END", "LINKEDID_END"];
+    let events = book.events.iter().filter(|event| !usual.contains(&event.eventtype));
+    events
+        .map(|event| format!("{} {} {} {}", event.eventtype, event.channame, event.peer, event.extra))
+        .collect()
+}
+
+fn did(deed: CallDeed) -> CallFactKind {
+    CallFactKind::Did(Box::new(deed))
+}
+
+#[test]
+fn transfers_and_pickups_and_forwards_are_events() {
+    let mut book = talking();
+    let far = CallId(1);
+    book.take([
+        (3, began("1002", "1003", Some(4), true)),
+        (4, began("1003", "1003", Some(3), false)),
+        (2, did(CallDeed::BlindTransfer { far, to: "1003".to_owned() })),
+        (2, did(CallDeed::AttendedTransfer { far, consult: CallId(3), to: CallId(4) })),
+        (4, did(CallDeed::Pickup { by: CallId(1) })),
+        (
+            1,
+            did(CallDeed::Forward {
+                by: "1002".to_owned(),
+                to: "1003".to_owned(),
+                reason: CallReason::FwdBusy,
+            }),
+        ),
+        (9, did(CallDeed::Pickup { by: CallId(1) })),
+    ]);
+    let said = [
+        r#"BLINDTRANSFER SIP/1002-c2 SIP/1001-c1 {"context":"line","extension":"1003","transferee_channel_name":"SIP/1001-c1","transferee_channel_uniqueid":"1763877600.1"}"#,
+        r#"ATTENDEDTRANSFER SIP/1002-c2 SIP/1001-c1 {"channel2_name":"SIP/1002-c3","channel2_uniqueid":"1763877603.3","transfer_target_channel_name":"SIP/1003-c4","transfer_target_channel_uniqueid":"1763877603.4","transferee_channel_name":"SIP/1001-c1","transferee_channel_uniqueid":"1763877600.1"}"#,
+        r#"PICKUP SIP/1003-c4 SIP/1001-c1 {"pickup_channel":"SIP/1001-c1","pickup_channel_uniqueid":"1763877600.1"}"#,
+        r#"FORWARD SIP/1001-c1  {"by":"1002","forward":"1003@line","reason":"fwdbusy"}"#,
+    ];
+    assert_eq!(told(&book), said);
+}
+
+#[test]
+fn hold_park_and_conference_are_events() {
+    let mut book = talking();
+    let stands = |phase, conference| {
+        CallFactKind::Stands(CallStanding { conference, ..standing(phase, Some(2), true) })
+    };
+    book.take([(1, stands(CallPhase::Holding, None))]);
+    book.take([(1, stands(CallPhase::Talking, None))]);
+    let parent = CallBegun {
+        standing: standing(CallPhase::Conference, None, false),
+        ..begun("1001", "", None, false)
+    };
+    book.take([(5, CallFactKind::Began(Box::new(parent))), (1, stands(CallPhase::Talking, Some(CallId(5))))]);
+    book.take([(1, stands(CallPhase::Talking, None))]);
+    book.take([(1, stands(CallPhase::Talking, Some(CallId(5))))]);
+    book.take([
+        (1, over("1002", DisconnectMode::Normal, true)),
+        (5, over("", DisconnectMode::Normal, false)),
+    ]);
+    book.take([(2, CallFactKind::Stands(standing(CallPhase::Parked("701".into()), None, false)))]);
+    book.take([(6, began("1006", "701", None, true))]);
+    book.take([(2, talks(6, false)), (6, talks(2, true))]);
+    book.take([(2, CallFactKind::Stands(standing(CallPhase::Parked("702".into()), None, false)))]);
+    book.take([(2, over("1002", DisconnectMode::Normal, true))]);
+    let said = [
+        "HOLD SIP/1001-c1  ",
+        "UNHOLD SIP/1001-c1  ",
+        r#"CONF_START SIP/1001-c5  {"conference":"c5"}"#,
+        r#"CONF_ENTER SIP/1001-c1 SIP/1002-c2 {"conference":"c5"}"#,
+        r#"CONF_EXIT SIP/1001-c1 SIP/1002-c2 {"conference":"c5"}"#,
+        r#"CONF_ENTER SIP/1001-c1 SIP/1002-c2 {"conference":"c5"}"#,
+        r#"CONF_EXIT SIP/1001-c1 SIP/1002-c2 {"conference":"c5"}"#,
+        r#"CONF_END SIP/1001-c5  {"conference":"c5"}"#,
+        r#"PARK_START SIP/1002-c2  {"parking_space":"701"}"#,
+        r#"PARK_END SIP/1002-c2 SIP/1006-c6 {"reason":"ParkedCallUnparked","retriever":"SIP/1006-c6"}"#,
+        r#"PARK_START SIP/1002-c2  {"parking_space":"702"}"#,
+        r#"PARK_END SIP/1002-c2  {"reason":"ParkedCallGiveUp","retriever":""}"#,
+    ];
+    assert_eq!(told(&book), said);
 }
 
 mod crash;

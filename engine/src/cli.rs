@@ -136,6 +136,24 @@ pub enum Ask {
     Parked,
     /// List webhooks, and how they do.
     Webhooks,
+    /// List records of calls, the newest first.
+    Records {
+        /// Those that began then or later: 2026-11-23, 2026-11-23T05:45:35Z, or seconds since 1970. Universal time without an offset.
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Those that began before then.
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+        /// Those of this line or trunk, on either side.
+        #[arg(long)]
+        line: Option<String>,
+        /// ANSWERED, "NO ANSWER", BUSY, FAILED or CONGESTION.
+        #[arg(long)]
+        disposition: Option<String>,
+        /// How many at most, up to 1000. Default: 100.
+        #[arg(long)]
+        limit: Option<u32>,
+    },
     /// Make a token by which a phone fetches its configuration, and print what is typed into it.
     PhoneToken {
         /// Its hardware address.

@@ -25,6 +25,7 @@ mod serve;
 pub mod switch;
 pub mod tapi3;
 pub mod translate;
+mod uri;
 pub mod webhook;
 
 pub use config::Config;

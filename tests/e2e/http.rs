@@ -27,7 +27,16 @@ impl Response {
         let answer = String::from_utf8(answer).expect("the daemon speaks UTF-8");
         let (head, text) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {answer:?}"));
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-        Self { status, head: head.to_owned(), text: text.to_owned() }
+        Self { status, text: text.to_owned(), head: head.to_owned() }
+    }
+
+    /// Where the next page of a list is (RFC 8288).
+    pub(crate) fn next(&self) -> Option<String> {
+        let links = self.head.lines().filter_map(|line| line.split_once(':'));
+        let links =
+            links.filter(|(name, _)| name.eq_ignore_ascii_case("link")).map(|(_, value)| value.trim());
+        let next = links.filter_map(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+        next.map(str::to_owned).next()
     }
 
     /// The body as JSON.

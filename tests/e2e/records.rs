@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::daemon::{Daemon, Directory};
+use crate::daemon::{Daemon, Directory, executable};
+use crate::http;
 use crate::network::alone;
 use crate::process::wait_until;
 use crate::sipp::{Sipp, scenario};
@@ -63,7 +65,46 @@ fn one_for_each_of_200_calls() {
                 "{event}"
             );
         }
+        let events = fs::read_to_string(path.join("state/cel.csv")).expect("it is there").lines().count();
+        assert_eq!(events as i64, count(path, "SELECT count(*) FROM cel"));
+        assert_read(path);
     });
+}
+
+/// What the API and `ctl` say of 201 records.
+fn assert_read(path: &Path) {
+    let mut next = Some("/v1/records?limit=90&disposition=ANSWERED&line=sipp".to_owned());
+    let mut ids = Vec::new();
+    while let Some(page) = next {
+        let answer = http::get(&page, Some(OWNER));
+        assert_eq!(answer.status, 200, "{page}: {}", answer.text);
+        let records = answer.json();
+        ids.extend(records.as_array().expect("a list").iter().filter_map(|record| record["id"].as_i64()));
+        next = answer.next();
+    }
+    let newest_first = ids.windows(2).all(|pair| pair[0] > pair[1]);
+    assert_eq!((ids.len(), newest_first), (200, true));
+    let csv = http::get("/v1/records?format=csv&limit=1000", Some(OWNER)).text;
+    let text = fs::read_to_string(path.join("state/Master.csv")).expect("it is there");
+    let file: BTreeSet<&str> = text.lines().collect();
+    let asked: BTreeSet<&str> =
+        csv.lines().skip(1).filter_map(|line| Some(line.split_once(',')?.1)).collect();
+    assert_eq!(asked, file, "the same as in the file, behind their numbers");
+    let ctl = |arguments: &[&str]| {
+        let output = Command::new(executable()).args(["ctl", "--token", OWNER]).args(arguments).output();
+        let output = output.expect("the program that is tested");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let table = ctl(&["records", "--disposition", "failed"]);
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("START") && lines[1].contains("nowhere"), "{table}");
+    assert!(lines[1].contains("FAILED") && lines[1].contains(" 404"), "{table}");
+    let json: serde_json::Value =
+        serde_json::from_str(&ctl(&["--json", "records", "--limit", "3", "--from", "2026-01-01"]))
+            .expect("JSON");
+    assert_eq!(json.as_array().map(Vec::len), Some(3), "{json}");
+    assert_eq!(ctl(&["records", "--to", "2001-01-01"]), "none\n");
 }
 
 /// Ten calls with audio are up and go on; their records tell of them from the beginning, over the crash, to the end.
@@ -122,7 +163,7 @@ fn one_for_each_call_over_a_crash() {
     });
 }
 
-/// Killed again and again while calls come, talk and go: whoever talked to the end has one record, and nobody has two.
+/// Killed again and again while calls come, talk and go: each that began has one record, and nobody has two.
 #[test]
 fn one_for_each_over_many_crashes() {
     alone(|| {
@@ -131,19 +172,20 @@ fn one_for_each_over_many_crashes() {
         let mut daemon = Daemon::start(path, CONFIG);
         let callee = Sipp::untraced_callee(path, "uas", "127.0.0.1:5070", &["-sn", "uas"]);
         let numbered = scenario(path, "numbered.xml", &[]);
-        let place = ["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", "150", "-r", "30"];
+        let place = ["127.0.0.1:5060", "-i", "127.0.0.1", "-p", "5080", "-m", "400", "-r", "40"];
         let noted = ["-sf", &numbered, "-trace_logs", "-log_file", "numbered.log"];
-        let mut caller = Sipp::untraced(path, "numbered", &[&place[..], &noted].concat());
+        let caller = Sipp::untraced(path, "numbered", &[&place[..], &noted].concat());
         let went_well = || fs::read_to_string(path.join("numbered.log")).unwrap_or_default();
-        for kill in 1..=6 {
+        for kill in 1..=4 {
             // Calls end all the time: some just did.
             wait_until(&mut daemon.process, Duration::from_secs(30), || {
                 let ended = went_well().lines().count();
-                if ended >= kill * 10 { Ok(()) } else { Err(format!("{ended} calls went well")) }
+                if ended >= kill * 15 { Ok(()) } else { Err(format!("{ended} calls went well")) }
             });
             daemon.power_cut();
         }
-        caller.process.wait_exit(Duration::from_secs(40));
+        // Some calls are up, and some lost their daemon on their way: they wait for longer than a test may.
+        drop(caller);
         // Without its state nothing is taken back, so whatever was taken for a call that is up has its record at once.
         daemon.process.kill();
         for file in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -158,14 +200,13 @@ fn one_for_each_over_many_crashes() {
         });
         let twice = "SELECT count(*) FROM (SELECT src FROM cdr WHERE disposition = 'ANSWERED' GROUP BY src HAVING count(*) > 1)";
         assert_eq!(count(path, twice), 0, "calls with two records");
-        let well = went_well();
-        let well: BTreeSet<&str> = well.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        assert!(well.len() >= 60, "{} calls went well", well.len());
-        for call in &well {
-            let records =
-                format!("SELECT count(*) FROM cdr WHERE src = '{call}' AND disposition = 'ANSWERED'");
-            assert_eq!(count(path, &records), 1, "{call}");
-        }
+        // What began within a tenth of a second before a crash may be unknown; whatever was known to begin has one record.
+        let begun = "FROM cel WHERE eventtype = 'CHAN_START' AND cid_num LIKE 'n%'";
+        let not_once = format!(
+            "SELECT count(*) {begun} AND (SELECT count(*) FROM cdr WHERE cdr.uniqueid = cel.uniqueid) <> 1"
+        );
+        assert_eq!(count(path, &not_once), 0, "calls that began and have no record, or several");
+        assert_eq!(count(path, &format!("SELECT count(*) {begun}")), count(path, "SELECT count(*) FROM cdr"));
         let all = count(path, "SELECT count(*) FROM cdr");
         assert_once(path, usize::try_from(all).expect("not negative"));
         drop(callee);
@@ -234,6 +275,7 @@ kernel = "off"
 [records]
 sqlite = "records.db"
 csv = "Master.csv"
+csv_events = "cel.csv"
 json_lines = "records.jsonl"
 events = true
 [[trunk]]
@@ -245,4 +287,11 @@ max_calls = 1000
 from = "any"
 match = "service"
 to = "trunk:sipp"
+[[app]]
+name = "crm"
+token = "crm-token"
+lines = ["*"]
 "#;
+
+/// Of the application in it.
+const OWNER: &str = "crm-token";

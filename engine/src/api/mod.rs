@@ -27,6 +27,7 @@ mod problem;
 mod process;
 mod rate;
 mod read;
+mod records;
 mod reload;
 mod serve;
 mod shape;
@@ -70,6 +71,8 @@ struct State {
     streams: apps::Streams,
     /// Places for those who read what happened.
     traces: Arc<Semaphore>,
+    /// Places for those who read records of calls.
+    records: Arc<Semaphore>,
     /// Places for those who see what happens.
     live_traces: Arc<Semaphore>,
     /// How often each application may ask.
@@ -107,6 +110,7 @@ impl State {
             traces: Arc::new(Semaphore::new(trace::READ_MAX)),
             live_traces: Arc::new(Semaphore::new(trace_live::LIVE_MAX)),
             logs: Arc::new(Semaphore::new(log::READERS_MAX)),
+            records: Arc::new(Semaphore::new(records::READERS_MAX)),
             closing: watch::Sender::new(false),
             refusals: Mutex::new(RefusalLog::new(clock::now())),
             answers: idempotency::Answers::default(),
@@ -137,6 +141,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(apps::apps))
         .routes(routes!(webhooks::webhooks))
         .routes(routes!(events::events))
+        .routes(routes!(records::records))
         .routes(routes!(trace::of_call))
         .routes(routes!(trace_live::live))
         .routes(routes!(reload::reload))
@@ -147,6 +152,7 @@ fn routes(shared: Shared) -> Router {
         .routes(routes!(check_sync::check_sync))
         .split_for_parts();
     openapi::add_idempotency(&mut document);
+    records::add_csv(&mut document);
     let mut document = serde_json::to_value(document).expect("the document has string keys only");
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         narrow::narrow(schemas);

@@ -28,7 +28,7 @@ pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
     };
     let [sqlite, csv, csv_events, json_lines] = ["sqlite", "csv", "csv_events", "json_lines"].map(&mut file);
     let said = section.boolean("events");
-    let events = said.as_ref().map_or(csv_events.is_some(), |events| *events.get_ref());
+    let events = said.as_ref().map_or_else(|| csv_events.is_some(), |events| *events.get_ref());
     if let Some(said) = said.filter(|_| !events && csv_events.is_some()) {
         section.refuse("events", &said, "false leaves csv_events empty", "leave one of both out");
     }

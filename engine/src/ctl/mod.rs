@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use self::client::Client;
 use crate::cli::{Ask, Ctl};
 use crate::config;
+use crate::uri::{asking, encode};
 
 mod client;
 mod log;
@@ -80,6 +81,13 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         Ask::Trunks => client.get("/v1/trunks").await?,
         Ask::Parked => client.get("/v1/parked").await?,
         Ask::Webhooks => client.get("/v1/webhooks").await?,
+        Ask::Records { from, to, line, disposition, limit } => {
+            let limit = limit.map(|limit| limit.to_string());
+            let said =
+                [("from", from), ("to", to), ("line", line), ("disposition", disposition), ("limit", &limit)];
+            let said = said.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+            client.get(&asking("/v1/records", said)).await?
+        }
         Ask::Reload => client.post("/v1/reload", &Value::Object(Map::new())).await?,
         Ask::CheckConfig => client.post("/v1/check-config", &Value::Object(Map::new())).await?,
         Ask::Log { follow, level, contains } => {
@@ -136,14 +144,7 @@ fn path(list: &str, one: Option<&str>) -> String {
     let mut path = format!("/v1/{list}");
     if let Some(one) = one {
         path.push('/');
-        for byte in one.bytes() {
-            match byte {
-                b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                    path.push(char::from(byte))
-                }
-                _ => path += &format!("%{byte:02X}"),
-            }
-        }
+        encode(one, &mut path);
     }
     path
 }
@@ -202,6 +203,12 @@ mod tests {
         assert_eq!(path("lines", Some("1001")), "/v1/lines/1001");
         assert_eq!(path("calls", Some("../x?a b")), "/v1/calls/..%2Fx%3Fa%20b");
         assert_eq!(path("calls", None), "/v1/calls");
+        assert_eq!(asking("/v1/records", []), "/v1/records");
+        let said = [("line", "a&b"), ("to", "2026-11-23T06:00:00+01:00")];
+        assert_eq!(
+            asking("/v1/records", said),
+            "/v1/records?line=a%26b&to=2026-11-23T06%3A00%3A00%2B01%3A00"
+        );
     }
 
     #[test]

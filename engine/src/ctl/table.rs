@@ -12,6 +12,7 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
         Ask::Calls { .. } => table(CALL, answer),
         Ask::Parked => table(PARKED, answer),
         Ask::Webhooks => table(WEBHOOK, answer),
+        Ask::Records { .. } => table(RECORD, answer),
         Ask::Registrations => table(REGISTRATION, answer),
         Ask::Trunks => table(TRUNK, answer) + &places(answer),
         Ask::CheckConfig => log::checked(answer),
@@ -109,6 +110,19 @@ const LINE: &[Column] = &[
     Column { title: "REGISTERED", fields: &["/registered"] },
     Column { title: "CALLS", fields: &["/calls"] },
     Column { title: "FEATURES", fields: &["/features"] },
+];
+
+const RECORD: &[Column] = &[
+    Column { title: "START", fields: &["/start"] },
+    Column { title: "CALL", fields: &["/call"] },
+    Column { title: "FROM", fields: &["/clid"] },
+    Column { title: "TO", fields: &["/dst"] },
+    Column { title: "TALKED_S", fields: &["/billsec"] },
+    Column { title: "DISPOSITION", fields: &["/disposition"] },
+    Column { title: "MODE", fields: &["/disconnectmode"] },
+    Column { title: "BY", fields: &["/endedby"] },
+    Column { title: "SIP", fields: &["/sipstatus"] },
+    Column { title: "MOS", fields: &["/src_rx_mos", "/dst_rx_mos"] },
 ];
 
 const CALL: &[Column] = &[

@@ -34,7 +34,7 @@ use super::metrics::Metrics;
 use super::names::{Located, Wish, World};
 use super::pulse::Pulse;
 use super::recording::{self, Recordings};
-use super::records::Records;
+use super::records::{Records, RecordsFile};
 use super::recovery::{recover, resubscribe};
 use super::relay::Relays;
 use super::reload::{Loaded, ReloadError, needs_restart};
@@ -296,6 +296,10 @@ impl Running {
             ready: AtomicBool::new(true),
             operations: trace.of_api(),
             trace,
+            records: config
+                .records
+                .as_ref()
+                .map(|records| RecordsFile::new(state_directory.join(&records.sqlite))),
         });
         let engine = Engine::new(Arc::clone(&shared));
         Ok(Self {

@@ -12,6 +12,7 @@ use super::{Call, Line};
 use crate::driver::call_quality::CallQuality;
 use crate::driver::event_log::{EventLog, Subscription};
 use crate::driver::metrics::{Metrics, MetricsSnapshot};
+use crate::driver::records::RecordsFile;
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::trace::{Trace, Writer};
@@ -47,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) trace: Arc<Trace>,
     /// Where the API writes what applications asked for.
     pub(crate) operations: Writer,
+    /// The records of calls, where any are kept.
+    pub(crate) records: Option<RecordsFile>,
 }
 
 /// One TAPI application as the API knows it.
@@ -174,6 +177,11 @@ impl Engine {
     /// Who is registered where.
     pub fn location(&self) -> &Arc<Location> {
         &self.shared.location
+    }
+
+    /// The records of calls, where any are kept.
+    pub(crate) fn records(&self) -> Option<&RecordsFile> {
+        self.shared.records.as_ref()
     }
 
     /// Gauges and counters.

@@ -9,9 +9,12 @@
 mod columns;
 mod event;
 mod ledger;
+mod moment;
 mod record;
 
 pub use columns::{Column, Field, csv_line, json_object};
 pub use event::{CallEvent, EVENT_COLUMNS};
 pub use ledger::{KeptCallState, KeptKey, Ledger, Moment};
+pub use moment::unix_ms;
+pub(crate) use record::timestamp;
 pub use record::{CallRecord, Disposition, EndedBy, RECORD_COLUMNS, StationQuality};

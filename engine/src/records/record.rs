@@ -21,6 +21,9 @@ pub enum Disposition {
 }
 
 impl Disposition {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Answered, Self::NoAnswer, Self::Busy, Self::Failed, Self::Congestion];
+
     /// As Asterisk writes it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -202,7 +205,7 @@ pub(super) fn caller_id(name: &str, number: &str) -> String {
 }
 
 /// `2026-11-23 05:45:35.250`, in universal time.
-pub(super) fn timestamp(ms: i64) -> String {
+pub(crate) fn timestamp(ms: i64) -> String {
     let unix = std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let text = crate::driver::clock::rfc3339(unix);
     text.trim_end_matches('Z').replace('T', " ")

@@ -34,6 +34,7 @@ async fn nothing_is_told_without_a_token() {
         "/v1/registrations",
         "/v1/trunks",
         "/v1/parked",
+        "/v1/records",
         "/v1/events",
         "/v1/log",
         "/v1/nothing",
@@ -376,6 +377,81 @@ async fn a_quiet_switch_has_trunks_and_no_calls() {
                 "calls_per_second": null,
                 "peers": [{"peer": "udp:192.0.2.1:5060", "state": "up", "rests_s": null, "last_failure": null}]}])
     );
+}
+
+#[tokio::test]
+async fn records_are_those_of_the_lines_that_one_opens() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.get("/v1/records", OWNER).await.json(), json!([]));
+    // From, to, what was said of it by an application.
+    for (from, to, disposition) in
+        [("1001", "carrier", "ANSWERED"), ("1002", "1001", "BUSY"), ("1002", "carrier", "FAILED")]
+    {
+        stage.record(from, to, disposition);
+    }
+    let ids = |answer: &Answer| -> Vec<i64> {
+        let records = answer.json();
+        records.as_array().unwrap().iter().map(|record| record["id"].as_i64().unwrap()).collect()
+    };
+    let all = stage.get("/v1/records", OWNER).await;
+    assert_eq!(ids(&all), [3, 2, 1]);
+    assert_eq!(all.json()[0]["userfield"], "case 7");
+    let own = stage.get("/v1/records", MONITOR).await;
+    assert_eq!(ids(&own), [2, 1]);
+    let said: Vec<_> = own.json().as_array().unwrap().iter().map(|one| one["userfield"].clone()).collect();
+    assert_eq!(said, ["", "case 7"], "what is said on the other side is not for everybody");
+    for (question, expected) in [
+        ("line=carrier", vec![3, 1]),
+        ("line=1001&disposition=busy", vec![2]),
+        ("disposition=NO%20ANSWER", vec![]),
+        ("from=2026-11-23T05:00:02Z", vec![3, 2]),
+        ("to=2026-11-23T06:00:03%2B01:00", vec![2, 1]),
+        ("from=2026-11-24", vec![]),
+        ("after=2", vec![1]),
+    ] {
+        assert_eq!(ids(&stage.get(&format!("/v1/records?{question}"), OWNER).await), expected, "{question}");
+    }
+    // Page by page.
+    let page = stage.get("/v1/records?limit=2&line=1001&to=2026-11-24", OWNER).await;
+    assert_eq!(ids(&page), [2, 1]);
+    assert!(!page.head.contains("link:"), "{}", page.head);
+    let page = stage.get("/v1/records?limit=2", OWNER).await;
+    assert_eq!(ids(&page), [3, 2]);
+    assert!(page.head.contains("link: </v1/records?limit=2&after=2>; rel=\"next\""), "{}", page.head);
+    let page = stage.get("/v1/records?limit=2&after=2", OWNER).await;
+    assert_eq!((ids(&page), page.head.contains("link:")), (vec![1], false));
+    // For a spreadsheet.
+    let token = format!("Bearer {OWNER}");
+    for (path, headers) in [
+        ("/v1/records?format=csv&limit=1", vec![("Authorization", &*token)]),
+        ("/v1/records?limit=1", vec![("Authorization", &*token), ("Accept", "text/csv, */*;q=0.1")]),
+    ] {
+        let csv = stage.ask("GET", path, &headers, "").await;
+        assert!(csv.head.contains("content-type: text/csv; charset=utf-8; header=present"), "{}", csv.head);
+        let lines: Vec<_> = csv.body.lines().collect();
+        assert!(lines.len() == 2 && lines[0].starts_with("\"id\",\"accountcode\",\"src\","), "{}", csv.body);
+        assert!(lines[1].starts_with("3,\"1002\",\"1002\","), "{}", csv.body);
+    }
+    for wrong in [
+        "limit=0",
+        "limit=1001",
+        "limit=x",
+        "after=x",
+        "from=soon",
+        "to=2026-02-30",
+        "disposition=HAPPY",
+        "format=xml",
+    ] {
+        let answer = stage.get(&format!("/v1/records?{wrong}"), OWNER).await;
+        assert_eq!(answer.problem(), (400, "invalparam".into()), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn records_that_are_not_kept_are_not_found() {
+    let stage = Stage::without_records().await;
+    let answer = stage.get("/v1/records", OWNER).await;
+    assert_eq!(answer.problem(), (404, "not-found".into()));
 }
 
 #[tokio::test]
@@ -776,6 +852,7 @@ async fn the_contract_names_every_path_and_operation() {
         "/v1/log",
         "/v1/parked",
         "/v1/phones/{mac}/token",
+        "/v1/records",
         "/v1/registrations",
         "/v1/reload",
         "/v1/trunks",

@@ -1,9 +1,9 @@
 //! The API on a loopback socket before a switch that replies by a script.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -22,6 +22,7 @@ use crate::config::{Config, ConfigError, ConnectionLimits};
 use crate::driver::clock;
 use crate::driver::event_log::EventLog;
 use crate::driver::metrics::Metrics;
+use crate::driver::records::RecordsFile;
 use crate::driver::stream::Connections;
 use crate::driver::switch::{SwitchInput, Waiting};
 use crate::driver::worker::Workers;
@@ -90,6 +91,7 @@ pub(super) struct Stage {
     pub(super) location: Arc<Location>,
     pub(super) log: LogTail,
     events: Arc<EventLog>,
+    records: RecordsPlace,
     stop: oneshot::Sender<()>,
     served: tokio::task::JoinHandle<std::io::Result<()>>,
 }
@@ -117,8 +119,47 @@ impl Answer {
     }
 }
 
+/// Where records of calls are kept, until the stage is gone.
+struct RecordsPlace(PathBuf);
+
+impl RecordsPlace {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("trunkline-stage-{}-{number}.db", std::process::id());
+        Self(std::env::temp_dir().join(name))
+    }
+}
+
+impl Drop for RecordsPlace {
+    fn drop(&mut self) {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = self.0.as_os_str().to_owned();
+            name.push(suffix);
+            drop(std::fs::remove_file(name));
+        }
+    }
+}
+
 impl Stage {
     pub(super) async fn new() -> Self {
+        let stage = Self::set(true).await;
+        RecordsFile::create(&stage.records.0);
+        stage
+    }
+
+    /// One whose configuration has no `[records]`.
+    pub(super) async fn without_records() -> Self {
+        Self::set(false).await
+    }
+
+    /// A record, the next second after 2026-11-23 05:00:00.
+    pub(super) fn record(&self, from: &str, to: &str, disposition: &str) {
+        RecordsFile::add(&self.records.0, from, to, disposition);
+    }
+
+    async fn set(has_records: bool) -> Self {
+        let records = RecordsPlace::new();
         let config = Config::parse(Path::new("stage.toml"), CONFIG).unwrap();
         let now = clock::now();
         let location = Arc::new(Location::new(now, LocationLimits::DEFAULT));
@@ -153,6 +194,7 @@ impl Stage {
             ready: AtomicBool::new(true),
             operations: trace.of_api(),
             trace,
+            records: has_records.then(|| RecordsFile::new(records.0.clone())),
         }));
         let entry = |(app, hook)| Arc::new(Entry::new(AppId(app), Arc::clone(hook), 0, Duration::ZERO));
         engine.webhooks().set((0..).zip(&config.webhooks).map(entry).collect());
@@ -165,7 +207,7 @@ impl Stage {
         let log = LogTail::new();
         let operator = Operator { reloader: Some(reloader), log: Some(log.clone()) };
         let served = tokio::spawn(serve(listener, engine, Access::from(&config.api), operator, stopped));
-        Self { address, location, log, events, stop, served }
+        Self { address, location, log, events, records, stop, served }
     }
 
     /// Tells the application of [`OWNER`] something.

@@ -237,7 +237,7 @@ impl Database {
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {
     if let Some(directory) = path.parent() {
         // Where that cannot be done, opening says why.
         drop(std::fs::create_dir_all(directory));
@@ -273,6 +273,16 @@ fn insert(name: &str, columns: &[Column]) -> String {
     format!("INSERT OR IGNORE INTO {name} (at_ms, {}) VALUES ({})", names.join(", "), marks.join(", "))
 }
 
+/// One record.
+#[cfg(test)]
+pub(super) fn insert_record(
+    connection: &Connection,
+    at_ms: i64,
+    fields: impl Iterator<Item = Field>,
+) -> rusqlite::Result<usize> {
+    connection.prepare(&insert("cdr", &RECORD_COLUMNS))?.execute(params_from_iter(row_of(at_ms, fields)))
+}
+
 fn row_of(at_ms: i64, fields: impl Iterator<Item = Field>) -> impl Iterator<Item = Box<dyn ToSql>> {
     let value = |field| -> Box<dyn ToSql> {
         match field {
@@ -296,20 +306,21 @@ fn read(
     let names: Vec<_> = columns.iter().map(|column| format!("\"{}\"", column.name)).collect();
     let text = format!("SELECT id, {} FROM {table} WHERE id > ?1 ORDER BY id LIMIT ?2", names.join(", "));
     let mut statement = connection.prepare_cached(&text)?;
-    let row = |row: &Row<'_>| {
-        let field = |place| {
-            Ok(match row.get_ref(place)? {
-                ValueRef::Null | ValueRef::Blob(_) => Field::Empty,
-                ValueRef::Integer(number) => Field::Integer(number),
-                ValueRef::Real(number) => Field::Real(number),
-                ValueRef::Text(text) => Field::Text(String::from_utf8_lossy(text).into_owned()),
-            })
-        };
-        let fields = (1..=columns.len()).map(field).collect::<rusqlite::Result<_>>()?;
-        Ok((row.get(0)?, fields))
-    };
     let at_most = i64::try_from(at_most).unwrap_or(i64::MAX);
-    statement.query_map(params![id, at_most], row)?.collect()
+    statement.query_map(params![id, at_most], |row| Ok((row.get(0)?, fields(row, columns)?)))?.collect()
+}
+
+/// What a row has behind its number.
+pub(super) fn fields(row: &Row<'_>, columns: &[Column]) -> rusqlite::Result<Vec<Field>> {
+    let field = |place| {
+        Ok(match row.get_ref(place)? {
+            ValueRef::Null | ValueRef::Blob(_) => Field::Empty,
+            ValueRef::Integer(number) => Field::Integer(number),
+            ValueRef::Real(number) => Field::Real(number),
+            ValueRef::Text(text) => Field::Text(String::from_utf8_lossy(text).into_owned()),
+        })
+    };
+    (1..=columns.len()).map(field).collect()
 }
 
 fn key(kind: i64, id: u64) -> KeptKey {

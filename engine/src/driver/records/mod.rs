@@ -16,6 +16,7 @@
 mod database;
 mod patience;
 mod queue;
+mod reader;
 mod text;
 
 use std::path::Path;
@@ -28,6 +29,7 @@ use self::database::Database;
 use self::patience::Patience;
 pub(crate) use self::queue::Records;
 use self::queue::{Job, Waiting};
+pub(crate) use self::reader::{RecordsFile, RecordsWanted};
 use self::text::{TextError, TextFile, TextFormat};
 use super::clock;
 use super::metrics::{Counter, Metrics};

@@ -313,7 +313,9 @@ fn what_is_old_is_removed_without_waiting_for_the_next_beat() {
                 appname, appdata, amaflags, accountcode, uniqueid, linkedid, peer, extra
          FROM n, (SELECT * FROM cel LIMIT 1)",
     );
-    let database = Database::at(place.0.join("records.db"), &wanted());
+    // There is room for all of it.
+    let wide = config::Records { bytes_max: 1_000_000_000, ..wanted() };
+    let database = Database::at(place.0.join("records.db"), &wide);
     let mut writer = Writer::new(database, Vec::new(), Ledger::new(true), 0, Arc::new(Metrics::new(1)));
     let now = clock::now();
     for (is_behind, rows) in [(true, 15_004), (true, 5_004), (false, 4)] {

@@ -83,6 +83,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         ready: AtomicBool::new(true),
         operations: trace.of_api(),
         trace,
+        records: None,
     }));
     (engine, events)
 }

@@ -160,9 +160,10 @@ pub(super) async fn log(
     if !app.is_operator {
         return Err(Problem::for_operators());
     }
-    let least = level.map_or(Ok(Least::default()), |word| {
-        Least::deserialize(IntoDeserializer::<WrongWord>::into_deserializer(word))
-    });
+    let least = match level {
+        Some(word) => Least::deserialize(IntoDeserializer::<WrongWord>::into_deserializer(word)),
+        None => Ok(Least::default()),
+    };
     let Ok(level) = least.map(Level::from) else {
         return Err(wrong("level", "level is error, warn, info, debug or trace."));
     };

@@ -31,7 +31,7 @@ pub enum Command {
     Serve(Serve),
     /// Say what is wrong with a configuration, and where the relay in the kernel would run: exit status 0 or 2.
     Check(Check),
-    /// Play a call between two scripted phones and print its ladder.
+    /// Play calls between three scripted phones over real sockets, and print the ladder.
     Demo,
     /// Speak to a running daemon.
     Ctl(Ctl),

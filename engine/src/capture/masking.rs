@@ -7,8 +7,10 @@ use trunkline_sip::sdp;
 /// The message as it may be shown.
 pub(crate) fn masked(message: &[u8]) -> Vec<u8> {
     let mut message = sdp::masked(message).into_owned();
-    let head = find(&message, b"\r\n\r\n").map_or(message.len(), |end| end + 4);
-    let (head, body) = message.split_at_mut(head);
+    // What is taken for a message is one here, too: with empty lines before it, and with line feeds alone.
+    let start = message.iter().take_while(|byte| matches!(byte, b'\r' | b'\n' | 0)).count();
+    let length = head_bytes(&message[start..]);
+    let (head, body) = message[start..].split_at_mut(length);
     let mut is_hidden = false;
     for line in head.split_inclusive_mut(|byte| *byte == b'\n') {
         // A line that is folded belongs to the one before.
@@ -24,7 +26,7 @@ pub(crate) fn masked(message: &[u8]) -> Vec<u8> {
             hide(&mut line[value..]);
         }
     }
-    if head.starts_with(b"INFO ") {
+    if head.strip_prefix(b"INFO").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_whitespace)) {
         hide(body);
     }
     for line in body.split_inclusive_mut(|byte| *byte == b'\n') {
@@ -43,6 +45,17 @@ fn proves(name: &[u8], value: &[u8]) -> bool {
         value.trim_ascii_start().get(..6).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"digest"));
     let is = |header: &str| name.eq_ignore_ascii_case(header.as_bytes());
     is("authentication-info") || (is("authorization") || is("proxy-authorization")) && !is_digest
+}
+
+/// Where the body begins: behind the first empty line.
+fn head_bytes(text: &[u8]) -> usize {
+    let ends = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+    let body = |at: usize| match &text[at..] {
+        [b'\r', b'\n', ..] => Some(at + 2),
+        [b'\n', ..] => Some(at + 1),
+        _ => None,
+    };
+    ends.into_iter().find_map(body).unwrap_or(text.len())
 }
 
 fn hide(text: &mut [u8]) {
@@ -86,6 +99,21 @@ mod tests {
         ] {
             let said = shown(&format!("OPTIONS sip:1 SIP/2.0\r\n{secret}\r\nTo: y\r\n\r\n"));
             assert!(!said.contains("secret") && said.contains("To: y\r\n\r\n"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_written_oddly_is_masked_as_well() {
+        for odd in [
+            "\r\nINFO sip:1 SIP/2.0\r\nTo: y\r\n\r\nSignal= 7\r\n",
+            "\0\n\r\n\r\nINFO\tsip:1 SIP/2.0\r\nTo: y\r\n\r\nSignal= 7\r\n",
+            "INFO sip:1 SIP/2.0\nTo: y\n\nSignal= 7\n",
+            "INFO sip:1 SIP/2.0\nTo: y\n\r\nSignal= 7\n",
+            "\r\n\r\nOPTIONS sip:1 SIP/2.0\r\nAuthorization: Bearer 7777\r\nTo: y\r\n\r\n",
+            "OPTIONS sip:1 SIP/2.0\nAuthorization: Bearer 7777\nTo: y\n\nk=clear:7777\n",
+        ] {
+            let said = shown(odd);
+            assert!(!said.contains('7') && said.contains("To: y"), "{said:?}");
         }
     }
 

@@ -18,7 +18,6 @@ use trunkline_sip::directory::Directory;
 use trunkline_sip::ids::ConnectionId;
 use trunkline_sip::message::Limits;
 use trunkline_sip::outbox::{Command, Event, Outbox, Unresolved};
-use trunkline_sip::sdp::masked;
 use trunkline_sip::transport::{Flow, Transport};
 
 use super::clock;
@@ -33,6 +32,7 @@ use super::stream::Connections;
 use super::switch::SwitchInput;
 use super::trace::{Happened, Writer};
 use super::udp::{self, Senders, Sockets};
+use crate::capture::masking::masked;
 
 /// Events that may wait for the switch without its being behind: as many as it takes at once.
 const SWITCH_BEHIND: usize = 256;

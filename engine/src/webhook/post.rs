@@ -96,42 +96,44 @@ impl Drop for Kept {
 
 impl Poster {
     /// Posts a body and waits for the answer. Redirections are not followed, and nothing of an answer but its status and Retry-After is
-    /// looked at.
+    /// looked at: what it says is known before its body has ended, and stands if that never does.
     ///
     /// # Errors
     /// Why it was not taken.
     pub(super) async fn post(&mut self, hook: &Arc<Webhook>, id: &str, body: &str) -> Result<(), Failure> {
-        match timeout(hook.timeout, self.try_post(hook, id, body)).await {
-            Ok(done) => done,
-            Err(_) => {
-                self.kept = None;
-                Err(Failure::Timeout)
-            }
-        }
-    }
-
-    async fn try_post(&mut self, hook: &Arc<Webhook>, id: &str, body: &str) -> Result<(), Failure> {
-        let is_usable = |kept: &Kept| Arc::ptr_eq(&kept.hook, hook) && !kept.sender.is_closed();
-        if let Some(kept) = self.kept.take().filter(is_usable) {
-            match self.exchange(kept, id, body).await {
-                // Servers close connections that nobody used for a while, and may do so just now.
-                Err(Failure::Lost) => {}
-                done => return done,
-            }
-        }
-        let kept = connect(hook).await?;
-        self.exchange(kept, id, body).await
-    }
-
-    async fn exchange(&mut self, mut kept: Kept, id: &str, body: &str) -> Result<(), Failure> {
-        let request = request(&kept.hook, id, body).map_err(|_| Failure::Protocol)?;
-        let response = kept.sender.send_request(request).await.map_err(|error| failure(&error))?;
+        let Ok(answered) = timeout(hook.timeout, self.try_post(hook, id, body)).await else {
+            self.kept = None;
+            return Err(Failure::Timeout);
+        };
+        let (kept, response) = answered?;
         let (status, asked) = (response.status(), retry_after(response.headers()));
         if is_read(response).await {
             self.kept = Some(kept);
         }
         if status.is_success() { Ok(()) } else { Err(Failure::Refused(status, asked)) }
     }
+
+    async fn try_post(&mut self, hook: &Arc<Webhook>, id: &str, body: &str) -> Result<Answered, Failure> {
+        let is_usable = |kept: &Kept| Arc::ptr_eq(&kept.hook, hook) && !kept.sender.is_closed();
+        if let Some(kept) = self.kept.take().filter(is_usable) {
+            match exchange(kept, id, body).await {
+                // Servers close connections that nobody used for a while, and may do so just now.
+                Err(Failure::Lost) => {}
+                done => return done,
+            }
+        }
+        let kept = connect(hook).await?;
+        exchange(kept, id, body).await
+    }
+}
+
+/// The beginning of an answer, and the connection that it came by.
+type Answered = (Kept, Response<Incoming>);
+
+async fn exchange(mut kept: Kept, id: &str, body: &str) -> Result<Answered, Failure> {
+    let request = request(&kept.hook, id, body).map_err(|_| Failure::Protocol)?;
+    let response = kept.sender.send_request(request).await.map_err(|error| failure(&error))?;
+    Ok((kept, response))
 }
 
 /// Whether the connection is as good as before the answer: its body came to an end before it was too long or too slow.

@@ -76,3 +76,8 @@ fn done<E: std::fmt::Display>(outcome: Result<(), E>) -> ExitCode {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And those of the guide to embedding.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Embedding;

@@ -57,6 +57,10 @@ pub async fn run(cli: Cli) -> ExitCode {
             serve::say(&manual::completions(shell));
             ExitCode::SUCCESS
         }
+        Command::Openapi => {
+            serve::say(&api::openapi());
+            ExitCode::SUCCESS
+        }
         Command::Man { directory } => done(manual::write_pages(&directory)),
     }
 }

@@ -11,7 +11,7 @@ pub(super) fn document(openapi: &Value) -> Value {
     let events = Channel {
         name: "events",
         schema: "Event",
-        kinds: Kinds::Of("Kind", "type"),
+        kinds: Kinds::Of("type"),
         operation: "tellEvents",
         title: "Events of the application",
         description: "The messages of the application whose token asks, each a text frame with one event, in the order of `seq`. Who was away \
@@ -20,7 +20,7 @@ pub(super) fn document(openapi: &Value) -> Value {
     let trace = Channel {
         name: "trace",
         schema: "TraceEntry",
-        kinds: Kinds::Of("TraceEntry", "kind"),
+        kinds: Kinds::Of("kind"),
         operation: "tellTrace",
         title: "What happens, as it happens",
         description: "SIP messages, states of calls, changes of their media and operations: of a line; of a call, with what is kept of it first; \
@@ -116,8 +116,8 @@ struct Channel {
 
 /// What kinds of frames there are.
 enum Kinds {
-    /// The alternatives of this schema; this of their fields says the kind.
-    Of(&'static str, &'static str),
+    /// The alternatives of the schema; this of their fields says the kind.
+    Of(&'static str),
     /// One, of this name.
     One(&'static str),
 }
@@ -125,24 +125,19 @@ enum Kinds {
 impl Channel {
     /// What a frame of each kind is.
     fn payloads(&self, schemas: &Value) -> Vec<(String, Value)> {
-        let (alternatives, tag) = match self.kinds {
-            Kinds::Of(alternatives, tag) => (alternatives, tag),
+        let tag = match self.kinds {
+            Kinds::Of(tag) => tag,
             Kinds::One(name) => return vec![(name.to_owned(), schemas[self.schema].clone())],
         };
-        let variants = schemas[alternatives]["oneOf"].as_array().into_iter().flatten();
-        let place = path_of(alternatives);
-        let whole = match self.schema == alternatives {
-            true => json!({"$ref": place}),
-            false => schemas[self.schema].clone(),
-        };
+        let variants = schemas[self.schema]["oneOf"].as_array().into_iter().flatten();
         variants
+            .map(|variant| match name_of(variant) {
+                Some(name) => &schemas[name],
+                None => variant,
+            })
             .filter_map(|variant| {
                 let kind = variant["properties"][tag]["enum"][0].as_str()?.to_owned();
-                let mut payload = put(&whole, &place, variant);
-                if let (Some(payload), Some(text)) = (payload.as_object_mut(), variant.get("description")) {
-                    payload.insert("description".to_owned(), text.clone());
-                }
-                Some((kind, payload))
+                Some((kind, variant.clone()))
             })
             .collect()
     }
@@ -174,25 +169,12 @@ impl Channel {
     }
 }
 
-/// Where a schema is.
-fn path_of(schema: &str) -> Value {
-    Value::from(format!("{SCHEMAS}{schema}"))
-}
-
 /// Where schemas are, in either document.
 pub(super) const SCHEMAS: &str = "#/components/schemas/";
 
-/// The same value with another in place of each reference there.
-fn put(value: &Value, place: &Value, other: &Value) -> Value {
-    match value {
-        Value::Object(fields) if fields.get("$ref") == Some(place) => other.clone(),
-        Value::Array(items) => items.iter().map(|item| put(item, place, other)).collect(),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, value)| (key.clone(), put(value, place, other)));
-            Value::Object(fields.collect())
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
-    }
+/// Which schema a value refers to.
+fn name_of(value: &Value) -> Option<&str> {
+    value.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix(SCHEMAS))
 }
 
 /// Adds the schemas that a value refers to, and those that they do.
@@ -200,8 +182,7 @@ fn collect(value: &Value, schemas: &Value, used: &mut BTreeMap<String, Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| collect(item, schemas, used)),
         Value::Object(fields) => {
-            let name = fields.get("$ref").and_then(Value::as_str).and_then(|path| path.strip_prefix(SCHEMAS));
-            if let Some(name) = name
+            if let Some(name) = name_of(value)
                 && !used.contains_key(name)
             {
                 used.insert(name.to_owned(), schemas[name].clone());

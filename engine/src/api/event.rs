@@ -10,7 +10,7 @@ use crate::handle::Delivery;
 use crate::switch::{ForkEnd, Message};
 
 /// One event. `seq` grows by one with each, over all restarts of the engine too; a client that was away resumes with `?after=SEQ`.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 pub(super) struct Event {
     /// Its number.
     seq: u64,
@@ -22,7 +22,7 @@ pub(super) struct Event {
 /// The types of events, with what each carries.
 #[derive(Serialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-enum Kind {
+pub(super) enum Kind {
     /// LINE_REPLY: a request is over, with what its HTTP answer would have said.
     Reply {
         /// Which request.

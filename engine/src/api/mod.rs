@@ -12,6 +12,7 @@ mod check_config;
 mod check_sync;
 mod console;
 mod event;
+mod event_schema;
 mod events;
 mod explain;
 mod health;
@@ -45,6 +46,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -129,7 +131,14 @@ pub fn router(engine: Engine, access: Access, operator: Operator) -> Router {
     routes(Arc::new(State::new(engine, access, operator)))
 }
 
-fn routes(shared: Shared) -> Router {
+/// The contract as OpenAPI 3.1: what `/v1/openapi.json` answers, on many lines.
+pub fn openapi() -> String {
+    let (_, document) = described();
+    format!("{document:#}")
+}
+
+/// The handlers that describe themselves, and the contract.
+fn described() -> (Router<Shared>, Value) {
     let (router, mut document) = OpenApiRouter::with_openapi(openapi::document())
         .routes(routes!(read::lines))
         .routes(routes!(read::line))
@@ -153,6 +162,8 @@ fn routes(shared: Shared) -> Router {
         .split_for_parts();
     openapi::add_idempotency(&mut document);
     records::add_csv(&mut document);
+    openapi::add_tags(&mut document);
+    openapi::add_translation(&mut document);
     let mut document = serde_json::to_value(document).expect("the document has string keys only");
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         narrow::narrow(schemas);
@@ -161,6 +172,11 @@ fn routes(shared: Shared) -> Router {
     if let Some(paths) = document["paths"].as_object_mut() {
         narrow::narrow_parameters(paths);
     }
+    (router, document)
+}
+
+fn routes(shared: Shared) -> Router {
+    let (router, document) = described();
     let events: Arc<str> = asyncapi::document(&document).to_string().into();
     let document: Arc<str> = document.to_string().into();
     let serve = |document: Arc<str>| {

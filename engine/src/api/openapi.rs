@@ -10,7 +10,7 @@ use utoipa::openapi::{
     Components, Content, Info, ObjectBuilder, OpenApi, OpenApiBuilder, Paths, Ref, RefOr, Required, Response,
     ResponseBuilder, ResponsesBuilder, Schema, Type,
 };
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 use super::arguments;
 use super::check_sync::CheckSync;
@@ -41,7 +41,10 @@ pub(super) fn document() -> OpenApi {
     }
     let mut paths = Paths::new();
     for (name, argument, summary) in LINE_OPERATIONS {
-        paths.paths.insert(format!("/v1/lines/{{line}}/{name}"), operation(name, "line", argument, summary));
+        // An id is one operation's (OpenAPI 3.1 §4.8.10): what calls have, too, has the name of the line's function there.
+        let is_on_calls = CallOperation::ALL.iter().any(|operation| operation.name() == name);
+        let id = if is_on_calls { format!("line-{name}") } else { name.to_owned() };
+        paths.paths.insert(format!("/v1/lines/{{line}}/{name}"), operation(&id, "line", argument, summary));
     }
     let summary = "lineSetAppPriority: who is asked first to own calls of a media mode.";
     paths.paths.insert(
@@ -105,6 +108,26 @@ pub(super) fn add_idempotency(document: &mut OpenApi) {
         .build();
     for operation in document.paths.paths.values_mut().filter_map(|path| path.post.as_mut()) {
         operation.parameters.get_or_insert_default().push(RefOr::T(parameter.clone()));
+    }
+}
+
+/// Puts a translation's fields among the others of [`Done`], where they stand in an answer: each may be there.
+pub(super) fn add_translation(document: &mut OpenApi) {
+    let schemas = document.components.as_mut().map(|components| &mut components.schemas);
+    if let Some(RefOr::T(Schema::Object(done))) = schemas.and_then(|schemas| schemas.get_mut(&*Done::name()))
+        && let RefOr::T(Schema::Object(translated)) = Translated::schema()
+    {
+        done.properties.extend(translated.properties);
+    }
+}
+
+/// Says of each operation what it is about: the first word of its path, `calls`.
+pub(super) fn add_tags(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let tag = path.split('/').nth(2).unwrap_or_default();
+        for operation in [&mut item.get, &mut item.post, &mut item.put].into_iter().flatten() {
+            operation.tags = Some(vec![tag.to_owned()]);
+        }
     }
 }
 

@@ -140,6 +140,24 @@ check_console() {
     (cd "$directory" && node_modules/.bin/tsc && node build.mjs test && node build.mjs --check) || fail "the console is not as it should be"
 }
 
+# The typed clients: whether what is committed is what the daemon's document gives, whether the types hold, and their own tests. Their
+# examples are run by the end-to-end tests.
+check_clients() {
+    export TRUNKLINE_CLIENTS=$PWD/target/clients
+    if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        command -v apt-get >/dev/null || fail "missing python3-venv, and no apt-get to install with"
+        as_root apt-get -qq update || fail "missing python3-venv, and apt-get update failed"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends python3-venv \
+            || fail "could not install python3-venv"
+    fi
+    echo "checking the clients"
+    TRUNKLINE=${CARGO_TARGET_DIR:-target}/$profile/trunkline clients/generate.sh --check
+    (cd "$TRUNKLINE_CLIENTS/typescript" && rm -rf dist && node_modules/.bin/tsc && node --test dist/test/) \
+        || fail "the client for TypeScript is not as it should be"
+    (cd "$TRUNKLINE_CLIENTS/python" && .venv/bin/mypy && .venv/bin/python -m unittest discover -s tests -t .) \
+        || fail "the client for Python is not as it should be"
+}
+
 # Each end-to-end test lives in network namespaces of its own: fixed ports, no traces on the machine.
 check_namespaces() {
     local unshare=(unshare --net --pid --fork --mount-proc)
@@ -169,6 +187,7 @@ end_to_end() {
         skipped=(--skip kernel:: --skip kernel_daemon:: --skip kernel_moves:: --skip rtcp_storm::in_the_kernel)
     fi
     cargo build "${build[@]}" --bin trunkline --test e2e
+    check_clients
     if [ $# -gt 0 ]; then
         cargo test "${build[@]}" --test e2e -- --test-threads=1 "${skipped[@]}" "$@"
         return

@@ -27,6 +27,7 @@ mod api;
 mod audio_fork;
 mod brands;
 mod browser;
+mod clients;
 mod command_line;
 mod console;
 mod csta;

@@ -1,0 +1,17 @@
+from typing import Literal
+
+HandoffMediaModeType2Type1 = Literal["automatedvoice", "g3fax", "interactivevoice", "unknown", "video"]
+
+HANDOFF_MEDIA_MODE_TYPE_2_TYPE_1_VALUES: set[HandoffMediaModeType2Type1] = {
+    "automatedvoice",
+    "g3fax",
+    "interactivevoice",
+    "unknown",
+    "video",
+}
+
+
+def check_handoff_media_mode_type_2_type_1(value: str) -> HandoffMediaModeType2Type1:
+    if value in HANDOFF_MEDIA_MODE_TYPE_2_TYPE_1_VALUES:
+        return value
+    raise TypeError(f"Unexpected value {value!r}. Expected one of {HANDOFF_MEDIA_MODE_TYPE_2_TYPE_1_VALUES!r}")

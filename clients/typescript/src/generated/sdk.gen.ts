@@ -2,7 +2,7 @@
 
 import { client } from './client.gen.js';
 import type { Client, Options as Options2, TDataShape } from './client/index.js';
-import type { AcceptData, AcceptErrors, AcceptResponses, AddToConferenceData, AddToConferenceErrors, AddToConferenceResponses, AnswerData, AnswerErrors, AnswerResponses, AppsData, AppsErrors, AppsResponses, BlindTransferData, BlindTransferErrors, BlindTransferResponses, CallData, CallErrors, CallResponses, CallsData, CallsErrors, CallsResponses, CheckSyncData, CheckSyncErrors, CheckSyncResponses, CloseData, CloseErrors, CloseResponses, CompleteCallData, CompleteCallErrors, CompleteCallResponses, CompleteTransferData, CompleteTransferErrors, CompleteTransferResponses, DeallocateCallData, DeallocateCallErrors, DeallocateCallResponses, DialData, DialErrors, DialResponses, DropData, DropErrors, DropResponses, EventsData, EventsErrors, EventsResponses, ForwardData, ForwardErrors, ForwardResponses, GatherDigitsData, GatherDigitsErrors, GatherDigitsResponses, GenerateDigitsData, GenerateDigitsErrors, GenerateDigitsResponses, GetConfRelatedCallsData, GetConfRelatedCallsErrors, GetConfRelatedCallsResponses, GetNewCallsData, GetNewCallsErrors, GetNewCallsResponses, HandoffData, HandoffErrors, HandoffResponses, HoldData, HoldErrors, HoldResponses, LineData, LineErrors, LineResponses, LinesData, LinesErrors, LineSetupConferenceData, LineSetupConferenceErrors, LineSetupConferenceResponses, LinesResponses, LiveTraceData, LiveTraceErrors, LiveTraceResponses, MakeCallData, MakeCallErrors, MakeCallResponses, MakePhoneTokenData, MakePhoneTokenErrors, MakePhoneTokenResponses, MonitorDigitsData, MonitorDigitsErrors, MonitorDigitsResponses, MonitorMediaData, MonitorMediaErrors, MonitorMediaResponses, OpenData, OpenErrors, OpenResponses, ParkData, ParkedData, ParkedErrors, ParkedResponses, ParkErrors, ParkResponses, PauseRecordingData, PauseRecordingErrors, PauseRecordingResponses, PickupData, PickupErrors, PickupResponses, PrepareAddToConferenceData, PrepareAddToConferenceErrors, PrepareAddToConferenceResponses, ReadConfRelatedCallsData, ReadConfRelatedCallsErrors, ReadConfRelatedCallsResponses, RedirectData, RedirectErrors, RedirectResponses, RegistrationsData, RegistrationsErrors, RegistrationsResponses, ReloadData, ReloadErrors, ReloadResponses, RemoveFromConferenceData, RemoveFromConferenceErrors, RemoveFromConferenceResponses, ResumeRecordingData, ResumeRecordingErrors, ResumeRecordingResponses, SecureCallData, SecureCallErrors, SecureCallResponses, SendUserUserInfoData, SendUserUserInfoErrors, SendUserUserInfoResponses, SetAppPriorityData, SetAppPriorityErrors, SetAppPriorityResponses, SetCallDataData, SetCallDataErrors, SetCallDataResponses, SetCallPrivilegeData, SetCallPrivilegeErrors, SetCallPrivilegeResponses, SetCallQualityOfServiceData, SetCallQualityOfServiceErrors, SetCallQualityOfServiceResponses, SetMediaModeData, SetMediaModeErrors, SetMediaModeResponses, SetMessagesData, SetMessagesErrors, SetMessagesResponses, SetStatusMessagesData, SetStatusMessagesErrors, SetStatusMessagesResponses, SetupConferenceData, SetupConferenceErrors, SetupConferenceResponses, SetupTransferData, SetupTransferErrors, SetupTransferResponses, StartForkData, StartForkErrors, StartForkResponses, StartRecordingData, StartRecordingErrors, StartRecordingResponses, StopForkData, StopForkErrors, StopForkResponses, StopRecordingData, StopRecordingErrors, StopRecordingResponses, SwapHoldData, SwapHoldErrors, SwapHoldResponses, TraceData, TraceErrors, TraceResponses, TranslateAddressData, TranslateAddressErrors, TranslateAddressResponses, TrunksData, TrunksErrors, TrunksResponses, UncompleteCallData, UncompleteCallErrors, UncompleteCallResponses, UnholdData, UnholdErrors, UnholdResponses, UnparkData, UnparkErrors, UnparkResponses, WebhooksData, WebhooksErrors, WebhooksResponses } from './types.gen.js';
+import type { AcceptData, AcceptErrors, AcceptResponses, AddToConferenceData, AddToConferenceErrors, AddToConferenceResponses, AnswerData, AnswerErrors, AnswerResponses, AppsData, AppsErrors, AppsResponses, BlindTransferData, BlindTransferErrors, BlindTransferResponses, CallData, CallErrors, CallResponses, CallsData, CallsErrors, CallsResponses, CheckConfigData, CheckConfigErrors, CheckConfigResponses, CheckSyncData, CheckSyncErrors, CheckSyncResponses, CloseData, CloseErrors, CloseResponses, CompleteCallData, CompleteCallErrors, CompleteCallResponses, CompleteTransferData, CompleteTransferErrors, CompleteTransferResponses, DeallocateCallData, DeallocateCallErrors, DeallocateCallResponses, DialData, DialErrors, DialResponses, DropData, DropErrors, DropResponses, EventsData, EventsErrors, EventsResponses, ForwardData, ForwardErrors, ForwardResponses, GatherDigitsData, GatherDigitsErrors, GatherDigitsResponses, GenerateDigitsData, GenerateDigitsErrors, GenerateDigitsResponses, GetConfRelatedCallsData, GetConfRelatedCallsErrors, GetConfRelatedCallsResponses, GetNewCallsData, GetNewCallsErrors, GetNewCallsResponses, HandoffData, HandoffErrors, HandoffResponses, HoldData, HoldErrors, HoldResponses, LineData, LineErrors, LineResponses, LinesData, LinesErrors, LineSetupConferenceData, LineSetupConferenceErrors, LineSetupConferenceResponses, LinesResponses, LiveTraceData, LiveTraceErrors, LiveTraceResponses, LogData, LogErrors, LogResponses, MakeCallData, MakeCallErrors, MakeCallResponses, MakePhoneTokenData, MakePhoneTokenErrors, MakePhoneTokenResponses, MonitorDigitsData, MonitorDigitsErrors, MonitorDigitsResponses, MonitorMediaData, MonitorMediaErrors, MonitorMediaResponses, OpenData, OpenErrors, OpenResponses, ParkData, ParkedData, ParkedErrors, ParkedResponses, ParkErrors, ParkResponses, PauseRecordingData, PauseRecordingErrors, PauseRecordingResponses, PickupData, PickupErrors, PickupResponses, PrepareAddToConferenceData, PrepareAddToConferenceErrors, PrepareAddToConferenceResponses, ReadConfRelatedCallsData, ReadConfRelatedCallsErrors, ReadConfRelatedCallsResponses, RecordsData, RecordsErrors, RecordsResponses, RedirectData, RedirectErrors, RedirectResponses, RegistrationsData, RegistrationsErrors, RegistrationsResponses, ReloadData, ReloadErrors, ReloadResponses, RemoveFromConferenceData, RemoveFromConferenceErrors, RemoveFromConferenceResponses, ResumeRecordingData, ResumeRecordingErrors, ResumeRecordingResponses, SecureCallData, SecureCallErrors, SecureCallResponses, SendUserUserInfoData, SendUserUserInfoErrors, SendUserUserInfoResponses, SetAppPriorityData, SetAppPriorityErrors, SetAppPriorityResponses, SetCallDataData, SetCallDataErrors, SetCallDataResponses, SetCallPrivilegeData, SetCallPrivilegeErrors, SetCallPrivilegeResponses, SetCallQualityOfServiceData, SetCallQualityOfServiceErrors, SetCallQualityOfServiceResponses, SetMediaModeData, SetMediaModeErrors, SetMediaModeResponses, SetMessagesData, SetMessagesErrors, SetMessagesResponses, SetStatusMessagesData, SetStatusMessagesErrors, SetStatusMessagesResponses, SetupConferenceData, SetupConferenceErrors, SetupConferenceResponses, SetupTransferData, SetupTransferErrors, SetupTransferResponses, StartForkData, StartForkErrors, StartForkResponses, StartRecordingData, StartRecordingErrors, StartRecordingResponses, StopForkData, StopForkErrors, StopForkResponses, StopRecordingData, StopRecordingErrors, StopRecordingResponses, SwapHoldData, SwapHoldErrors, SwapHoldResponses, TraceData, TraceErrors, TraceResponses, TranslateAddressData, TranslateAddressErrors, TranslateAddressResponses, TrunksData, TrunksErrors, TrunksResponses, UncompleteCallData, UncompleteCallErrors, UncompleteCallResponses, UnholdData, UnholdErrors, UnholdResponses, UnparkData, UnparkErrors, UnparkResponses, WebhooksData, WebhooksErrors, WebhooksResponses } from './types.gen.js';
 
 export type Options<TData extends TDataShape = TDataShape, ThrowOnError extends boolean = boolean, TResponse = unknown> = Options2<TData, ThrowOnError, TResponse> & {
     /**
@@ -683,8 +683,9 @@ export class Trunkline extends HeyApiClient {
     
     /**
      * What happened around a call, as far back as it is kept: the SIP messages of its station and of the party at its other end, the states of
-     * both calls, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
-     * `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it.
+     * both calls and what became of their media, and what applications asked for; of the other end where the application opens that line, too. The call may be over. `format` is `json`, `text` or
+     * `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP datagram in clear, whatever brought it, with what its
+     * stations said (RTP, RTCP) where their line is captured.
      */
     public trace<ThrowOnError extends boolean = true>(options: Options<TraceData, ThrowOnError>) {
         return (options.client ?? this.client).get<TraceResponses, TraceErrors, ThrowOnError, 'data'>({
@@ -707,6 +708,23 @@ export class Trunkline extends HeyApiClient {
             headers: {
                 'Content-Type': 'application/json',
                 ...options.headers
+            }
+        });
+    }
+    
+    /**
+     * Reads the configuration and says what a reload would do: what is wrong and where, what only a restart can change. Nothing is
+     * changed.
+     */
+    public checkConfig<ThrowOnError extends boolean = true>(options?: Options<CheckConfigData, ThrowOnError>) {
+        return (options?.client ?? this.client).post<CheckConfigResponses, CheckConfigErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/check-config',
+            ...options,
+            headers: {
+                'Content-Type': 'application/json',
+                ...options?.headers
             }
         });
     }
@@ -958,6 +976,19 @@ export class Trunkline extends HeyApiClient {
     }
     
     /**
+     * The last lines of the daemon's log, then those to come: a WebSocket, each text frame a line. Only for an application that opens every
+     * line as owner. What is below `[log] level` is nowhere.
+     */
+    public log<ThrowOnError extends boolean = true>(options?: Options<LogData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<LogResponses, LogErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/log',
+            ...options
+        });
+    }
+    
+    /**
      * The parked calls: those whose parker, or whose own line, the application opens.
      */
     public parked<ThrowOnError extends boolean = true>(options?: Options<ParkedData, ThrowOnError>) {
@@ -983,6 +1014,20 @@ export class Trunkline extends HeyApiClient {
                 'Content-Type': 'application/json',
                 ...options.headers
             }
+        });
+    }
+    
+    /**
+     * Records of calls, the newest first: those on whose side, either one, is a line or trunk that the application opens. `userfield` is empty
+     * where that is not the line of `channel`. `format=csv`, or `Accept: text/csv`, gives CSV with a head line. A page that is not the last has
+     * `Link: <...>; rel="next"` (RFC 8288).
+     */
+    public records<ThrowOnError extends boolean = true>(options?: Options<RecordsData, ThrowOnError>) {
+        return (options?.client ?? this.client).get<RecordsResponses, RecordsErrors, ThrowOnError, 'data'>({
+            responseStyle: 'data',
+            security: [{ scheme: 'bearer', type: 'http' }],
+            url: '/v1/records',
+            ...options
         });
     }
     
@@ -1016,7 +1061,8 @@ export class Trunkline extends HeyApiClient {
     }
     
     /**
-     * The same as it happens, of a line, or, for an application that opens every line as owner, of everything: a WebSocket, each text frame an entry.
+     * What goes over the wire and what calls do, as it happens: a WebSocket, each text frame an entry. Of a line; of a call, with what is
+     * kept of it first; or, for an application that opens every line as owner, of everything.
      */
     public liveTrace<ThrowOnError extends boolean = true>(options?: Options<LiveTraceData, ThrowOnError>) {
         return (options?.client ?? this.client).get<LiveTraceResponses, LiveTraceErrors, ThrowOnError, 'data'>({

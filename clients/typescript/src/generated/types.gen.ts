@@ -275,6 +275,25 @@ export type CheckSync = {
 };
 
 /**
+ * What a reload would do.
+ */
+export type CheckedConfig = {
+    /**
+     * What is wrong, in the order of the lines: a reload would change nothing.
+     */
+    errors: Array<Mistake>;
+    loaded?: Reloaded | null;
+    /**
+     * What is to be known though nothing is wrong: certificates that end soon, hosts that name servers do not know.
+     */
+    notes: Array<string>;
+    /**
+     * What only a restart can change: a reload would change nothing.
+     */
+    restart: Array<Mistake>;
+};
+
+/**
  * LINE_CLOSE.
  */
 export type CloseEvent = {
@@ -854,6 +873,36 @@ export type LineStateEvent = {
 };
 
 /**
+ * A line of the log.
+ */
+export type LoggedLine = {
+    /**
+     * When, with microseconds.
+     */
+    at: string;
+    /**
+     * `error`, `warn`, `info`, `debug` or `trace`.
+     */
+    level: string;
+    /**
+     * How many lines before it were lost, since they came faster than they were taken.
+     */
+    lost?: number;
+    /**
+     * From 1 on since the start.
+     */
+    number: number;
+    /**
+     * The module that says it.
+     */
+    target: string;
+    /**
+     * What it says, then each field with its name.
+     */
+    text: string;
+};
+
+/**
  * The client was too slow or away for too long, or the engine started again meanwhile: read the state again. `seq` is the last that
  * is lost.
  */
@@ -1276,6 +1325,60 @@ export type Quality = {
 };
 
 /**
+ * One conversation or attempt; docs/records.md tells the fields.
+ */
+export type Record = {
+    accountcode: string;
+    amaflags: string;
+    answer: string;
+    billsec: number | null;
+    call: string;
+    channel: string;
+    clid: string;
+    dcontext: string;
+    disconnectmode: string;
+    disposition: string;
+    dst: string;
+    dst_codec: string | null;
+    dst_rtt: number | null;
+    dst_rx_jitter: number | null;
+    dst_rx_loss: number | null;
+    dst_rx_mos: number | null;
+    dst_tx_jitter: number | null;
+    dst_tx_loss: number | null;
+    dst_tx_mos: number | null;
+    dstchannel: string;
+    duration: number | null;
+    end: string;
+    endedby: string;
+    hangupcause: number | null;
+    /**
+     * Its number.
+     */
+    id: number;
+    lastapp: string;
+    lastdata: string;
+    linkedid: string;
+    peer_call: string;
+    peeraccount: string;
+    reason: string;
+    sequence: number | null;
+    sipstatus: number | null;
+    src: string;
+    src_codec: string | null;
+    src_rtt: number | null;
+    src_rx_jitter: number | null;
+    src_rx_loss: number | null;
+    src_rx_mos: number | null;
+    src_tx_jitter: number | null;
+    src_tx_loss: number | null;
+    src_tx_mos: number | null;
+    start: string;
+    uniqueid: string;
+    userfield: string;
+};
+
+/**
  * The recording of a call.
  */
 export type Recording = {
@@ -1647,6 +1750,28 @@ export type TraceEntry = {
      * Its mode.
      */
     state_mode?: string | null;
+} | {
+    /**
+     * When.
+     */
+    at: string;
+    /**
+     * The call.
+     */
+    call: string;
+    /**
+     * `agreed`, `hears`, `path` or `taps`.
+     */
+    change: string;
+    /**
+     * What it is from here on: direction, encodings and address; who or what is heard; `kernel` or `user`; recording and forks.
+     */
+    detail: string;
+    kind: 'media';
+    /**
+     * Its line.
+     */
+    line: string;
 } | {
     /**
      * The application.
@@ -3585,6 +3710,37 @@ export type UnholdResponses = {
 
 export type UnholdResponse = UnholdResponses[keyof UnholdResponses];
 
+export type CheckConfigData = {
+    body?: Nothing;
+    headers?: {
+        /**
+         * a string of the client's, new for each request: whoever repeats the request with it within ten minutes is given the first answer, and nothing is done twice; 409 while the first is under way, 422 with another path or body (draft-ietf-httpapi-idempotency-key-header)
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/check-config';
+};
+
+export type CheckConfigErrors = {
+    /**
+     * it was refused
+     */
+    default: Problem;
+};
+
+export type CheckConfigError = CheckConfigErrors[keyof CheckConfigErrors];
+
+export type CheckConfigResponses = {
+    /**
+     * what was found
+     */
+    200: CheckedConfig;
+};
+
+export type CheckConfigResponse = CheckConfigResponses[keyof CheckConfigResponses];
+
 export type EventsData = {
     body?: never;
     path?: never;
@@ -4200,6 +4356,52 @@ export type UnparkResponses = {
 
 export type UnparkResponse = UnparkResponses[keyof UnparkResponses];
 
+export type LogData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * The least that matters.
+         */
+        level?: 'error' | 'warn' | 'info' | 'debug' | 'trace';
+        /**
+         * only lines whose text or module has this in it, in capitals or not
+         */
+        contains?: string;
+        /**
+         * only lines behind the one of this number
+         */
+        after?: number;
+        /**
+         * false: it ends with the last line that there is
+         */
+        follow?: boolean;
+        /**
+         * the token, where no header can be written
+         */
+        access_token?: string;
+    };
+    url: '/v1/log';
+};
+
+export type LogErrors = {
+    /**
+     * it was refused
+     */
+    default: Problem;
+};
+
+export type LogError = LogErrors[keyof LogErrors];
+
+export type LogResponses = {
+    /**
+     * it was refused
+     */
+    default: Problem;
+};
+
+export type LogResponse = LogResponses[keyof LogResponses];
+
 export type ParkedData = {
     body?: never;
     path?: never;
@@ -4269,6 +4471,60 @@ export type MakePhoneTokenResponses = {
 };
 
 export type MakePhoneTokenResponse = MakePhoneTokenResponses[keyof MakePhoneTokenResponses];
+
+export type RecordsData = {
+    body?: never;
+    path?: never;
+    query?: {
+        /**
+         * those that began then or later: RFC 3339, a day, or seconds since 1970; universal time without an offset
+         */
+        from?: string;
+        /**
+         * those that began before then
+         */
+        to?: string;
+        /**
+         * those of this line or trunk, on either side
+         */
+        line?: string;
+        /**
+         * ANSWERED, NO ANSWER, BUSY, FAILED or CONGESTION
+         */
+        disposition?: string;
+        /**
+         * how many at most: 1 to 1000, 100 where it is not said
+         */
+        limit?: number;
+        /**
+         * those behind the one with this id, as the Link header has it
+         */
+        after?: number;
+        /**
+         * json or csv
+         */
+        format?: string;
+    };
+    url: '/v1/records';
+};
+
+export type RecordsErrors = {
+    /**
+     * it was refused
+     */
+    default: Problem;
+};
+
+export type RecordsError = RecordsErrors[keyof RecordsErrors];
+
+export type RecordsResponses = {
+    /**
+     * the records
+     */
+    200: Array<Record>;
+};
+
+export type RecordsResponse = RecordsResponses[keyof RecordsResponses];
 
 export type RegistrationsData = {
     body?: never;
@@ -4340,9 +4596,13 @@ export type LiveTraceData = {
     path?: never;
     query?: {
         /**
-         * its address; without it, everything
+         * its address
          */
         line?: string;
+        /**
+         * its id; without call and line, everything
+         */
+        call?: string;
         /**
          * the token, where no header can be written
          */

@@ -14,6 +14,7 @@ from .call_quality_event_type import CallQualityEventType
 from .call_state_event import CallStateEvent
 from .call_state_event_type import CallStateEventType
 from .check_sync import CheckSync
+from .checked_config import CheckedConfig
 from .close_event import CloseEvent
 from .close_event_type import CloseEventType
 from .complete_call import CompleteCall
@@ -51,6 +52,8 @@ from .handoff_media_mode_type_3_type_1 import HandoffMediaModeType3Type1
 from .line import Line
 from .line_state_event import LineStateEvent
 from .line_state_event_type import LineStateEventType
+from .log_level import LogLevel
+from .logged_line import LoggedLine
 from .lost_event import LostEvent
 from .lost_event_type import LostEventType
 from .make_call import MakeCall
@@ -82,6 +85,7 @@ from .pickup import Pickup
 from .problem import Problem
 from .quality import Quality
 from .quality_level import QualityLevel
+from .record import Record
 from .recording import Recording
 from .recording_event import RecordingEvent
 from .recording_event_type import RecordingEventType
@@ -113,6 +117,8 @@ from .trace_entry_type_1 import TraceEntryType1
 from .trace_entry_type_1_kind import TraceEntryType1Kind
 from .trace_entry_type_2 import TraceEntryType2
 from .trace_entry_type_2_kind import TraceEntryType2Kind
+from .trace_entry_type_3 import TraceEntryType3
+from .trace_entry_type_3_kind import TraceEntryType3Kind
 from .trace_format import TraceFormat
 from .translate_address import TranslateAddress
 from .translate_address_options_item import TranslateAddressOptionsItem
@@ -140,6 +146,7 @@ __all__ = (
     "CallQualityEventType",
     "CallStateEvent",
     "CallStateEventType",
+    "CheckedConfig",
     "CheckSync",
     "CloseEvent",
     "CloseEventType",
@@ -178,6 +185,8 @@ __all__ = (
     "Line",
     "LineStateEvent",
     "LineStateEventType",
+    "LoggedLine",
+    "LogLevel",
     "LostEvent",
     "LostEventType",
     "MakeCall",
@@ -209,6 +218,7 @@ __all__ = (
     "Problem",
     "Quality",
     "QualityLevel",
+    "Record",
     "Recording",
     "RecordingEvent",
     "RecordingEventType",
@@ -240,6 +250,8 @@ __all__ = (
     "TraceEntryType1Kind",
     "TraceEntryType2",
     "TraceEntryType2Kind",
+    "TraceEntryType3",
+    "TraceEntryType3Kind",
     "TraceFormat",
     "TranslateAddress",
     "TranslateAddressOptionsItem",

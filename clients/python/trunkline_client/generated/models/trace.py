@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ..models.trace_entry_type_0 import TraceEntryType0
     from ..models.trace_entry_type_1 import TraceEntryType1
     from ..models.trace_entry_type_2 import TraceEntryType2
+    from ..models.trace_entry_type_3 import TraceEntryType3
 
 
 T = TypeVar("T", bound="Trace")
@@ -19,13 +20,14 @@ T = TypeVar("T", bound="Trace")
 class Trace:
     """What happened around a call."""
 
-    entries: list[TraceEntryType0 | TraceEntryType1 | TraceEntryType2]
+    entries: list[TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]
     """ In the order of time. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.trace_entry_type_0 import TraceEntryType0  # noqa: PLC0415
         from ..models.trace_entry_type_1 import TraceEntryType1  # noqa: PLC0415
+        from ..models.trace_entry_type_2 import TraceEntryType2  # noqa: PLC0415
 
         entries = []
         for entries_item_data in self.entries:
@@ -33,6 +35,8 @@ class Trace:
             if isinstance(entries_item_data, TraceEntryType0):
                 entries_item = entries_item_data.to_dict()
             elif isinstance(entries_item_data, TraceEntryType1):
+                entries_item = entries_item_data.to_dict()
+            elif isinstance(entries_item_data, TraceEntryType2):
                 entries_item = entries_item_data.to_dict()
             else:
                 entries_item = entries_item_data.to_dict()
@@ -54,13 +58,16 @@ class Trace:
         from ..models.trace_entry_type_0 import TraceEntryType0  # noqa: PLC0415
         from ..models.trace_entry_type_1 import TraceEntryType1  # noqa: PLC0415
         from ..models.trace_entry_type_2 import TraceEntryType2  # noqa: PLC0415
+        from ..models.trace_entry_type_3 import TraceEntryType3  # noqa: PLC0415
 
         d = dict(src_dict)
         entries = []
         _entries = d.pop("entries")
         for entries_item_data in _entries:
 
-            def _parse_entries_item(data: object) -> TraceEntryType0 | TraceEntryType1 | TraceEntryType2:
+            def _parse_entries_item(
+                data: object,
+            ) -> TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3:
                 try:
                     if not isinstance(data, dict):
                         raise TypeError()
@@ -77,11 +84,19 @@ class Trace:
                     return componentsschemas_trace_entry_type_1
                 except (TypeError, ValueError, AttributeError, KeyError):
                     pass
+                try:
+                    if not isinstance(data, dict):
+                        raise TypeError()
+                    componentsschemas_trace_entry_type_2 = TraceEntryType2.from_dict(data)
+
+                    return componentsschemas_trace_entry_type_2
+                except (TypeError, ValueError, AttributeError, KeyError):
+                    pass
                 if not isinstance(data, dict):
                     raise TypeError()
-                componentsschemas_trace_entry_type_2 = TraceEntryType2.from_dict(data)
+                componentsschemas_trace_entry_type_3 = TraceEntryType3.from_dict(data)
 
-                return componentsschemas_trace_entry_type_2
+                return componentsschemas_trace_entry_type_3
 
             entries_item = _parse_entries_item(entries_item_data)
 

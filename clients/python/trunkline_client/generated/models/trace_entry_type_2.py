@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
@@ -10,109 +10,77 @@ from ..models.trace_entry_type_2_kind import (
     TraceEntryType2Kind,
     check_trace_entry_type_2_kind,
 )
-from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="TraceEntryType2")
 
 
 @_attrs_define
 class TraceEntryType2:
-    """An application asked for something by HTTP."""
+    """The media of a call's station changed."""
 
-    app: str
-    """ The application. """
     at: str
     """ When. """
+    call: str
+    """ The call. """
+    change: str
+    """ `agreed`, `hears`, `path` or `taps`. """
+    detail: str
+    """ What it is from here on: direction, encodings and address; who or what is heard; `kernel` or `user`;
+    recording and forks. """
     kind: TraceEntryType2Kind
-    operation: str
-    """ The operation, as in its path. """
-    outcome: str
-    """ `ok`, or the code of the refusal. """
-    call: None | str | Unset = UNSET
-    """ The call it was about. """
-    line: None | str | Unset = UNSET
-    """ The line it was about. """
+    line: str
+    """ Its line. """
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        app = self.app
-
         at = self.at
+
+        call = self.call
+
+        change = self.change
+
+        detail = self.detail
 
         kind: str = self.kind
 
-        operation = self.operation
-
-        outcome = self.outcome
-
-        call: None | str | Unset
-        if isinstance(self.call, Unset):
-            call = UNSET
-        else:
-            call = self.call
-
-        line: None | str | Unset
-        if isinstance(self.line, Unset):
-            line = UNSET
-        else:
-            line = self.line
+        line = self.line
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
             {
-                "app": app,
                 "at": at,
+                "call": call,
+                "change": change,
+                "detail": detail,
                 "kind": kind,
-                "operation": operation,
-                "outcome": outcome,
+                "line": line,
             }
         )
-        if call is not UNSET:
-            field_dict["call"] = call
-        if line is not UNSET:
-            field_dict["line"] = line
 
         return field_dict
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        app = d.pop("app")
-
         at = d.pop("at")
+
+        call = d.pop("call")
+
+        change = d.pop("change")
+
+        detail = d.pop("detail")
 
         kind = check_trace_entry_type_2_kind(d.pop("kind"))
 
-        operation = d.pop("operation")
-
-        outcome = d.pop("outcome")
-
-        def _parse_call(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        call = _parse_call(d.pop("call", UNSET))
-
-        def _parse_line(data: object) -> None | str | Unset:
-            if data is None:
-                return data
-            if isinstance(data, Unset):
-                return data
-            return cast(None | str | Unset, data)
-
-        line = _parse_line(d.pop("line", UNSET))
+        line = d.pop("line")
 
         trace_entry_type_2 = cls(
-            app=app,
             at=at,
-            kind=kind,
-            operation=operation,
-            outcome=outcome,
             call=call,
+            change=change,
+            detail=detail,
+            kind=kind,
             line=line,
         )
 

@@ -1,9 +1,9 @@
 from typing import Literal
 
-TraceEntryType2Kind = Literal["operation"]
+TraceEntryType2Kind = Literal["media"]
 
 TRACE_ENTRY_TYPE_2_KIND_VALUES: set[TraceEntryType2Kind] = {
-    "operation",
+    "media",
 }
 
 

@@ -66,10 +66,11 @@ def sync_detailed(
 ) -> Response[Problem | Trace]:
     """What happened around a call, as far back as it is kept: the SIP messages of its station and of the
     party at its other end, the states of
-    both calls, and what applications asked for; of the other end where the application opens that line,
-    too. The call may be over. `format` is `json`, `text` or
+    both calls and what became of their media, and what applications asked for; of the other end where
+    the application opens that line, too. The call may be over. `format` is `json`, `text` or
     `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP
-    datagram in clear, whatever brought it.
+    datagram in clear, whatever brought it, with what its
+    stations said (RTP, RTCP) where their line is captured.
 
     Args:
         call (str):
@@ -103,10 +104,11 @@ def sync(
 ) -> Problem | Trace | None:
     """What happened around a call, as far back as it is kept: the SIP messages of its station and of the
     party at its other end, the states of
-    both calls, and what applications asked for; of the other end where the application opens that line,
-    too. The call may be over. `format` is `json`, `text` or
+    both calls and what became of their media, and what applications asked for; of the other end where
+    the application opens that line, too. The call may be over. `format` is `json`, `text` or
     `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP
-    datagram in clear, whatever brought it.
+    datagram in clear, whatever brought it, with what its
+    stations said (RTP, RTCP) where their line is captured.
 
     Args:
         call (str):
@@ -135,10 +137,11 @@ async def asyncio_detailed(
 ) -> Response[Problem | Trace]:
     """What happened around a call, as far back as it is kept: the SIP messages of its station and of the
     party at its other end, the states of
-    both calls, and what applications asked for; of the other end where the application opens that line,
-    too. The call may be over. `format` is `json`, `text` or
+    both calls and what became of their media, and what applications asked for; of the other end where
+    the application opens that line, too. The call may be over. `format` is `json`, `text` or
     `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP
-    datagram in clear, whatever brought it.
+    datagram in clear, whatever brought it, with what its
+    stations said (RTP, RTCP) where their line is captured.
 
     Args:
         call (str):
@@ -170,10 +173,11 @@ async def asyncio(
 ) -> Problem | Trace | None:
     """What happened around a call, as far back as it is kept: the SIP messages of its station and of the
     party at its other end, the states of
-    both calls, and what applications asked for; of the other end where the application opens that line,
-    too. The call may be over. `format` is `json`, `text` or
+    both calls and what became of their media, and what applications asked for; of the other end where
+    the application opens that line, too. The call may be over. `format` is `json`, `text` or
     `mermaid` for a ladder, or `pcapng`: the messages as a capture that Wireshark reads, each a UDP
-    datagram in clear, whatever brought it.
+    datagram in clear, whatever brought it, with what its
+    stations said (RTP, RTCP) where their line is captured.
 
     Args:
         call (str):

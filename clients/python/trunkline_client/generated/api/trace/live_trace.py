@@ -8,18 +8,22 @@ from ...models.problem import Problem
 from ...models.trace_entry_type_0 import TraceEntryType0
 from ...models.trace_entry_type_1 import TraceEntryType1
 from ...models.trace_entry_type_2 import TraceEntryType2
+from ...models.trace_entry_type_3 import TraceEntryType3
 from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     line: str | Unset = UNSET,
+    call: str | Unset = UNSET,
     access_token: str | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
 
     params["line"] = line
+
+    params["call"] = call
 
     params["access_token"] = access_token
 
@@ -36,10 +40,10 @@ def _get_kwargs(
 
 def _parse_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2:
+) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3:
     if response.status_code == 101:
 
-        def _parse_response_101(data: object) -> TraceEntryType0 | TraceEntryType1 | TraceEntryType2:
+        def _parse_response_101(data: object) -> TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3:
             try:
                 if not isinstance(data, dict):
                     raise TypeError()
@@ -56,11 +60,19 @@ def _parse_response(
                 return componentsschemas_trace_entry_type_1
             except (TypeError, ValueError, AttributeError, KeyError):
                 pass
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                componentsschemas_trace_entry_type_2 = TraceEntryType2.from_dict(data)
+
+                return componentsschemas_trace_entry_type_2
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
             if not isinstance(data, dict):
                 raise TypeError()
-            componentsschemas_trace_entry_type_2 = TraceEntryType2.from_dict(data)
+            componentsschemas_trace_entry_type_3 = TraceEntryType3.from_dict(data)
 
-            return componentsschemas_trace_entry_type_2
+            return componentsschemas_trace_entry_type_3
 
         response_101 = _parse_response_101(response.json())
 
@@ -73,7 +85,7 @@ def _parse_response(
 
 def _build_response(
     *, client: AuthenticatedClient | Client, response: httpx.Response
-) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2]:
+) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -86,13 +98,16 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     line: str | Unset = UNSET,
+    call: str | Unset = UNSET,
     access_token: str | Unset = UNSET,
-) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2]:
-    """The same as it happens, of a line, or, for an application that opens every line as owner, of
-    everything: a WebSocket, each text frame an entry.
+) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]:
+    """What goes over the wire and what calls do, as it happens: a WebSocket, each text frame an entry. Of
+    a line; of a call, with what is
+    kept of it first; or, for an application that opens every line as owner, of everything.
 
     Args:
         line (str | Unset):
+        call (str | Unset):
         access_token (str | Unset):
 
     Raises:
@@ -100,11 +115,12 @@ def sync_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2]
+        Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]
     """
 
     kwargs = _get_kwargs(
         line=line,
+        call=call,
         access_token=access_token,
     )
 
@@ -119,13 +135,16 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     line: str | Unset = UNSET,
+    call: str | Unset = UNSET,
     access_token: str | Unset = UNSET,
-) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | None:
-    """The same as it happens, of a line, or, for an application that opens every line as owner, of
-    everything: a WebSocket, each text frame an entry.
+) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3 | None:
+    """What goes over the wire and what calls do, as it happens: a WebSocket, each text frame an entry. Of
+    a line; of a call, with what is
+    kept of it first; or, for an application that opens every line as owner, of everything.
 
     Args:
         line (str | Unset):
+        call (str | Unset):
         access_token (str | Unset):
 
     Raises:
@@ -133,12 +152,13 @@ def sync(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2
+        Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3
     """
 
     return sync_detailed(
         client=client,
         line=line,
+        call=call,
         access_token=access_token,
     ).parsed
 
@@ -147,13 +167,16 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     line: str | Unset = UNSET,
+    call: str | Unset = UNSET,
     access_token: str | Unset = UNSET,
-) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2]:
-    """The same as it happens, of a line, or, for an application that opens every line as owner, of
-    everything: a WebSocket, each text frame an entry.
+) -> Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]:
+    """What goes over the wire and what calls do, as it happens: a WebSocket, each text frame an entry. Of
+    a line; of a call, with what is
+    kept of it first; or, for an application that opens every line as owner, of everything.
 
     Args:
         line (str | Unset):
+        call (str | Unset):
         access_token (str | Unset):
 
     Raises:
@@ -161,11 +184,12 @@ async def asyncio_detailed(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2]
+        Response[Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3]
     """
 
     kwargs = _get_kwargs(
         line=line,
+        call=call,
         access_token=access_token,
     )
 
@@ -178,13 +202,16 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     line: str | Unset = UNSET,
+    call: str | Unset = UNSET,
     access_token: str | Unset = UNSET,
-) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | None:
-    """The same as it happens, of a line, or, for an application that opens every line as owner, of
-    everything: a WebSocket, each text frame an entry.
+) -> Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3 | None:
+    """What goes over the wire and what calls do, as it happens: a WebSocket, each text frame an entry. Of
+    a line; of a call, with what is
+    kept of it first; or, for an application that opens every line as owner, of everything.
 
     Args:
         line (str | Unset):
+        call (str | Unset):
         access_token (str | Unset):
 
     Raises:
@@ -192,13 +219,14 @@ async def asyncio(
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2
+        Problem | TraceEntryType0 | TraceEntryType1 | TraceEntryType2 | TraceEntryType3
     """
 
     return (
         await asyncio_detailed(
             client=client,
             line=line,
+            call=call,
             access_token=access_token,
         )
     ).parsed

@@ -295,7 +295,8 @@ impl Stage {
         let saved = (0..5).find_map(|_| {
             let rows = self.page.count("[data-row]");
             let messages = self.page.count("[data-row='sip']");
-            let files = ["text", "svg", "mermaid"].map(|how| self.page.save(&format!("[data-export='{how}']")));
+            let files =
+                ["text", "svg", "mermaid"].map(|how| self.page.save(&format!("[data-export='{how}']")));
             // Rows may come while it is saved: then what was counted says nothing.
             (self.page.count("[data-row]") == rows).then_some((rows, messages, files))
         });

@@ -42,6 +42,8 @@ pub enum Command {
     },
     /// Print the contract of the HTTP API (OpenAPI 3.1), which a daemon serves at /v1/openapi.json.
     Openapi,
+    /// Print the JSON schema of the configuration, for editors.
+    Schema,
     /// Write the man pages: of each command, and of the configuration.
     Man {
         /// Where man1 and man5 are made; man -M takes it.

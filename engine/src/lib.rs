@@ -61,6 +61,10 @@ pub async fn run(cli: Cli) -> ExitCode {
             serve::say(&api::openapi());
             ExitCode::SUCCESS
         }
+        Command::Schema => {
+            serve::say(&manual::schema());
+            ExitCode::SUCCESS
+        }
         Command::Man { directory } => done(manual::write_pages(&directory)),
     }
 }

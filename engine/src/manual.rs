@@ -1,6 +1,10 @@
 //! What an installation has beside the binary: man pages, and what completes the command line in a shell.
 
 mod configuration;
+mod keys;
+#[cfg(test)]
+mod reference;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,6 +14,7 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+pub(crate) use self::schema::text as schema;
 use crate::cli::Cli;
 
 /// The command line as it is defined.

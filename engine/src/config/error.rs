@@ -7,6 +7,8 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::learned::{Kind, Shape, learn};
+
 /// One thing wrong in a configuration file: place, key, what is wrong, what would be right.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ConfigError {
@@ -46,18 +48,37 @@ pub(super) struct Report<'t> {
     file: &'t Path,
     line_starts: Vec<usize>,
     is_alone: bool,
+    /// What is asked for, where somebody wants to know.
+    learned: Option<RefCell<Shape>>,
     errors: RefCell<Vec<ConfigError>>,
 }
 
 impl<'t> Report<'t> {
     pub(super) fn new(file: &'t Path, text: &str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, line_starts, is_alone: false, errors: RefCell::default() }
+        Self { file, line_starts, is_alone: false, learned: None, errors: RefCell::default() }
     }
 
     /// The same, where the file system may not be asked.
     pub(super) fn alone(file: &'t Path, text: &str) -> Self {
         Self { is_alone: true, ..Self::new(file, text) }
+    }
+
+    /// The same, which takes down what is asked for.
+    pub(super) fn learning(text: &str) -> Self {
+        Self { learned: Some(RefCell::default()), ..Report::alone(Path::new(""), text) }
+    }
+
+    /// Takes down that a key of a table is asked for.
+    pub(super) fn learn(&self, table: &str, key: &'static str, kind: Kind) {
+        if let Some(shape) = &self.learned {
+            learn(&mut shape.borrow_mut(), table, key, kind);
+        }
+    }
+
+    /// What was asked for.
+    pub(super) fn into_shape(self) -> Shape {
+        self.learned.map(RefCell::into_inner).unwrap_or_default()
     }
 
     /// A file that the text names; a relative name begins at the configuration's directory.

@@ -50,6 +50,7 @@ mod features;
 mod fork;
 mod groups;
 mod key_lines;
+mod learned;
 mod limits;
 mod lines;
 mod located;
@@ -82,6 +83,7 @@ pub use self::check::{Checked, check};
 pub use self::endpoint::PeerPlace;
 pub use self::error::ConfigError;
 pub use self::failover::Failover;
+pub(crate) use self::learned::{Kind, Shape};
 pub use self::phone_table::phone_table;
 pub(crate) use self::provisioning::TOKEN_HOURS_MAX;
 pub use self::provisioning::{Listener, Provisioning};
@@ -611,6 +613,14 @@ impl Config {
             right: right.to_owned(),
         }
     }
+}
+
+/// The tables and keys that are looked for in a text. Those of a table that may come again are looked for where it is there.
+pub(crate) fn shape(text: &str) -> Shape {
+    let report = error::Report::learning(text);
+    let (table, _) = DeTable::parse_recoverable(text);
+    drop(engine::read(section::Section::root(table.get_ref(), &report)));
+    report.into_shape()
 }
 
 fn read_text(path: &Path) -> Result<String, Vec<ConfigError>> {

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::Report;
+use super::learned::Kind;
 
 /// A table of the file. A table that is absent reads like an empty one, so that defaults have one place.
 pub(super) struct Section<'t> {
@@ -34,7 +35,7 @@ impl<'t> Section<'t> {
 
     /// Whether the file has the key, well-formed or not.
     pub(super) fn has(&self, key: &'static str) -> bool {
-        self.find(key).is_some()
+        self.find(key, Kind::Any).is_some()
     }
 
     /// A table under this one.
@@ -46,7 +47,7 @@ impl<'t> Section<'t> {
             known: RefCell::default(),
             report: self.report,
         };
-        let Some(value) = self.find(key) else { return empty(self.header.clone()) };
+        let Some(value) = self.find(key, Kind::Table) else { return empty(self.header.clone()) };
         match value.get_ref().as_table() {
             Some(table) => Self { table: Some(table), ..empty(value.span()) },
             None => {
@@ -63,7 +64,7 @@ impl<'t> Section<'t> {
 
     /// One table, or the tables of an array of tables; none where the key is absent.
     pub(super) fn table_or_tables(&self, key: &'static str) -> Vec<Self> {
-        match self.find(key) {
+        match self.find(key, Kind::TableOrTables) {
             None => Vec::new(),
             Some(value) if value.get_ref().is_array() => self.tables(key),
             Some(_) => vec![self.table(key)],
@@ -72,7 +73,7 @@ impl<'t> Section<'t> {
 
     /// The tables of an array of tables.
     pub(super) fn tables(&self, key: &'static str) -> Vec<Self> {
-        let Some(value) = self.find(key) else { return Vec::new() };
+        let Some(value) = self.find(key, Kind::Tables) else { return Vec::new() };
         let right = format!("write [[{}]] with double brackets, once for each", self.key(key));
         let Some(items) = value.get_ref().as_array() else {
             self.mistyped(key, value, &right);
@@ -98,13 +99,13 @@ impl<'t> Section<'t> {
 
     /// A string without control characters.
     pub(super) fn string(&self, key: &'static str) -> Option<Spanned<&'t str>> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::String)?;
         self.text(key, value)
     }
 
     /// A list of strings.
     pub(super) fn strings(&self, key: &'static str) -> Option<Vec<Spanned<&'t str>>> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::Strings)?;
         let Some(items) = value.get_ref().as_array() else {
             self.mistyped(key, value, &format!("write a list of strings, {key} = [\"…\"]"));
             return None;
@@ -114,13 +115,13 @@ impl<'t> Section<'t> {
 
     /// One string, or a list of them.
     pub(super) fn string_or_strings(&self, key: &'static str) -> Option<Vec<Spanned<&'t str>>> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::StringOrStrings)?;
         if value.get_ref().is_array() { self.strings(key) } else { Some(vec![self.text(key, value)?]) }
     }
 
     /// A whole number inside a range.
     pub(super) fn integer(&self, key: &'static str, allowed: RangeInclusive<u32>) -> Option<u32> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::Integer(allowed.clone()))?;
         let right = format!("write a number from {} to {}", allowed.start(), allowed.end());
         let Some(number) = value.get_ref().as_integer() else {
             self.mistyped(key, value, &right);
@@ -141,7 +142,7 @@ impl<'t> Section<'t> {
 
     /// A list of whole numbers inside a range.
     pub(super) fn integers(&self, key: &'static str, allowed: RangeInclusive<u32>) -> Option<Vec<u32>> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::Integers(allowed.clone()))?;
         let right = format!("write a list of numbers from {} to {}", allowed.start(), allowed.end());
         let Some(items) = value.get_ref().as_array() else {
             self.mistyped(key, value, &right);
@@ -167,7 +168,7 @@ impl<'t> Section<'t> {
 
     /// True or false.
     pub(super) fn boolean(&self, key: &'static str) -> Option<Spanned<bool>> {
-        let value = self.find(key)?;
+        let value = self.find(key, Kind::Boolean)?;
         let Some(boolean) = value.get_ref().as_bool() else {
             self.mistyped(key, value, "write true or false");
             return None;
@@ -193,7 +194,7 @@ impl<'t> Section<'t> {
 
     /// Notes that what is under a key is wrong, where the value itself is not at hand.
     pub(super) fn refuse_key(&self, key: &'static str, wrong: &str, right: &str) {
-        let at = self.find(key).map_or_else(|| self.header.clone(), Spanned::span);
+        let at = self.find(key, Kind::Any).map_or_else(|| self.header.clone(), Spanned::span);
         self.report.refuse(&at, self.key(key), wrong, right);
     }
 
@@ -216,8 +217,9 @@ impl<'t> Section<'t> {
         }
     }
 
-    fn find(&self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+    fn find(&self, key: &'static str, kind: Kind) -> Option<&'t Spanned<DeValue<'t>>> {
         self.known.borrow_mut().push(key);
+        self.report.learn(&self.name, key, kind);
         self.table?.get(key)
     }
 

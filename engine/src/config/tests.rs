@@ -98,6 +98,7 @@ fn what_the_example_leaves_out_by_a_sign_is_the_default() {
         "messages",
         "max_calls = 4",
         "mailbox",
+        "location = \"Berlin",
         "voicemail_rings",
         "url = \"https",
         "server = \"pbx",

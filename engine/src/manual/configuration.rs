@@ -3,11 +3,11 @@
 use clap_mangen::roff::{Inline, Roff, bold, roman};
 
 /// The file that is read to learn the keys: its tests hold it to what the engine takes.
-const EXAMPLE: &str = include_str!("../../trunkline.example.toml");
+pub(super) const EXAMPLE: &str = include_str!("../../trunkline.example.toml");
 
 /// What a line of the example is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Line<'a> {
+pub(super) enum Line<'a> {
     Blank,
     /// Says what follows.
     Prose(&'a str),
@@ -18,7 +18,7 @@ enum Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn of(line: &'a str) -> Self {
+    pub(super) fn of(line: &'a str) -> Self {
         let bare = line.trim_start_matches('#').trim();
         let is_table = bare.starts_with('[') && bare.ends_with(']');
         let key = bare.split_once(" = ").map_or("", |(key, _)| key);

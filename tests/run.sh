@@ -78,6 +78,23 @@ unpack_services() {
     fi
 }
 
+# The typed clients want a newer Node than Debian 12 has: then npm brings one, beside what else is built.
+install_node() {
+    local directory=$PWD/target/node from=tests/node
+    ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || return 0
+    if ! cmp -s $from/package-lock.json "$directory/package-lock.json"; then
+        echo "installing Node, for $(node --version) is older than 20.19"
+        rm -rf "$directory" "$directory.new"
+        mkdir -p "$directory.new"
+        cp $from/package.json $from/package-lock.json "$directory.new"
+        npm ci --prefix "$directory.new" --ignore-scripts --no-audit --no-fund --silent || fail "node is older than 20.19, and npm could not download a newer one"
+        mv "$directory.new" "$directory"
+    fi
+    local found=("$directory"/node_modules/node-linux-*/bin)
+    [ -x "${found[0]}/node" ] || fail "node is older than 20.19, and there is none for this machine: install one"
+    PATH=${found[0]}:$PATH
+}
+
 # The SIP stack of the browser phone, and what clicks before the console: the versions of the lock file, beside what else is built.
 install_browser() {
     local directory=$PWD/target/browser files=(tests/e2e/browser/package.json tests/e2e/browser/package-lock.json)
@@ -175,6 +192,7 @@ fail() {
 end_to_end() {
     install_missing
     unpack_services
+    install_node
     install_browser
     install_schema
     check_console

@@ -74,3 +74,10 @@ class Requests(unittest.IsolatedAsyncioTestCase):
             with self.assertRaises(httpx.ReadError):
                 await http.get("/v1/calls")
         self.assertEqual(len(answers.asked), 1 + 5)
+
+    async def test_a_conflict_of_no_daemon_is_an_answer(self) -> None:
+        answers = Answers(httpx.Response(409, text="<h1>Conflict</h1>"), httpx.Response(409, json=["conflict"]))
+        async with httpx.AsyncClient(base_url=DAEMON.url, transport=Repeating(answers, at_once)) as http:
+            for text in ("<h1>Conflict</h1>", '["conflict"]'):
+                self.assertEqual((await http.get("/v1/calls")).text, text)
+        self.assertEqual(len(answers.asked), 2)

@@ -38,13 +38,22 @@ class Repeating(httpx.AsyncBaseTransport):
                 if response.status_code != httpx.codes.CONFLICT:
                     return response
                 await response.aread()
-                if response.json().get("code") != "conflict":
+                if not _is_under_way(response):
                     return response
             await self._pause(attempt * REST_S)
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         await self._transport.aclose()
+
+
+def _is_under_way(response: httpx.Response) -> bool:
+    try:
+        problem = response.json()
+    except ValueError:
+        # Of a proxy, say, which is no daemon and sends no problem.
+        return False
+    return isinstance(problem, dict) and problem.get("code") == "conflict"
 
 
 KEY = "Idempotency-Key"

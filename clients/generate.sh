@@ -80,7 +80,7 @@ python() {
 }
 
 mode=${1:-}
-node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || fail "Node 20.19 or later is needed, here is $(node --version)"
+node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || fail "Node 20.19 or later is needed, here is $(node --version)"
 mkdir -p "$work"
 if [ -z "${TRUNKLINE:-}" ]; then
     cargo build --locked --bin trunkline

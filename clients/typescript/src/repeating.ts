@@ -17,13 +17,19 @@ export function repeating(fetch: typeof globalThis.fetch, pause: (attempt: numbe
       const last = attempt === ATTEMPTS || request.signal.aborted;
       try {
         const response = await fetch(request.clone());
-        if (last || response.status !== CONFLICT || (await response.clone().json()).code !== "conflict") return response;
+        if (last || response.status !== CONFLICT || !(await isUnderWay(response))) return response;
       } catch (error) {
         if (last || request.signal.aborted) throw error;
       }
       await pause(attempt);
     }
   };
+}
+
+/** A proxy, say, which is no daemon, sends no problem. */
+async function isUnderWay(response: Response): Promise<boolean> {
+  const problem: unknown = await response.clone().json().catch(() => undefined);
+  return typeof problem === "object" && problem !== null && "code" in problem && problem.code === "conflict";
 }
 
 function rest(attempt: number): Promise<void> {

@@ -48,6 +48,12 @@ test("a refusal is an answer, and a daemon that stays away is an error", async (
   assert.equal(gone.asked.length, 5);
 });
 
+test("a conflict of no daemon is an answer", async () => {
+  const page = answers(new Response("<h1>Conflict</h1>", { status: 409 }));
+  assert.equal(await (await page.fetch(at, { method: "POST" })).text(), "<h1>Conflict</h1>");
+  assert.equal(page.asked.length, 1);
+});
+
 test("a problem is thrown as what it says", async (t) => {
   const problem = { code: "notowner", detail: "Only the owner may.", status: 403, title: "Forbidden" };
   const headers = { "content-type": "application/problem+json" };

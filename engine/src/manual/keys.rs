@@ -131,7 +131,7 @@ fn add_files<'s>(table: &mut Table, asked: impl Iterator<Item = (&'s &'static st
     }
 }
 
-/// What the reader asks for and the example does not have, and the other way round.
+/// What the reader asks for and the example does not have.
 #[cfg(test)]
 pub(super) fn differences() -> Vec<String> {
     let all: Vec<&str> = EXAMPLE.lines().map(shown).collect();

@@ -54,6 +54,7 @@ pub(crate) use kernel::probe as probe_kernel;
 pub use log_tail::LogTail;
 pub use names::Located;
 pub(crate) use notify::{keep_watchdog, notify_reloading, notify_service_manager, watchdog_limit};
+pub(crate) use reload::is_fixed;
 pub use reload::{Checked, Loaded, RELOADS_WAITING_MAX, ReloadError, ReloadRequest, Reloader};
 pub use start::{Running, StartError};
 pub use store::StoreError;

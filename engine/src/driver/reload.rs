@@ -133,48 +133,76 @@ impl Reloader {
     }
 }
 
+/// Keys, the first of them the one that is named, and whether two configurations differ in what they say.
+type Fixed = (&'static [&'static str], fn(&Config, &Config) -> bool);
+
+/// What only a restart can change, beside the names and places of applications.
+const FIXED: [Fixed; 30] = [
+    (&["sip.listen"], |one, other| one.sip.listen != other.sip.listen),
+    (&["sip.workers"], |one, other| one.sip.workers != other.sip.workers),
+    (&["sip.domains"], |one, other| one.sip.domains != other.sip.domains),
+    (&["sip.realm"], |one, other| one.sip.realm != other.sip.realm),
+    (&["sip.dscp"], |one, other| one.sip.dscp != other.sip.dscp),
+    (&["sip.websocket_origins"], |one, other| one.sip.websocket_origins != other.sip.websocket_origins),
+    (&["sip.advertise"], |one, other| one.sip.advertise != other.sip.advertise),
+    (&["media.listen"], |one, other| one.media.listen != other.media.listen),
+    (&["media.ports"], |one, other| one.media.ports != other.media.ports),
+    (&["media.dscp"], |one, other| one.media.dscp != other.media.dscp),
+    (&["media.continuity"], |one, other| one.media.continuity != other.media.continuity),
+    (&["media.kernel"], |one, other| one.media.kernel != other.media.kernel),
+    (&["media.kernel_hook"], |one, other| one.media.kernel_hook != other.media.kernel_hook),
+    (&["media.kernel_interfaces"], |one, other| one.media.kernel_interfaces != other.media.kernel_interfaces),
+    (&["media.workers"], |one, other| one.media.workers != other.media.workers),
+    (&["api.listen"], |one, other| one.api.listen != other.api.listen),
+    (&["api.hosts"], |one, other| one.api.hosts != other.api.hosts),
+    (&["api.origins"], |one, other| one.api.origins != other.api.origins),
+    (&["api.requests_per_second"], |one, other| one.api.requests_per_second != other.api.requests_per_second),
+    (&["provisioning.listen"], |one, other| one.provisioning.listen != other.provisioning.listen),
+    (&["provisioning.pnp"], |one, other| one.provisioning.pnp != other.provisioning.pnp),
+    (&["fork.allow", "fork.max_forks", "fork.max_per_call"], |one, other| one.fork != other.fork),
+    (&["capture.hep", "capture.agent_id", "capture.key", "capture.key_file"], |one, other| {
+        one.hep != other.hep
+    }),
+    (&["capture.media_mib"], |one, other| one.capture_bytes != other.capture_bytes),
+    (
+        &[
+            "recording.directory",
+            "recording.max_recordings",
+            "recording.max_seconds",
+            "recording.min_free_mb",
+        ],
+        |one, other| one.recording != other.recording,
+    ),
+    (
+        &[
+            "records.sqlite",
+            "records.csv",
+            "records.json_lines",
+            "records.csv_events",
+            "records.events",
+            "records.keep_days",
+            "records.max_bytes",
+        ],
+        |one, other| one.records != other.records,
+    ),
+    (&["store.url"], |one, other| one.store != other.store),
+    (&["log.format"], |one, other| one.log.format != other.log.format),
+    (&["log.level"], |one, other| one.log.level != other.log.level),
+    (&["log.trace_mib"], |one, other| one.log.trace_bytes != other.log.trace_bytes),
+];
+
+/// Whether only a restart can change a key, as `sip.listen`.
+pub(crate) fn is_fixed(key: &str) -> bool {
+    key == "app.name" || FIXED.iter().any(|(keys, _)| keys.contains(&key))
+}
+
 /// What differs between two configurations that a running engine cannot change.
 pub(super) fn needs_restart(running: &Config, wanted: &Config) -> Vec<ConfigError> {
-    let (sip, other_sip) = (&running.sip, &wanted.sip);
-    let (media, other_media) = (&running.media, &wanted.media);
-    let (api, other_api) = (&running.api, &wanted.api);
-    let differs = [
-        ("sip.listen", sip.listen != other_sip.listen),
-        ("sip.workers", sip.workers != other_sip.workers),
-        ("sip.domains", sip.domains != other_sip.domains),
-        ("sip.realm", sip.realm != other_sip.realm),
-        ("sip.dscp", sip.dscp != other_sip.dscp),
-        ("sip.websocket_origins", sip.websocket_origins != other_sip.websocket_origins),
-        ("sip.advertise", sip.advertise != other_sip.advertise),
-        ("media.listen", media.listen != other_media.listen),
-        ("media.ports", media.ports != other_media.ports),
-        ("media.dscp", media.dscp != other_media.dscp),
-        ("media.continuity", media.continuity != other_media.continuity),
-        ("media.kernel", media.kernel != other_media.kernel),
-        ("media.kernel_hook", media.kernel_hook != other_media.kernel_hook),
-        ("media.kernel_interfaces", media.kernel_interfaces != other_media.kernel_interfaces),
-        ("media.workers", media.workers != other_media.workers),
-        ("api.listen", api.listen != other_api.listen),
-        ("api.hosts", api.hosts != other_api.hosts),
-        ("api.origins", api.origins != other_api.origins),
-        ("api.requests_per_second", api.requests_per_second != other_api.requests_per_second),
-        ("provisioning.listen", running.provisioning.listen != wanted.provisioning.listen),
-        ("provisioning.pnp", running.provisioning.pnp != wanted.provisioning.pnp),
-        ("fork.allow", running.fork != wanted.fork),
-        ("capture.hep", running.hep != wanted.hep),
-        ("capture.media_mib", running.capture_bytes != wanted.capture_bytes),
-        ("recording.directory", running.recording != wanted.recording),
-        ("records.sqlite", running.records != wanted.records),
-        ("store.url", running.store != wanted.store),
-        ("log.format", running.log.format != wanted.log.format),
-        ("log.level", running.log.level != wanted.log.level),
-        ("log.trace_mib", running.log.trace_bytes != wanted.log.trace_bytes),
-    ];
     let refuse = |key: &str| {
         wanted.refuse(key, "cannot change while the engine runs", "restart it, or write what it was")
     };
     let mut errors: Vec<_> =
-        differs.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| refuse(key)).collect();
+        FIXED.iter().filter(|(_, differ)| differ(running, wanted)).map(|(keys, _)| refuse(keys[0])).collect();
     // Handles and events of applications are numbered by their place.
     let names = |config: &Config| config.apps.iter().map(|app| app.name.clone()).collect::<Vec<_>>();
     let (were, are) = (names(running), names(wanted));
@@ -258,6 +286,16 @@ mod tests {
         let fetched = format!("[provisioning]\nlisten = \"http:127.0.0.1:8090\"\npnp = true\n{BEFORE}");
         let both = [(2, "provisioning.listen".to_owned()), (3, "provisioning.pnp".to_owned())];
         assert_eq!(refused(&fetched), both);
+    }
+
+    #[test]
+    fn what_only_a_restart_changes_are_keys_that_are_read() {
+        let shape = crate::config::shape(include_str!("../../trunkline.example.toml"));
+        for key in FIXED.iter().flat_map(|(keys, _)| *keys) {
+            let (table, key) = key.split_once('.').unwrap();
+            assert!(shape[table].contains_key(key), "[{table}] {key}");
+        }
+        assert!(is_fixed("fork.max_forks") && is_fixed("app.name") && !is_fixed("sip.ring_timeout_s"));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::configuration::{EXAMPLE, Line};
-use crate::config::{self, Config, Kind};
+use crate::config::{self, Config, Kind, Shape};
+use crate::driver::is_fixed;
 
 /// A table, as it stands in the example.
 #[derive(Debug)]
@@ -14,7 +15,18 @@ pub(super) struct Table {
     pub(super) header: String,
     /// What the example says of it.
     pub(super) prose: String,
+    /// Whether a file may have one of them, or a list.
+    pub(super) is_one_or_more: bool,
     pub(super) keys: Vec<Key>,
+    pub(super) either: Vec<Either>,
+}
+
+/// A secret and the file that has it: a table has one of the two keys.
+#[derive(Debug)]
+pub(super) struct Either {
+    pub(super) keys: [&'static str; 2],
+    /// Where it needs none: a key, and what stands there.
+    pub(super) unless: Option<(&'static str, String)>,
 }
 
 /// A key, as it stands in the example.
@@ -32,8 +44,18 @@ pub(super) struct Key {
     pub(super) right: String,
     /// Whether the table cannot do without it.
     pub(super) is_required: bool,
+    /// Whether a reload changes it; else only a restart does.
+    pub(super) is_reloaded: bool,
     /// The keys of the tables that it holds.
-    pub(super) inner: Vec<(&'static str, Kind)>,
+    pub(super) inner: Vec<Inner>,
+}
+
+/// A key of the tables that stand under another key.
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) is_required: bool,
 }
 
 /// All tables in the order of the example.
@@ -59,7 +81,10 @@ pub(super) fn tables() -> Vec<Table> {
                 let prose = std::mem::take(&mut prose).join(" ");
                 // The second of a kind is another example.
                 let keys = Vec::new();
-                tables.push(Table { name, header: header.to_owned(), prose, keys });
+                let kind = shape.get("").and_then(|root| root.get(&*name));
+                let is_one_or_more = kind == Some(&Kind::TableOrTables);
+                let header = header.to_owned();
+                tables.push(Table { name, header, prose, is_one_or_more, keys, either: Vec::new() });
             }
             Line::Key(_) => {
                 let Some(table) = tables.last() else { continue };
@@ -73,16 +98,21 @@ pub(super) fn tables() -> Vec<Table> {
                 if table.keys.iter().any(|known| known.name == *key) {
                     continue;
                 }
-                let inner = shape.get(&format!("{name}.{key}"));
+                let path = format!("{name}.{key}");
+                let prose = prose.join(" ");
+                let is_default = standard.is_some() && with_the_other(&lines, at) == standard
+                    || is_default_alone(&all, at);
                 table.keys.push(Key {
                     name: key,
                     kind: kind.clone(),
-                    prose: prose.join(" "),
                     example: example.to_owned(),
-                    is_default: standard.is_some() && with_the_other(&lines, at) == standard,
-                    right: right(&all, at, &format!("{name}.{key}"), kind),
-                    is_required: is_required(&table.header, &format!("{name}.{key}")),
-                    inner: inner.into_iter().flatten().map(|(key, kind)| (*key, kind.clone())).collect(),
+                    // What the example has may be what follows from its other keys.
+                    is_default: is_default && !prose.to_lowercase().contains("default: "),
+                    prose,
+                    right: right(&all, at, &path, kind),
+                    is_required: is_required(&table.header, &path),
+                    is_reloaded: !is_fixed(&path),
+                    inner: inner(&shape, &all, at, &path),
                 });
             }
         }
@@ -109,8 +139,18 @@ fn add_files<'s>(table: &mut Table, asked: impl Iterator<Item = (&'s &'static st
             name.strip_suffix("_file") == Some(key.name) || key.name.strip_suffix("_file") == Some(*name)
         };
         let Some(at) = table.keys.iter().position(is_pair) else { continue };
+        let unless = without(table, at);
         let told = &mut table.keys[at];
-        let needed = if told.is_required { "; one of the two must be there" } else { "" };
+        let needed = match (told.is_required, &unless) {
+            (true, None) => "; one of the two must be there".to_owned(),
+            (true, Some((key, word))) => {
+                format!("; one of the two must be there, but where {key} is \"{word}\"")
+            }
+            (false, _) => String::new(),
+        };
+        if told.is_required {
+            table.either.push(Either { keys: [told.name, *name], unless });
+        }
         told.is_required = false;
         let prose = if name.ends_with("_file") {
             format!("The file that has it, in place of {}{needed}.", told.name)
@@ -125,10 +165,20 @@ fn add_files<'s>(table: &mut Table, asked: impl Iterator<Item = (&'s &'static st
             is_default: false,
             right: String::new(),
             is_required: false,
+            is_reloaded: !is_fixed(&format!("{}.{name}", table.name)),
             inner: Vec::new(),
         };
         table.keys.insert(at + 1, key);
     }
+}
+
+/// By which word under another key a table does without the one at `at`.
+fn without(table: &Table, at: usize) -> Option<(&'static str, String)> {
+    let path = format!("{}.{}", table.name, table.keys[at].name);
+    let words = |key: &Key| key.right.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let of_key = |key: &Key| words(key).into_iter().map(|word| (key.name, word)).collect::<Vec<_>>();
+    let mut all = table.keys.iter().filter(|key| key.kind == Kind::String).flat_map(of_key);
+    all.find(|(key, word)| !is_required(&format!("{}\n{key} = \"{word}\"", table.header), &path))
 }
 
 /// What the reader asks for and the example does not have.
@@ -180,6 +230,37 @@ fn with_the_other(lines: &[&str], at: usize) -> Option<String> {
     header.filter(|header| !header.starts_with('#')).and_then(|_| config_of(&lines))
 }
 
+/// Whether a table that has every key of the example means the same without this one: what holds by default in a table that the example leaves
+/// out, or whose keys count only where another one is written.
+fn is_default_alone(all: &[&str], at: usize) -> bool {
+    let is_header = |line: &&str| matches!(Line::of(line), Line::Table(_));
+    let begin = all[..at].iter().rposition(is_header).unwrap_or_default();
+    let end = all[at..].iter().position(is_header).map_or(all.len(), |length| at + length);
+    let mut table = all[begin..end].to_vec();
+    let whole = config_of(&table);
+    table[at - begin] = "";
+    whole.is_some() && config_of(&table) == whole
+}
+
+/// The keys of the tables that stand under a key; whoever leaves one of them out that must be there is told so.
+fn inner(shape: &Shape, all: &[&str], at: usize, path: &str) -> Vec<Inner> {
+    let Some(keys) = shape.get(path) else { return Vec::new() };
+    let line = format!("{} = [{{}}]", path.rsplit('.').next().unwrap_or(path));
+    let mut lines = all.to_vec();
+    lines[at] = &line;
+    let errors = Config::parse_alone(Path::new(""), &lines.join("\n")).err().unwrap_or_default();
+    let is_missing = |key: &str| {
+        let path = format!("{path}.{key}");
+        errors.iter().any(|error| error.line == at + 1 && error.key == path && error.wrong == "is missing")
+    };
+    let of = |(name, kind): (&&'static str, &Kind)| Inner {
+        name,
+        kind: kind.clone(),
+        is_required: is_missing(name),
+    };
+    keys.iter().map(of).collect()
+}
+
 /// What is said to be right where a text stands that nobody means.
 fn right(all: &[&str], at: usize, key: &str, kind: &Kind) -> String {
     let wrong = match kind {
@@ -204,8 +285,8 @@ fn right(all: &[&str], at: usize, key: &str, kind: &Kind) -> String {
 }
 
 /// Whether a table that has nothing is told that it lacks the key.
-fn is_required(header: &str, key: &str) -> bool {
-    let errors = Config::parse_alone(Path::new(""), header).err().unwrap_or_default();
+fn is_required(table: &str, key: &str) -> bool {
+    let errors = Config::parse_alone(Path::new(""), table).err().unwrap_or_default();
     errors.iter().any(|error| error.key == key && error.wrong == "is missing")
 }
 

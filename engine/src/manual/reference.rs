@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::keys::{Key, Table};
+use super::keys::{Inner, Key, Table};
 use crate::config::Kind;
 
 const HEAD: &str = "# Configuration
@@ -14,7 +14,8 @@ instead (`trunkline check`). Every password may stand in a file of its own: `pas
 This page and the [JSON schema](trunkline.schema.json) are made of what the program asks a file for; `trunkline schema` prints the schema. Editors that know JSON schemas for
 TOML take it by a first line `#:schema trunkline.schema.json`.
 
-A dash in the column of defaults: the text beside it says what holds without the key.
+A dash in the column of defaults: the text beside it says what holds without the key. `trunkline ctl reload` takes every change but of keys
+that are marked *restart*: where one of those differs it changes nothing and names the key.
 ";
 
 /// The page.
@@ -26,18 +27,20 @@ pub(super) fn page(tables: &[Table]) -> String {
             write!(page, "{}\n\n", table.prose).expect("a String takes everything");
         }
         page.push_str("| key | what may stand there | default | what it is |\n|---|---|---|---|\n");
-        let mut before = "";
+        let mut before: Option<&Key> = None;
         for key in &table.keys {
-            let prose = if key.prose == before && !before.is_empty() { "as above" } else { &key.prose };
-            before = &key.prose;
+            let same = before.filter(|before| before.prose == key.prose && !key.prose.is_empty());
+            let prose = same.map_or_else(|| key.prose.clone(), |first| format!("See `{}`.", first.name));
+            before = same.or(Some(key));
             let default = match (key.is_required, key.is_default) {
                 (true, _) => "must be there".to_owned(),
                 (false, true) => format!("`{}`", key.example),
                 (false, false) => "–".to_owned(),
             };
-            let row = format!("| `{}` | {} | {default} | {} |", key.name, cell(&may(key)), cell(prose));
+            let restart = if key.is_reloaded { "" } else { " *restart*" };
+            let row =
+                format!("| `{}`{restart} | {} | {default} | {} |\n", key.name, cell(&may(key)), cell(&prose));
             page.push_str(&row);
-            page.push('\n');
         }
     }
     page
@@ -45,14 +48,31 @@ pub(super) fn page(tables: &[Table]) -> String {
 
 /// What may stand under a key.
 fn may(key: &Key) -> String {
-    let inner: Vec<String> =
-        key.inner.iter().map(|(name, kind)| format!("`{name}` ({})", kind_of(kind))).collect();
-    let kind = kind_of(&key.kind);
+    let needed = |inner: &Inner| if inner.is_required { ", must be there" } else { "" };
+    let inner: Vec<String> = key
+        .inner
+        .iter()
+        .map(|inner| format!("`{}` ({}{})", inner.name, kind_of(&inner.kind), needed(inner)))
+        .collect();
+    let kind = kind_of(&key.kind) + unit(key.name);
     let right = key.right.strip_prefix("write ").unwrap_or(&key.right);
     match (inner.is_empty(), right.is_empty()) {
         (false, _) => format!("{kind} of {}", inner.join(", ")),
         (true, false) => format!("{kind}: {right}"),
         (true, true) => kind,
+    }
+}
+
+/// What a number counts, as the end of its name says.
+fn unit(name: &str) -> &'static str {
+    match name.rsplit('_').next() {
+        Some("s" | "seconds") => " seconds",
+        Some("hours") => " hours",
+        Some("days") => " days",
+        Some("mb") => " MB",
+        Some("mib") => " MiB",
+        Some("bytes") => " bytes",
+        _ => "",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Key, Table, choice, tables};
+use super::keys::{Either, Key, Table, choice, tables};
 use crate::config::Kind;
 
 /// The schema, as text.
@@ -17,8 +17,7 @@ fn schema(tables: &[Table]) -> Value {
     for table in tables.iter().filter(|table| !table.name.contains('.')) {
         let object = object(table, tables);
         let list = json!({ "type": "array", "items": object });
-        let may_be_list = tables.iter().any(|other| other.name == table.name) && table.name == "location";
-        let value = match (table.header.starts_with("[["), may_be_list) {
+        let value = match (table.header.starts_with("[["), table.is_one_or_more) {
             (true, _) => list,
             (false, true) => json!({ "anyOf": [object, list] }),
             (false, false) => object,
@@ -48,24 +47,44 @@ fn object(table: &Table, tables: &[Table]) -> Value {
     if !required.is_empty() {
         object["required"] = json!(required);
     }
+    let either: Vec<Value> = table.either.iter().map(|either| json!({ "anyOf": one_of(either) })).collect();
+    if !either.is_empty() {
+        object["allOf"] = json!(either);
+    }
     if !table.prose.is_empty() {
         object["description"] = json!(table.prose);
     }
     object
 }
 
+fn one_of(either: &Either) -> Vec<Value> {
+    let keys = either.keys.iter().map(|key| json!({ "required": [key] }));
+    let unless = either.unless.iter().map(|(key, word)| {
+        let properties = Map::from_iter([((*key).to_owned(), json!({ "const": word }))]);
+        json!({ "required": [key], "properties": properties })
+    });
+    keys.chain(unless).collect()
+}
+
 fn property(key: &Key) -> Value {
     let mut value = of_kind(&key.kind);
     if !key.inner.is_empty() {
         let properties: Map<String, Value> =
-            key.inner.iter().map(|(name, kind)| ((*name).to_owned(), of_kind(kind))).collect();
+            key.inner.iter().map(|inner| (inner.name.to_owned(), of_kind(&inner.kind))).collect();
         value["items"] = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+        let required: Vec<&str> =
+            key.inner.iter().filter(|inner| inner.is_required).map(|inner| inner.name).collect();
+        if !required.is_empty() {
+            value["items"]["required"] = json!(required);
+        }
     }
     if let Some(words) = choice(&key.right).filter(|_| key.kind == Kind::String) {
         value["enum"] = json!(words);
     }
-    if !key.prose.is_empty() {
-        value["description"] = json!(key.prose);
+    let restart = if key.is_reloaded { "" } else { "Only a restart changes it." };
+    let told: Vec<&str> = [key.prose.as_str(), restart].into_iter().filter(|text| !text.is_empty()).collect();
+    if !told.is_empty() {
+        value["description"] = json!(told.join(" "));
     }
     if key.is_default {
         let toml = format!("it = {}", key.example);
@@ -121,22 +140,25 @@ mod tests {
             schema["minimum"].as_u64().is_none_or(|least| number.is_some_and(|number| number >= least));
         let most = schema["maximum"].as_u64().is_none_or(|most| number.is_some_and(|number| number <= most));
         let word = schema["enum"].as_array().is_none_or(|words| words.contains(value));
+        let same = schema.get("const").is_none_or(|word| word == value);
         let some = schema["anyOf"].as_array().is_none_or(|any| any.iter().any(|schema| fits(value, schema)));
+        let all = schema["allOf"].as_array().is_none_or(|all| all.iter().all(|schema| fits(value, schema)));
         let items = match (value.as_array(), schema.get("items")) {
             (Some(items), Some(schema)) => items.iter().all(|item| fits(item, schema)),
             _ => true,
         };
         let members = match (value.as_object(), schema.get("properties")) {
-            (Some(members), Some(known)) => {
-                members.iter().all(|(name, value)| known.get(name).is_some_and(|schema| fits(value, schema)))
-            }
+            (Some(members), Some(known)) => members.iter().all(|(name, value)| match known.get(name) {
+                Some(schema) => fits(value, schema),
+                None => schema.get("additionalProperties") != Some(&Value::Bool(false)),
+            }),
             _ => true,
         };
         let needed = schema["required"].as_array().into_iter().flatten();
         let has_all = value
             .as_object()
             .is_none_or(|it| needed.flat_map(Value::as_str).all(|name| it.contains_key(name)));
-        kind && least && most && word && some && items && members && has_all
+        kind && least && most && word && same && some && all && items && members && has_all
     }
 
     fn is_valid(text: &str) -> bool {
@@ -146,6 +168,7 @@ mod tests {
     #[test]
     fn the_example_fits_the_schema() {
         assert!(is_valid(EXAMPLE));
+        assert!(is_valid("[[line]]\naddress = \"500\"\nkind = \"local\"\n"));
         assert!(is_valid("[location]\nname = \"Berlin\"\n") && is_valid("[[location]]\nname = \"Berlin\"\n"));
     }
 
@@ -167,8 +190,9 @@ mod tests {
     fn of_a_part(schema: Value) -> Value {
         match schema {
             Value::Object(members) => {
-                let kept =
-                    members.into_iter().filter(|(name, value)| name != "required" || !value.is_array());
+                let is_demand =
+                    |name: &str, value: &Value| ["required", "allOf"].contains(&name) && value.is_array();
+                let kept = members.into_iter().filter(|(name, value)| !is_demand(name, value));
                 Value::Object(kept.map(|(name, value)| (name, of_a_part(value))).collect())
             }
             Value::Array(items) => Value::Array(items.into_iter().map(of_a_part).collect()),
@@ -198,6 +222,9 @@ mod tests {
             "[sip]\nlissen = \"udp:0.0.0.0:5060\"\n",
             "[[line]]\nname = \"nobody\"\n",
             "[line]\naddress = \"1001\"\n",
+            "[[line]]\naddress = \"1001\"\n",
+            "[[app]]\nname = \"crm\"\nlines = [\"*\"]\n",
+            "[[trunk]]\nname = \"carrier\"\npeer = \"udp:192.0.2.1\"\nrewrite_out = [{ match = \"^0\" }]\n",
             "[[phone]]\nmac = \"00:15:65:12:34:56\"\nbrand = \"yealink\"\nlines = [\"1001\"]\nkeys = [{ kynd = \"blf\" }]\n",
         ] {
             assert!(!is_valid(wrong), "{wrong}");

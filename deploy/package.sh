@@ -41,4 +41,5 @@ END
 
 # Only what is given away has to be small.
 [ "$profile" = release ] || fast=--fast
-cargo deb --locked --no-build --profile "$profile" --package trunkline ${fast:-} ${version:+--deb-version "$version"}
+# Of what only a debugger reads the package has nothing, whatever the profile.
+cargo deb --locked --no-build --strip --profile "$profile" --package trunkline ${fast:-} ${version:+--deb-version "$version"}

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use crate::ctl::operate::Operate;
@@ -194,19 +194,40 @@ pub enum Ask {
         /// Only calls of this line.
         #[arg(long, conflicts_with = "call")]
         line: Option<String>,
+        /// What happens to the call from now on, too, until ctrl-C.
+        #[arg(long, short, requires = "call", conflicts_with = "pcapng")]
+        follow: bool,
         /// Whole messages.
         #[arg(long)]
         full: bool,
+        /// A ladder with a column for each address, which is what a terminal gets, or a line for each entry.
+        #[arg(long, value_name = "FORM", value_enum, conflicts_with = "pcapng")]
+        form: Option<Form>,
         /// Write the call's messages to this file, for Wireshark; - for standard output.
         #[arg(long, value_name = "FILE", requires = "call", conflicts_with = "full")]
         pcapng: Option<PathBuf>,
     },
-    /// Print events as they happen.
+    /// Show the calls that are there as they change, in a terminal; elsewhere, print events as they happen.
     Watch {
-        /// Begin behind this event, not with the next one.
+        /// Only calls and events of this line.
+        #[arg(long)]
+        line: Option<String>,
+        /// Events in a terminal, too.
+        #[arg(long)]
+        events: bool,
+        /// Events, beginning behind this one, not with the next one.
         #[arg(long, value_name = "SEQ")]
         after: Option<u64>,
     },
+}
+
+/// How a trace is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Form {
+    /// A column for each address.
+    Ladder,
+    /// A line for each entry.
+    Lines,
 }
 
 #[cfg(test)]

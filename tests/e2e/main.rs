@@ -75,6 +75,7 @@ mod session_timer;
 mod sipvicious;
 mod soak;
 mod srtp;
+mod terminal;
 mod texts;
 mod throttle;
 mod tls;

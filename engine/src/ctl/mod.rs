@@ -7,14 +7,18 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use self::client::Client;
-use crate::cli::{Ask, Ctl};
+use crate::cli::{Ask, Ctl, Form};
 use crate::config;
 use crate::uri::{asking, encode};
 
 mod client;
+mod ladder;
+mod live;
 mod log;
 pub mod operate;
+mod stream;
 mod table;
+mod terminal;
 mod trace;
 mod watch;
 
@@ -94,7 +98,7 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
             let contains =
                 contains.as_deref().map(|text| path("", Some(text)).replacen("/v1//", "&contains=", 1));
             let path = format!("/v1/log?level={level}&follow={follow}{}", contains.unwrap_or_default());
-            return watch::follow(client, &path, json, out, log::text).await;
+            return stream::follow(client, &path, json, out, log::text).await;
         }
         Ask::PhoneToken { mac, hours } => {
             let body = hours.map_or_else(|| json!({}), |hours| json!({ "hours": hours }));
@@ -115,20 +119,27 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
             let capture = client.get_file(&(path("calls", Some(call)) + "/trace?format=pcapng")).await?;
             return trace::write(&capture, file, out);
         }
-        Ask::Trace { call: Some(call), full, .. } => {
+        Ask::Trace { call: Some(call), follow: false, full, form, .. } => {
             let answer = client.get(&(path("calls", Some(call)) + "/trace")).await?;
             if !json {
-                return trace::print(&answer, *full, out);
+                return trace::print(&answer, drawn(*form, *full), out);
             }
             answer
         }
-        Ask::Trace { call: None, line, full, .. } => {
-            let query = line.as_deref().map(|line| path("", Some(line)).replacen("/v1//", "?line=", 1));
-            let path = format!("/v1/trace{}", query.unwrap_or_default());
-            return watch::follow(client, &path, json, out, |entry| trace::text(entry, *full)).await;
+        Ask::Trace { call, line, full, form, .. } => {
+            let [call, line] =
+                [("call", call), ("line", line)].map(|(name, said)| Some((name, said.as_deref()?)));
+            let path = asking("/v1/trace", call.into_iter().chain(line));
+            return stream::follow(client, &path, json, out, drawn(*form, *full)).await;
         }
         Ask::Ready => return Ok(out.write_all(client.ready().await?.as_bytes())?),
-        Ask::Watch { after } => return watch::watch(client, *after, json, out).await,
+        Ask::Watch { after, line, events } => {
+            let is_table = !events && !json && after.is_none() && terminal::is_looked_at();
+            return match line.as_deref() {
+                line if is_table => live::live(client, line, out).await,
+                line => watch::watch(client, *after, line, json, out).await,
+            };
+        }
     };
     if json {
         serde_json::to_writer_pretty(&mut *out, &answer).map_err(io::Error::from)?;
@@ -137,6 +148,16 @@ async fn run_to(client: &Client, ask: Ask, json: bool, out: &mut impl Write) -> 
         out.write_all(table::text(&ask, &answer).as_bytes())?;
     }
     Ok(())
+}
+
+/// How entries of a trace are written: as a ladder where a person looks, unless another form is wanted.
+fn drawn(form: Option<Form>, full: bool) -> impl FnMut(&Value) -> String {
+    let is_ladder = form.map_or_else(terminal::is_looked_at, |form| form == Form::Ladder);
+    let mut ladder = is_ladder.then(|| ladder::Ladder::new(terminal::size().0));
+    move |entry| match &mut ladder {
+        Some(ladder) => ladder.add(entry, full),
+        None => trace::text(entry, full),
+    }
 }
 
 /// `/v1/lines`, or `/v1/lines/1001` with whatever is in the name encoded (RFC 3986 §2.1).

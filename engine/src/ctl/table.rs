@@ -28,6 +28,11 @@ pub(super) fn text(ask: &Ask, answer: &Value) -> String {
     }
 }
 
+/// Calls, each with its age.
+pub(super) fn live(calls: &Value) -> String {
+    table(LIVE_CALL, calls)
+}
+
 /// Where the calls of trunks go, below the trunks.
 fn places(trunks: &Value) -> String {
     let places = |trunk: &Value| -> Vec<Value> {
@@ -135,6 +140,17 @@ const CALL: &[Column] = &[
     Column { title: "PRIVILEGE", fields: &["/privilege"] },
     Column { title: "MOS", fields: &["/media/received/mos", "/media/sent/mos"] },
     Column { title: "FEATURES", fields: &["/features"] },
+];
+
+const LIVE_CALL: &[Column] = &[
+    Column { title: "CALL", fields: &["/id"] },
+    Column { title: "LINE", fields: &["/line"] },
+    Column { title: "STATE", fields: &["/state", "/state_mode"] },
+    Column { title: "FOR", fields: &["/age"] },
+    Column { title: "CALLER", fields: &["/caller/number", "/caller/name"] },
+    Column { title: "CALLED", fields: &["/called/number", "/called/name"] },
+    Column { title: "PRIVILEGE", fields: &["/privilege"] },
+    Column { title: "MOS", fields: &["/media/received/mos", "/media/sent/mos"] },
 ];
 
 const PARKED: &[Column] = &[

@@ -1,4 +1,4 @@
-//! `trunkline ctl trace`: a ladder in the terminal, a line for each message, state and operation; a capture as a file.
+//! `trunkline ctl trace`: a line for each message, state and operation; a capture as a file. The ladder is in `ladder`.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -20,19 +20,27 @@ pub(super) fn write(capture: &[u8], file: &Path, out: &mut impl Write) -> Result
     written.map_err(|error| CtlError::File(file.display().to_string(), error))
 }
 
-/// Prints the trace of a call.
-pub(super) fn print(trace: &Value, full: bool, out: &mut impl Write) -> Result<(), CtlError> {
+/// Prints the trace of a call, each entry as `text` has it.
+pub(super) fn print(
+    trace: &Value,
+    mut text: impl FnMut(&Value) -> String,
+    out: &mut impl Write,
+) -> Result<(), CtlError> {
     for entry in trace["entries"].as_array().into_iter().flatten() {
-        writeln!(out, "{}", text(entry, full))?;
+        writeln!(out, "{}", text(entry))?;
     }
     Ok(())
+}
+
+/// The time of day of an entry.
+pub(super) fn time(entry: &Value) -> String {
+    let at = entry.get("at").map(cell).unwrap_or_default();
+    at.split_once('T').map_or(&*at, |(_, time)| time.trim_end_matches('Z')).to_owned()
 }
 
 /// An entry as a person reads it: the time of day, who to whom, what. What the engine did stands further right.
 pub(super) fn text(entry: &Value, full: bool) -> String {
     let field = |key| entry.get(key).filter(|value| !value.is_null()).map(cell).unwrap_or_default();
-    let at = field("at");
-    let time = at.split_once('T').map_or(&*at, |(_, time)| time.trim_end_matches('Z'));
     let said = match entry["kind"].as_str() {
         Some("sip") => {
             let line = format!(
@@ -47,33 +55,31 @@ pub(super) fn text(entry: &Value, full: bool) -> String {
             let whole = || entry["text"].as_str().unwrap_or_default().lines().map(shown).collect::<String>();
             if full { line + &whole() } else { line }
         }
+        _ => {
+            let (who, what) = said(entry);
+            format!("{who:>21} {what}")
+        }
+    };
+    format!("{}  {said}", time(entry)).trim_end().to_owned()
+}
+
+/// Whose call did something, or which application, and what.
+pub(super) fn said(entry: &Value) -> (String, String) {
+    let field = |key| entry.get(key).filter(|value| !value.is_null()).map(cell).unwrap_or_default();
+    let (who, what) = match entry["kind"].as_str() {
         Some("state") => {
-            format!(
-                "{:>21} call {}: {} {}",
-                field("line"),
-                field("call"),
-                field("state"),
-                field("state_mode")
-            )
+            (field("line"), format!("call {}: {} {}", field("call"), field("state"), field("state_mode")))
         }
         Some("media") => {
-            format!(
-                "{:>21} call {} media: {} {}",
-                field("line"),
-                field("call"),
-                field("change"),
-                field("detail")
-            )
+            (field("line"), format!("call {} media: {} {}", field("call"), field("change"), field("detail")))
         }
-        _ => format!(
-            "{:>21} asks {} {}: {}",
-            field("app"),
-            field("operation"),
-            field("call") + &field("line"),
-            field("outcome")
-        ),
+        _ => {
+            let about = [field("operation"), field("call"), field("line")];
+            let about: Vec<_> = about.into_iter().filter(|part| !part.is_empty()).collect();
+            (field("app"), format!("asks {}: {}", about.join(" "), field("outcome")))
+        }
     };
-    format!("{time}  {said}").trim_end().to_owned()
+    (who, what.trim_end().to_owned())
 }
 
 #[cfg(test)]

@@ -1,68 +1,26 @@
-//! `trunkline ctl watch`: the event stream, a line for each event; and any other stream of the daemon.
+//! `trunkline ctl watch` where nobody looks, or with `--events`: the event stream, a line for each event.
 
 use std::io::Write;
 
-use axum::http::header::AUTHORIZATION;
-use futures_util::StreamExt;
 use serde_json::Value;
-use tokio_tungstenite::client_async_with_config;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::CtlError;
-use super::client::{Client, refused};
+use super::client::Client;
+use super::stream::follow;
 use super::table::{cell, outcome};
 
-/// Prints events until the daemon ends the stream.
+/// Prints events until the daemon ends the stream: of one line, where one is named.
 pub(super) async fn watch(
     client: &Client,
     after: Option<u64>,
+    of: Option<&str>,
     json: bool,
     out: &mut impl Write,
 ) -> Result<(), CtlError> {
     let query = after.map(|after| format!("?after={after}")).unwrap_or_default();
-    follow(client, &format!("/v1/events{query}"), json, out, line).await
-}
-
-/// Prints what a stream of the daemon says, each frame as `line` has it.
-pub(super) async fn follow(
-    client: &Client,
-    path: &str,
-    json: bool,
-    out: &mut impl Write,
-    line: impl Fn(&Value) -> String,
-) -> Result<(), CtlError> {
-    let foreign = |error: Error| {
-        let Error::Http(answer) = error else { return CtlError::Foreign(error.to_string()) };
-        match answer.body().as_deref().map(serde_json::from_slice::<Value>) {
-            Some(Ok(problem)) => refused(&problem),
-            _ => CtlError::Foreign(format!("status {}", answer.status())),
-        }
-    };
-    let url = format!("ws://{}{path}", client.authority());
-    let mut request = url.into_client_request().map_err(foreign)?;
-    request.headers_mut().insert(AUTHORIZATION, client.authorization());
-    let limits = WebSocketConfig::default().max_message_size(Some(EVENT_BYTES_MAX));
-    let (mut socket, _) =
-        client_async_with_config(request, client.connect().await?, Some(limits)).await.map_err(foreign)?;
-    loop {
-        let Some(message) = socket.next().await else { return Ok(()) };
-        match message.map_err(foreign)? {
-            Message::Text(text) if json => writeln!(out, "{text}")?,
-            Message::Text(text) => {
-                let event: Value =
-                    serde_json::from_str(&text).map_err(|error| CtlError::Foreign(error.to_string()))?;
-                writeln!(out, "{}", line(&event))?;
-            }
-            Message::Close(Some(frame)) if !frame.reason.is_empty() => {
-                return Err(CtlError::Foreign(format!("it ended the stream: {}", frame.reason)));
-            }
-            Message::Close(_) => return Ok(()),
-            Message::Binary(_) | Message::Frame(_) | Message::Ping(_) | Message::Pong(_) => {}
-        }
-        out.flush()?;
-    }
+    let is_wanted = |event: &Value| of.is_none_or(|line| event["line"] == line);
+    let shown = |event: &Value| if is_wanted(event) { line(event) } else { String::new() };
+    follow(client, &format!("/v1/events{query}"), json, out, shown).await
 }
 
 /// An event as a person reads it: number, type, then each field with its name, the subject first.
@@ -91,9 +49,6 @@ fn line(event: &Value) -> String {
 
 /// What is shown before the other fields.
 const FIRST: [&str; 5] = ["request", "call", "line", "state", "state_mode"];
-
-/// The longest event taken.
-const EVENT_BYTES_MAX: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,21 @@ pub struct Captured {
     pub packet: Box<[u8]>,
 }
 
+/// A compound of RTCP from a far end, as it was before it was passed on; what was SRTCP is opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reported {
+    /// The leg.
+    pub leg: LegId,
+    /// When it was taken from its socket.
+    pub at: Instant,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// The port that it came to.
+    pub port: u16,
+    /// A valid compound (RFC 3550 §6.1; reduced size by RFC 5506).
+    pub compound: Box<[u8]>,
+}
+
 /// What stands for an event that is not told; RFC 4733 §7 has given the number to none.
 const MASKED: u8 = 255;
 

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::capturing::Captured;
+use crate::capturing::{Captured, Reported};
 use crate::dtls::DtlsPeer;
 use crate::limits::{FOREIGN_CODECS_MAX, SPEECH_CODECS_MAX};
 use crate::parcel::Parcel;
@@ -408,6 +408,8 @@ pub enum Event {
     Recorded(Recorded),
     /// A packet of the far end, for a capture.
     Captured(Box<Captured>),
+    /// What the far end reports, where the worker was made to tell of that.
+    Reported(Box<Reported>),
     /// The leg is given away: the worker has no leg of this name any more, and its sockets wait in the parcel.
     Detached {
         /// The leg.

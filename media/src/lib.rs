@@ -44,7 +44,7 @@ pub mod tone;
 pub mod wav;
 mod worker;
 
-pub use capturing::Captured;
+pub use capturing::{Captured, Reported};
 pub use command::{
     Codec, Codecs, Command, ConferenceId, Detection, DigitSource, DigitVia, Event, Feed, ForeignCodec,
     IceCredentials, LegId, MediaKind, OpusFormat, PayloadTypes, PortPair, Protection, Remote, SourcePolicy,

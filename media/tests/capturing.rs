@@ -3,7 +3,7 @@
 mod common;
 
 use trunkline_media::io::simulated::Simulated;
-use trunkline_media::{CaptureId, Captured, Command, Event, Feed, PortPair, Take, TapId};
+use trunkline_media::{CaptureId, Captured, Command, Event, Feed, PortPair, RelayConfig, Take, TapId};
 
 use common::{A, ALICE, B, BOB, Relay, at, far_end, rtp};
 
@@ -91,4 +91,23 @@ fn reports_are_told_of() {
     let told = captured(&mut relay);
     let [only] = &told[..] else { panic!("{told:?}") };
     assert_eq!((only.port, only.from, &only.packet[..]), (20_001, at("192.0.2.1:4001"), &report[..]));
+}
+
+#[test]
+fn what_a_far_end_reports_is_told_of_where_that_is_wanted() {
+    for tells_reports in [false, true] {
+        let config = RelayConfig { tells_reports, ..RelayConfig::default() };
+        let mut relay = Relay::with(Simulated::new(), config);
+        relay.open(A, PortPair(20_000));
+        relay.tell(Command::Remote(A, far_end(at(ALICE)).into()));
+        relay.arrives(20_000, ALICE, &rtp(7, 1));
+        relay.events.clear();
+        let compound = [0x80, 201, 0, 1, 0, 0, 0, 7];
+        relay.arrives(20_001, "192.0.2.1:4001", &compound);
+        // What is no report, and what comes from somebody else.
+        relay.arrives(20_001, "192.0.2.1:4001", &compound[..6]);
+        relay.arrives(20_001, "192.0.2.66:4001", &compound);
+        let reported = relay.events.iter().filter(|event| matches!(event, Event::Reported(_)));
+        assert_eq!(reported.count(), usize::from(tells_reports));
+    }
 }

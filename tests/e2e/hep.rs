@@ -84,22 +84,23 @@ fn both_legs_are_one_call() {
         }
         // Something is to be said of how it sounded.
         wait_until(&mut daemon.process, WITHIN, has_sounded);
+        // And both phones have reported what they hear, which they do every few seconds.
+        let mut packets = Vec::new();
+        let is_from = |packet: &Packet, phone| packet.from.ip() == IpAddr::from(phone_address(phone));
+        let hears = |packet: &Packet| packet.kind == 5 && packet.payload.contains("source_ssrc");
+        let has_reported =
+            |packets: &[Packet], phone| packets.iter().any(|packet| hears(packet) && is_from(packet, phone));
+        take(&collector, &mut packets, |packets| (1..=2).all(|phone| has_reported(packets, phone)));
         phones[0].command("hangup", "");
         daemon.expect_metric("trunkline_legs", 0.0, WITHIN);
-
-        let deadline = Instant::now() + WITHIN;
-        let (mut packets, mut buffer) = (Vec::new(), [0; 65_536]);
-        while packets.iter().filter(|packet: &&Packet| packet.kind == 34).count() < 4 {
-            assert!(Instant::now() < deadline, "{packets:#?}");
-            if let Ok(length) = collector.recv(&mut buffer) {
-                packets.push(Packet::read(&buffer[..length]));
-            }
-        }
+        take(&collector, &mut packets, |packets| {
+            packets.iter().filter(|packet| packet.kind == 34).count() >= 4
+        });
         for packet in &packets {
             assert_eq!((packet.agent, packet.protocol, &*packet.key), (2002, 17, "myHep"), "{packet:?}");
         }
-        let (sip, reports): (Vec<&Packet>, Vec<&Packet>) =
-            packets.iter().partition(|packet| packet.kind == 1);
+        let of_kind = |kind| packets.iter().filter(move |packet| packet.kind == kind).collect::<Vec<_>>();
+        let (sip, rtcp, reports) = (of_kind(1), of_kind(5), of_kind(34));
         // Whoever registers is one for himself.
         let registers = sip.iter().filter(|packet| packet.payload.starts_with("REGISTER "));
         assert!(registers.clone().count() >= 4, "each is challenged");
@@ -140,10 +141,36 @@ fn both_legs_are_one_call() {
                 "{report}"
             );
         }
+        for packet in &rtcp {
+            let report: Value = serde_json::from_str(&packet.payload).expect("JSON");
+            assert!(names.contains(&*packet.correlation), "{packet:?}");
+            let phone = if is_from(packet, 1) { 1 } else { 2 };
+            assert_eq!(
+                (packet.from.ip(), packet.to.ip()),
+                (phone_address(phone).into(), daemon_address(phone).into())
+            );
+            assert_eq!((packet.from.port() % 2, packet.to.port() % 2), (1, 1), "RTCP: {packet:?}");
+            let blocks = report["report_blocks"].as_array().expect("a list");
+            assert!(blocks.iter().all(|block| block["fraction_lost"].as_u64() == Some(0)), "{report}");
+            let said = &report["sender_information"]["packets"];
+            assert!(report["type"] == 201 || said.as_u64().is_some_and(|said| said > 10), "{report}");
+        }
+        eprintln!("hep: {} reports of RTCP", rtcp.len());
         assert_eq!(daemon.metric("trunkline_hep_dropped_total"), 0.0);
         assert!(daemon.metric("trunkline_hep_packets_total") >= packets.len() as f64);
         phones.into_iter().for_each(Baresip::quit);
     });
+}
+
+/// Takes what comes until that is enough.
+fn take(collector: &UdpSocket, packets: &mut Vec<Packet>, is_enough: impl Fn(&[Packet]) -> bool) {
+    let (deadline, mut buffer) = (Instant::now() + WITHIN, [0; 65_536]);
+    while !is_enough(packets) {
+        assert!(Instant::now() < deadline, "{packets:#?}");
+        if let Ok(length) = collector.recv(&mut buffer) {
+            packets.push(Packet::read(&buffer[..length]));
+        }
+    }
 }
 
 /// Whether the relay has told of both directions of both calls.

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub(crate) enum Kind {
     /// A SIP message.
     Sip = 1,
+    /// What a far end reported by RTCP, as JSON.
+    Rtcp = 5,
     /// How a direction of a call's media was, as JSON: the "MOS full report".
     Quality = 34,
 }

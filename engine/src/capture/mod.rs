@@ -2,10 +2,11 @@
 //!
 //! ```text
 //!  message as it was in clear ─▶ masking ─┬▶ datagram (Ethernet, IP, UDP) ─▶ pcapng
-//!                                         └▶ HEP
+//!                                         └▶ HEP ◀── reports (RTCP) as JSON
 //! ```
 
 mod datagram;
 pub(crate) mod hep;
 pub(crate) mod masking;
 pub(crate) mod pcapng;
+pub(crate) mod rtcp;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use trunkline_media::io::kernel::KernelIo;
 use trunkline_media::kernel::KernelPath;
 use trunkline_media::thread::{Refused, RelayHandle, RelayThread};
-use trunkline_media::{Captured, Command, Event, RelayConfig, TapId};
+use trunkline_media::{Captured, Command, Event, RelayConfig, Reported, TapId};
 use trunkline_sip::LegId as SipLegId;
 
 use super::audio_fork::Forks;
@@ -17,7 +17,7 @@ use super::desk::Letterbox;
 use super::mailbox::RETRY;
 use super::recording::Recordings;
 use super::switch::SwitchInput;
-use super::trace::{Happened, MediaPacket, Trace};
+use super::trace::{Happened, MediaPacket, Report, Trace};
 use crate::switch::ids::CallId;
 
 /// The way to the media threads, with the commands that their queues had no room for.
@@ -48,12 +48,17 @@ impl Relays {
     ) -> io::Result<(Self, Vec<RelayThread>)> {
         let start = |index| {
             let (switch, recordings, forks) = (switch.clone(), recordings.cloned(), forks.clone());
-            let media = trace.of_media();
+            let (media, reports) = (trace.of_media(), trace.of_reports());
             // A full mailbox has it offered again: audio does not wait for the switch.
             let report = move |event: Event| {
                 if let Event::Captured(captured) = event {
                     let at = captured.at;
                     media.note_at(|| at, || Happened::Media(Box::new(packet_of(*captured))));
+                    return None;
+                }
+                if let Event::Reported(reported) = event {
+                    let at = reported.at;
+                    reports.note_at(|| at, || Happened::Report(Box::new(report_of(*reported))));
                     return None;
                 }
                 if let Event::Recorded(piece) = event {
@@ -117,6 +122,11 @@ fn packet_of(captured: Captured) -> MediaPacket {
         is_masked,
         packet: packet.into(),
     }
+}
+
+fn report_of(reported: Reported) -> Report {
+    let Reported { leg, from, port, compound, .. } = reported;
+    Report { leg: SipLegId(leg.0), from, port, compound: compound.into() }
 }
 
 impl Way {

@@ -41,7 +41,7 @@ use super::reload::{Loaded, ReloadError, needs_restart};
 use super::store::{Opened, Store, StoreError};
 use super::stream::{self, Connections};
 use super::switch::{self as switch_loop, SwitchCore, SwitchInput, Waiting};
-use super::trace::Trace;
+use super::trace::{self, Trace};
 use super::udp::Senders;
 use super::worker::{self, AgentCore, Workers};
 use super::{clock, hep, kernel, udp};
@@ -169,7 +169,8 @@ impl Running {
         let (switch_sender, switch_mailbox) = mpsc::channel(SWITCH_MAILBOX);
         let directory = Arc::new(directory(&config));
         let challenger = Arc::new(Challenger::new(seed()?, now, Arc::clone(&directory.realm)));
-        let trace = Trace::new(count, config.log.trace_bytes, config.capture_bytes);
+        let report_bytes = if config.hep.is_some() { trace::REPORT_BYTES_MAX } else { 0 };
+        let trace = Trace::new(count, config.log.trace_bytes, (report_bytes, config.capture_bytes));
         let events = Arc::new(EventLog::new(config.apps.len(), first_of_life(clock::unix_now())));
         let waiting = Arc::new(Waiting::new());
         let location = Arc::new(Location::new(now, config.limits.registrations));
@@ -617,7 +618,8 @@ fn relay_config(config: &Config) -> Result<RelayConfig, StartError> {
     let identity = DtlsIdentity::generate().map_err(|error| StartError::Random(error.to_string()))?;
     let identity = Some(Arc::new(identity));
     let seed = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
-    Ok(RelayConfig { seed, destinations, continuity, identity, dscp })
+    let tells_reports = config.hep.is_some();
+    Ok(RelayConfig { seed, destinations, continuity, identity, dscp, tells_reports })
 }
 
 fn seed() -> Result<[u8; 32], StartError> {

@@ -437,7 +437,7 @@ impl Switch {
             MediaEvent::MediaDetected { leg, kind } => self.media_detected(LegId(leg.0), kind, out),
             MediaEvent::Latched { leg, .. } => self.spoke(LegId(leg.0)),
             // For files: who drives the switch takes them out.
-            MediaEvent::Recorded(_) | MediaEvent::Captured(_) => {}
+            MediaEvent::Recorded(_) | MediaEvent::Captured(_) | MediaEvent::Reported(_) => {}
         }
         self.settle(now, out);
     }

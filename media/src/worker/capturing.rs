@@ -1,7 +1,7 @@
 //! Legs whose packets are captured: each packet of the far end is told of, in clear.
 
-use super::{RelayWorker, SlotIndex};
-use crate::capturing::{Captured, without_digit};
+use super::{Leg, RelayWorker, SlotIndex};
+use crate::capturing::{Captured, Reported, without_digit};
 use crate::command::Event;
 use crate::flow::Channel;
 use crate::io::DatagramIo;
@@ -24,6 +24,20 @@ impl<I: DatagramIo> RelayWorker<I> {
         self.tell_captured(slot, (channel, None), packet, out);
     }
 
+    /// Tells of a report of any leg.
+    pub(super) fn tell_report(
+        &self,
+        slot: SlotIndex,
+        channel: Channel,
+        compound: &[u8],
+        out: &mut Vec<Event>,
+    ) {
+        let Some(leg) = self.slots.get(slot as usize).and_then(|place| place.leg.as_ref()) else { return };
+        let Some(from) = leg.flow.source(channel) else { return };
+        let (port, compound) = (leg.port(channel), compound.into());
+        out.push(Event::Reported(Box::new(Reported { leg: leg.id, at: self.now, from, port, compound })));
+    }
+
     fn tell_captured(
         &self,
         slot: SlotIndex,
@@ -33,10 +47,7 @@ impl<I: DatagramIo> RelayWorker<I> {
     ) {
         let Some(leg) = self.slots.get(slot as usize).and_then(|place| place.leg.as_ref()) else { return };
         let Some(from) = leg.flow.source(channel) else { return };
-        let port = match channel {
-            Channel::Rtp => leg.ports.rtp(),
-            Channel::Rtcp => leg.ports.rtcp(),
-        };
+        let port = leg.port(channel);
         for &capture in &leg.captures {
             let mut packet: Box<[u8]> = packet.into();
             let is_masked =
@@ -51,6 +62,16 @@ impl<I: DatagramIo> RelayWorker<I> {
                 is_masked,
                 packet,
             })));
+        }
+    }
+}
+
+impl<S> Leg<S> {
+    /// The port to which the far end sends that.
+    const fn port(&self, channel: Channel) -> u16 {
+        match channel {
+            Channel::Rtp => self.ports.rtp(),
+            Channel::Rtcp => self.ports.rtcp(),
         }
     }
 }

@@ -67,12 +67,21 @@ pub struct RelayConfig {
     pub identity: Option<Arc<DtlsIdentity>>,
     /// The DSCP of packets that are sent (RFC 2474), 0 to 63.
     pub dscp: u8,
+    /// Whether what far ends report by RTCP is told of ([`Event::Reported`]).
+    pub tells_reports: bool,
 }
 
 impl Default for RelayConfig {
     /// One stream, marked for expedited forwarding (RFC 3246) as voice is.
     fn default() -> Self {
-        Self { seed: 0, destinations: Destinations::default(), continuity: true, identity: None, dscp: 46 }
+        Self {
+            seed: 0,
+            destinations: Destinations::default(),
+            continuity: true,
+            identity: None,
+            dscp: 46,
+            tells_reports: false,
+        }
     }
 }
 
@@ -96,6 +105,7 @@ pub struct RelayWorker<I: DatagramIo> {
     destinations: Destinations,
     continuity: bool,
     identity: Option<Arc<DtlsIdentity>>,
+    tells_reports: bool,
     /// Legs whose DTLS handshake is under way.
     shaking: Vec<SlotIndex>,
     slots: Vec<Slot<I::Socket>>,
@@ -227,6 +237,7 @@ impl<I: DatagramIo> RelayWorker<I> {
             destinations: config.destinations,
             continuity: config.continuity,
             identity: config.identity,
+            tells_reports: config.tells_reports,
             shaking: Vec::new(),
             slots: Vec::new(),
             free: Vec::new(),
@@ -669,6 +680,9 @@ impl<I: DatagramIo> RelayWorker<I> {
             Verdict::Rtcp => {
                 if !leg.captures.is_empty() {
                     self.capture_report(slot, channel, packet, out);
+                }
+                if self.tells_reports {
+                    self.tell_report(slot, channel, packet, out);
                 }
                 self.relay_rtcp(now_us, slot, packet);
             }

@@ -64,6 +64,7 @@ impl Correlation {
             | Happened::Operation { .. }
             | Happened::Ended(_)
             | Happened::Media(_)
+            | Happened::Report(_)
             | Happened::MediaChange(_) => {}
         }
     }
@@ -90,7 +91,13 @@ impl Correlation {
 
     /// The station of a call.
     pub(super) fn station(&mut self, call: CallId) -> Option<Station> {
-        let call_id = self.call_ids.get(&self.stations.get(&call)?)?;
+        let leg = self.stations.get(&call)?;
+        self.station_at(leg)
+    }
+
+    /// The station at a leg.
+    pub(super) fn station_at(&mut self, leg: LegId) -> Option<Station> {
+        let call_id = self.call_ids.get(&leg)?;
         let correlation = self.of(&call_id)?;
         let flow = self.flows.get(&*call_id)?;
         Some(Station { correlation, call_id, flow })

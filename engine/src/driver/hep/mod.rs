@@ -10,6 +10,7 @@ mod correlation;
 mod wire;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -23,9 +24,10 @@ use self::correlation::{Correlation, Station};
 use self::wire::Wire;
 use super::clock;
 use super::metrics::{Counter, Metrics};
-use super::trace::{Happened, Noted, Tail, Trace};
+use super::trace::{Happened, Noted, Report, Tail, Trace};
 use crate::capture::hep::{Agent, Kind, Packet, Protocol};
 use crate::capture::masking::masked;
+use crate::capture::rtcp;
 use crate::config::Hep;
 use crate::switch::quality::{DirectionView, EndedMedia};
 
@@ -116,6 +118,10 @@ impl Teller {
                     Some(station) => self.tell_quality(noted.at, &station, ended),
                     None => continue,
                 },
+                Happened::Report(report) => match self.known.station_at(report.leg) {
+                    Some(station) => self.tell_report(noted.at, &station, report),
+                    None => continue,
+                },
                 Happened::Leg(..)
                 | Happened::State(_)
                 | Happened::LegOf(..)
@@ -169,6 +175,26 @@ impl Teller {
                 at,
                 correlation: &station.correlation,
                 payload: report.as_bytes(),
+            });
+            told = told.and(sent);
+        }
+        told
+    }
+
+    /// Each report of a compound, between the addresses of the media.
+    fn tell_report(&mut self, at: Instant, station: &Station, report: &Report) -> io::Result<()> {
+        let to = SocketAddr::new(station.flow.local.ip(), report.port);
+        let at = self.tail.unix(at);
+        let mut told = Ok(());
+        for said in rtcp::reports(&report.compound) {
+            let sent = self.send(&Packet {
+                kind: Kind::Rtcp,
+                protocol: Protocol::Udp,
+                from: report.from,
+                to,
+                at,
+                correlation: &station.correlation,
+                payload: said.to_string().as_bytes(),
             });
             told = told.and(sent);
         }

@@ -20,7 +20,7 @@ fn bench(trace_bytes: u32) -> Bench {
     let collector = UdpSocket::bind("127.0.0.1:0").expect("a port");
     collector.set_nonblocking(true).expect("it can be");
     let server = HepServer::Udp(collector.local_addr().expect("bound"));
-    let trace = Trace::new(1, trace_bytes, 0);
+    let trace = Trace::new(1, trace_bytes, (1 << 16, 0));
     let hep = Hep { server, agent_id: 7, key: None };
     let teller = Teller::new(hep, trace.tail(), Arc::new(Metrics::new(1)));
     Bench { trace, teller, collector }
@@ -166,4 +166,32 @@ fn secrets_are_masked() {
     let length = bench.collector.recv(&mut buffer).expect("it came");
     let shown = String::from_utf8_lossy(&buffer[..length]);
     assert!(shown.contains("Authorization:***") && !shown.contains("secret"), "{shown}");
+}
+
+#[test]
+fn what_far_ends_report_is_told_under_the_name_of_their_call() {
+    let mut bench = bench(1 << 20);
+    let (worker, switch) = (bench.trace.of_worker(0), bench.trace.of_switch());
+    let report = |leg| {
+        let compound = [0x80, 201, 0, 1, 0, 0, 0, 9];
+        let from = "10.0.0.5:4001".parse().expect("one");
+        let report = Report {
+            leg: LegId::new(0, leg),
+            from,
+            port: 20_001,
+            compound: Bytes::copy_from_slice(&compound),
+        };
+        bench.trace.of_reports().note(|| Happened::Report(Box::new(report)));
+    };
+    worker.note(|| Happened::Leg(LegId::new(0, 1), "a".into()));
+    switch.note(|| state(1, 1, None));
+    worker.note(|| message("INVITE", "a"));
+    report(1);
+    report(7);
+    bench.teller.look(clock::now());
+    let came = bench.came();
+    let [(1, ..), (5, correlation, said)] = &came[..] else { panic!("{came:?}") };
+    assert_eq!(correlation, "a");
+    let said: Value = serde_json::from_str(said).expect("JSON");
+    assert_eq!(said, json!({"ssrc": 9, "type": 201, "report_count": 0, "report_blocks": []}));
 }

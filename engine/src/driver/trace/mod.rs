@@ -5,6 +5,7 @@
 //!  worker …                                   ──▶ its ring ├─▶ Reading ─▶ API, ctl, captures, HEP
 //!  switch ── state, leg, media of a call       ──▶ its ring ├
 //!  API    ── operation and how it ended       ──▶ its ring ┤
+//!  relays ── report (RTCP), for HEP             ──▶ a ring  ┤
 //!  relays ── packet of a call that is captured ──▶ a ring  ─┘
 //! ```
 //!
@@ -51,6 +52,8 @@ pub(crate) enum Happened {
     Ended(Box<EndedMedia>),
     /// A packet of media came.
     Media(Box<MediaPacket>),
+    /// The far end of a leg reported by RTCP.
+    Report(Box<Report>),
     /// An application asked for something by HTTP; the code of the refusal, where it was refused.
     Operation {
         app: Arc<str>,
@@ -74,6 +77,16 @@ pub(crate) struct MediaPacket {
     pub(crate) packet: Bytes,
 }
 
+/// What a far end reported, in clear.
+#[derive(Clone, Debug)]
+pub(crate) struct Report {
+    pub(crate) leg: LegId,
+    pub(crate) from: SocketAddr,
+    /// The port that it came to.
+    pub(crate) port: u16,
+    pub(crate) compound: Bytes,
+}
+
 impl Happened {
     /// About how many bytes it holds.
     fn size(&self) -> usize {
@@ -87,6 +100,7 @@ impl Happened {
             }
             Self::Ended(_) => size_of::<EndedMedia>(),
             Self::Media(media) => size_of::<MediaPacket>() + media.packet.len(),
+            Self::Report(report) => size_of::<Report>() + report.compound.len(),
             Self::MediaChange(_) => size_of::<MediaNote>(),
             Self::State(_) | Self::LegOf(..) => 0,
         };
@@ -101,7 +115,10 @@ pub(crate) struct Noted {
     pub(crate) what: Happened,
 }
 
-/// The rings of all workers, that of the switch, that of the API, and that of media.
+/// What is kept of reports until HEP has told of them: what four thousand calls report while it looks ten times.
+pub(crate) const REPORT_BYTES_MAX: u32 = 1 << 20;
+
+/// The rings of all workers, that of the switch, that of the API, that of reports, and that of media.
 #[derive(Debug)]
 pub(crate) struct Trace {
     rings: Box<[Mutex<Ring>]>,
@@ -110,12 +127,16 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
-    /// For so many workers, of so many bytes in all; 0: nothing is taken down. Packets of media have a ring beside them.
-    pub(crate) fn new(workers: u16, bytes_max: u32, media_bytes_max: u32) -> Arc<Self> {
+    /// For so many workers, of so many bytes in all; 0: nothing is taken down. Reports and packets of media have rings beside them.
+    pub(crate) fn new(
+        workers: u16,
+        bytes_max: u32,
+        (report_bytes_max, media_bytes_max): (u32, u32),
+    ) -> Arc<Self> {
         // What says whose a message is is to last as long as the messages: a quarter, of which the API has a quarter.
         let (all, count) = (bytes_max as usize, usize::from(workers).max(1));
-        let shares =
-            (0..count).map(|_| all / 4 * 3 / count).chain([all / 16 * 3, all / 16, media_bytes_max as usize]);
+        let others = [all / 16 * 3, all / 16, report_bytes_max as usize, media_bytes_max as usize];
+        let shares = (0..count).map(|_| all / 4 * 3 / count).chain(others);
         let rings = shares.map(|share| Mutex::new(Ring::new(share))).collect();
         Arc::new(Self { rings, anchor: (clock::now(), clock::unix_now()) })
     }
@@ -127,11 +148,16 @@ impl Trace {
 
     /// Where the switch writes.
     pub(crate) fn of_switch(self: &Arc<Self>) -> Writer {
-        self.writer(self.rings.len() - 3)
+        self.writer(self.rings.len() - 4)
     }
 
     /// Where the API writes.
     pub(crate) fn of_api(self: &Arc<Self>) -> Writer {
+        self.writer(self.rings.len() - 3)
+    }
+
+    /// Where what far ends report is written.
+    pub(crate) fn of_reports(self: &Arc<Self>) -> Writer {
         self.writer(self.rings.len() - 2)
     }
 

@@ -209,6 +209,7 @@ impl Tracing {
             | Happened::Sent(..)
             | Happened::Ended(_)
             | Happened::Media(_)
+            | Happened::Report(_)
             | Happened::MediaChange(_)
             | Happened::Operation { .. } => {}
         }
@@ -265,6 +266,7 @@ impl Tracing {
             | Happened::LegOf(..)
             | Happened::Ended(_)
             | Happened::Media(_)
+            | Happened::Report(_)
             | Happened::MediaChange(_) => return None,
         };
         Some(Entry { at: self.tail.unix(noted.at), what })
@@ -338,7 +340,7 @@ mod tests {
 
     #[test]
     fn a_call_has_the_messages_of_both_ends_and_nobody_elses() {
-        let trace = Trace::new(2, 1 << 20, 0);
+        let trace = Trace::new(2, 1 << 20, (0, 0));
         happens(&trace);
         let mut of_call = trace.read(Scope::Call(CallId(1)), None);
         let all = [
@@ -362,7 +364,7 @@ mod tests {
 
     #[test]
     fn who_does_not_open_a_line_sees_nothing_of_it() {
-        let trace = Trace::new(2, 1 << 20, 0);
+        let trace = Trace::new(2, 1 << 20, (0, 0));
         happens(&trace);
         let of = |line: &str| Some(HashSet::from([Arc::from(line)]));
         let mut first = trace.read(Scope::Call(CallId(1)), of("1001"));
@@ -375,7 +377,7 @@ mod tests {
 
     #[test]
     fn what_becomes_of_media_is_told_to_who_sees_the_call_and_not_who_is_heard_on_a_line_of_others() {
-        let trace = Trace::new(1, 1 << 20, 0);
+        let trace = Trace::new(1, 1 << 20, (0, 0));
         let switch = trace.of_switch();
         let hears = |call: u64, line: &str, heard: u64| {
             let change = MediaChange::Hears(Hearing::Call(CallId(heard)));
@@ -397,7 +399,7 @@ mod tests {
 
     #[test]
     fn who_follows_a_line_sees_each_thing_once_though_it_is_known_later_whose_it_is() {
-        let trace = Trace::new(1, 1 << 20, 0);
+        let trace = Trace::new(1, 1 << 20, (0, 0));
         trace.of_switch().note(|| state(1, "1001", CallState::Dialing, Some(1), None));
         let mut live = trace.follow(Scope::Line("1001".into()), None);
         assert_eq!(words(live.look()), [""; 0], "that was before");
@@ -414,7 +416,7 @@ mod tests {
 
     #[test]
     fn media_are_read_by_who_asks_for_them_and_opens_the_line() {
-        let trace = Trace::new(2, 1 << 20, 1 << 20);
+        let trace = Trace::new(2, 1 << 20, (0, 1 << 20));
         happens(&trace);
         let packet = |call: u64, leg: u64| MediaPacket {
             call: CallId(call),
@@ -439,8 +441,8 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_where_nothing_is_to_be() {
-        let trace = Trace::new(1, 0, 0);
-        happens(&Trace::new(2, 0, 0));
+        let trace = Trace::new(1, 0, (0, 0));
+        happens(&Trace::new(2, 0, (0, 0)));
         trace.of_worker(0).note(|| unreachable!("nobody asks what it was"));
         assert_eq!(words(trace.read(Scope::All, None).look()), [""; 0]);
     }

@@ -68,7 +68,7 @@ fn engine() -> (Engine, Arc<EventLog>) {
         lines: app.lines.as_slice().into(),
         is_operator: app.is_operator(),
     });
-    let trace = crate::driver::trace::Trace::new(1, 0, 0);
+    let trace = crate::driver::trace::Trace::new(1, 0, (0, 0));
     let engine = Engine::new(Arc::new(Shared {
         switch,
         waiting,

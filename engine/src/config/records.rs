@@ -1,13 +1,16 @@
 //! `[records]`: where records of calls are written to, and how long they are kept.
 
-use std::path::{Component, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::section::Section;
 use super::{Records, Store};
 
 /// Reads the table. No records are kept where it names no file.
 pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
-    let mut taken = vec![("store.url", store.path.clone())];
+    // Without a name of its own the database has the usual one.
+    let usual_database = (!section.has("sqlite")).then(|| ("sqlite", PathBuf::from(usual("sqlite"))));
+    let mut taken: Vec<(&str, PathBuf)> =
+        [("store.url", plain(&store.path))].into_iter().chain(usual_database).collect();
     let mut file = |key: &'static str| {
         let value = section.string(key)?;
         let path = PathBuf::from(*value.get_ref());
@@ -19,11 +22,11 @@ pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
                 usual(key)
             );
             section.refuse(key, &value, wrong, &right);
-        } else if let Some((other, _)) = taken.iter().find(|(_, other)| *other == path) {
+        } else if let Some((other, _)) = taken.iter().find(|(_, other)| *other == plain(&path)) {
             let wrong = format!("{:?} is the file of {other} already", value.get_ref());
             section.refuse(key, &value, wrong, "write another name");
         }
-        taken.push((key, path.clone()));
+        taken.push((key, plain(&path)));
         Some(path)
     };
     let [sqlite, csv, csv_events, json_lines] = ["sqlite", "csv", "csv_events", "json_lines"].map(&mut file);
@@ -53,6 +56,11 @@ pub(super) fn read(section: Section<'_>, store: &Store) -> Option<Records> {
     })
 }
 
+/// The path without what does not lead anywhere: `./a` is `a`.
+fn plain(path: &Path) -> PathBuf {
+    path.components().filter(|part| !matches!(part, Component::CurDir)).collect()
+}
+
 fn usual(key: &str) -> &'static str {
     match key {
         "csv" => "Master.csv",
@@ -76,8 +84,6 @@ const BYTES_MOST: u32 = 4_000_000_000;
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::super::Config;
     use super::*;
 
@@ -126,6 +132,10 @@ mod tests {
             (
                 "[records]\ncsv = \"a\"\njson_lines = \"a\"\n",
                 "t.toml:3: records.json_lines: \"a\" is the file of csv already; write another name",
+            ),
+            (
+                "[records]\ncsv = \"./records.db\"\n",
+                "t.toml:2: records.csv: \"./records.db\" is the file of sqlite already; write another name",
             ),
             (
                 "[records]\ncsv_events = \"a\"\nevents = false\n",

@@ -171,10 +171,16 @@ impl TextFile {
                 texts[1].push_str(&self.format.line("cel", fields));
                 ends.1 = id;
             }
-            for (text, end) in texts.iter().zip([(ends.0, appended.cel), ends]) {
-                if !text.is_empty() {
-                    self.write(text, &mut appended)?;
-                    (appended.cdr, appended.cel) = end;
+            // What a killed process was at comes first: what is new of the other kind is not to stand behind half a line.
+            let order = if self.tail_is_of(&texts[1], &appended)? { [1, 0] } else { [0, 1] };
+            for kind in order {
+                if !texts[kind].is_empty() {
+                    self.write(&texts[kind], &mut appended)?;
+                    if kind == 0 {
+                        appended.cdr = ends.0
+                    } else {
+                        appended.cel = ends.1
+                    }
                     database.set_appended(self.format.name(), appended)?;
                     self.appended = Some(appended);
                 }
@@ -214,20 +220,47 @@ impl TextFile {
         Ok(!is_same)
     }
 
+    /// What stands in the file behind what is known of it, so many octets at most; nothing where that is not in doubt.
+    fn tail(&self, file: &File, appended: &Appended, at_most: usize) -> io::Result<Vec<u8>> {
+        let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
+        let more = usize::try_from(length - appended.bytes).unwrap_or(0).min(at_most);
+        if !self.is_doubtful || more == 0 || inode(file)? != appended.inode {
+            return Ok(Vec::new());
+        }
+        let mut end = vec![0; more];
+        let mut reader = File::open(&self.path)?;
+        reader.seek(SeekFrom::Start(u64::try_from(appended.bytes).unwrap_or(0)))?;
+        reader.read_exact(&mut end)?;
+        Ok(end)
+    }
+
+    /// Whether the file ends with the beginning of this text.
+    fn tail_is_of(&mut self, text: &str, appended: &Appended) -> io::Result<bool> {
+        let file = self.open()?;
+        let tail = self.tail(&file, appended, text.len())?;
+        self.file = Some(file);
+        Ok(!tail.is_empty() && text.as_bytes().starts_with(&tail))
+    }
+
     /// Appends the text, but for what of it is at the file's end already.
     fn write(&mut self, text: &str, appended: &mut Appended) -> io::Result<()> {
         let mut file = self.open()?;
         let length = i64::try_from(file.metadata()?.len()).unwrap_or(i64::MAX);
         let mut rest = text.as_bytes();
         let mut from = length;
-        if length > appended.bytes && self.is_doubtful && inode(&file)? == appended.inode {
-            let mut end = vec![0; rest.len().min(usize::try_from(length - appended.bytes).unwrap_or(0))];
+        let tail = self.tail(&file, appended, rest.len())?;
+        if rest.starts_with(&tail) && !tail.is_empty() {
+            rest = &rest[tail.len()..];
+            from = appended.bytes;
+        } else if !tail.is_empty() {
+            // Half a line that is not known: what comes is a line of its own.
+            let mut last = [0];
             let mut reader = File::open(&self.path)?;
-            reader.seek(SeekFrom::Start(u64::try_from(appended.bytes).unwrap_or(0)))?;
-            reader.read_exact(&mut end)?;
-            if rest.starts_with(&end) {
-                rest = &rest[end.len()..];
-                from = appended.bytes;
+            reader.seek(SeekFrom::End(-1))?;
+            reader.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+                from += 1;
             }
         }
         file.write_all(rest)?;

@@ -14,6 +14,9 @@ use crate::records::{Column, EVENT_COLUMNS, Field, KeptCallState, KeptKey, Ledge
 /// Rows that are removed at once: whoever waits for the database waits no longer than that.
 pub(super) const REMOVED_AT_ONCE: i64 = 10_000;
 
+/// Pages that the file is shortened by at once.
+const FREED_AT_ONCE: i64 = 2_048;
+
 /// How long it is known that a call is over: until the switch's store knows it for sure, or has asked whom it took back.
 const ENDED_FOR: Duration = Duration::from_secs(600);
 
@@ -25,6 +28,7 @@ PRAGMA auto_vacuum = INCREMENTAL;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA cache_size = -1024;
+PRAGMA secure_delete = ON;
 ";
 
 const OWN_TABLES: &str = "
@@ -110,6 +114,7 @@ impl Database {
             let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO kept VALUES (?1, ?2, ?3)")?;
             let mut remove = transaction.prepare_cached("DELETE FROM kept WHERE kind = ?1 AND id = ?2")?;
             let mut end = transaction.prepare_cached("INSERT OR REPLACE INTO ended VALUES (?1, ?2)")?;
+            let mut again = transaction.prepare_cached("DELETE FROM ended WHERE id = ?1")?;
             for (key, kept) in ledger.changes() {
                 let (kind, id) = match key {
                     KeptKey::Call(id) => (0, id),
@@ -120,9 +125,12 @@ impl Database {
                     Some(kept) => put.execute(params![kind, id, kept.to_bytes()])?,
                     None => remove.execute(params![kind, id])?,
                 };
-                if kept.is_none() && matches!(key, KeptKey::Call(_)) {
-                    end.execute([id, unix_ms])?;
-                }
+                // Whose number is given out again, as by another state of the switch, is not over.
+                match (key, kept) {
+                    (KeptKey::Call(_), None) => end.execute([id, unix_ms])?,
+                    (KeptKey::Call(_), Some(_)) => again.execute([id])?,
+                    (KeptKey::Record(_), _) => 0,
+                };
             }
             let mut insert = transaction.prepare_cached(&insert("cdr", &RECORD_COLUMNS))?;
             for record in ledger.records() {
@@ -192,34 +200,40 @@ impl Database {
         let before = i64::try_from(before.as_millis()).unwrap_or(i64::MAX);
         let bytes_max = self.bytes_max;
         let connection = self.connection()?;
-        let most = usize::try_from(REMOVED_AT_ONCE).unwrap_or(usize::MAX);
         let (mut removed, mut is_behind) = (0, false);
-        for table in ["cdr", "cel"] {
-            let old = format!(
-                "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at_ms < ?1 ORDER BY at_ms LIMIT {REMOVED_AT_ONCE})"
-            );
-            let rows = connection.prepare_cached(&old)?.execute([before])?;
-            is_behind |= rows >= most;
-            removed += rows;
-        }
-        let number = |pragma: &str| -> rusqlite::Result<u64> {
-            let number: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
-            Ok(u64::try_from(number).unwrap_or(0))
-        };
-        let bytes = number("page_count")?.saturating_sub(number("freelist_count")?) * number("page_size")?;
-        if bytes > bytes_max {
+        let mut remove = |connection: &Connection, before: i64, most: i64| -> rusqlite::Result<()> {
             for table in ["cdr", "cel"] {
-                let oldest = format!(
-                    "DELETE FROM {table} WHERE id <= (SELECT min(id) + max(1, min({REMOVED_AT_ONCE}, (max(id) - min(id)) / 10)) FROM {table})"
+                let old = format!(
+                    "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE at_ms < ?1 ORDER BY at_ms LIMIT ?2)"
                 );
-                let rows = connection.prepare_cached(&oldest)?.execute([])?;
-                is_behind |= rows > 0;
+                let rows = connection.prepare_cached(&old)?.execute([before, most])?;
+                is_behind |= i64::try_from(rows).is_ok_and(|rows| rows >= most);
                 removed += rows;
+            }
+            Ok(())
+        };
+        remove(connection, before, REMOVED_AT_ONCE)?;
+        let bytes = (number(connection, "page_count")? - number(connection, "freelist_count")?)
+            * number(connection, "page_size")?;
+        if bytes > bytes_max {
+            // A record goes with the events of its time: of a call there are ten of these to one of those.
+            if let Some((before, most)) = oldest_tenth(connection)? {
+                remove(connection, before, most)?;
+                is_behind = true;
             }
         }
         if removed > 0 {
-            connection.execute_batch("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(PASSIVE);")?;
             tracing::info!(rows = removed, "records of calls were removed: too old, or too many");
+        }
+        if number(connection, "freelist_count")? > 0 {
+            // It frees a page at each step.
+            let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({FREED_AT_ONCE})"))?;
+            let mut steps = vacuum.query([])?;
+            while steps.next()?.is_some() {}
+            drop(steps);
+            drop(vacuum);
+            connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE);")?;
+            is_behind |= number(connection, "freelist_count")? > 0;
         }
         Ok(is_behind)
     }
@@ -235,6 +249,27 @@ impl Database {
         self.connection = None;
         put_aside(&self.path)
     }
+}
+
+/// Before what moment the oldest tenth is of the table that has more rows, and how many those are, [`REMOVED_AT_ONCE`] at most; `None`: there
+/// are none.
+fn oldest_tenth(connection: &Connection) -> rusqlite::Result<Option<(i64, i64)>> {
+    let mut most = ("cdr", 0);
+    for table in ["cdr", "cel"] {
+        let span = format!("SELECT coalesce(max(id) - min(id) + 1, 0) FROM {table}");
+        let rows: i64 = connection.query_row(&span, [], |row| row.get(0))?;
+        most = if rows > most.1 { (table, rows) } else { most };
+    }
+    let (table, rows) = most;
+    let last = format!("SELECT at_ms FROM {table} ORDER BY at_ms LIMIT 1 OFFSET ?1");
+    let tenth = (rows / 10).clamp(1, REMOVED_AT_ONCE);
+    let found = connection.query_row(&last, [tenth - 1], |row| row.get::<_, i64>(0)).optional()?;
+    Ok(found.map(|at_ms| (at_ms.saturating_add(1), tenth)))
+}
+
+fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<u64> {
+    let number: i64 = connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0))?;
+    Ok(u64::try_from(number).unwrap_or(0))
 }
 
 pub(super) fn open(path: &Path) -> rusqlite::Result<Connection> {

@@ -207,10 +207,59 @@ fn what_is_old_or_too_much_is_removed() {
         narrow.tidy(clock::unix_now()).expect("tidied");
     }
     assert!(place.rows("cdr") <= 1, "the oldest go until there is room");
+    let database = Connection::open(place.0.join("records.db")).expect("it is there");
+    let free: i64 = database.query_row("PRAGMA freelist_count", [], |row| row.get(0)).expect("read");
+    assert_eq!(free, 0, "the file is shorter");
+    drop(database);
     let _ = place.tell(attempts(200..201));
     let database = Connection::open(place.0.join("records.db")).expect("it is there");
     let last: i64 = database.query_row("SELECT max(id) FROM cdr", [], |row| row.get(0)).expect("read");
     assert_eq!(last, 101, "numbers are not given out again");
+}
+
+#[test]
+fn records_go_with_their_events() {
+    let place = Place::new("ratio");
+    let _ = place.tell(attempts(1..501));
+    // Each call a second behind the one before, as if it had been so.
+    place.execute("UPDATE cdr SET at_ms = id * 1000");
+    place.execute("UPDATE cel SET at_ms = (id + 3) / 4 * 1000");
+    assert_eq!((place.rows("cdr"), place.rows("cel")), (500, 2_000));
+    let records = config::Records { bytes_max: 100_000, keep_days: 36_500, ..wanted() };
+    let mut database = Database::at(place.0.join("records.db"), &records);
+    let mut rounds = 0;
+    while place.rows("cdr") > 200 {
+        assert!(database.tidy(clock::unix_now()).expect("tidied"), "there is more");
+        let (cdr, cel) = (place.rows("cdr"), place.rows("cel"));
+        assert!((cel - cdr * 4).abs() <= 4, "{cdr} records, {cel} events");
+        rounds += 1;
+        assert!(rounds < 100);
+    }
+}
+
+#[test]
+fn what_a_killed_process_was_at_is_ended_before_something_new_begins() {
+    let place = Place::new("torn");
+    let _ = place.tell(attempts(1..4));
+    let before = std::fs::read(place.0.join("records.jsonl")).expect("it is there");
+    let _ = place.tell(attempts(4..5));
+    // The records were noted, and half an event was written, when the disk was full. Then a call more was over.
+    let lines: Vec<&[u8]> = before.split_inclusive(|octet| *octet == b'\n').collect();
+    let records: usize = lines[..3].iter().map(|line| line.len()).sum();
+    for torn in [1, 40, lines[3].len(), lines[3].len() + 5] {
+        std::fs::write(place.0.join("records.jsonl"), &before[..records + torn]).expect("written");
+        place.execute(&format!(
+            "UPDATE appended SET bytes = {records}, cdr = 3, cel = 0 WHERE format = 'json_lines'"
+        ));
+        let _ = place.tell(Vec::new());
+        let objects: Vec<serde_json::Value> = place
+            .lines("records.jsonl")
+            .iter()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{torn}: {line}: {error}")))
+            .collect();
+        let of = |kind: &str| objects.iter().filter(|object| object["record"] == kind).count();
+        assert_eq!((of("cdr"), of("cel")), (4, 16), "{torn}");
+    }
 }
 
 #[test]

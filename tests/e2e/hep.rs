@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -14,15 +16,44 @@ use crate::process::wait_until;
 
 /// A packet as a collector reads it.
 #[derive(Debug)]
-struct Packet {
-    kind: u8,
+pub(crate) struct Packet {
+    pub(crate) kind: u8,
     protocol: u8,
     agent: u32,
-    from: SocketAddr,
-    to: SocketAddr,
+    pub(crate) from: SocketAddr,
+    pub(crate) to: SocketAddr,
     key: String,
     correlation: String,
-    payload: String,
+    pub(crate) payload: String,
+}
+
+/// A collector, where the configuration says. It reads whatever comes at once: a socket holds a hundred packets.
+pub(crate) struct Collector(Receiver<Packet>);
+
+impl Collector {
+    /// Listens before the daemon is there.
+    pub(crate) fn listen() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:9060").expect("the port is free");
+        let (packets, taken) = channel();
+        let mut buffer = [0; 65_536];
+        let read = move || {
+            while let Ok(length) = socket.recv(&mut buffer)
+                && packets.send(Packet::read(&buffer[..length])).is_ok()
+            {}
+        };
+        let _reader = thread::spawn(read);
+        Self(taken)
+    }
+
+    /// The next packet, unless none comes for a moment.
+    fn next(&self) -> Option<Packet> {
+        self.0.recv_timeout(Duration::from_millis(200)).ok()
+    }
+
+    /// Whatever has come.
+    pub(crate) fn take(&self) -> Vec<Packet> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
 }
 
 impl Packet {
@@ -69,8 +100,7 @@ impl Packet {
 #[test]
 fn both_legs_are_one_call() {
     alone(|| {
-        let collector = UdpSocket::bind("127.0.0.1:9060").expect("the port is free");
-        collector.set_read_timeout(Some(Duration::from_millis(200))).expect("it can be");
+        let collector = Collector::listen();
         let directory = Directory::create();
         let path = directory.path();
         let mut daemon = Daemon::start(path, CONFIG);
@@ -163,13 +193,11 @@ fn both_legs_are_one_call() {
 }
 
 /// Takes what comes until that is enough.
-fn take(collector: &UdpSocket, packets: &mut Vec<Packet>, is_enough: impl Fn(&[Packet]) -> bool) {
-    let (deadline, mut buffer) = (Instant::now() + WITHIN, [0; 65_536]);
+fn take(collector: &Collector, packets: &mut Vec<Packet>, is_enough: impl Fn(&[Packet]) -> bool) {
+    let deadline = Instant::now() + WITHIN;
     while !is_enough(packets) {
         assert!(Instant::now() < deadline, "{packets:#?}");
-        if let Ok(length) = collector.recv(&mut buffer) {
-            packets.push(Packet::read(&buffer[..length]));
-        }
+        packets.extend(collector.next());
     }
 }
 

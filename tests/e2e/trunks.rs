@@ -1,9 +1,11 @@
 //! Trunks as carriers have them: one that registers, at a second daemon, which is the carrier; one that goes silent.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::daemon::{Daemon, Directory, executable};
+use crate::hep::{Collector, Packet};
 use crate::http;
 use crate::network::alone;
 use crate::process::{Process, Stream, wait_until};
@@ -14,6 +16,7 @@ use crate::sipp::{Sipp, scenario};
 #[test]
 fn a_carrier_where_one_registers() {
     alone(|| {
+        let collector = Collector::listen();
         let (home, away) = (Directory::create_named("-home"), Directory::create_named("-carrier"));
         let mut carrier = serve_carrier(&away);
         let mut daemon = Daemon::start(home.path(), CONFIG);
@@ -43,7 +46,27 @@ fn a_carrier_where_one_registers() {
         daemon.process.signal("TERM");
         carrier.wait_for(SOON, |_, line| line.contains("registration") && line.contains("Unregistered"));
         assert!(daemon.process.wait_exit(SOON).success());
+        says_from_where(&collector.take());
     });
+}
+
+/// What leaves by a trunk says from which port it leaves, whoever reads it.
+fn says_from_where(packets: &[Packet]) {
+    let messages: Vec<&Packet> = packets.iter().filter(|packet| packet.kind == 1).collect();
+    for packet in &messages {
+        assert!(packet.from.port() != 0 && packet.to.port() != 0, "{packet:?}");
+    }
+    let (near, far) = ("127.0.0.1:5060".parse(), "127.0.0.3:5060".parse());
+    let (near, far): (SocketAddr, SocketAddr) = (near.expect("an address"), far.expect("an address"));
+    for (method, at_least) in [("REGISTER ", 2), ("INVITE ", 10), ("ACK ", 10), ("BYE ", 10)] {
+        let leaves = |packet: &&&Packet| packet.payload.starts_with(method) && packet.to == far;
+        let sent: Vec<_> = messages.iter().filter(leaves).collect();
+        eprintln!("trunks: {} of {method}to the carrier", sent.len());
+        assert!(
+            sent.len() >= at_least && sent.iter().all(|packet| packet.from == near),
+            "{method}: {sent:?}"
+        );
+    }
 }
 
 /// The primary carrier is stopped in the middle of 50 calls a second and goes on later. Within `failover_s` calls leave by the secondary,
@@ -174,6 +197,8 @@ const CONFIG: &str = r#"
 [sip]
 listen = ["udp:127.0.0.1:5060"]
 domains = ["pbx.example"]
+[capture]
+hep = "udp:127.0.0.1:9060"
 [media]
 listen = "127.0.0.1"
 kernel = "off"

@@ -1,7 +1,7 @@
 //! UDP sockets of the SIP workers: one per listener and worker, all on the same port.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use socket2::{Domain, Protocol, Socket, Type};
 use trunkline_media::io::{Datagrams, Watch};
@@ -85,6 +85,19 @@ impl Senders {
         Ok(Self { sockets: bound.iter().map(share).collect::<io::Result<_>>()? })
     }
 
+    /// The address from which [`send`](Self::send) sends where the kernel would take `source`: that of the listener there, or of another
+    /// one of the same family.
+    pub(crate) fn local_for(&self, source: IpAddr) -> Option<SocketAddr> {
+        let mut family = self.sockets.iter().map(|(address, _)| *address);
+        let of_family = family.clone().find(|address| address.is_ipv4() == source.is_ipv4())?;
+        let known = family.find(|address| {
+            address.ip() == source || address.ip().is_unspecified() && address.is_ipv4() == source.is_ipv4()
+        });
+        let address = known.unwrap_or(of_family);
+        let ip = if address.ip().is_unspecified() { source } else { address.ip() };
+        Some(SocketAddr::new(ip, address.port()))
+    }
+
     /// Sends one datagram by the socket that the flow names, else by one of the same family. A full send buffer drops
     /// it, as a network would; anything else is the caller's to know.
     pub(crate) fn send(&self, flow: &Flow, bytes: &[u8]) -> io::Result<()> {
@@ -113,4 +126,26 @@ impl Senders {
 
 fn is_any_of_family(address: &SocketAddr, flow: &Flow) -> bool {
     address.ip().is_unspecified() && address.is_ipv4() == flow.remote.is_ipv4()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_leaves_from_a_port_that_is_known() {
+        let bound =
+            ["127.0.0.1:0", "127.0.0.2:0"].map(|address| std::net::UdpSocket::bind(address).expect("a port"));
+        let [first, second] = bound.each_ref().map(|socket| socket.local_addr().expect("it is bound"));
+        let senders = Senders::share(&bound).expect("they are shared");
+        assert_eq!(senders.local_for(first.ip()), Some(first));
+        assert_eq!(senders.local_for(second.ip()), Some(second));
+        assert_eq!(senders.local_for(IpAddr::from([192, 0, 2, 1])), Some(first), "nobody listens there");
+        assert_eq!(senders.local_for("::1".parse().expect("an address")), None);
+        let any = [std::net::UdpSocket::bind("0.0.0.0:0").expect("a port")];
+        let port = any[0].local_addr().expect("it is bound").port();
+        let source = IpAddr::from([192, 0, 2, 1]);
+        let local = Senders::share(&any).expect("it is shared").local_for(source);
+        assert_eq!(local, Some(SocketAddr::new(source, port)));
+    }
 }

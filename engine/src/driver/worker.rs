@@ -500,9 +500,10 @@ impl AgentCore {
         }
     }
 
-    /// The switch names a destination; the routing table says from which of our addresses it is reached.
+    /// The switch names a destination; the routing table says from which of our addresses it is reached, a socket from which port.
     fn complete_flow(&mut self, now: Instant, command: &mut Command) {
-        complete(command, |remote| self.routes.source_for(now, remote));
+        let (routes, sockets) = (&mut self.routes, &self.sockets);
+        complete(command, |remote| routes.source_for(now, remote), |source| sockets.local_for(source));
     }
 
     /// Runs the agent on one input. A panic costs that input, is counted, and is logged with the input that caused it.
@@ -557,11 +558,21 @@ impl AgentCore {
     }
 }
 
-/// Writes our address where a request begins of which the switch does not know from where it leaves.
-fn complete(command: &mut Command, source_for: impl FnOnce(IpAddr) -> IpAddr) {
+/// Writes our address where a request begins of which the switch does not know from where it leaves. A stream's port is known once it is open.
+fn complete(
+    command: &mut Command,
+    source_for: impl FnOnce(IpAddr) -> IpAddr,
+    local_for: impl FnOnce(IpAddr) -> Option<SocketAddr>,
+) {
     let flow = command.target_mut().map(|target| &mut target.flow);
     if let Some(flow) = flow.filter(|flow| flow.local.ip().is_unspecified()) {
-        flow.local.set_ip(source_for(flow.remote.ip()));
+        let source = source_for(flow.remote.ip());
+        flow.local.set_ip(source);
+        if flow.transport == Transport::Udp
+            && let Some(local) = local_for(source)
+        {
+            flow.local = local;
+        }
     }
 }
 
@@ -597,13 +608,16 @@ mod tests {
         let target_only = target("0.0.0.0:0");
         let message = OutgoingMessage { target: target_only, from, to, max_forwards: 70, content };
         let cases = [
-            (subscribe("0.0.0.0:0"), "192.0.2.1"),
-            (Command::Message(UsageId(1), Box::new(message)), "192.0.2.1"),
-            (subscribe("192.0.2.9:5060"), "192.0.2.9"),
+            (subscribe("0.0.0.0:0"), Transport::Udp, "192.0.2.1:5070"),
+            (subscribe("0.0.0.0:0"), Transport::Tcp, "192.0.2.1:0"),
+            (Command::Message(UsageId(1), Box::new(message)), Transport::Udp, "192.0.2.1:5070"),
+            (subscribe("192.0.2.9:5060"), Transport::Udp, "192.0.2.9:5060"),
         ];
-        for (mut command, expected) in cases {
-            complete(&mut command, |_| "192.0.2.1".parse().expect("an address"));
-            let local = command.target_mut().expect("a target").flow.local.ip();
+        for (mut command, transport, expected) in cases {
+            command.target_mut().expect("a target").flow.transport = transport;
+            let source = |_| "192.0.2.1".parse().expect("an address");
+            complete(&mut command, source, |source| Some(SocketAddr::new(source, 5070)));
+            let local = command.target_mut().expect("a target").flow.local;
             assert_eq!(local.to_string(), expected);
         }
     }

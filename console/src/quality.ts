@@ -30,6 +30,9 @@ export function sample(before: readonly Sample[], media: readonly Media[], at: n
 
 export type Figure = Exclude<keyof Sample, "at">;
 
+/** How long a point is drawn, to be seen. */
+const POINT = 4;
+
 /** The path of a curve in a box of this size, from the value at its bottom to that at its top; gaps where nothing is known, and a point for what is alone. */
 export function curve(samples: readonly Sample[], field: Figure, width: number, height: number, [least, most]: readonly [number, number]): string {
   const first = samples[0]?.at ?? 0;
@@ -42,7 +45,7 @@ export function curve(samples: readonly Sample[], field: Figure, width: number, 
     const y = height - ((Math.min(Math.max(value, least), most) - least) / (most - least)) * height;
     const isBegun = (samples[index - 1]?.[field] ?? null) !== null;
     const isAlone = !isBegun && (samples[index + 1]?.[field] ?? null) === null;
-    parts.push(`${isBegun ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isAlone ? "h0" : ""}`);
+    parts.push(`${isBegun ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}${isAlone ? (x + POINT > width ? `h-${POINT}` : `h${POINT}`) : ""}`);
   });
   return parts.join("");
 }

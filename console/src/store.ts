@@ -9,6 +9,7 @@ import { Api, Refused } from "./api.ts";
 import { type Stale, beside, fresh, isFresh, note, reads, restMs, retryMs } from "./feed.ts";
 import { type Sample, sample } from "./quality.ts";
 import type { App, Call, Line, Media, Parked, Registration, ServerEvent, Trunk } from "./types.ts";
+import { refusalText } from "./words.ts";
 
 /** How the stream stands. */
 export type Link = "connecting" | "live" | "lost";
@@ -146,7 +147,7 @@ export class Store {
   private failed(error: unknown, what: string): void {
     if (error instanceof Refused) {
       if (error.problem.status === 401) return this.onWithdrawn(error.problem.detail);
-      this.tell("bad", `${what}: ${error.problem.detail} (${error.problem.code})`);
+      this.tell("bad", `${what}: ${refusalText(error.problem)}`);
     } else {
       this.tell("bad", `${what}: ${String(error)}`);
     }

@@ -133,8 +133,7 @@ export interface Problem {
   status: number;
   code: string;
   detail: string;
-  state?: string;
-  allowed?: string[];
+  explain?: { sentence?: string; allowed?: string[] };
   errors?: Mistake[];
 }
 

@@ -1,6 +1,6 @@
 // How things are said: states, parties, times. Names of TAPI stay as they are where an operator may look them up.
 
-import type { Call, Line, Party } from "./types.ts";
+import type { Call, Line, Party, Problem } from "./types.ts";
 
 /** What colour a state has. */
 export type Tone = "idle" | "ringing" | "talking" | "held" | "ended" | "off";
@@ -116,4 +116,11 @@ export function fromHex(hex: string): string {
   } catch {
     return hex;
   }
+}
+
+/** Why something was refused, what to do about it, and what would be taken instead. */
+export function refusalText({ detail, code, explain }: Problem): string {
+  const sentence = explain?.sentence === undefined || explain.sentence === detail ? "" : ` ${explain.sentence}`;
+  const allowed = explain?.allowed ?? [];
+  return `${detail} (${code})${sentence}${allowed.length === 0 ? "" : ` Possible now: ${allowed.join(", ")}.`}`;
 }

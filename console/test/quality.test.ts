@@ -21,8 +21,8 @@ test("samples are apart, and not more than so many", () => {
 
 test("a curve has gaps where nothing is known, and stays in its box", () => {
   const samples = [1, null, 2, 9].map((mos, at) => ({ at: at * 10, mos, loss_percent: null, jitter_ms: null }));
-  assert.equal(curve(samples, "mos", 30, 10, [0, 4]), "M0.0 7.5h0M20.0 5.0L30.0 0.0");
-  assert.equal(curve(samples, "mos", 30, 10, [1, 5]), "M0.0 10.0h0M20.0 7.5L30.0 0.0");
+  assert.equal(curve(samples, "mos", 30, 10, [0, 4]), "M0.0 7.5h4M20.0 5.0L30.0 0.0");
+  assert.equal(curve(samples, "mos", 30, 10, [1, 5]), "M0.0 10.0h4M20.0 7.5L30.0 0.0");
   assert.equal(curve([], "mos", 30, 10, [0, 4]), "");
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Call, Line, Party } from "../src/types.ts";
-import { duration, farParty, farText, folded, fromHex, lineText, lineTone, partyText, stateText, stateTone, toHex } from "../src/words.ts";
+import { duration, farParty, farText, folded, fromHex, lineText, lineTone, partyText, stateText, stateTone, toHex, refusalText } from "../src/words.ts";
 
 const party = (number: string, name = "", blocked = false): Party => ({ number, name, blocked });
 const call = (over: Partial<Call>): Call => ({
@@ -64,4 +64,15 @@ test("octets are text where they are text", () => {
   assert.equal(fromHex(toHex("Größe")), "Größe");
   assert.equal(fromHex("04ff"), "04ff");
   assert.equal(folded("Müller"), "muller");
+});
+
+test("a refusal says what to do about it and what would be taken", () => {
+  const problem = { title: "Conflict", status: 409, code: "invalcallstate", detail: "The call is onhold." };
+  assert.equal(refusalText(problem), "The call is onhold. (invalcallstate)");
+  const explain = { sentence: "hold takes a call that is connected.", allowed: ["drop", "unhold"] };
+  assert.equal(
+    refusalText({ ...problem, explain }),
+    "The call is onhold. (invalcallstate) hold takes a call that is connected. Possible now: drop, unhold.",
+  );
+  assert.equal(refusalText({ ...problem, explain: { sentence: problem.detail } }), "The call is onhold. (invalcallstate)");
 });

@@ -25,6 +25,7 @@ fn a_day_by_buttons() {
             &["-sn", "uas", "-i", "127.0.0.1", "-p", "5070", "-rtp_echo"],
         );
         stage.page.resize(1_200, 800, "light");
+        stage.page.serves_everybody();
         stage.page.picture("login");
         stage.sign_in(OWNER);
         stage.page.has("[data-line='1001'].idle");
@@ -158,6 +159,7 @@ fn a_watcher() {
         stage.go("wall");
         stage.page.until("document.querySelectorAll('.tile').length === 1_004");
         stage.page.fits();
+        stage.page.serves_everybody();
         stage.page.picture("thousand");
 
         stage.daemon.process.kill();

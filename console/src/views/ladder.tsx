@@ -118,7 +118,7 @@ function Drawing({ ladder: { columns, rows }, chosen, choose, element }: Drawing
           onFocus={() => setCurrent(at)}
           role="button"
           aria-pressed={chosen === row}
-          aria-label={`${row.offset.toFixed(3)} s, ${row.from === null ? "" : `${columns[row.from]} to ${columns[row.to ?? 0]}, `}${row.label}`}
+          aria-label={rowName(row, columns, x)}
           onClick={() => choose(row)}
           onKeyDown={(event) => {
             if (event.key === "Enter" || event.key === " ") {
@@ -129,11 +129,12 @@ function Drawing({ ladder: { columns, rows }, chosen, choose, element }: Drawing
         >
           <rect x={0} y={HEAD + ROW * at} width={width} height={ROW} class="band" />
           <text x={TIME - 10} y={HEAD + ROW * at + 18} text-anchor="end" class="time">
-            {row.offset.toFixed(4)}
+            {/* The blank, for the name of the row has it. */}
+            {`${row.offset.toFixed(4)} `}
           </text>
           {row.from === null || row.to === null ? (
             <text x={beside} y={HEAD + ROW * at + 18} class="note">
-              {`${row.entry.kind === "sip" ? "" : SIGNS[row.entry.kind]} ${row.label}`}
+              {noteText(row)}
             </text>
           ) : (
             <Arrow from={x(row.from)} to={x(row.to)} y={HEAD + ROW * at + 20} label={row.label} />
@@ -144,15 +145,31 @@ function Drawing({ ladder: { columns, rows }, chosen, choose, element }: Drawing
   );
 }
 
+const noteText = (row: Row): string => (row.entry.kind === "sip" ? row.label : `${SIGNS[row.entry.kind]} ${row.label}`);
+
+/** As much of a label as an arrow has room for. */
+function arrowText(label: string, from: number, to: number): string {
+  const room = Math.floor(Math.abs(to - from) / 6.6);
+  return label.length > room ? `${label.slice(0, room - 1)}…` : label;
+}
+
+/** What a row is called by who reads it aloud: as it is written there, so that it is found by that, then what is drawn alone. */
+function rowName(row: Row, columns: readonly string[], x: (column: number) => number): string {
+  const time = row.offset.toFixed(4);
+  if (row.from === null || row.to === null) return `${time} ${noteText(row)}`;
+  const written = arrowText(row.label, x(row.from), x(row.to));
+  const whole = written === row.label ? "" : `: ${row.label}`;
+  return `${time} ${written}, ${columns[row.from]} to ${columns[row.to]}${whole}`;
+}
+
 function Arrow({ from, to, y, label }: { from: number; to: number; y: number; label: string }) {
   const side = to < from ? 7 : -7;
-  const room = Math.floor(Math.abs(to - from) / 6.6);
   return (
     <>
       <line x1={from} x2={to} y1={y} y2={y} class="arrow" />
       <path d={`M${to} ${y}l${side} -4v8z`} class="head" />
       <text x={(from + to) / 2} y={y - 5} text-anchor="middle">
-        {label.length > room ? `${label.slice(0, room - 1)}…` : label}
+        {arrowText(label, from, to)}
       </text>
     </>
   );
